@@ -1,0 +1,190 @@
+//! Every bound of the program, each with its reason. Numbers from `docs/protocol/`.
+//!
+//! A constant that only one algorithm needs and nobody else can grow (a block size, say) stays
+//! beside that algorithm.
+
+use super::time::Millis;
+
+// ---- What travels -------------------------------------------------------------------------------
+
+/// Largest payload of an envelope. Larger content is an attachment.
+pub const MAX_PAYLOAD: usize = 64 * 1024;
+/// Smallest padded envelope: below it, lengths would tell short messages apart.
+pub const MIN_ENVELOPE: usize = 256;
+/// Largest encoded envelope: payload, header, Padmé's at most 12 % and the seal.
+pub const MAX_ENVELOPE: usize = 76 * 1024;
+/// Largest contact card; it must fit a DHT record.
+pub const MAX_CARD: usize = 4 * 1024;
+/// Largest signed one-time prekey.
+pub const MAX_ONE_TIME_PREKEY: usize = 2 * 1024;
+/// Largest answer of the card protocol: a card and a one-time prekey, and their framing.
+pub const MAX_CARD_RESPONSE: usize = MAX_CARD + MAX_ONE_TIME_PREKEY + 64;
+/// Largest text of a message that is sent inline.
+pub const MAX_TEXT: usize = 48 * 1024;
+/// Items in one capsule (the plaintext of an envelope).
+pub const MAX_CAPSULE_ITEMS: usize = 16;
+/// Message IDs in one status report.
+pub const MAX_STATUS_IDS: usize = 512;
+/// Nesting of MIMI parts.
+pub const MAX_PART_DEPTH: usize = 4;
+/// Parts of a MIMI message in all.
+pub const MAX_PARTS: usize = 32;
+
+// ---- Sessions -----------------------------------------------------------------------------------
+
+/// How far a header's counter may jump ahead of what was received in its chain.
+pub const MAX_JUMP: u32 = 1_000;
+/// Skipped message keys kept in a session.
+pub const MAX_SKIPPED_KEYS: usize = 2_000;
+/// How long a skipped message key is kept.
+pub const SKIPPED_KEY_LIFE: Millis = Millis::from_days(30);
+/// Receiving chains kept in a session.
+pub const MAX_RECEIVING_CHAINS: usize = 5;
+/// Retired sessions with one peer that still receive.
+pub const MAX_ARCHIVED_SESSIONS: usize = 10;
+/// How long a retired session still receives.
+pub const ARCHIVED_SESSION_LIFE: Millis = Millis::from_days(30);
+/// A new ML-KEM key is offered after so many messages…
+pub const KEM_INTERVAL_MESSAGES: u32 = 50;
+/// …or after so long, whichever comes first.
+pub const KEM_INTERVAL: Millis = Millis::from_hours(24);
+/// One healing handshake with a contact in this time.
+pub const HEALING_INTERVAL: Millis = Millis::from_hours(1);
+/// A sealed first contact without an answer is rebuilt with a fresh card after this time.
+pub const FIRST_CONTACT_REBUILD: Millis = Millis::from_hours(72);
+
+// ---- Cards and prekeys --------------------------------------------------------------------------
+
+/// How long a card is valid.
+pub const CARD_LIFE: Millis = Millis::from_days(9);
+/// How often the keys in the card change.
+pub const CARD_ROTATION: Millis = Millis::from_days(7);
+/// Prekey and seal secrets outlive the last card that named them by this much.
+pub const PREKEY_GRACE: Millis = Millis::from_days(22);
+/// One-time prekeys in a batch.
+pub const ONE_TIME_BATCH: usize = 100;
+/// A batch is refilled when fewer are left.
+pub const ONE_TIME_REFILL: usize = 20;
+/// How long a one-time prekey is valid after it was made.
+pub const ONE_TIME_LIFE: Millis = Millis::from_days(60);
+/// Mailboxes in a card.
+pub const MAX_MAILBOXES: usize = 3;
+/// Addresses of one mailbox or relay in a card, and of the owner in a link.
+pub const MAX_ADDRS: usize = 8;
+/// Length of one address in its textual form.
+pub const MAX_ADDR_LEN: usize = 256;
+/// Relays in a card.
+pub const MAX_RELAYS: usize = 3;
+
+// ---- Requests -----------------------------------------------------------------------------------
+
+/// Text of a first message, in bytes.
+pub const MAX_REQUEST_TEXT: usize = 2 * 1024;
+/// Characters of a subject and of a name.
+pub const MAX_NAME_CHARS: usize = 64;
+/// Pending requests in all.
+pub const MAX_REQUESTS: usize = 200;
+/// Messages held of one request: the first, and two more.
+pub const MAX_REQUEST_MESSAGES: usize = 3;
+/// How long a request waits.
+pub const REQUEST_LIFE: Millis = Millis::from_days(30);
+/// How long a declined peer's requests are dropped quietly.
+pub const DECLINE_LIFE: Millis = Millis::from_days(30);
+/// Messages transmitted to somebody who has not accepted.
+pub const MAX_UNACCEPTED_SENT: usize = 3;
+
+// ---- Marks --------------------------------------------------------------------------------------
+
+/// How long an envelope ID is remembered.
+pub const ENVELOPE_MARK_LIFE: Millis = Millis::from_days(60);
+/// Envelope marks of all strangers together.
+pub const MAX_STRANGER_MARKS: u64 = 200_000;
+/// Envelope marks of one contact.
+pub const MAX_CONTACT_MARKS: u64 = 100_000;
+/// Handshakes with the card's own prekey remembered until that prekey dies.
+pub const MAX_CARD_PREKEY_MARKS: u64 = 100_000;
+
+// ---- Conversations and delivery -----------------------------------------------------------------
+
+/// Messages waiting for one recipient.
+pub const MAX_OUTBOX_PER_PEER: u64 = 20_000;
+/// Envelopes on their way to one peer at a time.
+pub const MAX_IN_FLIGHT: usize = 256;
+/// Bytes on their way to one peer at a time.
+pub const MAX_IN_FLIGHT_BYTES: usize = 4 * 1024 * 1024;
+/// What was not delivered in this time is told as undelivered.
+pub const UNDELIVERED_AFTER: Millis = Millis::from_days(30);
+/// First pause before another try; it doubles, with jitter.
+pub const RETRY_FIRST: Millis = Millis::from_secs(5);
+/// Longest pause between two tries.
+pub const RETRY_MAX: Millis = Millis::from_hours(1);
+/// Contacts of a profile.
+pub const MAX_CONTACTS: u64 = 50_000;
+/// Events kept in the log for clients that were away.
+pub const MAX_EVENTS: u64 = 100_000;
+/// Idempotency keys of clients that are remembered.
+pub const MAX_CLIENT_IDS: u64 = 10_000;
+/// Length of a client's idempotency key.
+pub const MAX_CLIENT_ID_LEN: usize = 128;
+/// A clock that differs by more is warned about.
+pub const CLOCK_WARNING: Millis = Millis::from_hours(24);
+
+// ---- Store --------------------------------------------------------------------------------------
+
+/// Largest sealed row: above about 128 KiB sled writes side files that are never synced, and small
+/// rows keep its pages small. Larger values are split over chunk rows.
+pub const MAX_ROW: usize = 4 * 1024;
+/// Largest value in all chunks.
+pub const MAX_VALUE: usize = 1024 * 1024;
+/// Inputs that may share one durable commit.
+pub const MAX_GROUP_COMMIT: usize = 256;
+
+// ---- Network ------------------------------------------------------------------------------------
+
+/// Connections in all.
+pub const MAX_CONNECTIONS: u32 = 512;
+/// Inbound connections in all, so that strangers leave room for our own dials.
+pub const MAX_INBOUND_CONNECTIONS: u32 = 384;
+/// Connections that are being set up, in each direction.
+pub const MAX_PENDING_CONNECTIONS: u32 = 64;
+/// Connections with one peer (a crossing dial makes two for a moment).
+pub const MAX_CONNECTIONS_PER_PEER: u32 = 4;
+/// Connections from one IP address.
+pub const MAX_CONNECTIONS_PER_IP: u32 = 32;
+/// Streams of one connection.
+pub const MAX_STREAMS_PER_CONNECTION: usize = 64;
+/// Receive buffer of one yamux connection over all its streams.
+pub const MAX_YAMUX_BUFFER: usize = 16 * 1024 * 1024;
+/// Burst of envelopes that a peer who is not a contact may send.
+pub const STRANGER_BURST: u32 = 60;
+/// Envelopes a second that he may send after it.
+pub const STRANGER_RATE: u32 = 1;
+/// Burst of envelopes that a contact may send.
+pub const CONTACT_BURST: u32 = 20_000;
+/// Envelopes a second that he may send after it.
+pub const CONTACT_RATE: u32 = 10_000;
+/// Burst of one-time prekeys handed to one peer.
+pub const PREKEY_BURST: u32 = 6;
+/// After it, one in this time.
+pub const PREKEY_INTERVAL: Millis = Millis(600_000);
+/// Peers whose rates are remembered; the longest idle is forgotten first.
+pub const MAX_RATED_PEERS: usize = 10_000;
+/// Inputs waiting in the lane of the user and the timers.
+pub const LANE_USER: usize = 256;
+/// Inputs waiting in the lane of contacts.
+pub const LANE_CONTACTS: usize = 256;
+/// Inputs waiting in the lane of strangers.
+pub const LANE_STRANGERS: usize = 64;
+/// Addresses remembered of one peer.
+pub const MAX_PEER_ADDRS: usize = 16;
+/// Peers found by mDNS whose addresses are remembered.
+pub const MAX_DISCOVERED: usize = 1_000;
+
+// ---- Local API ----------------------------------------------------------------------------------
+
+/// Largest JSON-RPC request line.
+pub const MAX_RPC_LINE: usize = 1024 * 1024;
+/// Clients at a time.
+pub const MAX_RPC_CLIENTS: usize = 64;
+/// Rows in one page of an answer.
+pub const MAX_PAGE: usize = 1_000;

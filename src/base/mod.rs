@@ -1,0 +1,17 @@
+//! What every room of the house may use: identifiers, time, secrets and bounds.
+//!
+//! Owns no behaviour of the protocol: no cryptography, no parsing of anything a peer sent beyond
+//! the textual form of an identifier, no input or output.
+
+pub mod ids;
+pub mod limits;
+pub mod secret;
+pub mod time;
+
+pub use ids::{EnvelopeId, IdError, MessageId, PeerId, SessionId};
+pub use secret::Secret;
+pub use time::{Millis, MonoTime, Now, WallTime};
+
+/// The random source that pure code is handed; never made inside (architecture, "time and
+/// randomness are arguments").
+pub use rand_core::CryptoRng;

@@ -1,0 +1,82 @@
+//! Time as an argument: wall time for what is kept, monotonic time for timers in the process.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+
+use serde::{Deserialize, Serialize};
+
+/// A span of time in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    /// So many seconds.
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs * 1000)
+    }
+
+    /// So many hours.
+    pub const fn from_hours(hours: u64) -> Self {
+        Self::from_secs(hours * 3600)
+    }
+
+    /// So many days of 24 hours.
+    pub const fn from_days(days: u64) -> Self {
+        Self::from_hours(days * 24)
+    }
+}
+
+macro_rules! instant {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name(pub u64);
+
+        impl Add<Millis> for $name {
+            type Output = Self;
+
+            fn add(self, span: Millis) -> Self {
+                Self(self.0.saturating_add(span.0))
+            }
+        }
+
+        impl Sub<Millis> for $name {
+            type Output = Self;
+
+            fn sub(self, span: Millis) -> Self {
+                Self(self.0.saturating_sub(span.0))
+            }
+        }
+
+        impl $name {
+            /// How long after `earlier` this is; zero when it is before.
+            pub const fn since(self, earlier: Self) -> Millis {
+                Millis(self.0.saturating_sub(earlier.0))
+            }
+        }
+    };
+}
+
+instant!(
+    /// Wall time: milliseconds since the Unix epoch. For everything that is stored or shown.
+    WallTime
+);
+instant!(
+    /// Monotonic time: milliseconds since a point that means nothing outside this process.
+    MonoTime
+);
+
+impl fmt::Display for WallTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ms", self.0)
+    }
+}
+
+/// The present, in both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// What is stored and shown.
+    pub wall: WallTime,
+    /// What timers of the process are measured by.
+    pub mono: MonoTime,
+}

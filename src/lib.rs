@@ -1,0 +1,7 @@
+//! Rohrpost, the pneumatic post: a messenger without a middle.
+//!
+//! The modules stand in the order of their layers; each may use only what `docs/architecture.md`
+//! lists for it, and `tests/layers.rs` holds them to it.
+
+pub mod base;
+pub mod crypto;

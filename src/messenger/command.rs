@@ -1,0 +1,162 @@
+//! What the user can ask for: every change that does not come from a peer or a timer.
+
+use crate::base::{MessageId, PeerId};
+use crate::identity::RequestToken;
+
+use super::view::{ContactView, MessageView, Policy};
+
+/// A change the user asks for. Questions are functions of [`super::query`].
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Set the own display name (empty: none).
+    SetName {
+        /// At most 64 characters.
+        name: String,
+    },
+    /// Replace the request token, so that links given out before are no longer *invited*.
+    RotateToken,
+    /// Queue a message.
+    Send(SendCommand),
+    /// Mark a conversation as read up to a message, or wholly.
+    Read {
+        /// Whose conversation.
+        peer: PeerId,
+        /// The last message read; `None`: all.
+        upto: Option<MessageId>,
+    },
+    /// Accept a pending request: its sender becomes a contact.
+    AcceptRequest(PeerId),
+    /// Drop a pending request, and quietly those of the next 30 days.
+    DeclineRequest(PeerId),
+    /// Make somebody a contact without a message.
+    AddContact {
+        /// Who.
+        peer: PeerId,
+        /// Our own name for them.
+        name: Option<String>,
+        /// Where they may be reached, and their request token: from a link.
+        hints: Hints,
+    },
+    /// Give a contact an own name (empty: back to the name they announce).
+    RenameContact {
+        /// Who.
+        peer: PeerId,
+        /// At most 64 characters.
+        name: String,
+    },
+    /// Compare the safety number and mark the contact as verified; `None` takes the mark away.
+    VerifyContact {
+        /// Who.
+        peer: PeerId,
+        /// The 60 digits that the other side reads out; blanks are ignored.
+        number: Option<String>,
+    },
+    /// Block a peer: nothing of theirs is kept from now on.
+    Block(PeerId),
+    /// Undo a block. A contact is a contact again, a request does not come back.
+    Unblock(PeerId),
+    /// Forget a contact: what they write is a request again. The conversation stays.
+    RemoveContact(PeerId),
+    /// Who may write to us.
+    SetPolicy(Policy),
+}
+
+/// A message to queue.
+#[derive(Clone, Debug)]
+pub struct SendCommand {
+    /// To whom.
+    pub to: PeerId,
+    /// What: at most `MAX_TEXT` bytes, and not empty.
+    pub text: String,
+    /// A subject, shown with a request.
+    pub subject: Option<String>,
+    /// The message it replies to, which must be in the same conversation.
+    pub reply_to: Option<MessageId>,
+    /// From a link: addresses and token.
+    pub hints: Hints,
+    /// A key of the client's: the second command with it changes nothing and gets the first's answer.
+    pub client_id: Option<String>,
+}
+
+/// What a link says about a peer besides the ID. None of it is trusted.
+#[derive(Clone, Debug, Default)]
+pub struct Hints {
+    /// The name in the link.
+    pub name: Option<String>,
+    /// Multiaddresses in textual form.
+    pub addrs: Vec<String>,
+    /// The owner's request token.
+    pub token: Option<RequestToken>,
+}
+
+/// What a command gave.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// It is done, and there is nothing more to say.
+    Done,
+    /// The queued message.
+    Sent(Box<MessageView>),
+    /// The contact as it is now.
+    Contact(Box<ContactView>),
+    /// How many messages became read.
+    Read(u64),
+}
+
+/// Why a command was refused. Each has its exit code in `api`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The text is empty.
+    #[error("a message needs a text")]
+    EmptyText,
+    /// A text, subject, name or other field is too long.
+    #[error("{what} is too long: {got}, at most {max} {unit}")]
+    TooLong {
+        /// Which field.
+        what: &'static str,
+        /// Its length.
+        got: usize,
+        /// The bound.
+        max: usize,
+        /// `bytes` or `characters`.
+        unit: &'static str,
+    },
+    /// A name with control characters.
+    #[error("{0} contains control characters")]
+    ControlCharacters(&'static str),
+    /// The peer is blocked by ourselves.
+    #[error("you have blocked this peer")]
+    Blocked,
+    /// One cannot write to, add or block oneself.
+    #[error("this is your own peer ID")]
+    Oneself,
+    /// No pending request from that peer.
+    #[error("there is no pending request from this peer")]
+    NoRequest,
+    /// Not a contact.
+    #[error("this peer is not a contact")]
+    NotAContact,
+    /// No conversation, or no such message in it.
+    #[error("there is no such message in this conversation")]
+    NoMessage,
+    /// The safety number differs: perhaps somebody is in the middle.
+    #[error("the safety number does not match")]
+    WrongNumber,
+    /// Not 60 digits.
+    #[error("a safety number has 60 digits")]
+    MalformedNumber,
+    /// The outbox of this recipient is full.
+    #[error("too many messages are waiting for this recipient")]
+    OutboxFull,
+    /// No more contacts fit.
+    #[error("there are too many contacts")]
+    TooManyContacts,
+    /// The peer ID is not a sound key.
+    #[error("this peer ID is not a sound Ed25519 key")]
+    UnsoundPeer,
+    /// The same client ID was used for another message.
+    #[error("this client ID was used for another message")]
+    ClientIdReused,
+    /// The store failed; what was asked for did not happen.
+    #[error("the store failed: {0}")]
+    Store(String),
+}

@@ -1,0 +1,173 @@
+//! What goes into the messenger and what comes out: values, nothing that runs.
+
+use std::sync::Arc;
+
+use crate::base::{MonoTime, PeerId};
+
+use super::command::{Answer, Command, Refusal};
+
+/// One thing that can change something.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The user asks for a change; [`Output::Reply`] with the same number answers.
+    Command(u64, Command),
+    /// The network tells something.
+    Peer(PeerInput),
+    /// The time asked for by [`Output::WakeAt`] has come.
+    Timer,
+}
+
+/// What the network tells.
+#[derive(Clone, Debug)]
+pub enum PeerInput {
+    /// There is a connection now. Noise has proven who is there.
+    Connected(PeerId),
+    /// The last connection is gone.
+    Disconnected(PeerId),
+    /// The dial asked for by [`Output::Connect`] failed.
+    Unreachable(PeerId),
+    /// The local network told of a peer (mDNS); no connection yet.
+    Discovered(PeerId),
+    /// An envelope came on the authenticated stream of `from`. It is answered by exactly one
+    /// [`Output::Acknowledge`] or [`Output::Refuse`] with the same token.
+    Envelope {
+        /// Who is at the other end of the stream.
+        from: PeerId,
+        /// Which frame of which stream.
+        token: FrameToken,
+        /// The encoded envelope, at most `MAX_ENVELOPE` bytes.
+        bytes: Vec<u8>,
+    },
+    /// The peer has stored what [`Output::Send`] with this ticket sent.
+    Acked {
+        /// Who.
+        peer: PeerId,
+        /// Which.
+        ticket: u64,
+    },
+    /// The peer refused it, for good.
+    Refused {
+        /// Who.
+        peer: PeerId,
+        /// Which.
+        ticket: u64,
+        /// Why.
+        reason: RefuseReason,
+    },
+    /// The stream ended first: it is not known whether the peer has it.
+    Lost {
+        /// Who.
+        peer: PeerId,
+        /// Which.
+        ticket: u64,
+    },
+    /// A card, and perhaps a one-time prekey, came in answer to [`Output::FetchBundle`]. Unverified.
+    Bundle {
+        /// Whose.
+        peer: PeerId,
+        /// Which question.
+        ticket: u64,
+        /// The encoded signed card.
+        card: Vec<u8>,
+        /// The encoded signed one-time prekey.
+        prekey: Option<Vec<u8>>,
+    },
+    /// No card came.
+    BundleFailed {
+        /// Whose.
+        peer: PeerId,
+        /// Which question.
+        ticket: u64,
+    },
+    /// A peer asks for our card; answered by [`Output::AnswerBundle`].
+    BundleRequested {
+        /// Who asks.
+        from: PeerId,
+        /// Which question.
+        request: u64,
+        /// Whether a one-time prekey is wanted (and the rate of that peer allows one).
+        want_prekey: bool,
+    },
+}
+
+/// Names one received frame: the stream (a number of the process) and its sequence number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FrameToken {
+    /// The stream.
+    pub stream: u64,
+    /// The frame.
+    pub frame: u64,
+}
+
+/// Why an envelope was refused, on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefuseReason {
+    /// Unknown version or kind: the stream lives on.
+    Unsupported,
+    /// Not a well-formed envelope.
+    Malformed,
+    /// The prekey it was made for is not known (any more): fetch a card and begin again.
+    PrekeyUnknown,
+    /// No such session, or it does not open: a contact may heal.
+    SessionUnknown,
+    /// Too many: come back later.
+    TooMany,
+    /// The receiver's own trouble (a full disk): come back later.
+    Unavailable,
+}
+
+/// What the node is to carry out, after the commit. All of it can be derived again from the rows.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Answer to [`Input::Command`].
+    Reply(u64, Result<Answer, Refusal>),
+    /// A connection to this peer is wanted; hints where it may be found.
+    Connect {
+        /// Who.
+        peer: PeerId,
+        /// Multiaddresses, unverified.
+        addrs: Vec<String>,
+    },
+    /// Send an envelope on the stream to this peer.
+    Send {
+        /// To whom.
+        peer: PeerId,
+        /// Returned with the outcome.
+        ticket: u64,
+        /// The encoded, unsealed envelope.
+        bytes: Arc<[u8]>,
+    },
+    /// Ask this peer for the card.
+    FetchBundle {
+        /// Whom.
+        peer: PeerId,
+        /// Returned with the outcome.
+        ticket: u64,
+        /// Whether to ask for a one-time prekey, too.
+        want_prekey: bool,
+    },
+    /// The frame is stored (or is to look as if): acknowledge it.
+    Acknowledge(FrameToken),
+    /// Refuse the frame.
+    Refuse(FrameToken, RefuseReason),
+    /// Answer to [`PeerInput::BundleRequested`].
+    AnswerBundle {
+        /// Which question.
+        request: u64,
+        /// The encoded signed card.
+        card: Vec<u8>,
+        /// A one-time prekey, handed out this once.
+        prekey: Option<Vec<u8>>,
+    },
+    /// The peer is a contact from now on, or no longer: decides his lane and his rates.
+    Class {
+        /// Who.
+        peer: PeerId,
+        /// Whether he is a contact (a blocked one included).
+        contact: bool,
+    },
+    /// There are new events, up to this sequence number.
+    Events(u64),
+    /// Hand in [`Input::Timer`] at this time; replaces the one before.
+    WakeAt(MonoTime),
+}

@@ -1,0 +1,222 @@
+//! What a person is shown: the answers to questions, and the events.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{MessageId, PeerId, WallTime};
+use crate::identity::RequestToken;
+
+/// Who may write to us (protocol, "Requests").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Policy {
+    /// Strangers' first messages wait as requests.
+    #[default]
+    Requests,
+    /// Only contacts; what strangers send is dropped quietly.
+    Contacts,
+    /// Nobody who is not a contact, and no new contacts by invitation either.
+    Nobody,
+}
+
+/// Which way a message went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    /// To us.
+    In,
+    /// From us.
+    Out,
+}
+
+/// How far a message has come. Outgoing: queued → sent → delivered → read, or undelivered.
+/// Incoming: received → read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum State {
+    /// In the outbox.
+    Queued,
+    /// The recipient's node, or one of its mailboxes, has stored it.
+    Sent,
+    /// The recipient's node says so, end to end.
+    Delivered,
+    /// The recipient has read it (also: we have, for an incoming one).
+    Read,
+    /// Given up after 30 days.
+    Undelivered,
+    /// Incoming, unread.
+    Received,
+}
+
+/// One message as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageView {
+    /// Its ID.
+    pub message_id: MessageId,
+    /// With whom the conversation is.
+    pub conversation: PeerId,
+    /// Who wrote it.
+    pub from: PeerId,
+    /// The name to show for the writer (our own name for them, else theirs; may be empty).
+    pub from_name: String,
+    /// Which way.
+    pub direction: Direction,
+    /// `text`, or the media type of what cannot be shown.
+    pub kind: String,
+    /// Its text, exact.
+    pub text: String,
+    /// The subject, on a first message.
+    pub subject: Option<String>,
+    /// When the writer says it was sent.
+    pub sent_at: WallTime,
+    /// When it came; `None` for our own.
+    pub received_at: Option<WallTime>,
+    /// How far it is.
+    pub state: State,
+    /// What it replies to.
+    pub reply_to: Option<MessageId>,
+    /// Whether the text is not the first one.
+    pub edited: bool,
+    /// Reactions: symbol → who.
+    pub reactions: BTreeMap<String, Vec<PeerId>>,
+    /// When it vanishes.
+    pub expires_at: Option<WallTime>,
+    /// Whether messages of the same sender before this one are missing (a gap in the counters).
+    pub gap: bool,
+}
+
+/// One line of the inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConversationView {
+    /// With whom.
+    pub peer: PeerId,
+    /// The name to show (may be empty).
+    pub name: String,
+    /// Unread messages.
+    pub unread: u64,
+    /// The last message.
+    pub last: Option<MessageView>,
+}
+
+/// One pending request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestView {
+    /// Who asks.
+    pub peer: PeerId,
+    /// The name they announce (may be empty).
+    pub name: String,
+    /// The subject of the first message.
+    pub subject: Option<String>,
+    /// The first message.
+    pub text: String,
+    /// When it came.
+    pub received_at: WallTime,
+    /// How many messages are held.
+    pub messages: u32,
+    /// Whether it carried our request token.
+    pub invited: bool,
+}
+
+/// One contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactView {
+    /// Who.
+    pub peer: PeerId,
+    /// The name to show: ours for them, else theirs (may be empty).
+    pub name: String,
+    /// The name they announce.
+    pub announced_name: String,
+    /// Whether the safety number was compared.
+    pub verified: bool,
+    /// Whether they are blocked.
+    pub blocked: bool,
+    /// Whether they are a contact (a blocked stranger is listed, too).
+    pub contact: bool,
+    /// Since when.
+    pub added_at: WallTime,
+    /// Our common safety number: 60 digits in groups of five.
+    pub safety_number: String,
+}
+
+/// The own identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityView {
+    /// Who we are.
+    pub peer: PeerId,
+    /// The own display name (may be empty).
+    pub name: String,
+    /// The request token for the link.
+    pub token: RequestToken,
+}
+
+/// Numbers for `status`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages that are not delivered yet.
+    pub outbox: u64,
+    /// Pending requests.
+    pub requests: u64,
+    /// Unread messages.
+    pub unread: u64,
+    /// Contacts.
+    pub contacts: u64,
+    /// The newest event.
+    pub last_event: u64,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Closed {
+    /// Accepted by us.
+    Accepted,
+    /// Declined by us.
+    Declined,
+    /// Its sender was blocked.
+    Blocked,
+    /// It waited for 30 days.
+    Expired,
+    /// Others took its place.
+    Evicted,
+}
+
+/// What happened: holds IDs, never text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventKind {
+    /// A message was added to a conversation, in or out.
+    MessageNew {
+        /// The conversation.
+        peer: PeerId,
+        /// Which.
+        message: MessageId,
+    },
+    /// A message has come further.
+    MessageState {
+        /// The conversation.
+        peer: PeerId,
+        /// Which.
+        message: MessageId,
+        /// How far.
+        state: State,
+    },
+    /// A request waits; told for its first message only.
+    RequestNew(PeerId),
+    /// A request is no longer pending.
+    RequestClosed(PeerId, Closed),
+    /// Somebody became a contact (by us, or by accepting our request).
+    ContactAdded(PeerId),
+    /// A verified mark was dropped.
+    ContactKeyChanged(PeerId),
+    /// A contact's node is connected.
+    PeerOnline(PeerId),
+    /// It is no longer.
+    PeerOffline(PeerId),
+}
+
+/// One entry of the durable event log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its place; grows by one.
+    pub seq: u64,
+    /// When.
+    pub at: WallTime,
+    /// What.
+    pub kind: EventKind,
+}
