@@ -68,10 +68,11 @@ impl ReceivingChains {
         self.used_up.contains(&mark(ratchet_key))
     }
 
-    /// Keeps the bounds; what is too old goes first, then what was kept longest.
-    pub(super) fn tidy(&mut self, now: WallTime) {
+    /// Keeps the bounds; what is too old goes first, then what was kept longest. Whether something was too old.
+    pub(super) fn tidy(&mut self, now: WallTime) -> bool {
+        let mut expired = false;
         for (age, chain) in self.chains.iter_mut().enumerate() {
-            chain.expire(now);
+            expired |= chain.expire(now);
             if age >= MAX_RECEIVING_CHAINS {
                 chain.close(now);
             }
@@ -87,6 +88,7 @@ impl ReceivingChains {
         if self.chains.len() > MAX_RECEIVING_CHAINS {
             self.drop_old();
         }
+        expired
     }
 
     fn drop_old(&mut self) {

@@ -152,8 +152,7 @@ mod tests {
     fn layout_is_the_specified_one() {
         let mut bytes = Vec::new();
         header(KemPart::Nothing).write(&mut bytes);
-        let expected =
-            [&[1; 16][..], &[2; 32], &[0, 0, 0, 3], &[0, 0, 0, 4], &[5; 16], &[0]].concat();
+        let expected = [&[1; 16][..], &[2; 32], &[0, 0, 0, 3], &[0, 0, 0, 4], &[5; 16], &[0]].concat();
         assert_eq!(bytes, expected);
         assert_eq!(bytes.len(), HEADER_LEN);
     }

@@ -27,12 +27,7 @@ impl MessageKey {
     }
 
     /// Opens what [`Self::seal`] made.
-    pub(super) fn open(
-        &self,
-        salt: &[u8; SALT_LEN],
-        body: &[u8],
-        associated: &[u8],
-    ) -> Result<Vec<u8>, SessionError> {
+    pub(super) fn open(&self, salt: &[u8; SALT_LEN], body: &[u8], associated: &[u8]) -> Result<Vec<u8>, SessionError> {
         let (key, nonce) = self.body_key(salt);
         Ok(aead::open(&key, &nonce, body, associated)?)
     }

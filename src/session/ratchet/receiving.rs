@@ -139,14 +139,14 @@ impl ReceivingChain {
         }
     }
 
-    /// Drops what is too old (SES-34).
-    pub(super) fn expire(&mut self, now: WallTime) {
-        if self.has_expired(now) {
-            self.chain = None;
-        }
+    /// Drops what is too old (SES-34). Whether there was something.
+    pub(super) fn expire(&mut self, now: WallTime) -> bool {
+        let mut dropped = self.has_expired(now) && self.chain.take().is_some();
         while self.skipped.front().is_some_and(|skipped| is_old(skipped.since, now)) {
             self.forget_first();
+            dropped = true;
         }
+        dropped
     }
 
     /// Drops the skipped key that was kept longest.
