@@ -4,4 +4,6 @@
 //! lists for it, and `tests/layers.rs` holds them to it.
 
 pub mod base;
+pub mod content;
 pub mod crypto;
+pub mod envelope;
