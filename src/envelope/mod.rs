@@ -61,20 +61,64 @@ pub enum EnvelopeError {
 ///
 /// # Errors
 /// [`TooLarge`].
-pub fn encode(_kind: EnvelopeKind, _payload: &[u8]) -> Result<Vec<u8>, TooLarge> {
-    todo!()
+pub fn encode(kind: EnvelopeKind, payload: &[u8]) -> Result<Vec<u8>, TooLarge> {
+    let len = u32::try_from(payload.len()).ok().filter(|_| payload.len() <= MAX_PAYLOAD);
+    let len = len.ok_or(TooLarge(payload.len()))?;
+    let padded = padding::padded_len(HEADER_LEN + payload.len());
+    // version ‖ kind ‖ length ‖ payload ‖ zeros
+    let mut out = Vec::with_capacity(padded);
+    out.extend_from_slice(&[VERSION, kind as u8]);
+    out.extend_from_slice(&len.to_be_bytes());
+    out.extend_from_slice(payload);
+    out.resize(padded, 0);
+    Ok(out)
 }
 
 /// Decodes what a peer sent.
 ///
 /// # Errors
-/// [`EnvelopeError`], with the first check that failed.
-pub fn decode(_bytes: &[u8]) -> Result<Envelope<'_>, EnvelopeError> {
-    let _ = (VERSION, HEADER_LEN, MAX_ENVELOPE);
-    todo!()
+/// [`EnvelopeError`], with the first check that failed (ENV-1).
+pub fn decode(bytes: &[u8]) -> Result<Envelope<'_>, EnvelopeError> {
+    // ENV-1: size, version, kind, then the rest.
+    if bytes.len() > MAX_ENVELOPE {
+        return Err(EnvelopeError::TooLarge);
+    }
+    let (&version, rest) = bytes.split_first().ok_or(EnvelopeError::Malformed)?;
+    if version != VERSION {
+        return Err(EnvelopeError::UnknownVersion(version));
+    }
+    let (&kind, rest) = rest.split_first().ok_or(EnvelopeError::Malformed)?;
+    let kind = EnvelopeKind::try_from(kind)?;
+    let (len, rest) = rest.split_first_chunk().ok_or(EnvelopeError::Malformed)?;
+    let len = usize::try_from(u32::from_be_bytes(*len)).map_err(|_| EnvelopeError::TooLarge)?;
+    if len > MAX_PAYLOAD {
+        return Err(EnvelopeError::TooLarge);
+    }
+    let (payload, padding) = rest.split_at_checked(len).ok_or(EnvelopeError::Malformed)?;
+    // ENV-4, ENV-5: one payload has one envelope.
+    if bytes.len() != padding::padded_len(HEADER_LEN + len) || padding.iter().any(|&byte| byte != 0) {
+        return Err(EnvelopeError::Malformed);
+    }
+    Ok(Envelope { kind, payload })
 }
 
 /// `SHA-256(unsealed envelope)`: the mark by which a second copy is known (ENV-9).
 pub fn envelope_id(envelope: &[u8]) -> EnvelopeId {
     EnvelopeId::new(sha256(&[envelope]))
 }
+
+impl TryFrom<u8> for EnvelopeKind {
+    type Error = EnvelopeError;
+
+    fn try_from(kind: u8) -> Result<Self, EnvelopeError> {
+        match kind {
+            1 => Ok(Self::Session),
+            2 => Ok(Self::FirstContact),
+            3 => Ok(Self::Group),
+            other => Err(EnvelopeError::UnknownKind(other)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! Published and own test vectors, one module each.
+
+mod mimi;
