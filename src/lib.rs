@@ -7,3 +7,4 @@ pub mod base;
 pub mod content;
 pub mod crypto;
 pub mod envelope;
+pub mod identity;
