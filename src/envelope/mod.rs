@@ -4,6 +4,7 @@
 //! that carry it (`net`).
 
 pub mod padding;
+pub mod seal;
 
 use crate::base::EnvelopeId;
 use crate::base::limits::{MAX_ENVELOPE, MAX_PAYLOAD};

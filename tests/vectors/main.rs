@@ -1,3 +1,4 @@
 //! Published and own test vectors, one module each.
 
+mod envelope;
 mod mimi;
