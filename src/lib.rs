@@ -6,4 +6,6 @@
 pub mod base;
 pub mod crypto;
 pub mod identity;
+pub mod content;
+pub mod envelope;
 pub mod session;
