@@ -9,3 +9,5 @@ pub mod identity;
 pub mod content;
 pub mod envelope;
 pub mod session;
+pub mod store;
+pub mod messenger;

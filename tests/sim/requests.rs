@@ -145,14 +145,8 @@ fn a_link_with_the_token_makes_the_request_invited() {
         let carol = world.join("carol");
         world.command(bob, Command::RotateToken).unwrap();
         let old = Hints { token: Some(world.token(alice)), ..Hints::default() };
-        let command = SendCommand {
-            to,
-            text: "guessed".to_owned(),
-            subject: None,
-            reply_to: None,
-            hints: old,
-            client_id: None,
-        };
+        let command =
+            SendCommand { to, text: "guessed".to_owned(), subject: None, reply_to: None, hints: old, client_id: None };
         world.send(carol, command).unwrap();
         world.settle();
         let guessed = world.requests(bob).into_iter().find(|r| r.text == "guessed").unwrap();
@@ -185,7 +179,8 @@ fn two_hundred_requests_wait_and_the_oldest_uninvited_goes_first() {
     assert!(requests.iter().any(|r| r.text == "invited"));
     let texts: Vec<_> = requests.iter().map(|r| r.text.as_str()).collect();
     assert!(!texts.contains(&"s0") && !texts.contains(&"s2") && texts.contains(&"s3") && texts.contains(&"s201"));
-    let evicted = world.events(bob).iter().filter(|e| matches!(e, EventKind::RequestClosed(_, Closed::Evicted))).count();
+    let evicted =
+        world.events(bob).iter().filter(|e| matches!(e, EventKind::RequestClosed(_, Closed::Evicted))).count();
     assert_eq!(evicted, 3);
     assert_eq!(world.talk(bob, friend), ["< a contact's words"]);
 }

@@ -412,7 +412,11 @@ impl World {
             }
             Output::Class { peer, contact } => {
                 let contacts = &mut self.nodes[index].contacts;
-                if contact { contacts.insert(peer) } else { contacts.remove(&peer) };
+                if contact {
+                    contacts.insert(peer)
+                } else {
+                    contacts.remove(&peer)
+                };
             }
             Output::Events(_) => {}
             Output::WakeAt(at) => self.nodes[index].wake = at.0.max(self.now + 1),
