@@ -6,9 +6,9 @@ use std::sync::Arc;
 use crate::base::{Millis, MonoTime, PeerId, limits};
 use crate::content::{Capsule, Introduction, Item, Profile};
 use crate::crypto::hash::sha256;
-use crate::envelope;
+use crate::envelope::{self, EnvelopeKind};
 use crate::identity::{CardIn, IdentityKey, OneTimePrekeyIn};
-use crate::session::{RemoteBundle, SessionSet};
+use crate::session::{RemoteBundle, SealedKind, SessionSet};
 use crate::store::{Rows, Scan, StoreError};
 
 use super::io::{Output, RefuseReason};
@@ -43,7 +43,7 @@ impl Tx<'_> {
         }
         let rebuild = link.rebuild;
         let set = self.sessions(&id)?;
-        let stale = !set.is_confirmed() && peer.first_contact_at.is_some_and(|at| at + limits::FIRST_CONTACT_REBUILD <= clock);
+        let stale = set.unanswered_since().is_some_and(|at| at + limits::FIRST_CONTACT_REBUILD <= clock);
         if rebuild || heal || stale || !set.can_send() {
             let ticket = self.mem.next_ticket;
             self.mem.next_ticket += 1;
@@ -125,7 +125,11 @@ impl Tx<'_> {
         let sealed = set
             .encrypt(&plain, &mut *self.rng, clock)
             .map_err(|e| Stop::Fault(StoreError::damaged(format!("a session cannot encrypt: {e}"))))?;
-        let bytes = envelope::encode(sealed.kind, &sealed.payload)
+        let kind = match sealed.kind {
+            SealedKind::First => EnvelopeKind::FirstContact,
+            SealedKind::Session => EnvelopeKind::Session,
+        };
+        let bytes = envelope::encode(kind, &sealed.payload)
             .map_err(|e| Stop::Fault(StoreError::damaged(format!("an envelope is too large: {e}"))))?;
         if !peer.accepted && !row.counted && matches!(row.kind, OutKind::Message(_)) {
             row.counted = true;
@@ -316,7 +320,6 @@ impl Tx<'_> {
             return Ok(());
         }
         self.put_sessions(&peer, &set)?;
-        row.first_contact_at = Some(clock);
         let heal = std::mem::take(&mut row.heal_due);
         if heal {
             row.healed_at = Some(clock);

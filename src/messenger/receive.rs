@@ -80,7 +80,7 @@ impl Tx<'_> {
         let mut set = self.sessions(&from)?;
         let clock = self.deadline_clock();
         match set.open_session(self.my_id(), from, payload, clock) {
-            Ok(opened) => self.keep(from, standing, &set, &opened, false, id, None),
+            Ok(opened) => self.keep(from, standing, &set, &opened, id, None),
             Err(SessionError::Malformed) => Ok(Verdict::Refused(RefuseReason::Malformed)),
             Err(error) => self.unopened(from, standing, id, error),
         }
@@ -96,7 +96,7 @@ impl Tx<'_> {
             return Ok(Verdict::Refused(RefuseReason::Malformed));
         }
         let mut set = self.sessions(&from)?;
-        let known = set.knows_first(&first);
+        let known = set.knows_session(&first.session_id());
         let keys = if known { None } else { self.keys_of(&first)? };
         let card_prekey = first.one_time_id().is_none().then(|| (first.prekey_id(), *first.ephemeral()));
         if !known {
@@ -120,7 +120,7 @@ impl Tx<'_> {
         });
         let clock = self.deadline_clock();
         match set.open_first(self.me, &identity, &first, responder, &mut *self.rng, clock) {
-            Ok(opened) if known => self.keep(from, standing, &set, &opened, false, id, card_prekey),
+            Ok(opened) if !opened.is_new_session => self.keep(from, standing, &set, &opened, id, card_prekey),
             Ok(opened) => {
                 let contact = matches!(standing, Standing::Contact(_));
                 if let Some((prekey, ephemeral)) = &card_prekey
@@ -131,7 +131,7 @@ impl Tx<'_> {
                 if let Some(used) = first.one_time_id() {
                     self.forget_one_time(used)?;
                 }
-                self.keep(from, standing, &set, &opened, true, id, card_prekey)
+                self.keep(from, standing, &set, &opened, id, card_prekey)
             }
             Err(SessionError::Malformed) => Ok(Verdict::Refused(RefuseReason::Malformed)),
             Err(error) => self.unopened(from, standing, id, error),
@@ -167,14 +167,12 @@ impl Tx<'_> {
     }
 
     /// It opened: keep what it says, and the session that opened it.
-    #[expect(clippy::too_many_arguments, reason = "the facts of one envelope, used once")]
     fn keep(
         &mut self,
         from: PeerId,
         standing: Standing,
         set: &SessionSet,
         opened: &Opened,
-        new_session: bool,
         id: EnvelopeId,
         card_prekey: Option<(PrekeyId, DhPublic)>,
     ) -> Step<Verdict> {
@@ -189,7 +187,7 @@ impl Tx<'_> {
         let message = match standing {
             Standing::Contact(row) => {
                 self.put_sessions(&from, set)?;
-                self.apply(*row, capsule, new_session)?
+                self.apply(*row, capsule, opened.is_new_session)?
             }
             Standing::Pending | Standing::Stranger => match self.hold(from, capsule)? {
                 Some(message) => {

@@ -44,8 +44,6 @@ pub struct PeerRow {
     pub token: Option<RequestToken>,
     /// Digest of the profile (name, addresses) last queued for them.
     pub profile_sent: u64,
-    /// When our side last began a session: for the rebuild after 72 hours.
-    pub first_contact_at: Option<WallTime>,
     /// When a healing handshake was last begun.
     pub healed_at: Option<WallTime>,
     /// A healing handshake is due: their envelopes do not open.
@@ -66,7 +64,6 @@ impl PeerRow {
             addrs: Vec::new(),
             token: None,
             profile_sent: 0,
-            first_contact_at: None,
             healed_at: None,
             heal_due: false,
         }
