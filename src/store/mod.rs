@@ -5,16 +5,30 @@
 //! What this layer does not own: what the rows mean (`messenger`), how the key file is sealed
 //! (`identity`; here it is bytes), attachment contents.
 
+mod buffer;
+mod commit;
+mod database;
+mod durable;
+mod engine;
 mod error;
 pub mod files;
+mod guard;
 mod key;
+mod keyfiles;
+mod keyring;
 pub mod lock;
-mod scan;
-pub mod tables;
-
-mod buffer;
-mod engine;
+mod mark;
+mod meta;
+mod migrate;
+mod open;
 mod read;
+mod row;
+mod scan;
+mod secrets;
+pub mod tables;
+#[cfg(test)]
+pub(crate) mod testing;
+mod upkeep;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,6 +65,9 @@ pub trait Table {
     type Row: Serialize + DeserializeOwned;
 }
 
+/// A row, with the bytes of its key after the prefix that was scanned.
+pub type Keyed<R> = (Vec<u8>, R);
+
 /// Reading: committed rows through a [`Reader`], rows and what is about to change through a [`WriteBuffer`].
 pub trait Rows {
     /// The row at `key`, if there is one. A row whose key was destroyed does not exist.
@@ -63,7 +80,7 @@ pub trait Rows {
     ///
     /// # Errors
     /// As [`Rows::get`].
-    fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<(Vec<u8>, T::Row)>, StoreError>;
+    fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<Keyed<T::Row>>, StoreError>;
 
     /// How many rows `scan` covers (its limit included), without opening them.
     ///
