@@ -4,7 +4,10 @@
 //! lists for it, and `tests/layers.rs` holds them to it.
 
 pub mod base;
-pub mod content;
 pub mod crypto;
-pub mod envelope;
 pub mod identity;
+pub mod content;
+pub mod envelope;
+pub mod session;
+pub mod store;
+pub mod messenger;

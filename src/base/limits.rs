@@ -58,6 +58,10 @@ pub const MAX_SKIPPED_KEYS: usize = 2_000;
 pub const SKIPPED_KEY_LIFE: Millis = Millis::from_days(30);
 /// Receiving chains kept in a session.
 pub const MAX_RECEIVING_CHAINS: usize = 5;
+/// Older receiving chains of which only skipped keys are left: each costs a row some 40 bytes beside its keys.
+pub const MAX_LATE_CHAINS: usize = 64;
+/// Used-up receiving chains whose short marks tell a late duplicate from a forgery (4 bytes each).
+pub const MAX_USED_CHAIN_MARKS: usize = 128;
 /// Retired sessions with one peer that still receive.
 pub const MAX_ARCHIVED_SESSIONS: usize = 10;
 /// How long a retired session still receives.

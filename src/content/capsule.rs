@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::base::WallTime;
-use crate::base::limits::{MAX_CAPSULE_ITEMS, MAX_PAYLOAD};
+use crate::base::limits::{MAX_ADDR_LEN, MAX_ADDRS, MAX_CAPSULE_ITEMS, MAX_PAYLOAD};
 
 use super::cbor::{Reader, Writer};
 use super::{ContentError, Introduction, Profile, StatusReport};
@@ -15,6 +15,7 @@ const STATUS: u64 = 3;
 const PROFILE: u64 = 4;
 const ACCEPTED: u64 = 5;
 const RESET: u64 = 6;
+const ADDRESSES: u64 = 7;
 
 /// The plaintext of an envelope: at most `MAX_CAPSULE_ITEMS` items in the order in which they are
 /// to be processed. The caller keeps to the bounds; [`Capsule::decode`] holds peers to them.
@@ -44,6 +45,9 @@ pub enum Item {
     Accepted,
     /// The sender lost the session: all that is not yet delivered is to be sent again.
     Reset,
+    /// Where the sender can be reached: at most `MAX_ADDRS` multiaddresses. Hints, never trusted, and not
+    /// dialled before their sender is a contact.
+    Addresses(Vec<String>),
     /// Of a kind that this version does not know; kept exactly.
     Unknown {
         /// Its kind.
@@ -93,6 +97,7 @@ impl Item {
             Self::Profile(_) => PROFILE,
             Self::Accepted => ACCEPTED,
             Self::Reset => RESET,
+            Self::Addresses(_) => ADDRESSES,
             Self::Unknown { kind, .. } => *kind,
         }
     }
@@ -108,6 +113,14 @@ impl Item {
             Self::Status(report) => report.encode().into(),
             Self::Profile(profile) => profile.encode().into(),
             Self::Accepted | Self::Reset => Cow::default(),
+            Self::Addresses(addrs) => {
+                let mut writer = Writer::new();
+                writer.array(addrs.len());
+                for addr in addrs {
+                    writer.put(addr.as_str());
+                }
+                writer.into_bytes().into()
+            }
             Self::Unknown { bytes, .. } => bytes.into(),
         }
     }
@@ -124,9 +137,23 @@ impl Item {
             ACCEPTED | RESET if !payload.is_empty() => return Err(ContentError::TrailingBytes),
             ACCEPTED => Self::Accepted,
             RESET => Self::Reset,
+            ADDRESSES => Self::read_addresses(payload)?,
             // CON-27
             _ => Self::Unknown { kind, bytes: payload.to_vec() },
         })
+    }
+
+    /// CON-28.
+    fn read_addresses(payload: &[u8]) -> Result<Self, ContentError> {
+        let mut reader = Reader::new(payload);
+        let len = reader.array("addresses")?;
+        if len > MAX_ADDRS as u64 {
+            return Err(ContentError::TooMany("addresses"));
+        }
+        let read = |_| reader.text("address", MAX_ADDR_LEN).map(ToOwned::to_owned);
+        let addrs = (0..len).map(read).collect::<Result<_, _>>()?;
+        reader.finish()?;
+        Ok(Self::Addresses(addrs))
     }
 
     fn read_message(payload: &[u8]) -> Result<Self, ContentError> {
