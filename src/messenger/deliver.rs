@@ -193,7 +193,8 @@ impl Tx<'_> {
 
     /// Moves an own message further; never back.
     pub(super) fn advance(&mut self, peer: PeerId, position: u64, state: State) -> Step {
-        let (Some(conversation), Some(mut message)) = (self.conversation(&peer)?, self.message(&peer, position)?) else {
+        let (Some(conversation), Some(mut message)) = (self.conversation(&peer)?, self.message(&peer, position)?)
+        else {
             return Ok(());
         };
         let further = message.state < state || message.state == State::Undelivered;
@@ -389,6 +390,10 @@ impl Tx<'_> {
         let random = self.rng.next_u64();
         let now = self.now.mono;
         let link = self.link(peer);
+        // A window full of refusals is one failure.
+        if link.retry_at.is_some_and(|at| at > now) {
+            return;
+        }
         link.retry_at = Some(now + pause(link.attempts, random));
         link.attempts = link.attempts.saturating_add(1);
     }

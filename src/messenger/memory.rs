@@ -7,9 +7,7 @@ use crate::base::{MessageId, MonoTime, PeerId, WallTime};
 use crate::identity::PrekeyId;
 use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
 
-use super::tables::{
-    ClientIdQueue, Events, MarkQueue, OneTimeTable, Outbox, Peers, PrekeyMarks, Recent, Requests,
-};
+use super::tables::{ClientIdQueue, Events, MarkQueue, OneTimeTable, Outbox, Peers, PrekeyMarks, Recent, Requests};
 
 /// Everything in memory.
 #[derive(Debug, Default)]

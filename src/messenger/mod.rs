@@ -135,14 +135,7 @@ impl Messenger {
     }
 
     /// One input; when it fails, nothing of it stays.
-    fn one(
-        &mut self,
-        input: Input,
-        buf: &mut WriteBuffer,
-        out: &mut Vec<Output>,
-        now: Now,
-        rng: &mut dyn CryptoRng,
-    ) {
+    fn one(&mut self, input: Input, buf: &mut WriteBuffer, out: &mut Vec<Output>, now: Now, rng: &mut dyn CryptoRng) {
         let savepoint = buf.savepoint();
         let before = out.len();
         let asked = question(&input);

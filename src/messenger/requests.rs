@@ -99,7 +99,8 @@ impl Tx<'_> {
         if self.mem.requests.len() < limits::MAX_REQUESTS {
             return Ok(true);
         }
-        let oldest = self.mem.requests.iter().find(|r| !r.invited).or_else(|| self.mem.requests.first().filter(|_| invited));
+        let oldest =
+            self.mem.requests.iter().find(|r| !r.invited).or_else(|| self.mem.requests.first().filter(|_| invited));
         let Some(oldest) = oldest.map(|r| r.peer) else { return Ok(false) };
         self.close_request(&oldest, Closed::Evicted)?;
         self.buf.delete::<Sessions>(&peer_key(&oldest));

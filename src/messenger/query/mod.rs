@@ -106,11 +106,8 @@ pub fn message(rows: &impl Rows, me: PeerId, id: &MessageId) -> Result<Option<Me
 
 /// Pending requests, newest first.
 pub fn requests(rows: &impl Rows) -> Result<Vec<RequestView>, StoreError> {
-    let mut found: Vec<RequestView> = rows
-        .scan::<Requests>(&Scan::new(RowKey::new()))?
-        .into_iter()
-        .map(|(_, row)| request_view(&row))
-        .collect();
+    let mut found: Vec<RequestView> =
+        rows.scan::<Requests>(&Scan::new(RowKey::new()))?.into_iter().map(|(_, row)| request_view(&row)).collect();
     found.sort_by_key(|view| std::cmp::Reverse(view.received_at));
     Ok(found)
 }

@@ -29,7 +29,12 @@ pub fn mark_key(id: &EnvelopeId) -> RowKey {
 
 /// Key of [`PrekeyMarks`].
 pub fn prekey_mark_key(prekey: PrekeyId, ephemeral: &DhPublic) -> RowKey {
-    ephemeral.0.as_chunks::<8>().0.iter().fold(RowKey::new().u64(prekey.0), |key, part| key.u64(u64::from_be_bytes(*part)))
+    ephemeral
+        .0
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .fold(RowKey::new().u64(prekey.0), |key, part| key.u64(u64::from_be_bytes(*part)))
 }
 
 /// What is known of a received envelope.

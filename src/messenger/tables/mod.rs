@@ -20,7 +20,9 @@ pub use conversations::{
 };
 pub use keys::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, Sessions};
 pub use log::{ClientIdQueue, ClientIdRow, ClientIds, Events, client_id_key};
-pub use marks::{EnvelopeMark, EnvelopeMarks, MarkQueue, PrekeyMark, PrekeyMarks, QueuedMark, mark_key, prekey_mark_key};
+pub use marks::{
+    EnvelopeMark, EnvelopeMarks, MarkQueue, PrekeyMark, PrekeyMarks, QueuedMark, mark_key, prekey_mark_key,
+};
 pub use outbox::{OutEnvelopes, OutKind, OutRow, Outbox, outbox_key};
 pub use profile::{Profile, ProfileRow};
 pub use requests::{HeldMessage, RequestRow, Requests};
