@@ -1,1 +1,3 @@
+//! The program `rohrpost`: arguments to `cli`, its answer to the exit code.
+
 fn main() {}

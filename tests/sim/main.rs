@@ -1,7 +1,11 @@
 //! Whole conversations between messengers in one process, in virtual time.
 
+// Test code: what goes wrong has to stop the run.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod delivery;
 mod healing;
+mod hostile;
 mod requests;
 mod rules;
 mod stories;
