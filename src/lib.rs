@@ -5,3 +5,6 @@
 
 pub mod base;
 pub mod crypto;
+pub mod envelope;
+#[cfg(feature = "net")]
+pub mod net;
