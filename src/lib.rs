@@ -11,3 +11,5 @@ pub mod envelope;
 pub mod session;
 pub mod store;
 pub mod messenger;
+#[cfg(feature = "net")]
+pub mod net;

@@ -3,6 +3,8 @@
 //! What this layer does not own: what is in the payload (`session`, later `group`), and the streams
 //! that carry it (`net`).
 
+pub mod exchange;
+pub mod frame;
 pub mod padding;
 pub mod seal;
 
