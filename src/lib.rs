@@ -11,3 +11,4 @@ pub mod client;
 pub mod crypto;
 #[cfg(feature = "app")]
 pub mod node;
+pub mod store;
