@@ -9,6 +9,7 @@ pub mod base;
 #[cfg(feature = "app")]
 pub mod client;
 pub mod crypto;
+pub mod identity;
 #[cfg(feature = "app")]
 pub mod node;
 pub mod store;
