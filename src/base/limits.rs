@@ -29,6 +29,24 @@ pub const MAX_STATUS_IDS: usize = 512;
 pub const MAX_PART_DEPTH: usize = 4;
 /// Parts of a MIMI message in all.
 pub const MAX_PARTS: usize = 32;
+/// Topic ID of a MIMI message; the draft calls longer ones malicious.
+pub const MAX_TOPIC: usize = 4 * 1024;
+/// Extensions of a MIMI message.
+pub const MAX_EXTENSIONS: usize = 32;
+/// Value of one extension, encoded.
+pub const MAX_EXTENSION: usize = 4 * 1024 - 1;
+/// Arrays, maps and tags within each other in the extensions, the extensions map itself included.
+pub const MAX_EXTENSION_DEPTH: usize = 4;
+/// Sender and room URI in a MIMI message; the message ID counts them with 16 bits.
+pub const MAX_URI: usize = 1024;
+/// Media type and language of a MIMI part.
+pub const MAX_MEDIA_TYPE: usize = 255;
+/// URL, description and file name of an external MIMI part.
+pub const MAX_EXTERNAL_TEXT: usize = 2 * 1024;
+/// Key, nonce, associated data and hash of an external MIMI part.
+pub const MAX_EXTERNAL_BYTES: usize = 255;
+/// Symbol of a reaction: the longest emoji sequences have some 40 bytes.
+pub const MAX_SYMBOL: usize = 64;
 
 // ---- Sessions -----------------------------------------------------------------------------------
 
@@ -40,6 +58,10 @@ pub const MAX_SKIPPED_KEYS: usize = 2_000;
 pub const SKIPPED_KEY_LIFE: Millis = Millis::from_days(30);
 /// Receiving chains kept in a session.
 pub const MAX_RECEIVING_CHAINS: usize = 5;
+/// Older receiving chains of which only skipped keys are left: each costs a row some 40 bytes beside its keys.
+pub const MAX_LATE_CHAINS: usize = 64;
+/// Used-up receiving chains whose short marks tell a late duplicate from a forgery (4 bytes each).
+pub const MAX_USED_CHAIN_MARKS: usize = 128;
 /// Retired sessions with one peer that still receive.
 pub const MAX_ARCHIVED_SESSIONS: usize = 10;
 /// How long a retired session still receives.
