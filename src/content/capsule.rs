@@ -68,7 +68,7 @@ impl Capsule {
         writer.into_bytes()
     }
 
-    /// Decodes what a peer sent (CON-21 to CON-27). What it accepts, [`Self::encode`] gives back byte for byte.
+    /// Decodes what a peer sent (CON-21 to CON-28). What it accepts, [`Self::encode`] gives back byte for byte.
     ///
     /// # Errors
     /// [`ContentError`] for anything that [`Self::encode`] would not have made of in-bounds items. The MIMI

@@ -35,10 +35,10 @@ pub enum ContentError {
     /// A field has another type or value than the form allows (CON-4, CON-22).
     #[error("the field '{0}' has a wrong type or value")]
     Field(&'static str),
-    /// A text or byte string is longer than allowed (CON-6, CON-24, CON-26).
+    /// A text or byte string is longer than allowed (CON-6, CON-24 to CON-26, CON-28).
     #[error("the field '{0}' is too long")]
     TooLong(&'static str),
-    /// More entries than allowed (CON-5, CON-21, CON-25).
+    /// More entries than allowed (CON-5, CON-21, CON-28).
     #[error("too many {0}")]
     TooMany(&'static str),
     /// Nested deeper than allowed (CON-5).

@@ -68,7 +68,7 @@ pub fn encode(kind: EnvelopeKind, payload: &[u8]) -> Result<Vec<u8>, TooLarge> {
     let len = u32::try_from(payload.len()).ok().filter(|_| payload.len() <= MAX_PAYLOAD);
     let len = len.ok_or(TooLarge(payload.len()))?;
     let padded = padding::padded_len(HEADER_LEN + payload.len());
-    // version ‖ kind ‖ length ‖ payload ‖ zeros
+    // ENV-2: version ‖ kind ‖ length ‖ payload ‖ zeros
     let mut out = Vec::with_capacity(padded);
     out.extend_from_slice(&[VERSION, kind as u8]);
     out.extend_from_slice(&len.to_be_bytes());

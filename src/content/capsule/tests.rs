@@ -20,7 +20,8 @@ fn item() -> impl Strategy<Value = Item> {
         "\\PC{0,64}".prop_map(|name| Item::Profile(Profile { name })),
         Just(Item::Accepted),
         Just(Item::Reset),
-        (7_u64.., vec(any::<u8>(), 0..300)).prop_map(|(kind, bytes)| Item::Unknown { kind, bytes }),
+        vec(".{0,64}", 0..=MAX_ADDRS).prop_map(Item::Addresses),
+        (8_u64.., vec(any::<u8>(), 0..300)).prop_map(|(kind, bytes)| Item::Unknown { kind, bytes }),
     ]
 }
 
@@ -38,16 +39,18 @@ fn the_bytes_are_those_of_the_specification() {
         Item::Profile(Profile { name: "Al".into() }),
         Item::Accepted,
         Item::Reset,
-        Item::Unknown { kind: 7, bytes: vec![1] },
+        Item::Addresses(vec!["/a".into()]),
+        Item::Unknown { kind: 8, bytes: vec![1] },
     ];
-    let mut expected = vec![0x87];
+    let mut expected = vec![0x88];
     expected.extend([0x82, 0x02, 0x56, 0x83, 0x62, b'A', b'l', 0xf6, 0x50]);
     expected.extend([7; 16]);
     expected.extend([0x82, 0x01, 0x46, 0x82, 0x19, 0x03, 0xe8, 0x41, 0xab]);
     expected.extend([0x82, 0x03, 0x58, 0x24, 0x82, 0x58, 0x20]);
     expected.extend([1; 32]);
     expected.extend([0x40, 0x82, 0x04, 0x44, 0x81, 0x62, b'A', b'l']);
-    expected.extend([0x82, 0x05, 0x40, 0x82, 0x06, 0x40, 0x82, 0x07, 0x41, 0x01]);
+    expected
+        .extend([0x82, 0x05, 0x40, 0x82, 0x06, 0x40, 0x82, 0x07, 0x44, 0x81, 0x62, b'/', b'a', 0x82, 0x08, 0x41, 0x01]);
     let capsule = Capsule { items };
     assert_eq!(capsule.encode(), expected);
     assert_eq!(Capsule::decode(&expected), Ok(capsule));
@@ -101,6 +104,16 @@ fn a_profile_may_be_without_a_name_but_not_with_a_long_one() {
     assert!(one(Item::Profile(Profile::default())).is_ok());
     let name = "x".repeat(MAX_NAME_CHARS + 1);
     assert_eq!(one(Item::Profile(Profile { name })), Err(ContentError::TooLong("name")));
+}
+
+/// CON-28
+#[test]
+fn addresses_are_bounded() {
+    let addrs = |n, len: usize| Item::Addresses(vec!["x".repeat(len); n]);
+    assert!(one(addrs(MAX_ADDRS, MAX_ADDR_LEN)).is_ok());
+    assert_eq!(one(addrs(MAX_ADDRS + 1, 1)), Err(ContentError::TooMany("addresses")));
+    assert_eq!(one(addrs(1, MAX_ADDR_LEN + 1)), Err(ContentError::TooLong("address")));
+    assert_eq!(Capsule::decode(&[0x81, 0x82, 0x07, 0x42, 0x80, 0x00]), Err(ContentError::TrailingBytes));
 }
 
 /// CON-22

@@ -1,4 +1,4 @@
-//! Making messages, and what a message does (section 6 of the draft: the examples).
+//! Making messages, and what a message does (section 5 of the draft: the examples).
 
 use crate::base::MessageId;
 
@@ -102,7 +102,7 @@ impl MimiContent {
             (Some(of), _, Body::Null) => Act::Delete(of),
             (replaces, Some(to), _) if !symbols.is_empty() => Act::React { to, symbols, replaces },
             (Some(of), _, _) => Act::Edit(of),
-            // A reaction that is no symbol, or to nothing, is shown as a message (section 6.3).
+            // A reaction that is no symbol, or to nothing, is shown as a message (section 5.3).
             (None, _, _) => Act::Post,
         }
     }

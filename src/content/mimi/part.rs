@@ -264,7 +264,7 @@ impl fmt::Debug for External {
     }
 }
 
-/// Whether it is text of a kind that can be shown as it is (Markdown, too: draft, section 7.1), in UTF-8.
+/// Whether it is text of a kind that can be shown as it is (CON-14; Markdown, too: draft, section 7.1), in UTF-8.
 fn is_text(media_type: &str) -> bool {
     let mut pieces = media_type.split(';').map(str::trim);
     let essence = pieces.next().unwrap_or_default();
