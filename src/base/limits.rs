@@ -201,6 +201,8 @@ pub const LANE_USER: usize = 256;
 pub const LANE_CONTACTS: usize = 256;
 /// Inputs waiting in the lane of strangers.
 pub const LANE_STRANGERS: usize = 64;
+/// Longest body of the hello of a stream: room for what later versions say.
+pub const MAX_HELLO: usize = 64;
 /// Addresses remembered of one peer.
 pub const MAX_PEER_ADDRS: usize = 16;
 /// Peers found by mDNS whose addresses are remembered.
