@@ -12,14 +12,14 @@ use super::carry::Carrier;
 use super::clock::Clock;
 use super::core::{Core, SharedReader};
 use super::lanes::{Inlets, Waiting};
-use super::profile::Profile;
+use super::profile::{Open, Profile};
 use super::{errors, random};
 use crate::api::ApiError;
 use crate::base::limits::LANE_USER;
 use crate::base::{Millis, MonoTime};
-use crate::messenger::{Answer, Input, Messenger, Output, PeerInput, Refusal, RefuseReason, query};
+use crate::messenger::{Answer, Input, Output, PeerInput, Refusal, RefuseReason, query};
 use crate::net::NetEvent;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
 /// The first pause before a store that failed is opened again; it doubles.
 const REOPEN_FIRST: Millis = Millis(500);
@@ -33,21 +33,21 @@ const STACK: usize = 8 * 1024 * 1024;
 /// What the thread needs to begin.
 pub(super) struct Start {
     pub(super) profile: Profile,
-    pub(super) store: Store,
-    pub(super) messenger: Messenger,
+    pub(super) open: Open,
     /// What the messenger wanted when it was opened.
     pub(super) outputs: Vec<Output>,
     pub(super) clock: Clock,
     pub(super) carrier: Carrier,
     pub(super) contacts: mpsc::Receiver<NetEvent>,
     pub(super) strangers: mpsc::Receiver<NetEvent>,
-    pub(super) stop: watch::Receiver<bool>,
+    /// Turns true, or loses its sender, when the thread is to end.
+    pub(super) halt: watch::Receiver<bool>,
 }
 
-/// Starts the thread.
-pub(super) fn spawn(start: Start) -> Result<Core, ApiError> {
-    let me = start.messenger.peer_id();
-    let reader = start.messenger.reader();
+/// Starts the thread. The second value comes when the messenger knows of the present: addresses, connections.
+pub(super) fn spawn(start: Start) -> Result<(Core, oneshot::Receiver<()>), ApiError> {
+    let me = start.open.messenger.peer_id();
+    let reader = start.open.messenger.reader();
     let last = query::counts(&reader).map_err(|e| errors::store(&e))?.last_event;
     let (user, user_in) = mpsc::channel(LANE_USER);
     let (events, events_in) = watch::channel(last);
@@ -59,7 +59,7 @@ pub(super) fn spawn(start: Start) -> Result<Core, ApiError> {
         .build()
         .map_err(|e| errors::internal(format!("no runtime for the messenger: {e}")))?;
     let mut engine = Engine {
-        open: Some(Open { store: start.store, messenger: start.messenger }),
+        open: Some(start.open),
         closed: Closed { at: MonoTime(0), pause: REOPEN_FIRST, because: String::new() },
         clock: start.clock,
         carrier: start.carrier,
@@ -67,7 +67,7 @@ pub(super) fn spawn(start: Start) -> Result<Core, ApiError> {
             user: user_in,
             contacts: start.contacts,
             strangers: start.strangers,
-            stop: start.stop,
+            stop: start.halt,
             feedback: std::collections::VecDeque::new(),
             wake: None,
         },
@@ -78,11 +78,14 @@ pub(super) fn spawn(start: Start) -> Result<Core, ApiError> {
         profile: start.profile,
     };
     let outputs = start.outputs;
+    let (begun, begun_in) = oneshot::channel();
     let body = move || {
         let result = catch_unwind(AssertUnwindSafe(move || {
             engine.carry_out(outputs);
+            engine.round(engine.carrier.present().into_iter().map(Waiting::Feedback).collect());
+            let _ = begun.send(());
             engine.run(&runtime);
-            // Here the store is closed, and then the profile is free.
+            // Here the store is closed.
             drop(engine);
         }));
         ended.send_replace(Some(result.map_err(|panic| {
@@ -96,7 +99,7 @@ pub(super) fn spawn(start: Start) -> Result<Core, ApiError> {
         .stack_size(STACK)
         .spawn(body)
         .map_err(|e| errors::internal(format!("no thread for the messenger: {e}")))?;
-    Ok(core)
+    Ok((core, begun_in))
 }
 
 struct Engine {
@@ -111,20 +114,7 @@ struct Engine {
     next_id: u64,
     events: watch::Sender<u64>,
     reader: SharedReader,
-    // Last: the lock goes when all else is gone.
     profile: Profile,
-}
-
-struct Open {
-    store: Store,
-    messenger: Messenger,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        // Readers on other threads keep a clone of the store; the database is to be closed all the same.
-        self.store.close();
-    }
 }
 
 /// A store that failed.
@@ -253,10 +243,10 @@ impl Engine {
             return;
         }
         match self.profile.open(now, &mut random::system()) {
-            Ok((store, messenger, outputs)) => {
+            Ok((open, outputs)) => {
                 tracing::info!("the store is open again");
-                self.reader.replace(messenger.reader());
-                self.open = Some(Open { store, messenger });
+                self.reader.replace(open.messenger.reader());
+                self.open = Some(open);
                 self.carrier.reopened();
                 self.carry_out(outputs);
                 self.inlets.feedback.extend(self.carrier.present());

@@ -1,36 +1,52 @@
 //! A profile, opened: folder, lock, key file, store and messenger, in this order.
 
-use crate::api::{ApiError, Code};
-use crate::base::{CryptoRng, Now, PeerId, limits};
+use crate::api::{ApiError, Code, Identity};
+use crate::base::{CryptoRng, Now, PeerId, Secret, limits};
 use crate::crypto::password::{Cost, Passphrase};
 use crate::identity::{self, IdentityKeypair, KeyMaterial};
 use crate::messenger::{Command, Input, Messenger, Output};
 use crate::store::{ProfileDir, ProfileLock, Store, StoreError};
 
+use super::clock::Clock;
 use super::place::Place;
-use super::{errors, views};
+use super::{errors, random, views};
 
 /// Asks the person for the passphrase.
 pub type Ask<'a> = &'a mut dyn FnMut() -> Result<Passphrase, ApiError>;
 
-/// The secrets of a profile that this process has to itself.
+/// The secrets of a profile. Whoever opens its store holds its lock.
 pub(crate) struct Profile {
-    pub(crate) place: Place,
     material: KeyMaterial,
     dir: ProfileDir,
-    // Last: the profile is free only when everything else is closed.
-    lock: ProfileLock,
+}
+
+/// An open store and the messenger over it.
+pub(crate) struct Open {
+    pub(crate) store: Store,
+    pub(crate) messenger: Messenger,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // Readers on other threads keep a clone of the store; the database is to be closed all the same.
+        self.store.close();
+    }
 }
 
 impl Profile {
-    /// Unlocks a profile whose lock was taken.
-    pub(crate) fn unlock(place: &Place, lock: ProfileLock, ask: Ask<'_>) -> Result<Self, ApiError> {
+    /// Opens the key file.
+    pub(crate) fn unlock(place: &Place, ask: Ask<'_>) -> Result<Self, ApiError> {
         let dir = folder(place)?;
         let file = key_file(place, &dir)?;
         let locked = identity::key_file_needs_passphrase(&file).map_err(|e| errors::key_file(&e))?;
         let passphrase = if locked { Some(ask()?) } else { None };
         let material = identity::open_key_file(&file, passphrase.as_ref()).map_err(|e| errors::key_file(&e))?;
-        Ok(Self { place: place.clone(), material, dir, lock })
+        Ok(Self { material, dir })
+    }
+
+    /// For the network.
+    pub(crate) fn seed(&self) -> Secret<32> {
+        self.material.identity_seed.clone()
     }
 
     pub(crate) fn keypair(&self) -> IdentityKeypair {
@@ -41,20 +57,17 @@ impl Profile {
         self.keypair().peer_id()
     }
 
-    /// Opens the store and the messenger over it. The store is handed out, too: it closes for good only when it is told.
-    pub(crate) fn open(
-        &self,
-        now: Now,
-        rng: &mut dyn CryptoRng,
-    ) -> Result<(Store, Messenger, Vec<Output>), StoreError> {
+    /// Opens the store and the messenger over it.
+    pub(crate) fn open(&self, now: Now, rng: &mut dyn CryptoRng) -> Result<(Open, Vec<Output>), StoreError> {
         let store = Store::open(self.dir.path(), &self.material.store_key, rng, now)?;
-        let (messenger, outputs) = Messenger::open(store.clone(), self.keypair(), now, rng)?;
-        Ok((store, messenger, outputs))
-    }
-
-    /// Lets others have the profile.
-    pub(crate) fn release(self) {
-        drop(self.lock);
+        let opened = Messenger::open(store.clone(), self.keypair(), now, rng);
+        match opened {
+            Ok((messenger, outputs)) => Ok((Open { store, messenger }, outputs)),
+            Err(error) => {
+                store.close();
+                Err(error)
+            }
+        }
     }
 }
 
@@ -103,9 +116,8 @@ pub(crate) fn create(
     place: &Place,
     passphrase: Option<&Passphrase>,
     name: Option<&str>,
-    now: Now,
-    rng: &mut dyn CryptoRng,
-) -> Result<crate::api::Identity, ApiError> {
+) -> Result<Identity, ApiError> {
+    let (now, rng) = (Clock::new().now(), &mut random::system());
     if let Some(name) = name {
         check_name(name)?;
     }
@@ -124,21 +136,20 @@ pub(crate) fn create(
     let material = KeyMaterial::generate(rng);
     let file = identity::seal_key_file(&material, passphrase, Cost::DEFAULT, rng);
     dir.write_key_file(&file).map_err(|e| errors::store(&e))?;
-    let profile = Profile { place: place.clone(), material, dir, lock };
-    let (store, mut messenger, _) = profile.open(now, rng).map_err(|e| errors::store(&e))?;
+    let profile = Profile { material, dir };
+    let (mut open, _) = profile.open(now, rng).map_err(|e| errors::store(&e))?;
     if let Some(name) = name {
         let command = Input::Command(0, Command::SetName { name: name.to_owned() });
-        for output in messenger.handle(vec![command], now, rng) {
+        for output in open.messenger.handle(vec![command], now, rng) {
             if let Output::Reply(_, Err(refusal)) = output {
                 return Err(errors::refusal(&refusal));
             }
         }
     }
-    let found = crate::messenger::query::identity(&messenger.reader(), profile.peer_id());
+    let found = crate::messenger::query::identity(&open.messenger.reader(), profile.peer_id());
     let found = found.map_err(|e| errors::store(&e))?.ok_or_else(|| errors::internal("the new profile is empty"))?;
-    drop(messenger);
-    store.close();
-    profile.release();
+    drop(open);
+    drop(lock);
     Ok(views::identity(&found, Vec::new()))
 }
 
@@ -160,11 +171,10 @@ pub(crate) fn change_passphrase(
     place: &Place,
     old: Option<&Passphrase>,
     new: Option<&Passphrase>,
-    rng: &mut dyn CryptoRng,
 ) -> Result<(), ApiError> {
     let dir = folder(place)?;
     let file = key_file(place, &dir)?;
     let material = identity::open_key_file(&file, old).map_err(|e| errors::key_file(&e))?;
-    let file = identity::seal_key_file(&material, new, Cost::DEFAULT, rng);
+    let file = identity::seal_key_file(&material, new, Cost::DEFAULT, &mut random::system());
     dir.write_key_file(&file).map_err(|e| errors::store(&e))
 }
