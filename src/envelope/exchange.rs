@@ -67,15 +67,23 @@ impl CardResponse {
     /// # Errors
     /// [`ExchangeError::Size`].
     pub fn encode(&self) -> Result<Vec<u8>, ExchangeError> {
+        self.check()?;
         let prekey = self.prekey.as_deref().unwrap_or_default();
-        if self.prekey.is_some() && prekey.is_empty() {
-            return Err(ExchangeError::Size);
-        }
         let mut out = Vec::with_capacity(5 + self.card.len() + prekey.len());
         out.push(VERSION);
-        put_part(&mut out, &self.card, 1, MAX_CARD)?;
-        put_part(&mut out, prekey, 0, MAX_ONE_TIME_PREKEY)?;
+        put_part(&mut out, &self.card)?;
+        put_part(&mut out, prekey)?;
         Ok(out)
+    }
+
+    /// Whether it can be encoded.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Size`].
+    pub fn check(&self) -> Result<(), ExchangeError> {
+        let card = (1..=MAX_CARD).contains(&self.card.len());
+        let prekey = self.prekey.as_ref().is_none_or(|prekey| (1..=MAX_ONE_TIME_PREKEY).contains(&prekey.len()));
+        if card && prekey { Ok(()) } else { Err(ExchangeError::Size) }
     }
 
     /// Reads an answer.
@@ -96,11 +104,8 @@ impl CardResponse {
     }
 }
 
-fn put_part(out: &mut Vec<u8>, part: &[u8], min: usize, max: usize) -> Result<(), ExchangeError> {
+fn put_part(out: &mut Vec<u8>, part: &[u8]) -> Result<(), ExchangeError> {
     let len = u16::try_from(part.len()).map_err(|_| ExchangeError::Size)?;
-    if !(min..=max).contains(&part.len()) {
-        return Err(ExchangeError::Size);
-    }
     out.extend_from_slice(&len.to_be_bytes());
     out.extend_from_slice(part);
     Ok(())
