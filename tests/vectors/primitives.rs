@@ -306,11 +306,11 @@ impl TryRng for Fixed {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        unimplemented!("only bytes are asked for")
+        panic!("only bytes are asked for")
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        unimplemented!("only bytes are asked for")
+        panic!("only bytes are asked for")
     }
 
     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {

@@ -36,6 +36,21 @@ fn a_link_is_shown_and_read() {
     assert_eq!(parse("?"), Ok(bare));
 }
 
+/// What a reader would refuse is not shown, so that a strange name does not break the owner's link.
+#[test]
+fn what_would_be_refused_is_left_out() {
+    let mut addrs: Vec<String> = (0..12).map(|i| format!("/ip4/192.0.2.{i}")).collect();
+    addrs.insert(1, "not an address".into());
+    let read = |name: &str| -> Link {
+        Link { name: Some(name.into()), addrs: addrs.clone(), ..full() }.to_string().parse().unwrap()
+    };
+    assert_eq!(read("Jürgen").name.as_deref(), Some("Jürgen"));
+    assert_eq!(read("Jürgen").addrs, (0..8).map(|i| format!("/ip4/192.0.2.{i}")).collect::<Vec<_>>());
+    for name in ["", "a\nb", &"a".repeat(65)] {
+        assert_eq!(read(name).name, None, "{name:?}");
+    }
+}
+
 /// ID-50, ID-54.
 #[test]
 fn forms_that_mean_the_same_are_read() {
