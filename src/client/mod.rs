@@ -143,3 +143,6 @@ impl Client {
         serde_json::from_value(self.call(M::NAME, Some(params))?).map_err(fault)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,11 @@ pub(super) struct Contacts(Arc<RwLock<HashSet<PeerId>>>);
 impl Contacts {
     pub(super) fn set(&self, peer: PeerId, contact: bool) {
         let mut peers = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if contact { peers.insert(peer) } else { peers.remove(&peer) };
+        if contact {
+            peers.insert(peer)
+        } else {
+            peers.remove(&peer)
+        };
     }
 
     pub(super) fn contains(&self, peer: &PeerId) -> bool {

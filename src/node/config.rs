@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_said() {
-        let (_home, place) = place("listen = ['/x']");
+        let (_home, place) = place("lisen = ['/x']");
         let error = RunOptions::default().settle(&place, &|_| None).unwrap_err();
         assert!(error.is(Code::Config) && error.message.contains("listen"), "{error:?}");
         let (_home, place) = self::place("");

@@ -73,7 +73,9 @@ impl Dispatcher {
         match self.call(call).await? {
             Answering::Now(value) => Ok(value),
             Answering::Later(later) => later.await,
-            Answering::Listen(_) => Err(ApiError::new(Code::NodeNeeded, "without a node there is nothing to listen to")),
+            Answering::Listen(_) => {
+                Err(ApiError::new(Code::NodeNeeded, "without a node there is nothing to listen to"))
+            }
         }
     }
 

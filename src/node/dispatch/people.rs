@@ -102,9 +102,7 @@ impl Dispatcher {
         self.core
             .read(move |reader, me| {
                 let found = query::contact(reader, me, &peer).map_err(|e| errors::store(&e))?;
-                found
-                    .map(views::contact)
-                    .ok_or_else(|| ApiError::new(Code::NotAContact, "this peer is not a contact"))
+                found.map(views::contact).ok_or_else(|| ApiError::new(Code::NotAContact, "this peer is not a contact"))
             })
             .await
     }
