@@ -138,19 +138,19 @@ impl Connection {
                 }
                 if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Later(_))) {
                     self.waiting
-                        .push(Box::pin(async move { batch(join_all(outcomes.into_iter().map(Outcome::end)).await) }));
+                        .push(Box::pin(async move { batch(&join_all(outcomes.into_iter().map(Outcome::end)).await) }));
                     return Ok(());
                 }
-                let line = batch(join_all(outcomes.into_iter().map(Outcome::end)).await);
+                let line = batch(&join_all(outcomes.into_iter().map(Outcome::end)).await);
                 self.write(line).await
             }
         }
     }
 
-    async fn call(&mut self, call: Result<Request, Response>) -> Outcome {
+    async fn call(&mut self, call: Result<Request, Box<Response>>) -> Outcome {
         let request = match call {
             Ok(request) => request,
-            Err(response) => return Outcome::Response(response),
+            Err(response) => return Outcome::Response(*response),
         };
         let answering = match Call::parse(&request.method, request.params) {
             Ok(call) => self.dispatcher.call(call).await,
@@ -221,7 +221,7 @@ impl Outcome {
 }
 
 /// The answers to a batch; nothing when there are none.
-fn batch(responses: Vec<Option<Response>>) -> Option<String> {
+fn batch(responses: &[Option<Response>]) -> Option<String> {
     let responses: Vec<Value> = responses.iter().flatten().map(Response::to_value).collect();
     (!responses.is_empty()).then(|| Value::Array(responses).to_string())
 }

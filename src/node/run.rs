@@ -82,7 +82,7 @@ impl Node {
             open,
             outputs,
             clock,
-            carrier: Carrier::new(Some(net.clone()), contacts, options.tap),
+            carrier: Carrier::new(Some(Box::new(net.clone())), contacts, options.tap),
             contacts: from_contacts,
             strangers: from_strangers,
             halt: halt_in,
