@@ -13,3 +13,9 @@ pub mod store;
 pub mod messenger;
 #[cfg(feature = "net")]
 pub mod net;
+#[cfg(feature = "app")]
+pub mod api;
+#[cfg(feature = "app")]
+pub mod node;
+#[cfg(feature = "app")]
+pub mod client;
