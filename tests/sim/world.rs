@@ -250,16 +250,18 @@ impl World {
     /// The network forgets what is under way between nodes, and connections break.
     fn cut(&mut self, index: usize) {
         let broken: Vec<_> = self.links.iter().copied().filter(|(a, b)| *a == index || *b == index).collect();
+        self.links.retain(|link| !broken.contains(link));
+        // What was on the broken streams is gone; what was read from them is not.
+        let flights = std::mem::take(&mut self.flights);
+        self.flights = flights.into_iter().filter(|f| f.to != index && f.what.from() != index).collect();
+        let reload = std::mem::take(&mut self.weather.reload);
         for (a, b) in broken {
-            self.links.remove(&(a, b));
-            let other = if a == index { b } else { a };
+            let other = a + b - index;
             let (here, there) = (self.nodes[index].id, self.nodes[other].id);
             self.handle(other, vec![Input::Peer(PeerInput::Disconnected(here))]);
             self.handle(index, vec![Input::Peer(PeerInput::Disconnected(there))]);
         }
-        // What was on the broken streams is gone; what was read from them is not.
-        let flights = std::mem::take(&mut self.flights);
-        self.flights = flights.into_iter().filter(|f| f.to != index && f.what.from() != index).collect();
+        self.weather.reload = reload;
     }
 
     fn load(&mut self, index: usize) {
