@@ -21,13 +21,35 @@ pub fn hkdf_parts<const N: usize>(salt: &[u8], ikm: &[u8], info: &[&[u8]]) -> Se
     out
 }
 
+/// A key of HMAC-SHA-256 that is used again and again: half of the work is done once, here.
+#[derive(Clone)]
+pub struct MacKey(Hmac<Sha256>);
+
+impl MacKey {
+    /// Takes a key of any length.
+    pub fn new(key: &[u8]) -> Self {
+        // HMAC takes a key of any length.
+        #[allow(clippy::expect_used)]
+        Self(<Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("any length"))
+    }
+
+    /// `HMAC-SHA-256(key, parts[0] ‖ parts[1] ‖ …)`.
+    pub fn tag(&self, parts: &[&[u8]]) -> Secret<32> {
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(part);
+        }
+        Secret::new(mac.finalize().into_bytes().into())
+    }
+}
+
+impl std::fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MacKey(redacted)")
+    }
+}
+
 /// `HMAC-SHA-256(key, parts[0] ‖ parts[1] ‖ …)`.
 pub fn hmac(key: &[u8], parts: &[&[u8]]) -> Secret<32> {
-    // HMAC takes a key of any length.
-    #[allow(clippy::expect_used)]
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("any length");
-    for part in parts {
-        mac.update(part);
-    }
-    Secret::new(mac.finalize().into_bytes().into())
+    MacKey::new(key).tag(parts)
 }
