@@ -49,7 +49,8 @@ async fn an_address_in_use_is_said_to_be() {
 
 #[tokio::test]
 async fn wrong_addresses_are_refused_with_a_reason() {
-    for bad in ["", "127.0.0.1:4001", "/ip4/127.0.0.1", "/dns/localhost/tcp/0", "/ip4/127.0.0.1/tcp/0/ws", "/memory/1"] {
+    for bad in ["", "127.0.0.1:4001", "/ip4/127.0.0.1", "/dns/localhost/tcp/0", "/ip4/127.0.0.1/tcp/0/ws", "/memory/1"]
+    {
         let error = fails(&[bad]).await;
         assert!(matches!(&error, NetError::BadAddress { addr, .. } if addr == bad), "{bad}: {error:?}");
     }
