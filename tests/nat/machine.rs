@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::netns::Namespace;
 
@@ -47,12 +47,11 @@ impl Machine {
 
     /// Waits for a line that begins so, said since the start or from now on; gives its rest.
     pub(crate) fn hears(&mut self, beginning: &str) -> String {
-        let end = Instant::now() + GUARD;
         loop {
             if let Some(rest) = self.heard.iter().find_map(|line| line.strip_prefix(beginning)) {
                 return rest.to_owned();
             }
-            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            match self.lines.recv_timeout(GUARD) {
                 Ok(line) => self.heard.push(line),
                 Err(RecvTimeoutError::Timeout) => panic!("no '{beginning}' but {:#?}", self.heard),
                 Err(RecvTimeoutError::Disconnected) => panic!("ended without '{beginning}': {:#?}", self.heard),

@@ -21,11 +21,9 @@ const INSIDE: &str = "--inside";
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args().collect();
-    if let [_, inside, seed] = args.as_slice() {
-        if inside == INSIDE {
-            inside::run(seed.parse().unwrap());
-            return ExitCode::SUCCESS;
-        }
+    if let [_, INSIDE, seed] = args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        inside::run(seed.parse().unwrap());
+        return ExitCode::SUCCESS;
     }
     let tests: [(&str, fn()); 2] = [
         ("mdns::an_envelope_goes_by_bare_peer_id", an_envelope_goes_by_bare_peer_id),

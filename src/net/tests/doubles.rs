@@ -63,6 +63,7 @@ async fn a_double_moves_what_is_sent_and_loses_nothing() {
     }
 }
 
+/// NET-43.
 #[tokio::test]
 async fn connecting_again_changes_nothing_and_oneself_is_not_dialled() {
     let (alice, bob) = friends(1, QUIC).await;
