@@ -1,0 +1,74 @@
+//! `listen`: events as they come.
+
+use crate::api::{Direction, Event, EventKind};
+use crate::base::{MessageId, PeerId};
+use crate::cli::context::Context;
+use crate::cli::error::Result;
+use crate::cli::output::style::Tint;
+use crate::cli::output::{Output, name_and_peer, safe, short_message, short_peer};
+
+use super::inbox::preview;
+
+/// Print events as they come, one a line
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Events are kept with a number each. Who remembers the last number (`seq`) and asks --since it misses
+nothing; --since 0 begins with the oldest that is kept.
+
+Example:
+  rohrpost --json listen --since 0 | while read -r event; do …; done")]
+pub(crate) struct ListenArgs {
+    /// Begin after this event instead of now
+    #[arg(long, value_name = "CURSOR")]
+    since: Option<u64>,
+}
+
+/// Prints events until the node ends, or the reader does.
+pub(crate) fn run(args: ListenArgs, context: &mut Context) -> Result<()> {
+    context.listen(args.since, |event, output| show(event, output))
+}
+
+/// One event on one line.
+pub(super) fn show(event: &Event, output: &mut Output) -> Result<()> {
+    if output.is_json() {
+        return Ok(output.json(event)?);
+    }
+    let name = event.kind.name();
+    let at = output.time(event.at);
+    let (peer, text) = words(&event.kind, output.is_plain());
+    let (peer, text) = (safe::line(&peer), safe::line(&text));
+    if output.is_plain() {
+        return Ok(output.line(&format!("{}\t{at}\t{name}\t{peer}\t{text}", event.seq))?);
+    }
+    let at = output.paint.tint(Tint::Dim, &at).into_owned();
+    let peer = output.paint.tint(Tint::Cyan, &peer).into_owned();
+    Ok(output.line(format!("{at}  {name:<19}  {peer}  {text}").trim_end())?)
+}
+
+/// Whom it is about, and what there is to say. Not yet safe.
+fn words(kind: &EventKind, whole: bool) -> (String, String) {
+    let id = |peer: &PeerId| if whole { peer.to_string() } else { short_peer(peer) };
+    let named = |name: &str, peer: &PeerId| if whole { peer.to_string() } else { name_and_peer(name, peer) };
+    let message = |message: &MessageId| if whole { message.to_string() } else { short_message(message) };
+    match kind {
+        EventKind::MessageNew { conversation, message: Some(new), .. } => {
+            let name = if new.direction == Direction::In { new.from_name.as_str() } else { "" };
+            (named(name, conversation), preview(new))
+        }
+        EventKind::MessageNew { conversation, message_id, .. } => (id(conversation), message(message_id)),
+        EventKind::MessageState { conversation, message_id, state } => {
+            (id(conversation), format!("{} {state}", message(message_id)))
+        }
+        EventKind::RequestNew { peer_id, request } => match request {
+            Some(request) => (named(&request.name, peer_id), request.text.clone()),
+            None => (id(peer_id), String::new()),
+        },
+        EventKind::RequestClosed { peer_id, reason } => (id(peer_id), reason.to_string()),
+        EventKind::ContactAdded { peer_id, name }
+        | EventKind::ContactKeyChanged { peer_id, name }
+        | EventKind::PeerOnline { peer_id, name }
+        | EventKind::PeerOffline { peer_id, name } => (named(name, peer_id), String::new()),
+        EventKind::Ready { peer_id, addrs, .. } => (peer_id.to_string(), addrs.join(" ")),
+        EventKind::Unknown => (String::new(), String::new()),
+    }
+}

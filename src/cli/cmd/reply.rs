@@ -1,0 +1,41 @@
+//! `reply`: answer a message in its conversation.
+
+use crate::api::{ReplyParams, WaitFor, method};
+use crate::cli::context::Context;
+use crate::cli::error::Result;
+
+use super::send::{Delivery, text_or_stdin, told};
+
+/// Answer a message in its conversation
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+MSG is a message ID, or an unambiguous beginning of one, as `history` shows it.
+
+Example:
+  rohrpost reply 01a3f9c2 'Yes, at eight'")]
+pub(crate) struct ReplyArgs {
+    /// The message that is answered
+    #[arg(value_name = "MSG")]
+    message: String,
+
+    /// What to say; - reads it from standard input
+    #[arg(value_name = "TEXT|-")]
+    text: String,
+
+    #[command(flatten)]
+    delivery: Delivery,
+}
+
+/// Sends the reply.
+pub(crate) fn run(args: ReplyArgs, context: &mut Context) -> Result<()> {
+    let ReplyArgs { message, text, delivery } = args;
+    let params = ReplyParams {
+        message,
+        text: text_or_stdin(text, context)?,
+        client_id: delivery.client_id.clone(),
+        wait: delivery.wait.map(WaitFor::from),
+        timeout_ms: Some(delivery.timeout_ms()),
+    };
+    let sent = context.send::<method::Reply>(&params, &delivery)?;
+    told(&sent, "", &delivery, context)
+}

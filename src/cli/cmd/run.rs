@@ -1,0 +1,29 @@
+//! `run`: the node, in the foreground.
+
+/// Run the node in the foreground until it is stopped
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Prints `ready` with the addresses, then each event as `listen` does. Logs go to stderr.
+End it with Ctrl-C or `rohrpost stop`.
+
+Examples:
+  rohrpost run
+  rohrpost run --listen /ip4/0.0.0.0/tcp/4001 --listen /ip4/0.0.0.0/udp/4001/quic-v1
+  rohrpost --json run --listen /ip4/127.0.0.1/tcp/0 --no-mdns")]
+pub(crate) struct RunArgs {
+    /// Listen on this multiaddress instead of on all interfaces (may be repeated)
+    #[arg(long, value_name = "MULTIADDR")]
+    listen: Vec<String>,
+
+    /// Dial this address at the start; it ends in /p2p/PEER-ID (may be repeated)
+    #[arg(long, value_name = "MULTIADDR")]
+    bootstrap: Vec<String>,
+
+    /// Do not look for peers in the local network
+    #[arg(long)]
+    no_mdns: bool,
+
+    /// Do not ask the router for a port (none is asked for yet)
+    #[arg(long)]
+    no_upnp: bool,
+}
