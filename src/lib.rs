@@ -3,5 +3,11 @@
 //! The modules stand in the order of their layers; each may use only what `docs/architecture.md`
 //! lists for it, and `tests/layers.rs` holds them to it.
 
+#[cfg(feature = "app")]
+pub mod api;
 pub mod base;
+#[cfg(feature = "app")]
+pub mod client;
 pub mod crypto;
+#[cfg(feature = "app")]
+pub mod node;

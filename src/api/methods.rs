@@ -1,0 +1,190 @@
+//! The table of methods: the dispatcher, the client's typed calls and the documentation are made from it.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::error::{ApiError, Code};
+use super::event::EventPage;
+use super::params::*;
+use super::types::*;
+
+/// A method and its types: `client.ask::<method::Inbox>(&InboxParams::default())`.
+pub trait Rpc {
+    /// Its name.
+    const NAME: &'static str;
+    /// What it takes.
+    type Params: Serialize + DeserializeOwned + JsonSchema;
+    /// What it gives.
+    type Result: Serialize + DeserializeOwned + JsonSchema;
+}
+
+/// One entry of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Method {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does.
+    pub about: &'static str,
+    /// The schema of what it takes.
+    pub params: fn(&mut SchemaGenerator) -> Schema,
+    /// The schema of what it gives.
+    pub result: fn(&mut SchemaGenerator) -> Schema,
+    /// The errors of its own, besides those that every method can give.
+    pub errors: &'static [Code],
+}
+
+macro_rules! methods {
+    ($( $(#[doc = $doc:literal])+ $variant:ident = $name:literal ($params:ty) -> $result:ty, [$($error:ident),*]; )*) => {
+        /// A question or command that was understood: method and checked parameters.
+        #[derive(Clone, Debug)]
+        pub enum Call { $( $(#[doc = $doc])+ $variant($params), )* }
+
+        impl Call {
+            /// Understands a request.
+            ///
+            /// # Errors
+            /// `unknown_method` and `invalid_params`.
+            pub fn parse(method: &str, params: Option<Value>) -> Result<Self, ApiError> {
+                match method {
+                    $( $name => Ok(Self::$variant(understand(params)?)), )*
+                    _ => Err(ApiError::new(Code::UnknownMethod, format!("there is no method '{method}'"))),
+                }
+            }
+
+            /// The name of the method.
+            pub const fn name(&self) -> &'static str {
+                match self { $( Self::$variant(_) => $name, )* }
+            }
+        }
+
+        /// Every method.
+        pub const METHODS: &[Method] = &[ $( Method {
+            name: $name,
+            about: concat!($($doc),+),
+            params: SchemaGenerator::subschema_for::<$params>,
+            result: SchemaGenerator::subschema_for::<$result>,
+            errors: &[$(Code::$error),*],
+        }, )* ];
+
+        /// A type for each method, for typed calls.
+        pub mod method {
+            use super::*;
+            $(
+                $(#[doc = $doc])+
+                #[derive(Clone, Copy, Debug)]
+                pub struct $variant;
+
+                impl Rpc for $variant {
+                    const NAME: &'static str = $name;
+                    type Params = $params;
+                    type Result = $result;
+                }
+            )*
+        }
+    };
+}
+
+methods! {
+    /// Shows the own identity: peer ID, name, shareable link and addresses.
+    IdShow = "id.show" (NoParams) -> Identity, [];
+    /// Sets the own display name.
+    IdName = "id.name" (NameParams) -> Identity, [TooLong, ControlCharacters];
+    /// Makes a new request token: links given out before are no longer invitations.
+    IdRotate = "id.rotate" (NoParams) -> Identity, [];
+
+    /// Queues a message durably, and waits for its delivery if asked to.
+    Send = "send" (SendParams) -> Sent, [NotFound, Ambiguous, BadLink, EmptyText, TooLong, ControlCharacters, Oneself, UnsoundPeer, Blocked, NoMessage, ClientIdReused, OutboxFull];
+    /// Queues a reply to a message, in the conversation of that message.
+    Reply = "reply" (ReplyParams) -> Sent, [NotFound, Ambiguous, EmptyText, TooLong, Blocked, NoMessage, ClientIdReused, OutboxFull];
+    /// Shows one message, and waits until it has come so far if asked to.
+    MessageShow = "message" (MessageParams) -> Message, [NotFound, Ambiguous];
+    /// Lists the conversations, newest first.
+    Inbox = "inbox" (InboxParams) -> Vec<Conversation>, [];
+    /// Lists messages of a conversation, oldest first.
+    History = "history" (HistoryParams) -> Vec<Message>, [NotFound, Ambiguous, BadLink];
+    /// Marks a conversation as read.
+    Read = "read" (ReadParams) -> ReadCount, [NotFound, Ambiguous, BadLink, NoMessage];
+
+    /// Lists the pending requests.
+    RequestsList = "requests.list" (NoParams) -> Vec<Request>, [];
+    /// Shows a pending request with all of its messages.
+    RequestsShow = "requests.show" (Who) -> RequestDetail, [NotFound, Ambiguous, BadLink, NoRequest];
+    /// Accepts a pending request: its sender becomes a contact, its messages move to the inbox.
+    RequestsAccept = "requests.accept" (Who) -> Contact, [NotFound, Ambiguous, BadLink, NoRequest, TooManyContacts];
+    /// Drops a pending request, and quietly those of the next 30 days.
+    RequestsDecline = "requests.decline" (Who) -> Resolved, [NotFound, Ambiguous, BadLink, NoRequest];
+    /// Drops a pending request and blocks its sender.
+    RequestsBlock = "requests.block" (Who) -> Resolved, [NotFound, Ambiguous, BadLink, NoRequest];
+    /// Shows who may write to us.
+    PolicyShow = "policy.show" (NoParams) -> PolicyState, [];
+    /// Sets who may write to us.
+    PolicySet = "policy.set" (PolicyParams) -> PolicyState, [];
+
+    /// Lists contacts, and blocked peers.
+    ContactsList = "contacts.list" (NoParams) -> Vec<Contact>, [];
+    /// Makes somebody a contact.
+    ContactsAdd = "contacts.add" (AddContact) -> Contact, [NotFound, Ambiguous, BadLink, TooLong, ControlCharacters, Oneself, UnsoundPeer, Blocked, TooManyContacts];
+    /// Shows a contact with the common safety number.
+    ContactsShow = "contacts.show" (Who) -> Contact, [NotFound, Ambiguous, BadLink, NotAContact];
+    /// Gives a contact a name of our own.
+    ContactsRename = "contacts.rename" (RenameParams) -> Contact, [NotFound, Ambiguous, BadLink, NotAContact, TooLong, ControlCharacters];
+    /// Compares the safety number and marks the contact as verified.
+    ContactsVerify = "contacts.verify" (VerifyParams) -> Contact, [NotFound, Ambiguous, BadLink, NotAContact, WrongNumber, MalformedNumber];
+    /// Blocks a peer: nothing of theirs is kept from now on.
+    ContactsBlock = "contacts.block" (Who) -> Resolved, [NotFound, Ambiguous, BadLink, Oneself];
+    /// Undoes a block.
+    ContactsUnblock = "contacts.unblock" (Who) -> Resolved, [NotFound, Ambiguous, BadLink, NotAContact];
+    /// Forgets a contact: what they write is a request again. The conversation stays.
+    ContactsRemove = "contacts.remove" (Who) -> Resolved, [NotFound, Ambiguous, BadLink, NotAContact];
+
+    /// Says whom a name, link, peer ID or prefix means.
+    Resolve = "resolve" (Who) -> Resolved, [NotFound, Ambiguous, BadLink];
+    /// Shows what the node does.
+    StatusShow = "status" (NoParams) -> Status, [];
+    /// Reads events of the log after a cursor.
+    Events = "events" (EventsParams) -> EventPage, [];
+    /// Subscribes this connection: every event after the cursor comes as a notification `event`. A second call replaces the first.
+    Listen = "listen" (ListenParams) -> Listening, [];
+    /// Ends the node.
+    Stop = "stop" (NoParams) -> Stopping, [NodeNeeded];
+}
+
+/// Missing parameters are none; positions are in the order of the documentation.
+fn understand<P: DeserializeOwned>(params: Option<Value>) -> Result<P, ApiError> {
+    let params = params.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    serde_json::from_value(params).map_err(|e| ApiError::new(Code::InvalidParams, e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn parameters_go_by_name_or_by_position() {
+        let by_name = Call::parse("send", Some(json!({"to": "bob", "text": "hi"}))).unwrap();
+        let by_place = Call::parse("send", Some(json!(["bob", "hi"]))).unwrap();
+        assert_eq!(format!("{by_name:?}"), format!("{by_place:?}"));
+        assert!(Call::parse("status", None).is_ok());
+        assert!(Call::parse("status", Some(json!([]))).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for (method, params, code) in [
+            ("nonsense", json!({}), Code::UnknownMethod),
+            ("Send", json!({}), Code::UnknownMethod),
+            ("send", json!({"to": "bob"}), Code::InvalidParams),
+            ("send", json!({"to": "bob", "text": "hi", "txt": 1}), Code::InvalidParams),
+            ("send", json!({"to": "bob", "text": 7}), Code::InvalidParams),
+            ("send", json!({"to": "bob", "text": "hi", "wait": "seen"}), Code::InvalidParams),
+            ("status", json!([1]), Code::InvalidParams),
+            ("policy.set", json!({"policy": "everybody"}), Code::InvalidParams),
+        ] {
+            let error = Call::parse(method, Some(params.clone())).unwrap_err();
+            assert!(error.is(code), "{method} {params}: {error:?}");
+        }
+    }
+}

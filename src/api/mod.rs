@@ -1,0 +1,29 @@
+//! The local JSON-RPC 2.0 surface: its framing, methods, parameters, results, events and errors.
+//!
+//! Methods are named as the commands at the prompt are. One table ([`METHODS`]) feeds the dispatcher, the typed
+//! calls of the client and `docs/rpc.md`, so that none of them can know a method that the others do not.
+//! Text of peers is carried exactly; making it safe to look at is the front end's work.
+//!
+//! Owns no behaviour: it says what may be asked and what an answer looks like, `node` answers.
+
+mod docs;
+mod error;
+mod event;
+mod methods;
+mod params;
+pub mod rpc;
+pub mod time;
+mod types;
+
+pub use docs::reference;
+pub use error::{ApiError, CODES, Candidate, Code, CodeInfo};
+pub use event::{Event, EventKind, EventPage, EventType, RequestEnd};
+pub use methods::{Call, METHODS, Method, Rpc, method};
+pub use params::{
+    AddContact, EventsParams, HistoryParams, InboxParams, ListenParams, MessageParams, NameParams, NoParams,
+    PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, VerifyParams, WaitFor, Who,
+};
+pub use types::{
+    Connection, Contact, Conversation, ConversationKind, Direction, HeldMessage, Identity, Listening, Message, Policy,
+    PolicyState, ReadCount, Request, RequestDetail, Resolved, Sent, State, Status, Stopping,
+};

@@ -1,0 +1,234 @@
+//! What methods take. Unknown names are refused, so that a typing error is not silently without effect.
+//!
+//! Fields stand in the order of positional parameters; optional ones may be left out at the end.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::types::{Policy, State, words};
+
+/// Nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoParams {}
+
+/// Somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Who {
+    /// A peer ID, a `rohrpost:` link, a name, or an unambiguous prefix of one.
+    pub who: String,
+}
+
+impl Who {
+    /// As typed.
+    pub fn new(who: impl Into<String>) -> Self {
+        Self { who: who.into() }
+    }
+}
+
+/// Parameters of `id.name`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NameParams {
+    /// The new display name, at most 64 characters; empty: none.
+    pub name: String,
+}
+
+words! {
+    /// Which state to wait for.
+    WaitFor {
+        /// In the outbox, durably.
+        Queued = "queued",
+        /// Stored by the recipient's node.
+        Sent = "sent",
+        /// Delivered, says the recipient's node.
+        Delivered = "delivered",
+        /// Read by the recipient.
+        Read = "read",
+    }
+}
+
+impl WaitFor {
+    /// Whether a message in this state has come as far (or will never come farther).
+    pub const fn reached_by(self, state: State) -> bool {
+        match state {
+            State::Read | State::Undelivered | State::Received => true,
+            State::Delivered => !matches!(self, Self::Read),
+            State::Sent => matches!(self, Self::Queued | Self::Sent),
+            State::Queued => matches!(self, Self::Queued),
+        }
+    }
+}
+
+impl std::str::FromStr for WaitFor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Queued, Self::Sent, Self::Delivered, Self::Read]
+            .into_iter()
+            .find(|wait| wait.word() == text)
+            .ok_or_else(|| format!("'{text}' is not a state to wait for: queued, sent, delivered or read"))
+    }
+}
+
+/// Parameters of `send`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendParams {
+    /// The recipient: a peer ID, a `rohrpost:` link, a name, or an unambiguous prefix of one.
+    pub to: String,
+    /// The text, exact.
+    pub text: String,
+    /// A subject, shown with a request; at most 64 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The message it replies to: an ID or an unambiguous prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+    /// A key of the client's own: the second call with it changes nothing and gets the first one's answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Answer only when this state is reached, or the time is over; the answer says which state it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<WaitFor>,
+    /// How long to wait, in milliseconds; 15 seconds when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+}
+
+/// Parameters of `reply`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplyParams {
+    /// The message to reply to: an ID or an unambiguous prefix.
+    pub message: String,
+    /// The text, exact.
+    pub text: String,
+    /// A key of the client's own: the second call with it changes nothing and gets the first one's answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Answer only when this state is reached, or the time is over; the answer says which state it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<WaitFor>,
+    /// How long to wait, in milliseconds; 15 seconds when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+}
+
+/// Parameters of `message`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MessageParams {
+    /// An ID or an unambiguous prefix.
+    pub message: String,
+    /// Answer only when this state is reached, or the time is over; the answer says which state it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<WaitFor>,
+    /// How long to wait, in milliseconds; 15 seconds when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+}
+
+/// Parameters of `inbox`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InboxParams {
+    /// Only conversations with unread messages.
+    #[serde(default)]
+    pub unread: bool,
+    /// How many lines at most, 1 to 1000; 1000 when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// Parameters of `history`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryParams {
+    /// Whose conversation.
+    pub who: String,
+    /// How many messages at most, 1 to 1000; 50 when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Only messages before this one: an ID or an unambiguous prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+}
+
+/// Parameters of `read`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadParams {
+    /// Whose conversation.
+    pub who: String,
+    /// The last message read: an ID or an unambiguous prefix; missing: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upto: Option<String>,
+}
+
+/// Parameters of `contacts.add`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddContact {
+    /// A `rohrpost:` link or a peer ID (or the name of somebody with whom there is a conversation).
+    pub who: String,
+    /// Our own name for them, at most 64 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Parameters of `contacts.rename`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenameParams {
+    /// The contact.
+    pub who: String,
+    /// Our own name for them, at most 64 characters; empty: back to the one they announce.
+    pub name: String,
+}
+
+/// Parameters of `contacts.verify`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyParams {
+    /// The contact.
+    pub who: String,
+    /// The 60 digits that the other side reads out, blanks ignored; missing: nothing changes, the answer shows our number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// Take the mark away instead.
+    #[serde(default)]
+    pub clear: bool,
+}
+
+/// Parameters of `policy.set`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyParams {
+    /// The policy from now on.
+    pub policy: Policy,
+}
+
+/// Parameters of `events`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EventsParams {
+    /// The cursor: only events after this one.
+    #[serde(default)]
+    pub since: u64,
+    /// How many at most, 1 to 1000; 1000 when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// Parameters of `listen`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListenParams {
+    /// The cursor: begin with the event after this one; missing: only what happens from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+}

@@ -1,0 +1,377 @@
+//! JSON-RPC 2.0 framing: one JSON value per line, either way (<https://www.jsonrpc.org/specification>).
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::error::{ApiError, Candidate, Code};
+use super::event::Event;
+
+/// Calls in one batch: each may answer with a page, and the answers are held until the last one is there.
+pub const MAX_BATCH: usize = 100;
+
+/// The method of the notifications that `listen` asks for.
+pub const EVENT_METHOD: &str = "event";
+
+/// What ties an answer to its request: a text, a number or null.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Id(Value);
+
+impl Id {
+    /// For answers to what had no readable ID.
+    pub const NULL: Self = Self(Value::Null);
+
+    /// A number.
+    pub fn number(number: u64) -> Self {
+        Self(number.into())
+    }
+
+    fn understand(value: Value) -> Option<Self> {
+        matches!(value, Value::Null | Value::Number(_) | Value::String(_)).then_some(Self(value))
+    }
+}
+
+/// A request, or a notification when it has no ID: it is carried out and never answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Returned with the answer.
+    pub id: Option<Id>,
+    /// What is asked.
+    pub method: String,
+    /// An object or an array.
+    pub params: Option<Value>,
+}
+
+impl Request {
+    /// As a line, without the end of line.
+    pub fn to_line(&self) -> String {
+        let mut object = Map::new();
+        object.insert("jsonrpc".into(), "2.0".into());
+        object.insert("method".into(), self.method.clone().into());
+        if let Some(params) = &self.params {
+            object.insert("params".into(), params.clone());
+        }
+        if let Some(id) = &self.id {
+            object.insert("id".into(), id.0.clone());
+        }
+        Value::Object(object).to_string()
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Response {
+    /// Of the request.
+    pub id: Id,
+    /// The result, or why there is none.
+    pub outcome: Result<Value, ApiError>,
+}
+
+impl Response {
+    /// As JSON.
+    pub fn to_value(&self) -> Value {
+        match &self.outcome {
+            Ok(result) => json!({"jsonrpc": "2.0", "result": result, "id": self.id.0}),
+            Err(error) => json!({"jsonrpc": "2.0", "error": ErrorObject::new(error), "id": self.id.0}),
+        }
+    }
+
+    /// As a line, without the end of line.
+    pub fn to_line(&self) -> String {
+        self.to_value().to_string()
+    }
+}
+
+/// The error object of the specification (section 5.1). Our own names are in `data`.
+#[derive(Serialize, Deserialize)]
+struct ErrorObject {
+    code: i64,
+    message: String,
+    data: Option<ErrorData>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ErrorData {
+    code: String,
+    exit: u8,
+    hint: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    candidates: Vec<Candidate>,
+}
+
+impl ErrorObject {
+    fn new(error: &ApiError) -> Self {
+        Self {
+            code: error.number(),
+            message: error.message.clone(),
+            data: Some(ErrorData {
+                code: error.code.clone().into_owned(),
+                exit: error.exit,
+                hint: error.hint.clone(),
+                candidates: error.candidates.clone(),
+            }),
+        }
+    }
+
+    fn into_error(self) -> ApiError {
+        match self.data {
+            Some(data) => ApiError {
+                code: data.code.into(),
+                exit: data.exit,
+                message: self.message,
+                hint: data.hint,
+                candidates: data.candidates,
+            },
+            None => ApiError::new(Code::Internal, self.message),
+        }
+    }
+}
+
+/// What a client sent in one line.
+#[derive(Debug, PartialEq)]
+pub enum Incoming {
+    /// One request, or the answer to what is none.
+    One(Result<Request, Response>),
+    /// Several; the answers go back in one array (section 6), or nothing if there are none.
+    Batch(Vec<Result<Request, Response>>),
+}
+
+/// Understands one line.
+pub fn parse(line: &[u8]) -> Incoming {
+    match serde_json::from_slice(line) {
+        Err(e) => Incoming::One(refuse(Id::NULL, Code::ParseError, format!("this is not JSON: {e}"))),
+        Ok(Value::Array(calls)) if calls.is_empty() => {
+            Incoming::One(refuse(Id::NULL, Code::InvalidRequest, "the batch is empty"))
+        }
+        Ok(Value::Array(calls)) if calls.len() > MAX_BATCH => {
+            let message = format!("the batch has {} calls, at most {MAX_BATCH}", calls.len());
+            Incoming::One(refuse(Id::NULL, Code::TooLarge, message))
+        }
+        Ok(Value::Array(calls)) => Incoming::Batch(calls.into_iter().map(request).collect()),
+        Ok(value) => Incoming::One(request(value)),
+    }
+}
+
+fn request(value: Value) -> Result<Request, Response> {
+    let Value::Object(mut object) = value else {
+        return refuse(Id::NULL, Code::InvalidRequest, "a request is a JSON object");
+    };
+    let id = match object.remove("id").map(Id::understand) {
+        None => None,
+        Some(Some(id)) => Some(id),
+        Some(None) => return refuse(Id::NULL, Code::InvalidRequest, "an id is a text, a number or null"),
+    };
+    // What is no valid request is answered even without an ID: nobody can tell that it was a notification.
+    let wrong = |message: &str| refuse(id.clone().unwrap_or(Id::NULL), Code::InvalidRequest, message);
+    if object.remove("jsonrpc") != Some("2.0".into()) {
+        return wrong("\"jsonrpc\" must be \"2.0\"");
+    }
+    let Some(Value::String(method)) = object.remove("method") else {
+        return wrong("\"method\" must be a text");
+    };
+    let params = object.remove("params");
+    if !matches!(params, None | Some(Value::Object(_) | Value::Array(_))) {
+        return wrong("\"params\" must be an object or an array");
+    }
+    Ok(Request { id, method, params })
+}
+
+fn refuse(id: Id, code: Code, message: impl Into<String>) -> Result<Request, Response> {
+    Err(Response { id, outcome: Err(ApiError::new(code, message)) })
+}
+
+/// An event as a notification line, without the end of line.
+pub fn event_line(event: &Event) -> Result<String, ApiError> {
+    let params = serde_json::to_value(event).map_err(|e| ApiError::new(Code::Internal, e.to_string()))?;
+    Ok(Request { id: None, method: EVENT_METHOD.to_owned(), params: Some(params) }.to_line())
+}
+
+/// What a node sent in one line, as the client sees it.
+#[derive(Debug, PartialEq)]
+pub enum FromNode {
+    /// An answer.
+    Response(Response),
+    /// An event that `listen` asked for.
+    Event(Box<Event>),
+}
+
+/// Understands one line of a node.
+///
+/// # Errors
+/// `internal` when it is neither.
+pub fn parse_from_node(line: &[u8]) -> Result<FromNode, ApiError> {
+    let wrong = |what: String| ApiError::new(Code::Internal, format!("the node's answer is not understood: {what}"));
+    let value: Value = serde_json::from_slice(line).map_err(|e| wrong(e.to_string()))?;
+    let Value::Object(mut object) = value else { return Err(wrong("not an object".into())) };
+    if object.get("method").is_some_and(|method| method == EVENT_METHOD) {
+        let params = object.remove("params").unwrap_or_default();
+        return serde_json::from_value(params).map(FromNode::Event).map_err(|e| wrong(e.to_string()));
+    }
+    let id = object.remove("id").and_then(Id::understand).ok_or_else(|| wrong("no id".into()))?;
+    let outcome = match (object.remove("result"), object.remove("error")) {
+        (Some(result), None) => Ok(result),
+        (None, Some(error)) => {
+            Err(serde_json::from_value::<ErrorObject>(error).map_err(|e| wrong(e.to_string()))?.into_error())
+        }
+        _ => return Err(wrong("neither a result nor an error".into())),
+    };
+    Ok(FromNode::Response(Response { id, outcome }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers like the server of the specification's examples (section 7), so that they can run as they stand.
+    fn answer(line: &str) -> String {
+        let one = |request: Result<Request, Response>| -> Option<Value> {
+            let request = match request {
+                Ok(request) => request,
+                Err(response) => return Some(without_data(&response)),
+            };
+            let numbers = |names: [&str; 2]| match &request.params {
+                Some(Value::Array(list)) => (list[0].as_i64(), list[1].as_i64()),
+                Some(Value::Object(map)) => (map[names[0]].as_i64(), map[names[1]].as_i64()),
+                _ => (None, None),
+            };
+            let outcome = match request.method.as_str() {
+                "subtract" => {
+                    let (a, b) = numbers(["minuend", "subtrahend"]);
+                    Ok((a.unwrap() - b.unwrap()).into())
+                }
+                "sum" => Ok(7.into()),
+                "get_data" => Ok(json!(["hello", 5])),
+                "update" | "notify_hello" | "notify_sum" => Ok(Value::Null),
+                _ => Err(ApiError::new(Code::UnknownMethod, "Method not found")),
+            };
+            request.id.map(|id| without_data(&Response { id, outcome }))
+        };
+        match parse(line.as_bytes()) {
+            Incoming::One(request) => one(request).map(|v| v.to_string()).unwrap_or_default(),
+            Incoming::Batch(calls) => {
+                let answers: Vec<_> = calls.into_iter().filter_map(one).collect();
+                if answers.is_empty() { String::new() } else { Value::Array(answers).to_string() }
+            }
+        }
+    }
+
+    /// The specification's messages are examples and its objects carry no data.
+    fn without_data(response: &Response) -> Value {
+        let mut value = response.to_value();
+        if let Some(error) = value.get_mut("error").and_then(Value::as_object_mut) {
+            error.remove("data");
+            error.remove("message");
+        }
+        value
+    }
+
+    #[test]
+    fn the_examples_of_the_specification() {
+        for (question, expected) in [
+            (
+                r#"{"jsonrpc": "2.0", "method": "subtract", "params": [42, 23], "id": 1}"#,
+                r#"{"jsonrpc":"2.0","result":19,"id":1}"#,
+            ),
+            (
+                r#"{"jsonrpc": "2.0", "method": "subtract", "params": [23, 42], "id": 2}"#,
+                r#"{"jsonrpc":"2.0","result":-19,"id":2}"#,
+            ),
+            (
+                r#"{"jsonrpc": "2.0", "method": "subtract", "params": {"subtrahend": 23, "minuend": 42}, "id": 3}"#,
+                r#"{"jsonrpc":"2.0","result":19,"id":3}"#,
+            ),
+            (
+                r#"{"jsonrpc": "2.0", "method": "subtract", "params": {"minuend": 42, "subtrahend": 23}, "id": 4}"#,
+                r#"{"jsonrpc":"2.0","result":19,"id":4}"#,
+            ),
+            (r#"{"jsonrpc": "2.0", "method": "update", "params": [1,2,3,4,5]}"#, ""),
+            (r#"{"jsonrpc": "2.0", "method": "foobar"}"#, ""),
+            (
+                r#"{"jsonrpc": "2.0", "method": "foobar", "id": "1"}"#,
+                r#"{"jsonrpc":"2.0","error":{"code":-32601},"id":"1"}"#,
+            ),
+            (
+                r#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#,
+                r#"{"jsonrpc":"2.0","error":{"code":-32700},"id":null}"#,
+            ),
+            (
+                r#"{"jsonrpc": "2.0", "method": 1, "params": "bar"}"#,
+                r#"{"jsonrpc":"2.0","error":{"code":-32600},"id":null}"#,
+            ),
+            (
+                r#"[{"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"}, {"jsonrpc": "2.0", "method""#,
+                r#"{"jsonrpc":"2.0","error":{"code":-32700},"id":null}"#,
+            ),
+            ("[]", r#"{"jsonrpc":"2.0","error":{"code":-32600},"id":null}"#),
+            ("[1]", r#"[{"jsonrpc":"2.0","error":{"code":-32600},"id":null}]"#),
+            (
+                "[1,2,3]",
+                r#"[{"jsonrpc":"2.0","error":{"code":-32600},"id":null},{"jsonrpc":"2.0","error":{"code":-32600},"id":null},{"jsonrpc":"2.0","error":{"code":-32600},"id":null}]"#,
+            ),
+            (
+                r#"[{"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"}, {"jsonrpc": "2.0", "method": "notify_hello", "params": [7]}, {"jsonrpc": "2.0", "method": "subtract", "params": [42,23], "id": "2"}, {"foo": "boo"}, {"jsonrpc": "2.0", "method": "foo.get", "params": {"name": "myself"}, "id": "5"}, {"jsonrpc": "2.0", "method": "get_data", "id": "9"}]"#,
+                r#"[{"jsonrpc":"2.0","result":7,"id":"1"},{"jsonrpc":"2.0","result":19,"id":"2"},{"jsonrpc":"2.0","error":{"code":-32600},"id":null},{"jsonrpc":"2.0","error":{"code":-32601},"id":"5"},{"jsonrpc":"2.0","result":["hello",5],"id":"9"}]"#,
+            ),
+            (
+                r#"[{"jsonrpc": "2.0", "method": "notify_sum", "params": [1,2,4]}, {"jsonrpc": "2.0", "method": "notify_hello", "params": [7]}]"#,
+                "",
+            ),
+        ] {
+            assert_eq!(answer(question), expected, "{question}");
+        }
+    }
+
+    #[test]
+    fn what_is_almost_a_request_is_answered_with_its_id() {
+        for (line, id) in [
+            (r#"{"jsonrpc":"1.0","method":"status","id":3}"#, json!(3)),
+            (r#"{"method":"status","id":"a"}"#, json!("a")),
+            (r#"{"jsonrpc":"2.0","method":"status","params":7,"id":4}"#, json!(4)),
+            (r#"{"jsonrpc":"2.0","method":"status","id":{}}"#, json!(null)),
+            (r#"{"jsonrpc":"2.0","method":"status","id":true}"#, json!(null)),
+            ("7", json!(null)),
+            ("\"status\"", json!(null)),
+        ] {
+            let Incoming::One(Err(response)) = parse(line.as_bytes()) else { panic!("{line} was taken") };
+            assert_eq!(response.to_value()["id"], id, "{line}");
+            assert_eq!(response.to_value()["error"]["code"], -32600, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_id_of_null_is_a_request_and_not_a_notification() {
+        let Incoming::One(Ok(request)) = parse(br#"{"jsonrpc":"2.0","method":"status","id":null}"#) else { panic!() };
+        assert_eq!(request.id, Some(Id::NULL));
+    }
+
+    #[test]
+    fn other_bytes_and_deep_nesting_are_parse_errors() {
+        for line in [&b""[..], b"\xff\xfe", &b"[".repeat(100_000)] {
+            let Incoming::One(Err(response)) = parse(line) else { panic!() };
+            assert_eq!(response.outcome.unwrap_err().number(), -32700);
+        }
+    }
+
+    #[test]
+    fn a_batch_is_bounded() {
+        let call = r#"{"jsonrpc":"2.0","method":"status"}"#;
+        let line = |n| format!("[{}]", vec![call; n].join(","));
+        assert!(matches!(parse(line(MAX_BATCH).as_bytes()), Incoming::Batch(calls) if calls.len() == MAX_BATCH));
+        let Incoming::One(Err(response)) = parse(line(MAX_BATCH + 1).as_bytes()) else { panic!() };
+        assert!(response.outcome.unwrap_err().is(Code::TooLarge));
+    }
+
+    #[test]
+    fn an_answer_comes_back_as_it_was_given() {
+        let text = "tab\t, quote \", bell \u{7}, escape \u{1b}[31m, bidi \u{202e}, post \u{1f4ef}";
+        let error = ApiError::new(Code::Ambiguous, text).with_candidates(vec![Candidate {
+            peer_id: crate::base::PeerId::from_key_bytes([3; 32]),
+            name: text.into(),
+        }]);
+        for outcome in [Ok(json!({"text": text})), Err(error)] {
+            let response = Response { id: Id::number(1), outcome };
+            let line = response.to_line();
+            assert!(!line.contains('\n'));
+            assert_eq!(parse_from_node(line.as_bytes()), Ok(FromNode::Response(response)));
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! What answers are made of. A field is added freely, never renamed or reused (`docs/cli.md`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::base::{MessageId, PeerId, WallTime};
+
+use super::time;
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $( $(#[doc = $doc:literal])+ $variant:ident = $word:literal ),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum $name { $( $(#[doc = $doc])+ #[serde(rename = $word)] $variant, )+ }
+
+        impl $name {
+            /// Its stable word.
+            pub const fn word(self) -> &'static str {
+                match self { $( Self::$variant => $word, )+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.word())
+            }
+        }
+    };
+}
+pub(super) use words;
+
+words! {
+    /// How far a message has come.
+    State {
+        /// Outgoing: in the outbox.
+        Queued = "queued",
+        /// Outgoing: the recipient's node, or one of its mailboxes, has stored it.
+        Sent = "sent",
+        /// Outgoing: the recipient's node says so, end to end.
+        Delivered = "delivered",
+        /// Read: by the recipient, or by us an incoming one.
+        Read = "read",
+        /// Outgoing: given up after 30 days.
+        Undelivered = "undelivered",
+        /// Incoming, unread.
+        Received = "received",
+    }
+}
+
+words! {
+    /// Which way a message went.
+    Direction {
+        /// To us.
+        In = "in",
+        /// From us.
+        Out = "out",
+    }
+}
+
+words! {
+    /// What kind of conversation it is.
+    ConversationKind {
+        /// With one peer.
+        Direct = "direct",
+        /// With a group.
+        Group = "group",
+    }
+}
+
+words! {
+    /// Who may write to us.
+    Policy {
+        /// Strangers' first messages wait as requests.
+        Requests = "requests",
+        /// Only contacts; what strangers send is dropped quietly.
+        Contacts = "contacts",
+        /// Nobody who is not a contact, and no new contacts by invitation either.
+        Nobody = "nobody",
+    }
+}
+
+impl std::str::FromStr for Policy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Requests, Self::Contacts, Self::Nobody]
+            .into_iter()
+            .find(|policy| policy.word() == text)
+            .ok_or_else(|| format!("'{text}' is not a policy: requests, contacts or nobody"))
+    }
+}
+
+/// The own identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Identity {
+    /// Who we are.
+    #[schemars(with = "String")]
+    pub peer_id: PeerId,
+    /// The own display name (may be empty).
+    pub name: String,
+    /// What to give to others: peer ID, name, addresses and request token.
+    pub link: String,
+    /// Where the node listens; empty when none runs.
+    pub addrs: Vec<String>,
+}
+
+/// A message that was queued, and how far it came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sent {
+    /// Its ID.
+    #[schemars(with = "String")]
+    pub message_id: MessageId,
+    /// The conversation: the peer ID of the recipient.
+    #[schemars(with = "String")]
+    pub conversation: PeerId,
+    /// The recipient.
+    #[schemars(with = "String")]
+    pub to: PeerId,
+    /// How far it is.
+    pub state: State,
+    /// The client's own key, as given.
+    pub client_id: Option<String>,
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Message {
+    /// Its ID.
+    #[schemars(with = "String")]
+    pub message_id: MessageId,
+    /// The conversation: the peer ID of the other side.
+    #[schemars(with = "String")]
+    pub conversation: PeerId,
+    /// Who wrote it.
+    #[schemars(with = "String")]
+    pub from: PeerId,
+    /// The name to show for the writer (may be empty).
+    pub from_name: String,
+    /// Which way it went.
+    pub direction: Direction,
+    /// `text`, or the media type of what cannot be shown.
+    pub kind: String,
+    /// Its text, exact.
+    pub text: String,
+    /// The subject, on a first message.
+    pub subject: Option<String>,
+    /// When the writer says it was sent.
+    #[serde(with = "time")]
+    #[schemars(with = "String")]
+    pub sent_at: WallTime,
+    /// When it came; `null` for our own.
+    #[serde(default, with = "time::option")]
+    #[schemars(with = "Option<String>")]
+    pub received_at: Option<WallTime>,
+    /// How far it is.
+    pub state: State,
+    /// What it replies to.
+    #[schemars(with = "Option<String>")]
+    pub reply_to: Option<MessageId>,
+    /// Whether the text is not the first one.
+    pub edited: bool,
+    /// Reactions: symbol → who.
+    #[schemars(with = "BTreeMap<String, Vec<String>>")]
+    pub reactions: BTreeMap<String, Vec<PeerId>>,
+    /// When it vanishes.
+    #[serde(default, with = "time::option")]
+    #[schemars(with = "Option<String>")]
+    pub expires_at: Option<WallTime>,
+    /// Attached files; always empty as yet.
+    #[schemars(with = "Vec<BTreeMap<String, String>>")]
+    pub files: Vec<serde_json::Value>,
+    /// Whether messages of the same sender before this one are missing.
+    pub gap: bool,
+}
+
+/// One line of the inbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Conversation {
+    /// The conversation: the peer ID of the other side.
+    #[schemars(with = "String")]
+    pub conversation: PeerId,
+    /// Of which kind.
+    pub kind: ConversationKind,
+    /// The name to show (may be empty).
+    pub name: String,
+    /// With whom.
+    #[schemars(with = "String")]
+    pub peer_id: PeerId,
+    /// Unread messages.
+    pub unread: u64,
+    /// The last message.
+    pub last: Option<Message>,
+}
+
+/// One pending request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Request {
+    /// Who asks.
+    #[schemars(with = "String")]
+    pub peer_id: PeerId,
+    /// The name they announce (may be empty).
+    pub name: String,
+    /// The subject of the first message.
+    pub subject: Option<String>,
+    /// The first message.
+    pub text: String,
+    /// When it came.
+    #[serde(with = "time")]
+    #[schemars(with = "String")]
+    pub received_at: WallTime,
+    /// How many messages are held.
+    pub messages: u32,
+    /// Whether it carried our request token.
+    pub invited: bool,
+    /// Of which kind.
+    pub kind: ConversationKind,
+}
+
+/// A pending request and all of its messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RequestDetail {
+    /// The request.
+    #[serde(flatten)]
+    pub request: Request,
+    /// The held messages, oldest first.
+    pub texts: Vec<HeldMessage>,
+}
+
+/// A message of a pending request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HeldMessage {
+    /// Its ID.
+    #[schemars(with = "String")]
+    pub message_id: MessageId,
+    /// `text`, or the media type of what cannot be shown.
+    pub kind: String,
+    /// Its text, exact.
+    pub text: String,
+    /// When the writer says it was sent.
+    #[serde(with = "time")]
+    #[schemars(with = "String")]
+    pub sent_at: WallTime,
+}
+
+/// One contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Contact {
+    /// Who.
+    #[schemars(with = "String")]
+    pub peer_id: PeerId,
+    /// The name to show: ours for them, else the one they announce (may be empty).
+    pub name: String,
+    /// The name they announce (may be empty).
+    pub announced_name: String,
+    /// Whether the safety number was compared.
+    pub verified: bool,
+    /// Whether they are blocked.
+    pub blocked: bool,
+    /// Whether they are a contact: a blocked stranger is listed, too.
+    pub contact: bool,
+    /// Since when.
+    #[serde(with = "time")]
+    #[schemars(with = "String")]
+    pub added_at: WallTime,
+    /// Our common safety number: 60 digits in groups of five.
+    pub safety_number: String,
+}
+
+/// Who may write to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PolicyState {
+    /// The policy in force.
+    pub policy: Policy,
+}
+
+/// What was marked as read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReadCount {
+    /// Whose conversation.
+    #[schemars(with = "String")]
+    pub conversation: PeerId,
+    /// How many messages became read.
+    pub read: u64,
+}
+
+/// Whom a name, link, peer ID or prefix means.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Resolved {
+    /// The peer.
+    #[schemars(with = "String")]
+    pub peer_id: PeerId,
+    /// The name to show (may be empty).
+    pub name: String,
+}
+
+/// The answer to `listen`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Listening {
+    /// The cursor: notifications begin with the event after this one.
+    pub since: u64,
+}
+
+/// The answer to `stop`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stopping {
+    /// The process that is ending.
+    pub pid: u32,
+}
+
+/// What the node does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Status {
+    /// Who we are; `null` when a profile is locked and no node runs.
+    #[schemars(with = "Option<String>")]
+    pub peer_id: Option<PeerId>,
+    /// The own display name (may be empty).
+    pub name: String,
+    /// Whether a node runs.
+    pub running: bool,
+    /// How many peers are connected.
+    pub peers: u64,
+    /// How many messages are not delivered yet.
+    pub outbox: u64,
+    /// The relay in use; `null` as yet.
+    pub relay: Option<String>,
+    /// The mailboxes in use; empty as yet.
+    pub mailboxes: Vec<String>,
+    /// `unknown` or, with a node, `local`: whether others can dial us from outside is not tested as yet.
+    pub reachability: String,
+    /// Pending requests.
+    pub requests: u64,
+    /// Unread messages.
+    pub unread: u64,
+    /// Contacts.
+    pub contacts: u64,
+    /// The newest event: a cursor for `events` and `listen`.
+    pub last_event: u64,
+    /// Where the node listens.
+    pub addrs: Vec<String>,
+    /// The connected peers.
+    pub connections: Vec<Connection>,
+    /// The process of the node; `null` when none runs.
+    pub pid: Option<u32>,
+    /// The socket of the node.
+    pub socket: PathBuf,
+    /// The folder of the profile.
+    pub data_dir: PathBuf,
+    /// The version of the program that answers.
+    pub version: String,
+}
+
+/// One connected peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Connection {
+    /// Who.
+    #[schemars(with = "String")]
+    pub peer_id: PeerId,
+    /// The name to show (may be empty).
+    pub name: String,
+    /// Over which address.
+    pub addr: String,
+    /// Whether it goes straight, through no relay.
+    pub direct: bool,
+    /// Since when.
+    #[serde(with = "time")]
+    #[schemars(with = "String")]
+    pub since: WallTime,
+}
