@@ -7,6 +7,8 @@
 pub mod api;
 pub mod base;
 #[cfg(feature = "app")]
+pub mod cli;
+#[cfg(feature = "app")]
 pub mod client;
 pub mod crypto;
 #[cfg(feature = "app")]

@@ -55,14 +55,14 @@ impl CliError {
         self
     }
 
-    /// Whether it is this one.
-    pub(crate) fn is(&self, code: Code) -> bool {
-        self.error.is(code)
-    }
-
     /// Reading or writing `what` failed.
     pub(crate) fn io(what: &str, error: &io::Error) -> Self {
         Self::new(Code::Io, format!("{what}: {error}"))
+    }
+
+    /// For those who know only errors of the API.
+    pub(crate) fn into_api(self) -> ApiError {
+        self.error
     }
 
     /// The process's exit code.
@@ -157,10 +157,7 @@ mod tests {
     #[test]
     fn two_lines_for_people_one_object_for_programs() {
         let error = CliError::new(Code::NotFound, "nobody is called 'Bo\x1b[2Jb'").hint("see `rohrpost contacts`");
-        assert_eq!(
-            written(&error, false),
-            "error: nobody is called 'Bo<U+001B>[2Jb'\nhint: see `rohrpost contacts`\n"
-        );
+        assert_eq!(written(&error, false), "error: nobody is called 'Bo<U+001B>[2Jb'\nhint: see `rohrpost contacts`\n");
         assert_eq!(
             written(&error, true),
             "{\"error\":{\"code\":\"not_found\",\"exit\":6,\"message\":\"nobody is called 'Bo\\u001b[2Jb'\",\

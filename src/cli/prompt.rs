@@ -3,7 +3,7 @@
 //! Never from an argument or the environment: both can be read by others and end up in histories.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -51,12 +51,20 @@ impl Prompter {
         Self { source, alone: no_input || !at_terminal }
     }
 
+    /// Whether a person types the passphrase, who can mistype.
+    pub(crate) const fn is_person(&self) -> bool {
+        self.source.is_none() && !self.alone
+    }
+
     /// The passphrase of an existing key file.
     pub(crate) fn existing(&self, prompt: &str, output: &mut Output) -> Result<Zeroizing<String>> {
         match &self.source {
             Some(source) => read(source, output),
-            None if self.alone => Err(CliError::new(Code::PassphraseNeeded, "this profile has a passphrase, and there is nobody to ask for it")
-                .hint("give --passphrase-file FILE, or --passphrase-file - to read it from standard input")),
+            None if self.alone => Err(CliError::new(
+                Code::PassphraseNeeded,
+                "this profile has a passphrase, and there is nobody to ask for it",
+            )
+            .hint("give --passphrase-file FILE, or --passphrase-file - to read it from standard input")),
             None => ask(prompt),
         }
     }
@@ -72,7 +80,8 @@ impl Prompter {
         }
         let second = ask("The same again: ")?;
         if *first != *second {
-            return Err(CliError::mendable("passphrases_differ", "the two passphrases differ").hint("nothing was changed; try again"));
+            return Err(CliError::mendable("passphrases_differ", "the two passphrases differ")
+                .hint("nothing was changed; try again"));
         }
         Ok(first)
     }
@@ -115,7 +124,10 @@ fn first_line(from: impl BufRead, what: &str) -> Result<Zeroizing<String>> {
         return Err(empty().hint(format!("the first line of {what} is taken as the passphrase")));
     }
     if bytes.len() as u64 > MAX_PASSPHRASE {
-        return Err(CliError::mendable("passphrase_too_long", format!("the first line of {what} is longer than {MAX_PASSPHRASE} bytes")));
+        return Err(CliError::mendable(
+            "passphrase_too_long",
+            format!("the first line of {what} is longer than {MAX_PASSPHRASE} bytes"),
+        ));
     }
     std::str::from_utf8(line)
         .map(|text| Zeroizing::new(text.to_owned()))

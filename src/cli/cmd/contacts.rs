@@ -108,7 +108,8 @@ pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
         }),
         ContactsAction::Remove { who } => context.each(who, |who, context| {
             let who = context.client()?.ask::<method::ContactsRemove>(&who)?;
-            let text = format!("{} is no longer a contact; the conversation stays", name_and_peer(&who.name, &who.peer_id));
+            let text =
+                format!("{} is no longer a contact; the conversation stays", name_and_peer(&who.name, &who.peer_id));
             context.done(&who, &text)
         }),
     }

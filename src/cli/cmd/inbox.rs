@@ -4,9 +4,9 @@ use crate::api::{Conversation, Direction, InboxParams, Message, method};
 use crate::base::WallTime;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
-use crate::cli::output::{Output, short_peer};
 use crate::cli::output::style::Tint;
 use crate::cli::output::table::{Cell, Column, Table};
+use crate::cli::output::{Output, short_peer};
 
 /// List the conversations, newest first
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,8 @@ pub(crate) struct InboxArgs {
 pub(crate) fn run(args: InboxArgs, context: &mut Context) -> Result<()> {
     let params = InboxParams { unread: args.unread, limit: None };
     let conversations = context.client()?.ask::<method::Inbox>(&params)?;
-    let empty = if args.unread { "nothing is unread" } else { "there are no conversations yet; `rohrpost send` begins one" };
+    let empty =
+        if args.unread { "nothing is unread" } else { "there are no conversations yet; `rohrpost send` begins one" };
     show(&conversations, empty, &mut context.output)
 }
 

@@ -1,9 +1,9 @@
 //! `listen`: events as they come.
 
-use crate::api::{Direction, Event, EventKind};
+use crate::api::{Code, Direction, Event, EventKind};
 use crate::base::{MessageId, PeerId};
 use crate::cli::context::Context;
-use crate::cli::error::Result;
+use crate::cli::error::{CliError, Result};
 use crate::cli::output::style::Tint;
 use crate::cli::output::{Output, name_and_peer, safe, short_message, short_peer};
 
@@ -25,7 +25,20 @@ pub(crate) struct ListenArgs {
 
 /// Prints events until the node ends, or the reader does.
 pub(crate) fn run(args: ListenArgs, context: &mut Context) -> Result<()> {
-    context.listen(args.since, |event, output| show(event, output))
+    let client = context.client()?;
+    if !client.is_remote() && args.since.is_none() {
+        return Err(CliError::new(Code::NodeNeeded, "no node is running, so nothing new can come")
+            .hint("`rohrpost run` starts one; `listen --since 0` shows what is in the log"));
+    }
+    let remote = client.is_remote();
+    for event in client.events(args.since)? {
+        show(&event?, &mut context.output)?;
+    }
+    Ok(context.output.note(if remote {
+        "the node has stopped"
+    } else {
+        "no node is running; this was the log so far"
+    })?)
 }
 
 /// One event on one line.

@@ -1,10 +1,10 @@
 //! `reply`: answer a message in its conversation.
 
-use crate::api::{ReplyParams, WaitFor, method};
+use crate::api::{MessageParams, SendParams, method};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 
-use super::send::{Delivery, text_or_stdin, told};
+use super::send::{Delivery, send, text_or_stdin};
 
 /// Answer a message in its conversation
 #[derive(Debug, clap::Args)]
@@ -29,13 +29,15 @@ pub(crate) struct ReplyArgs {
 /// Sends the reply.
 pub(crate) fn run(args: ReplyArgs, context: &mut Context) -> Result<()> {
     let ReplyArgs { message, text, delivery } = args;
-    let params = ReplyParams {
-        message,
-        text: text_or_stdin(text, context)?,
+    let text = text_or_stdin(text, context)?;
+    let answered =
+        context.client()?.ask::<method::MessageShow>(&MessageParams { message, ..MessageParams::default() })?;
+    let message = SendParams {
+        to: answered.conversation.to_string(),
+        text,
+        reply_to: Some(answered.message_id.to_string()),
         client_id: delivery.client_id.clone(),
-        wait: delivery.wait.map(WaitFor::from),
-        timeout_ms: Some(delivery.timeout_ms()),
+        ..SendParams::default()
     };
-    let sent = context.send::<method::Reply>(&params, &delivery)?;
-    told(&sent, "", &delivery, context)
+    send(&[message], &delivery, context)
 }

@@ -128,7 +128,8 @@ fn show(detail: &RequestDetail, output: &mut Output) -> Result<()> {
         for message in &detail.texts {
             output.line(&format!("\n    {}", safe::block(&message.text, "    ")))?;
         }
-        output.note("\nThey do not know whether you have seen this. `rohrpost requests accept`, `decline` or `block`")?;
+        output
+            .note("\nThey do not know whether you have seen this. `rohrpost requests accept`, `decline` or `block`")?;
     }
     Ok(())
 }

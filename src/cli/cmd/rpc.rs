@@ -45,7 +45,8 @@ fn from_stdin() -> Result<Value> {
 }
 
 fn parse(text: &str) -> Result<Value> {
-    let wrong = |message: String| CliError::usage(message).hint("parameters are a JSON object, such as '{\"who\":\"bob\"}'");
+    let wrong =
+        |message: String| CliError::usage(message).hint("parameters are a JSON object, such as '{\"who\":\"bob\"}'");
     match serde_json::from_str(text) {
         Ok(value @ (Value::Object(_) | Value::Array(_))) => Ok(value),
         Ok(_) => Err(wrong("the parameters are neither a JSON object nor an array".to_owned())),

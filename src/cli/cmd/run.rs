@@ -1,5 +1,14 @@
 //! `run`: the node, in the foreground.
 
+use crate::api::{Event, EventKind};
+use crate::cli::context::Context;
+use crate::cli::error::Result;
+use crate::cli::output::style::Tint;
+use crate::cli::output::{Form, Output, safe};
+use crate::client::RunOptions;
+
+use super::listen;
+
 /// Run the node in the foreground until it is stopped
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -26,4 +35,28 @@ pub(crate) struct RunArgs {
     /// Do not ask the router for a port (none is asked for yet)
     #[arg(long)]
     no_upnp: bool,
+}
+
+/// Runs it and prints its events.
+pub(crate) fn run(args: RunArgs, context: &mut Context) -> Result<()> {
+    let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
+    let options = RunOptions {
+        listen: some(args.listen),
+        bootstrap: some(args.bootstrap),
+        mdns: args.no_mdns.then_some(false),
+        upnp: args.no_upnp.then_some(false),
+        tap: None,
+    };
+    context.run(&options, show)
+}
+
+fn show(event: &Event, output: &mut Output) -> Result<()> {
+    match (&event.kind, output.form) {
+        (EventKind::Ready { peer_id, addrs, .. }, Form::People { .. }) => {
+            output.line(&format!("{}  {peer_id}", output.paint.tint(Tint::Green, "ready")))?;
+            addrs.iter().try_for_each(|addr| output.line(&format!("       {}", safe::line(addr))))?;
+            Ok(output.note("Ctrl-C or `rohrpost stop` ends it")?)
+        }
+        _ => listen::show(event, output),
+    }
 }

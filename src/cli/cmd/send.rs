@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::api::{Code, SendParams, Sent, State, WaitFor, method};
+use crate::api::{Code, SendParams, Sent, State, WaitFor};
 use crate::base::limits::MAX_TEXT;
 use crate::cli::args::duration;
 use crate::cli::context::Context;
@@ -85,19 +85,24 @@ pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
             .hint("send to each recipient with a key of its own"));
     }
     let text = text_or_stdin(text, context)?;
+    let message = |to: &String| SendParams {
+        to: to.clone(),
+        text: text.clone(),
+        subject: subject.clone(),
+        reply_to: reply.clone(),
+        client_id: delivery.client_id.clone(),
+        ..SendParams::default()
+    };
+    let messages: Vec<SendParams> = to.iter().map(message).collect();
+    send(&messages, &delivery, context)
+}
+
+/// Sends, and tells what became of each.
+pub(super) fn send(messages: &[SendParams], delivery: &Delivery, context: &mut Context) -> Result<()> {
     let mut worst = None;
-    for to in to {
-        let params = SendParams {
-            to: to.clone(),
-            text: text.clone(),
-            subject: subject.clone(),
-            reply_to: reply.clone(),
-            client_id: delivery.client_id.clone(),
-            wait: delivery.wait.map(WaitFor::from),
-            timeout_ms: Some(delivery.timeout_ms()),
-        };
-        let outcome = context.send::<method::Send>(&params, &delivery).and_then(|sent| told(&sent, &to, &delivery, context));
-        if let Err(error) = outcome {
+    for (message, outcome) in messages.iter().zip(context.send(messages, delivery)?) {
+        let told = outcome.map_err(CliError::from).and_then(|sent| told(&sent, &message.to, delivery, context));
+        if let Err(error) = told {
             context.tell(&error);
             worst.get_or_insert(error.exit());
         }
@@ -106,7 +111,7 @@ pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
 }
 
 /// Prints how far the message came; an error when that is less than was waited for.
-pub(super) fn told(sent: &Sent, to: &str, delivery: &Delivery, context: &mut Context) -> Result<()> {
+fn told(sent: &Sent, to: &str, delivery: &Delivery, context: &mut Context) -> Result<()> {
     let output = &mut context.output;
     if output.is_json() {
         output.json(sent)?;
@@ -156,8 +161,8 @@ pub(super) fn text_or_stdin(text: String, context: &Context) -> Result<String> {
     let limit = MAX_TEXT as u64 + 2;
     let read = std::io::stdin().lock().take(limit).read_to_end(&mut bytes);
     read.map_err(|error| CliError::io("standard input cannot be read", &error))?;
-    let mut text = String::from_utf8(bytes)
-        .map_err(|_| CliError::mendable("not_text", "standard input is not UTF-8 text"))?;
+    let mut text =
+        String::from_utf8(bytes).map_err(|_| CliError::mendable("not_text", "standard input is not UTF-8 text"))?;
     if text.ends_with('\n') {
         text.pop();
     }
@@ -175,12 +180,5 @@ impl From<Wait> for WaitFor {
             Wait::Delivered => Self::Delivered,
             Wait::Read => Self::Read,
         }
-    }
-}
-
-impl Delivery {
-    /// The longest wait in the unit of the API.
-    pub(super) fn timeout_ms(&self) -> u64 {
-        u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX)
     }
 }

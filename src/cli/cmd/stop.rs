@@ -1,7 +1,9 @@
 //! `stop`: end the running node.
 
+use crate::api::Code;
 use crate::cli::context::Context;
-use crate::cli::error::Result;
+use crate::cli::error::{CliError, Result};
+use crate::client;
 
 /// Stop the running node
 #[derive(Debug, clap::Args)]
@@ -9,9 +11,8 @@ pub(crate) struct StopArgs {}
 
 /// Ends the node and waits until it has let go of the profile.
 pub(crate) fn run(_: StopArgs, context: &mut Context) -> Result<()> {
-    let pid = context.stop()?;
-    if context.output.is_json() {
-        return Ok(context.output.json(&serde_json::json!({ "pid": pid }))?);
+    if !client::stop(&context.place)? {
+        return Err(CliError::new(Code::NodeNeeded, "no node is running").hint("there is nothing to stop"));
     }
-    Ok(context.output.note(&format!("the node (process {pid}) has stopped"))?)
+    context.done(&serde_json::json!({ "running": false }), "the node has stopped")
 }
