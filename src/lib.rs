@@ -11,5 +11,10 @@ pub mod cli;
 #[cfg(feature = "app")]
 pub mod client;
 pub mod crypto;
+pub mod envelope;
+pub mod identity;
+#[cfg(feature = "net")]
+pub mod net;
 #[cfg(feature = "app")]
 pub mod node;
+pub mod store;

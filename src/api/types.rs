@@ -233,17 +233,8 @@ pub struct RequestDetail {
 /// A message of a pending request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HeldMessage {
-    /// Its ID.
-    #[schemars(with = "String")]
-    pub message_id: MessageId,
-    /// `text`, or the media type of what cannot be shown.
-    pub kind: String,
     /// Its text, exact.
     pub text: String,
-    /// When the writer says it was sent.
-    #[serde(with = "time")]
-    #[schemars(with = "String")]
-    pub sent_at: WallTime,
 }
 
 /// One contact.
@@ -262,12 +253,12 @@ pub struct Contact {
     pub blocked: bool,
     /// Whether they are a contact: a blocked stranger is listed, too.
     pub contact: bool,
-    /// Since when.
-    #[serde(with = "time")]
-    #[schemars(with = "String")]
-    pub added_at: WallTime,
-    /// Our common safety number: 60 digits in groups of five.
-    pub safety_number: String,
+    /// Since when; `null` for a blocked stranger.
+    #[serde(default, with = "time::option")]
+    #[schemars(with = "Option<String>")]
+    pub added_at: Option<WallTime>,
+    /// Our common safety number: 60 digits in groups of five. `null` in lists: it takes thousands of hashes.
+    pub safety_number: Option<String>,
 }
 
 /// Who may write to us.

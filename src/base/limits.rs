@@ -75,6 +75,10 @@ pub const MAX_ADDRS: usize = 8;
 pub const MAX_ADDR_LEN: usize = 256;
 /// Relays in a card.
 pub const MAX_RELAYS: usize = 3;
+/// Leading zero bits that a card may ask of a stranger's proof of work: more would take minutes.
+pub const MAX_WORK: u8 = 24;
+/// Length of a `rohrpost:` link: the longest name and all addresses, percent-encoded, fit.
+pub const MAX_LINK: usize = 8 * 1024;
 
 // ---- Requests -----------------------------------------------------------------------------------
 

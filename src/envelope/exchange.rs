@@ -1,0 +1,1 @@
+//! Question and answer of the card protocol `/rohrpost/card/1`.

@@ -1,0 +1,4 @@
+//! What travels between two nodes.
+
+pub mod exchange;
+pub mod frame;

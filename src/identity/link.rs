@@ -1,0 +1,218 @@
+//! Links: a peer ID, hints where it is found, and the token that makes a request an invited one.
+//!
+//!     rohrpost:<peer-id>?name=…&addr=<multiaddr>&addr=…&t=<token>
+
+use std::fmt;
+use std::str::FromStr;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+
+use super::card::is_address;
+use super::key::IdentityKey;
+use crate::base::limits::{MAX_ADDR_LEN, MAX_ADDRS, MAX_LINK, MAX_NAME_CHARS};
+use crate::base::{CryptoRng, IdError, PeerId, Secret};
+
+const SCHEME: &str = "rohrpost:";
+
+/// What is percent-encoded in a name: all but RFC 3986's unreserved characters.
+const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// In an address `/` and `:` stay, too: a query may hold them, and it stays legible.
+const ADDR: &AsciiSet = &NAME.remove(b'/').remove(b':');
+
+/// The owner's request token: whoever shows it was invited. 128 random bits; its text is 32
+/// hexadecimal digits, for links only. Compared in constant time, never shown by `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestToken(Secret<16>);
+
+impl RequestToken {
+    /// A fresh one.
+    pub fn random(rng: &mut dyn CryptoRng) -> Self {
+        Self(Secret::random(rng))
+    }
+
+    /// From bytes that a peer sent.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Secret::new(bytes))
+    }
+
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        self.0.expose()
+    }
+}
+
+impl fmt::Debug for RequestToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RequestToken(redacted)")
+    }
+}
+
+impl fmt::Display for RequestToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_bytes().iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+impl FromStr for RequestToken {
+    type Err = LinkError;
+
+    fn from_str(text: &str) -> Result<Self, LinkError> {
+        let digits: &[u8; 32] = text.as_bytes().try_into().map_err(|_| LinkError::Token)?;
+        let mut bytes = [0; 16];
+        for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
+            *byte = hex_byte(*pair).ok_or(LinkError::Token)?;
+        }
+        Ok(Self::from_bytes(bytes))
+    }
+}
+
+/// A parsed link. The key of `peer` is sound; name and addresses are hints, to be believed by nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Whom it leads to.
+    pub peer: PeerId,
+    /// The name they gave themselves; at most 64 characters, no control characters.
+    pub name: Option<String>,
+    /// Multiaddresses in textual form, at most 8.
+    pub addrs: Vec<String>,
+    /// The request token.
+    pub token: Option<RequestToken>,
+}
+
+/// Why a text is not a link.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// Longer than any link of ours (ID-50).
+    #[error("this link is too long: {0} bytes, at most {MAX_LINK}")]
+    TooLong(usize),
+    /// It does not begin with `rohrpost:`.
+    #[error("a link begins with 'rohrpost:'")]
+    Scheme,
+    /// A character that cannot stand in a link: a blank, a control character, not ASCII (ID-50).
+    #[error("this link contains a character that no link contains")]
+    Character,
+    /// What follows `rohrpost:` is not a peer ID.
+    #[error(transparent)]
+    Peer(#[from] IdError),
+    /// A peer ID, but not of a sound key (ID-51).
+    #[error("the peer ID in this link is not a sound Ed25519 key")]
+    UnsoundKey,
+    /// A `%` without two hexadecimal digits, or bytes that are not UTF-8 (ID-52).
+    #[error("the percent-encoding of this link is broken")]
+    Encoding,
+    /// The name is too long or contains control characters (ID-53).
+    #[error("the name in this link is not a name: at most {MAX_NAME_CHARS} characters, no control characters")]
+    Name,
+    /// An address does not begin with `/`, is too long or not printable ASCII (ID-53).
+    #[error("an address in this link is not an address: at most {MAX_ADDR_LEN} characters, beginning with '/'")]
+    Address,
+    /// More addresses than a link may hold (ID-53).
+    #[error("there are too many addresses in this link, at most {MAX_ADDRS}")]
+    TooManyAddresses,
+    /// The token is not 32 hexadecimal digits (ID-53).
+    #[error("a request token has 32 hexadecimal digits")]
+    Token,
+    /// `name` or `t` stands there twice (ID-53).
+    #[error("'{0}' stands twice in this link")]
+    Twice(&'static str),
+}
+
+impl fmt::Display for Link {
+    /// Leaves out what [`Link::from_str`] would refuse, so that what is shown always parses.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{SCHEME}{}", self.peer)?;
+        let mut separator = '?';
+        let mut pair = |key: &str, value: &dyn fmt::Display| {
+            write!(f, "{separator}{key}={value}")?;
+            separator = '&';
+            Ok(())
+        };
+        if let Some(name) = self.name.as_deref().filter(|name| !name.is_empty() && is_name(name)) {
+            pair("name", &utf8_percent_encode(name, NAME))?;
+        }
+        for addr in self.addrs.iter().filter(|addr| is_address(addr)).take(MAX_ADDRS) {
+            pair("addr", &utf8_percent_encode(addr, ADDR))?;
+        }
+        if let Some(token) = &self.token {
+            pair("t", token)?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Link {
+    type Err = LinkError;
+
+    /// Blanks around the link are ignored, unknown keys too (ID-54).
+    fn from_str(text: &str) -> Result<Self, LinkError> {
+        let text = text.trim_ascii();
+        if text.len() > MAX_LINK {
+            return Err(LinkError::TooLong(text.len()));
+        }
+        let rest = match text.split_at_checked(SCHEME.len()) {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => rest,
+            _ => return Err(LinkError::Scheme),
+        };
+        if !rest.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(LinkError::Character);
+        }
+        let (peer, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let peer: PeerId = peer.parse()?;
+        IdentityKey::from_peer_id(peer).map_err(|_| LinkError::UnsoundKey)?;
+
+        let mut link = Self { peer, name: None, addrs: Vec::new(), token: None };
+        for pair in query.split('&') {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            link.take_pair(key, value)?;
+        }
+        link.name = link.name.filter(|name| !name.is_empty());
+        Ok(link)
+    }
+}
+
+impl Link {
+    fn take_pair(&mut self, key: &str, value: &str) -> Result<(), LinkError> {
+        match key {
+            "name" if self.name.is_some() => Err(LinkError::Twice("name")),
+            "name" => {
+                self.name = Some(Some(decode(value)?).filter(|name| is_name(name)).ok_or(LinkError::Name)?);
+                Ok(())
+            }
+            "addr" if self.addrs.len() >= MAX_ADDRS => Err(LinkError::TooManyAddresses),
+            "addr" => {
+                self.addrs.push(Some(decode(value)?).filter(|addr| is_address(addr)).ok_or(LinkError::Address)?);
+                Ok(())
+            }
+            "t" if self.token.is_some() => Err(LinkError::Twice("t")),
+            "t" => {
+                self.token = Some(decode(value)?.parse()?);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// ID-53.
+fn is_name(name: &str) -> bool {
+    name.chars().count() <= MAX_NAME_CHARS && !name.chars().any(char::is_control)
+}
+
+/// Strict percent-decoding (ID-52): the crate lets a broken `%` pass, so it is looked at first. `+` is a plus.
+fn decode(value: &str) -> Result<String, LinkError> {
+    let broken = |after: &str| after.as_bytes().first_chunk::<2>().and_then(|pair| hex_byte(*pair)).is_none();
+    if value.split('%').skip(1).any(broken) {
+        return Err(LinkError::Encoding);
+    }
+    let text = percent_decode_str(value).decode_utf8().map_err(|_| LinkError::Encoding)?;
+    Ok(text.into_owned())
+}
+
+fn hex_byte(pair: [u8; 2]) -> Option<u8> {
+    let [high, low] = pair.map(|digit| char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok()));
+    Some(high? << 4 | low?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! Prekeys: the secret halves that the owner keeps, and the signed one-time prekeys he hands out.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::key::IdentityKey;
+use super::keypair::IdentityKeypair;
+use super::record::{self, Reader, RecordError, SignedIn, Unverified};
+use crate::base::limits::{MAX_ONE_TIME_PREKEY, ONE_TIME_LIFE};
+use crate::base::{CryptoRng, PeerId, WallTime};
+use crate::crypto::dh::{DhPublic, DhSecret};
+use crate::crypto::kem::{KemPublic, KemSecret};
+
+/// The label under which a one-time prekey is signed (ID-30).
+const LABEL: &str = "rohrpost/identity/one-time-prekey/v1";
+/// The version that this program writes and reads.
+const VERSION: u64 = 1;
+/// Fields of a one-time prekey's body: keys 0 to 5.
+const FIELDS: u64 = 6;
+
+/// Why a one-time prekey was refused.
+pub type PrekeyError = RecordError;
+
+/// Names a prekey: 64 random bits, so that it says nothing about how many there were (ID-29).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PrekeyId(pub u64);
+
+impl PrekeyId {
+    /// A fresh one.
+    pub fn random(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        Self(rng.next_u64())
+    }
+}
+
+impl fmt::Display for PrekeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The secret halves of the keys in one's card. Their rows live until 22 days after the last card
+/// that named them expired (ID-28).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardKeys {
+    /// Names `prekey`.
+    pub prekey_id: PrekeyId,
+    /// The X25519 prekey, `SPK`.
+    pub prekey: DhSecret,
+    /// Names `kem`.
+    pub kem_id: PrekeyId,
+    /// The ML-KEM-768 prekey.
+    pub kem: KemSecret,
+    /// Names `seal`.
+    pub seal_id: PrekeyId,
+    /// The X25519 seal key, for what waits in mailboxes.
+    pub seal: DhSecret,
+}
+
+impl CardKeys {
+    /// Fresh keys.
+    pub fn generate(rng: &mut dyn CryptoRng) -> Self {
+        Self {
+            prekey_id: PrekeyId::random(rng),
+            prekey: DhSecret::generate(rng),
+            kem_id: PrekeyId::random(rng),
+            kem: KemSecret::generate(rng),
+            seal_id: PrekeyId::random(rng),
+            seal: DhSecret::generate(rng),
+        }
+    }
+}
+
+/// The secret halves of a one-time prekey.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OneTimeKeys {
+    /// Names the pair.
+    pub id: PrekeyId,
+    /// The X25519 half, `OPK`.
+    pub dh: DhSecret,
+    /// The ML-KEM-768 half, which takes the place of the card's.
+    pub kem: KemSecret,
+    /// Until when a peer may begin with it; the secrets live 22 days longer (ID-28).
+    pub expires: WallTime,
+}
+
+impl OneTimeKeys {
+    /// A fresh pair, valid for 60 days.
+    pub fn generate(rng: &mut dyn CryptoRng, now: WallTime) -> Self {
+        Self {
+            id: PrekeyId::random(rng),
+            dh: DhSecret::generate(rng),
+            kem: KemSecret::generate(rng),
+            expires: now + ONE_TIME_LIFE,
+        }
+    }
+
+    /// The encoded, signed public halves (ID-30).
+    pub fn sign(&self, owner: &IdentityKeypair) -> Vec<u8> {
+        let (peer, dh, kem) = (owner.peer_id(), self.dh.public(), self.kem.public());
+        let body = record::encode(|e| {
+            e.map(FIELDS)?.u8(0)?.u64(VERSION)?.u8(1)?.bytes(peer.key_bytes())?;
+            e.u8(2)?.u64(self.id.0)?.u8(3)?.bytes(&dh.0)?.u8(4)?.bytes(kem.as_bytes())?;
+            e.u8(5)?.u64(self.expires.0)?.ok()
+        });
+        record::sign(owner, LABEL, &body)
+    }
+}
+
+/// A one-time prekey as it came, not verified.
+#[derive(Clone, Debug)]
+pub struct OneTimePrekeyIn {
+    unverified: Unverified,
+    prekey: OneTimePrekey,
+}
+
+/// A verified one-time prekey of a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneTimePrekey {
+    /// Names the pair.
+    pub id: PrekeyId,
+    /// The X25519 half, `OPK`.
+    pub dh: DhPublic,
+    /// The ML-KEM-768 half; it passed the modulus check.
+    pub kem: KemPublic,
+    /// Until when it may be used.
+    pub expires: WallTime,
+}
+
+impl OneTimePrekeyIn {
+    /// Decodes strictly (ID-10 to ID-13, ID-30). At most `MAX_ONE_TIME_PREKEY` bytes.
+    ///
+    /// # Errors
+    /// Any [`RecordError`] but `WrongOwner`, `Signature` and `Expired`.
+    pub fn decode(bytes: &[u8]) -> Result<Self, PrekeyError> {
+        let signed = SignedIn::decode(bytes, MAX_ONE_TIME_PREKEY)?;
+        let mut body = Reader::new(signed.body);
+        let fields = body.map()?;
+        body.version(VERSION)?;
+        body.key(1)?;
+        let owner = PeerId::from_key_bytes(body.fixed()?);
+        body.key(2)?;
+        let id = PrekeyId(body.uint()?);
+        body.key(3)?;
+        let dh = DhPublic(body.fixed()?);
+        body.key(4)?;
+        let kem = body.kem()?;
+        body.key(5)?;
+        let expires = WallTime(body.uint()?);
+        body.extensions(fields.checked_sub(FIELDS).ok_or(RecordError::Malformed("a field is missing"))?)?;
+        body.end()?;
+        Ok(Self { unverified: Unverified::new(owner, signed), prekey: OneTimePrekey { id, dh, kem, expires } })
+    }
+
+    /// Owner, signature, then time (ID-14, ID-15).
+    ///
+    /// # Errors
+    /// [`RecordError::WrongOwner`], [`RecordError::Signature`], [`RecordError::Expired`].
+    pub fn verify(self, owner: &IdentityKey, now: WallTime) -> Result<OneTimePrekey, PrekeyError> {
+        self.unverified.verify(LABEL, owner)?;
+        if now >= self.prekey.expires {
+            return Err(RecordError::Expired);
+        }
+        Ok(self.prekey)
+    }
+}
+
+#[cfg(test)]
+mod tests;

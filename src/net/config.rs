@@ -1,0 +1,41 @@
+//! What the network is given at start.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::event::NetEvent;
+use crate::base::{PeerId, Secret};
+
+/// How the network is started.
+#[derive(Clone, Debug)]
+pub struct NetConfig {
+    /// The Ed25519 seed of the identity: the libp2p peer ID is its public key.
+    pub identity: Secret<32>,
+    /// Multiaddresses to listen on, in textual form; each must be had, or the start fails. Empty:
+    /// [`NetConfig::DEFAULT_LISTEN`], of which those that this machine cannot have (no IPv6) are
+    /// left out.
+    pub listen: Vec<String>,
+    /// Whether to find, and be found by, peers of the local network.
+    pub mdns: bool,
+}
+
+impl NetConfig {
+    /// Where a node listens when it is not told: every interface, a port of the system's choice.
+    pub const DEFAULT_LISTEN: [&'static str; 4] =
+        ["/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/0.0.0.0/tcp/0", "/ip6/::/udp/0/quic-v1", "/ip6/::/tcp/0"];
+}
+
+/// The bounded ways into the node. Streams await them, so that pressure reaches the peer.
+#[derive(Clone, Debug)]
+pub struct Lanes {
+    /// What contacts send, and every answer to a command of ours (a stranger cannot cause more of
+    /// these than we asked for). `LANE_CONTACTS` long.
+    pub contacts: mpsc::Sender<NetEvent>,
+    /// What strangers send. `LANE_STRANGERS` long.
+    pub strangers: mpsc::Sender<NetEvent>,
+}
+
+/// Tells whether a peer is a contact (a blocked one included): it decides his lane and his rates.
+/// Asked often and from many tasks, so it must be quick and never wait.
+pub type Classify = Arc<dyn Fn(&PeerId) -> bool + Send + Sync>;

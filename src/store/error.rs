@@ -1,0 +1,115 @@
+//! What can go wrong with the store, said so that a person knows what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::base::limits::MAX_VALUE;
+
+/// Why the store refused.
+///
+/// Everything here is about this machine's disk, never about what a peer sent.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process works on this profile.
+    #[error("this profile is in use{}", .pid.map_or_else(String::new, |pid| format!(" by process {pid}")))]
+    Locked {
+        /// Which one, when it could be found out.
+        pid: Option<u32>,
+    },
+    /// Files are missing, torn or changed.
+    #[error("the store is damaged: {what}")]
+    Damaged {
+        /// What was found.
+        what: String,
+    },
+    /// No space, or the quota is used up.
+    #[error("the disk is full")]
+    Full,
+    /// A newer version of the program wrote this store.
+    #[error("this store was written by a newer version of rohrpost (format {found}, this version knows up to {known})")]
+    TooNew {
+        /// The format found.
+        found: u32,
+        /// The newest format this program knows.
+        known: u32,
+    },
+    /// The store was sealed under another key.
+    #[error("the key does not fit this store")]
+    WrongKey,
+    /// The file system does not allow writing.
+    #[error("{} is on a read-only file system", .path.display())]
+    ReadOnly {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The permissions do not allow it.
+    #[error("no permission for {}", .path.display())]
+    Permission {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The folder holds something else.
+    #[error("{} is open to others and holds files that are not rohrpost's", .path.display())]
+    Foreign {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// Any other error of the disk.
+    #[error("{} failed: {source}", .path.display())]
+    Io {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
+    /// An earlier commit failed. What is in memory may be ahead of the disk: drop it, and open the store again.
+    #[error("the store is closed after an error: {because}")]
+    Poisoned {
+        /// The error that closed it.
+        because: String,
+    },
+    /// A value beyond `MAX_VALUE`.
+    #[error("a value of {bytes} bytes is too large for the store (at most {MAX_VALUE})")]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A mistake of the program itself.
+    #[error("fault in the store: {0}")]
+    Fault(String),
+}
+
+impl StoreError {
+    /// The way out, when there is one.
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Locked { .. } => Some("stop the other process with `rohrpost stop`, or use another profile"),
+            Self::Damaged { .. } => Some("copy the profile folder to a safe place, then try `rohrpost recover`"),
+            Self::Full => Some("free some space on the disk and try again; nothing that was confirmed is lost"),
+            Self::TooNew { .. } => Some("install the newer version of rohrpost"),
+            Self::WrongKey => {
+                Some("the key file and the database belong to different profiles: put the right key file back")
+            }
+            Self::ReadOnly { .. } => Some("mount it writable, or choose another place with --data-dir"),
+            Self::Permission { .. } => Some("the profile folder must belong to you and be writable"),
+            Self::Foreign { .. } => Some("choose an empty folder, or one that only you can read, with --data-dir"),
+            Self::Poisoned { .. } => Some("start the program again"),
+            Self::Io { .. } | Self::TooLarge { .. } | Self::Fault(_) => None,
+        }
+    }
+
+    /// Gives an error of the system the name a person understands.
+    pub(crate) fn from_io(path: &Path, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path: path.to_owned() },
+            io::ErrorKind::PermissionDenied => Self::Permission { path: path.to_owned() },
+            _ => Self::Io { path: path.to_owned(), source: Arc::new(source) },
+        }
+    }
+
+    pub(crate) fn damaged(what: impl Into<String>) -> Self {
+        Self::Damaged { what: what.into() }
+    }
+}

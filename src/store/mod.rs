@@ -1,0 +1,79 @@
+//! The store: sealed rows in one sled tree, durable commits, keys that can be erased.
+//!
+//! The only `use sled` of the program. Described in `docs/store.md`.
+//!
+//! What this layer does not own: what the rows mean (`messenger`), how the key file is sealed
+//! (`identity`; here it is bytes), attachment contents.
+
+mod error;
+pub mod files;
+mod key;
+pub mod lock;
+mod scan;
+pub mod tables;
+
+mod buffer;
+mod engine;
+mod read;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use buffer::{Savepoint, WriteBuffer};
+pub use engine::Store;
+pub use error::StoreError;
+pub use files::ProfileDir;
+pub use key::{KeyId, RowKey};
+pub use lock::ProfileLock;
+pub use read::Reader;
+pub use scan::Scan;
+
+/// Which key seals the rows of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Under {
+    /// The store key: for rows that hold nothing that must ever be forgotten.
+    Root,
+    /// The State key, which [`Store::renew_state_key`] replaces daily: ratchets and prekeys.
+    State,
+    /// An erasable key that the caller names with [`WriteBuffer::put_under`].
+    Given,
+}
+
+/// A table: rows of one type under keys of one form.
+pub trait Table {
+    /// The first byte of its keys. Never reused; 240 to 255 belong to the engine.
+    const ID: u8;
+    /// For messages to people who mend things.
+    const NAME: &'static str;
+    /// Which key seals its rows.
+    const UNDER: Under;
+    /// What a row holds, encoded with `postcard`.
+    type Row: Serialize + DeserializeOwned;
+}
+
+/// Reading: committed rows through a [`Reader`], rows and what is about to change through a [`WriteBuffer`].
+pub trait Rows {
+    /// The row at `key`, if there is one. A row whose key was destroyed does not exist.
+    ///
+    /// # Errors
+    /// Those of the disk; [`StoreError::Damaged`] when the row cannot be opened.
+    fn get<T: Table>(&self, key: &RowKey) -> Result<Option<T::Row>, StoreError>;
+
+    /// The rows that `scan` covers, in its order, each with the bytes of its key after the prefix.
+    ///
+    /// # Errors
+    /// As [`Rows::get`].
+    fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<(Vec<u8>, T::Row)>, StoreError>;
+
+    /// How many rows `scan` covers (its limit included), without opening them.
+    ///
+    /// # Errors
+    /// As [`Rows::get`].
+    fn count<T: Table>(&self, scan: &Scan) -> Result<u64, StoreError>;
+
+    /// Whether there is a row at `key`, without opening it.
+    ///
+    /// # Errors
+    /// As [`Rows::get`].
+    fn contains<T: Table>(&self, key: &RowKey) -> Result<bool, StoreError>;
+}

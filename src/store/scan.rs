@@ -1,0 +1,78 @@
+//! A range of rows.
+
+use super::key::RowKey;
+
+/// Which rows, and in which direction: a builder.
+///
+/// The bounds are bytes of the key after the prefix. `from` and `to` stay the lower and the upper bound when the
+/// direction is reversed.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    pub(super) prefix: RowKey,
+    pub(super) from: Option<Vec<u8>>,
+    pub(super) to: Option<Vec<u8>>,
+    pub(super) reverse: bool,
+    pub(super) limit: usize,
+}
+
+impl Scan {
+    /// All rows whose key begins with `prefix`, in ascending order.
+    pub const fn new(prefix: RowKey) -> Self {
+        Self { prefix, from: None, to: None, reverse: false, limit: usize::MAX }
+    }
+
+    /// All rows of the table.
+    pub const fn all() -> Self {
+        Self::new(RowKey::new())
+    }
+
+    /// Only rows whose number after the prefix is `number` or more.
+    #[must_use]
+    pub fn from(self, number: u64) -> Self {
+        self.from_bytes(&number.to_be_bytes())
+    }
+
+    /// Only rows whose number after the prefix is below `number`.
+    #[must_use]
+    pub fn to(self, number: u64) -> Self {
+        self.to_bytes(&number.to_be_bytes())
+    }
+
+    /// Only rows whose key bytes after the prefix are `bytes` or more.
+    #[must_use]
+    pub fn from_bytes(mut self, bytes: &[u8]) -> Self {
+        self.from = Some(bytes.to_vec());
+        self
+    }
+
+    /// Only rows whose key bytes after the prefix are more than `bytes`: the next page after a row.
+    #[must_use]
+    pub fn after_bytes(mut self, bytes: &[u8]) -> Self {
+        // The smallest key above another is that key and a zero byte.
+        let mut from = bytes.to_vec();
+        from.push(0);
+        self.from = Some(from);
+        self
+    }
+
+    /// Only rows whose key bytes after the prefix are below `bytes`.
+    #[must_use]
+    pub fn to_bytes(mut self, bytes: &[u8]) -> Self {
+        self.to = Some(bytes.to_vec());
+        self
+    }
+
+    /// In descending order.
+    #[must_use]
+    pub const fn reverse(mut self) -> Self {
+        self.reverse = true;
+        self
+    }
+
+    /// At most so many rows.
+    #[must_use]
+    pub const fn limit(mut self, rows: usize) -> Self {
+        self.limit = rows;
+        self
+    }
+}
