@@ -14,9 +14,7 @@ use super::prompt::Source;
 #[command(
     name = "rohrpost",
     version,
-    about = "A messenger without a middle: your machine to theirs, end-to-end encrypted",
-    long_about = "A messenger without a middle: your machine to theirs, end-to-end encrypted,\n\
-                  no server, no account, no phone number.",
+    about = "A messenger without a middle: your machine to theirs, end-to-end encrypted, no server, no account",
     after_help = "New here? `rohrpost demo` shows two nodes talking to each other, in a few seconds.",
     subcommand_required = true,
     arg_required_else_help = true,
@@ -33,20 +31,20 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Which profile: one identity with its conversations
+    /// Which identity, with its conversations
     #[arg(short = 'P', long, global = true, value_name = "NAME", default_value = "default")]
-    #[arg(env = "ROHRPOST_PROFILE", hide_env_values = true)]
+    #[arg(env = "ROHRPOST_PROFILE", hide_env = true)]
     pub(crate) profile: String,
 
     /// Where the profiles are [default: $XDG_DATA_HOME/rohrpost]
-    #[arg(long, global = true, value_name = "DIR", env = "ROHRPOST_DATA_DIR", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "DIR", env = "ROHRPOST_DATA_DIR", hide_env = true)]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// Take the passphrase from the first line of a file, or of standard input
-    #[arg(long, global = true, value_name = "FILE|-")]
+    /// Take the passphrase from a file, or from stdin
+    #[arg(long, global = true, value_name = "FILE|-", env = "ROHRPOST_PASSPHRASE_FILE", hide_env = true)]
     pub(crate) passphrase_file: Option<Source>,
 
-    /// One JSON object a line on stdout, errors as JSON on stderr
+    /// One JSON object a line; errors as JSON, too
     #[arg(long, global = true)]
     pub(crate) json: bool,
 

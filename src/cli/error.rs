@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 
+use clap::error::ErrorKind;
 use serde::Serialize;
 
 use crate::api::{ApiError, Code};
@@ -115,28 +116,27 @@ impl From<io::Error> for CliError {
     }
 }
 
-/// What the parser of the command line says, in our form: its first paragraph is the message, its
-/// tip (or the usage) is the hint.
-impl From<clap::Error> for CliError {
-    fn from(error: clap::Error) -> Self {
+impl CliError {
+    /// What the parser of the command line says, in our form: its first paragraph is the message, its
+    /// tip the hint; without one, the usage or where there is more. `command` is what was called.
+    pub(crate) fn of_parser(error: &clap::Error, command: &str) -> Self {
         let text = error.render().to_string();
         let mut paragraphs = text.trim_end().split("\n\n");
         let first = paragraphs.next().unwrap_or_default();
-        let message: Vec<&str> = first.strip_prefix("error: ").unwrap_or(first).lines().map(str::trim_end).collect();
-        let mut tip = None;
-        let mut usage = None;
-        for paragraph in paragraphs {
-            for line in paragraph.lines().map(str::trim) {
-                if let Some(text) = line.strip_prefix("tip: ") {
-                    tip.get_or_insert_with(|| text.to_owned());
-                }
+        let message: Vec<&str> = first.strip_prefix("error: ").unwrap_or(first).lines().map(str::trim).collect();
+        let rest: Vec<&str> = paragraphs.flat_map(str::lines).map(str::trim).collect();
+        let find = |label: &str| rest.iter().find_map(|line| line.strip_prefix(label));
+        let hint = match (find("tip: "), error.kind()) {
+            (Some(tip), _) => tip.to_owned(),
+            (None, ErrorKind::MissingRequiredArgument) if find("Usage: ").is_some() => {
+                format!("usage: {}", find("Usage: ").unwrap_or_default())
             }
-            if let Some(line) = paragraph.trim().strip_prefix("Usage: ") {
-                usage = line.lines().next().map(|line| format!("usage: {line}"));
+            (None, ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand) => {
+                format!("`{command} --help` lists the commands")
             }
-        }
-        let hint = tip.or(usage).unwrap_or_else(|| "`rohrpost help` lists the commands".to_owned());
-        Self::usage(message.join("\n").replace("\n  ", "\n")).hint(hint)
+            (None, _) => format!("`{command} --help` says more"),
+        };
+        Self::usage(message.join("\n")).hint(hint)
     }
 }
 

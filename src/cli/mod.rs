@@ -40,7 +40,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let before = Early::look(&args);
     let cli = match parse(args, before.color) {
         Ok(cli) => cli,
-        Err(error) => return before.end(error),
+        Err(error) => return before.end(&error),
     };
     let (form, color) = (form(cli.global.json), cli.global.color);
     let outcome = start(cli, form).and_then(|(command, mut context)| dispatch(command, &mut context));
@@ -66,22 +66,22 @@ fn start(cli: Cli, form: Form) -> Result<(Command, Context)> {
 
 fn dispatch(command: Command, context: &mut Context) -> Result<()> {
     match command {
-        Command::Init(args) => cmd::init::run(args, context),
+        Command::Init(args) => cmd::init::run(&args, context),
         Command::Id(args) => cmd::id::run(args, context),
         Command::Run(args) => cmd::run::run(args, context),
         Command::Status(args) => cmd::status::run(args, context),
         Command::Stop(args) => cmd::stop::run(args, context),
         Command::Send(args) => cmd::send::run(args, context),
         Command::Reply(args) => cmd::reply::run(args, context),
-        Command::Inbox(args) => cmd::inbox::run(args, context),
+        Command::Inbox(args) => cmd::inbox::run(&args, context),
         Command::History(args) => cmd::history::run(args, context),
         Command::Read(args) => cmd::read::run(args, context),
-        Command::Listen(args) => cmd::listen::run(args, context),
+        Command::Listen(args) => cmd::listen::run(&args, context),
         Command::Requests(args) => cmd::requests::run(args, context),
         Command::Policy(args) => cmd::policy::run(args, context),
         Command::Contacts(args) => cmd::contacts::run(args, context),
         Command::Demo(args) => cmd::demo::run(args, &mut context.output),
-        Command::Rpc(args) => cmd::rpc::run(args, context),
+        Command::Rpc(args) => cmd::rpc::run(&args, context),
         Command::Completions(args) => cmd::completions::run(&args, &mut context.output),
     }
 }
@@ -90,6 +90,8 @@ fn dispatch(command: Command, context: &mut Context) -> Result<()> {
 struct Early {
     json: bool,
     color: ColorWhen,
+    /// The command as far as it was understood, `rohrpost policy set`.
+    command: String,
 }
 
 impl Early {
@@ -102,16 +104,16 @@ impl Early {
             Some("never") => ColorWhen::Never,
             _ => ColorWhen::Auto,
         };
-        Self { json: flags().any(|flag| flag == "--json"), color }
+        Self { json: flags().any(|flag| flag == "--json"), color, command: command_of(args) }
     }
 
     /// Help and version are no errors; everything else is told as all errors are.
-    fn end(&self, error: clap::Error) -> ExitCode {
+    fn end(&self, error: &clap::Error) -> ExitCode {
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {}
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !self.json => {}
             _ => {
-                let error = CliError::from(error);
+                let error = CliError::of_parser(error, &self.command);
                 error.write(io::stderr(), self.json, paint(self.color, &io::stderr()));
                 return ExitCode::from(error.exit());
             }
@@ -120,6 +122,20 @@ impl Early {
         let _ = error.print();
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
     }
+}
+
+/// Follows the arguments that are names of commands.
+fn command_of(args: &[OsString]) -> String {
+    let root = Cli::command();
+    let mut at = &root;
+    let mut path = root.get_name().to_owned();
+    for word in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
+        if let Some(next) = at.get_subcommands().find(|command| command.get_name() == word) {
+            at = next;
+            path = format!("{path} {word}");
+        }
+    }
+    path
 }
 
 fn parse(args: Vec<OsString>, color: ColorWhen) -> Result<Cli, clap::Error> {

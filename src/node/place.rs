@@ -106,7 +106,7 @@ fn wrong(message: impl Into<String>) -> ApiError {
 mod tests {
     use super::*;
 
-    fn env(pairs: &[(&str, &Path)]) -> impl Fn(&str) -> Option<OsString> {
+    fn env(pairs: &[(&str, &Path)]) -> impl Fn(&str) -> Option<OsString> + use<> {
         let pairs: Vec<(String, OsString)> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect();
         move |name| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     }

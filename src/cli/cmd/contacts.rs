@@ -39,18 +39,22 @@ enum ContactsAction {
     },
     /// Show a contact and your common safety number
     Show {
+        /// Whom
         #[arg(value_name = "WHO")]
         who: String,
     },
     /// Give a contact your own name; an empty one goes back to theirs
     Rename {
+        /// Whom
         #[arg(value_name = "WHO")]
         who: String,
+        /// Your own name for them
         #[arg(value_name = "NAME")]
         name: String,
     },
     /// Show the safety number to compare, or compare it and mark the contact as verified
     Verify {
+        /// Whom
         #[arg(value_name = "WHO")]
         who: String,
         /// The 60 digits that the other side reads to you; blanks do not matter
@@ -62,16 +66,19 @@ enum ContactsAction {
     },
     /// Block somebody: nothing of theirs is kept from now on
     Block {
+        /// Whom
         #[arg(value_name = "WHO", required = true)]
         who: Vec<String>,
     },
     /// Undo a block
     Unblock {
+        /// Whom
         #[arg(value_name = "WHO", required = true)]
         who: Vec<String>,
     },
     /// Forget a contact: what they write is a request again. The conversation stays
     Remove {
+        /// Whom
         #[arg(value_name = "WHO", required = true)]
         who: Vec<String>,
     },
@@ -146,7 +153,7 @@ fn list(contacts: &[Contact], output: &mut Output) -> Result<()> {
             Cell::two(&short_peer(&contact.peer_id), &contact.peer_id.to_string()).tint(Tint::Dim),
             flag(contact.verified, Tint::Green),
             flag(contact.blocked, Tint::Red),
-            Cell::text(&output.time(contact.added_at)).tint(Tint::Dim),
+            Cell::text(&contact.added_at.map(|at| output.time(at)).unwrap_or_default()).tint(Tint::Dim),
         ]);
     }
     Ok(output.table(&table, "there are no contacts yet; `rohrpost contacts add LINK` makes one")?)
@@ -166,8 +173,10 @@ fn show(contact: &Contact, output: &mut Output) -> Result<()> {
     record.row("contact", "contact", flag(contact.contact));
     record.row("verified", "verified", flag(contact.verified));
     record.row("blocked", "blocked", flag(contact.blocked));
-    record.row("since", "added_at", Cell::text(&output.time(contact.added_at)));
-    for (i, row) in number_rows(&contact.safety_number).iter().enumerate() {
+    if let Some(at) = contact.added_at {
+        record.row("since", "added_at", Cell::text(&output.time(at)));
+    }
+    for (i, row) in number_rows(contact).iter().enumerate() {
         record.row(if i == 0 { "safety number" } else { "" }, "safety_number", Cell::text(row));
     }
     Ok(output.record(&record)?)
@@ -177,7 +186,7 @@ fn show_number(contact: &Contact, output: &mut Output) -> Result<()> {
     if output.is_json() {
         return Ok(output.json(contact)?);
     }
-    for row in number_rows(&contact.safety_number) {
+    for row in number_rows(contact) {
         output.line(&row)?;
     }
     Ok(output.note(&format!(
@@ -188,8 +197,8 @@ fn show_number(contact: &Contact, output: &mut Output) -> Result<()> {
 }
 
 /// Three rows of four groups, easier to read out than one of twelve.
-fn number_rows(number: &str) -> Vec<String> {
-    let groups: Vec<&str> = number.split_whitespace().collect();
+fn number_rows(contact: &Contact) -> Vec<String> {
+    let groups: Vec<&str> = contact.safety_number.as_deref().unwrap_or_default().split_whitespace().collect();
     groups.chunks(4).map(|row| row.join(" ")).collect()
 }
 

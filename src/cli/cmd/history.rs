@@ -72,7 +72,7 @@ fn plain(messages: &[Message], output: &mut Output) -> Result<()> {
 /// A line about the message, then the message, indented: no text can pass for a line about another.
 fn for_people(message: &Message, output: &mut Output) -> Result<()> {
     if message.gap {
-        output.line(&output.paint.tint(Tint::Yellow, "… messages before this one are missing").into_owned())?;
+        output.line(&output.paint.tint(Tint::Yellow, "… messages before this one are missing"))?;
     }
     let paint = output.paint;
     let who = match message.direction {

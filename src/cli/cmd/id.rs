@@ -38,11 +38,8 @@ enum IdAction {
         name: Option<String>,
     },
     /// Change, set or remove the passphrase of the key file
-    ///
-    /// The old one is asked for, or taken from --passphrase-file; the new one is asked for, or taken
-    /// from --new-passphrase-file.
     Passphrase {
-        /// Take the new passphrase from the first line of a file, or of standard input
+        /// Take the new passphrase from a file, or from stdin
         #[arg(long, value_name = "FILE|-")]
         new_passphrase_file: Option<Source>,
         /// Remove the passphrase

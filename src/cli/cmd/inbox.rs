@@ -18,7 +18,7 @@ pub(crate) struct InboxArgs {
 }
 
 /// Lists the conversations.
-pub(crate) fn run(args: InboxArgs, context: &mut Context) -> Result<()> {
+pub(crate) fn run(args: &InboxArgs, context: &mut Context) -> Result<()> {
     let params = InboxParams { unread: args.unread, limit: None };
     let conversations = context.client()?.ask::<method::Inbox>(&params)?;
     let empty =

@@ -10,8 +10,8 @@ use super::id;
 /// Make an identity: the first thing to do
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The passphrase protects the key file on this disk. It is asked for at the terminal, or taken from
---passphrase-file. There is no way back to a lost passphrase.
+The passphrase protects the key file on this disk. It is asked for at the terminal, or taken
+from --passphrase-file. There is no way back to a lost passphrase.
 
 Examples:
   rohrpost init --name Alice
@@ -28,7 +28,7 @@ pub(crate) struct InitArgs {
 }
 
 /// Makes the identity and shows it.
-pub(crate) fn run(args: InitArgs, context: &mut Context) -> Result<()> {
+pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<()> {
     // Said before a passphrase is thought up in vain.
     if client::exists(&context.place) {
         let message = format!("the profile {} exists already", context.place.profile());

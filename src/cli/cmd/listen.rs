@@ -12,8 +12,8 @@ use super::inbox::preview;
 /// Print events as they come, one a line
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Events are kept with a number each. Who remembers the last number (`seq`) and asks --since it misses
-nothing; --since 0 begins with the oldest that is kept.
+Each event has a number (`seq`) and is kept. Who asks --since the last one seen misses nothing;
+--since 0 begins with the oldest that is kept.
 
 Example:
   rohrpost --json listen --since 0 | while read -r event; do …; done")]
@@ -24,7 +24,7 @@ pub(crate) struct ListenArgs {
 }
 
 /// Prints events until the node ends, or the reader does.
-pub(crate) fn run(args: ListenArgs, context: &mut Context) -> Result<()> {
+pub(crate) fn run(args: &ListenArgs, context: &mut Context) -> Result<()> {
     let client = context.client()?;
     if !client.is_remote() && args.since.is_none() {
         return Err(CliError::new(Code::NodeNeeded, "no node is running, so nothing new can come")

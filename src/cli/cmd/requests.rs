@@ -12,8 +12,8 @@ use crate::cli::output::{Form, Output, name_and_peer, safe, short_peer};
 /// First messages of people who are not contacts
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Nobody is told that a request was seen, declined or blocked. Accepting makes a contact and moves the
-messages into the inbox.
+Nobody is told that a request was seen, declined or blocked. Accepting makes a contact and moves
+the messages into the inbox.
 
 Examples:
   rohrpost requests

@@ -27,7 +27,7 @@ pub(crate) struct RpcArgs {
 }
 
 /// Calls the method and prints its result.
-pub(crate) fn run(args: RpcArgs, context: &mut Context) -> Result<()> {
+pub(crate) fn run(args: &RpcArgs, context: &mut Context) -> Result<()> {
     let params = match args.params.as_deref() {
         Some("-") => Some(from_stdin()?),
         Some(text) => Some(parse(text)?),

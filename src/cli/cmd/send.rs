@@ -18,9 +18,9 @@ use crate::cli::prompt::Source;
 /// Send a message
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-TO is a contact's name, a peer ID, a `rohrpost:` link, or an unambiguous beginning of a name or peer ID.
-What cannot be delivered now is kept and delivered later. With no node running, one is started for as
-long as the delivery takes.
+TO is a contact's name, a peer ID, a `rohrpost:` link, or an unambiguous beginning of one of them.
+What cannot be delivered now is kept and delivered later. With no node running, one is started
+for as long as the delivery takes.
 
 Examples:
   rohrpost send bob 'Hello!'

@@ -15,6 +15,7 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use crate::api;
 use crate::base::{MessageId, PeerId, WallTime};
 
 use self::style::{Paint, Tint};
@@ -116,7 +117,7 @@ impl Output {
     pub(crate) fn time(&self, at: WallTime) -> String {
         match self.form {
             Form::People { .. } => time::short(at, self.now, &self.zone),
-            Form::Plain | Form::Json => time::rfc3339(at),
+            Form::Plain | Form::Json => api::time::format(at),
         }
     }
 }
