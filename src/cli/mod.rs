@@ -11,6 +11,8 @@ mod logging;
 mod output;
 mod prompt;
 mod qr;
+#[cfg(test)]
+mod testing;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
@@ -182,4 +184,21 @@ fn paint(color: ColorWhen, stream: &impl IsTerminal) -> output::style::Paint {
 fn now() -> WallTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     WallTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn some_things_are_known_of_arguments_that_cannot_be_understood() {
+        let early = Early::look(&args(&["rohrpost", "policy", "--json", "set", "--color", "never", "nonsense"]));
+        assert_eq!((early.json, early.color, early.command.as_str()), (true, ColorWhen::Never, "rohrpost policy set"));
+        let early = Early::look(&args(&["rohrpost", "send", "--color=always", "bob", "--", "--json"]));
+        assert_eq!((early.json, early.color, early.command.as_str()), (false, ColorWhen::Always, "rohrpost send"));
+    }
 }

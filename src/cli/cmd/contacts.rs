@@ -205,3 +205,43 @@ fn number_rows(contact: &Contact) -> Vec<String> {
 fn named(contact: &Contact) -> String {
     name_and_peer(&contact.name, &contact.peer_id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::output::Form;
+    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, peer, written};
+
+    fn contact(name: &str) -> Contact {
+        Contact {
+            peer_id: peer(2),
+            name: name.to_owned(),
+            announced_name: "Robert".to_owned(),
+            verified: true,
+            blocked: false,
+            contact: true,
+            added_at: Some(NOW),
+            safety_number: Some(["01234"; 12].join(" ")),
+        }
+    }
+
+    #[test]
+    fn a_line_for_each_contact() {
+        let plain = written(Form::Plain, |output| list(&[contact(HOSTILE)], output));
+        let name = "Bob<U+001B>[2J<U+202E><U+0009>x ⏎ 12:00  Alice";
+        assert_eq!(plain, format!("{name}\t{}\ttrue\tfalse\t2024-03-12T14:02:11.042Z\n", peer(2)));
+        let people = written(PEOPLE, |output| list(&[contact("Bob")], output));
+        let id = peer(2).short();
+        assert_eq!(
+            people,
+            format!("NAME  PEER       VERIFIED  BLOCKED  SINCE\nBob   …{id}  yes                14:02\n")
+        );
+    }
+
+    #[test]
+    fn a_contact_is_shown_with_the_number_in_three_rows() {
+        let text = written(PEOPLE, |output| show(&contact("Bob"), output));
+        assert!(text.contains("calls themselves  Robert\n"), "{text}");
+        assert_eq!(text.matches("01234 01234 01234 01234\n").count(), 3, "{text}");
+    }
+}

@@ -110,3 +110,61 @@ fn for_people(message: &Message, output: &mut Output) -> Result<()> {
 fn body(message: &Message) -> String {
     if message.kind == "text" { message.text.clone() } else { format!("[{}]", message.kind) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::MessageId;
+    use crate::cli::testing::{HOSTILE, PEOPLE, message, peer, written};
+
+    fn shown(message: Message) -> String {
+        written(PEOPLE, |output| show(&[message], output))
+    }
+
+    #[test]
+    fn a_line_about_a_message_and_the_message_indented() {
+        let expected = format!("14:02  Bob (…{})  new  abababababab\n    Hello\n\n    again\n", peer(2).short());
+        assert_eq!(shown(message(Direction::In, "Hello\n\nagain\n")), expected);
+        assert_eq!(shown(message(Direction::Out, "Hi")), "14:02  you  delivered  abababababab\n    Hi\n");
+    }
+
+    #[test]
+    fn everything_there_is_to_say_of_a_message_is_said() {
+        let mut full = message(Direction::In, "Hello");
+        full.gap = true;
+        full.edited = true;
+        full.state = State::Read;
+        full.subject = Some("About\x1b[0m".to_owned());
+        full.reply_to = Some(MessageId::new([0x01; 32]));
+        full.reactions.insert("👍".to_owned(), vec![peer(1), peer(2)]);
+        let expected = format!(
+            "… messages before this one are missing\n14:02  Bob (…{})  edited  ↩ 010101010101  abababababab\n    \
+             About<U+001B>[0m\n    Hello\n    👍 × 2\n",
+            peer(2).short()
+        );
+        assert_eq!(shown(full), expected);
+        let mut unknown = message(Direction::In, "");
+        unknown.kind = "image/x-\x07".to_owned();
+        assert!(shown(unknown).ends_with("\n    [image/x-<U+0007>]\n"));
+    }
+
+    #[test]
+    fn no_text_can_pass_for_another_message() {
+        let mut forged = message(Direction::In, HOSTILE);
+        forged.from_name = HOSTILE.to_owned();
+        let text = shown(forged);
+        assert_eq!(text.lines().filter(|line| !line.starts_with("    ")).count(), 1, "{text}");
+        assert!(!text.contains(['\x1b', '\u{202E}', '\t']), "{text}");
+    }
+
+    #[test]
+    fn programs_get_one_line_for_each() {
+        let messages = [message(Direction::In, HOSTILE), message(Direction::Out, "Hi")];
+        let plain = written(Form::Plain, |output| show(&messages, output));
+        assert_eq!(plain.lines().map(|line| line.split('\t').count()).collect::<Vec<_>>(), [7, 7]);
+        let json = written(Form::Json, |output| show(&messages, output));
+        let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+        assert_eq!(first["text"], HOSTILE, "exact");
+        assert!(!json.contains(['\x1b', '\u{202E}']), "and harmless");
+    }
+}

@@ -133,3 +133,38 @@ fn passphrase(source: Option<&Source>, remove: bool, context: &mut Context) -> R
         "the passphrase is changed; copies of the old key file still open with the old one"
     })?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::testing::{HOSTILE, PEOPLE, output, peer, written};
+
+    fn identity() -> Identity {
+        let addrs = vec!["/ip4/192.0.2.1/tcp/1".to_owned(), "/ip4/192.0.2.1/udp/1/quic-v1".to_owned()];
+        Identity { peer_id: peer(1), name: HOSTILE.to_owned(), link: format!("rohrpost:{}?t=ab", peer(1)), addrs }
+    }
+
+    #[test]
+    fn the_whole_identity() {
+        let people = written(PEOPLE, |output| show(&identity(), output));
+        assert!(
+            people.contains("\naddress  /ip4/192.0.2.1/tcp/1\n         /ip4/192.0.2.1/udp/1/quic-v1\n"),
+            "{people}"
+        );
+        let json: serde_json::Value =
+            serde_json::from_str(&written(Form::Json, |output| show(&identity(), output))).unwrap();
+        let mut fields: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, ["addrs", "link", "name", "peer_id"]);
+    }
+
+    #[test]
+    fn the_code_and_the_link_beside_it() {
+        let (mut people, out, err) = output(PEOPLE);
+        show_qr(&identity(), &mut people).unwrap();
+        assert!(out.text().lines().count() > 15);
+        assert_eq!(err.text(), format!("{}\n", identity().link));
+        let (mut narrow, ..) = output(Form::People { columns: 20 });
+        assert_eq!(show_qr(&identity(), &mut narrow).unwrap_err().exit(), 1);
+    }
+}

@@ -62,3 +62,38 @@ pub(super) fn preview(message: &Message) -> String {
     let text = if message.kind == "text" { message.text.clone() } else { format!("[{}]", message.kind) };
     if message.direction == Direction::Out { format!("you: {text}") } else { text }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ConversationKind;
+    use crate::cli::output::Form;
+    use crate::cli::testing::{HOSTILE, PEOPLE, message, peer, written};
+
+    fn conversation(name: &str, last: Option<Message>) -> Conversation {
+        let kind = ConversationKind::Direct;
+        Conversation { conversation: peer(2), kind, name: name.to_owned(), peer_id: peer(2), unread: 3, last }
+    }
+
+    #[test]
+    fn a_line_for_each_conversation() {
+        let all = [conversation("Bob", Some(message(Direction::Out, "see\nyou"))), conversation(HOSTILE, None)];
+        let id = peer(2);
+        let expected = format!(
+            "NAME                                     PEER       UNREAD  WHEN   LAST MESSAGE\n\
+             Bob                                      …{short}       3  14:02  you: see ⏎ you\n\
+             Bob<U+001B>[2J<U+202E><U+0009>x ⏎ 12:00  Alice  …{short}       3\n",
+            short = id.short()
+        );
+        let shown = written(PEOPLE, |output| show(&all, "", output));
+        assert_eq!(squeezed(&shown), squeezed(&expected));
+        let plain = written(Form::Plain, |output| show(&all[..1], "", output));
+        assert_eq!(plain, format!("Bob\t{id}\t3\t2024-03-12T14:02:11.042Z\tyou: see ⏎ you\n"));
+        let json = written(Form::Json, |output| show(&all, "", output));
+        assert_eq!(json.lines().count(), 2);
+    }
+
+    fn squeezed(text: &str) -> Vec<Vec<&str>> {
+        text.lines().map(|line| line.split_whitespace().collect()).collect()
+    }
+}

@@ -85,3 +85,55 @@ fn words(kind: &EventKind, whole: bool) -> (String, String) {
         EventKind::Unknown => (String::new(), String::new()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{RequestEnd, State};
+    use crate::cli::output::Form;
+    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, message, peer, written};
+
+    fn event(kind: EventKind) -> Event {
+        Event { seq: 7, at: NOW, kind }
+    }
+
+    #[test]
+    fn an_event_is_one_line_whatever_it_quotes() {
+        let new = message(Direction::In, HOSTILE);
+        let kinds = [
+            EventKind::MessageNew {
+                conversation: peer(2),
+                message_id: new.message_id,
+                message: Some(Box::new(new.clone())),
+            },
+            EventKind::MessageNew { conversation: peer(2), message_id: new.message_id, message: None },
+            EventKind::MessageState { conversation: peer(2), message_id: new.message_id, state: State::Read },
+            EventKind::RequestNew { peer_id: peer(2), request: None },
+            EventKind::RequestClosed { peer_id: peer(2), reason: RequestEnd::Expired },
+            EventKind::ContactAdded { peer_id: peer(2), name: HOSTILE.to_owned() },
+            EventKind::PeerOnline { peer_id: peer(2), name: String::new() },
+            EventKind::Unknown,
+        ];
+        for kind in kinds {
+            for form in [PEOPLE, Form::Plain, Form::Json] {
+                let line = written(form, |output| show(&event(kind.clone()), output));
+                assert_eq!(line.matches('\n').count(), 1, "{line}");
+                assert!(!line.contains(['\x1b', '\u{202E}']), "{line}");
+                if form == Form::Plain {
+                    assert_eq!(line.matches('\t').count(), 4, "{line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn people_read_what_happened() {
+        let state = EventKind::MessageState {
+            conversation: peer(2),
+            message_id: MessageId::new([0xAB; 32]),
+            state: State::Delivered,
+        };
+        let line = written(PEOPLE, |output| show(&event(state), output));
+        assert_eq!(line, format!("14:02  message.state        …{}  abababababab delivered\n", peer(2).short()));
+    }
+}

@@ -137,3 +137,45 @@ fn show(detail: &RequestDetail, output: &mut Output) -> Result<()> {
 const fn yes(is: bool) -> &'static str {
     if is { "yes" } else { "" }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{ConversationKind, HeldMessage};
+    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, output, peer, written};
+
+    fn request() -> Request {
+        Request {
+            peer_id: peer(2),
+            name: HOSTILE.to_owned(),
+            subject: Some(HOSTILE.to_owned()),
+            text: HOSTILE.to_owned(),
+            received_at: NOW,
+            messages: 2,
+            invited: true,
+            kind: ConversationKind::Direct,
+        }
+    }
+
+    #[test]
+    fn a_stranger_cannot_draw_on_the_terminal() {
+        for form in [PEOPLE, Form::Plain, Form::Json] {
+            let text = written(form, |output| list(&[request(), request()], output));
+            assert!(!text.contains(['\x1b', '\u{202E}']), "{text}");
+            assert_eq!(text.lines().count(), if form == PEOPLE { 3 } else { 2 }, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_shown_with_all_its_texts_indented() {
+        let held = |text: &str| HeldMessage { text: text.to_owned() };
+        let detail = RequestDetail { request: request(), texts: vec![held("one\ntwo"), held("three")] };
+        let (mut output, out, err) = output(PEOPLE);
+        show(&detail, &mut output).unwrap();
+        assert!(out.text().ends_with("\n\n    one\n    two\n\n    three\n"), "{}", out.text());
+        assert!(out.text().contains(&format!("peer ID   {}\n", peer(2))), "{}", out.text());
+        assert!(err.text().contains("requests accept"));
+        let plain = written(Form::Plain, |output| show(&detail, output));
+        assert!(plain.ends_with("text\tone ⏎ two\ntext\tthree\n"), "{plain}");
+    }
+}

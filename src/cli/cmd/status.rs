@@ -61,3 +61,54 @@ fn waiting(messages: u64) -> String {
         n => format!("{n} messages are not delivered yet"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Connection;
+    use crate::cli::output::Form;
+    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, peer, written};
+
+    fn status(running: bool) -> Status {
+        let connection = Connection {
+            peer_id: peer(2),
+            name: HOSTILE.to_owned(),
+            addr: "/ip4/192.0.2.1/tcp/1".to_owned(),
+            direct: true,
+            since: NOW,
+        };
+        Status {
+            peer_id: running.then(|| peer(1)),
+            name: "Alice".to_owned(),
+            running,
+            peers: 1,
+            outbox: 2,
+            relay: None,
+            mailboxes: Vec::new(),
+            reachability: "local".to_owned(),
+            requests: 0,
+            unread: 0,
+            contacts: 5,
+            last_event: 9,
+            addrs: vec!["/ip4/127.0.0.1/tcp/4001".to_owned()],
+            connections: vec![connection],
+            pid: running.then_some(42),
+            socket: "/run/x.sock".into(),
+            data_dir: "/data/x".into(),
+            version: "0.1.0".to_owned(),
+        }
+    }
+
+    #[test]
+    fn with_a_node_and_without() {
+        let on = written(PEOPLE, |output| show(&status(true), output));
+        assert!(on.starts_with("node       running, process 42\n"), "{on}");
+        assert!(on.contains("outbox     2 messages are not delivered yet\n"), "{on}");
+        assert!(on.contains("since 14:02 over /ip4/192.0.2.1/tcp/1\n") && !on.contains('\x1b'), "{on}");
+        let off = written(PEOPLE, |output| show(&status(false), output));
+        assert!(off.starts_with("node      not running\npeer ID   locked with a passphrase\n"), "{off}");
+        assert!(!off.contains("connected"), "{off}");
+        let plain = written(Form::Plain, |output| show(&status(false), output));
+        assert!(plain.starts_with("running\tfalse\npeer_id\t\n"), "{plain}");
+    }
+}

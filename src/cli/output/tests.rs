@@ -1,45 +1,8 @@
 //! One command's results in the three forms.
 
-use std::sync::{Arc, Mutex};
-
 use super::table::{Cell, Column};
 use super::*;
-
-/// A stream that can be read afterwards.
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Shared {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-fn output(form: Form) -> (Output, Shared, Shared) {
-    let (out, err) = (Shared::default(), Shared::default());
-    let output = Output {
-        form,
-        paint: Paint { on: false },
-        paint_err: Paint { on: false },
-        quiet: false,
-        now: WallTime(1_710_252_131_042),
-        zone: TimeZone::UTC,
-        out: Box::new(out.clone()),
-        err: Box::new(err.clone()),
-    };
-    (output, out, err)
-}
+use crate::cli::testing::{NOW, PEOPLE, output};
 
 fn table(rows: usize) -> Table {
     let mut table = Table::new(&[Column::new("NAME")]);
@@ -49,7 +12,7 @@ fn table(rows: usize) -> Table {
 
 #[test]
 fn an_empty_table_is_a_remark_to_people_and_nothing_to_programs() {
-    let (mut people, out, err) = output(Form::People { columns: 80 });
+    let (mut people, out, err) = output(PEOPLE);
     people.table(&table(0), "nobody here").unwrap();
     assert_eq!((out.text().as_str(), err.text().as_str()), ("", "nobody here\n"));
     let (mut plain, out, err) = output(Form::Plain);
@@ -71,9 +34,8 @@ fn quiet_silences_notes_and_not_warnings() {
 
 #[test]
 fn times_are_short_for_people_and_whole_for_programs() {
-    let at = WallTime(1_710_252_131_042);
-    assert_eq!(output(Form::People { columns: 80 }).0.time(at), "14:02");
-    assert_eq!(output(Form::Plain).0.time(at), "2024-03-12T14:02:11.042Z");
+    assert_eq!(output(PEOPLE).0.time(NOW), "14:02");
+    assert_eq!(output(Form::Plain).0.time(NOW), "2024-03-12T14:02:11.042Z");
 }
 
 #[test]
