@@ -35,20 +35,24 @@ impl FromStr for Source {
     }
 }
 
+/// Shows a prompt and reads a line without showing it.
+type Typed = Box<dyn Fn(&str) -> io::Result<String>>;
+
 /// How this run may ask for passphrases.
-#[derive(Clone, Debug)]
 pub(crate) struct Prompter {
     /// `--passphrase-file`.
     pub(crate) source: Option<Source>,
     /// Nobody is there to be asked: `--no-input`, or no terminal.
     pub(crate) alone: bool,
+    typed: Typed,
 }
 
 impl Prompter {
     /// Decides from the flags and the streams whether there is somebody to be asked.
     pub(crate) fn new(source: Option<Source>, no_input: bool) -> Self {
         let at_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
-        Self { source, alone: no_input || !at_terminal }
+        let typed = |prompt: &str| rpassword::prompt_password(prompt);
+        Self { source, alone: no_input || !at_terminal, typed: Box::new(typed) }
     }
 
     /// Whether a person types the passphrase, who can mistype.
@@ -65,7 +69,7 @@ impl Prompter {
                 "this profile has a passphrase, and there is nobody to ask for it",
             )
             .hint("give --passphrase-file FILE, or --passphrase-file - to read it from standard input")),
-            None => ask(prompt),
+            None => self.ask(prompt),
         }
     }
 
@@ -74,23 +78,23 @@ impl Prompter {
         if let Some(source) = source {
             return read(source, output);
         }
-        let first = ask("New passphrase: ")?;
+        let first = self.ask("New passphrase: ")?;
         if first.is_empty() {
             return Err(empty().hint("type one, or use --no-passphrase to do without"));
         }
-        let second = ask("The same again: ")?;
+        let second = self.ask("The same again: ")?;
         if *first != *second {
             return Err(CliError::mendable("passphrases_differ", "the two passphrases differ")
                 .hint("nothing was changed; try again"));
         }
         Ok(first)
     }
-}
 
-fn ask(prompt: &str) -> Result<Zeroizing<String>> {
-    rpassword::prompt_password(prompt)
-        .map(Zeroizing::new)
-        .map_err(|error| CliError::io("the passphrase cannot be read from the terminal", &error))
+    fn ask(&self, prompt: &str) -> Result<Zeroizing<String>> {
+        (self.typed)(prompt)
+            .map(Zeroizing::new)
+            .map_err(|error| CliError::io("the passphrase cannot be read from the terminal", &error))
+    }
 }
 
 fn read(source: &Source, output: &mut Output) -> Result<Zeroizing<String>> {
@@ -140,7 +144,10 @@ fn empty() -> CliError {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
+    use crate::cli::testing::{self, PEOPLE, output};
 
     #[test]
     fn the_first_line_is_the_passphrase() {
@@ -155,6 +162,48 @@ mod tests {
         assert_eq!(first_line(&b"\nsecond"[..], "f").unwrap_err().exit(), 1);
         assert_eq!(first_line(&b"\xff\n"[..], "f").unwrap_err().exit(), 1);
         assert_eq!(first_line(&vec![b'x'; 5000][..], "f").unwrap_err().exit(), 1);
+    }
+
+    /// A person who types these lines, one after the other.
+    fn person(lines: &[&'static str]) -> Prompter {
+        let lines = RefCell::new(lines.iter().rev().map(|line| (*line).to_owned()).collect::<Vec<_>>());
+        let typed = move |_: &str| lines.borrow_mut().pop().ok_or(io::ErrorKind::UnexpectedEof.into());
+        Prompter { source: None, alone: false, typed: Box::new(typed) }
+    }
+
+    #[test]
+    fn a_new_passphrase_is_typed_twice() {
+        let (mut output, ..) = output(PEOPLE);
+        assert_eq!(*person(&["a b", "a b"]).new_one(None, &mut output).unwrap(), "a b");
+        let code =
+            |lines: &[&'static str]| person(lines).new_one(None, &mut testing::output(PEOPLE).0).unwrap_err().exit();
+        assert_eq!(code(&["a b", "a c"]), 1, "they differ");
+        assert_eq!(code(&["", ""]), 1, "nothing was typed");
+        assert_eq!(code(&["a b"]), 3, "the terminal went away");
+    }
+
+    #[test]
+    fn nobody_is_asked_who_is_not_there() {
+        let (mut output, ..) = output(PEOPLE);
+        assert_eq!(*person(&["a"]).existing("", &mut output).unwrap(), "a");
+        let alone = Prompter { alone: true, ..person(&["a"]) };
+        assert_eq!(alone.existing("", &mut output).unwrap_err().exit(), 8);
+        assert!(person(&[]).is_person() && !alone.is_person());
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_warned_about() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p\x1b[2J");
+        std::fs::write(&path, "secret\n").unwrap();
+        let prompter = Prompter { source: Some(Source::File(path.clone())), ..person(&[]) };
+        for (mode, warnings) in [(0o600, 0), (0o640, 1)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let (mut output, _, err) = output(PEOPLE);
+            assert_eq!(*prompter.existing("", &mut output).unwrap(), "secret");
+            assert_eq!(err.text().matches("warning:").count(), warnings);
+            assert!(!err.text().contains('\x1b'));
+        }
     }
 
     #[test]

@@ -90,6 +90,8 @@ impl Home {
             .env("XDG_RUNTIME_DIR", self.path().join("run"))
             .env("TZ", "UTC")
             .env("LANG", "C.UTF-8")
+            .env("ROHRPOST_LISTEN", "/ip4/127.0.0.1/tcp/0")
+            .env("ROHRPOST_MDNS", "no")
             .stdin(Stdio::null());
         command
     }
