@@ -3,18 +3,21 @@
 //! The modules stand in the order of their layers; each may use only what `docs/architecture.md`
 //! lists for it, and `tests/layers.rs` holds them to it.
 
-#[cfg(feature = "app")]
-pub mod api;
 pub mod base;
-#[cfg(feature = "app")]
-pub mod cli;
-#[cfg(feature = "app")]
-pub mod client;
 pub mod crypto;
-pub mod envelope;
 pub mod identity;
+pub mod content;
+pub mod envelope;
+pub mod session;
+pub mod store;
+pub mod messenger;
 #[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "app")]
+pub mod api;
+#[cfg(feature = "app")]
 pub mod node;
-pub mod store;
+#[cfg(feature = "app")]
+pub mod client;
+#[cfg(feature = "app")]
+pub mod cli;

@@ -29,6 +29,24 @@ pub const MAX_STATUS_IDS: usize = 512;
 pub const MAX_PART_DEPTH: usize = 4;
 /// Parts of a MIMI message in all.
 pub const MAX_PARTS: usize = 32;
+/// Topic ID of a MIMI message; the draft calls longer ones malicious.
+pub const MAX_TOPIC: usize = 4 * 1024;
+/// Extensions of a MIMI message.
+pub const MAX_EXTENSIONS: usize = 32;
+/// Value of one extension, encoded.
+pub const MAX_EXTENSION: usize = 4 * 1024 - 1;
+/// Arrays, maps and tags within each other in the extensions, the extensions map itself included.
+pub const MAX_EXTENSION_DEPTH: usize = 4;
+/// Sender and room URI in a MIMI message; the message ID counts them with 16 bits.
+pub const MAX_URI: usize = 1024;
+/// Media type and language of a MIMI part.
+pub const MAX_MEDIA_TYPE: usize = 255;
+/// URL, description and file name of an external MIMI part.
+pub const MAX_EXTERNAL_TEXT: usize = 2 * 1024;
+/// Key, nonce, associated data and hash of an external MIMI part.
+pub const MAX_EXTERNAL_BYTES: usize = 255;
+/// Symbol of a reaction: the longest emoji sequences have some 40 bytes.
+pub const MAX_SYMBOL: usize = 64;
 
 // ---- Sessions -----------------------------------------------------------------------------------
 
@@ -40,6 +58,10 @@ pub const MAX_SKIPPED_KEYS: usize = 2_000;
 pub const SKIPPED_KEY_LIFE: Millis = Millis::from_days(30);
 /// Receiving chains kept in a session.
 pub const MAX_RECEIVING_CHAINS: usize = 5;
+/// Older receiving chains of which only skipped keys are left: each costs a row some 40 bytes beside its keys.
+pub const MAX_LATE_CHAINS: usize = 64;
+/// Used-up receiving chains whose short marks tell a late duplicate from a forgery (4 bytes each).
+pub const MAX_USED_CHAIN_MARKS: usize = 128;
 /// Retired sessions with one peer that still receive.
 pub const MAX_ARCHIVED_SESSIONS: usize = 10;
 /// How long a retired session still receives.
@@ -157,8 +179,68 @@ pub const MAX_CONNECTIONS_PER_PEER: u32 = 4;
 pub const MAX_CONNECTIONS_PER_IP: u32 = 32;
 /// Streams of one connection.
 pub const MAX_STREAMS_PER_CONNECTION: usize = 64;
-/// Receive buffer of one yamux connection over all its streams.
+/// Receive buffer of one connection over all its streams (yamux and QUIC): what a peer can make us
+/// hold while nobody reads. At least 256 KiB for each yamux stream.
 pub const MAX_YAMUX_BUFFER: usize = 16 * 1024 * 1024;
+/// Receive buffer of one QUIC stream.
+pub const MAX_STREAM_BUFFER: u32 = 2 * 1024 * 1024;
+/// Inbound connections of peers who are no contacts, so that they leave room for those who are.
+pub const MAX_STRANGER_CONNECTIONS: usize = 256;
+/// Inbound connections from one IP address that are being set up.
+pub const MAX_PENDING_PER_IP: usize = 16;
+/// Resident memory of the process above which no new connection is made or taken.
+pub const MAX_PROCESS_MEMORY: usize = 1024 * 1024 * 1024;
+/// Inbound streams of one connection whose protocol is not agreed upon yet.
+pub const MAX_NEGOTIATING_STREAMS: usize = 16;
+/// Envelope streams that a peer may have open on one connection: the one in use, and one that ends.
+pub const MAX_ENVELOPE_STREAMS: usize = 2;
+/// Card questions in both directions on one connection.
+pub const MAX_CARD_STREAMS: usize = 8;
+/// Card questions of others that wait for our answer.
+pub const MAX_CARD_REQUESTS: usize = 64;
+/// Of these, questions of peers who are no contacts.
+pub const MAX_STRANGER_CARD_REQUESTS: usize = 32;
+/// Our own card questions that wait for an answer.
+pub const MAX_CARD_FETCHES: usize = 256;
+/// Commands waiting for the swarm task.
+pub const MAX_NET_COMMANDS: usize = 1_024;
+/// Peers of whom something is to be told and is not told yet.
+pub const MAX_NOTICES: usize = 4_096;
+/// Addresses a node may be told to listen on, and listen addresses it keeps in its status.
+pub const MAX_LISTEN: usize = 64;
+/// Consecutive envelopes refused for the rate of their sender before the stream is closed.
+pub const MAX_REFUSED_RUN: u32 = 256;
+/// How long a dial may take: both handshakes.
+pub const DIAL_TIMEOUT: Millis = Millis::from_secs(10);
+/// How long a wildcard listener may take to name its first address.
+pub const LISTEN_TIMEOUT: Millis = Millis::from_secs(3);
+/// How long opening a stream may take.
+pub const STREAM_OPEN_TIMEOUT: Millis = Millis::from_secs(10);
+/// A frame that has begun ends in this time, and a hello comes: else half-open streams pile up.
+pub const FRAME_TIMEOUT: Millis = Millis::from_secs(30);
+/// A stream on which nothing moves for so long, though something should, is given up.
+pub const STALL_TIMEOUT: Millis = Millis::from_secs(60);
+/// An envelope stream with a peer who is no contact is closed when idle for so long.
+pub const STRANGER_IDLE: Millis = Millis::from_secs(120);
+/// A connection without streams, with a peer who is no contact, is closed after this time.
+pub const CONNECTION_IDLE: Millis = Millis::from_secs(60);
+/// How often it is looked up again who is a contact.
+pub const CLASS_REFRESH: Millis = Millis::from_secs(30);
+/// How long a card question may take, the answer of the node included.
+pub const CARD_TIMEOUT: Millis = Millis::from_secs(10);
+/// A connection is asked for a sign of life so often…
+pub const PING_INTERVAL: Millis = Millis::from_secs(15);
+/// …and closed when none comes in this time.
+pub const PING_TIMEOUT: Millis = Millis::from_secs(10);
+/// A QUIC connection from which nothing comes for so long is dead.
+pub const QUIC_IDLE: Millis = Millis::from_secs(15);
+/// Two connections with one peer that were made within this time come from dials that crossed.
+pub const CROSSING_WINDOW: Millis = Millis::from_secs(5);
+/// A second connection without streams is closed after this time: the other side may just be
+/// opening one.
+pub const DOUBLE_LINGER: Millis = Millis::from_secs(1);
+/// A second connection is closed after this time, whatever happens on it.
+pub const DOUBLE_GRACE: Millis = Millis::from_secs(10);
 /// Burst of envelopes that a peer who is not a contact may send.
 pub const STRANGER_BURST: u32 = 60;
 /// Envelopes a second that he may send after it.
@@ -179,6 +261,8 @@ pub const LANE_USER: usize = 256;
 pub const LANE_CONTACTS: usize = 256;
 /// Inputs waiting in the lane of strangers.
 pub const LANE_STRANGERS: usize = 64;
+/// Longest body of the hello of a stream: room for what later versions say.
+pub const MAX_HELLO: usize = 64;
 /// Addresses remembered of one peer.
 pub const MAX_PEER_ADDRS: usize = 16;
 /// Peers found by mDNS whose addresses are remembered.

@@ -2,30 +2,36 @@
 //!
 //! Everything here blocks: front ends need not know tokio.
 
-use std::path::Path;
-use std::time::Duration;
+mod events;
+mod open;
+mod remote;
+mod run;
+mod send;
 
 use serde_json::Value;
 
-use crate::api::{ApiError, Event, Identity, Rpc, SendParams, Sent, Status};
-pub use crate::node::{Passphrase, Place, RunOptions, Tap};
+use crate::api::{ApiError, Call, Code, Identity, NoParams, Rpc, Status, method};
+use crate::node;
+pub use crate::node::{Ask, Passphrase, Place, RunOptions, Tap};
 
-/// Asks the person for the passphrase; called only when the key file needs one and no node runs.
-pub type Ask<'a> = &'a mut dyn FnMut() -> Result<Passphrase, ApiError>;
+pub use events::{Events, Heard};
+pub use run::{Node, run, stop};
+pub use send::{SendOptions, send};
+
+use open::InProcess;
+use remote::Remote;
 
 /// Makes an identity in a new profile.
 ///
 /// # Errors
-/// `exists` when there is one already; `io`, `store` and their kin.
+/// `exists` when there is one already; `too_long` and `control_characters` for the name; `io`, `store` and their kin.
 pub fn create(place: &Place, passphrase: Option<&Passphrase>, name: Option<&str>) -> Result<Identity, ApiError> {
-    let _ = (place, passphrase, name);
-    todo!()
+    node::create(place, passphrase, name)
 }
 
 /// Whether there is such a profile.
 pub fn exists(place: &Place) -> bool {
-    let _ = place;
-    todo!()
+    node::exists(place)
 }
 
 /// Whether its key file needs a passphrase.
@@ -33,85 +39,73 @@ pub fn exists(place: &Place) -> bool {
 /// # Errors
 /// `no_profile`, `damaged`, `too_new`.
 pub fn needs_passphrase(place: &Place) -> Result<bool, ApiError> {
-    let _ = place;
-    todo!()
+    node::needs_passphrase(place)
 }
 
 /// Wraps the key file anew. A running node is not disturbed.
 ///
 /// # Errors
-/// `wrong_passphrase`, `no_profile`, `io`.
+/// `passphrase_needed`, `wrong_passphrase`, `no_profile`, `io`.
 pub fn change_passphrase(place: &Place, old: Option<&Passphrase>, new: Option<&Passphrase>) -> Result<(), ApiError> {
-    let _ = (place, old, new);
-    todo!()
+    node::change_passphrase(place, old, new)
 }
 
-/// Runs the node in the foreground until SIGINT, SIGTERM or `stop`. `tell` gets the event `ready` first, then what
-/// happens from now on.
-///
-/// # Errors
-/// `node_running` (with its process ID in the message), and whatever keeps a node from starting.
-pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMut(&Event)) -> Result<(), ApiError> {
-    let _ = (place, ask, options, tell);
-    todo!()
-}
-
-/// Ends the running node and waits until it is gone; `false` when none ran.
-///
-/// # Errors
-/// `busy` when it does not end.
-pub fn stop(place: &Place) -> Result<bool, ApiError> {
-    let _ = place;
-    todo!()
-}
-
-/// What the node does. With none, what can be said without a passphrase (`ask` is used when given).
+/// What the node does. With none, what can be said without asking for a passphrase.
 ///
 /// # Errors
 /// `no_profile`, and what the node says.
 pub fn status(place: &Place) -> Result<Status, ApiError> {
-    let _ = place;
-    todo!()
-}
-
-/// How far `send` is to wait.
-#[derive(Clone, Debug, Default)]
-pub struct SendOptions {
-    /// Which state to wait for; `None`: with a running node none, otherwise *delivered*, or *sent* if the recipient
-    /// has not accepted us.
-    pub wait: Option<crate::api::WaitFor>,
-    /// How long, for all messages together; 15 seconds when missing.
-    pub timeout: Option<Duration>,
-    /// For the node that is started when none runs.
-    pub run: RunOptions,
-}
-
-/// Sends messages and tells how far each came: through the running node, or with a node of its own that lives as long
-/// as the delivery takes. A state below `wait` is no error here.
-///
-/// # Errors
-/// The outer one: nothing was tried. The inner ones: that message was refused.
-pub fn send(
-    place: &Place,
-    ask: Ask<'_>,
-    messages: &[SendParams],
-    options: &SendOptions,
-) -> Result<Vec<Result<Sent, ApiError>>, ApiError> {
-    let _ = (place, ask, messages, options);
-    todo!()
+    let mut refuse = || Err(ApiError::new(Code::PassphraseNeeded, "the profile is locked with a passphrase"));
+    match Client::open(place, &mut refuse) {
+        Ok(mut client) => client.ask::<method::StatusShow>(&NoParams {}),
+        // A locked profile without a node, or one that another command has at the moment.
+        Err(error) if error.is(Code::PassphraseNeeded) || error.is(Code::Busy) => Ok(Status {
+            peer_id: None,
+            name: String::new(),
+            running: false,
+            peers: 0,
+            outbox: 0,
+            relay: None,
+            mailboxes: Vec::new(),
+            reachability: "unknown".to_owned(),
+            requests: 0,
+            unread: 0,
+            contacts: 0,
+            last_event: 0,
+            addrs: Vec::new(),
+            connections: Vec::new(),
+            pid: None,
+            socket: place.socket().to_owned(),
+            data_dir: place.dir().to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }),
+        Err(error) => Err(error),
+    }
 }
 
 /// A connection to a node, or its dispatcher in this process.
-pub struct Client {}
+pub struct Client {
+    place: Place,
+    inner: Inner,
+}
+
+enum Inner {
+    Remote(Remote),
+    InProcess(InProcess),
+}
 
 impl Client {
-    /// Over the socket when a node runs, otherwise in this process, without a network.
+    /// Over the socket when a node runs, otherwise in this process, without a network. When another process has the
+    /// profile, waits up to 5 seconds for it.
     ///
     /// # Errors
     /// `no_profile`, `busy`, the passphrase's errors, and those of the store.
     pub fn open(place: &Place, ask: Ask<'_>) -> Result<Self, ApiError> {
-        let _ = (place, ask);
-        todo!()
+        let inner = match open::reach(place)? {
+            open::Reached::Node(stream) => Inner::Remote(Remote::new(stream)),
+            open::Reached::Lock(lock) => Inner::InProcess(InProcess::start(place, lock, ask)?),
+        };
+        Ok(Self { place: place.clone(), inner })
     }
 
     /// Over the socket only; `None` when no node runs.
@@ -119,13 +113,13 @@ impl Client {
     /// # Errors
     /// `io` when the socket is there but cannot be used.
     pub fn connect(place: &Place) -> Result<Option<Self>, ApiError> {
-        let _ = place;
-        todo!()
+        let stream = node::connect(place)?;
+        Ok(stream.map(|stream| Self { place: place.clone(), inner: Inner::Remote(Remote::new(stream)) }))
     }
 
     /// Whether there is a node at the other end.
-    pub fn is_remote(&self) -> bool {
-        todo!()
+    pub const fn is_remote(&self) -> bool {
+        matches!(self.inner, Inner::Remote(_))
     }
 
     /// Calls any method, with parameters as JSON.
@@ -133,98 +127,19 @@ impl Client {
     /// # Errors
     /// What the method says; `io` when the node is gone.
     pub fn call(&mut self, method: &str, params: Option<Value>) -> Result<Value, ApiError> {
-        let _ = (method, params);
-        todo!()
+        match &mut self.inner {
+            Inner::Remote(remote) => remote.call(method, params),
+            Inner::InProcess(own) => own.call(Call::parse(method, params)?),
+        }
     }
 
     /// Calls a method with its types: `client.ask::<method::Inbox>(&InboxParams::default())`.
     ///
     /// # Errors
-    /// What the method says; `io` when the node is gone.
+    /// What the method says; `io` when the node is gone; `internal` when its answer is not understood.
     pub fn ask<M: Rpc>(&mut self, params: &M::Params) -> Result<M::Result, ApiError> {
-        let _ = params;
-        todo!()
+        let fault = |e: serde_json::Error| ApiError::new(Code::Internal, format!("{}: {e}", M::NAME));
+        let params = serde_json::to_value(params).map_err(fault)?;
+        serde_json::from_value(self.call(M::NAME, Some(params))?).map_err(fault)
     }
-
-    /// Events after the cursor (`None`: from now on). With no node running: those in the log, then the end.
-    ///
-    /// # Errors
-    /// `io` when the node is gone.
-    pub fn events(&self, since: Option<u64>) -> Result<Events, ApiError> {
-        let _ = since;
-        todo!()
-    }
-}
-
-/// Events as they come.
-pub struct Events {}
-
-/// What was heard.
-#[derive(Clone, Debug)]
-pub enum Heard {
-    /// An event.
-    Event(Box<Event>),
-    /// Nothing in the time given.
-    TimedOut,
-    /// The node has ended, or there is none and the log is read.
-    Ended,
-}
-
-impl Events {
-    /// The next event, waiting at most so long.
-    ///
-    /// # Errors
-    /// `io`, and what the store says.
-    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Heard, ApiError> {
-        let _ = timeout;
-        todo!()
-    }
-}
-
-impl Iterator for Events {
-    type Item = Result<Event, ApiError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        todo!()
-    }
-}
-
-/// A whole node in this process, for demonstrations and tests.
-pub struct Node {}
-
-impl Node {
-    /// Starts it: network, socket and all.
-    ///
-    /// # Errors
-    /// As [`run`].
-    pub fn start(place: &Place, passphrase: Option<&Passphrase>, options: RunOptions) -> Result<Self, ApiError> {
-        let _ = (place, passphrase, options);
-        todo!()
-    }
-
-    /// Another client of it, over the socket.
-    ///
-    /// # Errors
-    /// `io`.
-    pub fn client(&self) -> Result<Client, ApiError> {
-        todo!()
-    }
-
-    /// Where it listens, with `/p2p/<peer-id>`.
-    pub fn addrs(&self) -> Vec<String> {
-        todo!()
-    }
-
-    /// Ends it; afterwards the profile is free.
-    ///
-    /// # Errors
-    /// When it ended with an error.
-    pub fn shutdown(self) -> Result<(), ApiError> {
-        todo!()
-    }
-}
-
-/// The socket of a place, for those who talk to it themselves.
-pub fn socket(place: &Place) -> &Path {
-    place.socket()
 }

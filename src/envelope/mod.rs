@@ -1,4 +1,127 @@
-//! What travels between two nodes.
+//! What travels (`docs/protocol/envelope.md`): the padded envelope and its ID, and the seal for mailboxes.
+//!
+//! What this layer does not own: what is in the payload (`session`, later `group`), and the streams
+//! that carry it (`net`).
 
 pub mod exchange;
 pub mod frame;
+pub mod padding;
+pub mod seal;
+
+use crate::base::EnvelopeId;
+use crate::base::limits::{MAX_ENVELOPE, MAX_PAYLOAD};
+use crate::crypto::hash::sha256;
+
+/// The version of the envelope.
+const VERSION: u8 = 1;
+/// `version ‖ kind ‖ length of the payload, 4 bytes big-endian`
+const HEADER_LEN: usize = 6;
+
+/// What the payload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum EnvelopeKind {
+    /// A message of a session.
+    Session = 1,
+    /// A first contact, with the session's first message in it.
+    FirstContact = 2,
+    /// A message of a group.
+    Group = 3,
+}
+
+/// A decoded envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Envelope<'a> {
+    /// What the payload is.
+    pub kind: EnvelopeKind,
+    /// At most `MAX_PAYLOAD` bytes.
+    pub payload: &'a [u8],
+}
+
+/// The payload exceeds `MAX_PAYLOAD` (ENV-3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the payload of an envelope is at most {MAX_PAYLOAD} bytes, not {0}")]
+pub struct TooLarge(pub usize);
+
+/// Why bytes of a peer are no envelope, in the order in which it is checked (ENV-1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    /// Larger than any envelope.
+    #[error("the envelope is too large")]
+    TooLarge,
+    /// Of a version we do not know.
+    #[error("unknown envelope version {0}")]
+    UnknownVersion(u8),
+    /// Of a kind we do not know.
+    #[error("unknown kind of envelope {0}")]
+    UnknownKind(u8),
+    /// The length field or the padding is wrong.
+    #[error("malformed envelope")]
+    Malformed,
+}
+
+/// Encodes and pads an envelope.
+///
+/// # Errors
+/// [`TooLarge`].
+pub fn encode(kind: EnvelopeKind, payload: &[u8]) -> Result<Vec<u8>, TooLarge> {
+    let len = u32::try_from(payload.len()).ok().filter(|_| payload.len() <= MAX_PAYLOAD);
+    let len = len.ok_or(TooLarge(payload.len()))?;
+    let padded = padding::padded_len(HEADER_LEN + payload.len());
+    // ENV-2: version ‖ kind ‖ length ‖ payload ‖ zeros
+    let mut out = Vec::with_capacity(padded);
+    out.extend_from_slice(&[VERSION, kind as u8]);
+    out.extend_from_slice(&len.to_be_bytes());
+    out.extend_from_slice(payload);
+    out.resize(padded, 0);
+    Ok(out)
+}
+
+/// Decodes what a peer sent.
+///
+/// # Errors
+/// [`EnvelopeError`], with the first check that failed (ENV-1).
+pub fn decode(bytes: &[u8]) -> Result<Envelope<'_>, EnvelopeError> {
+    // ENV-1: size, version, kind, then the rest.
+    if bytes.len() > MAX_ENVELOPE {
+        return Err(EnvelopeError::TooLarge);
+    }
+    let (&version, rest) = bytes.split_first().ok_or(EnvelopeError::Malformed)?;
+    if version != VERSION {
+        return Err(EnvelopeError::UnknownVersion(version));
+    }
+    let (&kind, rest) = rest.split_first().ok_or(EnvelopeError::Malformed)?;
+    let kind = EnvelopeKind::try_from(kind)?;
+    let (len, rest) = rest.split_first_chunk().ok_or(EnvelopeError::Malformed)?;
+    let len = usize::try_from(u32::from_be_bytes(*len)).map_err(|_| EnvelopeError::TooLarge)?;
+    if len > MAX_PAYLOAD {
+        return Err(EnvelopeError::TooLarge);
+    }
+    let (payload, padding) = rest.split_at_checked(len).ok_or(EnvelopeError::Malformed)?;
+    // ENV-4, ENV-5: one payload has one envelope.
+    if bytes.len() != padding::padded_len(HEADER_LEN + len) || padding.iter().any(|&byte| byte != 0) {
+        return Err(EnvelopeError::Malformed);
+    }
+    Ok(Envelope { kind, payload })
+}
+
+/// `SHA-256(unsealed envelope)`: the mark by which a second copy is known (ENV-9).
+pub fn envelope_id(envelope: &[u8]) -> EnvelopeId {
+    EnvelopeId::new(sha256(&[envelope]))
+}
+
+impl TryFrom<u8> for EnvelopeKind {
+    type Error = EnvelopeError;
+
+    fn try_from(kind: u8) -> Result<Self, EnvelopeError> {
+        match kind {
+            1 => Ok(Self::Session),
+            2 => Ok(Self::FirstContact),
+            3 => Ok(Self::Group),
+            other => Err(EnvelopeError::UnknownKind(other)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! Links: a peer ID, hints where it is found, and the token that makes a request an invited one.
 //!
-//!     rohrpost:<peer-id>?name=…&addr=<multiaddr>&addr=…&t=<token>
+//! ```text
+//! rohrpost:<peer-id>?name=…&addr=<multiaddr>&addr=…&t=<token>
+//! ```
 
 use std::fmt;
 use std::str::FromStr;

@@ -17,6 +17,8 @@ mod link;
 mod prekey;
 mod record;
 mod safety;
+#[cfg(test)]
+mod testing;
 
 pub use card::{Card, CardContent, CardError, CardIn, Mailbox, Relay, RequestPolicy, next_sequence};
 pub use key::{IdentityError, IdentityKey};

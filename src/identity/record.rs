@@ -1,6 +1,8 @@
 //! Signed records: deterministic CBOR (RFC 8949, section 4.2.1), and one signature over it.
 //!
-//!     record = [ body: bstr, signature: bstr .size 64 ]       body = { 0: version, 1: owner, … }
+//! ```text
+//! record = [ body: bstr, signature: bstr .size 64 ]       body = { 0: version, 1: owner, … }
+//! ```
 //!
 //! Shared by the contact card and the one-time prekeys; what the further keys mean is theirs.
 

@@ -28,6 +28,8 @@ pub enum PeerInput {
     Unreachable(PeerId),
     /// The local network told of a peer (mDNS); no connection yet.
     Discovered(PeerId),
+    /// The addresses our own node listens on now.
+    Listening(Vec<String>),
     /// An envelope came on the authenticated stream of `from`. It is answered by exactly one
     /// [`Output::Acknowledge`] or [`Output::Refuse`] with the same token.
     Envelope {

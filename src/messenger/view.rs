@@ -145,6 +145,8 @@ pub struct IdentityView {
     pub name: String,
     /// The request token for the link.
     pub token: RequestToken,
+    /// Addresses the node last listened on.
+    pub addrs: Vec<String>,
 }
 
 /// Numbers for `status`.

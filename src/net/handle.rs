@@ -1,10 +1,19 @@
 //! The face of the network for the node: commands that never wait.
 
+use std::fmt;
 use std::sync::Arc;
 
+use libp2p::Multiaddr;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use super::addresses;
+use super::envelope::Verdict;
 use super::error::SendError;
 use super::event::FrameToken;
+use super::shared::{Outgoing, Shared};
+use crate::base::limits::MAX_ENVELOPE;
 use crate::base::{PeerId, WallTime};
+use crate::envelope::exchange::CardResponse;
 use crate::envelope::frame::RefuseReason;
 
 /// A handle of the running network. Clones name the same network; it stops by
@@ -13,69 +22,140 @@ use crate::envelope::frame::RefuseReason;
 /// No method but `shutdown` waits. What cannot be taken is refused at once with a [`SendError`],
 /// and then no event follows for that ticket: the caller treats it as [`super::NetEvent::Lost`],
 /// `BundleFailed` or `Unreachable`.
-#[derive(Clone, Debug)]
-pub struct NetHandle {}
+#[derive(Clone)]
+pub struct NetHandle {
+    shared: Arc<Shared>,
+    commands: mpsc::Sender<Command>,
+}
+
+/// What the handle asks of the swarm task.
+pub(super) enum Command {
+    Connect { peer: PeerId, hints: Vec<Multiaddr> },
+    Fetch { peer: PeerId, ticket: u64, want_prekey: bool, permit: OwnedSemaphorePermit },
+    Answer { request: u64, response: CardResponse },
+    Shutdown { done: oneshot::Sender<()> },
+    /// Dials though there is a connection, to make a double.
+    #[cfg(test)]
+    DialAgain { peer: PeerId, addr: Multiaddr },
+}
 
 impl NetHandle {
+    pub(super) fn new(shared: Arc<Shared>, commands: mpsc::Sender<Command>) -> Self {
+        Self { shared, commands }
+    }
+
     /// Who we are.
     pub fn peer_id(&self) -> PeerId {
-        todo!()
+        self.shared.me
     }
 
     /// Asks for a connection. Nothing happens when there is one, or one is being dialled; otherwise
     /// [`super::NetEvent::Connected`] or [`super::NetEvent::Unreachable`] follows. The addresses are
-    /// hints of third parties: at most `MAX_PEER_ADDRS` sensible ones are tried, besides those found
-    /// on the local network.
+    /// hints of third parties: at most `MAX_PEER_ADDRS` sensible ones are tried, besides those where
+    /// the peer was found before.
     ///
     /// # Errors
-    /// [`SendError::Oneself`], or [`SendError::Full`] when too many commands wait.
+    /// [`SendError::Oneself`]; [`SendError::Full`] when too many commands wait;
+    /// [`SendError::Stopped`].
     pub fn connect(&self, peer: PeerId, addrs: &[String]) -> Result<(), SendError> {
-        todo!()
+        if peer == self.shared.me {
+            return Err(SendError::Oneself);
+        }
+        if self.shared.is_connected(&peer) {
+            return Ok(());
+        }
+        self.command(Command::Connect { peer, hints: addresses::hints(&peer, addrs) })
     }
 
     /// Sends an envelope on the stream to this peer. On `Ok` exactly one of `Acked`, `Refused`,
-    /// `Lost` follows with this ticket.
+    /// `Lost` follows with this ticket, in the lane of contacts.
     ///
     /// # Errors
     /// [`SendError::NotConnected`]; [`SendError::Full`] when `MAX_IN_FLIGHT` envelopes or
     /// `MAX_IN_FLIGHT_BYTES` are on their way to this peer; [`SendError::TooLarge`].
     pub fn send_envelope(&self, peer: PeerId, ticket: u64, bytes: Arc<[u8]>) -> Result<(), SendError> {
-        todo!()
+        if !(1..=MAX_ENVELOPE).contains(&bytes.len()) {
+            return Err(SendError::TooLarge);
+        }
+        self.shared.send(&peer, Outgoing { ticket, bytes })
     }
 
-    /// Asks a connected peer for the card. On `Ok` exactly one of `Bundle`, `BundleFailed` follows.
+    /// Asks a connected peer for the card. On `Ok` exactly one of `Bundle`, `BundleFailed` follows,
+    /// in the lane of contacts.
     ///
     /// # Errors
-    /// [`SendError::NotConnected`]; [`SendError::Full`] when `MAX_CARD_FETCHES` questions are open.
+    /// [`SendError::NotConnected`]; [`SendError::Full`] when `MAX_CARD_FETCHES` questions are open,
+    /// or too many commands wait; [`SendError::Stopped`].
     pub fn fetch_bundle(&self, peer: PeerId, ticket: u64, want_prekey: bool) -> Result<(), SendError> {
-        todo!()
+        if !self.shared.is_connected(&peer) {
+            return Err(SendError::NotConnected);
+        }
+        let permit = Arc::clone(&self.shared.fetches).try_acquire_owned().map_err(|_| SendError::Full)?;
+        self.command(Command::Fetch { peer, ticket, want_prekey, permit })
     }
 
     /// The envelope with this token is stored: the sender may forget it. Unknown tokens (the stream
     /// has ended) are ignored.
     pub fn acknowledge(&self, token: FrameToken) {
-        todo!()
+        self.answer_frame(token, Verdict::Stored);
     }
 
     /// The envelope with this token is refused. Unknown tokens are ignored.
     pub fn refuse(&self, token: FrameToken, reason: RefuseReason) {
-        todo!()
+        self.answer_frame(token, Verdict::Refused(reason));
     }
 
     /// Answers `BundleRequested`. Ignored when the question is no longer open, or the answer is
-    /// larger than the protocol allows.
+    /// larger than the protocol allows; the peer's question then fails, and he asks again.
     pub fn answer_bundle(&self, request: u64, card: Vec<u8>, prekey: Option<Vec<u8>>) {
-        todo!()
+        let response = CardResponse { card, prekey };
+        let taken = response.check().is_ok() && self.command(Command::Answer { request, response }).is_ok();
+        if !taken {
+            tracing::warn!(request, "a card question stays unanswered");
+        }
     }
 
     /// Where we listen and with whom we are connected.
     pub fn status(&self) -> NetStatus {
-        todo!()
+        self.shared.status()
     }
 
     /// Closes every connection and listener, and returns when that is done.
     pub async fn shutdown(&self) {
-        todo!()
+        let (done, wait) = oneshot::channel();
+        if self.commands.send(Command::Shutdown { done }).await.is_ok() {
+            // It is dropped, too, when the task ends.
+            let _ = wait.await;
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    #[cfg(test)]
+    pub(super) fn dial_again(&self, peer: PeerId, addr: &str) {
+        self.command(Command::DialAgain { peer, addr: addr.parse().unwrap() }).unwrap();
+    }
+
+    fn command(&self, command: Command) -> Result<(), SendError> {
+        self.commands.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => SendError::Full,
+            mpsc::error::TrySendError::Closed(_) => SendError::Stopped,
+        })
+    }
+
+    fn answer_frame(&self, token: FrameToken, verdict: Verdict) {
+        if let Some(answers) = self.shared.answers(token.stream) {
+            answers.answer(token.frame, verdict);
+        }
+    }
+}
+
+impl fmt::Debug for NetHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NetHandle({:?})", self.shared.me)
     }
 }
 

@@ -1,10 +1,41 @@
-//! libp2p: the swarm task, its protocols and who is found where. Bytes and peer IDs, never
+//! libp2p: the swarm task, its protocols, and who is found where. Bytes and peer IDs, never
 //! plaintext, no disk (docs/protocol/network.md).
+//!
+//! - `task` owns the swarm and only dispatches; `behaviour` and `transport` say what it is made of.
+//! - `envelope` is the envelope protocol, with two tasks for each connected peer and stream;
+//!   `exchange` is the card protocol.
+//! - `peers` chooses one connection per peer, `limits` and `rates` bound what strangers may do,
+//!   `addresses` and `discovery` say where a peer may be, `notices` tells without waiting.
+//!
+//! What it does not own: what an envelope or a card says, when to dial again, who is a contact.
 
+mod addresses;
+mod behaviour;
 mod config;
+mod discovery;
+mod envelope;
 mod error;
 mod event;
+mod exchange;
 mod handle;
+mod limits;
+mod listen;
+mod muxer;
+mod notices;
+mod peers;
+mod rates;
+mod shared;
+mod streams;
+mod task;
+mod transport;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use libp2p::Swarm;
+use libp2p::core::upgrade::Version;
+use libp2p::identity::Keypair;
+use tokio::sync::mpsc;
 
 pub use self::config::{Classify, Lanes, NetConfig};
 pub use self::error::{NetError, SendError};
@@ -12,12 +43,73 @@ pub use self::event::{FrameToken, NetEvent};
 pub use self::handle::{NetHandle, NetStatus, PeerStatus};
 pub use crate::envelope::frame::RefuseReason;
 
+use self::behaviour::Behaviour;
+use self::shared::Shared;
+use self::task::Task;
+use crate::base::limits::{CONNECTION_IDLE, MAX_CONNECTIONS, MAX_NEGOTIATING_STREAMS, MAX_NET_COMMANDS};
+use crate::base::{Millis, PeerId, WallTime};
+
 /// Starts the network. Returns when every listener is bound; `NetHandle::status` then names the
 /// real addresses, and [`NetEvent::Listening`] is told for each.
 ///
 /// # Errors
 /// [`NetError`], each with a hint.
 pub async fn start(config: NetConfig, lanes: Lanes, classify: Classify) -> Result<NetHandle, NetError> {
-    let _ = (config, lanes, classify);
-    todo!()
+    let (keypair, me) = identity(&config)?;
+    let behaviour = Behaviour::new(&keypair, config.mdns, &classify)?;
+    let swarm_config = libp2p::swarm::Config::with_tokio_executor()
+        // Trap 9: else each stream costs a round trip before its first byte.
+        .with_substream_upgrade_protocol_override(Version::V1Lazy)
+        .with_max_negotiating_inbound_streams(MAX_NEGOTIATING_STREAMS)
+        .with_idle_connection_timeout(span(CONNECTION_IDLE))
+        // QUIC first, TCP a moment later, both families.
+        .with_smart_dial();
+    let swarm = Swarm::new(transport::build(&keypair)?, behaviour, keypair.public().to_peer_id(), swarm_config);
+
+    let (opens, open_requests) = mpsc::channel(MAX_CONNECTIONS as usize);
+    let (commands, requests) = mpsc::channel(MAX_NET_COMMANDS);
+    let shared = Arc::new(Shared::new(me, lanes, classify, opens));
+    let mut task = Task::new(swarm, Arc::clone(&shared));
+    let listeners = listen::bind(task.swarm(), &config.listen)?;
+    task.listening(listeners).await;
+    notices::spawn(&shared);
+    task::spawn(task, requests, open_requests);
+    Ok(NetHandle::new(shared, commands))
 }
+
+fn identity(config: &NetConfig) -> Result<(Keypair, PeerId), NetError> {
+    // A copy, because libp2p wipes what it is given.
+    let mut seed = *config.identity.expose();
+    let keypair = Keypair::ed25519_from_bytes(&mut seed).map_err(|error| NetError::Start(error.to_string()))?;
+    let me = from_libp2p(&keypair.public().to_peer_id());
+    me.map(|me| (keypair, me)).ok_or_else(|| NetError::Start("the key has no peer ID of ours".to_owned()))
+}
+
+/// Our form of a peer ID; `None` when it is not of an Ed25519 key.
+fn from_libp2p(peer: &libp2p::PeerId) -> Option<PeerId> {
+    PeerId::from_multihash(&peer.to_bytes()).ok()
+}
+
+/// libp2p's form of a peer ID.
+#[expect(clippy::expect_used, reason = "the multihash of every PeerId is well-formed: the tests try it")]
+fn to_libp2p(peer: &PeerId) -> libp2p::PeerId {
+    libp2p::PeerId::from_bytes(&peer.to_multihash()).expect("an identity multihash of 36 bytes")
+}
+
+const fn span(millis: Millis) -> Duration {
+    Duration::from_millis(millis.0)
+}
+
+#[expect(clippy::disallowed_methods, reason = "net reads the clock, for its status only")]
+fn wall_now() -> WallTime {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    WallTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Locks; what a panicking task left behind is still in order, as every change is made whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

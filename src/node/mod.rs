@@ -1,9 +1,43 @@
 //! The wiring: the only room that knows the store, the messenger, the network and tokio at once.
+//!
+//! ```text
+//! socket ── server ── connection ── dispatch ── core ─┐ user
+//!                                                      ├── lanes ── engine (a thread: messenger and store)
+//! net ── contacts, strangers ──────────────────────────┘               │
+//!  ▲                                                                   │
+//!  └──────────────────────────── carry ◄───────────────────────────────┘ outputs, after the commit
+//! ```
+//!
+//! Owns the clocks, the system's randomness, the one timer, the socket and the shutdown; no rule of the messenger and
+//! no byte of a protocol.
 
+mod addresses;
+mod carry;
+mod clock;
 mod config;
+mod connection;
+mod core;
+mod dispatch;
+mod engine;
+mod errors;
+mod lanes;
 mod place;
+mod profile;
+mod random;
+mod run;
+mod server;
+mod socket;
+mod views;
 
 pub use config::{Environment, RunOptions, Tap};
 pub use place::Place;
+pub use profile::Ask;
+
+pub(crate) use dispatch::Dispatcher;
+pub(crate) use profile::{Profile, change_passphrase, create, exists, lock, needs_passphrase};
+pub(crate) use run::{Local, Node, Signals};
+pub(crate) use socket::connect;
+
+pub(crate) use crate::store::ProfileLock as Lock;
 
 pub use crate::crypto::password::Passphrase;

@@ -1,88 +1,256 @@
 //! The write buffer: everything one commit will change, visible to its own reads.
+//!
+//! An overlay over the committed rows. Values stay in the clear (and are wiped when dropped) until the commit seals
+//! them, so that a row that changes ten times in a group commit is sealed once.
 
-use super::{KeyId, RowKey, Rows, Scan, Store, StoreError, Table};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::engine::Inner;
+use super::key::KeyId;
+use super::keyring::{Role, fresh};
+use super::read::{Source, decode};
+use super::row::FIRST_ENGINE_TABLE;
+use super::{RowKey, Rows, Scan, StoreError, Table, Under};
 use crate::base::CryptoRng;
+use crate::base::limits::MAX_VALUE;
+use crate::crypto::aead::AeadKey;
 
 /// Changes over committed rows. Dropping it forgets them.
+///
+/// One at a time: of two buffers that change the same row, the one committed last wins.
 pub struct WriteBuffer {
-    #[expect(dead_code, reason = "signatures first")]
-    pub(super) store: Store,
+    pub(super) inner: Arc<Inner>,
+    pub(super) overlay: Overlay,
+    /// What undoes each step, newest last.
+    journal: Vec<Undo>,
+    /// Nothing is recorded before the first savepoint.
+    recording: bool,
 }
 
 /// A point in a [`WriteBuffer`] to come back to.
 #[derive(Debug)]
 #[must_use]
 pub struct Savepoint {
-    _mark: usize,
+    steps: usize,
+}
+
+/// What a commit will change.
+#[derive(Default)]
+pub(super) struct Overlay {
+    pub(super) rows: BTreeMap<Vec<u8>, Change>,
+    pub(super) created: HashMap<KeyId, AeadKey>,
+    pub(super) destroyed: HashSet<KeyId>,
+}
+
+/// What happens to a row.
+pub(super) enum Change {
+    Put { under: Sealing, plaintext: Zeroizing<Vec<u8>> },
+    Delete,
+}
+
+/// The key that will seal a row; which State key that is turns out at the commit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sealing {
+    Root,
+    State,
+    Given(KeyId),
+}
+
+enum Undo {
+    Row(Vec<u8>, Option<Change>),
+    Created(KeyId),
+    Destroyed(KeyId),
+}
+
+impl Overlay {
+    /// Whether a row sealed (or to be sealed) under this key still counts.
+    pub(super) fn hides(&self, key: KeyId) -> bool {
+        self.destroyed.contains(&key)
+    }
+
+    /// The buffered value: `None` when the buffer says nothing, `Some(None)` when it says that there is none.
+    pub(super) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        self.rows.get(key).map(|change| self.value(change))
+    }
+
+    /// The value that a change leaves.
+    pub(super) fn value<'a>(&self, change: &'a Change) -> Option<&'a [u8]> {
+        match change {
+            Change::Put { under: Sealing::Given(key), .. } if self.hides(*key) => None,
+            Change::Put { plaintext, .. } => Some(plaintext),
+            Change::Delete => None,
+        }
+    }
+
+    /// The changes from `low` to below `high`, ascending.
+    pub(super) fn range(
+        &self,
+        low: &[u8],
+        high: Option<&[u8]>,
+    ) -> std::collections::btree_map::Range<'_, Vec<u8>, Change> {
+        let high = high.map_or(Bound::Unbounded, Bound::Excluded);
+        self.rows.range::<[u8], _>((Bound::Included(low), high))
+    }
 }
 
 impl WriteBuffer {
+    pub(super) fn new(inner: Arc<Inner>) -> Self {
+        Self { inner, overlay: Overlay::default(), journal: Vec::new(), recording: false }
+    }
+
     /// Writes a row of a table whose rows are under the Root or the State key.
     ///
     /// # Errors
     /// [`StoreError::TooLarge`]; [`StoreError::Fault`] for a table whose rows need a given key.
-    pub fn put<T: Table>(&mut self, _key: &RowKey, _row: &T::Row) -> Result<(), StoreError> {
-        todo!()
+    pub fn put<T: Table>(&mut self, key: &RowKey, row: &T::Row) -> Result<(), StoreError> {
+        let under = match T::UNDER {
+            Under::Root => Sealing::Root,
+            Under::State => Sealing::State,
+            Under::Given => return Err(StoreError::Fault(format!("rows of '{}' need a key", T::NAME))),
+        };
+        self.write::<T>(key, under, row)
     }
 
     /// Writes a row under an erasable key.
     ///
     /// # Errors
     /// [`StoreError::TooLarge`]; [`StoreError::Fault`] when there is no such key, or the table takes none.
-    pub fn put_under<T: Table>(&mut self, _key: &RowKey, _under: KeyId, _row: &T::Row) -> Result<(), StoreError> {
-        todo!()
+    pub fn put_under<T: Table>(&mut self, key: &RowKey, under: KeyId, row: &T::Row) -> Result<(), StoreError> {
+        if T::UNDER != Under::Given {
+            return Err(StoreError::Fault(format!("rows of '{}' take no key", T::NAME)));
+        }
+        if !self.has_key(under) {
+            return Err(StoreError::Fault(format!("a row of '{}' is to be sealed under a key that is gone", T::NAME)));
+        }
+        self.write::<T>(key, Sealing::Given(under), row)
     }
 
     /// Removes a row, if it is there.
-    pub fn delete<T: Table>(&mut self, _key: &RowKey) {
-        todo!()
+    pub fn delete<T: Table>(&mut self, key: &RowKey) {
+        let key = self.row_key::<T>(key);
+        self.change(key, Change::Delete);
     }
 
     /// A new erasable key; it becomes durable before the first row under it.
-    pub fn create_key(&mut self, _rng: &mut dyn CryptoRng) -> KeyId {
-        todo!()
+    pub fn create_key(&mut self, rng: &mut dyn CryptoRng) -> KeyId {
+        let (id, entry) = fresh(Role::Given, 0, rng);
+        self.overlay.created.insert(id, entry.key);
+        self.record(Undo::Created(id));
+        id
     }
 
-    /// Erases a key: after the commit nothing on the disk opens the rows under it, and they count as absent.
-    pub fn destroy_key(&mut self, _key: KeyId) {
-        todo!()
+    /// Erases a key: after the commit nothing on the disk opens the rows under it. They count as absent from now on.
+    pub fn destroy_key(&mut self, key: KeyId) {
+        if self.overlay.destroyed.insert(key) {
+            self.record(Undo::Destroyed(key));
+        }
     }
 
-    /// Whether a key can still seal rows.
-    pub fn has_key(&self, _key: KeyId) -> bool {
-        todo!()
+    /// Whether rows can be written under this key.
+    pub fn has_key(&self, key: KeyId) -> bool {
+        !self.overlay.hides(key) && (self.overlay.created.contains_key(&key) || self.inner.is_given(key))
     }
 
     /// Marks the present state.
     pub fn savepoint(&mut self) -> Savepoint {
-        todo!()
+        self.recording = true;
+        Savepoint { steps: self.journal.len() }
     }
 
-    /// Undoes everything since `to`.
-    pub fn rollback(&mut self, _to: Savepoint) {
-        todo!()
+    /// Undoes everything since `to`. Savepoints nest; one that was rolled over already undoes nothing.
+    // A savepoint is used once.
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn rollback(&mut self, to: Savepoint) {
+        while self.journal.len() > to.steps {
+            match self.journal.pop() {
+                Some(Undo::Row(key, Some(before))) => {
+                    self.overlay.rows.insert(key, before);
+                }
+                Some(Undo::Row(key, None)) => {
+                    self.overlay.rows.remove(&key);
+                }
+                Some(Undo::Created(id)) => {
+                    self.overlay.created.remove(&id);
+                }
+                Some(Undo::Destroyed(id)) => {
+                    self.overlay.destroyed.remove(&id);
+                }
+                None => return,
+            }
+        }
     }
 
-    /// Whether a commit would change anything.
+    /// Whether a commit would change nothing.
     pub fn is_empty(&self) -> bool {
-        todo!()
+        self.overlay.rows.is_empty() && self.overlay.created.is_empty() && self.overlay.destroyed.is_empty()
+    }
+
+    fn write<T: Table>(&mut self, key: &RowKey, under: Sealing, row: &T::Row) -> Result<(), StoreError> {
+        let fault = |error| StoreError::Fault(format!("a row of '{}' cannot be encoded: {error}", T::NAME));
+        // Room from the start, because growing leaves copies behind.
+        let plaintext = postcard::to_extend(row, Vec::with_capacity(512)).map(Zeroizing::new).map_err(fault)?;
+        if plaintext.len() > MAX_VALUE {
+            return Err(StoreError::TooLarge { bytes: plaintext.len() });
+        }
+        let key = self.row_key::<T>(key);
+        self.change(key, Change::Put { under, plaintext });
+        Ok(())
+    }
+
+    fn row_key<T: Table>(&self, key: &RowKey) -> Vec<u8> {
+        const { assert!(T::ID < FIRST_ENGINE_TABLE, "tables from 240 on are the engine's") };
+        self.inner.secrets.row_key(T::ID, key)
+    }
+
+    fn change(&mut self, key: Vec<u8>, change: Change) {
+        if self.recording {
+            let before = self.overlay.rows.insert(key.clone(), change);
+            self.journal.push(Undo::Row(key, before));
+        } else {
+            self.overlay.rows.insert(key, change);
+        }
+    }
+
+    fn record(&mut self, undo: Undo) {
+        if self.recording {
+            self.journal.push(undo);
+        }
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source { inner: &self.inner, overlay: Some(&self.overlay) }
     }
 }
 
 impl Rows for WriteBuffer {
-    fn get<T: Table>(&self, _key: &RowKey) -> Result<Option<T::Row>, StoreError> {
-        todo!()
+    fn get<T: Table>(&self, key: &RowKey) -> Result<Option<T::Row>, StoreError> {
+        let key = self.row_key::<T>(key);
+        match self.overlay.get(&key) {
+            Some(buffered) => buffered.map(decode::<T>).transpose(),
+            None => self.source().get::<T>(&key),
+        }
     }
 
-    fn scan<T: Table>(&self, _scan: &Scan) -> Result<Vec<(Vec<u8>, T::Row)>, StoreError> {
-        todo!()
+    fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<(Vec<u8>, T::Row)>, StoreError> {
+        self.source().scan::<T>(scan)
     }
 
-    fn count<T: Table>(&self, _scan: &Scan) -> Result<u64, StoreError> {
-        todo!()
+    fn count<T: Table>(&self, scan: &Scan) -> Result<u64, StoreError> {
+        self.source().count::<T>(scan)
     }
 
-    fn contains<T: Table>(&self, _key: &RowKey) -> Result<bool, StoreError> {
-        todo!()
+    fn contains<T: Table>(&self, key: &RowKey) -> Result<bool, StoreError> {
+        let key = self.row_key::<T>(key);
+        match self.overlay.get(&key) {
+            Some(buffered) => Ok(buffered.is_some()),
+            None => self.source().contains(&key),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,23 @@
-//! The store itself.
+//! The store itself: what its parts share, and the ways in.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::database::Database;
+use super::key::KeyId;
+use super::keyfiles::KeyFiles;
+use super::keyring::{Keyring, Role};
+use super::mark::Mark;
+use super::meta::{Meta, Totals};
+use super::open::{Options, open};
+use super::secrets::Secrets;
 use super::{Reader, StoreError, WriteBuffer};
 use crate::base::{CryptoRng, Millis, Now, Secret};
 
 /// An open store. Clones share it.
 #[derive(Clone)]
 pub struct Store {
-    _inner: Arc<()>,
+    pub(super) inner: Arc<Inner>,
 }
 
 impl Store {
@@ -17,56 +25,186 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`]; a store of which files are missing is [`StoreError::Damaged`], never an empty one.
-    pub fn open(_dir: &Path, _key: &Secret<32>, _rng: &mut dyn CryptoRng, _now: Now) -> Result<Self, StoreError> {
-        todo!()
+    pub fn open(dir: &Path, key: &Secret<32>, rng: &mut dyn CryptoRng, now: Now) -> Result<Self, StoreError> {
+        open(dir, key, rng, now, Options::default())
     }
 
     /// As [`Store::open`], but a store that is not there is [`StoreError::Damaged`]: for a profile that had one.
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub fn open_existing(
-        _dir: &Path,
-        _key: &Secret<32>,
-        _rng: &mut dyn CryptoRng,
-        _now: Now,
-    ) -> Result<Self, StoreError> {
-        todo!()
+    pub fn open_existing(dir: &Path, key: &Secret<32>, rng: &mut dyn CryptoRng, now: Now) -> Result<Self, StoreError> {
+        open(dir, key, rng, now, Options { existing: true, ..Options::default() })
     }
 
     /// A view of committed rows, for any thread.
     pub fn reader(&self) -> Reader {
-        Reader { store: self.clone() }
+        Reader { inner: Arc::clone(&self.inner) }
     }
 
     /// An empty write buffer.
     pub fn begin(&self) -> WriteBuffer {
-        WriteBuffer { store: self.clone() }
+        WriteBuffer::new(Arc::clone(&self.inner))
     }
 
-    /// Makes the buffer's changes durable, all or none.
+    /// Makes the buffer's changes durable, all or none. Readers see them when they are.
     ///
     /// # Errors
     /// See [`StoreError`]. After any error the store is closed: drop what is in memory and open it again.
-    pub fn commit(&self, _buffer: WriteBuffer, _rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
-        todo!()
+    pub fn commit(&self, buffer: WriteBuffer, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        self.inner.commit(buffer, rng)
     }
 
     /// Replaces the State key: live rows are sealed again under a fresh key, then the old one is destroyed.
     ///
+    /// It is the only thing that makes yesterday's ratchets unreadable to the thief of the disk: to be called when
+    /// [`Store::state_key_age`] says a day. A call that was interrupted is made up for by the next.
+    ///
     /// # Errors
     /// As [`Store::commit`].
-    pub fn renew_state_key(&self, _rng: &mut dyn CryptoRng, _now: Now) -> Result<(), StoreError> {
-        todo!()
+    pub fn renew_state_key(&self, rng: &mut dyn CryptoRng, now: Now) -> Result<(), StoreError> {
+        self.inner.renew_state_key(rng, now)
     }
 
-    /// How old the State key is.
-    pub fn state_key_age(&self, _now: Now) -> Millis {
-        todo!()
+    /// How old the State key is: the oldest, while a renewal is not finished. Zero when the store is closed.
+    pub fn state_key_age(&self, now: Now) -> Millis {
+        let view = self.inner.view();
+        let made = view.opened().ok().and_then(|opened| opened.keyring.oldest_state());
+        made.map_or(Millis(0), |made| now.wall.since(made))
     }
 
-    /// Closes the database now, for all clones. Dropping the last clone does the same.
+    /// Removes rows whose key was destroyed (they count as absent already) from the next `rows` rows, going round.
+    /// Says whether it has come to the end.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn sweep(&self, rows: usize, rng: &mut dyn CryptoRng) -> Result<bool, StoreError> {
+        self.inner.sweep(rows, rng)
+    }
+
+    /// Goes on counting whether all rows are there, by `rows` rows. Says whether that is done.
+    ///
+    /// A small store is counted when it is opened; for a large one this is to be called, now and then, until it says
+    /// `true`: only then is it known that no damage to the disk has taken rows away unnoticed.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when rows are missing; the store is closed then.
+    pub fn check(&self, rows: usize) -> Result<bool, StoreError> {
+        self.inner.check(rows)
+    }
+
+    /// Closes the database now, for all clones and readers. Dropping the last of them does the same.
     pub fn close(&self) {
-        todo!()
+        self.inner.shut("it was closed".to_owned());
+    }
+}
+
+/// What the parts of an open store share.
+pub(super) struct Inner {
+    pub(super) secrets: Secrets,
+    /// What readers need. Held for writing while a commit becomes durable, so that nobody sees half of one, or one
+    /// that a power cut could undo.
+    view: RwLock<View>,
+    /// What a commit needs; taken before the view.
+    writer: Mutex<Writer>,
+}
+
+/// What readers see.
+pub(super) enum View {
+    /// The store works.
+    Opened(Opened),
+    /// It does not any more, because of this.
+    Closed(String),
+}
+
+/// Rows, and the keys that open them.
+pub(super) struct Opened {
+    pub(super) database: Database,
+    pub(super) keyring: Keyring,
+}
+
+/// What the committing side keeps.
+pub(super) struct Writer {
+    pub(super) schema: u32,
+    pub(super) meta: Meta,
+    pub(super) key_files: KeyFiles,
+    pub(super) mark: Mark,
+    /// The commit after which all rows were last found to be there.
+    pub(super) checked: u64,
+    /// A count of the rows that is under way.
+    pub(super) count: Option<Count>,
+    /// Where the next sweep begins.
+    pub(super) swept: Vec<u8>,
+}
+
+/// A count of the rows, in several steps between commits.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Count {
+    /// Rows below this key were counted.
+    pub(super) upto: Vec<u8>,
+    /// What they amount to, kept up to date with commits.
+    pub(super) totals: Totals,
+}
+
+impl View {
+    pub(super) fn opened(&self) -> Result<&Opened, StoreError> {
+        match self {
+            Self::Opened(opened) => Ok(opened),
+            Self::Closed(because) => Err(StoreError::Poisoned { because: because.clone() }),
+        }
+    }
+
+    pub(super) fn opened_mut(&mut self) -> Result<&mut Opened, StoreError> {
+        match self {
+            Self::Opened(opened) => Ok(opened),
+            Self::Closed(because) => Err(StoreError::Poisoned { because: because.clone() }),
+        }
+    }
+}
+
+impl Inner {
+    pub(super) const fn new(secrets: Secrets, opened: Opened, writer: Writer) -> Self {
+        Self { secrets, view: RwLock::new(View::Opened(opened)), writer: Mutex::new(writer) }
+    }
+
+    pub(super) fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn view_mut(&self) -> RwLockWriteGuard<'_, View> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A panic while it was held (in a row's own `Serialize`, say) happened before anything was written.
+    pub(super) fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this is an erasable key that callers may use.
+    pub(super) fn is_given(&self, id: KeyId) -> bool {
+        let view = self.view();
+        let entry = view.opened().ok().and_then(|opened| opened.keyring.entries().get(&id));
+        entry.is_some_and(|entry| entry.role == Role::Given)
+    }
+
+    /// Closes the store for good.
+    pub(super) fn shut(&self, because: String) {
+        let mut view = self.view_mut();
+        // What closed it first is what a person wants to know.
+        if matches!(*view, View::Closed(_)) {
+            return;
+        }
+        if let View::Opened(opened) = std::mem::replace(&mut *view, View::Closed(because)) {
+            opened.database.close();
+        }
+    }
+
+    /// After an error in a commit nobody knows what is on the disk: nothing must go on from what is in memory.
+    pub(super) fn failed(&self, error: StoreError) -> StoreError {
+        if !matches!(error, StoreError::Poisoned { .. }) {
+            tracing::error!(%error, "the store is closed");
+            self.shut(error.to_string());
+        }
+        error
     }
 }

@@ -1,10 +1,30 @@
 //! The profile folder and the key file in it.
+//!
+//! Everything in the folder is made with the permissions it keeps: folders 0700, files 0600.
 
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::durable::{Disk, Durable, Synced};
 use super::{ProfileLock, StoreError};
 
-/// The profile folder: 0700, its files 0600.
+/// The file that holds the identity and the store key, sealed by the passphrase if there is one.
+pub const KEY_FILE: &str = "key";
+/// The folder of the database.
+pub(super) const DATABASE: &str = "db";
+/// The two files of erasable keys.
+pub(super) const KEYS: [&str; 2] = ["keys.a", "keys.b"];
+/// The witness of the last commit.
+pub(super) const MARK: &str = "mark";
+/// The lock file.
+pub(super) const LOCK: &str = "lock";
+
+/// The largest key file that is read: anything larger is not one.
+const MAX_KEY_FILE: u64 = 64 * 1024;
+
+/// The profile folder.
 #[derive(Clone, Debug)]
 pub struct ProfileDir {
     path: PathBuf,
@@ -15,16 +35,39 @@ impl ProfileDir {
     ///
     /// # Errors
     /// [`StoreError::Foreign`] for a folder open to others that holds other files; those of the disk.
-    pub fn create(_path: &Path) -> Result<Self, StoreError> {
-        todo!()
+    pub fn create(path: &Path) -> Result<Self, StoreError> {
+        if let Some(profile) = Self::open(path)? {
+            return Ok(profile);
+        }
+        private_folder(path)?;
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_folder(parent, &Disk)?;
+        }
+        Ok(Self { path: path.to_owned() })
     }
 
-    /// Opens the folder if it is there.
+    /// Opens the folder if it is there, tightening its permissions.
     ///
     /// # Errors
     /// As [`ProfileDir::create`].
-    pub fn open(_path: &Path) -> Result<Option<Self>, StoreError> {
-        todo!()
+    pub fn open(path: &Path) -> Result<Option<Self>, StoreError> {
+        let at = |error| StoreError::from_io(path, error);
+        let mode = match fs::metadata(path) {
+            Ok(found) if found.is_dir() => found.mode(),
+            Ok(_) => return Err(at(ErrorKind::NotADirectory.into())),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(at(error)),
+        };
+        if mode & 0o077 != 0 {
+            // `--data-dir /tmp` must not take /tmp away from everybody else.
+            let mut entries = fs::read_dir(path).map_err(at)?;
+            let ours = [KEY_FILE, LOCK, MARK].iter().chain(&KEYS).any(|name| path.join(name).exists());
+            if !ours && entries.next().is_some() {
+                return Err(StoreError::Foreign { path: path.to_owned() });
+            }
+            fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(at)?;
+        }
+        Ok(Some(Self { path: path.to_owned() }))
     }
 
     /// Where it is.
@@ -37,12 +80,12 @@ impl ProfileDir {
     /// # Errors
     /// [`StoreError::Locked`] with the process that has it.
     pub fn lock(&self) -> Result<ProfileLock, StoreError> {
-        todo!()
+        ProfileLock::acquire(&self.path)
     }
 
     /// Whether there is a trace of a store.
     pub fn has_store(&self) -> bool {
-        todo!()
+        [DATABASE, MARK].iter().chain(&KEYS).any(|name| self.path.join(name).exists())
     }
 
     /// The bytes of the key file; `None` when there is none.
@@ -50,14 +93,68 @@ impl ProfileDir {
     /// # Errors
     /// Those of the disk; [`StoreError::Damaged`] when it is absurdly large.
     pub fn read_key_file(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        todo!()
+        let path = self.path.join(KEY_FILE);
+        let at = |error| StoreError::from_io(&path, error);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(at(error)),
+        };
+        let mut bytes = Vec::new();
+        file.take(MAX_KEY_FILE + 1).read_to_end(&mut bytes).map_err(at)?;
+        if bytes.len() as u64 > MAX_KEY_FILE {
+            return Err(StoreError::damaged(format!("{} is not a key file: it is too large", path.display())));
+        }
+        Ok(Some(bytes))
     }
 
     /// Replaces the key file, wholly or not at all, and durably.
     ///
     /// # Errors
     /// Those of the disk.
-    pub fn write_key_file(&self, _bytes: &[u8]) -> Result<(), StoreError> {
-        todo!()
+    pub fn write_key_file(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        replace_file(&self.path, KEY_FILE, bytes, &Disk)
     }
+}
+
+/// Makes a folder, and its parents, for this user only.
+pub(super) fn private_folder(path: &Path) -> Result<(), StoreError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| StoreError::from_io(path, error))
+}
+
+/// How files are opened to be written: for this user only from the first moment.
+pub(super) fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options
+}
+
+/// Takes what others may do with it away from a file (to 0600) or a folder (to 0700).
+pub(super) fn tighten(path: &Path) -> Result<(), StoreError> {
+    let at = |error| StoreError::from_io(path, error);
+    let found = fs::metadata(path).map_err(at)?;
+    let wanted = if found.is_dir() { 0o700 } else { 0o600 };
+    if found.mode() & 0o777 != wanted {
+        fs::set_permissions(path, Permissions::from_mode(wanted)).map_err(at)?;
+    }
+    Ok(())
+}
+
+/// Writes `name` in `folder` so that after a power cut either the old contents are there or the new ones.
+pub(super) fn replace_file(folder: &Path, name: &str, bytes: &[u8], disk: &dyn Durable) -> Result<(), StoreError> {
+    let path = folder.join(name);
+    let fresh = folder.join(format!("{name}.new"));
+    let at = |error| StoreError::from_io(&path, error);
+    let mut file = private_file().truncate(true).open(&fresh).map_err(at)?;
+    tighten(&fresh)?;
+    file.write_all(bytes).map_err(at)?;
+    disk.sync(&file, Synced::Whole).map_err(at)?;
+    fs::rename(&fresh, &path).map_err(at)?;
+    sync_folder(folder, disk)
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_folder(folder: &Path, disk: &dyn Durable) -> Result<(), StoreError> {
+    let at = |error| StoreError::from_io(folder, error);
+    disk.sync(&File::open(folder).map_err(at)?, Synced::Folder).map_err(at)
 }

@@ -5,16 +5,30 @@
 //! What this layer does not own: what the rows mean (`messenger`), how the key file is sealed
 //! (`identity`; here it is bytes), attachment contents.
 
+mod buffer;
+mod commit;
+mod database;
+mod durable;
+mod engine;
 mod error;
 pub mod files;
+mod guard;
 mod key;
+mod keyfiles;
+mod keyring;
 pub mod lock;
-mod scan;
-pub mod tables;
-
-mod buffer;
-mod engine;
+mod mark;
+mod meta;
+mod migrate;
+mod open;
 mod read;
+mod row;
+mod scan;
+mod secrets;
+pub mod tables;
+#[cfg(test)]
+pub(crate) mod testing;
+mod upkeep;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,28 +1,188 @@
-//! Reading committed rows.
+//! Reading: committed rows, alone or under the changes of a write buffer.
 
-use super::{RowKey, Rows, Scan, Store, StoreError, Table};
+use std::iter::Peekable;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::buffer::{Change, Overlay};
+use super::engine::{Inner, Opened};
+use super::row::{Header, open_value};
+use super::{RowKey, Rows, Scan, StoreError, Table};
 
 /// Sees committed rows only. Cheap to clone, for any thread.
+///
+/// Each call sees one state of the store: a commit happens before it or after it. Two calls may see two states.
 #[derive(Clone)]
 pub struct Reader {
-    #[expect(dead_code, reason = "signatures first")]
-    pub(super) store: Store,
+    pub(super) inner: Arc<Inner>,
+}
+
+impl Reader {
+    fn source(&self) -> Source<'_> {
+        Source { inner: &self.inner, overlay: None }
+    }
 }
 
 impl Rows for Reader {
-    fn get<T: Table>(&self, _key: &RowKey) -> Result<Option<T::Row>, StoreError> {
-        todo!()
+    fn get<T: Table>(&self, key: &RowKey) -> Result<Option<T::Row>, StoreError> {
+        self.source().get::<T>(&self.inner.secrets.row_key(T::ID, key))
     }
 
-    fn scan<T: Table>(&self, _scan: &Scan) -> Result<Vec<(Vec<u8>, T::Row)>, StoreError> {
-        todo!()
+    fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<(Vec<u8>, T::Row)>, StoreError> {
+        self.source().scan::<T>(scan)
     }
 
-    fn count<T: Table>(&self, _scan: &Scan) -> Result<u64, StoreError> {
-        todo!()
+    fn count<T: Table>(&self, scan: &Scan) -> Result<u64, StoreError> {
+        self.source().count::<T>(scan)
     }
 
-    fn contains<T: Table>(&self, _key: &RowKey) -> Result<bool, StoreError> {
-        todo!()
+    fn contains<T: Table>(&self, key: &RowKey) -> Result<bool, StoreError> {
+        self.source().contains(&self.inner.secrets.row_key(T::ID, key))
     }
+}
+
+/// A row of a table from its encoded form.
+pub(super) fn decode<T: Table>(plaintext: &[u8]) -> Result<T::Row, StoreError> {
+    postcard::from_bytes(plaintext)
+        .map_err(|error| StoreError::damaged(format!("a row of '{}' cannot be read ({error})", T::NAME)))
+}
+
+/// Where reads come from.
+pub(super) struct Source<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) overlay: Option<&'a Overlay>,
+}
+
+impl Source<'_> {
+    /// The committed row at `key`.
+    pub(super) fn get<T: Table>(&self, key: &[u8]) -> Result<Option<T::Row>, StoreError> {
+        let view = self.inner.view();
+        let opened = view.opened()?;
+        let Some(row) = opened.database.get(key)? else { return Ok(None) };
+        let value = self.open(opened, key, &row)?;
+        value.map(|value| decode::<T>(&value)).transpose()
+    }
+
+    /// Whether there is a committed row at `key`.
+    pub(super) fn contains(&self, key: &[u8]) -> Result<bool, StoreError> {
+        let view = self.inner.view();
+        let opened = view.opened()?;
+        let row = opened.database.get(key)?;
+        row.map_or(Ok(false), |row| self.is_live(opened, &row))
+    }
+
+    pub(super) fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<(Vec<u8>, T::Row)>, StoreError> {
+        let mut rows = Vec::new();
+        self.walk(T::ID, scan, |opened, key, suffix, found| {
+            let row = match found {
+                Found::Buffered(plaintext) => decode::<T>(plaintext)?,
+                Found::Stored(row) => match self.open(opened, key, row)? {
+                    Some(value) => decode::<T>(&value)?,
+                    None => return Ok(false),
+                },
+            };
+            rows.push((suffix.to_vec(), row));
+            Ok(true)
+        })?;
+        Ok(rows)
+    }
+
+    pub(super) fn count<T: Table>(&self, scan: &Scan) -> Result<u64, StoreError> {
+        let mut rows = 0;
+        self.walk(T::ID, scan, |opened, _, _, found| {
+            let live = match found {
+                Found::Buffered(_) => true,
+                Found::Stored(row) => self.is_live(opened, row)?,
+            };
+            rows += u64::from(live);
+            Ok(live)
+        })?;
+        Ok(rows)
+    }
+
+    /// Visits what is stored and what is buffered in the order of the scan. `visit` says whether the row counts.
+    fn walk(
+        &self,
+        table: u8,
+        scan: &Scan,
+        mut visit: impl FnMut(&Opened, &[u8], &[u8], Found<'_>) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let prefix = self.inner.secrets.row_key(table, &scan.prefix);
+        let Some((low, high)) = scan.bounds(&prefix) else { return Ok(()) };
+        let view = self.inner.view();
+        let opened = view.opened()?;
+        let mut stored = opened.database.range(&low, high.as_deref(), scan.reverse)?;
+        let mut buffered = self.buffered(&low, high.as_deref(), scan.reverse);
+        let mut next_stored = stored.next()?;
+        let mut left = scan.limit;
+        while left > 0 {
+            // Which of the two comes first in the direction of the scan; the buffered one hides the stored one.
+            let order = match (&next_stored, buffered.peek()) {
+                (None, None) => return Ok(()),
+                (Some(_), None) => std::cmp::Ordering::Less,
+                (None, Some(_)) => std::cmp::Ordering::Greater,
+                (Some((stored, _)), Some((buffered, _))) if scan.reverse => buffered.as_slice().cmp(stored),
+                (Some((stored, _)), Some((buffered, _))) => stored.as_ref().cmp(buffered.as_slice()),
+            };
+            let taken = if order.is_le() { next_stored.take() } else { None };
+            if taken.is_some() {
+                next_stored = stored.next()?;
+            }
+            let counts = if order.is_ge() {
+                let Some((key, change)) = buffered.next() else { return Ok(()) };
+                match self.overlay.and_then(|overlay| overlay.value(change)) {
+                    Some(value) => visit(opened, key, suffix(key, &prefix), Found::Buffered(value))?,
+                    None => false,
+                }
+            } else if let Some((key, row)) = &taken {
+                visit(opened, key, suffix(key, &prefix), Found::Stored(row))?
+            } else {
+                false
+            };
+            left -= usize::from(counts);
+        }
+        Ok(())
+    }
+
+    fn buffered(&self, low: &[u8], high: Option<&[u8]>, reverse: bool) -> Buffered<'_> {
+        let Some(overlay) = self.overlay else { return (Box::new(std::iter::empty()) as Changes<'_>).peekable() };
+        let range = overlay.range(low, high);
+        if reverse {
+            (Box::new(range.rev()) as Changes<'_>).peekable()
+        } else {
+            (Box::new(range) as Changes<'_>).peekable()
+        }
+    }
+
+    /// The value of a stored row; `None` when its key is gone.
+    fn open(&self, opened: &Opened, key: &[u8], row: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        let id = Header::of(row)?.key;
+        if self.overlay.is_some_and(|overlay| overlay.hides(id)) {
+            return Ok(None);
+        }
+        let Some(sealing) = opened.keyring.get(id) else { return Ok(None) };
+        open_value(&self.inner.secrets, sealing, key, row, |chunk| opened.database.get(chunk)).map(Some)
+    }
+
+    /// Whether the key of a stored row is still there.
+    fn is_live(&self, opened: &Opened, row: &[u8]) -> Result<bool, StoreError> {
+        let id = Header::of(row)?.key;
+        Ok(opened.keyring.get(id).is_some() && !self.overlay.is_some_and(|overlay| overlay.hides(id)))
+    }
+}
+
+/// A row on the way.
+enum Found<'a> {
+    /// Sealed, as it is in the database.
+    Stored(&'a [u8]),
+    /// Still in the clear, in the buffer.
+    Buffered(&'a [u8]),
+}
+
+type Changes<'a> = Box<dyn Iterator<Item = (&'a Vec<u8>, &'a Change)> + 'a>;
+type Buffered<'a> = Peekable<Changes<'a>>;
+
+fn suffix<'a>(key: &'a [u8], prefix: &[u8]) -> &'a [u8] {
+    key.get(prefix.len()..).unwrap_or_default()
 }

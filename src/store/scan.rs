@@ -75,4 +75,44 @@ impl Scan {
         self.limit = rows;
         self
     }
+
+    /// The range of whole keys: from, and below (`None`: to the end). `None` when nothing can be in it.
+    pub(super) fn bounds(&self, prefix: &[u8]) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+        let with = |bytes: &Vec<u8>| [prefix, bytes].concat();
+        let low = self.from.as_ref().map_or_else(|| prefix.to_vec(), with);
+        let high = self.to.as_ref().map(with).or_else(|| after(prefix));
+        if high.as_ref().is_some_and(|high| *high <= low) { None } else { Some((low, high)) }
+    }
+}
+
+/// The smallest key above all that begin with `prefix`; `None` when there is none.
+fn after(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut out = prefix.get(..=last)?.to_vec();
+    *out.last_mut()? += 1;
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_prefix() {
+        assert_eq!(after(&[1, 2]), Some(vec![1, 3]));
+        assert_eq!(after(&[1, 255, 255]), Some(vec![2]));
+        assert_eq!(after(&[255, 255]), None);
+        assert_eq!(after(&[]), None);
+    }
+
+    #[test]
+    fn bounds_are_within_the_prefix() {
+        let bounds = |scan: Scan| scan.bounds(&[7, 1]);
+        assert_eq!(bounds(Scan::all()), Some((vec![7, 1], Some(vec![7, 2]))));
+        assert_eq!(bounds(Scan::all().from_bytes(&[5]).to_bytes(&[6])), Some((vec![7, 1, 5], Some(vec![7, 1, 6]))));
+        assert_eq!(bounds(Scan::all().after_bytes(&[5])), Some((vec![7, 1, 5, 0], Some(vec![7, 2]))));
+        assert_eq!(bounds(Scan::all().from_bytes(&[6]).to_bytes(&[6])), None);
+        assert_eq!(bounds(Scan::all().from(2).to(1)), None);
+        assert_eq!(bounds(Scan::all().to_bytes(&[])), None);
+    }
 }

@@ -1,1 +1,158 @@
-//! Tests.
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::super::testing::{alice, counting, rng};
+use super::*;
+
+const ALICE: &str = "12D3KooWA4Xop1JaT3MHxwYMkCepYsv4iPVopMXwCz5iHYdBfeSB";
+
+fn full() -> Link {
+    Link {
+        peer: alice().peer_id(),
+        name: Some("Jürgen & Søn".into()),
+        addrs: vec!["/ip4/192.0.2.1/tcp/4001".into(), "/dns/example.org/udp/4001/quic-v1".into()],
+        token: Some(RequestToken::from_bytes(counting(0))),
+    }
+}
+
+fn parse(query: &str) -> Result<Link, LinkError> {
+    format!("rohrpost:{ALICE}{query}").parse()
+}
+
+#[test]
+fn a_link_is_shown_and_read() {
+    let text = full().to_string();
+    assert_eq!(
+        text,
+        format!(
+            "rohrpost:{ALICE}?name=J%C3%BCrgen%20%26%20S%C3%B8n&addr=/ip4/192.0.2.1/tcp/4001\
+             &addr=/dns/example.org/udp/4001/quic-v1&t=000102030405060708090a0b0c0d0e0f"
+        )
+    );
+    assert_eq!(text.parse(), Ok(full()));
+    let bare = Link { name: None, addrs: vec![], token: None, ..full() };
+    assert_eq!(bare.to_string(), format!("rohrpost:{ALICE}"));
+    assert_eq!(parse(""), Ok(bare.clone()));
+    assert_eq!(parse("?"), Ok(bare));
+}
+
+/// What a reader would refuse is not shown, so that a strange name does not break the owner's link.
+#[test]
+fn what_would_be_refused_is_left_out() {
+    let mut addrs: Vec<String> = (0..12).map(|i| format!("/ip4/192.0.2.{i}")).collect();
+    addrs.insert(1, "not an address".into());
+    let read = |name: &str| -> Link {
+        Link { name: Some(name.into()), addrs: addrs.clone(), ..full() }.to_string().parse().unwrap()
+    };
+    assert_eq!(read("Jürgen").name.as_deref(), Some("Jürgen"));
+    assert_eq!(read("Jürgen").addrs, (0..8).map(|i| format!("/ip4/192.0.2.{i}")).collect::<Vec<_>>());
+    for name in ["", "a\nb", &"a".repeat(65)] {
+        assert_eq!(read(name).name, None, "{name:?}");
+    }
+}
+
+/// ID-50, ID-54.
+#[test]
+fn forms_that_mean_the_same_are_read() {
+    let bare = parse("").unwrap();
+    for query in ["?x=1&name&other=%zz", "?name=", "?&&", "?NAME=a&T=b"] {
+        assert_eq!(parse(query), Ok(bare.clone()), "{query}");
+    }
+    assert_eq!(format!("  RohrPost:{ALICE}\n").parse(), Ok(bare));
+    assert_eq!(parse("?name=a+b%2B").unwrap().name.unwrap(), "a+b+", "a plus is a plus");
+    assert_eq!(parse("?name=a=b").unwrap().name.unwrap(), "a=b");
+    assert_eq!(parse("?addr=%2Fip4%2f192.0.2.1").unwrap().addrs, ["/ip4/192.0.2.1"]);
+    let token = parse("?t=000102030405060708090A0B0C0D0E0F").unwrap().token.unwrap();
+    assert_eq!(token.as_bytes(), &counting(0));
+}
+
+/// ID-50 to ID-53.
+#[test]
+fn each_trouble_has_its_own_error() {
+    let name = |text: &str| parse(&format!("?name={text}"));
+    assert!(name(&"%C3%BC".repeat(64)).is_ok());
+    assert_eq!(name(&"a".repeat(65)), Err(LinkError::Name));
+    assert_eq!(name("a%1B%5B31m"), Err(LinkError::Name));
+    assert_eq!(name("a%0Ab"), Err(LinkError::Name));
+    for broken in ["%", "%a", "%zz", "%%20", "%+1", "%C3", "%ff", "%C3%28", "a%20%2"] {
+        assert_eq!(name(broken), Err(LinkError::Encoding), "{broken}");
+    }
+    for raw in ["a b", "ü", "a\u{202e}b", "a\tb", "a\u{0}"] {
+        assert_eq!(name(raw), Err(LinkError::Character), "{raw:?}");
+    }
+    assert_eq!(parse("?name=a&name=b"), Err(LinkError::Twice("name")));
+    assert_eq!(parse("?name=&name=b"), Err(LinkError::Twice("name")));
+    assert_eq!(parse("?addr=ip4"), Err(LinkError::Address));
+    assert_eq!(parse("?addr="), Err(LinkError::Address));
+    assert_eq!(parse("?addr=/a%20b"), Err(LinkError::Address));
+    assert_eq!(parse(&format!("?addr=/{}", "a".repeat(256))), Err(LinkError::Address));
+    assert_eq!(parse(&format!("?{}", "addr=/a&".repeat(9))), Err(LinkError::TooManyAddresses));
+    let token = "00".repeat(16);
+    assert_eq!(parse(&format!("?t={token}&t={token}")), Err(LinkError::Twice("t")));
+    for token in ["", "00", &"0".repeat(31), &"0".repeat(33), &"g".repeat(32), &"+0".repeat(16)] {
+        assert_eq!(parse(&format!("?t={token}")), Err(LinkError::Token), "{token}");
+    }
+    assert_eq!(parse(&format!("?x={}", "a".repeat(MAX_LINK))), Err(LinkError::TooLong(MAX_LINK + 64)));
+    for other in ["", "rohrpost", "mailto:alice", ALICE, "röhrpost:"] {
+        assert_eq!(other.parse::<Link>(), Err(LinkError::Scheme), "{other}");
+    }
+    for peer in ["", "alice", "//", &ALICE[1..]] {
+        assert!(matches!(format!("rohrpost:{peer}").parse::<Link>(), Err(LinkError::Peer(_))), "{peer}");
+    }
+}
+
+/// ID-51: the neutral point is a well-formed peer ID, and anybody's signature.
+#[test]
+fn a_weak_key_is_refused() {
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    let text = format!("rohrpost:{}", PeerId::from_key_bytes(neutral));
+    assert_eq!(text.parse::<Link>(), Err(LinkError::UnsoundKey));
+}
+
+#[test]
+fn a_token_is_shown_in_links_only() {
+    let token = RequestToken::random(&mut rng(1));
+    assert_eq!(format!("{token:?}"), "RequestToken(redacted)");
+    assert_eq!(token.to_string().parse(), Ok(token.clone()));
+    assert_ne!(token, RequestToken::random(&mut rng(2)));
+    let row = postcard::to_allocvec(&token).unwrap();
+    assert_eq!(postcard::from_bytes::<RequestToken>(&row).unwrap(), token);
+    let link = Link { token: Some(token.clone()), ..full() };
+    assert!(!format!("{link:?}").contains(&token.to_string()));
+}
+
+fn any_link() -> impl Strategy<Value = Link> {
+    let addr = prop_oneof!["/[ -~]{0,300}", ".{0,20}"];
+    let name = proptest::option::of(prop_oneof![".{0,70}", "\\PC{64}"]);
+    (name, vec(addr, 0..12), proptest::option::of(any::<[u8; 16]>())).prop_map(|(name, addrs, token)| Link {
+        peer: alice().peer_id(),
+        name,
+        addrs,
+        token: token.map(RequestToken::from_bytes),
+    })
+}
+
+proptest! {
+    /// What is shown always parses, is not longer than a link may be, and says the same again.
+    #[test]
+    fn every_link_that_is_shown_is_read(link in any_link()) {
+        let text = link.to_string();
+        prop_assert!(text.len() <= MAX_LINK);
+        prop_assert!(text.bytes().all(|b| b.is_ascii_graphic()));
+        let read: Link = text.parse().unwrap();
+        prop_assert_eq!(&read.token, &link.token);
+        prop_assert_eq!(read.to_string(), text);
+        let name = link.name.filter(|n| !n.is_empty() && n.chars().count() <= 64 && !n.chars().any(char::is_control));
+        prop_assert_eq!(read.name, name);
+    }
+
+    #[test]
+    fn hostile_text_never_panics(text in "\\PC{0,200}|.{0,200}", query in "[?&=%a-z0-9/:.+#]{0,200}|.{0,100}") {
+        let _ = text.parse::<Link>();
+        let _ = format!("rohrpost:{text}").parse::<Link>();
+        if let Ok(link) = parse(&format!("?{query}")) {
+            prop_assert_eq!(link.to_string().parse::<Link>(), Ok(link));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Events as they come.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::open::Running;
+use super::remote::{Came, Remote};
+use super::{Client, Inner};
+use crate::api::{ApiError, Call, Code, Event, EventPage, EventsParams, ListenParams, Rpc, method};
+use crate::node;
+
+/// What was heard.
+#[derive(Clone, Debug)]
+pub enum Heard {
+    /// An event.
+    Event(Box<Event>),
+    /// Nothing in the time given.
+    TimedOut,
+    /// The node has ended, or there is none and the log is read.
+    Ended,
+}
+
+/// Events as they come, each after the one before: a client that goes on from the last `seq` misses nothing.
+pub struct Events(Source);
+
+enum Source {
+    Node(Remote),
+    /// No node: what the log has, then the end.
+    Log { profile: Arc<Running>, cursor: u64, ready: VecDeque<Event> },
+    /// From now on, where nothing will happen.
+    Ended,
+}
+
+impl Client {
+    /// Events after the cursor (`None`: from now on), over a connection of their own. With no node running: those in
+    /// the log, then the end.
+    ///
+    /// # Errors
+    /// `io` when the node is gone.
+    pub fn events(&self, since: Option<u64>) -> Result<Events, ApiError> {
+        match &self.inner {
+            Inner::Remote(_) => {
+                let stream = node::connect(&self.place)?
+                    .ok_or_else(|| ApiError::new(Code::NodeNeeded, "the node has ended meanwhile"))?;
+                let mut remote = Remote::new(stream);
+                let params = serde_json::to_value(ListenParams { since });
+                let params = params.map_err(|e| ApiError::new(Code::Internal, e.to_string()))?;
+                remote.call(method::Listen::NAME, Some(params))?;
+                Ok(Events(Source::Node(remote)))
+            }
+            Inner::InProcess(own) => Ok(Events(match since {
+                Some(cursor) => Source::Log { profile: own.share(), cursor, ready: VecDeque::new() },
+                None => Source::Ended,
+            })),
+        }
+    }
+}
+
+impl Events {
+    /// The next event, waiting at most so long.
+    ///
+    /// # Errors
+    /// `io`, and what the store says.
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Heard, ApiError> {
+        self.hear(Some(timeout))
+    }
+
+    fn hear(&mut self, timeout: Option<Duration>) -> Result<Heard, ApiError> {
+        match &mut self.0 {
+            Source::Node(remote) => loop {
+                match remote.hear(timeout)? {
+                    Came::Event(event) => return Ok(Heard::Event(event)),
+                    Came::Response(_) => {}
+                    Came::Nothing => return Ok(Heard::TimedOut),
+                    Came::End => return Ok(Heard::Ended),
+                }
+            },
+            Source::Log { profile, cursor, ready } => {
+                if ready.is_empty() {
+                    let page = profile.answer(Call::Events(EventsParams { since: *cursor, limit: None }))?;
+                    let page: EventPage =
+                        serde_json::from_value(page).map_err(|e| ApiError::new(Code::Internal, e.to_string()))?;
+                    *cursor = page.next;
+                    ready.extend(page.events);
+                }
+                Ok(ready.pop_front().map_or(Heard::Ended, |event| Heard::Event(Box::new(event))))
+            }
+            Source::Ended => Ok(Heard::Ended),
+        }
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<Event, ApiError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.hear(None) {
+                Ok(Heard::Event(event)) => return Some(Ok(*event)),
+                Ok(Heard::TimedOut) => {}
+                Ok(Heard::Ended) => return None,
+                Err(error) => {
+                    self.0 = Source::Ended;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Running a node in this process, and ending one.
+
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use super::open::{self, Reached};
+use super::remote::Remote;
+use super::{Client, Inner};
+use crate::api::{ApiError, Code, Event, Rpc, method};
+use crate::base::limits::MAX_PAGE;
+use crate::node::{self, Ask, Passphrase, Place, Profile, RunOptions};
+
+/// How long `stop` waits for the node to be gone; its own last steps are bounded by less.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Runs the node in the foreground until SIGINT, SIGTERM, SIGHUP or `stop`. `tell` gets the event `ready` first, then
+/// what happens from now on.
+///
+/// # Errors
+/// `node_running` (with its process ID in the message), and whatever keeps a node from starting.
+pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMut(&Event)) -> Result<(), ApiError> {
+    let lock = alone(place)?;
+    let profile = Profile::unlock(place, ask)?;
+    let runtime = open::runtime()?;
+    runtime.block_on(async {
+        // Before anybody can know that the node runs, so that a signal after `ready` is never missed.
+        let mut signals = node::Signals::new()?;
+        let node = node::Node::start(place, lock, profile, options).await?;
+        let ready = node.ready();
+        tell(&ready);
+        let mut cursor = ready.seq;
+        let mut events = node.dispatcher().core().events();
+        let told = loop {
+            tokio::select! {
+                () = signals.wait() => break Ok(()),
+                () = node.wait() => break Ok(()),
+                Ok(last) = async { events.wait_for(|last| *last > cursor).await.map(|last| *last) } => {
+                    match node.dispatcher().events(cursor, MAX_PAGE).await {
+                        Ok(page) => {
+                            page.events.iter().for_each(&mut *tell);
+                            cursor = if page.events.is_empty() { last } else { page.next };
+                        }
+                        Err(error) => break Err(error),
+                    }
+                }
+            }
+        };
+        node.shutdown().await.and(told)
+    })
+}
+
+/// The lock of a profile that nobody serves. One that is only used for a moment is waited for.
+fn alone(place: &Place) -> Result<node::Lock, ApiError> {
+    let running = |stream| -> ApiError {
+        let mut client = Client { place: place.clone(), inner: Inner::Remote(Remote::new(stream)) };
+        let pid = client.ask::<method::StatusShow>(&crate::api::NoParams {}).ok().and_then(|status| status.pid);
+        let pid = pid.map_or_else(String::new, |pid| format!(": process {pid}"));
+        ApiError::new(Code::NodeRunning, format!("a node of this profile runs already{pid}"))
+    };
+    match open::reach(place)? {
+        Reached::Lock(lock) => Ok(lock),
+        Reached::Node(stream) => Err(running(stream)),
+    }
+}
+
+/// Ends the running node and waits until it is gone; `false` when none ran.
+///
+/// # Errors
+/// `busy` when it does not end.
+pub fn stop(place: &Place) -> Result<bool, ApiError> {
+    if !node::exists(place) {
+        return Err(ApiError::new(Code::NoProfile, format!("there is no profile '{}'", place.profile())));
+    }
+    let Some(stream) = node::connect(place)? else { return Ok(false) };
+    let mut remote = Remote::new(stream);
+    match remote.call(method::Stop::NAME, None) {
+        Ok(_) => {}
+        // Somebody else was quicker.
+        Err(error) if error.is(Code::Io) || error.is(Code::Stopping) => {}
+        Err(error) => return Err(error),
+    }
+    // The node keeps the connection until the profile is free.
+    if remote.wait_end(STOP_TIMEOUT)? {
+        return Ok(true);
+    }
+    Err(ApiError::new(Code::Busy, "the node was asked to end, and still runs")
+        .with_hint("`rohrpost status` names its process"))
+}
+
+/// A whole node in this process, for demonstrations and tests.
+pub struct Node {
+    runtime: Runtime,
+    place: Place,
+    /// Taken out at the end.
+    node: Option<node::Node>,
+}
+
+impl Node {
+    /// Starts it: network, socket and all.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn start(place: &Place, passphrase: Option<&Passphrase>, options: RunOptions) -> Result<Self, ApiError> {
+        let mut ask = || {
+            let needed = || ApiError::new(Code::PassphraseNeeded, "the profile is locked with a passphrase");
+            passphrase.cloned().ok_or_else(needed)
+        };
+        let lock = alone(place)?;
+        Self::with_lock(place, lock, &mut ask, options)
+    }
+
+    pub(super) fn with_lock(
+        place: &Place,
+        lock: node::Lock,
+        ask: Ask<'_>,
+        options: RunOptions,
+    ) -> Result<Self, ApiError> {
+        let profile = Profile::unlock(place, ask)?;
+        let runtime = open::runtime()?;
+        let node = runtime.block_on(node::Node::start(place, lock, profile, options))?;
+        Ok(Self { runtime, place: place.clone(), node: Some(node) })
+    }
+
+    /// A client of it, over the socket.
+    ///
+    /// # Errors
+    /// `node_needed` when it has ended, `io`.
+    pub fn client(&self) -> Result<Client, ApiError> {
+        Client::connect(&self.place)?.ok_or_else(|| ApiError::new(Code::NodeNeeded, "the node has ended"))
+    }
+
+    /// Where it listens, with `/p2p/<peer-id>`.
+    pub fn addrs(&self) -> Vec<String> {
+        self.node.as_ref().map(node::Node::addrs).unwrap_or_default()
+    }
+
+    /// Ends it; afterwards the profile is free. Dropping it does the same.
+    ///
+    /// # Errors
+    /// When it ended with an error.
+    pub fn shutdown(mut self) -> Result<(), ApiError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), ApiError> {
+        match self.node.take() {
+            Some(node) => self.runtime.block_on(node.shutdown()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            tracing::error!(%error, "the node did not end well");
+        }
+    }
+}

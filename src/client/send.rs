@@ -1,0 +1,141 @@
+//! Sending from the prompt: through the running node, or with one that lives as long as the delivery takes.
+
+use std::time::{Duration, Instant};
+
+use super::open::{self, InProcess, Reached};
+use super::remote::Remote;
+use super::run::Node;
+use super::{Client, Inner};
+use crate::api::{ApiError, Code, MessageParams, SendParams, Sent, State, WaitFor, method};
+use crate::node::{self, Ask, Passphrase, Place, RunOptions};
+
+/// How long a delivery may take when nothing else is said.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// Once a message is *sent*, its receipt follows at once or, from somebody who has not accepted us, never.
+const RECEIPT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How far `send` is to wait.
+#[derive(Clone, Debug, Default)]
+pub struct SendOptions {
+    /// Which state to wait for; `None`: with a running node none; otherwise *sent*, and a moment for *delivered*.
+    pub wait: Option<WaitFor>,
+    /// How long, for all messages together; 15 seconds when missing.
+    pub timeout: Option<Duration>,
+    /// For the node that is started when none runs.
+    pub run: RunOptions,
+}
+
+/// Sends messages and tells how far each came: through the running node, or with a node of its own that lives as long
+/// as the delivery takes. A state below `wait` is no error here.
+///
+/// # Errors
+/// The outer one: nothing was tried. The inner ones: that message was refused.
+pub fn send(
+    place: &Place,
+    ask: Ask<'_>,
+    messages: &[SendParams],
+    options: &SendOptions,
+) -> Result<Vec<Result<Sent, ApiError>>, ApiError> {
+    let deadline = Deadline::after(options.timeout.unwrap_or(TIMEOUT));
+    let lock = match open::reach(place)? {
+        Reached::Node(stream) => {
+            let mut client = Client { place: place.clone(), inner: Inner::Remote(Remote::new(stream)) };
+            let mut sent = queue(&mut client, messages);
+            if let Some(wait) = options.wait {
+                follow(&mut client, &mut sent, |client, sent| reach(client, sent, wait, deadline.left()));
+            }
+            return Ok(sent);
+        }
+        Reached::Lock(lock) => lock,
+    };
+    if options.wait == Some(WaitFor::Queued) {
+        return queue_only(place, lock, ask, messages);
+    }
+    // What the lock guards is asked for once, even when the network cannot be started.
+    let mut passphrase = None;
+    let mut ask_once = || match &passphrase {
+        Some(known) => Ok(Passphrase::clone(known)),
+        None => Ok(passphrase.insert(ask()?).clone()),
+    };
+    let node = match Node::with_lock(place, lock, &mut ask_once, options.run.clone()) {
+        Ok(node) => node,
+        Err(error) if error.is(Code::Network) => {
+            tracing::warn!(%error, "without a network the messages are only queued");
+            let mut client = Client::open(place, &mut ask_once)?;
+            return Ok(queue(&mut client, messages));
+        }
+        Err(error) => return Err(error),
+    };
+    let mut client = node.client()?;
+    let mut sent = queue(&mut client, messages);
+    match options.wait {
+        Some(wait) => follow(&mut client, &mut sent, |client, sent| reach(client, sent, wait, deadline.left())),
+        None => {
+            follow(&mut client, &mut sent, |client, sent| reach(client, sent, WaitFor::Sent, deadline.left()));
+            follow(&mut client, &mut sent, |client, sent| {
+                let patience = if sent.state == State::Sent { RECEIPT_PATIENCE } else { Duration::ZERO };
+                reach(client, sent, WaitFor::Delivered, patience.min(deadline.left()))
+            });
+        }
+    }
+    drop(client);
+    node.shutdown()?;
+    Ok(sent)
+}
+
+fn queue_only(
+    place: &Place,
+    lock: node::Lock,
+    ask: Ask<'_>,
+    messages: &[SendParams],
+) -> Result<Vec<Result<Sent, ApiError>>, ApiError> {
+    let inner = Inner::InProcess(InProcess::start(place, lock, ask)?);
+    Ok(queue(&mut Client { place: place.clone(), inner }, messages))
+}
+
+/// All are queued before the first is waited for: the second recipient does not wait for the first.
+fn queue(client: &mut Client, messages: &[SendParams]) -> Vec<Result<Sent, ApiError>> {
+    let plain = messages.iter().map(|message| SendParams { wait: None, timeout_ms: None, ..message.clone() });
+    plain.map(|message| client.ask::<method::Send>(&message)).collect()
+}
+
+fn follow(
+    client: &mut Client,
+    sent: &mut [Result<Sent, ApiError>],
+    mut one: impl FnMut(&mut Client, &mut Sent) -> Result<(), ApiError>,
+) {
+    for sent in sent.iter_mut().flatten() {
+        if let Err(error) = one(client, sent) {
+            // It is queued all the same; how far it came is told as far as it is known.
+            tracing::warn!(%error, "the delivery could not be followed");
+        }
+    }
+}
+
+fn reach(client: &mut Client, sent: &mut Sent, wait: WaitFor, timeout: Duration) -> Result<(), ApiError> {
+    let params = MessageParams {
+        message: sent.message_id.to_string(),
+        wait: Some(wait),
+        timeout_ms: Some(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+    };
+    sent.state = client.ask::<method::MessageShow>(&params)?.state;
+    Ok(())
+}
+
+/// One end for all the waits of a call.
+#[derive(Clone, Copy)]
+struct Deadline {
+    begun: Instant,
+    span: Duration,
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a person waits is measured where they wait")]
+impl Deadline {
+    fn after(span: Duration) -> Self {
+        Self { begun: Instant::now(), span }
+    }
+
+    fn left(&self) -> Duration {
+        self.span.saturating_sub(self.begun.elapsed())
+    }
+}

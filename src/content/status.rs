@@ -1,0 +1,49 @@
+//! Status reports: what was delivered, and what was read.
+
+use crate::base::MessageId;
+use crate::base::limits::MAX_STATUS_IDS;
+
+use super::ContentError;
+use super::cbor::{Reader, Writer};
+
+/// Bytes of a message ID.
+const ID_LEN: usize = 32;
+
+/// Message IDs whose state the reporter tells, at most `MAX_STATUS_IDS` in each list (CON-25).
+/// The report itself is never reported on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatusReport {
+    /// Stored by the reporter's node.
+    pub delivered: Vec<MessageId>,
+    /// Read by the reporter. Implies delivered.
+    pub read: Vec<MessageId>,
+}
+
+impl StatusReport {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.array(2).bytes(&concat(&self.delivered)).bytes(&concat(&self.read));
+        writer.into_bytes()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, ContentError> {
+        let mut reader = Reader::new(bytes);
+        reader.array_of(2, "status")?;
+        let report = Self { delivered: ids(&mut reader, "delivered")?, read: ids(&mut reader, "read")? };
+        reader.finish()?;
+        Ok(report)
+    }
+}
+
+fn concat(ids: &[MessageId]) -> Vec<u8> {
+    ids.iter().flat_map(MessageId::as_bytes).copied().collect()
+}
+
+fn ids(reader: &mut Reader<'_>, field: &'static str) -> Result<Vec<MessageId>, ContentError> {
+    let (ids, rest) = reader.bytes(field, MAX_STATUS_IDS * ID_LEN)?.as_chunks::<ID_LEN>();
+    if rest.is_empty() {
+        Ok(ids.iter().copied().map(MessageId::new).collect())
+    } else {
+        Err(ContentError::Field(field))
+    }
+}

@@ -1,0 +1,174 @@
+//! Contacts, blocks, the own profile: commands that change rows and no conversation.
+
+use crate::base::PeerId;
+use crate::identity::{IdentityKey, RequestToken, safety_number};
+
+use super::command::{Answer, Command, Hints, Refusal};
+use super::query;
+use super::send::check_name;
+use super::tables::{PeerRow, Peers, Sessions, peer_key};
+use super::tx::{Step, Tx};
+use super::view::{Closed, Policy};
+
+impl Tx<'_> {
+    /// Carries out a command of the user.
+    pub(super) fn command(&mut self, command: Command) -> Step<Answer> {
+        match command {
+            Command::SetName { name } => self.set_name(&name),
+            Command::RotateToken => self.rotate_token(),
+            Command::Send(command) => self.send(command),
+            Command::Read { peer, upto } => self.read(peer, upto),
+            Command::AcceptRequest(peer) => self.accept(peer),
+            Command::DeclineRequest(peer) => self.decline(peer),
+            Command::AddContact { peer, name, hints } => self.add_contact(peer, name, &hints),
+            Command::RenameContact { peer, name } => self.rename_contact(&peer, name),
+            Command::VerifyContact { peer, number } => self.verify_contact(&peer, number.as_deref()),
+            Command::Block(peer) => self.block(peer),
+            Command::Unblock(peer) => self.unblock(&peer),
+            Command::RemoveContact(peer) => self.remove_contact(&peer),
+            Command::SetPolicy(policy) => self.set_policy(policy),
+        }
+    }
+
+    fn set_name(&mut self, name: &str) -> Step<Answer> {
+        check_name("the name", name)?;
+        let mut row = self.profile()?;
+        row.name = name.trim().to_owned();
+        self.put_profile(&row)?;
+        self.tell_profile()?;
+        Ok(Answer::Done)
+    }
+
+    /// Tells connected contacts what changed of ourselves; the others learn it with the next message
+    /// or when they connect.
+    pub(super) fn tell_profile(&mut self) -> Step {
+        let connected: Vec<PeerId> = self.mem.links.iter().filter(|(_, l)| l.connected).map(|(p, _)| *p).collect();
+        for peer in connected {
+            if let Some(mut row) = self.peer(&peer)? {
+                self.send_profile(&mut row)?;
+                self.put_peer(&row)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rotate_token(&mut self) -> Step<Answer> {
+        let mut row = self.profile()?;
+        row.token = RequestToken::random(&mut *self.rng);
+        self.put_profile(&row)?;
+        Ok(Answer::Done)
+    }
+
+    fn set_policy(&mut self, policy: Policy) -> Step<Answer> {
+        let mut row = self.profile()?;
+        if row.policy != policy {
+            row.policy = policy;
+            self.reissue_card(&mut row)?;
+            self.put_profile(&row)?;
+        }
+        Ok(Answer::Done)
+    }
+
+    fn add_contact(&mut self, peer: PeerId, name: Option<String>, hints: &Hints) -> Step<Answer> {
+        let name = name.unwrap_or_default();
+        check_name("the name", &name)?;
+        if self.request(&peer)?.is_some() {
+            // Adding whoever asks is accepting.
+            self.accept(peer)?;
+            if !name.is_empty() {
+                return self.rename_contact(&peer, name);
+            }
+            return self.contact_answer(&peer);
+        }
+        let mut row = self.known_or_new(peer)?;
+        if row.blocked {
+            return Err(Refusal::Blocked.into());
+        }
+        self.apply_hints(&mut row, hints);
+        let new = self.make_contact(&mut row, name.clone())?;
+        if !new
+            && !name.is_empty()
+            && let Some(contact) = &mut row.contact
+        {
+            contact.own_name = name;
+        }
+        self.put_peer(&row)?;
+        if new {
+            self.event(super::view::EventKind::ContactAdded(peer))?;
+        }
+        self.contact_answer(&peer)
+    }
+
+    fn contact_answer(&self, peer: &PeerId) -> Step<Answer> {
+        let view = query::contact(&*self.buf, self.my_id(), peer)?.ok_or(Refusal::NotAContact)?;
+        Ok(Answer::Contact(Box::new(view)))
+    }
+
+    fn contact_row(&self, peer: &PeerId) -> Step<PeerRow> {
+        Ok(self.peer(peer)?.filter(|row| row.contact.is_some()).ok_or(Refusal::NotAContact)?)
+    }
+
+    fn rename_contact(&mut self, peer: &PeerId, name: String) -> Step<Answer> {
+        check_name("the name", &name)?;
+        let mut row = self.contact_row(peer)?;
+        if let Some(contact) = &mut row.contact {
+            contact.own_name = name;
+        }
+        self.put_peer(&row)?;
+        self.contact_answer(peer)
+    }
+
+    fn verify_contact(&mut self, peer: &PeerId, number: Option<&str>) -> Step<Answer> {
+        let mut row = self.contact_row(peer)?;
+        let verified = match number {
+            None => false,
+            Some(number) => {
+                let theirs = IdentityKey::from_peer_id(*peer).map_err(|_| Refusal::UnsoundPeer)?;
+                let expected = safety_number(self.me.public(), &theirs);
+                if !expected.matches(number).map_err(|_| Refusal::MalformedNumber)? {
+                    return Err(Refusal::WrongNumber.into());
+                }
+                true
+            }
+        };
+        if let Some(contact) = &mut row.contact {
+            contact.verified = verified;
+        }
+        self.put_peer(&row)?;
+        self.contact_answer(peer)
+    }
+
+    fn block(&mut self, peer: PeerId) -> Step<Answer> {
+        let mut row = self.known_or_new(peer)?;
+        self.close_request(&peer, Closed::Blocked)?;
+        row.blocked = true;
+        self.put_peer(&row)?;
+        // What is on its way is not recalled; nothing more is sent.
+        self.link(peer).return_flights();
+        Ok(Answer::Done)
+    }
+
+    fn unblock(&mut self, peer: &PeerId) -> Step<Answer> {
+        let mut row = self.peer(peer)?.filter(|row| row.blocked).ok_or(Refusal::NotAContact)?;
+        row.blocked = false;
+        if row.contact.is_none() && row.declined_until.is_none() {
+            self.buf.delete::<Peers>(&peer_key(peer));
+            self.buf.delete::<Sessions>(&peer_key(peer));
+        } else {
+            self.put_peer(&row)?;
+            self.try_now(*peer);
+        }
+        Ok(Answer::Done)
+    }
+
+    fn remove_contact(&mut self, peer: &PeerId) -> Step<Answer> {
+        let mut row = self.contact_row(peer)?;
+        row.contact = None;
+        row.accepted = false;
+        row.unaccepted_sent = 0;
+        self.mem.contacts = self.mem.contacts.saturating_sub(1);
+        self.put_peer(&row)?;
+        self.push(super::io::Output::Class { peer: *peer, contact: false });
+        Ok(Answer::Done)
+    }
+}

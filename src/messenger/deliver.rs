@@ -1,0 +1,443 @@
+//! Delivery: from the outbox to the peer's node. Everything here may happen twice; the recipient
+//! keeps one (protocol, "Delivery").
+
+use std::sync::Arc;
+
+use crate::base::{Millis, MonoTime, PeerId, limits};
+use crate::content::{Capsule, Introduction, Item, Profile};
+use crate::crypto::hash::sha256;
+use crate::envelope::{self, EnvelopeKind};
+use crate::identity::{CardIn, IdentityKey, OneTimePrekeyIn};
+use crate::session::{RemoteBundle, SealedKind, SessionSet};
+use crate::store::{Rows, Scan, StoreError};
+
+use super::io::{Output, RefuseReason};
+use super::tables::{
+    CardRow, Cards, OutEnvelopes, OutKind, OutRow, Outbox, PeerRow, ProfileRow, Sessions, outbox_key, peer_key,
+};
+use super::tx::{Step, Stop, Tx};
+use super::view::{EventKind, State};
+
+impl Tx<'_> {
+    /// Does what can be done now for one peer: connect, ask for the card, send.
+    pub(super) fn pump(&mut self, id: PeerId) -> Step {
+        let now = self.now.mono;
+        let Some(peer) = self.peer(&id)?.filter(|p| !p.blocked && p.contact.is_some()) else {
+            return Ok(());
+        };
+        let clock = self.deadline_clock();
+        let heal = peer.heal_due && peer.healed_at.is_none_or(|at| at + limits::HEALING_INTERVAL <= clock);
+        let link = self.link(id);
+        if (link.pending.is_empty() && link.awaiting == 0 && !heal) || link.retry_at.is_some_and(|at| at > now) {
+            return Ok(());
+        }
+        if !link.connected {
+            if !link.dialling {
+                link.dialling = true;
+                self.push(Output::Connect { peer: id, addrs: peer.addrs });
+            }
+            return Ok(());
+        }
+        if link.bundle.is_some() || (link.pending.is_empty() && !heal) {
+            return Ok(());
+        }
+        let rebuild = link.rebuild;
+        let set = self.sessions(&id)?;
+        let stale = set.unanswered_since().is_some_and(|at| at + limits::FIRST_CONTACT_REBUILD <= clock);
+        if rebuild || heal || stale || !set.can_send() {
+            let ticket = self.mem.next_ticket;
+            self.mem.next_ticket += 1;
+            let link = self.link(id);
+            link.bundle = Some(ticket);
+            link.rebuild = rebuild || stale;
+            self.push(Output::FetchBundle { peer: id, ticket, want_prekey: true });
+            return Ok(());
+        }
+        self.send_pending(peer, set)
+    }
+
+    /// Sends rows in order, as many as the window takes.
+    fn send_pending(&mut self, mut peer: PeerRow, mut set: SessionSet) -> Step {
+        let profile = self.profile()?;
+        let id = peer.peer;
+        let numbers: Vec<u64> = self.link(id).pending.iter().copied().take(limits::MAX_IN_FLIGHT).collect();
+        let mut encrypted = false;
+        for number in numbers {
+            let link = self.link(id);
+            if link.in_flight.len() >= limits::MAX_IN_FLIGHT || link.in_flight_bytes() >= limits::MAX_IN_FLIGHT_BYTES {
+                break;
+            }
+            let Some(row) = self.buf.get::<Outbox>(&outbox_key(&id, number))? else {
+                self.link(id).pending.remove(&number);
+                continue;
+            };
+            let stored = match row.encrypted {
+                true => self.buf.get::<OutEnvelopes>(&outbox_key(&id, number))?,
+                false => None,
+            };
+            let bytes = match stored {
+                Some(bytes) => bytes,
+                None if self.must_wait(&peer, &row) => break,
+                None => {
+                    encrypted = true;
+                    match self.encrypt(&mut peer, &mut set, &profile, row)? {
+                        Some(bytes) => bytes,
+                        None => continue,
+                    }
+                }
+            };
+            let ticket = self.mem.next_ticket;
+            self.mem.next_ticket += 1;
+            let link = self.link(id);
+            link.pending.remove(&number);
+            link.in_flight.insert(ticket, (number, bytes.len()));
+            self.push(Output::Send { peer: id, ticket, bytes: Arc::from(bytes) });
+        }
+        if encrypted {
+            self.put_sessions(&id, &set)?;
+            self.put_peer(&peer)?;
+        }
+        Ok(())
+    }
+
+    /// A fourth message to somebody who has not accepted stays queued here.
+    fn must_wait(&self, peer: &PeerRow, row: &OutRow) -> bool {
+        let full = peer.unaccepted_sent as usize >= limits::MAX_UNACCEPTED_SENT;
+        !peer.accepted && full && !row.counted && matches!(row.kind, OutKind::Message(_))
+    }
+
+    /// Encrypts a row; the envelope is stored beside it until the recipient's node has it. `None`
+    /// when there is nothing to send any more.
+    fn encrypt(
+        &mut self,
+        peer: &mut PeerRow,
+        set: &mut SessionSet,
+        profile: &ProfileRow,
+        mut row: OutRow,
+    ) -> Step<Option<Vec<u8>>> {
+        let key = outbox_key(&peer.peer, row.number);
+        let Some(plain) = self.capsule(peer, profile, &row)? else {
+            self.link(peer.peer).pending.remove(&row.number);
+            self.buf.delete::<Outbox>(&key);
+            return Ok(None);
+        };
+        let clock = self.deadline_clock();
+        let sealed = set
+            .encrypt(&plain, &mut *self.rng, clock)
+            .map_err(|e| Stop::Fault(StoreError::damaged(format!("a session cannot encrypt: {e}"))))?;
+        let kind = match sealed.kind {
+            SealedKind::First => EnvelopeKind::FirstContact,
+            SealedKind::Session => EnvelopeKind::Session,
+        };
+        let bytes = envelope::encode(kind, &sealed.payload)
+            .map_err(|e| Stop::Fault(StoreError::damaged(format!("an envelope is too large: {e}"))))?;
+        if !peer.accepted && !row.counted && matches!(row.kind, OutKind::Message(_)) {
+            row.counted = true;
+            peer.unaccepted_sent += 1;
+        }
+        row.encrypted = true;
+        self.buf.put::<OutEnvelopes>(&key, &bytes)?;
+        self.buf.put::<Outbox>(&key, &row)?;
+        Ok(Some(bytes))
+    }
+
+    /// What a row says, as a capsule.
+    fn capsule(&mut self, peer: &mut PeerRow, profile: &ProfileRow, row: &OutRow) -> Step<Option<Vec<u8>>> {
+        let position = match &row.kind {
+            OutKind::Control(bytes) => return Ok(Some(bytes.clone())),
+            OutKind::Message(position) => *position,
+        };
+        let Some(message) = self.message(&peer.peer, position)? else { return Ok(None) };
+        let mut items = Vec::new();
+        if peer.accepted {
+            let digest = profile_digest(profile);
+            if peer.profile_sent != digest {
+                peer.profile_sent = digest;
+                items.extend(profile_items(profile));
+            }
+            if message.subject.is_some() {
+                let subject = message.subject.clone();
+                items.push(Item::Introduction(Introduction { subject, ..Introduction::default() }));
+            }
+        } else {
+            items.push(Item::Introduction(Introduction {
+                name: Some(profile.name.clone()).filter(|n| !n.is_empty()),
+                subject: message.subject.clone(),
+                token: peer.token.as_ref().map(|t| *t.as_bytes()),
+            }));
+            items.extend(addresses_item(profile));
+        }
+        items.push(Item::Message { sent_at: message.sent_at, body: message.body });
+        Ok(Some(Capsule { items }.encode()))
+    }
+
+    /// The recipient's node has stored it.
+    pub(super) fn acked(&mut self, peer: PeerId, ticket: u64) -> Step {
+        let link = self.link(peer);
+        link.attempts = 0;
+        let Some((number, _)) = link.in_flight.remove(&ticket) else { return Ok(()) };
+        let key = outbox_key(&peer, number);
+        self.touch(peer);
+        let Some(mut row) = self.buf.get::<Outbox>(&key)? else { return Ok(()) };
+        self.buf.delete::<OutEnvelopes>(&key);
+        let OutKind::Message(position) = row.kind else {
+            self.buf.delete::<Outbox>(&key);
+            return Ok(());
+        };
+        row.sent = true;
+        row.encrypted = false;
+        self.buf.put::<Outbox>(&key, &row)?;
+        self.link(peer).awaiting += 1;
+        self.advance(peer, position, State::Sent)
+    }
+
+    /// Moves an own message further; never back.
+    pub(super) fn advance(&mut self, peer: PeerId, position: u64, state: State) -> Step {
+        let (Some(conversation), Some(mut message)) = (self.conversation(&peer)?, self.message(&peer, position)?)
+        else {
+            return Ok(());
+        };
+        let further = message.state < state || message.state == State::Undelivered;
+        if message.state == state || !further {
+            return Ok(());
+        }
+        message.state = state;
+        self.put_message(&conversation, position, &message)?;
+        self.event(EventKind::MessageState { peer, message: message.id, state })
+    }
+
+    /// It is not known whether the peer has it: it goes again when there is a way.
+    pub(super) fn lost(&mut self, peer: PeerId, ticket: u64) -> Step {
+        let link = self.link(peer);
+        if let Some((number, _)) = link.in_flight.remove(&ticket) {
+            link.pending.insert(number);
+        }
+        self.touch(peer);
+        Ok(())
+    }
+
+    /// The peer refused it.
+    pub(super) fn refused(&mut self, peer: PeerId, ticket: u64, reason: RefuseReason) -> Step {
+        let link = self.link(peer);
+        let Some((number, _)) = link.in_flight.remove(&ticket) else { return Ok(()) };
+        link.pending.insert(number);
+        self.touch(peer);
+        match reason {
+            RefuseReason::TooMany | RefuseReason::Unavailable => {
+                self.back_off(peer);
+                Ok(())
+            }
+            // The session is no good for the other side: all that it encrypted goes again in a new one.
+            RefuseReason::PrekeyUnknown | RefuseReason::SessionUnknown => {
+                self.link(peer).rebuild = true;
+                self.requeue(peer)
+            }
+            // Nothing that goes again would fare better.
+            RefuseReason::Unsupported | RefuseReason::Malformed => self.give_up(peer, number),
+        }
+    }
+
+    /// Gives up a row: an own message is told as undelivered.
+    pub(super) fn give_up(&mut self, peer: PeerId, number: u64) -> Step {
+        let key = outbox_key(&peer, number);
+        let Some(row) = self.buf.get::<Outbox>(&key)? else { return Ok(()) };
+        self.forget_row(&row)?;
+        if let OutKind::Message(position) = row.kind {
+            self.settled(peer, position, State::Undelivered)?;
+        }
+        Ok(())
+    }
+
+    /// A message needs no delivery any more: it is delivered, or given up.
+    pub(super) fn settled(&mut self, peer: PeerId, position: u64, state: State) -> Step {
+        if let Some(mut conversation) = self.conversation(&peer)? {
+            conversation.undelivered = conversation.undelivered.saturating_sub(1);
+            self.put_conversation(&conversation)?;
+            if let Some(mut message) = self.message(&peer, position)? {
+                message.outbox = None;
+                self.put_message(&conversation, position, &message)?;
+            }
+        }
+        self.advance(peer, position, state)
+    }
+
+    /// Takes a row out of the outbox.
+    pub(super) fn forget_row(&mut self, row: &OutRow) -> Step {
+        let key = outbox_key(&row.peer, row.number);
+        self.buf.delete::<Outbox>(&key);
+        self.buf.delete::<OutEnvelopes>(&key);
+        let link = self.link(row.peer);
+        link.pending.remove(&row.number);
+        link.in_flight.retain(|_, (number, _)| *number != row.number);
+        if row.sent {
+            link.awaiting = link.awaiting.saturating_sub(1);
+        }
+        Ok(())
+    }
+
+    /// Everything that is not delivered goes again, encrypted anew, under the same message IDs.
+    pub(super) fn requeue(&mut self, peer: PeerId) -> Step {
+        for (_, mut row) in self.buf.scan::<Outbox>(&Scan::new(peer_key(&peer)))? {
+            let key = outbox_key(&peer, row.number);
+            if row.encrypted {
+                self.buf.delete::<OutEnvelopes>(&key);
+            }
+            if row.encrypted || row.sent {
+                row.encrypted = false;
+                row.sent = false;
+                self.buf.put::<Outbox>(&key, &row)?;
+            }
+            self.link(peer).pending.insert(row.number);
+        }
+        let link = self.link(peer);
+        link.in_flight.clear();
+        link.awaiting = 0;
+        self.touch(peer);
+        Ok(())
+    }
+
+    /// A card came: pin it, and begin the session that was wanted.
+    pub(super) fn bundle(&mut self, peer: PeerId, ticket: u64, card: &[u8], prekey: Option<&[u8]>) -> Step {
+        let link = self.link(peer);
+        if link.bundle != Some(ticket) {
+            return Ok(());
+        }
+        link.bundle = None;
+        let rebuild = link.rebuild;
+        let Some(mut row) = self.peer(&peer)? else { return Ok(()) };
+        let Some(bundle) = self.checked_bundle(peer, card, prekey)? else {
+            self.back_off(peer);
+            return Ok(());
+        };
+        let mut set = self.sessions(&peer)?;
+        self.touch(peer);
+        if set.can_send() && !rebuild && !row.heal_due {
+            return Ok(());
+        }
+        let clock = self.deadline_clock();
+        if let Err(error) = set.begin(self.me, &bundle, &mut *self.rng, clock) {
+            tracing::warn!(%peer, %error, "no session could be begun with this card");
+            self.back_off(peer);
+            return Ok(());
+        }
+        self.put_sessions(&peer, &set)?;
+        let heal = std::mem::take(&mut row.heal_due);
+        if heal {
+            row.healed_at = Some(clock);
+        }
+        self.put_peer(&row)?;
+        self.link(peer).rebuild = false;
+        if heal || rebuild {
+            self.requeue(peer)?;
+        }
+        if heal {
+            let mut items = vec![Item::Reset];
+            if row.accepted {
+                items.push(Item::Accepted);
+            }
+            self.queue_items(peer, items)?;
+        }
+        Ok(())
+    }
+
+    /// Verifies what came, against the pinned card as well: a lower sequence is a rollback.
+    fn checked_bundle(&mut self, peer: PeerId, card: &[u8], prekey: Option<&[u8]>) -> Step<Option<RemoteBundle>> {
+        let now = self.now.wall;
+        let Ok(identity) = IdentityKey::from_peer_id(peer) else { return Ok(None) };
+        let card = match CardIn::decode(card).and_then(|found| found.verify(&identity, now)) {
+            Ok(card) => card,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "a card was refused");
+                return Ok(None);
+            }
+        };
+        let content = card.content();
+        let key = peer_key(&peer);
+        if let Some(pinned) = self.buf.get::<Cards>(&key)? {
+            let same = pinned.bytes == card.bytes();
+            if content.sequence < pinned.sequence || (content.sequence == pinned.sequence && !same) {
+                tracing::debug!(%peer, "a card older than the pinned one was refused");
+                return Ok(None);
+            }
+        }
+        self.buf.put::<Cards>(&key, &CardRow { sequence: content.sequence, bytes: card.bytes().to_vec() })?;
+        // A prekey that does not verify is as good as none: the card's keys serve.
+        let one_time = prekey
+            .and_then(|bytes| OneTimePrekeyIn::decode(bytes).ok())
+            .and_then(|found| found.verify(&identity, now).ok());
+        Ok(Some(RemoteBundle {
+            identity,
+            prekey_id: content.prekey_id,
+            prekey: content.prekey,
+            kem_id: content.kem_id,
+            kem: content.kem.clone(),
+            one_time,
+        }))
+    }
+
+    /// No card came.
+    pub(super) fn bundle_failed(&mut self, peer: PeerId, ticket: u64) -> Step {
+        let link = self.link(peer);
+        if link.bundle == Some(ticket) {
+            link.bundle = None;
+            self.back_off(peer);
+        }
+        Ok(())
+    }
+
+    /// Puts the next try off: doubling, with jitter, up to an hour.
+    pub(super) fn back_off(&mut self, peer: PeerId) {
+        let random = self.rng.next_u64();
+        let now = self.now.mono;
+        let link = self.link(peer);
+        // A window full of refusals is one failure.
+        if link.retry_at.is_some_and(|at| at > now) {
+            return;
+        }
+        link.retry_at = Some(now + pause(link.attempts, random));
+        link.attempts = link.attempts.saturating_add(1);
+    }
+
+    /// All sessions with a peer.
+    pub(super) fn sessions(&self, peer: &PeerId) -> Step<SessionSet> {
+        Ok(self.buf.get::<Sessions>(&peer_key(peer))?.unwrap_or_default())
+    }
+
+    pub(super) fn put_sessions(&mut self, peer: &PeerId, set: &SessionSet) -> Step {
+        Ok(self.buf.put::<Sessions>(&peer_key(peer), set)?)
+    }
+}
+
+/// What we tell an accepted contact of ourselves.
+pub(super) fn profile_items(profile: &ProfileRow) -> Vec<Item> {
+    let name = Item::Profile(Profile { name: profile.name.clone() });
+    std::iter::once(name).chain(addresses_item(profile)).collect()
+}
+
+/// Where we can be reached: whoever gets our message could otherwise not answer when we have moved.
+fn addresses_item(profile: &ProfileRow) -> Option<Item> {
+    (!profile.addrs.is_empty()).then(|| Item::Addresses(profile.addrs.clone()))
+}
+
+/// Changes when what we tell of ourselves does.
+pub(super) fn profile_digest(profile: &ProfileRow) -> u64 {
+    let addrs = profile.addrs.join("\n");
+    let hash = sha256(&[&(profile.name.len() as u64).to_be_bytes(), profile.name.as_bytes(), addrs.as_bytes()]);
+    // Never 0, which stands for *nothing sent yet*.
+    hash.first_chunk::<8>().map_or(1, |bytes| u64::from_be_bytes(*bytes)).max(1)
+}
+
+/// `min(first · 2^attempts, max)`, and up to a quarter less or more.
+fn pause(attempts: u32, random: u64) -> Millis {
+    let doubled = limits::RETRY_FIRST.0.saturating_mul(1 << attempts.min(20));
+    let base = doubled.min(limits::RETRY_MAX.0);
+    Millis(base - base / 4 + random % (base / 2 + 1))
+}
+
+/// The earliest of two times, either of which may be missing.
+pub(super) fn earliest(a: Option<MonoTime>, b: Option<MonoTime>) -> Option<MonoTime> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,259 @@
+//! What a contact says: messages, receipts, profile, acceptance, reset.
+
+use crate::base::{MessageId, PeerId, WallTime, limits};
+use crate::content::{self, Capsule, Introduction, Item, MimiContent, Profile, StatusReport};
+use crate::store::{Rows, Scan};
+
+use super::deliver::{profile_digest, profile_items};
+use super::memory::number;
+use super::send::{check_name, merge_addrs};
+use super::tables::{
+    ConversationRow, HeldMessage, IndexRow, MessageIndex, MessageRow, Messages, OutKind, Outbox, POSITION_STEP,
+    PeerRow, index_key, messages_of, outbox_key,
+};
+use super::tx::{Due, Step, Tx};
+use super::view::{Direction, EventKind, State};
+
+/// How far back a message that comes late is sorted in.
+const MAX_LATE: usize = 1_000;
+/// Ranges of missing counters kept of a conversation.
+const MAX_MISSING: usize = 64;
+
+impl Tx<'_> {
+    /// Applies the capsule of a contact. The message kept from it, if any, is returned.
+    pub(super) fn apply(&mut self, mut row: PeerRow, capsule: Capsule, new_session: bool) -> Step<Option<MessageId>> {
+        let peer = row.peer;
+        // Whoever writes to us within a session has accepted us: crossing requests accept each other.
+        if !row.accepted {
+            row.accepted = true;
+            self.event(EventKind::ContactAdded(peer))?;
+            self.send_profile(&mut row)?;
+            self.try_now(peer);
+        }
+        let mut kept = None;
+        let mut subject = None;
+        for item in capsule.items {
+            match item {
+                Item::Introduction(said) => {
+                    subject = good_subject(&said);
+                    note_introduction(&mut row, &said);
+                }
+                Item::Message { sent_at, body } => {
+                    let subject = subject.take();
+                    if let Some(held) = self.checked_message(peer, sent_at, body, subject) {
+                        kept = Some(self.insert_incoming(peer, held)?);
+                    }
+                }
+                Item::Status(report) => self.apply_status(peer, &report)?,
+                Item::Profile(profile) => note_profile(&mut row, profile),
+                Item::Addresses(addrs) => merge_addrs(&mut row.addrs, &addrs),
+                Item::Reset if new_session => self.obey_reset(&mut row)?,
+                // Acceptance is above; what is not known (yet) is skipped.
+                Item::Accepted | Item::Reset | Item::Unknown { .. } => {}
+            }
+        }
+        self.put_peer(&row)?;
+        Ok(kept)
+    }
+
+    /// A message whose sender and room are those of this stream; `None` for anything else.
+    pub(super) fn checked_message(
+        &self,
+        from: PeerId,
+        sent_at: WallTime,
+        body: Vec<u8>,
+        subject: Option<String>,
+    ) -> Option<HeldMessage> {
+        let sender = content::sender_uri(from);
+        let room = content::direct_room_uri(self.my_id(), from);
+        let mimi = match MimiContent::decode(&body) {
+            Ok(mimi) => mimi,
+            Err(error) => {
+                tracing::debug!(%from, %error, "a message does not decode");
+                return None;
+            }
+        };
+        if mimi.sender_uri() != Some(sender.as_str()) || mimi.room_uri() != Some(room.as_str()) {
+            tracing::debug!(%from, "a message names another sender or room than it came from");
+            return None;
+        }
+        let id = content::message_id(&sender, &room, &body, &mimi.salt);
+        let counter = mimi.counter().unwrap_or(0);
+        Some(HeldMessage { id, sent_at, received_at: self.now.wall, counter, body, subject })
+    }
+
+    /// Puts a message into the conversation, once.
+    pub(super) fn insert_incoming(&mut self, peer: PeerId, held: HeldMessage) -> Step<MessageId> {
+        let id = held.id;
+        self.fresh.push(Due::Delivered(peer, id));
+        if self.buf.get::<MessageIndex>(&index_key(&id))?.is_some() {
+            return Ok(id);
+        }
+        let mut conversation = self.open_conversation(peer)?;
+        let position = self.place(&conversation, held.counter)?;
+        note_counter(&mut conversation, held.counter);
+        conversation.last = conversation.last.max(position);
+        conversation.unread += 1;
+        self.bump(&mut conversation)?;
+        self.put_conversation(&conversation)?;
+        let row = MessageRow {
+            id,
+            direction: Direction::In,
+            sent_at: held.sent_at,
+            received_at: Some(held.received_at),
+            state: State::Received,
+            counter: held.counter,
+            body: held.body,
+            subject: held.subject,
+            outbox: None,
+        };
+        self.put_message(&conversation, position, &row)?;
+        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { id, peer, position })?;
+        self.event(EventKind::MessageNew { peer, message: id })?;
+        Ok(id)
+    }
+
+    /// The position of a message by its sender's counter: at the end, or, when it comes late,
+    /// before the first of the sender's messages that is newer.
+    fn place(&self, conversation: &ConversationRow, counter: u64) -> Step<u64> {
+        let end = conversation.last + POSITION_STEP;
+        if counter == 0 || counter > conversation.received_counter {
+            return Ok(end);
+        }
+        let scan = Scan::new(messages_of(&conversation.peer)).reverse().limit(MAX_LATE);
+        let mut newer = None;
+        for (key, row) in self.buf.scan::<Messages>(&scan)? {
+            let position = number(&key).unwrap_or_default();
+            match row.direction {
+                Direction::In if row.counter < counter => break,
+                Direction::In => newer = Some(position),
+                Direction::Out => {}
+            }
+        }
+        let Some(newer) = newer else { return Ok(end) };
+        let before = Scan::new(messages_of(&conversation.peer)).to(newer).reverse().limit(1);
+        let below = self.buf.scan::<Messages>(&before)?.first().and_then(|(key, _)| number(key)).unwrap_or(0);
+        let middle = below + (newer - below) / 2;
+        Ok(if middle > below { middle } else { end })
+    }
+
+    /// Receipts for our messages.
+    fn apply_status(&mut self, peer: PeerId, report: &StatusReport) -> Step {
+        for (ids, state) in [(&report.delivered, State::Delivered), (&report.read, State::Read)] {
+            for id in ids {
+                let Some(index) = self.buf.get::<MessageIndex>(&index_key(id))?.filter(|i| i.peer == peer) else {
+                    continue;
+                };
+                let Some(message) = self.message(&peer, index.position)? else { continue };
+                if message.direction != Direction::Out {
+                    continue;
+                }
+                match message.outbox {
+                    Some(number) => {
+                        if let Some(row) = self.buf.get::<Outbox>(&outbox_key(&peer, number))?
+                            && row.kind == OutKind::Message(index.position)
+                        {
+                            self.forget_row(&row)?;
+                        }
+                        self.settled(peer, index.position, state)?;
+                    }
+                    None => self.advance(peer, index.position, state)?,
+                }
+            }
+        }
+        self.touch(peer);
+        Ok(())
+    }
+
+    /// The other side lost its state: all that is not delivered goes again, at most once an hour.
+    fn obey_reset(&mut self, row: &mut PeerRow) -> Step {
+        let now = self.now.mono;
+        let link = self.link(row.peer);
+        if link.reset_at.is_some_and(|at| now.since(at) < limits::HEALING_INTERVAL) {
+            return Ok(());
+        }
+        link.reset_at = Some(now);
+        row.heal_due = false;
+        self.requeue(row.peer)?;
+        self.queue_items(row.peer, vec![Item::Accepted])?;
+        row.profile_sent = 0;
+        self.send_profile(row)
+    }
+
+    /// Queues what we tell an accepted contact of ourselves, if it changed.
+    pub(super) fn send_profile(&mut self, row: &mut PeerRow) -> Step {
+        let profile = self.profile()?;
+        let digest = profile_digest(&profile);
+        if row.accepted && row.contact.is_some() && !row.blocked && row.profile_sent != digest {
+            row.profile_sent = digest;
+            self.queue_items(row.peer, profile_items(&profile))?;
+        }
+        Ok(())
+    }
+
+    /// Turns the receipts that became due into capsules.
+    pub(super) fn flush_receipts(&mut self) -> Step {
+        for (peer, mut due) in std::mem::take(&mut self.mem.receipts) {
+            let contact = self.peer(&peer)?.is_some_and(|row| row.contact.is_some() && row.accepted && !row.blocked);
+            if !contact {
+                continue;
+            }
+            // Read says delivered as well.
+            due.delivered.retain(|id| !due.read.contains(id));
+            due.delivered.dedup();
+            let mut delivered = due.delivered.chunks(limits::MAX_STATUS_IDS);
+            let mut read = due.read.chunks(limits::MAX_STATUS_IDS);
+            loop {
+                let report = StatusReport {
+                    delivered: delivered.next().unwrap_or_default().to_vec(),
+                    read: read.next().unwrap_or_default().to_vec(),
+                };
+                if report.delivered.is_empty() && report.read.is_empty() {
+                    break;
+                }
+                self.queue_items(peer, vec![Item::Status(report)])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn good_subject(said: &Introduction) -> Option<String> {
+    said.subject.clone().filter(|s| !s.is_empty() && check_name("the subject", s).is_ok())
+}
+
+fn note_introduction(row: &mut PeerRow, said: &Introduction) {
+    if let Some(name) = said.name.as_ref().filter(|n| check_name("the name", n).is_ok()) {
+        row.announced_name.clone_from(name);
+    }
+}
+
+fn note_profile(row: &mut PeerRow, profile: Profile) {
+    if check_name("the name", &profile.name).is_ok() {
+        row.announced_name = profile.name;
+    }
+}
+
+/// Keeps account of counters, so that a gap shows as a gap.
+fn note_counter(conversation: &mut ConversationRow, counter: u64) {
+    if counter == 0 {
+        return;
+    }
+    if counter > conversation.received_counter {
+        let first = conversation.received_counter + 1;
+        if first < counter {
+            conversation.missing.push((first, counter - 1));
+            if conversation.missing.len() > MAX_MISSING {
+                conversation.missing.remove(0);
+            }
+        }
+        conversation.received_counter = counter;
+        return;
+    }
+    let Some(at) = conversation.missing.iter().position(|(a, b)| (*a..=*b).contains(&counter)) else { return };
+    let (first, last) = conversation.missing.remove(at);
+    let parts = [(first, counter.saturating_sub(1)), (counter.saturating_add(1), last)];
+    for (i, part) in parts.into_iter().filter(|(a, b)| a <= b).enumerate() {
+        conversation.missing.insert(at + i, part);
+    }
+}

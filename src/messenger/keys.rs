@@ -1,0 +1,166 @@
+//! The own card and prekeys: made, rotated, handed out, forgotten (protocol, "Identity").
+
+use crate::base::{PeerId, WallTime, limits};
+use crate::identity::{CardContent, CardKeys, OneTimeKeys, PrekeyId, RequestPolicy, RequestToken, next_sequence};
+use crate::store::{RowKey, Rows, Scan};
+
+use super::io::Output;
+use super::tables::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, Profile, ProfileRow};
+use super::tx::{Step, Tx};
+use super::view::Policy;
+
+/// One-time prekeys with a secret in the store, handed out or not: whoever asks for them without
+/// using them cannot make it grow beyond this.
+const MAX_ONE_TIME: usize = 2_000;
+
+impl Tx<'_> {
+    /// Makes the profile row, the first card and prekeys of a new identity; does nothing later.
+    pub(super) fn ensure_profile(&mut self) -> Step {
+        if self.buf.get::<Profile>(&RowKey::new())?.is_some() {
+            return Ok(());
+        }
+        let mut queue = [0; 16];
+        self.rng.fill_bytes(&mut queue);
+        let mut row = ProfileRow {
+            name: String::new(),
+            token: RequestToken::random(&mut *self.rng),
+            policy: Policy::default(),
+            queue,
+            card_sequence: 0,
+            card: Vec::new(),
+            card_issued: WallTime(0),
+            addrs: Vec::new(),
+            high_water: self.now.wall,
+            refilled: self.now.wall,
+            state_key_renewed: self.now.wall,
+        };
+        let keys = CardKeys::generate(&mut *self.rng);
+        self.issue_card(&mut row, keys)?;
+        self.put_profile(&row)?;
+        self.refill_one_time()
+    }
+
+    /// Signs a new card that names these keys, and notes until when they are named.
+    pub(super) fn issue_card(&mut self, row: &mut ProfileRow, keys: CardKeys) -> Step {
+        let now = self.deadline_clock();
+        row.card_sequence = next_sequence(row.card_sequence, now);
+        let expires = now + limits::CARD_LIFE;
+        let content = CardContent {
+            sequence: row.card_sequence,
+            issued: now,
+            expires,
+            prekey_id: keys.prekey_id,
+            prekey: keys.prekey.public(),
+            kem_id: keys.kem_id,
+            kem: keys.kem.public(),
+            seal_id: keys.seal_id,
+            seal: keys.seal.public(),
+            queue: row.queue,
+            mailboxes: Vec::new(),
+            relays: Vec::new(),
+            policy: match row.policy {
+                Policy::Requests => RequestPolicy::Requests,
+                Policy::Contacts => RequestPolicy::Contacts,
+                Policy::Nobody => RequestPolicy::Nobody,
+            },
+            work: 0,
+        };
+        row.card = content.sign(self.me);
+        row.card_issued = now;
+        let key = card_keys_key(keys.prekey_id);
+        Ok(self.buf.put::<CardKeysTable>(&key, &CardKeysRow { keys, named_until: expires })?)
+    }
+
+    /// The keys of the current card, signed anew: after a change of what else it says.
+    pub(super) fn reissue_card(&mut self, row: &mut ProfileRow) -> Step {
+        let newest = self.card_keys()?.into_iter().max_by_key(|keys| keys.named_until);
+        let keys = newest.map_or_else(|| CardKeys::generate(&mut *self.rng), |found| found.keys);
+        self.issue_card(row, keys)
+    }
+
+    /// Rotates the keys of the card when they are a week old, and forgets those that nobody can use any more.
+    pub(super) fn rotate_keys(&mut self) -> Step {
+        let now = self.deadline_clock();
+        let mut row = self.profile()?;
+        if row.card_issued + limits::CARD_ROTATION <= now {
+            let keys = CardKeys::generate(&mut *self.rng);
+            self.issue_card(&mut row, keys)?;
+            self.put_profile(&row)?;
+        }
+        for old in self.card_keys()? {
+            if old.named_until + limits::PREKEY_GRACE <= now {
+                self.buf.delete::<CardKeysTable>(&card_keys_key(old.keys.prekey_id));
+                self.forget_prekey_marks(old.keys.prekey_id)?;
+            }
+        }
+        for (_, old) in self.buf.scan::<OneTimeTable>(&Scan::new(RowKey::new()))? {
+            if old.keys.expires + limits::PREKEY_GRACE <= now {
+                self.forget_one_time(old.keys.id)?;
+            }
+        }
+        self.refill_one_time()
+    }
+
+    fn card_keys(&self) -> Step<Vec<CardKeysRow>> {
+        Ok(self.buf.scan::<CardKeysTable>(&Scan::new(RowKey::new()))?.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// The secrets behind a card's prekey.
+    pub(super) fn card_keys_of(&self, prekey: PrekeyId) -> Step<Option<CardKeysRow>> {
+        Ok(self.buf.get::<CardKeysTable>(&card_keys_key(prekey))?)
+    }
+
+    /// The secrets of a one-time prekey.
+    pub(super) fn one_time_of(&self, id: PrekeyId) -> Step<Option<OneTimeRow>> {
+        Ok(self.buf.get::<OneTimeTable>(&one_time_key(id))?)
+    }
+
+    /// Erases a one-time prekey: it was used, or nobody can use it any more.
+    pub(super) fn forget_one_time(&mut self, id: PrekeyId) -> Step {
+        self.buf.delete::<OneTimeTable>(&one_time_key(id));
+        self.mem.one_time_total = self.mem.one_time_total.saturating_sub(1);
+        self.mem.one_time.retain(|other| *other != id);
+        Ok(())
+    }
+
+    /// Makes a batch of one-time prekeys when few are left.
+    pub(super) fn refill_one_time(&mut self) -> Step {
+        if self.mem.one_time.len() >= limits::ONE_TIME_REFILL {
+            return Ok(());
+        }
+        let now = self.deadline_clock();
+        while self.mem.one_time.len() < limits::ONE_TIME_BATCH && self.mem.one_time_total < MAX_ONE_TIME {
+            let keys = OneTimeKeys::generate(&mut *self.rng, now);
+            let id = keys.id;
+            self.buf.put::<OneTimeTable>(&one_time_key(id), &OneTimeRow { keys, handed_out: false })?;
+            self.mem.one_time.push_back(id);
+            self.mem.one_time_total += 1;
+        }
+        Ok(())
+    }
+
+    /// Answers a peer who asks for our card: the same for everyone, blocked or not.
+    pub(super) fn answer_bundle(&mut self, _from: PeerId, request: u64, want_prekey: bool) -> Step {
+        let card = self.profile()?.card;
+        let mut prekey = None;
+        while want_prekey && prekey.is_none() {
+            let Some(id) = self.mem.one_time.pop_front() else { break };
+            if let Some(mut row) = self.one_time_of(id)? {
+                row.handed_out = true;
+                self.buf.put::<OneTimeTable>(&one_time_key(id), &row)?;
+                prekey = Some(row.keys.sign(self.me));
+            }
+        }
+        self.refill_one_time()?;
+        self.push(Output::AnswerBundle { request, card, prekey });
+        Ok(())
+    }
+}
+
+fn card_keys_key(prekey: PrekeyId) -> RowKey {
+    RowKey::new().u64(prekey.0)
+}
+
+fn one_time_key(id: PrekeyId) -> RowKey {
+    RowKey::new().u64(id.0)
+}

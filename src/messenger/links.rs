@@ -1,0 +1,79 @@
+//! What the network tells of connections.
+
+use crate::base::{PeerId, limits};
+use crate::store::{RowKey, Rows, Scan};
+
+use super::io::Output;
+use super::tables::Peers;
+use super::tx::{Step, Tx};
+use super::view::EventKind;
+
+impl Tx<'_> {
+    /// Tells the node at start who is a contact: his lanes and rates depend on it.
+    pub(super) fn contacts_at_start(&mut self) -> Step {
+        for (_, row) in self.buf.scan::<Peers>(&Scan::new(RowKey::new()))? {
+            if row.contact.is_some() {
+                self.push(Output::Class { peer: row.peer, contact: true });
+            }
+        }
+        Ok(())
+    }
+
+    /// There is a connection.
+    pub(super) fn connected(&mut self, peer: PeerId) -> Step {
+        let link = self.link(peer);
+        let new = !link.connected;
+        link.connected = true;
+        link.dialling = false;
+        link.retry_at = None;
+        self.touch(peer);
+        if let Some(mut row) = self.peer(&peer)?.filter(|row| row.contact.is_some() && !row.blocked) {
+            if new {
+                self.event(EventKind::PeerOnline(peer))?;
+            }
+            self.send_profile(&mut row)?;
+            self.put_peer(&row)?;
+        }
+        Ok(())
+    }
+
+    /// There is none any more. What was on its way goes again later.
+    pub(super) fn disconnected(&mut self, peer: PeerId) -> Step {
+        let link = self.link(peer);
+        let was = link.connected;
+        link.connected = false;
+        link.dialling = false;
+        link.bundle = None;
+        link.return_flights();
+        if !link.pending.is_empty() || link.awaiting > 0 {
+            self.back_off(peer);
+        }
+        self.touch(peer);
+        let contact = self.peer(&peer)?.is_some_and(|row| row.contact.is_some() && !row.blocked);
+        if was && contact {
+            self.event(EventKind::PeerOffline(peer))?;
+        }
+        Ok(())
+    }
+
+    /// Where our node listens: told to contacts inside sessions, and kept for the own link.
+    pub(super) fn listening(&mut self, mut addrs: Vec<String>) -> Step {
+        // A loopback address helps nobody elsewhere; it is told only where there is nothing better.
+        if addrs.iter().any(|a| !is_loopback(a)) {
+            addrs.retain(|a| !is_loopback(a));
+        }
+        addrs.retain(|a| a.len() <= limits::MAX_ADDR_LEN);
+        addrs.truncate(limits::MAX_ADDRS);
+        let mut profile = self.profile()?;
+        if profile.addrs == addrs {
+            return Ok(());
+        }
+        profile.addrs = addrs;
+        self.put_profile(&profile)?;
+        self.tell_profile()
+    }
+}
+
+fn is_loopback(addr: &str) -> bool {
+    addr.starts_with("/ip4/127.") || addr.starts_with("/ip6/::1/")
+}

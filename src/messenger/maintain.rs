@@ -1,0 +1,93 @@
+//! What happens by the passing of time: keys rotate, requests and deliveries end.
+
+use crate::base::{Millis, MonoTime, PeerId, limits};
+use crate::store::{RowKey, Rows, Scan};
+
+use super::deliver::earliest;
+use super::tables::{Outbox, Peers, Sessions, peer_key};
+use super::tx::{Step, Tx};
+use super::view::Closed;
+
+/// How often ageing rows are looked at.
+const MAINTENANCE: Millis = Millis::from_hours(1);
+
+impl Tx<'_> {
+    /// The timer rang: peers whose pause is over are looked at, and, once an hour, what ages.
+    pub(super) fn timer(&mut self) -> Step {
+        let now = self.now.mono;
+        let due: Vec<PeerId> = self
+            .mem
+            .links
+            .iter()
+            .filter(|(_, link)| link.retry_at.is_some_and(|at| at <= now))
+            .map(|(peer, _)| *peer)
+            .collect();
+        for peer in due {
+            self.link(peer).retry_at = None;
+            self.touch(peer);
+        }
+        if self.mem.maintenance_at <= now {
+            self.mem.maintenance_at = now + MAINTENANCE;
+            self.maintain()?;
+        }
+        Ok(())
+    }
+
+    fn maintain(&mut self) -> Step {
+        let clock = self.deadline_clock();
+        let mut profile = self.profile()?;
+        profile.high_water = clock;
+        self.mem.high_water = clock;
+        self.put_profile(&profile)?;
+        self.rotate_keys()?;
+        self.expire_requests()?;
+        self.expire_outbox()?;
+        for (_, mut row) in self.buf.scan::<Peers>(&Scan::new(RowKey::new()))? {
+            if row.heal_due {
+                self.touch(row.peer);
+            }
+            if row.declined_until.is_some_and(|until| until <= clock) {
+                row.declined_until = None;
+                if row.contact.is_none() && !row.blocked {
+                    self.buf.delete::<Peers>(&peer_key(&row.peer));
+                    self.buf.delete::<Sessions>(&peer_key(&row.peer));
+                } else {
+                    self.put_peer(&row)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn expire_requests(&mut self) -> Step {
+        let clock = self.deadline_clock();
+        let old: Vec<PeerId> = self
+            .mem
+            .requests
+            .iter()
+            .filter(|r| r.received_at + limits::REQUEST_LIFE <= clock)
+            .map(|r| r.peer)
+            .collect();
+        for peer in old {
+            self.close_request(&peer, Closed::Expired)?;
+            self.buf.delete::<Sessions>(&peer_key(&peer));
+        }
+        Ok(())
+    }
+
+    fn expire_outbox(&mut self) -> Step {
+        let clock = self.deadline_clock();
+        for (_, row) in self.buf.scan::<Outbox>(&Scan::new(RowKey::new()))? {
+            if row.queued_at + limits::UNDELIVERED_AFTER <= clock {
+                self.give_up(row.peer, row.number)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// When the timer is to ring next.
+    pub(super) fn next_wake(&self) -> MonoTime {
+        let retry = self.mem.links.values().fold(None, |next, link| earliest(next, link.retry_at));
+        earliest(retry, Some(self.mem.maintenance_at)).unwrap_or(self.mem.maintenance_at)
+    }
+}

@@ -1,0 +1,208 @@
+//! What the messenger knows beside the store. All of it but who is connected is derived from rows:
+//! after an error or a restart it is loaded again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use crate::base::{MessageId, MonoTime, PeerId, WallTime};
+use crate::identity::PrekeyId;
+use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
+
+use super::tables::{ClientIdQueue, Events, MarkQueue, OneTimeTable, Outbox, Peers, PrekeyMarks, Recent, Requests};
+
+/// Everything in memory.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// Peers that are connected, or to whom something is to be delivered.
+    pub links: HashMap<PeerId, Link>,
+    /// Sequence number of the next event.
+    pub next_event: u64,
+    /// Number of the next activity.
+    pub next_activity: u64,
+    /// Number of the next remembered client ID.
+    pub next_client: u64,
+    /// Number of the next ticket for a question to the network.
+    pub next_ticket: u64,
+    /// Pending requests, oldest first.
+    pub requests: Vec<Pending>,
+    /// One-time prekeys that nobody was given.
+    pub one_time: VecDeque<PrekeyId>,
+    /// All one-time prekeys with a secret in the store.
+    pub one_time_total: usize,
+    /// First and next number in the mark queues that were used; `None` stands for all strangers.
+    pub marks: HashMap<Option<PeerId>, (u64, u64)>,
+    /// Marks of handshakes with card prekeys, once counted.
+    pub prekey_marks: Option<u64>,
+    /// Contacts in all.
+    pub contacts: u64,
+    /// Peers whose link is to be looked at when the inputs of this commit are done.
+    pub touched: BTreeSet<PeerId>,
+    /// Receipts that become due with this commit.
+    pub receipts: BTreeMap<PeerId, Receipts>,
+    /// The highest wall time seen.
+    pub high_water: WallTime,
+    /// When to look after ageing rows next.
+    pub maintenance_at: MonoTime,
+}
+
+/// A pending request, as the limits need it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pending {
+    pub peer: PeerId,
+    pub received_at: WallTime,
+    pub invited: bool,
+}
+
+/// Receipts for one peer.
+#[derive(Debug, Default)]
+pub(super) struct Receipts {
+    pub delivered: Vec<MessageId>,
+    pub read: Vec<MessageId>,
+}
+
+/// The way to one peer.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    pub connected: bool,
+    /// A dial was asked for and has not ended.
+    pub dialling: bool,
+    /// Failed tries since the last success.
+    pub attempts: u32,
+    /// Nothing is tried before this time.
+    pub retry_at: Option<MonoTime>,
+    /// The question for a card that is under way.
+    pub bundle: Option<u64>,
+    /// The session is no good: begin a new one with a fresh card.
+    pub rebuild: bool,
+    /// When a reset of theirs was last obeyed.
+    pub reset_at: Option<MonoTime>,
+    /// Outbox rows to be sent, by number.
+    pub pending: BTreeSet<u64>,
+    /// What is on its way, by ticket: row number and size. An outcome for a ticket that is not here
+    /// is of an envelope that was given up meanwhile, and means nothing.
+    pub in_flight: BTreeMap<u64, (u64, usize)>,
+    /// Rows that are sent and not delivered.
+    pub awaiting: u64,
+    /// Number of the next outbox row.
+    pub next_number: u64,
+}
+
+impl Link {
+    /// Whether it holds nothing that must be remembered.
+    pub(super) fn is_idle(&self) -> bool {
+        let at_rest = !self.connected && !self.dialling && self.bundle.is_none();
+        at_rest && self.pending.is_empty() && self.in_flight.is_empty() && self.awaiting == 0
+    }
+
+    pub(super) fn in_flight_bytes(&self) -> usize {
+        self.in_flight.values().map(|(_, size)| size).sum()
+    }
+
+    /// What was on its way is to be sent again.
+    pub(super) fn return_flights(&mut self) {
+        for (number, _) in std::mem::take(&mut self.in_flight).into_values() {
+            self.pending.insert(number);
+        }
+    }
+}
+
+impl Memory {
+    /// Derives everything from rows.
+    pub(super) fn load(rows: &WriteBuffer) -> Result<Self, StoreError> {
+        let mut memory = Self { next_ticket: 1, ..Self::default() };
+        memory.next_event = last_number::<Events>(rows)? + 1;
+        memory.next_activity = last_number::<Recent>(rows)? + 1;
+        memory.next_client = last_number::<ClientIdQueue>(rows)? + 1;
+        for (_, row) in rows.scan::<Requests>(&Scan::new(RowKey::new()))? {
+            memory.requests.push(Pending { peer: row.peer, received_at: row.received_at, invited: row.invited });
+        }
+        memory.requests.sort_by_key(|r| r.received_at);
+        for (_, row) in rows.scan::<OneTimeTable>(&Scan::new(RowKey::new()))? {
+            memory.one_time_total += 1;
+            if !row.handed_out {
+                memory.one_time.push_back(row.keys.id);
+            }
+        }
+        for (_, row) in rows.scan::<Peers>(&Scan::new(RowKey::new()))? {
+            memory.contacts += u64::from(row.contact.is_some());
+            if row.heal_due {
+                memory.touched.insert(row.peer);
+            }
+        }
+        for (_, row) in rows.scan::<Outbox>(&Scan::new(RowKey::new()))? {
+            let link = memory.links.entry(row.peer).or_default();
+            link.next_number = link.next_number.max(row.number);
+            if row.sent {
+                link.awaiting += 1;
+            } else {
+                link.pending.insert(row.number);
+            }
+            memory.touched.insert(row.peer);
+        }
+        Ok(memory)
+    }
+
+    /// Loads anew, keeping what only the network knows.
+    pub(super) fn reload(&mut self, rows: &WriteBuffer) -> Result<(), StoreError> {
+        let mut fresh = Self::load(rows)?;
+        for (peer, old) in self.links.drain() {
+            if old.connected || old.dialling {
+                let link = fresh.links.entry(peer).or_default();
+                link.connected = old.connected;
+                link.dialling = old.dialling;
+                link.next_number = link.next_number.max(old.next_number);
+            }
+        }
+        fresh.receipts = std::mem::take(&mut self.receipts);
+        fresh.next_ticket = self.next_ticket;
+        fresh.high_water = self.high_water;
+        fresh.maintenance_at = self.maintenance_at;
+        *self = fresh;
+        Ok(())
+    }
+
+    /// First and next number of a mark queue.
+    pub(super) fn mark_range(&mut self, rows: &WriteBuffer, owner: Option<PeerId>) -> Result<(u64, u64), StoreError> {
+        if let Some(range) = self.marks.get(&owner) {
+            return Ok(*range);
+        }
+        let prefix = super::marks::queue_of(owner);
+        let end = |reverse| -> Result<Option<u64>, StoreError> {
+            let scan = Scan::new(prefix.clone()).limit(1);
+            let scan = if reverse { scan.reverse() } else { scan };
+            Ok(rows.scan::<MarkQueue>(&scan)?.first().and_then(|(key, _)| number(key)))
+        };
+        let range = match (end(false)?, end(true)?) {
+            (Some(first), Some(last)) => (first, last + 1),
+            _ => (1, 1),
+        };
+        self.marks.insert(owner, range);
+        Ok(range)
+    }
+
+    /// How many marks of card prekeys there are.
+    pub(super) fn prekey_marks(&mut self, rows: &WriteBuffer) -> Result<u64, StoreError> {
+        match self.prekey_marks {
+            Some(count) => Ok(count),
+            None => {
+                let count = rows.scan::<PrekeyMarks>(&Scan::new(RowKey::new()))?.len() as u64;
+                self.prekey_marks = Some(count);
+                Ok(count)
+            }
+        }
+    }
+
+    /// The link of a peer, made when there is none.
+    pub(super) fn link(&mut self, peer: PeerId) -> &mut Link {
+        self.links.entry(peer).or_default()
+    }
+}
+
+/// The number that ends a key.
+pub(super) fn number(key: &[u8]) -> Option<u64> {
+    key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
+}
+
+fn last_number<T: crate::store::Table>(rows: &WriteBuffer) -> Result<u64, StoreError> {
+    let last = rows.scan::<T>(&Scan::new(RowKey::new()).reverse().limit(1))?;
+    Ok(last.first().and_then(|(key, _)| number(key)).unwrap_or(0))
+}

@@ -1,0 +1,271 @@
+//! The rules: contacts, requests, policy, conversations, outbox, receipts.
+//!
+//! Synchronous and pure but for the store: given inputs, the time and a random source, it computes
+//! and gathers every change in one write buffer; the buffer is committed and durable before any
+//! output leaves. What this layer does not own: how bytes are encrypted (`session`), how they are
+//! stored (`store`), how they travel (`net`), when it is called (`node`).
+
+pub mod command;
+mod contacts;
+mod deliver;
+pub mod io;
+mod items;
+mod keys;
+mod links;
+mod maintain;
+mod marks;
+mod memory;
+pub mod query;
+mod receive;
+mod requests;
+mod send;
+pub mod tables;
+mod tx;
+pub mod view;
+
+use crate::base::{CryptoRng, Millis, Now, PeerId};
+use crate::identity::IdentityKeypair;
+use crate::store::{Reader, Store, StoreError, WriteBuffer};
+
+pub use command::{Answer, Command, Hints, Refusal, SendCommand};
+pub use io::{FrameToken, Input, Output, PeerInput, RefuseReason};
+
+use memory::Memory;
+use tx::{Due, Step, Stop, Tx};
+
+/// How often the key of sessions and prekeys is renewed, so that a thief of the disk cannot open
+/// what was erased.
+const STATE_KEY_LIFE: Millis = Millis::from_hours(24);
+
+/// The rules and their store.
+#[derive(Debug)]
+pub struct Messenger {
+    store: Store,
+    me: IdentityKeypair,
+    mem: Memory,
+}
+
+impl Messenger {
+    /// Opens the messenger of a profile: makes the card and prekeys of a new identity, and derives
+    /// from rows what is to be done.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn open(
+        store: Store,
+        me: IdentityKeypair,
+        now: Now,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(Self, Vec<Output>), StoreError> {
+        let mut mem = Memory::load(&store.begin())?;
+        mem.maintenance_at = now.mono;
+        let mut messenger = Self { store, me, mem };
+        let mut buf = messenger.store.begin();
+        let mut out = Vec::new();
+        let mut tx = messenger.tx(&mut buf, &mut out, now, rng);
+        let prepared = tx.ensure_profile().and_then(|()| {
+            tx.mem.high_water = tx.profile()?.high_water;
+            tx.contacts_at_start()
+        });
+        match prepared {
+            Ok(()) => {}
+            Err(Stop::Fault(error)) => return Err(error),
+            Err(Stop::Refused(refusal)) => return Err(StoreError::damaged(refusal.to_string())),
+        }
+        messenger.store.commit(buf, rng)?;
+        out.extend(messenger.handle(vec![Input::Timer], now, rng));
+        Ok((messenger, out))
+    }
+
+    /// Takes inputs in order, in one durable commit, and gives what is to be carried out after it.
+    /// An input that fails undoes only itself.
+    pub fn handle(&mut self, inputs: Vec<Input>, now: Now, rng: &mut dyn CryptoRng) -> Vec<Output> {
+        if let Err(error) = self.renew_state_key(now, rng) {
+            return self.failed(&inputs, &error);
+        }
+        let mut buf = self.store.begin();
+        let mut out = Vec::new();
+        let first_event = self.mem.next_event;
+        let mut questions = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            questions.push(question(&input));
+            self.one(input, &mut buf, &mut out, now, rng);
+        }
+        let mut tx = self.tx(&mut buf, &mut out, now, rng);
+        let settled = tx.settle();
+        let committed = match settled {
+            Ok(()) => self.store.commit(buf, rng),
+            Err(Stop::Fault(error)) => Err(error),
+            Err(Stop::Refused(refusal)) => Err(StoreError::damaged(refusal.to_string())),
+        };
+        if let Err(error) = committed {
+            tracing::error!(%error, "a commit failed");
+            self.forget();
+            return questions.into_iter().filter_map(|q| q.map(|q| q.failed(&error))).collect();
+        }
+        if self.mem.next_event != first_event {
+            out.push(Output::Events(self.mem.next_event - 1));
+        }
+        self.mem.links.retain(|_, link| !link.is_idle() || link.reset_at.is_some());
+        let wake = self.tx(&mut self.store.begin(), &mut Vec::new(), now, rng).next_wake();
+        out.push(Output::WakeAt(wake));
+        out
+    }
+
+    /// What the queries of [`query`] read: committed rows only.
+    pub fn reader(&self) -> Reader {
+        self.store.reader()
+    }
+
+    /// Who we are.
+    pub fn peer_id(&self) -> PeerId {
+        self.me.peer_id()
+    }
+}
+
+impl Messenger {
+    fn tx<'a>(
+        &'a mut self,
+        buf: &'a mut WriteBuffer,
+        out: &'a mut Vec<Output>,
+        now: Now,
+        rng: &'a mut dyn CryptoRng,
+    ) -> Tx<'a> {
+        Tx { me: &self.me, buf, mem: &mut self.mem, out, rng, now, fresh: Vec::new() }
+    }
+
+    /// One input; when it fails, nothing of it stays.
+    fn one(&mut self, input: Input, buf: &mut WriteBuffer, out: &mut Vec<Output>, now: Now, rng: &mut dyn CryptoRng) {
+        let savepoint = buf.savepoint();
+        let before = out.len();
+        let asked = question(&input);
+        let mut tx = self.tx(buf, out, now, rng);
+        let stop = match tx.input(input) {
+            Ok(()) => {
+                let fresh = std::mem::take(&mut tx.fresh);
+                tx.note_receipts(fresh);
+                return;
+            }
+            Err(stop) => stop,
+        };
+        out.truncate(before);
+        buf.rollback(savepoint);
+        if let Err(error) = self.mem.reload(buf) {
+            tracing::error!(%error, "rows cannot be read");
+        }
+        match (stop, asked) {
+            (Stop::Refused(refusal), Some(Question::Command(id))) => out.push(Output::Reply(id, Err(refusal))),
+            (Stop::Fault(error), Some(question)) => {
+                tracing::error!(%error, "an input failed");
+                out.push(question.failed(&error));
+            }
+            (Stop::Fault(error), None) => tracing::error!(%error, "an input failed"),
+            (Stop::Refused(refusal), _) => tracing::debug!(%refusal, "a peer's input was refused"),
+        }
+    }
+
+    /// After a failed commit memory is dropped and derived from the rows that are there.
+    fn forget(&mut self) {
+        self.mem.receipts.clear();
+        let rows = self.store.begin();
+        if let Err(error) = self.mem.reload(&rows) {
+            tracing::error!(%error, "rows cannot be read");
+        }
+    }
+
+    fn failed(&mut self, inputs: &[Input], error: &StoreError) -> Vec<Output> {
+        tracing::error!(%error, "the store failed");
+        inputs.iter().filter_map(question).map(|q| q.failed(error)).collect()
+    }
+
+    fn renew_state_key(&mut self, now: Now, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        if self.store.state_key_age(now) >= STATE_KEY_LIFE {
+            self.store.renew_state_key(rng, now)?;
+        }
+        Ok(())
+    }
+}
+
+/// Who waits for an answer to an input.
+#[derive(Clone, Copy)]
+enum Question {
+    Command(u64),
+    Envelope(FrameToken),
+}
+
+impl Question {
+    /// The answer when the store failed.
+    fn failed(self, error: &StoreError) -> Output {
+        match self {
+            Self::Command(id) => Output::Reply(id, Err(Refusal::Store(error.to_string()))),
+            Self::Envelope(token) => Output::Refuse(token, RefuseReason::Unavailable),
+        }
+    }
+}
+
+const fn question(input: &Input) -> Option<Question> {
+    match input {
+        Input::Command(id, _) => Some(Question::Command(*id)),
+        Input::Peer(PeerInput::Envelope { token, .. }) => Some(Question::Envelope(*token)),
+        Input::Peer(_) | Input::Timer => None,
+    }
+}
+
+impl Tx<'_> {
+    fn input(&mut self, input: Input) -> Step {
+        match input {
+            Input::Command(id, command) => {
+                let answer = self.command(command)?;
+                self.push(Output::Reply(id, Ok(answer)));
+                Ok(())
+            }
+            Input::Peer(input) => self.peer_input(input),
+            Input::Timer => self.timer(),
+        }
+    }
+
+    fn peer_input(&mut self, input: PeerInput) -> Step {
+        match input {
+            PeerInput::Connected(peer) => self.connected(peer),
+            PeerInput::Disconnected(peer) => self.disconnected(peer),
+            PeerInput::Unreachable(peer) => {
+                self.link(peer).dialling = false;
+                self.back_off(peer);
+                Ok(())
+            }
+            PeerInput::Discovered(peer) => {
+                if let Some(link) = self.mem.links.get_mut(&peer) {
+                    link.retry_at = None;
+                    self.touch(peer);
+                }
+                Ok(())
+            }
+            PeerInput::Listening(addrs) => self.listening(addrs),
+            PeerInput::Envelope { from, token, bytes } => self.receive(from, token, &bytes),
+            PeerInput::Acked { peer, ticket } => self.acked(peer, ticket),
+            PeerInput::Refused { peer, ticket, reason } => self.refused(peer, ticket, reason),
+            PeerInput::Lost { peer, ticket } => self.lost(peer, ticket),
+            PeerInput::Bundle { peer, ticket, card, prekey } => self.bundle(peer, ticket, &card, prekey.as_deref()),
+            PeerInput::BundleFailed { peer, ticket } => self.bundle_failed(peer, ticket),
+            PeerInput::BundleRequested { from, request, want_prekey } => self.answer_bundle(from, request, want_prekey),
+        }
+    }
+
+    fn note_receipts(&mut self, fresh: Vec<Due>) {
+        for due in fresh {
+            match due {
+                Due::Delivered(peer, id) => self.mem.receipts.entry(peer).or_default().delivered.push(id),
+                Due::Read(peer, id) => self.mem.receipts.entry(peer).or_default().read.push(id),
+            }
+        }
+    }
+
+    /// When the inputs of a commit are done: receipts that became due, and every link that changed.
+    fn settle(&mut self) -> Step {
+        self.flush_receipts()?;
+        while let Some(peer) = self.mem.touched.pop_first() {
+            self.pump(peer)?;
+        }
+        Ok(())
+    }
+}

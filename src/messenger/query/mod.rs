@@ -1,0 +1,245 @@
+//! Questions: what is read between commits, in pages. Nothing here changes anything.
+
+mod resolve;
+
+use std::collections::BTreeMap;
+
+use crate::base::{MessageId, PeerId, limits};
+use crate::content::MimiContent;
+use crate::content::mimi::Body;
+use crate::identity::{IdentityKey, safety_number};
+use crate::store::{RowKey, Rows, Scan, StoreError};
+
+use super::memory::number;
+use super::tables::{
+    ConversationRow, Conversations, Events, HeldMessage, MessageIndex, MessageRow, Messages, PeerRow, Peers, Profile,
+    Recent, Requests, index_key, messages_of, peer_key,
+};
+use super::view::{
+    ContactView, ConversationView, Counts, Direction, Event, IdentityView, MessageView, Policy, RequestView,
+};
+
+pub use resolve::{ResolveError, resolve_message, resolve_peer};
+
+/// The own identity. `None` until the messenger was opened for the first time.
+///
+/// # Errors
+/// Those of the store, as with all questions.
+pub fn identity(rows: &impl Rows, me: PeerId) -> Result<Option<IdentityView>, StoreError> {
+    let row = rows.get::<Profile>(&RowKey::new())?;
+    Ok(row.map(|row| IdentityView { peer: me, name: row.name, token: row.token, addrs: row.addrs }))
+}
+
+/// Who may write to us.
+pub fn policy(rows: &impl Rows) -> Result<Policy, StoreError> {
+    Ok(rows.get::<Profile>(&RowKey::new())?.map_or_else(Policy::default, |row| row.policy))
+}
+
+/// Conversations, the most recently active first; at most `limit`.
+pub fn inbox(
+    rows: &impl Rows,
+    me: PeerId,
+    unread_only: bool,
+    limit: usize,
+) -> Result<Vec<ConversationView>, StoreError> {
+    let mut found = Vec::new();
+    let mut below = None;
+    while found.len() < limit {
+        let mut page = Scan::new(RowKey::new()).reverse().limit(limits::MAX_PAGE.min(limit));
+        if let Some(below) = below {
+            page = page.to(below);
+        }
+        let recent = rows.scan::<Recent>(&page)?;
+        let Some(last) = recent.last().and_then(|(key, _)| number(key)) else { break };
+        below = Some(last);
+        for (_, row) in recent {
+            let Some(conversation) = rows.get::<Conversations>(&peer_key(&row.peer))? else { continue };
+            if found.len() == limit || (unread_only && conversation.unread == 0) {
+                continue;
+            }
+            let peer = rows.get::<Peers>(&peer_key(&row.peer))?;
+            let scan = Scan::new(messages_of(&row.peer)).reverse().limit(1);
+            let last = rows.scan::<Messages>(&scan)?.into_iter().next();
+            found.push(ConversationView {
+                peer: row.peer,
+                name: shown_name(peer.as_ref()),
+                unread: conversation.unread,
+                last: last.map(|(_, message)| message_view(rows, me, &conversation, message)).transpose()?,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The last `n` messages of a conversation before another one, oldest first.
+pub fn history(
+    rows: &impl Rows,
+    me: PeerId,
+    peer: &PeerId,
+    before: Option<&MessageId>,
+    n: usize,
+) -> Result<Vec<MessageView>, StoreError> {
+    let Some(conversation) = rows.get::<Conversations>(&peer_key(peer))? else { return Ok(Vec::new()) };
+    let mut scan = Scan::new(messages_of(peer)).reverse().limit(n.min(limits::MAX_PAGE));
+    if let Some(id) = before
+        && let Some(index) = rows.get::<MessageIndex>(&index_key(id))?
+    {
+        scan = scan.to(index.position);
+    }
+    let mut found = rows
+        .scan::<Messages>(&scan)?
+        .into_iter()
+        .map(|(_, message)| message_view(rows, me, &conversation, message))
+        .collect::<Result<Vec<_>, _>>()?;
+    found.reverse();
+    Ok(found)
+}
+
+/// One message.
+pub fn message(rows: &impl Rows, me: PeerId, id: &MessageId) -> Result<Option<MessageView>, StoreError> {
+    let Some(index) = rows.get::<MessageIndex>(&index_key(id))? else { return Ok(None) };
+    let Some(conversation) = rows.get::<Conversations>(&peer_key(&index.peer))? else { return Ok(None) };
+    let key = super::tables::message_key(&index.peer, index.position);
+    let row = rows.get::<Messages>(&key)?;
+    row.map(|row| message_view(rows, me, &conversation, row)).transpose()
+}
+
+/// Pending requests, newest first.
+pub fn requests(rows: &impl Rows) -> Result<Vec<RequestView>, StoreError> {
+    let mut found: Vec<RequestView> =
+        rows.scan::<Requests>(&Scan::new(RowKey::new()))?.into_iter().map(|(_, row)| request_view(&row)).collect();
+    found.sort_by_key(|view| std::cmp::Reverse(view.received_at));
+    Ok(found)
+}
+
+/// One pending request, and the texts it holds, oldest first.
+pub fn request(rows: &impl Rows, peer: &PeerId) -> Result<Option<(RequestView, Vec<String>)>, StoreError> {
+    let row = rows.get::<Requests>(&peer_key(peer))?;
+    Ok(row.map(|row| (request_view(&row), row.messages.iter().map(held_text).collect())))
+}
+
+/// Contacts and blocked peers, by name.
+pub fn contacts(rows: &impl Rows, me: PeerId) -> Result<Vec<ContactView>, StoreError> {
+    let mut found = Vec::new();
+    for (_, row) in rows.scan::<Peers>(&Scan::new(RowKey::new()))? {
+        if row.contact.is_some() || row.blocked {
+            found.push(contact_view(me, &row, false));
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name).then(a.peer.cmp(&b.peer)));
+    Ok(found)
+}
+
+/// One contact or blocked peer, with the safety number.
+pub fn contact(rows: &impl Rows, me: PeerId, peer: &PeerId) -> Result<Option<ContactView>, StoreError> {
+    let row = rows.get::<Peers>(&peer_key(peer))?.filter(|row| row.contact.is_some() || row.blocked);
+    Ok(row.map(|row| contact_view(me, &row, true)))
+}
+
+/// Events after `since`, oldest first; at most `limit`.
+pub fn events(rows: &impl Rows, since: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+    let scan = Scan::new(RowKey::new()).from(since.saturating_add(1)).limit(limit.min(limits::MAX_PAGE));
+    Ok(rows.scan::<Events>(&scan)?.into_iter().map(|(_, event)| event).collect())
+}
+
+/// Numbers for `status`.
+pub fn counts(rows: &impl Rows) -> Result<Counts, StoreError> {
+    let mut counts = Counts { requests: rows.count::<Requests>(&Scan::new(RowKey::new()))?, ..Counts::default() };
+    for (_, row) in rows.scan::<Conversations>(&Scan::new(RowKey::new()))? {
+        counts.unread += row.unread;
+        counts.outbox += row.undelivered;
+    }
+    for (_, row) in rows.scan::<Peers>(&Scan::new(RowKey::new()))? {
+        counts.contacts += u64::from(row.contact.is_some());
+    }
+    let last = rows.scan::<Events>(&Scan::new(RowKey::new()).reverse().limit(1))?;
+    counts.last_event = last.first().map_or(0, |(_, event)| event.seq);
+    Ok(counts)
+}
+
+fn shown_name(peer: Option<&PeerRow>) -> String {
+    peer.map_or_else(String::new, |row| row.shown_name().to_owned())
+}
+
+fn message_view(
+    rows: &impl Rows,
+    me: PeerId,
+    conversation: &ConversationRow,
+    row: MessageRow,
+) -> Result<MessageView, StoreError> {
+    let outgoing = row.direction == Direction::Out;
+    let from_name = if outgoing {
+        rows.get::<Profile>(&RowKey::new())?.map_or_else(String::new, |profile| profile.name)
+    } else {
+        shown_name(rows.get::<Peers>(&peer_key(&conversation.peer))?.as_ref())
+    };
+    let (kind, text, reply_to) = shown_content(&row.body);
+    let before = row.counter.saturating_sub(1);
+    let gap = !outgoing && conversation.missing.iter().any(|(first, last)| (*first..=*last).contains(&before));
+    Ok(MessageView {
+        message_id: row.id,
+        conversation: conversation.peer,
+        from: if outgoing { me } else { conversation.peer },
+        from_name,
+        direction: row.direction,
+        kind,
+        text,
+        subject: row.subject,
+        sent_at: row.sent_at,
+        received_at: row.received_at,
+        state: row.state,
+        reply_to,
+        edited: false,
+        reactions: BTreeMap::new(),
+        expires_at: None,
+        gap,
+    })
+}
+
+/// Kind, text and reply of a MIMI content; what is not text is named by its media type.
+fn shown_content(body: &[u8]) -> (String, String, Option<MessageId>) {
+    let Ok(mimi) = MimiContent::decode(body) else {
+        return ("unknown".to_owned(), String::new(), None);
+    };
+    let (kind, text) = match (mimi.as_text(), &mimi.part.body) {
+        (Some(text), _) => ("text".to_owned(), text.to_owned()),
+        (None, Body::Null) => ("null".to_owned(), String::new()),
+        (None, _) => (mimi.part.media_type().unwrap_or("multipart").to_owned(), String::new()),
+    };
+    (kind, text, mimi.in_reply_to)
+}
+
+fn held_text(held: &HeldMessage) -> String {
+    shown_content(&held.body).1
+}
+
+fn request_view(row: &super::tables::RequestRow) -> RequestView {
+    let first = row.messages.first();
+    RequestView {
+        peer: row.peer,
+        name: row.name.clone(),
+        subject: first.and_then(|m| m.subject.clone()),
+        text: first.map_or_else(String::new, held_text),
+        received_at: row.received_at,
+        messages: u32::try_from(row.messages.len()).unwrap_or(u32::MAX),
+        invited: row.invited,
+    }
+}
+
+/// The safety number costs thousands of hashes: it is computed for one contact, not for a list.
+fn contact_view(me: PeerId, row: &PeerRow, with_number: bool) -> ContactView {
+    let number = match (IdentityKey::from_peer_id(me), IdentityKey::from_peer_id(row.peer)) {
+        (Ok(mine), Ok(theirs)) if with_number => safety_number(&mine, &theirs).to_string(),
+        _ => String::new(),
+    };
+    ContactView {
+        peer: row.peer,
+        name: row.shown_name().to_owned(),
+        announced_name: row.announced_name.clone(),
+        verified: row.contact.as_ref().is_some_and(|c| c.verified),
+        blocked: row.blocked,
+        contact: row.contact.is_some(),
+        added_at: row.contact.as_ref().map(|c| c.added_at).unwrap_or_default(),
+        safety_number: number,
+    }
+}

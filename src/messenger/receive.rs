@@ -1,0 +1,235 @@
+//! Receiving: an envelope of a peer is known, opened, kept or dropped, and answered. What is
+//! answered tells a stranger nothing (protocol, "Requests").
+
+use crate::base::{EnvelopeId, PeerId, limits};
+use crate::content::Capsule;
+use crate::crypto::dh::DhPublic;
+use crate::envelope::{self, EnvelopeError, EnvelopeKind};
+use crate::identity::{IdentityKey, PrekeyId};
+use crate::session::{FirstContactIn, Opened, ResponderKeys, SessionError, SessionSet};
+
+use super::io::{FrameToken, Output, RefuseReason};
+use super::tables::{CardKeysRow, EnvelopeMark, OneTimeRow, PeerRow};
+use super::tx::{Due, Step, Tx};
+use super::view::Policy;
+
+/// What a peer is to us when an envelope of theirs comes.
+#[derive(Debug)]
+pub(super) enum Standing {
+    /// A contact, not blocked.
+    Contact(Box<PeerRow>),
+    /// Blocked, declined, or shut out by the policy: kept is nothing but the mark.
+    Silent,
+    /// Has a pending request.
+    Pending,
+    /// Nothing yet.
+    Stranger,
+}
+
+/// What the peer is told.
+enum Verdict {
+    /// Stored, or looks as if.
+    Taken,
+    Refused(RefuseReason),
+}
+
+/// The keys a first contact was made for.
+struct Keys {
+    card: CardKeysRow,
+    one_time: Option<OneTimeRow>,
+}
+
+impl Tx<'_> {
+    /// One envelope, on the authenticated stream of `from`.
+    pub(super) fn receive(&mut self, from: PeerId, token: FrameToken, bytes: &[u8]) -> Step {
+        match self.take(from, bytes)? {
+            Verdict::Taken => self.push(Output::Acknowledge(token)),
+            Verdict::Refused(reason) => self.push(Output::Refuse(token, reason)),
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, from: PeerId, bytes: &[u8]) -> Step<Verdict> {
+        let envelope = match envelope::decode(bytes) {
+            Ok(envelope) => envelope,
+            Err(EnvelopeError::UnknownVersion(_) | EnvelopeError::UnknownKind(_)) => {
+                return Ok(Verdict::Refused(RefuseReason::Unsupported));
+            }
+            Err(_) => return Ok(Verdict::Refused(RefuseReason::Malformed)),
+        };
+        let id = envelope::envelope_id(bytes);
+        if let Some(mark) = self.mark(&id)? {
+            if let Some((peer, message)) = mark.message.filter(|(peer, _)| *peer == from) {
+                self.fresh.push(Due::Delivered(peer, message));
+            }
+            return Ok(Verdict::Taken);
+        }
+        match envelope.kind {
+            EnvelopeKind::Session => self.take_session(from, id, envelope.payload),
+            EnvelopeKind::FirstContact => self.take_first(from, id, envelope.payload),
+            EnvelopeKind::Group => Ok(Verdict::Refused(RefuseReason::Unsupported)),
+        }
+    }
+
+    /// A message of a session that both sides know.
+    fn take_session(&mut self, from: PeerId, id: EnvelopeId, payload: &[u8]) -> Step<Verdict> {
+        let standing = self.standing(&from)?;
+        if matches!(standing, Standing::Silent) {
+            return self.taken(from, id, None, None);
+        }
+        let mut set = self.sessions(&from)?;
+        let clock = self.deadline_clock();
+        match set.open_session(self.my_id(), from, payload, clock) {
+            Ok(opened) => self.keep(from, standing, &set, &opened, id, None),
+            Err(SessionError::Malformed) => Ok(Verdict::Refused(RefuseReason::Malformed)),
+            Err(error) => self.unopened(from, standing, id, error),
+        }
+    }
+
+    /// A first contact: the prekey is looked up before any policy, so that what is refused for it
+    /// says nothing about us.
+    fn take_first(&mut self, from: PeerId, id: EnvelopeId, payload: &[u8]) -> Step<Verdict> {
+        let (Ok(first), Ok(identity)) = (FirstContactIn::parse(payload), IdentityKey::from_peer_id(from)) else {
+            return Ok(Verdict::Refused(RefuseReason::Malformed));
+        };
+        if first.initiator() != from || from == self.my_id() {
+            return Ok(Verdict::Refused(RefuseReason::Malformed));
+        }
+        let mut set = self.sessions(&from)?;
+        let known = set.knows_session(&first.session_id());
+        let keys = if known { None } else { self.keys_of(&first)? };
+        let card_prekey = first.one_time_id().is_none().then(|| (first.prekey_id(), *first.ephemeral()));
+        if !known {
+            let replayed = match &card_prekey {
+                Some((prekey, ephemeral)) => self.prekey_marked(*prekey, ephemeral)?,
+                None => false,
+            };
+            if keys.is_none() || replayed {
+                return Ok(Verdict::Refused(RefuseReason::PrekeyUnknown));
+            }
+        }
+        let standing = self.standing(&from)?;
+        let held = self.mem.requests.iter().any(|r| r.peer == from) && self.request_is_full(&from)?;
+        if matches!(standing, Standing::Silent) || held {
+            return self.taken(from, id, None, None);
+        }
+        let responder = keys.as_ref().map(|keys| ResponderKeys {
+            prekey: &keys.card.keys.prekey,
+            kem: keys.one_time.as_ref().map_or(&keys.card.keys.kem, |row| &row.keys.kem),
+            one_time: keys.one_time.as_ref().map(|row| &row.keys.dh),
+        });
+        let clock = self.deadline_clock();
+        match set.open_first(self.me, &identity, &first, responder, &mut *self.rng, clock) {
+            Ok(opened) if !opened.is_new_session => self.keep(from, standing, &set, &opened, id, card_prekey),
+            Ok(opened) => {
+                let contact = matches!(standing, Standing::Contact(_));
+                if let Some((prekey, ephemeral)) = &card_prekey
+                    && !self.mark_prekey(*prekey, ephemeral, contact)?
+                {
+                    return self.taken(from, id, None, None);
+                }
+                if let Some(used) = first.one_time_id() {
+                    self.forget_one_time(used)?;
+                }
+                self.keep(from, standing, &set, &opened, id, card_prekey)
+            }
+            Err(SessionError::Malformed) => Ok(Verdict::Refused(RefuseReason::Malformed)),
+            Err(error) => self.unopened(from, standing, id, error),
+        }
+    }
+
+    /// The secrets that a first contact names, if all of them are still there.
+    fn keys_of(&self, first: &FirstContactIn) -> Step<Option<Keys>> {
+        let Some(card) = self.card_keys_of(first.prekey_id())? else { return Ok(None) };
+        match first.one_time_id() {
+            Some(id) => Ok(self.one_time_of(id)?.map(|row| Keys { card, one_time: Some(row) })),
+            None if card.keys.kem_id == first.kem_id() => Ok(Some(Keys { card, one_time: None })),
+            None => Ok(None),
+        }
+    }
+
+    /// What a peer is to us.
+    pub(super) fn standing(&self, peer: &PeerId) -> Step<Standing> {
+        let clock = self.deadline_clock();
+        match self.peer(peer)? {
+            Some(row) if row.blocked => return Ok(Standing::Silent),
+            Some(row) if row.contact.is_some() => return Ok(Standing::Contact(Box::new(row))),
+            Some(row) if row.declined_until.is_some_and(|until| until > clock) => return Ok(Standing::Silent),
+            _ => {}
+        }
+        if self.mem.requests.iter().any(|r| r.peer == *peer) {
+            return Ok(Standing::Pending);
+        }
+        Ok(match self.profile()?.policy {
+            Policy::Requests => Standing::Stranger,
+            Policy::Contacts | Policy::Nobody => Standing::Silent,
+        })
+    }
+
+    /// It opened: keep what it says, and the session that opened it.
+    fn keep(
+        &mut self,
+        from: PeerId,
+        standing: Standing,
+        set: &SessionSet,
+        opened: &Opened,
+        id: EnvelopeId,
+        card_prekey: Option<(PrekeyId, DhPublic)>,
+    ) -> Step<Verdict> {
+        let Ok(capsule) = Capsule::decode(&opened.plaintext) else {
+            tracing::debug!(%from, "a capsule does not decode");
+            // The key is used: keep the session, so that the next message opens.
+            if let Standing::Contact(_) | Standing::Pending = standing {
+                self.put_sessions(&from, set)?;
+            }
+            return self.taken(from, id, None, card_prekey);
+        };
+        let message = match standing {
+            Standing::Contact(row) => {
+                self.put_sessions(&from, set)?;
+                self.apply(*row, capsule, opened.is_new_session)?
+            }
+            Standing::Pending | Standing::Stranger => match self.hold(from, capsule)? {
+                Some(message) => {
+                    self.put_sessions(&from, set)?;
+                    Some(message)
+                }
+                None => None,
+            },
+            Standing::Silent => None,
+        };
+        self.taken(from, id, message.map(|message| (from, message)), card_prekey)
+    }
+
+    /// It did not open. A contact's session is healed; a stranger is told nothing.
+    fn unopened(&mut self, from: PeerId, standing: Standing, id: EnvelopeId, error: SessionError) -> Step<Verdict> {
+        tracing::debug!(%from, %error, "an envelope did not open");
+        if let Standing::Contact(mut row) = standing
+            && !matches!(error, SessionError::Duplicate)
+            && !row.heal_due
+        {
+            row.heal_due = true;
+            self.put_peer(&row)?;
+            self.touch(from);
+        }
+        self.taken(from, id, None, None)
+    }
+
+    /// Writes the mark; every well-formed envelope ends here, kept or dropped.
+    fn taken(
+        &mut self,
+        from: PeerId,
+        id: EnvelopeId,
+        message: Option<(PeerId, crate::base::MessageId)>,
+        card_prekey: Option<(PrekeyId, DhPublic)>,
+    ) -> Step<Verdict> {
+        let contact = self.peer(&from)?.is_some_and(|row| row.contact.is_some());
+        self.put_mark(id, contact.then_some(from), &EnvelopeMark { message }, card_prekey)?;
+        Ok(Verdict::Taken)
+    }
+
+    /// Whether a pending request holds as many messages as it may.
+    fn request_is_full(&self, peer: &PeerId) -> Step<bool> {
+        Ok(self.request(peer)?.is_some_and(|row| row.messages.len() >= limits::MAX_REQUEST_MESSAGES))
+    }
+}

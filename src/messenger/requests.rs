@@ -1,0 +1,149 @@
+//! Requests: what strangers write waits here, bounded, and nothing goes back before acceptance
+//! (protocol, "Requests: the rules").
+
+use crate::base::{MessageId, PeerId, limits};
+use crate::content::{Capsule, Introduction, Item, MimiContent};
+use crate::identity::RequestToken;
+use crate::store::Rows;
+
+use super::command::{Answer, Refusal};
+use super::memory::Pending;
+use super::query;
+use super::send::{check_name, merge_addrs};
+use super::tables::{HeldMessage, PeerRow, RequestRow, Requests, Sessions, peer_key};
+use super::tx::{Step, Tx};
+use super::view::{Closed, EventKind};
+
+impl Tx<'_> {
+    /// The pending request of a peer.
+    pub(super) fn request(&self, peer: &PeerId) -> Step<Option<RequestRow>> {
+        Ok(self.buf.get::<Requests>(&peer_key(peer))?)
+    }
+
+    /// Holds the message of a stranger's capsule, if it is one that may wait.
+    pub(super) fn hold(&mut self, from: PeerId, capsule: Capsule) -> Step<Option<MessageId>> {
+        let mut said = Introduction::default();
+        let mut addrs = Vec::new();
+        let mut message = None;
+        for item in capsule.items {
+            match item {
+                Item::Introduction(introduction) => said = introduction,
+                Item::Addresses(told) => addrs = told,
+                Item::Message { sent_at, body } if message.is_none() => message = Some((sent_at, body)),
+                _ => {}
+            }
+        }
+        let Some((sent_at, body)) = message else { return Ok(None) };
+        let subject = said.subject.clone().filter(|s| !s.is_empty() && check_name("the subject", s).is_ok());
+        let Some(held) = self.checked_message(from, sent_at, body, subject) else { return Ok(None) };
+        let short = MimiContent::decode(&held.body)
+            .is_ok_and(|mimi| mimi.as_text().is_some_and(|text| text.len() <= limits::MAX_REQUEST_TEXT));
+        if !short {
+            return Ok(None);
+        }
+        self.hold_message(from, &said, &addrs, held)
+    }
+
+    fn hold_message(
+        &mut self,
+        from: PeerId,
+        said: &Introduction,
+        addrs: &[String],
+        held: HeldMessage,
+    ) -> Step<Option<MessageId>> {
+        let id = held.id;
+        let invited = match &said.token {
+            Some(token) => RequestToken::from_bytes(*token) == self.profile()?.token,
+            None => false,
+        };
+        let existing = self.request(&from)?;
+        let first = existing.is_none();
+        let mut row = match existing {
+            Some(row) => row,
+            None if !self.make_room(invited)? => return Ok(None),
+            None => RequestRow {
+                peer: from,
+                key: self.buf.create_key(&mut *self.rng),
+                name: String::new(),
+                addrs: Vec::new(),
+                received_at: self.deadline_clock(),
+                invited,
+                messages: Vec::new(),
+            },
+        };
+        if row.messages.iter().any(|m| m.id == id) {
+            return Ok(Some(id));
+        }
+        if row.messages.len() >= limits::MAX_REQUEST_MESSAGES {
+            return Ok(None);
+        }
+        if let Some(name) = said.name.as_ref().filter(|n| check_name("the name", n).is_ok()) {
+            row.name.clone_from(name);
+        }
+        merge_addrs(&mut row.addrs, addrs);
+        row.invited |= invited;
+        row.messages.push(held);
+        self.buf.put_under::<Requests>(&peer_key(&from), row.key, &row)?;
+        if first {
+            self.mem.requests.push(Pending { peer: from, received_at: row.received_at, invited: row.invited });
+            self.event(EventKind::RequestNew(from))?;
+        } else if let Some(pending) = self.mem.requests.iter_mut().find(|r| r.peer == from) {
+            pending.invited = row.invited;
+        }
+        Ok(Some(id))
+    }
+
+    /// Makes room for one more request: the oldest uninvited one goes. Invited ones go only for an
+    /// invited one.
+    fn make_room(&mut self, invited: bool) -> Step<bool> {
+        if self.mem.requests.len() < limits::MAX_REQUESTS {
+            return Ok(true);
+        }
+        let oldest =
+            self.mem.requests.iter().find(|r| !r.invited).or_else(|| self.mem.requests.first().filter(|_| invited));
+        let Some(oldest) = oldest.map(|r| r.peer) else { return Ok(false) };
+        self.close_request(&oldest, Closed::Evicted)?;
+        self.buf.delete::<Sessions>(&peer_key(&oldest));
+        Ok(true)
+    }
+
+    /// Takes a request away and destroys its key.
+    pub(super) fn close_request(&mut self, peer: &PeerId, how: Closed) -> Step<Option<RequestRow>> {
+        let Some(row) = self.request(peer)? else { return Ok(None) };
+        self.buf.delete::<Requests>(&peer_key(peer));
+        self.buf.destroy_key(row.key);
+        self.mem.requests.retain(|r| r.peer != *peer);
+        self.event(EventKind::RequestClosed(*peer, how))?;
+        Ok(Some(row))
+    }
+
+    /// Accepts: a contact from now on; what waited is in the inbox, and the other side learns it.
+    pub(super) fn accept(&mut self, peer: PeerId) -> Step<Answer> {
+        let row = self.close_request(&peer, Closed::Accepted)?.ok_or(Refusal::NoRequest)?;
+        let mut contact = self.peer(&peer)?.unwrap_or_else(|| PeerRow::new(peer));
+        contact.accepted = true;
+        contact.announced_name = row.name;
+        merge_addrs(&mut contact.addrs, &row.addrs);
+        self.make_contact(&mut contact, String::new())?;
+        self.event(EventKind::ContactAdded(peer))?;
+        for held in row.messages {
+            self.insert_incoming(peer, held)?;
+        }
+        self.queue_items(peer, vec![Item::Accepted])?;
+        self.send_profile(&mut contact)?;
+        self.put_peer(&contact)?;
+        self.try_now(peer);
+        let view = query::contact(&*self.buf, self.my_id(), &peer)?.ok_or(Refusal::NotAContact)?;
+        Ok(Answer::Contact(Box::new(view)))
+    }
+
+    /// Declines: gone, and for 30 days what that peer writes is dropped quietly. The session stays
+    /// as long, for without it his next envelope would be refused, and he would know.
+    pub(super) fn decline(&mut self, peer: PeerId) -> Step<Answer> {
+        self.close_request(&peer, Closed::Declined)?.ok_or(Refusal::NoRequest)?;
+        let mut row = self.peer(&peer)?.unwrap_or_else(|| PeerRow::new(peer));
+        row.declined_until = Some(self.deadline_clock() + limits::DECLINE_LIFE);
+        self.put_peer(&row)?;
+        Ok(Answer::Done)
+    }
+}

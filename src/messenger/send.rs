@@ -1,0 +1,260 @@
+//! Writing: a message is queued durably; delivery is the business of `deliver`.
+
+use crate::base::{MessageId, PeerId, limits};
+use crate::content::{self, Capsule, Item, mimi};
+use crate::crypto::hash::sha256;
+use crate::identity::IdentityKey;
+use crate::store::{RowKey, Rows, Scan};
+
+use super::command::{Answer, Hints, Refusal, SendCommand};
+use super::query;
+use super::tables::{
+    ClientIdQueue, ClientIdRow, ClientIds, Contact, IndexRow, MessageIndex, MessageRow, Messages, OutKind, OutRow,
+    Outbox, POSITION_STEP, PeerRow, client_id_key, index_key, messages_of, outbox_key,
+};
+use super::tx::{Due, Step, Tx};
+use super::view::{Direction, EventKind, State};
+
+impl Tx<'_> {
+    /// Queues a message.
+    pub(super) fn send(&mut self, command: SendCommand) -> Step<Answer> {
+        let digest = sha256(&[
+            command.to.key_bytes(),
+            &sha256(&[command.text.as_bytes()]),
+            &sha256(&[command.subject.as_deref().unwrap_or_default().as_bytes()]),
+            command.reply_to.as_ref().map_or(&[][..], |id| id.as_bytes()),
+        ]);
+        if let Some(done) = self.already_sent(command.client_id.as_deref(), digest)? {
+            return Ok(done);
+        }
+        let mut peer = self.writable_peer(&command)?;
+        let reply_to = self.checked_reply(&peer, command.reply_to)?;
+        if self.conversation(&peer.peer)?.is_some_and(|row| row.undelivered >= limits::MAX_OUTBOX_PER_PEER) {
+            return Err(Refusal::OutboxFull.into());
+        }
+        // Whom one writes to may answer.
+        self.make_contact(&mut peer, String::new())?;
+        let mut conversation = self.open_conversation(peer.peer)?;
+        conversation.sent_counter += 1;
+        let mut salt = [0; 16];
+        self.rng.fill_bytes(&mut salt);
+        let sender = content::sender_uri(self.my_id());
+        let room = content::direct_room_uri(self.my_id(), peer.peer);
+        let body = mimi::text(salt, &sender, &room, conversation.sent_counter, &command.text, reply_to).encode();
+        let id = content::message_id(&sender, &room, &body, &salt);
+        let position = conversation.last + POSITION_STEP;
+        conversation.last = position;
+        conversation.undelivered += 1;
+        self.bump(&mut conversation)?;
+        self.put_conversation(&conversation)?;
+        let number = self.queue(peer.peer, OutKind::Message(position))?;
+        let row = MessageRow {
+            id,
+            direction: Direction::Out,
+            sent_at: self.now.wall,
+            received_at: None,
+            state: State::Queued,
+            counter: conversation.sent_counter,
+            body,
+            subject: command.subject.filter(|s| !s.is_empty()),
+            outbox: Some(number),
+        };
+        self.put_message(&conversation, position, &row)?;
+        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { id, peer: peer.peer, position })?;
+        self.put_peer(&peer)?;
+        if let Some(client_id) = command.client_id {
+            self.remember_client(&client_id, &ClientIdRow { message: id, digest })?;
+        }
+        self.event(EventKind::MessageNew { peer: peer.peer, message: id })?;
+        self.try_now(peer.peer);
+        self.sent_answer(id)
+    }
+
+    /// The answer that a client's ID already got.
+    fn already_sent(&mut self, client_id: Option<&str>, digest: [u8; 32]) -> Step<Option<Answer>> {
+        let Some(client_id) = client_id else { return Ok(None) };
+        check_length("the client ID", client_id.len(), limits::MAX_CLIENT_ID_LEN, "bytes")?;
+        match self.buf.get::<ClientIds>(&client_id_key(client_id))? {
+            Some(row) if row.digest == digest => self.sent_answer(row.message).map(Some),
+            Some(_) => Err(Refusal::ClientIdReused.into()),
+            None => Ok(None),
+        }
+    }
+
+    fn sent_answer(&self, id: MessageId) -> Step<Answer> {
+        let view = query::message(&*self.buf, self.my_id(), &id)?.ok_or(Refusal::NoMessage)?;
+        Ok(Answer::Sent(Box::new(view)))
+    }
+
+    fn remember_client(&mut self, client_id: &String, row: &ClientIdRow) -> Step {
+        self.buf.put::<ClientIds>(&client_id_key(client_id), row)?;
+        let number = self.mem.next_client;
+        self.mem.next_client += 1;
+        self.buf.put::<ClientIdQueue>(&RowKey::new().u64(number), client_id)?;
+        if let Some(old) = number.checked_sub(limits::MAX_CLIENT_IDS) {
+            let key = RowKey::new().u64(old);
+            if let Some(oldest) = self.buf.get::<ClientIdQueue>(&key)? {
+                self.buf.delete::<ClientIds>(&client_id_key(&oldest));
+                self.buf.delete::<ClientIdQueue>(&key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the text against what this peer may be sent.
+    fn writable_peer(&self, command: &SendCommand) -> Step<PeerRow> {
+        if command.text.trim().is_empty() {
+            return Err(Refusal::EmptyText.into());
+        }
+        let mut peer = self.known_or_new(command.to)?;
+        if peer.blocked {
+            return Err(Refusal::Blocked.into());
+        }
+        let (what, max) = if peer.accepted {
+            ("the message", limits::MAX_TEXT)
+        } else {
+            ("a message to somebody who has not accepted yet", limits::MAX_REQUEST_TEXT)
+        };
+        check_length(what, command.text.len(), max, "bytes")?;
+        check_name("the subject", command.subject.as_deref().unwrap_or_default())?;
+        self.apply_hints(&mut peer, &command.hints);
+        Ok(peer)
+    }
+
+    /// The row of a peer, checked to be a sound key and not ourselves; new when there is none.
+    pub(super) fn known_or_new(&self, id: PeerId) -> Step<PeerRow> {
+        if id == self.my_id() {
+            return Err(Refusal::Oneself.into());
+        }
+        IdentityKey::from_peer_id(id).map_err(|_| Refusal::UnsoundPeer)?;
+        Ok(self.peer(&id)?.unwrap_or_else(|| PeerRow::new(id)))
+    }
+
+    /// Takes over what a link says, as hints.
+    pub(super) fn apply_hints(&self, peer: &mut PeerRow, hints: &Hints) {
+        if let Some(name) = &hints.name
+            && peer.announced_name.is_empty()
+            && check_name("the name", name).is_ok()
+        {
+            peer.announced_name.clone_from(name);
+        }
+        if !hints.addrs.is_empty() {
+            merge_addrs(&mut peer.addrs, &hints.addrs);
+        }
+        if hints.token.is_some() {
+            peer.token.clone_from(&hints.token);
+        }
+    }
+
+    /// Makes a peer a contact if it is none; tells the node, whose lanes and rates depend on it.
+    /// True when it was not one before.
+    pub(super) fn make_contact(&mut self, peer: &mut PeerRow, own_name: String) -> Step<bool> {
+        if peer.contact.is_some() {
+            return Ok(false);
+        }
+        if self.mem.contacts >= limits::MAX_CONTACTS {
+            return Err(Refusal::TooManyContacts.into());
+        }
+        self.mem.contacts += 1;
+        peer.contact = Some(Contact { own_name, verified: false, added_at: self.now.wall });
+        peer.declined_until = None;
+        self.push(super::io::Output::Class { peer: peer.peer, contact: true });
+        Ok(true)
+    }
+
+    fn checked_reply(&self, peer: &PeerRow, reply_to: Option<MessageId>) -> Step<Option<MessageId>> {
+        let Some(id) = reply_to else { return Ok(None) };
+        match self.buf.get::<MessageIndex>(&index_key(&id))? {
+            Some(index) if index.peer == peer.peer => Ok(Some(id)),
+            _ => Err(Refusal::NoMessage.into()),
+        }
+    }
+
+    /// Appends to the outbox of a peer.
+    pub(super) fn queue(&mut self, peer: PeerId, kind: OutKind) -> Step<u64> {
+        let queued_at = self.deadline_clock();
+        let link = self.link(peer);
+        link.next_number += 1;
+        let number = link.next_number;
+        link.pending.insert(number);
+        let row = OutRow { peer, number, kind, queued_at, encrypted: false, sent: false, counted: false };
+        self.buf.put::<Outbox>(&outbox_key(&peer, number), &row)?;
+        self.touch(peer);
+        Ok(number)
+    }
+
+    /// Queues a capsule that is no message.
+    pub(super) fn queue_items(&mut self, peer: PeerId, items: Vec<Item>) -> Step {
+        self.queue(peer, OutKind::Control(Capsule { items }.encode()))?;
+        Ok(())
+    }
+
+    /// The user wants something sent: what was put off is tried at once.
+    pub(super) fn try_now(&mut self, peer: PeerId) {
+        let link = self.link(peer);
+        link.retry_at = None;
+        link.attempts = 0;
+        self.touch(peer);
+    }
+
+    /// Marks a conversation as read; the writer is told, once he is a contact.
+    pub(super) fn read(&mut self, peer: PeerId, upto: Option<MessageId>) -> Step<Answer> {
+        let Some(mut conversation) = self.conversation(&peer)? else { return Err(Refusal::NoMessage.into()) };
+        let to = match upto {
+            None => conversation.last,
+            Some(id) => match self.buf.get::<MessageIndex>(&index_key(&id))? {
+                Some(index) if index.peer == peer => index.position,
+                _ => return Err(Refusal::NoMessage.into()),
+            },
+        };
+        let mut count = 0;
+        let mut below = to.saturating_add(1);
+        while conversation.unread > 0 {
+            let page = Scan::new(messages_of(&peer)).to(below).reverse().limit(256);
+            let rows = self.buf.scan::<Messages>(&page)?;
+            let Some(last) = rows.last().and_then(|(key, _)| super::memory::number(key)) else { break };
+            below = last;
+            for (key, mut row) in rows {
+                if row.state != State::Received || conversation.unread == 0 {
+                    continue;
+                }
+                row.state = State::Read;
+                conversation.unread -= 1;
+                count += 1;
+                let position = super::memory::number(&key).unwrap_or_default();
+                self.put_message(&conversation, position, &row)?;
+                self.event(EventKind::MessageState { peer, message: row.id, state: State::Read })?;
+                self.fresh.push(Due::Read(peer, row.id));
+            }
+        }
+        self.put_conversation(&conversation)?;
+        Ok(Answer::Read(count))
+    }
+}
+
+/// Refuses what is longer than the bound.
+pub(super) fn check_length(what: &'static str, got: usize, max: usize, unit: &'static str) -> Result<(), Refusal> {
+    if got > max { Err(Refusal::TooLong { what, got, max, unit }) } else { Ok(()) }
+}
+
+/// Refuses a name or subject that is too long or has control characters.
+pub(super) fn check_name(what: &'static str, name: &str) -> Result<(), Refusal> {
+    check_length(what, name.chars().count(), limits::MAX_NAME_CHARS, "characters")?;
+    if name.chars().any(char::is_control) {
+        return Err(Refusal::ControlCharacters(what));
+    }
+    Ok(())
+}
+
+/// Newest first, each once, bounded.
+pub(super) fn merge_addrs(known: &mut Vec<String>, fresh: &[String]) {
+    let mut all: Vec<String> =
+        fresh.iter().filter(|a| a.len() <= limits::MAX_ADDR_LEN).take(limits::MAX_ADDRS).cloned().collect();
+    for old in known.drain(..) {
+        if !all.contains(&old) {
+            all.push(old);
+        }
+    }
+    all.truncate(limits::MAX_PEER_ADDRS);
+    *known = all;
+}

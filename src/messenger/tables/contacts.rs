@@ -1,0 +1,99 @@
+//! Peers the user has dealt with: contacts, blocked and declined ones. Strangers make no row here.
+
+use serde::{Deserialize, Serialize};
+
+use super::table;
+use crate::base::{PeerId, WallTime};
+use crate::identity::RequestToken;
+use crate::store::RowKey;
+
+table!(
+    /// Keyed by peer.
+    Peers = 2, Root, PeerRow
+);
+table!(
+    /// The newest verified card of a peer we write to; keyed by peer.
+    Cards = 3, Root, CardRow
+);
+
+/// The key of everything that there is one of per peer.
+pub fn peer_key(peer: &PeerId) -> RowKey {
+    RowKey::new().peer(peer)
+}
+
+/// What is kept of a peer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PeerRow {
+    /// Who.
+    pub peer: PeerId,
+    /// Set while the peer is a contact.
+    pub contact: Option<Contact>,
+    /// The name they announce.
+    pub announced_name: String,
+    /// Whether we block them.
+    pub blocked: bool,
+    /// Until when their requests are dropped quietly.
+    pub declined_until: Option<WallTime>,
+    /// Whether they have accepted us: they wrote to us, or said so.
+    pub accepted: bool,
+    /// Messages transmitted before they accepted.
+    pub unaccepted_sent: u32,
+    /// Addresses from a link, or that they told us.
+    pub addrs: Vec<String>,
+    /// Their request token, from a link.
+    pub token: Option<RequestToken>,
+    /// Digest of the profile (name, addresses) last queued for them.
+    pub profile_sent: u64,
+    /// When a healing handshake was last begun.
+    pub healed_at: Option<WallTime>,
+    /// A healing handshake is due: their envelopes do not open.
+    pub heal_due: bool,
+}
+
+impl PeerRow {
+    /// A row that says nothing yet.
+    pub const fn new(peer: PeerId) -> Self {
+        Self {
+            peer,
+            contact: None,
+            announced_name: String::new(),
+            blocked: false,
+            declined_until: None,
+            accepted: false,
+            unaccepted_sent: 0,
+            addrs: Vec::new(),
+            token: None,
+            profile_sent: 0,
+            healed_at: None,
+            heal_due: false,
+        }
+    }
+
+    /// The name to show: ours for them, else the one they announce.
+    pub fn shown_name(&self) -> &str {
+        match &self.contact {
+            Some(Contact { own_name, .. }) if !own_name.is_empty() => own_name,
+            _ => &self.announced_name,
+        }
+    }
+}
+
+/// What makes a peer a contact.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Contact {
+    /// Our own name for them (empty: none).
+    pub own_name: String,
+    /// Whether the safety number was compared.
+    pub verified: bool,
+    /// Since when.
+    pub added_at: WallTime,
+}
+
+/// A pinned card.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CardRow {
+    /// Its sequence: a lower one is refused from now on.
+    pub sequence: u64,
+    /// The signed card.
+    pub bytes: Vec<u8>,
+}

@@ -1,0 +1,112 @@
+//! Conversations and their messages. A conversation has an erasable key of its own.
+
+use serde::{Deserialize, Serialize};
+
+use super::table;
+use crate::base::{MessageId, PeerId, WallTime};
+use crate::messenger::view::{Direction, State};
+use crate::store::{KeyId, RowKey};
+
+/// Distance of two positions: room for messages that come late and belong between them.
+pub const POSITION_STEP: u64 = 1 << 20;
+
+table!(
+    /// Keyed by peer.
+    Conversations = 10, Root, ConversationRow
+);
+table!(
+    /// Which conversation was active when: keyed by a number that grows; for the inbox.
+    Recent = 11, Root, RecentRow
+);
+table!(
+    /// Keyed by peer and position.
+    Messages = 12, Given, MessageRow
+);
+table!(
+    /// Where a message stands; keyed by its ID, which is a hash and says nothing.
+    MessageIndex = 13, Root, IndexRow
+);
+
+/// Key of [`Recent`].
+pub fn recent_key(activity: u64) -> RowKey {
+    RowKey::new().u64(activity)
+}
+
+/// All messages of a conversation.
+pub fn messages_of(peer: &PeerId) -> RowKey {
+    RowKey::new().peer(peer)
+}
+
+/// Key of [`Messages`].
+pub fn message_key(peer: &PeerId, position: u64) -> RowKey {
+    messages_of(peer).u64(position)
+}
+
+/// Key of [`MessageIndex`]; in clear, so that a prefix can be looked up.
+pub fn index_key(id: &MessageId) -> RowKey {
+    id.as_bytes().as_chunks::<8>().0.iter().fold(RowKey::new(), |key, part| key.u64(u64::from_be_bytes(*part)))
+}
+
+/// A conversation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ConversationRow {
+    /// With whom.
+    pub peer: PeerId,
+    /// Seals the messages.
+    pub key: KeyId,
+    /// Position of the last message; 0: none.
+    pub last: u64,
+    /// Key of the row in [`Recent`].
+    pub activity: u64,
+    /// Unread messages.
+    pub unread: u64,
+    /// Own messages that are not delivered yet.
+    pub undelivered: u64,
+    /// Our counter for the room: that of the last message we sent.
+    pub sent_counter: u64,
+    /// Their counter: the highest received.
+    pub received_counter: u64,
+    /// Ranges of their counters that are missing, first and last; bounded, oldest forgotten.
+    pub missing: Vec<(u64, u64)>,
+}
+
+/// Which conversation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecentRow {
+    /// With whom.
+    pub peer: PeerId,
+}
+
+/// A message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MessageRow {
+    /// Its ID.
+    pub id: MessageId,
+    /// Which way.
+    pub direction: Direction,
+    /// When the writer says it was sent.
+    pub sent_at: WallTime,
+    /// When it came.
+    pub received_at: Option<WallTime>,
+    /// How far it is.
+    pub state: State,
+    /// The sender's counter for the room.
+    pub counter: u64,
+    /// The MIMI content, exact.
+    pub body: Vec<u8>,
+    /// A subject that came beside it.
+    pub subject: Option<String>,
+    /// Its row in the outbox, until it is delivered.
+    pub outbox: Option<u64>,
+}
+
+/// Where a message stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IndexRow {
+    /// The message.
+    pub id: MessageId,
+    /// The conversation.
+    pub peer: PeerId,
+    /// The position in it.
+    pub position: u64,
+}

@@ -1,0 +1,39 @@
+//! Secrets that must be forgotten: sessions and prekeys, under the state key that is renewed daily.
+
+use serde::{Deserialize, Serialize};
+
+use super::table;
+use crate::base::WallTime;
+use crate::identity::{CardKeys, OneTimeKeys};
+use crate::session::SessionSet;
+
+table!(
+    /// All sessions with one peer; keyed by peer.
+    Sessions = 20, State, SessionSet
+);
+table!(
+    /// The secrets behind our cards; keyed by the prekey's ID.
+    CardKeysTable = 21, State, CardKeysRow
+);
+table!(
+    /// One-time prekeys that were not used yet; keyed by ID.
+    OneTimeTable = 22, State, OneTimeRow
+);
+
+/// The secrets behind a card.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CardKeysRow {
+    /// The secrets.
+    pub keys: CardKeys,
+    /// When the last card that names them expires.
+    pub named_until: WallTime,
+}
+
+/// A one-time prekey.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OneTimeRow {
+    /// The secrets.
+    pub keys: OneTimeKeys,
+    /// Whether somebody was given it: it is never given again.
+    pub handed_out: bool,
+}

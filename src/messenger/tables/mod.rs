@@ -1,0 +1,45 @@
+//! The tables of the messenger, one subject per file: what a row says, how its key is made and
+//! under which key it is sealed. IDs are never reused.
+//!
+//! They live here and not in `store`, because rows hold sessions, prekeys and identifiers of the
+//! layers above it; `store` is the engine and knows no row.
+
+mod contacts;
+mod conversations;
+mod keys;
+mod log;
+mod marks;
+mod outbox;
+mod profile;
+mod requests;
+
+pub use contacts::{CardRow, Cards, Contact, PeerRow, Peers, peer_key};
+pub use conversations::{
+    ConversationRow, Conversations, IndexRow, MessageIndex, MessageRow, Messages, POSITION_STEP, Recent, RecentRow,
+    index_key, message_key, messages_of, recent_key,
+};
+pub use keys::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, Sessions};
+pub use log::{ClientIdQueue, ClientIdRow, ClientIds, Events, client_id_key};
+pub use marks::{
+    EnvelopeMark, EnvelopeMarks, MarkQueue, PrekeyMark, PrekeyMarks, QueuedMark, mark_key, prekey_mark_key,
+};
+pub use outbox::{OutEnvelopes, OutKind, OutRow, Outbox, outbox_key};
+pub use profile::{Profile, ProfileRow};
+pub use requests::{HeldMessage, RequestRow, Requests};
+
+/// Declares a table: its type, number, protection and row.
+macro_rules! table {
+    ($(#[$doc:meta])* $name:ident = $id:literal, $under:ident, $row:ty) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name;
+
+        impl crate::store::Table for $name {
+            const ID: u8 = $id;
+            const NAME: &'static str = stringify!($name);
+            const UNDER: crate::store::Under = crate::store::Under::$under;
+            type Row = $row;
+        }
+    };
+}
+use table;

@@ -1,0 +1,50 @@
+//! What waits to be delivered. A row stays until the recipient says *delivered* (a control item:
+//! until the recipient's node has stored it).
+
+use serde::{Deserialize, Serialize};
+
+use super::table;
+use crate::base::{PeerId, WallTime};
+use crate::store::RowKey;
+
+table!(
+    /// Keyed by recipient and a number that grows.
+    Outbox = 50, State, OutRow
+);
+table!(
+    /// The envelope of a row that is encrypted and not stored by the recipient yet; the same key.
+    OutEnvelopes = 51, State, Vec<u8>
+);
+
+/// Key of both tables.
+pub fn outbox_key(peer: &PeerId, number: u64) -> RowKey {
+    RowKey::new().peer(peer).u64(number)
+}
+
+/// One thing to deliver.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OutRow {
+    /// To whom.
+    pub peer: PeerId,
+    /// Its number.
+    pub number: u64,
+    /// What.
+    pub kind: OutKind,
+    /// Since when.
+    pub queued_at: WallTime,
+    /// Whether there is a row in [`OutEnvelopes`].
+    pub encrypted: bool,
+    /// Whether the recipient's node has stored it.
+    pub sent: bool,
+    /// Whether it was counted among the messages for somebody who has not accepted.
+    pub counted: bool,
+}
+
+/// What is to be delivered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OutKind {
+    /// The message at this position of the conversation.
+    Message(u64),
+    /// A capsule of receipts, profile, acceptance or reset, encoded.
+    Control(Vec<u8>),
+}

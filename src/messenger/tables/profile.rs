@@ -1,0 +1,40 @@
+//! The one row about ourselves.
+
+use serde::{Deserialize, Serialize};
+
+use super::table;
+use crate::base::WallTime;
+use crate::identity::RequestToken;
+use crate::messenger::view::Policy;
+
+table!(
+    /// One row, with an empty key.
+    Profile = 1, Root, ProfileRow
+);
+
+/// What is kept about ourselves.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProfileRow {
+    /// The display name.
+    pub name: String,
+    /// The request token of the own link.
+    pub token: RequestToken,
+    /// Who may write.
+    pub policy: Policy,
+    /// The mailbox queue named in cards.
+    pub queue: [u8; 16],
+    /// Sequence of the newest card.
+    pub card_sequence: u64,
+    /// The newest card, signed.
+    pub card: Vec<u8>,
+    /// When it was issued.
+    pub card_issued: WallTime,
+    /// Addresses the node last listened on.
+    pub addrs: Vec<String>,
+    /// The highest wall time seen: deadlines never count from below it.
+    pub high_water: WallTime,
+    /// When one-time prekeys were last made.
+    pub refilled: WallTime,
+    /// When the store's state key was last renewed.
+    pub state_key_renewed: WallTime,
+}

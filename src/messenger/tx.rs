@@ -1,0 +1,160 @@
+//! The work on one commit: rows through the buffer, outputs gathered, nothing leaves before the commit.
+
+use crate::base::{CryptoRng, MessageId, Now, PeerId, WallTime, limits};
+use crate::identity::IdentityKeypair;
+use crate::store::{Rows, StoreError, WriteBuffer};
+
+use super::command::Refusal;
+use super::io::Output;
+use super::memory::{Link, Memory};
+use super::tables::{
+    ConversationRow, Conversations, Events, MessageRow, Messages, PeerRow, Peers, Profile, ProfileRow, Recent,
+    RecentRow, message_key, peer_key, recent_key,
+};
+use super::view::{Event, EventKind};
+use crate::store::RowKey;
+
+/// Why an input did not happen.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The user asked for what cannot be.
+    Refused(Refusal),
+    /// The store failed.
+    Fault(StoreError),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Fault(error)
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// What a step of the messenger gives.
+pub(super) type Step<T = ()> = Result<T, Stop>;
+
+/// The context of one input. Its methods stand in the files of their subjects.
+pub(super) struct Tx<'a> {
+    pub me: &'a IdentityKeypair,
+    pub buf: &'a mut WriteBuffer,
+    pub mem: &'a mut Memory,
+    pub out: &'a mut Vec<Output>,
+    pub rng: &'a mut dyn CryptoRng,
+    pub now: Now,
+    /// Receipts that become due if this input succeeds.
+    pub fresh: Vec<Due>,
+}
+
+/// One receipt that is due.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Due {
+    Delivered(PeerId, MessageId),
+    Read(PeerId, MessageId),
+}
+
+impl Tx<'_> {
+    /// Wall time for deadlines: never below the highest that was seen.
+    pub(super) fn deadline_clock(&self) -> WallTime {
+        self.now.wall.max(self.mem.high_water)
+    }
+
+    pub(super) fn my_id(&self) -> PeerId {
+        self.me.peer_id()
+    }
+
+    pub(super) fn profile(&self) -> Step<ProfileRow> {
+        self.buf
+            .get::<Profile>(&RowKey::new())?
+            .ok_or_else(|| Stop::Fault(StoreError::damaged("the profile row is missing")))
+    }
+
+    pub(super) fn put_profile(&mut self, row: &ProfileRow) -> Step {
+        Ok(self.buf.put::<Profile>(&RowKey::new(), row)?)
+    }
+
+    pub(super) fn peer(&self, peer: &PeerId) -> Step<Option<PeerRow>> {
+        Ok(self.buf.get::<Peers>(&peer_key(peer))?)
+    }
+
+    pub(super) fn put_peer(&mut self, row: &PeerRow) -> Step {
+        Ok(self.buf.put::<Peers>(&peer_key(&row.peer), row)?)
+    }
+
+    pub(super) fn conversation(&self, peer: &PeerId) -> Step<Option<ConversationRow>> {
+        Ok(self.buf.get::<Conversations>(&peer_key(peer))?)
+    }
+
+    /// The conversation with a peer, made with a key of its own when there is none.
+    pub(super) fn open_conversation(&mut self, peer: PeerId) -> Step<ConversationRow> {
+        if let Some(row) = self.conversation(&peer)? {
+            return Ok(row);
+        }
+        let key = self.buf.create_key(&mut *self.rng);
+        Ok(ConversationRow {
+            peer,
+            key,
+            last: 0,
+            activity: 0,
+            unread: 0,
+            undelivered: 0,
+            sent_counter: 0,
+            received_counter: 0,
+            missing: Vec::new(),
+        })
+    }
+
+    pub(super) fn put_conversation(&mut self, row: &ConversationRow) -> Step {
+        Ok(self.buf.put::<Conversations>(&peer_key(&row.peer), row)?)
+    }
+
+    /// Moves a conversation to the top of the inbox.
+    pub(super) fn bump(&mut self, row: &mut ConversationRow) -> Step {
+        let newest = self.mem.next_activity.saturating_sub(1);
+        if row.activity != 0 && row.activity == newest {
+            return Ok(());
+        }
+        if row.activity != 0 {
+            self.buf.delete::<Recent>(&recent_key(row.activity));
+        }
+        row.activity = self.mem.next_activity;
+        self.mem.next_activity += 1;
+        Ok(self.buf.put::<Recent>(&recent_key(row.activity), &RecentRow { peer: row.peer })?)
+    }
+
+    pub(super) fn message(&self, peer: &PeerId, position: u64) -> Step<Option<MessageRow>> {
+        Ok(self.buf.get::<Messages>(&message_key(peer, position))?)
+    }
+
+    pub(super) fn put_message(&mut self, conversation: &ConversationRow, position: u64, row: &MessageRow) -> Step {
+        Ok(self.buf.put_under::<Messages>(&message_key(&conversation.peer, position), conversation.key, row)?)
+    }
+
+    /// Appends to the event log, and forgets the oldest event when it is full.
+    pub(super) fn event(&mut self, kind: EventKind) -> Step {
+        let seq = self.mem.next_event;
+        self.buf.put::<Events>(&RowKey::new().u64(seq), &Event { seq, at: self.now.wall, kind })?;
+        if let Some(old) = seq.checked_sub(limits::MAX_EVENTS).filter(|old| *old > 0) {
+            self.buf.delete::<Events>(&RowKey::new().u64(old));
+        }
+        self.mem.next_event += 1;
+        Ok(())
+    }
+
+    pub(super) fn link(&mut self, peer: PeerId) -> &mut Link {
+        self.mem.link(peer)
+    }
+
+    /// Has the link looked at when the inputs of this commit are done.
+    pub(super) fn touch(&mut self, peer: PeerId) {
+        self.mem.touched.insert(peer);
+    }
+
+    pub(super) fn push(&mut self, output: Output) {
+        self.out.push(output);
+    }
+}

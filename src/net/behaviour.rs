@@ -1,0 +1,53 @@
+//! The protocols of a node, put together.
+
+use libp2p::identity::Keypair;
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::{StreamProtocol, identify, mdns, memory_connection_limits, ping};
+
+use super::config::Classify;
+use super::error::NetError;
+use super::{exchange, limits, span, streams};
+use crate::base::limits::{MAX_PROCESS_MEMORY, PING_INTERVAL, PING_TIMEOUT};
+use crate::envelope::frame;
+
+/// What identify says of us to everybody: the same for every node (NET-5).
+const GENERIC_NAME: &str = "rohrpost";
+
+/// All behaviours. The two that deny connections come first, so that the others never hear of a
+/// connection that is denied.
+#[derive(NetworkBehaviour)]
+pub(super) struct Behaviour {
+    pub(super) limits: limits::Behaviour,
+    pub(super) memory: memory_connection_limits::Behaviour,
+    pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
+    pub(super) identify: identify::Behaviour,
+    pub(super) ping: ping::Behaviour,
+    pub(super) streams: streams::Behaviour,
+    pub(super) cards: exchange::Behaviour,
+}
+
+impl Behaviour {
+    pub(super) fn new(keypair: &Keypair, mdns: bool, classify: &Classify) -> Result<Self, NetError> {
+        let local = keypair.public();
+        let mdns = mdns
+            .then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local.to_peer_id()))
+            .transpose()
+            .map_err(|error| NetError::Mdns(error.to_string()))?;
+        let identify = identify::Config::new(GENERIC_NAME.to_owned(), local)
+            .with_agent_version(GENERIC_NAME.to_owned())
+            .with_hide_listen_addrs(true)
+            // Addresses that peers claim for themselves are not dialled.
+            .with_cache_size(0);
+        let ping = ping::Config::new().with_interval(span(PING_INTERVAL)).with_timeout(span(PING_TIMEOUT));
+        Ok(Self {
+            limits: limits::Behaviour::new(classify.clone()),
+            memory: memory_connection_limits::Behaviour::with_max_bytes(MAX_PROCESS_MEMORY),
+            mdns: mdns.into(),
+            identify: identify::Behaviour::new(identify),
+            ping: ping::Behaviour::new(ping),
+            streams: streams::Behaviour::new(StreamProtocol::new(frame::PROTOCOL), classify.clone()),
+            cards: exchange::behaviour(),
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! The task that sends to one connected peer: his envelopes in order on one stream, the outcomes
+//! back to the node, each exactly once.
+
+use std::collections::VecDeque;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
+
+use futures::AsyncReadExt;
+use futures::io::{ReadHalf, WriteHalf};
+use libp2p::Stream;
+use libp2p::swarm::ConnectionId;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use super::wire::{FrameReader, Ready, StreamEnd, close, write};
+use crate::base::PeerId;
+use crate::base::limits::{DOUBLE_GRACE, FRAME_TIMEOUT, STALL_TIMEOUT, STREAM_OPEN_TIMEOUT, STRANGER_IDLE};
+use crate::envelope::frame::{Frame, RefuseReason, put_envelope, put_hello};
+use crate::net::event::NetEvent;
+use crate::net::shared::{Load, Open, Outbox, Outgoing, Shared};
+use crate::net::{lock, span};
+
+/// Frames are gathered up to this size before they are written.
+const WRITE_BATCH: usize = 64 * 1024;
+
+/// Sends to the peer until he is disconnected and every ticket has its outcome.
+pub(in crate::net) async fn serve(shared: Arc<Shared>, peer: PeerId, mut outbox: Outbox) {
+    let sender = Sender { shared, peer, load: Arc::clone(&outbox.load) };
+    // A stream is opened when there is something to send, and not before.
+    while let Some(first) = outbox.queue.recv().await {
+        let connection = *outbox.preferred.borrow_and_update();
+        let end = match sender.open(connection).await {
+            Some(stream) => {
+                let guard = sender.shared.count_stream(connection);
+                let end = sender.session(&mut outbox, connection, first, stream).await;
+                drop(guard);
+                end
+            }
+            None => {
+                sender.outcome(first.bytes.len(), sender.lost(first.ticket)).await;
+                Err(StreamEnd::Closed)
+            }
+        };
+        if let Err(error) = end {
+            tracing::debug!(?peer, %error, "envelope stream to a peer ended");
+            // What waited behind the lost ones is lost too: else it would overtake them (NET-17).
+            while let Ok(waiting) = outbox.queue.try_recv() {
+                sender.outcome(waiting.bytes.len(), sender.lost(waiting.ticket)).await;
+            }
+        }
+    }
+}
+
+struct Sender {
+    shared: Arc<Shared>,
+    peer: PeerId,
+    load: Arc<Load>,
+}
+
+/// An envelope that was sent and is not answered.
+#[derive(Debug)]
+struct Sent {
+    seq: u64,
+    ticket: u64,
+    len: usize,
+    at: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Window {
+    open: VecDeque<Sent>,
+    last: u64,
+    /// Nothing more is sent: the stream ends when all is answered.
+    ending: bool,
+}
+
+/// Notes an envelope as sent, and appends its frame.
+fn put(out: &mut Vec<u8>, window: &Mutex<Window>, outgoing: &Outgoing) {
+    let mut window = lock(window);
+    window.last += 1;
+    let sent = Sent { seq: window.last, ticket: outgoing.ticket, len: outgoing.bytes.len(), at: Instant::now() };
+    put_envelope(out, sent.seq, &outgoing.bytes);
+    window.open.push_back(sent);
+}
+
+impl Sender {
+    async fn open(&self, connection: ConnectionId) -> Option<Stream> {
+        let (reply, stream) = oneshot::channel();
+        self.shared.opens.send(Open { peer: self.peer, connection, reply }).await.ok()?;
+        // The handler has a deadline of its own; this one also covers a busy connection.
+        timeout(2 * span(STREAM_OPEN_TIMEOUT), stream).await.ok()?.ok()
+    }
+
+    /// Sends on one stream. `Ok` when it ended in order: every envelope that was sent is answered.
+    async fn session(
+        &self,
+        outbox: &mut Outbox,
+        connection: ConnectionId,
+        first: Outgoing,
+        stream: Stream,
+    ) -> Result<(), StreamEnd> {
+        let window = Mutex::new(Window::default());
+        // Noted as sent before anything can fail, so that it has an outcome in every case.
+        let mut out = Vec::new();
+        put_hello(&mut out);
+        put(&mut out, &window, &first);
+        let (read, mut writer) = stream.split();
+        let mut listening = pin!(self.listen(&window, FrameReader::new(read)));
+        let mut end = tokio::select! {
+            heard = &mut listening => heard,
+            spoken = self.speak(outbox, connection, out, &window, &mut writer) => spoken,
+        };
+        if end.is_ok() {
+            end = drain(&window, listening, writer).await;
+        }
+        // Whatever is unanswered now stays so.
+        let lost = std::mem::take(&mut lock(&window).open);
+        for sent in lost {
+            self.outcome(sent.len, self.lost(sent.ticket)).await;
+        }
+        end
+    }
+
+    /// Writes what comes, until the stream should end: another connection is preferred, a stranger
+    /// has been idle, or the peer is gone.
+    async fn speak(
+        &self,
+        outbox: &mut Outbox,
+        connection: ConnectionId,
+        mut out: Vec<u8>,
+        window: &Mutex<Window>,
+        writer: &mut WriteHalf<Stream>,
+    ) -> Result<(), StreamEnd> {
+        loop {
+            while out.len() < WRITE_BATCH {
+                let Ok(waiting) = outbox.queue.try_recv() else { break };
+                put(&mut out, window, &waiting);
+            }
+            write(writer, &out).await?;
+            out.clear();
+            if *outbox.preferred.borrow_and_update() != connection {
+                return Ok(());
+            }
+            tokio::select! {
+                waiting = outbox.queue.recv() => match waiting {
+                    Some(waiting) => put(&mut out, window, &waiting),
+                    None => return Ok(()),
+                },
+                moved = outbox.preferred.changed() => if moved.is_err() { return Ok(()) },
+                () = tokio::time::sleep(span(STRANGER_IDLE)) => {
+                    if !self.shared.is_contact(&self.peer) && lock(window).open.is_empty() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads answers, until the stream ends or, when nothing more is sent, all is answered.
+    async fn listen(
+        &self,
+        window: &Mutex<Window>,
+        mut reader: FrameReader<ReadHalf<Stream>>,
+    ) -> Result<(), StreamEnd> {
+        if reader.ready(span(FRAME_TIMEOUT)).await? != Ready::Frame {
+            return Err(StreamEnd::Stalled);
+        }
+        reader.hello().await?;
+        loop {
+            match reader.ready(span(STALL_TIMEOUT)).await? {
+                Ready::Frame => {}
+                Ready::End => return Err(StreamEnd::Closed),
+                Ready::Idle => {
+                    let oldest = lock(window).open.front().map(|sent| sent.at.elapsed());
+                    if oldest.is_some_and(|waits| waits >= span(STALL_TIMEOUT)) {
+                        return Err(StreamEnd::Stalled);
+                    }
+                    continue;
+                }
+            }
+            let (upto, refusal) = match reader.frame().await? {
+                Frame::Ack { upto } => (upto, None),
+                Frame::Refusal { seq, reason } => (seq, Some(reason)),
+                _ => return Err(StreamEnd::Violation("only answers follow the hello")),
+            };
+            check_answer(window, upto, refusal.is_some())?;
+            self.settle(window, upto, refusal).await;
+            let window = lock(window);
+            if window.ending && window.open.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tells the outcome of every open envelope up to this one.
+    async fn settle(&self, window: &Mutex<Window>, upto: u64, refusal: Option<RefuseReason>) {
+        loop {
+            // The place in the lane first: this future may be dropped while it waits, and then the
+            // envelope is still open and is reported lost.
+            let Ok(place) = self.shared.lanes.contacts.reserve().await else { return };
+            let sent = {
+                let mut window = lock(window);
+                if window.open.front().is_none_or(|sent| sent.seq > upto) {
+                    return;
+                }
+                window.open.pop_front()
+            };
+            let Some(Sent { ticket, len, .. }) = sent else { return };
+            self.load.give_back(len);
+            let peer = self.peer;
+            place.send(refusal.map_or(NetEvent::Acked { peer, ticket }, |reason| NetEvent::Refused {
+                peer,
+                ticket,
+                reason,
+            }));
+        }
+    }
+
+    fn lost(&self, ticket: u64) -> NetEvent {
+        NetEvent::Lost { peer: self.peer, ticket }
+    }
+
+    async fn outcome(&self, len: usize, event: NetEvent) {
+        self.load.give_back(len);
+        // A node that no longer listens has stopped.
+        let _ = self.shared.lanes.contacts.send(event).await;
+    }
+}
+
+/// NET-12, NET-13: an acknowledgement covers at least one open envelope and none that was not
+/// sent; a refusal names the first open one.
+fn check_answer(window: &Mutex<Window>, upto: u64, refusal: bool) -> Result<(), StreamEnd> {
+    let window = lock(window);
+    let Some(first) = window.open.front() else {
+        return Err(StreamEnd::Violation("an answer to nothing"));
+    };
+    let fits = if refusal { upto == first.seq } else { (first.seq..=window.last).contains(&upto) };
+    if fits { Ok(()) } else { Err(StreamEnd::Violation("an answer out of sequence")) }
+}
+
+/// Nothing more is sent on this stream: waits for the answers, then closes it.
+async fn drain(
+    window: &Mutex<Window>,
+    listening: Pin<&mut impl Future<Output = Result<(), StreamEnd>>>,
+    mut writer: WriteHalf<Stream>,
+) -> Result<(), StreamEnd> {
+    let answered = {
+        let mut window = lock(window);
+        window.ending = true;
+        window.open.is_empty()
+    };
+    if !answered {
+        timeout(span(DOUBLE_GRACE), listening).await.map_err(|_| StreamEnd::Stalled)??;
+    }
+    close(&mut writer).await
+}

@@ -1,0 +1,220 @@
+//! The card protocol: asks peers for their card, and takes their questions to the node.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use libp2p::StreamProtocol;
+use libp2p::request_response::{self, Codec, Message, OutboundRequestId, ProtocolSupport, ResponseChannel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::event::NetEvent;
+use super::rates::Ask;
+use super::shared::Shared;
+use super::{from_libp2p, span, to_libp2p};
+use crate::base::PeerId;
+use crate::base::limits::{
+    CARD_TIMEOUT, MAX_CARD_REQUESTS, MAX_CARD_RESPONSE, MAX_CARD_STREAMS, MAX_STRANGER_CARD_REQUESTS,
+};
+use crate::envelope::exchange::{CardRequest, CardResponse, PROTOCOL, REQUEST_LEN};
+
+/// The behaviour that carries questions and answers.
+pub(super) type Behaviour = request_response::Behaviour<CardCodec>;
+/// What it tells.
+pub(super) type Event = request_response::Event<CardRequest, CardResponse>;
+
+pub(super) fn behaviour() -> Behaviour {
+    let config = request_response::Config::default()
+        .with_request_timeout(span(CARD_TIMEOUT))
+        .with_max_concurrent_streams(MAX_CARD_STREAMS);
+    Behaviour::new([(StreamProtocol::new(PROTOCOL), ProtocolSupport::Full)], config)
+}
+
+/// A question of ours that has no answer yet. The permit is held until the outcome is told.
+struct Fetch {
+    peer: PeerId,
+    ticket: u64,
+    permit: OwnedSemaphorePermit,
+}
+
+/// A question of a peer that the node has not answered yet.
+struct Pending {
+    from: PeerId,
+    channel: ResponseChannel<CardResponse>,
+}
+
+/// Open questions in both directions.
+pub(super) struct Cards {
+    shared: Arc<Shared>,
+    fetches: HashMap<OutboundRequestId, Fetch>,
+    pending: HashMap<u64, Pending>,
+    last: u64,
+    /// One permit for each question that waits for its lane.
+    waiting: Arc<Semaphore>,
+}
+
+impl Cards {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let waiting = Arc::new(Semaphore::new(MAX_CARD_REQUESTS));
+        Self { shared, fetches: HashMap::new(), pending: HashMap::new(), last: 0, waiting }
+    }
+
+    /// Asks a peer. `connected` is whether the swarm has a connection with him: without one the
+    /// behaviour would dial on its own.
+    pub(super) fn fetch(
+        &mut self,
+        behaviour: &mut Behaviour,
+        connected: bool,
+        peer: PeerId,
+        ticket: u64,
+        want_prekey: bool,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let fetch = Fetch { peer, ticket, permit };
+        if connected {
+            let id = behaviour.send_request(&to_libp2p(&peer), CardRequest { want_prekey });
+            self.fetches.insert(id, fetch);
+        } else {
+            self.tell(fetch, None);
+        }
+    }
+
+    /// The node's answer to a question.
+    pub(super) fn answer(&mut self, behaviour: &mut Behaviour, request: u64, response: CardResponse) {
+        if let Some(pending) = self.pending.remove(&request) {
+            // The peer no longer waits.
+            let _ = behaviour.send_response(pending.channel, response);
+        }
+    }
+
+    pub(super) fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
+                if let Some(peer) = from_libp2p(&peer) {
+                    self.ask_node(peer, request, channel);
+                }
+            }
+            Event::Message { message: Message::Response { request_id, response }, .. } => {
+                self.settle(request_id, Some(response));
+            }
+            Event::OutboundFailure { request_id, error, .. } => {
+                tracing::debug!(%error, "a card question failed");
+                self.settle(request_id, None);
+            }
+            Event::InboundFailure { .. } | Event::ResponseSent { .. } => {
+                self.pending.retain(|_, pending| pending.channel.is_open());
+            }
+        }
+    }
+
+    fn settle(&mut self, id: OutboundRequestId, response: Option<CardResponse>) {
+        if let Some(fetch) = self.fetches.remove(&id) {
+            self.tell(fetch, response);
+        }
+    }
+
+    /// Tells the outcome, by a task that may wait for the lane; the permits bound these tasks.
+    fn tell(&self, Fetch { peer, ticket, permit }: Fetch, response: Option<CardResponse>) {
+        let lane = self.shared.lanes.contacts.clone();
+        let event = match response {
+            Some(CardResponse { card, prekey }) => NetEvent::Bundle { peer, ticket, card, prekey },
+            None => NetEvent::BundleFailed { peer, ticket },
+        };
+        tokio::spawn(async move {
+            let place = lane.reserve().await;
+            drop(permit);
+            if let Ok(place) = place {
+                place.send(event);
+            }
+        });
+    }
+
+    /// Takes a question to the node, unless there are too many; a dropped channel tells the peer.
+    fn ask_node(&mut self, from: PeerId, question: CardRequest, channel: ResponseChannel<CardResponse>) {
+        if !self.shared.allows(&from, Ask::Card) || !self.has_room(&from) {
+            return;
+        }
+        let Ok(permit) = Arc::clone(&self.waiting).try_acquire_owned() else { return };
+        // NET-33: beyond the rate there is still a card, but no prekey.
+        let want_prekey = question.want_prekey && self.shared.allows(&from, Ask::Prekey);
+        self.last += 1;
+        let request = self.last;
+        self.pending.insert(request, Pending { from, channel });
+        let lane = self.shared.lane(&from).clone();
+        tokio::spawn(async move {
+            // A node that no longer listens has stopped.
+            let _ = lane.send(NetEvent::BundleRequested { from, request, want_prekey }).await;
+            drop(permit);
+        });
+    }
+
+    fn has_room(&mut self, from: &PeerId) -> bool {
+        self.pending.retain(|_, pending| pending.channel.is_open());
+        let strangers = || self.pending.values().filter(|pending| !self.shared.is_contact(&pending.from)).count();
+        self.pending.len() < MAX_CARD_REQUESTS
+            && (self.shared.is_contact(from) || strangers() < MAX_STRANGER_CARD_REQUESTS)
+    }
+}
+
+/// Reads and writes questions and answers, each to the end of its side of the stream.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CardCodec;
+
+impl Codec for CardCodec {
+    type Protocol = StreamProtocol;
+    type Request = CardRequest;
+    type Response = CardResponse;
+
+    async fn read_request<T: AsyncRead + Unpin + Send>(
+        &mut self,
+        _: &StreamProtocol,
+        stream: &mut T,
+    ) -> io::Result<CardRequest> {
+        let bytes = read_bounded(stream, REQUEST_LEN).await?;
+        CardRequest::decode(&bytes).map_err(invalid)
+    }
+
+    async fn read_response<T: AsyncRead + Unpin + Send>(
+        &mut self,
+        _: &StreamProtocol,
+        stream: &mut T,
+    ) -> io::Result<CardResponse> {
+        let bytes = read_bounded(stream, MAX_CARD_RESPONSE).await?;
+        CardResponse::decode(&bytes).map_err(invalid)
+    }
+
+    async fn write_request<T: AsyncWrite + Unpin + Send>(
+        &mut self,
+        _: &StreamProtocol,
+        stream: &mut T,
+        request: CardRequest,
+    ) -> io::Result<()> {
+        stream.write_all(&request.encode()).await?;
+        stream.close().await
+    }
+
+    async fn write_response<T: AsyncWrite + Unpin + Send>(
+        &mut self,
+        _: &StreamProtocol,
+        stream: &mut T,
+        response: CardResponse,
+    ) -> io::Result<()> {
+        stream.write_all(&response.encode().map_err(invalid)?).await?;
+        stream.close().await
+    }
+}
+
+/// Reads to the end, but never more than one byte beyond the bound: decoding refuses that byte.
+async fn read_bounded<T: AsyncRead + Unpin + Send>(stream: &mut T, max: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    stream.take(max as u64 + 1).read_to_end(&mut bytes).await?;
+    if bytes.len() > max {
+        return Err(invalid("too long"));
+    }
+    Ok(bytes)
+}
+
+fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}

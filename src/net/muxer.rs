@@ -1,0 +1,119 @@
+//! Yamux with both of its bounds set: streams and receive buffer of a connection.
+//!
+//! `libp2p-yamux` lets one set the number of streams only, and leaves the buffer of a connection
+//! at 1 GiB, which a peer who first makes us read fast and then stalls can fill.
+
+use std::collections::VecDeque;
+use std::future::{Ready, ready};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use futures::{AsyncRead, AsyncWrite};
+use libp2p::core::muxing::{StreamMuxer, StreamMuxerEvent};
+use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade, UpgradeInfo};
+use yamux::{Connection, ConnectionError, Mode, Stream};
+
+use crate::base::limits::{MAX_STREAMS_PER_CONNECTION, MAX_YAMUX_BUFFER};
+
+/// The upgrade of a secured connection to yamux.
+#[derive(Clone, Debug)]
+pub(super) struct Yamux(yamux::Config);
+
+impl Yamux {
+    pub(super) fn new() -> Self {
+        let mut config = yamux::Config::default();
+        // In this order: the crate asserts at each step that the buffer has room for the streams.
+        config.set_max_num_streams(MAX_STREAMS_PER_CONNECTION);
+        config.set_max_connection_receive_window(Some(MAX_YAMUX_BUFFER));
+        Self(config)
+    }
+}
+
+impl UpgradeInfo for Yamux {
+    type Info = &'static str;
+    type InfoIter = std::iter::Once<Self::Info>;
+
+    fn protocol_info(&self) -> Self::InfoIter {
+        std::iter::once("/yamux/1.0.0")
+    }
+}
+
+impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> InboundConnectionUpgrade<C> for Yamux {
+    type Output = Muxer<C>;
+    type Error = io::Error;
+    type Future = Ready<io::Result<Muxer<C>>>;
+
+    fn upgrade_inbound(self, socket: C, _: Self::Info) -> Self::Future {
+        ready(Ok(Muxer::new(Connection::new(socket, self.0, Mode::Server))))
+    }
+}
+
+impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> OutboundConnectionUpgrade<C> for Yamux {
+    type Output = Muxer<C>;
+    type Error = io::Error;
+    type Future = Ready<io::Result<Muxer<C>>>;
+
+    fn upgrade_outbound(self, socket: C, _: Self::Info) -> Self::Future {
+        ready(Ok(Muxer::new(Connection::new(socket, self.0, Mode::Client))))
+    }
+}
+
+/// A yamux connection as libp2p wants it driven.
+pub(super) struct Muxer<C> {
+    inner: Connection<C>,
+    /// Yamux makes progress only by looking for the next inbound stream, even while the swarm is
+    /// not taking any: those found meanwhile wait here, at most `MAX_STREAMS_PER_CONNECTION`.
+    waiting: VecDeque<Stream>,
+    waker: Option<Waker>,
+}
+
+impl<C: AsyncRead + AsyncWrite + Unpin> Muxer<C> {
+    fn new(inner: Connection<C>) -> Self {
+        Self { inner, waiting: VecDeque::new(), waker: None }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Stream, ConnectionError>> {
+        self.inner.poll_next_inbound(cx).map(|next| next.unwrap_or(Err(ConnectionError::Closed)))
+    }
+}
+
+impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
+    type Substream = Stream;
+    type Error = ConnectionError;
+
+    fn poll_inbound(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Stream, ConnectionError>> {
+        if let Some(stream) = self.waiting.pop_front() {
+            return Poll::Ready(Ok(stream));
+        }
+        let next = self.poll_next(cx);
+        if next.is_pending() {
+            self.waker = Some(cx.waker().clone());
+        }
+        next
+    }
+
+    fn poll_outbound(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Stream, ConnectionError>> {
+        self.inner.poll_new_outbound(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        self.inner.poll_close(cx)
+    }
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<StreamMuxerEvent, ConnectionError>> {
+        while let Poll::Ready(next) = self.poll_next(cx) {
+            let stream = match next {
+                Ok(stream) => stream,
+                Err(error) => return Poll::Ready(Err(error)),
+            };
+            if self.waiting.len() < MAX_STREAMS_PER_CONNECTION {
+                self.waiting.push_back(stream);
+                if let Some(waker) = self.waker.take() {
+                    waker.wake();
+                }
+            } // else dropped, which resets it
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,149 @@
+//! How often a peer may ask something of us (NET-20, NET-33).
+//!
+//! Each rate is a token bucket, kept as the one time at which it will be full again (GCRA).
+
+use std::collections::HashMap;
+
+use crate::base::limits::{
+    CONTACT_BURST, CONTACT_RATE, MAX_RATED_PEERS, PREKEY_BURST, PREKEY_INTERVAL, STRANGER_BURST, STRANGER_RATE,
+};
+use crate::base::PeerId;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// To take an envelope.
+    Envelope,
+    /// To give the card.
+    Card,
+    /// To give a one-time prekey with it.
+    Prekey,
+}
+
+/// A bucket of `burst` tokens of which one comes back every `micros` microseconds.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    burst: u64,
+    micros: u64,
+}
+
+const CONTACT: Rate = Rate { burst: CONTACT_BURST as u64, micros: 1_000_000 / CONTACT_RATE as u64 };
+const STRANGER: Rate = Rate { burst: STRANGER_BURST as u64, micros: 1_000_000 / STRANGER_RATE as u64 };
+const PREKEY: Rate = Rate { burst: PREKEY_BURST as u64, micros: PREKEY_INTERVAL.0 * 1_000 };
+
+impl Rate {
+    /// Takes a token from the bucket that is full at `full`.
+    fn take(self, full: &mut u64, now: u64) -> bool {
+        let after = (*full).max(now) + self.micros;
+        let granted = after - now <= self.burst * self.micros;
+        if granted {
+            *full = after;
+        }
+        granted
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Buckets {
+    envelope: u64,
+    card: u64,
+    prekey: u64,
+    asked: u64,
+}
+
+/// The buckets of the peers: at most `MAX_RATED_PEERS`, the longest idle forgotten first.
+#[derive(Debug, Default)]
+pub(super) struct Rates {
+    map: HashMap<PeerId, Buckets>,
+}
+
+impl Rates {
+    /// Whether the peer may ask that now; if so, the token is taken. `now` is the time since the
+    /// start of the network, in microseconds.
+    pub(super) fn take(&mut self, peer: &PeerId, ask: Ask, contact: bool, now: u64) -> bool {
+        if self.map.len() >= MAX_RATED_PEERS && !self.map.contains_key(peer) {
+            self.forget(now);
+        }
+        let buckets = self.map.entry(*peer).or_default();
+        buckets.asked = now;
+        let class = if contact { CONTACT } else { STRANGER };
+        match ask {
+            Ask::Envelope => class.take(&mut buckets.envelope, now),
+            Ask::Card => class.take(&mut buckets.card, now),
+            Ask::Prekey => PREKEY.take(&mut buckets.prekey, now),
+        }
+    }
+
+    /// Makes room for a tenth, so that the search is paid for once in a thousand new peers.
+    fn forget(&mut self, now: u64) {
+        // A full bucket is as good as none.
+        self.map.retain(|_, b| b.envelope.max(b.card).max(b.prekey) > now);
+        let keep = MAX_RATED_PEERS - MAX_RATED_PEERS / 10;
+        if self.map.len() > keep {
+            let mut times: Vec<_> = self.map.values().map(|b| b.asked).collect();
+            times.sort_unstable();
+            let oldest = times.get(self.map.len() - keep).copied().unwrap_or(now);
+            self.map.retain(|_, b| b.asked >= oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+
+    fn peer(n: u32) -> PeerId {
+        let mut key = [7; 32];
+        key[..4].copy_from_slice(&n.to_be_bytes());
+        PeerId::from_key_bytes(key)
+    }
+
+    fn granted(rates: &mut Rates, ask: Ask, contact: bool, now: u64, tries: u32) -> u32 {
+        (0..tries).filter(|_| rates.take(&peer(1), ask, contact, now)).count().try_into().unwrap()
+    }
+
+    /// NET-20.
+    #[test]
+    fn a_stranger_has_a_burst_and_then_one_a_second() {
+        let mut rates = Rates::default();
+        assert_eq!(granted(&mut rates, Ask::Envelope, false, 0, 200), STRANGER_BURST);
+        assert_eq!(granted(&mut rates, Ask::Envelope, false, SECOND - 1, 200), 0);
+        assert_eq!(granted(&mut rates, Ask::Envelope, false, SECOND, 200), 1);
+        assert_eq!(granted(&mut rates, Ask::Envelope, false, 4 * SECOND, 200), 3);
+        assert_eq!(granted(&mut rates, Ask::Envelope, false, 1_000 * SECOND, 200), STRANGER_BURST);
+        assert!(rates.take(&peer(2), Ask::Envelope, false, 0), "each peer has its own");
+    }
+
+    #[test]
+    fn a_contact_has_far_more() {
+        let mut rates = Rates::default();
+        assert_eq!(granted(&mut rates, Ask::Envelope, true, 0, 30_000), CONTACT_BURST);
+        assert_eq!(granted(&mut rates, Ask::Envelope, true, SECOND, 30_000), CONTACT_RATE);
+    }
+
+    /// NET-33, for contacts too.
+    #[test]
+    fn prekeys_are_six_and_then_one_in_ten_minutes() {
+        for contact in [false, true] {
+            let mut rates = Rates::default();
+            assert_eq!(granted(&mut rates, Ask::Prekey, contact, 0, 50), PREKEY_BURST);
+            assert_eq!(granted(&mut rates, Ask::Prekey, contact, PREKEY.micros - 1, 50), 0);
+            assert_eq!(granted(&mut rates, Ask::Prekey, contact, PREKEY.micros, 50), 1);
+            assert!(rates.take(&peer(1), Ask::Card, contact, 0), "the card has a rate of its own");
+        }
+    }
+
+    #[test]
+    fn peers_are_bounded_and_who_asked_last_is_remembered() {
+        let mut rates = Rates::default();
+        for n in 0..25_000 {
+            for _ in 0..2 {
+                rates.take(&peer(n), Ask::Prekey, false, u64::from(n));
+            }
+            assert!(rates.map.len() <= MAX_RATED_PEERS);
+        }
+        assert!(rates.map.contains_key(&peer(24_999)) && !rates.map.contains_key(&peer(0)));
+    }
+}

@@ -1,0 +1,268 @@
+//! What the handle, the swarm task and the tasks of the streams have in common. Every lock is held
+//! for a few lines and never across an await.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use libp2p::swarm::ConnectionId;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::Instant;
+
+use super::config::{Classify, Lanes};
+use super::envelope::inbound::Answers;
+use super::error::SendError;
+use super::event::NetEvent;
+use super::handle::{NetStatus, PeerStatus};
+use super::lock;
+use super::notices::Notices;
+use super::rates::{Ask, Rates};
+use super::streams;
+use crate::base::limits::{MAX_CARD_FETCHES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
+use crate::base::{PeerId, WallTime};
+
+/// An envelope on its way into the stream to its recipient.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) ticket: u64,
+    pub(super) bytes: Arc<[u8]>,
+}
+
+/// Asks the swarm task for a stream.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) peer: PeerId,
+    pub(super) connection: ConnectionId,
+    pub(super) reply: streams::Reply,
+}
+
+pub(super) struct Shared {
+    pub(super) me: PeerId,
+    pub(super) lanes: Lanes,
+    pub(super) classify: Classify,
+    pub(super) notices: Notices,
+    /// To the swarm task, from the tasks of the streams.
+    pub(super) opens: mpsc::Sender<Open>,
+    /// One permit for each card question of ours, held until its outcome is told.
+    pub(super) fetches: Arc<Semaphore>,
+    /// How many connections there are with each peer.
+    #[cfg(test)]
+    pub(super) links: watch::Sender<HashMap<PeerId, usize>>,
+    registry: Mutex<Registry>,
+    rates: Mutex<Rates>,
+    start: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Registry {
+    peers: HashMap<PeerId, Peer>,
+    answers: HashMap<u64, Arc<Answers>>,
+    last_stream: u64,
+    streams_on: HashMap<ConnectionId, usize>,
+    listen_addrs: Vec<String>,
+}
+
+/// A connected peer.
+#[derive(Debug)]
+struct Peer {
+    queue: mpsc::Sender<Outgoing>,
+    load: Arc<Load>,
+    preferred: watch::Sender<ConnectionId>,
+    addr: String,
+    since: WallTime,
+}
+
+/// The receiving ends of a connected peer, for the task that sends to him.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    pub(super) queue: mpsc::Receiver<Outgoing>,
+    pub(super) load: Arc<Load>,
+    pub(super) preferred: watch::Receiver<ConnectionId>,
+}
+
+/// How much is on its way to one peer: queued, or sent and not answered (NET-18).
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    frames: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Load {
+    fn take(&self, len: usize) -> bool {
+        let within = |count: &AtomicUsize, more: usize, max: usize| {
+            let add = |now: usize| (now + more <= max).then_some(now + more);
+            count.fetch_update(Ordering::AcqRel, Ordering::Acquire, add).is_ok()
+        };
+        if !within(&self.frames, 1, MAX_IN_FLIGHT) {
+            return false;
+        }
+        if !within(&self.bytes, len, MAX_IN_FLIGHT_BYTES) {
+            self.frames.fetch_sub(1, Ordering::AcqRel);
+            return false;
+        }
+        true
+    }
+
+    /// An envelope of this length has its outcome.
+    pub(super) fn give_back(&self, len: usize) {
+        self.frames.fetch_sub(1, Ordering::AcqRel);
+        self.bytes.fetch_sub(len, Ordering::AcqRel);
+    }
+}
+
+impl Shared {
+    pub(super) fn new(me: PeerId, lanes: Lanes, classify: Classify, opens: mpsc::Sender<Open>) -> Self {
+        Self {
+            me,
+            lanes,
+            classify,
+            notices: Notices::default(),
+            opens,
+            fetches: Arc::new(Semaphore::new(MAX_CARD_FETCHES)),
+            #[cfg(test)]
+            links: watch::Sender::default(),
+            registry: Mutex::default(),
+            rates: Mutex::default(),
+            start: Instant::now(),
+        }
+    }
+
+    pub(super) fn is_contact(&self, peer: &PeerId) -> bool {
+        (self.classify)(peer)
+    }
+
+    /// The lane of what this peer sends.
+    pub(super) fn lane(&self, peer: &PeerId) -> &mpsc::Sender<NetEvent> {
+        if self.is_contact(peer) { &self.lanes.contacts } else { &self.lanes.strangers }
+    }
+
+    /// Whether the rate of this peer allows it.
+    pub(super) fn allows(&self, peer: &PeerId, ask: Ask) -> bool {
+        let contact = self.is_contact(peer);
+        let now = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        lock(&self.rates).take(peer, ask, contact, now)
+    }
+
+    // ---- peers ----------------------------------------------------------------------------------
+
+    /// A peer is connected: gives the ends for the task that sends to him.
+    pub(super) fn connect(&self, peer: PeerId, connection: ConnectionId, addr: String, since: WallTime) -> Outbox {
+        // As long as the load allows, so that a send that the load allows always finds room.
+        let (queue, receiver) = mpsc::channel(MAX_IN_FLIGHT);
+        let (preferred, watched) = watch::channel(connection);
+        let load = Arc::new(Load::default());
+        let outbox = Outbox { queue: receiver, load: Arc::clone(&load), preferred: watched };
+        lock(&self.registry).peers.insert(peer, Peer { queue, load, preferred, addr, since });
+        outbox
+    }
+
+    /// Another connection with this peer is preferred now.
+    pub(super) fn prefer(&self, peer: &PeerId, connection: ConnectionId, addr: String) {
+        if let Some(known) = lock(&self.registry).peers.get_mut(peer) {
+            known.addr = addr;
+            known.preferred.send_replace(connection);
+        }
+    }
+
+    /// The peer is no longer connected: what waits for him is reported lost by its task.
+    pub(super) fn disconnect(&self, peer: &PeerId) {
+        lock(&self.registry).peers.remove(peer);
+    }
+
+    pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
+        lock(&self.registry).peers.contains_key(peer)
+    }
+
+    /// Queues an envelope for a connected peer.
+    pub(super) fn send(&self, peer: &PeerId, outgoing: Outgoing) -> Result<(), SendError> {
+        let registry = lock(&self.registry);
+        let known = registry.peers.get(peer).ok_or(SendError::NotConnected)?;
+        let len = outgoing.bytes.len();
+        if !known.load.take(len) {
+            return Err(SendError::Full);
+        }
+        known.queue.try_send(outgoing).map_err(|error| {
+            known.load.give_back(len);
+            match error {
+                mpsc::error::TrySendError::Full(_) => SendError::Full,
+                mpsc::error::TrySendError::Closed(_) => SendError::NotConnected,
+            }
+        })
+    }
+
+    // ---- streams --------------------------------------------------------------------------------
+
+    /// Registers an inbound stream, so that its frames can be answered.
+    pub(super) fn register(&self, answers: &Arc<Answers>) -> u64 {
+        let mut registry = lock(&self.registry);
+        registry.last_stream += 1;
+        let stream = registry.last_stream;
+        registry.answers.insert(stream, Arc::clone(answers));
+        stream
+    }
+
+    pub(super) fn unregister(&self, stream: u64) {
+        lock(&self.registry).answers.remove(&stream);
+    }
+
+    /// The answers of an inbound stream that is still there.
+    pub(super) fn answers(&self, stream: u64) -> Option<Arc<Answers>> {
+        lock(&self.registry).answers.get(&stream).cloned()
+    }
+
+    /// Counts a stream as open on its connection until the guard is dropped.
+    pub(super) fn count_stream(self: &Arc<Self>, connection: ConnectionId) -> StreamGuard {
+        *lock(&self.registry).streams_on.entry(connection).or_default() += 1;
+        StreamGuard { shared: Arc::clone(self), connection }
+    }
+
+    /// How many envelope streams are open on this connection.
+    pub(super) fn streams_on(&self, connection: ConnectionId) -> usize {
+        lock(&self.registry).streams_on.get(&connection).copied().unwrap_or_default()
+    }
+
+    // ---- status ---------------------------------------------------------------------------------
+
+    pub(super) fn set_listen_addrs(&self, addrs: Vec<String>) {
+        lock(&self.registry).listen_addrs = addrs;
+    }
+
+    pub(super) fn status(&self) -> NetStatus {
+        let registry = lock(&self.registry);
+        let status = |(peer, known): (&PeerId, &Peer)| PeerStatus {
+            peer: *peer,
+            addr: known.addr.clone(),
+            since: known.since,
+            // There are no relays yet.
+            direct: true,
+        };
+        let mut peers: Vec<_> = registry.peers.iter().map(status).collect();
+        peers.sort_by_key(|status| status.peer);
+        NetStatus { listen_addrs: registry.listen_addrs.clone(), peers }
+    }
+
+    /// Everybody is disconnected: the network stops.
+    pub(super) fn clear(&self) {
+        let mut registry = lock(&self.registry);
+        registry.peers.clear();
+        registry.listen_addrs.clear();
+    }
+}
+
+/// While it lives, a stream is open on a connection.
+pub(super) struct StreamGuard {
+    shared: Arc<Shared>,
+    connection: ConnectionId,
+}
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        let mut registry = lock(&self.shared.registry);
+        if let Some(count) = registry.streams_on.get_mut(&self.connection) {
+            *count -= 1;
+            if *count == 0 {
+                registry.streams_on.remove(&self.connection);
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Streams of one protocol, opened on a named connection and taken with a bound.
+//!
+//! In place of `libp2p-stream`, which opens on any connection of the peer (network trap 1), drops
+//! inbound streams when two come at once (trap 13), and keeps an entry for every connection that
+//! ever was. It owns no frames: what a stream says is for `envelope`.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use libp2p::core::Endpoint;
+use libp2p::core::transport::PortUse;
+use libp2p::core::upgrade::ReadyUpgrade;
+use libp2p::swarm::handler::{ConnectionEvent, FullyNegotiatedInbound, FullyNegotiatedOutbound};
+use libp2p::swarm::{
+    ConnectionDenied, ConnectionHandler, ConnectionHandlerEvent, ConnectionId, FromSwarm, NetworkBehaviour,
+    NotifyHandler, SubstreamProtocol, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+};
+use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::config::Classify;
+use super::{from_libp2p, span};
+use crate::base::limits::{MAX_ENVELOPE_STREAMS, STREAM_OPEN_TIMEOUT};
+
+/// A stream that a peer has opened. Its place is free again when the slot is dropped.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    pub(super) peer: PeerId,
+    pub(super) connection: ConnectionId,
+    pub(super) stream: Stream,
+    pub(super) slot: OwnedSemaphorePermit,
+}
+
+/// Where a stream that was asked for comes out; dropped when there will be none.
+pub(super) type Reply = oneshot::Sender<Stream>;
+
+/// The behaviour.
+pub(super) struct Behaviour {
+    protocol: StreamProtocol,
+    classify: Classify,
+    actions: VecDeque<ToSwarm<Inbound, ToHandler>>,
+}
+
+impl Behaviour {
+    pub(super) fn new(protocol: StreamProtocol, classify: Classify) -> Self {
+        Self { protocol, classify, actions: VecDeque::new() }
+    }
+
+    /// Opens a stream on this connection. The reply is dropped when that fails.
+    pub(super) fn open(&mut self, peer: PeerId, connection: ConnectionId, reply: Reply) {
+        self.notify(peer, connection, ToHandler::Open(reply));
+    }
+
+    /// Says whether this connection is kept though nothing happens on it.
+    pub(super) fn keep(&mut self, peer: PeerId, connection: ConnectionId, keep: bool) {
+        self.notify(peer, connection, ToHandler::Keep(keep));
+    }
+
+    fn notify(&mut self, peer_id: PeerId, connection: ConnectionId, event: ToHandler) {
+        self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::One(connection), event });
+    }
+
+    fn handler(&self, peer: &PeerId) -> Handler {
+        Handler {
+            protocol: self.protocol.clone(),
+            slots: Arc::new(Semaphore::new(MAX_ENVELOPE_STREAMS)),
+            keep: from_libp2p(peer).is_some_and(|peer| (self.classify)(&peer)),
+            wanted: VecDeque::new(),
+            taken: VecDeque::new(),
+        }
+    }
+}
+
+impl NetworkBehaviour for Behaviour {
+    type ConnectionHandler = Handler;
+    type ToSwarm = Inbound;
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        _: ConnectionId,
+        peer: PeerId,
+        _: &Multiaddr,
+        _: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(self.handler(&peer))
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        _: ConnectionId,
+        peer: PeerId,
+        _: &Multiaddr,
+        _: Endpoint,
+        _: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(self.handler(&peer))
+    }
+
+    fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
+
+    fn on_connection_handler_event(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        Taken { stream, slot }: THandlerOutEvent<Self>,
+    ) {
+        self.actions.push_back(ToSwarm::GenerateEvent(Inbound { peer, connection, stream, slot }));
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        self.actions.pop_front().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+/// What the behaviour tells a handler.
+#[derive(Debug)]
+pub(super) enum ToHandler {
+    Open(Reply),
+    Keep(bool),
+}
+
+/// What a handler tells the behaviour: the peer has opened a stream.
+#[derive(Debug)]
+pub(super) struct Taken {
+    stream: Stream,
+    slot: OwnedSemaphorePermit,
+}
+
+/// The streams of one connection.
+#[derive(Debug)]
+pub(super) struct Handler {
+    protocol: StreamProtocol,
+    slots: Arc<Semaphore>,
+    keep: bool,
+    /// At most one of the one task that sends to the peer.
+    wanted: VecDeque<Reply>,
+    /// At most one for each slot.
+    taken: VecDeque<Taken>,
+}
+
+impl ConnectionHandler for Handler {
+    type FromBehaviour = ToHandler;
+    type ToBehaviour = Taken;
+    type InboundProtocol = ReadyUpgrade<StreamProtocol>;
+    type OutboundProtocol = ReadyUpgrade<StreamProtocol>;
+    type InboundOpenInfo = ();
+    type OutboundOpenInfo = Reply;
+
+    fn listen_protocol(&self) -> SubstreamProtocol<Self::InboundProtocol> {
+        SubstreamProtocol::new(ReadyUpgrade::new(self.protocol.clone()), ()).with_timeout(span(STREAM_OPEN_TIMEOUT))
+    }
+
+    fn connection_keep_alive(&self) -> bool {
+        self.keep
+    }
+
+    fn poll(
+        &mut self,
+        _: &mut Context<'_>,
+    ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, Self::OutboundOpenInfo, Self::ToBehaviour>> {
+        if let Some(taken) = self.taken.pop_front() {
+            return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(taken));
+        }
+        if let Some(reply) = self.wanted.pop_front() {
+            let protocol = SubstreamProtocol::new(ReadyUpgrade::new(self.protocol.clone()), reply)
+                .with_timeout(span(STREAM_OPEN_TIMEOUT));
+            return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
+        }
+        Poll::Pending
+    }
+
+    fn on_behaviour_event(&mut self, event: Self::FromBehaviour) {
+        match event {
+            ToHandler::Open(reply) => self.wanted.push_back(reply),
+            ToHandler::Keep(keep) => self.keep = keep,
+        }
+    }
+
+    fn on_connection_event(
+        &mut self,
+        event: ConnectionEvent<'_, Self::InboundProtocol, Self::OutboundProtocol, (), Self::OutboundOpenInfo>,
+    ) {
+        match event {
+            ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol: stream, .. }) => {
+                // One too many is dropped, which resets it (NET-22).
+                if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+                    self.taken.push_back(Taken { stream, slot });
+                }
+            }
+            ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol: stream, info: reply }) => {
+                // Nobody waits any more: the stream is dropped.
+                let _ = reply.send(stream);
+            }
+            // A failed opening drops its reply, which tells the one who waits.
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! The task that owns the swarm. It only dispatches: what can wait is done by other tasks.
+
+use std::collections::HashSet;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use libp2p::core::ConnectedPoint;
+use libp2p::core::transport::ListenerId;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
+use libp2p::{Multiaddr, Swarm, ping};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, Sleep, interval, sleep, timeout};
+
+use super::addresses::{AddressBook, Source};
+use super::behaviour::{Behaviour, BehaviourEvent};
+use super::envelope::{inbound, outbound};
+use super::event::NetEvent;
+use super::exchange::Cards;
+use super::handle::Command;
+use super::peers::{Change, Link, Peers, Way};
+use super::shared::{Open, Shared};
+use super::{discovery, from_libp2p, span, to_libp2p, wall_now};
+use crate::base::PeerId;
+use crate::base::limits::{CLASS_REFRESH, LISTEN_TIMEOUT, MAX_DISCOVERED, MAX_LISTEN, MAX_PEER_ADDRS};
+
+/// How long a stopping network waits for its connections to say goodbye.
+const GOODBYE: std::time::Duration = std::time::Duration::from_secs(2);
+
+pub(super) struct Task {
+    swarm: Swarm<Behaviour>,
+    shared: Arc<Shared>,
+    peers: Peers,
+    book: AddressBook,
+    cards: Cards,
+    listen_addrs: Vec<Multiaddr>,
+    /// Listeners that have not named an address yet.
+    unheard: HashSet<ListenerId>,
+    /// When to look at doubles again.
+    doubles: Option<Pin<Box<Sleep>>>,
+}
+
+impl Task {
+    pub(super) fn new(swarm: Swarm<Behaviour>, shared: Arc<Shared>) -> Self {
+        Self {
+            swarm,
+            peers: Peers::new(shared.me),
+            cards: Cards::new(Arc::clone(&shared)),
+            shared,
+            book: AddressBook::default(),
+            listen_addrs: Vec::new(),
+            unheard: HashSet::new(),
+            doubles: None,
+        }
+    }
+
+    pub(super) fn swarm(&mut self) -> &mut Swarm<Behaviour> {
+        &mut self.swarm
+    }
+
+    /// Waits until each listener has named an address. They are bound already: one on all
+    /// interfaces of a machine that has none yet names nothing, and is not waited for too long.
+    /// (The first dial comes after this: else its port would not be a listening one, trap 4.)
+    pub(super) async fn listening(&mut self, listeners: HashSet<ListenerId>) {
+        self.unheard = listeners;
+        let all = async {
+            while !self.unheard.is_empty() {
+                let event = self.swarm.select_next_some().await;
+                self.on_event(event);
+            }
+        };
+        if timeout(span(LISTEN_TIMEOUT), all).await.is_err() {
+            tracing::warn!(listeners = self.unheard.len(), "no address to listen on yet");
+        }
+    }
+
+    /// Runs until it is told to stop, or every handle is gone.
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut opens: mpsc::Receiver<Open>) {
+        let mut classes = interval(span(CLASS_REFRESH));
+        classes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let done = loop {
+            tokio::select! {
+                event = self.swarm.select_next_some() => self.on_event(event),
+                Some(open) = opens.recv() => self.open(open),
+                command = commands.recv() => match command {
+                    Some(Command::Shutdown { done }) => break Some(done),
+                    Some(command) => self.command(command),
+                    None => break None,
+                },
+                _ = classes.tick() => self.refresh_classes(),
+                () = due(&mut self.doubles) => self.close_doubles(),
+            }
+        };
+        self.stop().await;
+        drop((commands, opens));
+        if let Some(done) = done {
+            // Whoever asked no longer waits.
+            let _ = done.send(());
+        }
+    }
+
+    async fn stop(&mut self) {
+        // From here on nothing is taken, and every task that sends reports what is lost.
+        self.shared.clear();
+        self.shared.notices.stop();
+        for peer in self.peers.all().collect::<Vec<_>>() {
+            // An error says that there is no connection any more.
+            let _ = self.swarm.disconnect_peer_id(to_libp2p(&peer));
+        }
+        let gone = async {
+            while self.swarm.connected_peers().next().is_some() {
+                self.swarm.select_next_some().await;
+            }
+        };
+        if timeout(GOODBYE, gone).await.is_err() {
+            tracing::debug!("some connections did not say goodbye");
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Connect { peer, hints } => self.connect(peer, hints),
+            Command::Fetch { peer, ticket, want_prekey, permit } => {
+                let connected = self.swarm.is_connected(&to_libp2p(&peer));
+                let behaviour = &mut self.swarm.behaviour_mut().cards;
+                self.cards.fetch(behaviour, connected, peer, ticket, want_prekey, permit);
+            }
+            Command::Answer { request, response } => {
+                self.cards.answer(&mut self.swarm.behaviour_mut().cards, request, response);
+            }
+            #[cfg(test)]
+            Command::DialAgain { peer, addr } => {
+                let opts = DialOpts::peer_id(to_libp2p(&peer)).condition(PeerCondition::Always).addresses(vec![addr]);
+                self.swarm.dial(opts.build()).unwrap();
+            }
+            Command::Shutdown { .. } => {}
+        }
+    }
+
+    fn open(&mut self, Open { peer, connection, reply }: Open) {
+        self.swarm.behaviour_mut().streams.open(to_libp2p(&peer), connection, reply);
+    }
+
+    fn connect(&mut self, peer: PeerId, hints: Vec<Multiaddr>) {
+        if self.peers.is_connected(&peer) {
+            return;
+        }
+        let mut addrs = hints;
+        addrs.extend(self.book.of(&peer).take(MAX_PEER_ADDRS).cloned());
+        let opts = DialOpts::peer_id(to_libp2p(&peer))
+            .condition(PeerCondition::DisconnectedAndNotDialing)
+            .addresses(addrs)
+            .build();
+        match self.swarm.dial(opts) {
+            Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => {}
+            Err(error) => {
+                tracing::debug!(?peer, %error, "cannot dial");
+                self.shared.notices.unreachable(peer);
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::Behaviour(event) => self.on_behaviour(event),
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                self.on_established(&peer_id, connection_id, endpoint);
+            }
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, cause, .. } => {
+                if let Some(peer) = from_libp2p(&peer_id) {
+                    tracing::debug!(?peer, ?cause, "connection closed");
+                    let change = self.peers.closed(&peer, connection_id);
+                    self.on_change(peer, change);
+                }
+            }
+            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer_id), error, .. } => {
+                self.on_dial_failed(&peer_id, &error);
+            }
+            SwarmEvent::NewListenAddr { listener_id, address } => {
+                self.unheard.remove(&listener_id);
+                self.listen_addrs.push(address.clone());
+                self.told_addrs(NetEvent::Listening(address.to_string()));
+            }
+            SwarmEvent::ExpiredListenAddr { address, .. } => {
+                self.listen_addrs.retain(|known| *known != address);
+                self.told_addrs(NetEvent::Expired(address.to_string()));
+            }
+            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
+                tracing::warn!(?addresses, ?reason, "a listener closed");
+                for address in addresses {
+                    self.listen_addrs.retain(|known| *known != address);
+                    self.told_addrs(NetEvent::Expired(address.to_string()));
+                }
+            }
+            SwarmEvent::IncomingConnectionError { error, .. } => tracing::debug!(%error, "inbound connection failed"),
+            SwarmEvent::ListenerError { error, .. } => tracing::debug!(%error, "a listener has trouble"),
+            _ => {}
+        }
+    }
+
+    fn on_behaviour(&mut self, event: BehaviourEvent) {
+        match event {
+            BehaviourEvent::Streams(stream) => {
+                tokio::spawn(inbound::serve(Arc::clone(&self.shared), stream));
+            }
+            BehaviourEvent::Cards(event) => self.cards.on_event(event),
+            BehaviourEvent::Mdns(event) => {
+                discovery::on_event(&self.shared, &mut self.book, event);
+                self.bound_mdns();
+            }
+            BehaviourEvent::Ping(ping::Event { connection, result: Err(ping::Failure::Timeout), .. }) => {
+                tracing::debug!(%connection, "no sign of life");
+                self.swarm.close_connection(connection);
+            }
+            BehaviourEvent::Ping(_) | BehaviourEvent::Identify(_) => {}
+            BehaviourEvent::Limits(never) | BehaviourEvent::Memory(never) => match never {},
+        }
+    }
+
+    /// The crate keeps every address it is told of, for as long as the teller says.
+    fn bound_mdns(&mut self) {
+        let mdns = &mut self.swarm.behaviour_mut().mdns;
+        if mdns.as_ref().is_some_and(|mdns| mdns.discovered_nodes().len() > MAX_DISCOVERED * MAX_PEER_ADDRS) {
+            tracing::warn!("somebody floods the local network with addresses; no more is looked for there");
+            *mdns = None.into();
+        }
+    }
+
+    fn on_established(&mut self, peer_id: &libp2p::PeerId, id: ConnectionId, endpoint: ConnectedPoint) {
+        // The limits deny every other kind of key before.
+        let Some(peer) = from_libp2p(peer_id) else { return };
+        let (ours, addr) = match endpoint {
+            ConnectedPoint::Dialer { address, .. } => (true, address),
+            ConnectedPoint::Listener { send_back_addr, .. } => (false, send_back_addr),
+        };
+        let contact = self.shared.is_contact(&peer);
+        if let Some(addr) = super::addresses::dialable(&peer, &addr).filter(|_| ours || contact) {
+            self.book.note(peer, addr, Source::Seen, |peer| self.shared.is_contact(peer));
+        }
+        tracing::debug!(?peer, %addr, ours, "connected");
+        let link = Link { id, way: Way::of(&addr), ours, since: Instant::now(), addr };
+        let change = self.peers.opened(peer, link, contact, wall_now());
+        self.on_change(peer, change);
+        self.close_doubles();
+    }
+
+    fn on_change(&mut self, peer: PeerId, change: Change) {
+        #[cfg(test)]
+        self.shared.links.send_modify(|links| _ = links.insert(peer, self.peers.links(&peer).count()));
+        match change {
+            Change::Connected(id) => {
+                let Some((link, since)) = self.peers.preferred(&peer) else { return };
+                let outbox = self.shared.connect(peer, id, link.addr.to_string(), since);
+                tokio::spawn(outbound::serve(Arc::clone(&self.shared), peer, outbox));
+                self.shared.notices.connected(peer);
+            }
+            Change::Moved(id) => {
+                let Some((link, _)) = self.peers.preferred(&peer) else { return };
+                self.shared.prefer(&peer, id, link.addr.to_string());
+            }
+            Change::Gone => {
+                self.shared.disconnect(&peer);
+                self.shared.notices.disconnected(peer);
+            }
+            Change::Nothing => {}
+        }
+    }
+
+    fn on_dial_failed(&mut self, peer_id: &libp2p::PeerId, error: &DialError) {
+        let Some(peer) = from_libp2p(peer_id) else { return };
+        tracing::debug!(?peer, %error, "dial failed");
+        if !self.peers.is_connected(&peer) {
+            self.shared.notices.unreachable(peer);
+        }
+    }
+
+    fn told_addrs(&mut self, event: NetEvent) {
+        self.listen_addrs.truncate(MAX_LISTEN);
+        self.shared.set_listen_addrs(self.listen_addrs.iter().map(Multiaddr::to_string).collect());
+        self.shared.notices.address(event);
+    }
+
+    /// Looks up again who is a contact: their connections are kept though nothing happens on them.
+    fn refresh_classes(&mut self) {
+        for peer in self.peers.all().collect::<Vec<_>>() {
+            let contact = self.shared.is_contact(&peer);
+            if self.peers.classify(&peer, contact) {
+                for link in self.peers.links(&peer) {
+                    self.swarm.behaviour_mut().streams.keep(to_libp2p(&peer), link.id, contact);
+                }
+            }
+        }
+    }
+
+    fn close_doubles(&mut self) {
+        let (due, next) = self.peers.overdue(Instant::now(), |id| self.shared.streams_on(id));
+        for id in due {
+            tracing::debug!(connection = %id, "a second connection is closed");
+            self.swarm.close_connection(id);
+        }
+        self.doubles = next.map(|at| Box::pin(sleep(at.saturating_duration_since(Instant::now()))));
+    }
+}
+
+/// Ends when the sleep does; never without one.
+async fn due(sleep: &mut Option<Pin<Box<Sleep>>>) {
+    match sleep {
+        Some(sleep) => sleep.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Starts the task.
+pub(super) fn spawn(task: Task, commands: mpsc::Receiver<Command>, opens: mpsc::Receiver<Open>) {
+    tokio::spawn(task.run(commands, opens));
+}

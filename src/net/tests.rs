@@ -1,0 +1,225 @@
+//! Two and more nodes on loopback, mDNS off. Nothing sleeps: tests wait for events, and the time
+//! they may take is only a guard.
+
+mod abuse;
+mod cards;
+mod delivery;
+mod doubles;
+mod start;
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use libp2p::swarm::{ConnectionId, NetworkBehaviour};
+use libp2p::{Stream, StreamProtocol};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::*;
+use crate::base::Secret;
+use crate::base::limits::{LANE_CONTACTS, LANE_STRANGERS};
+
+const GUARD: Duration = Duration::from_secs(60);
+const TCP: &str = "/ip4/127.0.0.1/tcp/0";
+const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
+
+/// A running network and what it tells.
+struct Node {
+    net: NetHandle,
+    contacts: mpsc::Receiver<NetEvent>,
+    strangers: mpsc::Receiver<NetEvent>,
+    heard: VecDeque<NetEvent>,
+    friends: Arc<Mutex<HashSet<PeerId>>>,
+}
+
+fn config(seed: u8, listen: &[&str]) -> NetConfig {
+    let listen = listen.iter().map(|addr| (*addr).to_owned()).collect();
+    NetConfig { identity: Secret::new([seed; 32]), listen, mdns: false }
+}
+
+fn peer_of(seed: u8) -> PeerId {
+    identity(&config(seed, &[])).unwrap().1
+}
+
+impl Node {
+    async fn start(seed: u8, listen: &[&str]) -> Self {
+        Self::with_lanes(seed, listen, LANE_CONTACTS, LANE_STRANGERS).await
+    }
+
+    async fn with_lanes(seed: u8, listen: &[&str], contact_lane: usize, stranger_lane: usize) -> Self {
+        let (to_contacts, contacts) = mpsc::channel(contact_lane);
+        let (to_strangers, strangers) = mpsc::channel(stranger_lane);
+        let friends = Arc::new(Mutex::new(HashSet::new()));
+        let asked = Arc::clone(&friends);
+        let classify: Classify = Arc::new(move |peer| lock(&asked).contains(peer));
+        let lanes = Lanes { contacts: to_contacts, strangers: to_strangers };
+        let net = start(config(seed, listen), lanes, classify).await.unwrap();
+        Self { net, contacts, strangers, heard: VecDeque::new(), friends }
+    }
+
+    fn id(&self) -> PeerId {
+        self.net.peer_id()
+    }
+
+    fn addrs(&self) -> Vec<String> {
+        self.net.status().listen_addrs
+    }
+
+    fn befriend(&self, peer: PeerId) {
+        lock(&self.friends).insert(peer);
+    }
+
+    /// The next event of either lane that is wanted; the others are kept for later.
+    async fn expect(&mut self, wanted: impl Fn(&NetEvent) -> bool) -> NetEvent {
+        if let Some(place) = self.heard.iter().position(&wanted) {
+            return self.heard.remove(place).unwrap();
+        }
+        loop {
+            let event = timeout(GUARD, async {
+                tokio::select! { event = self.contacts.recv() => event, event = self.strangers.recv() => event }
+            });
+            let event = event.await.unwrap_or_else(|_| panic!("not told, but {:?}", self.heard)).unwrap();
+            if wanted(&event) {
+                return event;
+            }
+            self.heard.push_back(event);
+        }
+    }
+
+    async fn expect_connected(&mut self, peer: PeerId) {
+        self.expect(|event| *event == NetEvent::Connected(peer)).await;
+    }
+
+    async fn expect_envelope(&mut self) -> (PeerId, FrameToken, Vec<u8>) {
+        match self.expect(|event| matches!(event, NetEvent::Envelope { .. })).await {
+            NetEvent::Envelope { from, token, bytes } => (from, token, bytes),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The outcome of this ticket.
+    async fn outcome(&mut self, wanted: u64) -> NetEvent {
+        let of = |event: &NetEvent| match event {
+            NetEvent::Acked { ticket, .. } | NetEvent::Refused { ticket, .. } | NetEvent::Lost { ticket, .. } => {
+                *ticket == wanted
+            }
+            _ => false,
+        };
+        self.expect(of).await
+    }
+
+    fn send(&self, peer: PeerId, ticket: u64, bytes: &[u8]) -> Result<(), SendError> {
+        self.net.send_envelope(peer, ticket, bytes.into())
+    }
+
+    /// Waits until there are so many connections with the peer.
+    async fn links(&self, peer: PeerId, count: usize) {
+        let mut links = self.net.shared().links.subscribe();
+        let so_many = links.wait_for(|links| links.get(&peer).copied().unwrap_or_default() == count);
+        timeout(GUARD, so_many).await.unwrap_or_else(|_| panic!("never {count} connections")).unwrap();
+    }
+}
+
+/// Connects two nodes, the first dialling.
+async fn connect(from: &mut Node, to: &mut Node) {
+    from.net.connect(to.id(), &to.addrs()).unwrap();
+    from.expect_connected(to.id()).await;
+    to.expect_connected(from.id()).await;
+}
+
+/// Two nodes that are contacts of each other, connected.
+async fn friends(seed: u8, listen: &str) -> (Node, Node) {
+    let (mut alice, mut bob) = (Node::start(seed, &[listen]).await, Node::start(seed + 1, &[listen]).await);
+    alice.befriend(bob.id());
+    bob.befriend(alice.id());
+    connect(&mut alice, &mut bob).await;
+    (alice, bob)
+}
+
+/// Two nodes that do not know each other, connected.
+async fn strangers(seed: u8, listen: &str) -> (Node, Node) {
+    let (mut alice, mut bob) = (Node::start(seed, &[listen]).await, Node::start(seed + 1, &[listen]).await);
+    connect(&mut alice, &mut bob).await;
+    (alice, bob)
+}
+
+/// A peer who speaks libp2p as we do, and on envelope streams whatever a test wants.
+struct Raw {
+    opens: mpsc::Sender<streams::Reply>,
+    inbound: mpsc::Receiver<Stream>,
+}
+
+#[derive(NetworkBehaviour)]
+struct RawBehaviour {
+    streams: streams::Behaviour,
+}
+
+impl Raw {
+    /// Dials the node.
+    async fn connect(seed: u8, node: &Node) -> Self {
+        let (keypair, _) = identity(&config(seed, &[])).unwrap();
+        let classify: Classify = Arc::new(|_| true);
+        let protocol = StreamProtocol::new(crate::envelope::frame::PROTOCOL);
+        let behaviour = RawBehaviour { streams: streams::Behaviour::new(protocol, classify) };
+        let config = libp2p::swarm::Config::with_tokio_executor();
+        let transport = transport::build(&keypair).unwrap();
+        let mut swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config);
+        let target = to_libp2p(&node.id());
+        let addrs = node.addrs().iter().map(|addr| addr.parse().unwrap()).collect();
+        swarm.dial(libp2p::swarm::dial_opts::DialOpts::peer_id(target).addresses(addrs).build()).unwrap();
+        let (opens, wanted) = mpsc::channel(8);
+        let (to_inbound, inbound) = mpsc::channel(8);
+        let (ready, connected) = oneshot::channel();
+        tokio::spawn(run_raw(swarm, target, wanted, to_inbound, ready));
+        timeout(GUARD, connected).await.unwrap().unwrap();
+        Self { opens, inbound }
+    }
+
+    async fn open(&self) -> Stream {
+        let (reply, stream) = oneshot::channel();
+        self.opens.send(reply).await.unwrap();
+        timeout(GUARD, stream).await.unwrap().unwrap()
+    }
+}
+
+async fn run_raw(
+    mut swarm: Swarm<RawBehaviour>,
+    target: libp2p::PeerId,
+    mut wanted: mpsc::Receiver<streams::Reply>,
+    inbound: mpsc::Sender<Stream>,
+    ready: oneshot::Sender<()>,
+) {
+    use futures::StreamExt;
+    use libp2p::swarm::SwarmEvent;
+
+    let (mut ready, mut connection) = (Some(ready), None::<ConnectionId>);
+    loop {
+        tokio::select! {
+            event = swarm.select_next_some() => match event {
+                SwarmEvent::ConnectionEstablished { connection_id, .. } => {
+                    connection = Some(connection_id);
+                    ready.take().unwrap().send(()).unwrap();
+                }
+                SwarmEvent::Behaviour(RawBehaviourEvent::Streams(taken)) => {
+                    let _ = inbound.try_send(taken.stream);
+                    // The slot is given back at once: this peer takes all there are.
+                }
+                _ => {}
+            },
+            reply = wanted.recv() => match reply {
+                Some(reply) => swarm.behaviour_mut().streams.open(target, connection.unwrap(), reply),
+                None => return,
+            },
+        }
+    }
+}
+
+#[test]
+fn the_peer_id_is_libp2ps_own() {
+    for seed in 0..20 {
+        let (keypair, me) = identity(&config(seed, &[])).unwrap();
+        assert_eq!(to_libp2p(&me), keypair.public().to_peer_id());
+        assert_eq!(me.to_string(), keypair.public().to_peer_id().to_string());
+        assert_eq!(from_libp2p(&to_libp2p(&me)), Some(me));
+    }
+}

@@ -1,0 +1,42 @@
+//! Addresses as people and scripts hand them around.
+
+use crate::api::{ApiError, Code};
+use crate::base::PeerId;
+
+/// What stands between an address and the peer ID of who is there.
+const P2P: &str = "/p2p/";
+
+/// Each with the peer ID, so that it says all that is needed to connect.
+pub(crate) fn full(addrs: &[String], me: PeerId) -> Vec<String> {
+    addrs.iter().map(|addr| format!("{addr}{P2P}{me}")).collect()
+}
+
+/// Takes such an address apart.
+pub(crate) fn split(addr: &str) -> Result<(PeerId, String), ApiError> {
+    let wrong = |what: String| {
+        ApiError::new(Code::Config, format!("'{addr}' cannot be used as a bootstrap address: {what}"))
+            .with_hint("such an address ends in /p2p/ and the peer ID, as `rohrpost id` shows it")
+    };
+    let (addr, peer) = addr.rsplit_once(P2P).ok_or_else(|| wrong("it names no peer".to_owned()))?;
+    let peer = peer.parse().map_err(|e: crate::base::IdError| wrong(e.to_string()))?;
+    Ok((peer, addr.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_can_be_taken_apart() {
+        let me = PeerId::from_key_bytes([7; 32]);
+        let shown = full(&["/ip4/127.0.0.1/tcp/4001".to_owned()], me);
+        assert_eq!(split(&shown[0]), Ok((me, "/ip4/127.0.0.1/tcp/4001".to_owned())));
+    }
+
+    #[test]
+    fn an_address_without_a_peer_is_refused_with_a_hint() {
+        for addr in ["", "/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/1/p2p/", "/ip4/127.0.0.1/tcp/1/p2p/nobody"] {
+            assert!(split(addr).unwrap_err().hint.unwrap().contains("/p2p/"), "{addr}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! One client: lines in, answers and events out.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+
+use futures::StreamExt;
+use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::watch;
+
+use super::dispatch::{Answering, Dispatcher};
+use crate::api::rpc::{self, Id, Incoming, Request, Response};
+use crate::api::{ApiError, Call, Code};
+use crate::base::limits::MAX_RPC_LINE;
+
+/// Calls of one client that wait for a state; when there are more, its next line is read later.
+const MAX_WAITING: usize = 64;
+/// Events written at a time, so that a client far behind still gets answers in between.
+const EVENTS_AT_A_TIME: usize = 100;
+
+/// A line that is ready later; nothing for notifications.
+type Later = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
+
+/// Serves one client until it goes, or the node ends. Gives the connection back, still open: its end tells the client
+/// that the node is gone.
+pub(crate) async fn serve(stream: UnixStream, dispatcher: Dispatcher, stop: watch::Receiver<bool>) -> Option<UnixStream> {
+    let (reader, writer) = stream.into_split();
+    let mut connection = Connection {
+        lines: Lines { reader: BufReader::new(reader), partial: Vec::new(), skipping: false },
+        writer,
+        events: dispatcher.core().events(),
+        dispatcher,
+        cursor: None,
+        waiting: FuturesUnordered::new(),
+        stop,
+    };
+    match connection.run().await {
+        Ok(()) => connection.lines.reader.into_inner().reunite(connection.writer).ok(),
+        Err(error) => {
+            tracing::debug!(%error, "a client is gone");
+            None
+        }
+    }
+}
+
+struct Connection {
+    lines: Lines,
+    writer: OwnedWriteHalf,
+    dispatcher: Dispatcher,
+    events: watch::Receiver<u64>,
+    /// The last event the client was told of; `None`: it does not listen.
+    cursor: Option<u64>,
+    waiting: FuturesUnordered<Later>,
+    stop: watch::Receiver<bool>,
+}
+
+/// What happened next.
+enum Next {
+    Line(Line),
+    Answer(Option<String>),
+    Events(u64),
+    Stop,
+}
+
+impl Connection {
+    async fn run(&mut self) -> io::Result<()> {
+        loop {
+            match self.next().await? {
+                Next::Line(Line::Full(line)) => self.line(&line).await?,
+                Next::Line(Line::TooLong) => {
+                    let message = format!("a line has at most {MAX_RPC_LINE} bytes");
+                    let error = ApiError::new(Code::TooLarge, message);
+                    self.write(Some(Response { id: Id::NULL, outcome: Err(error) }.to_line())).await?;
+                }
+                Next::Line(Line::End) | Next::Stop => break,
+                Next::Answer(line) => self.write(line).await?,
+                Next::Events(cursor) => self.tell(cursor).await?,
+            }
+        }
+        // No more lines: what was asked is still answered. When the node stops, every wait ends at once.
+        while let Some(line) = self.waiting.next().await {
+            self.write(line).await?;
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> io::Result<Next> {
+        let cursor = self.cursor;
+        let behind = async {
+            match cursor {
+                Some(cursor) => self.events.wait_for(|last| *last > cursor).await.is_ok().then_some(cursor),
+                None => None,
+            }
+        };
+        Ok(tokio::select! {
+            _ = self.stop.wait_for(|stop| *stop) => Next::Stop,
+            line = self.lines.next(), if self.waiting.len() < MAX_WAITING => Next::Line(line?),
+            Some(line) = self.waiting.next() => Next::Answer(line),
+            Some(cursor) = behind => Next::Events(cursor),
+        })
+    }
+
+    async fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return Ok(());
+        }
+        match rpc::parse(line) {
+            Incoming::One(call) => match self.call(call).await {
+                Outcome::Nothing => Ok(()),
+                Outcome::Response(response) => self.write(Some(response.to_line())).await,
+                Outcome::Later(later) => {
+                    self.waiting.push(Box::pin(async move { later.await.map(|response| response.to_line()) }));
+                    Ok(())
+                }
+            },
+            Incoming::Batch(calls) => {
+                let mut outcomes = Vec::with_capacity(calls.len());
+                for call in calls {
+                    // In their order: two messages of a batch stay in theirs.
+                    outcomes.push(self.call(call).await);
+                }
+                if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Later(_))) {
+                    self.waiting.push(Box::pin(async move { batch(join_all(outcomes.into_iter().map(Outcome::end)).await) }));
+                    return Ok(());
+                }
+                let line = batch(join_all(outcomes.into_iter().map(Outcome::end)).await);
+                self.write(line).await
+            }
+        }
+    }
+
+    async fn call(&mut self, call: Result<Request, Response>) -> Outcome {
+        let request = match call {
+            Ok(request) => request,
+            Err(response) => return Outcome::Response(response),
+        };
+        let answering = match Call::parse(&request.method, request.params) {
+            Ok(call) => self.dispatcher.call(call).await,
+            Err(error) => Err(error),
+        };
+        let outcome = match answering {
+            Ok(Answering::Later(later)) => {
+                let Some(id) = request.id else { return Outcome::Nothing };
+                let mut stop = self.stop.clone();
+                return Outcome::Later(Box::pin(async move {
+                    let outcome = tokio::select! {
+                        outcome = later => outcome,
+                        _ = stop.wait_for(|stop| *stop) => Err(ApiError::new(Code::Stopping, "the node is shutting down")),
+                    };
+                    Some(Response { id, outcome })
+                }));
+            }
+            Ok(Answering::Now(value)) => Ok(value),
+            Ok(Answering::Listen(listening)) => {
+                self.cursor = Some(listening.since);
+                serde_json::to_value(listening).map_err(|e| ApiError::new(Code::Internal, e.to_string()))
+            }
+            Err(error) => Err(error),
+        };
+        match request.id {
+            Some(id) => Outcome::Response(Response { id, outcome }),
+            None => Outcome::Nothing,
+        }
+    }
+
+    /// Writes the next events. A client that reads slowly holds up nothing but its own cursor.
+    async fn tell(&mut self, cursor: u64) -> io::Result<()> {
+        let last = *self.events.borrow();
+        let page = self.dispatcher.events(cursor, EVENTS_AT_A_TIME).await.map_err(io::Error::other)?;
+        let mut lines = String::new();
+        for event in &page.events {
+            lines.push_str(&rpc::event_line(event).map_err(io::Error::other)?);
+            lines.push('\n');
+        }
+        // Where the log is shorter than it says, waiting for the missing ones would never end.
+        self.cursor = Some(if page.events.is_empty() { last } else { page.next });
+        self.writer.write_all(lines.as_bytes()).await
+    }
+
+    async fn write(&mut self, line: Option<String>) -> io::Result<()> {
+        let Some(mut line) = line else { return Ok(()) };
+        line.push('\n');
+        self.writer.write_all(line.as_bytes()).await
+    }
+}
+
+/// What became of one call.
+enum Outcome {
+    /// It was a notification.
+    Nothing,
+    Response(Response),
+    Later(Pin<Box<dyn Future<Output = Option<Response>> + Send>>),
+}
+
+impl Outcome {
+    async fn end(self) -> Option<Response> {
+        match self {
+            Self::Nothing => None,
+            Self::Response(response) => Some(response),
+            Self::Later(later) => later.await,
+        }
+    }
+}
+
+/// The answers to a batch; nothing when there are none.
+fn batch(responses: Vec<Option<Response>>) -> Option<String> {
+    let responses: Vec<Value> = responses.iter().flatten().map(Response::to_value).collect();
+    (!responses.is_empty()).then(|| Value::Array(responses).to_string())
+}
+
+enum Line {
+    Full(Vec<u8>),
+    /// It was longer than any line may be, and was skipped.
+    TooLong,
+    End,
+}
+
+/// Lines of bounded length. A read that is given up in the middle loses nothing.
+struct Lines {
+    reader: BufReader<OwnedReadHalf>,
+    partial: Vec<u8>,
+    /// The rest of a line that is too long is thrown away as it comes.
+    skipping: bool,
+}
+
+impl Lines {
+    async fn next(&mut self) -> io::Result<Line> {
+        loop {
+            let found = self.reader.fill_buf().await?;
+            if found.is_empty() {
+                // The last line may lack its end.
+                let last = std::mem::take(&mut self.partial);
+                return Ok(if last.is_empty() { Line::End } else { Line::Full(last) });
+            }
+            let (piece, ended) = match found.iter().position(|byte| *byte == b'\n') {
+                Some(end) => (found.get(..end).unwrap_or_default(), true),
+                None => (found, false),
+            };
+            if !self.skipping && self.partial.len() + piece.len() <= MAX_RPC_LINE {
+                self.partial.extend_from_slice(piece);
+            } else {
+                self.skipping = true;
+                self.partial = Vec::new();
+            }
+            let used = piece.len() + usize::from(ended);
+            self.reader.consume(used);
+            if ended {
+                let line = std::mem::take(&mut self.partial);
+                return Ok(if std::mem::take(&mut self.skipping) { Line::TooLong } else { Line::Full(line) });
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The handle of the messenger's thread: commands in, answers and committed rows out.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::errors;
+use crate::api::{ApiError, Code};
+use crate::base::PeerId;
+use crate::messenger::{Answer, Command, Refusal};
+use crate::store::Reader;
+
+/// How long an ending thread may take to say how it ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// A command and whoever waits for its answer.
+pub(super) type Asked = (Command, oneshot::Sender<Result<Answer, Refusal>>);
+
+/// How the messenger's thread ended.
+pub(crate) type End = Option<Result<(), ApiError>>;
+
+/// Reaches the messenger's thread. Clones name the same one.
+#[derive(Clone)]
+pub(crate) struct Core {
+    me: PeerId,
+    user: mpsc::Sender<Asked>,
+    reader: SharedReader,
+    events: watch::Receiver<u64>,
+    ended: watch::Receiver<End>,
+}
+
+impl Core {
+    pub(super) const fn new(
+        me: PeerId,
+        user: mpsc::Sender<Asked>,
+        reader: SharedReader,
+        events: watch::Receiver<u64>,
+        ended: watch::Receiver<End>,
+    ) -> Self {
+        Self { me, user, reader, events, ended }
+    }
+
+    /// Who we are.
+    pub(crate) const fn me(&self) -> PeerId {
+        self.me
+    }
+
+    /// Hands a command in and waits for its durable outcome. When many wait already, it waits for room first.
+    pub(crate) async fn command(&self, command: Command) -> Result<Answer, ApiError> {
+        let (reply, answer) = oneshot::channel();
+        if self.user.send((command, reply)).await.is_err() {
+            return Err(self.gone().await);
+        }
+        match answer.await {
+            Ok(answer) => answer.map_err(|refusal| errors::refusal(&refusal)),
+            Err(_) => Err(self.gone().await),
+        }
+    }
+
+    /// Reads committed rows on a thread that may block.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Reader, PeerId) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (reader, me) = (self.reader.now(), self.me);
+        tokio::task::spawn_blocking(move || question(&reader, me))
+            .await
+            .unwrap_or_else(|_| Err(errors::internal("a question failed; the log says more")))
+    }
+
+    /// Tells the place of the newest event whenever it changes.
+    pub(crate) fn events(&self) -> watch::Receiver<u64> {
+        self.events.clone()
+    }
+
+    /// The place of the newest event.
+    pub(crate) fn last_event(&self) -> u64 {
+        *self.events.borrow()
+    }
+
+    /// Waits until the thread is gone and the profile free.
+    pub(crate) async fn ended(&self) -> Result<(), ApiError> {
+        let mut ended = self.ended.clone();
+        match ended.wait_for(Option::is_some).await {
+            Ok(end) => end.clone().unwrap_or(Ok(())),
+            Err(_) => Err(errors::internal("the messenger's thread vanished")),
+        }
+    }
+
+    /// Why nobody answers: the thread is ending, and says in a moment how.
+    async fn gone(&self) -> ApiError {
+        match tokio::time::timeout(LAST_WORDS, self.ended()).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) | Err(_) => ApiError::new(Code::Stopping, "the node is shutting down"),
+        }
+    }
+}
+
+/// The reader of the store that is open now: after a failed commit it is opened anew.
+#[derive(Clone)]
+pub(super) struct SharedReader(Arc<RwLock<Reader>>);
+
+impl SharedReader {
+    pub(super) fn new(reader: Reader) -> Self {
+        Self(Arc::new(RwLock::new(reader)))
+    }
+
+    fn now(&self) -> Reader {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn replace(&self, reader: Reader) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = reader;
+    }
+}

@@ -1,0 +1,114 @@
+//! Calls about messages and conversations.
+
+use super::{Answering, Dispatcher, Until, page, value, which, whom};
+use crate::api::{
+    ApiError, Conversation, HistoryParams, InboxParams, Message, MessageParams, ReadCount, ReadParams, ReplyParams,
+    SendParams,
+};
+use crate::base::limits::MAX_PAGE;
+use crate::messenger::query;
+use crate::messenger::{Answer, Command, Hints, SendCommand};
+use crate::node::{errors, views};
+
+/// Messages in a page of `history` that does not say how many.
+const HISTORY: usize = 50;
+
+impl Dispatcher {
+    pub(super) async fn send(&self, params: SendParams) -> Result<Answering, ApiError> {
+        let until = Until::new(params.wait, params.timeout_ms);
+        let command = self
+            .core
+            .read(move |reader, _| {
+                let to = whom(reader, &params.to)?;
+                let reply_to = params.reply_to.map(|text| which(reader, &text)).transpose()?.map(|(_, id)| id);
+                Ok(SendCommand {
+                    to: to.peer,
+                    text: params.text,
+                    subject: params.subject,
+                    reply_to,
+                    hints: to.hints,
+                    client_id: params.client_id,
+                })
+            })
+            .await?;
+        self.queue(command, until).await
+    }
+
+    pub(super) async fn reply(&self, params: ReplyParams) -> Result<Answering, ApiError> {
+        let until = Until::new(params.wait, params.timeout_ms);
+        let command = self
+            .core
+            .read(move |reader, _| {
+                let (to, id) = which(reader, &params.message)?;
+                Ok(SendCommand {
+                    to,
+                    text: params.text,
+                    subject: None,
+                    reply_to: Some(id),
+                    hints: Hints::default(),
+                    client_id: params.client_id,
+                })
+            })
+            .await?;
+        self.queue(command, until).await
+    }
+
+    async fn queue(&self, command: SendCommand, until: Option<Until>) -> Result<Answering, ApiError> {
+        let client_id = command.client_id.clone();
+        let Answer::Sent(message) = self.core.command(Command::Send(command)).await? else {
+            return Err(errors::internal("the messenger did not say what it queued"));
+        };
+        let message = views::message(*message);
+        let Some(until) = until else { return value(Ok(views::sent(&message, client_id))).map(Answering::Now) };
+        let this = self.clone();
+        Ok(Answering::Later(Box::pin(async move {
+            let message = this.until(message.message_id, until).await?;
+            value(Ok(views::sent(&message, client_id)))
+        })))
+    }
+
+    pub(super) async fn message(&self, params: MessageParams) -> Result<Answering, ApiError> {
+        let until = Until::new(params.wait, params.timeout_ms);
+        let (_, id) = self.core.read(move |reader, _| which(reader, &params.message)).await?;
+        let Some(until) = until else { return value(self.shown(id).await).map(Answering::Now) };
+        let this = self.clone();
+        Ok(Answering::Later(Box::pin(async move { value(this.until(id, until).await) })))
+    }
+
+    pub(super) async fn inbox(&self, params: InboxParams) -> Result<Vec<Conversation>, ApiError> {
+        let limit = page(params.limit, MAX_PAGE)?;
+        self.core
+            .read(move |reader, me| {
+                let found = query::inbox(reader, me, params.unread, limit).map_err(|e| errors::store(&e))?;
+                Ok(found.into_iter().map(views::conversation).collect())
+            })
+            .await
+    }
+
+    pub(super) async fn history(&self, params: HistoryParams) -> Result<Vec<Message>, ApiError> {
+        let limit = page(params.limit, HISTORY)?;
+        self.core
+            .read(move |reader, me| {
+                let who = whom(reader, &params.who)?;
+                let before = params.before.map(|text| which(reader, &text)).transpose()?.map(|(_, id)| id);
+                let found = query::history(reader, me, &who.peer, before.as_ref(), limit);
+                Ok(found.map_err(|e| errors::store(&e))?.into_iter().map(views::message).collect())
+            })
+            .await
+    }
+
+    pub(super) async fn mark_read(&self, params: ReadParams) -> Result<ReadCount, ApiError> {
+        let (peer, upto) = self
+            .core
+            .read(move |reader, _| {
+                let who = whom(reader, &params.who)?;
+                let upto = params.upto.map(|text| which(reader, &text)).transpose()?.map(|(_, id)| id);
+                Ok((who.peer, upto))
+            })
+            .await?;
+        match self.core.command(Command::Read { peer, upto }).await? {
+            Answer::Read(read) => Ok(ReadCount { conversation: peer, read }),
+            _ => Err(errors::internal("the messenger did not say how many messages it marked")),
+        }
+    }
+}

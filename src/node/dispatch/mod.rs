@@ -1,0 +1,246 @@
+//! Answers calls: the same for the socket and for a front end without a node.
+
+mod messages;
+mod people;
+mod wait;
+
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::core::Core;
+use super::place::Place;
+use super::{addresses, errors, views};
+use crate::api::{self, ApiError, Call, Code, EventPage, Listening, Stopping, WaitFor};
+use crate::base::limits::MAX_PAGE;
+use crate::base::{MessageId, PeerId};
+use crate::identity::Link;
+use crate::messenger::query::{self, ResolveError};
+use crate::messenger::{Command, Hints};
+use crate::net::NetHandle;
+use crate::store::Reader;
+
+/// Answers calls about one profile.
+#[derive(Clone)]
+pub(crate) struct Dispatcher {
+    core: Core,
+    place: Place,
+    /// `None`: this process has the profile, but runs no node.
+    live: Option<Live>,
+}
+
+/// What a running node has besides the messenger.
+#[derive(Clone)]
+pub(crate) struct Live {
+    pub(crate) net: NetHandle,
+    /// Ends the node.
+    pub(crate) stop: watch::Sender<bool>,
+}
+
+/// How a call is answered.
+pub(crate) enum Answering {
+    /// Here it is.
+    Now(Value),
+    /// What was asked for is done, the answer comes when a state is reached.
+    Later(BoxFuture<'static, Result<Value, ApiError>>),
+    /// The connection is to tell events from this cursor on.
+    Listen(Listening),
+}
+
+impl Dispatcher {
+    pub(crate) const fn new(core: Core, place: Place, live: Option<Live>) -> Self {
+        Self { core, place, live }
+    }
+
+    pub(crate) const fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// Carries out a call. When this returns, its effect is durable; only waiting may be left.
+    pub(crate) async fn call(&self, call: Call) -> Result<Answering, ApiError> {
+        match call {
+            Call::Send(params) => return self.send(params).await,
+            Call::Reply(params) => return self.reply(params).await,
+            Call::MessageShow(params) => return self.message(params).await,
+            Call::Listen(params) => return Ok(Answering::Listen(self.listen(params.since))),
+            call => self.simple(call).await.map(Answering::Now),
+        }
+    }
+
+    /// Carries out a call and waits for whatever it waits for.
+    pub(crate) async fn answer(&self, call: Call) -> Result<Value, ApiError> {
+        match self.call(call).await? {
+            Answering::Now(value) => Ok(value),
+            Answering::Later(later) => later.await,
+            Answering::Listen(_) => Err(ApiError::new(Code::NodeNeeded, "without a node there is nothing to listen to")),
+        }
+    }
+
+    async fn simple(&self, call: Call) -> Result<Value, ApiError> {
+        match call {
+            Call::IdShow(_) => value(self.identity().await),
+            Call::IdName(params) => value(self.change_identity(Command::SetName { name: params.name }).await),
+            Call::IdRotate(_) => value(self.change_identity(Command::RotateToken).await),
+            Call::Inbox(params) => value(self.inbox(params).await),
+            Call::History(params) => value(self.history(params).await),
+            Call::Read(params) => value(self.mark_read(params).await),
+            Call::RequestsList(_) => value(self.requests().await),
+            Call::RequestsShow(who) => value(self.request(who).await),
+            Call::RequestsAccept(who) => value(self.accept(who).await),
+            Call::RequestsDecline(who) => value(self.decline(who).await),
+            Call::RequestsBlock(who) => value(self.block_request(who).await),
+            Call::PolicyShow(_) => value(self.policy().await),
+            Call::PolicySet(params) => value(self.set_policy(params).await),
+            Call::ContactsList(_) => value(self.contacts().await),
+            Call::ContactsAdd(params) => value(self.add_contact(params).await),
+            Call::ContactsShow(who) => value(self.contact(who).await),
+            Call::ContactsRename(params) => value(self.rename_contact(params).await),
+            Call::ContactsVerify(params) => value(self.verify_contact(params).await),
+            Call::ContactsBlock(who) => value(self.change_contact(who, Command::Block).await),
+            Call::ContactsUnblock(who) => value(self.change_contact(who, Command::Unblock).await),
+            Call::ContactsRemove(who) => value(self.change_contact(who, Command::RemoveContact).await),
+            Call::Resolve(who) => value(self.resolve(who).await),
+            Call::StatusShow(_) => value(self.status().await),
+            Call::Events(params) => value(self.events(params.since, page(params.limit, MAX_PAGE)?).await),
+            Call::Stop(_) => value(self.stop()),
+            Call::Send(_) | Call::Reply(_) | Call::MessageShow(_) | Call::Listen(_) => {
+                Err(errors::internal("this call is not a simple one"))
+            }
+        }
+    }
+
+    /// Ends the node: the answer still goes out.
+    fn stop(&self) -> Result<Stopping, ApiError> {
+        let live = self.live.as_ref().ok_or_else(|| ApiError::new(Code::NodeNeeded, "no node is running"))?;
+        live.stop.send_replace(true);
+        Ok(Stopping { pid: std::process::id() })
+    }
+
+    fn listen(&self, since: Option<u64>) -> Listening {
+        let last = self.core.last_event();
+        Listening { since: since.map_or(last, |since| since.min(last)) }
+    }
+
+    /// Events after a cursor.
+    pub(crate) async fn events(&self, since: u64, limit: usize) -> Result<EventPage, ApiError> {
+        self.core
+            .read(move |reader, me| {
+                let found = query::events(reader, since, limit).map_err(|e| errors::store(&e))?;
+                let mut names = views::Names::new(reader, me);
+                let events: Vec<_> = found
+                    .iter()
+                    .map(|event| views::event(&mut names, event))
+                    .collect::<Result<_, _>>()
+                    .map_err(|e| errors::store(&e))?;
+                let next = events.last().map_or(since, |event| event.seq);
+                Ok(EventPage { more: events.len() == limit, events, next })
+            })
+            .await
+    }
+
+    async fn status(&self) -> Result<api::Status, ApiError> {
+        let status = self.live.as_ref().map(|live| live.net.status());
+        let (socket, data_dir) = (self.place.socket().to_owned(), self.place.dir().to_owned());
+        self.core
+            .read(move |reader, me| {
+                let counts = query::counts(reader).map_err(|e| errors::store(&e))?;
+                let identity = query::identity(reader, me).map_err(|e| errors::store(&e))?;
+                let mut names = views::Names::new(reader, me);
+                let mut connections = Vec::new();
+                for peer in status.iter().flat_map(|status| &status.peers) {
+                    connections.push(api::Connection {
+                        peer_id: peer.peer,
+                        name: names.of(&peer.peer).map_err(|e| errors::store(&e))?,
+                        addr: peer.addr.clone(),
+                        direct: peer.direct,
+                        since: peer.since,
+                    });
+                }
+                Ok(api::Status {
+                    peer_id: Some(me),
+                    name: identity.map(|identity| identity.name).unwrap_or_default(),
+                    running: status.is_some(),
+                    peers: connections.len() as u64,
+                    outbox: counts.outbox,
+                    relay: None,
+                    mailboxes: Vec::new(),
+                    reachability: "unknown".to_owned(),
+                    requests: counts.requests,
+                    unread: counts.unread,
+                    contacts: counts.contacts,
+                    last_event: counts.last_event,
+                    pid: status.is_some().then(std::process::id),
+                    addrs: status.map(|status| addresses::full(&status.listen_addrs, me)).unwrap_or_default(),
+                    connections,
+                    socket,
+                    data_dir,
+                    version: env!("CARGO_PKG_VERSION").to_owned(),
+                })
+            })
+            .await
+    }
+
+    async fn identity(&self) -> Result<api::Identity, ApiError> {
+        let listening = self.live.as_ref().map(|live| live.net.status().listen_addrs).unwrap_or_default();
+        self.core
+            .read(move |reader, me| {
+                let identity = query::identity(reader, me).map_err(|e| errors::store(&e))?;
+                let identity = identity.ok_or_else(|| errors::internal("the profile is empty"))?;
+                Ok(views::identity(&identity, addresses::full(&listening, me)))
+            })
+            .await
+    }
+
+    async fn change_identity(&self, command: Command) -> Result<api::Identity, ApiError> {
+        self.core.command(command).await?;
+        self.identity().await
+    }
+}
+
+/// Whom a text means, and what a link says besides.
+struct Meant {
+    peer: PeerId,
+    hints: Hints,
+}
+
+/// Understands what stands where a person is meant.
+fn whom(reader: &Reader, text: &str) -> Result<Meant, ApiError> {
+    let text = text.trim();
+    if text.get(..9).is_some_and(|scheme| scheme.eq_ignore_ascii_case("rohrpost:")) {
+        let link: Link = text.parse().map_err(|e| errors::link(&e))?;
+        let hints = Hints { name: link.name, addrs: link.addrs, token: link.token };
+        return Ok(Meant { peer: link.peer, hints });
+    }
+    // Tables show the telling end of a peer ID as `…abcdefgh`; not every keyboard has the ellipsis.
+    let wanted = text.strip_prefix("...").map_or_else(|| text.to_owned(), |end| format!("…{end}"));
+    match query::resolve_peer(reader, &wanted) {
+        Ok(peer) => Ok(Meant { peer, hints: Hints::default() }),
+        Err(error) => Err(errors::peer(&error, text)),
+    }
+}
+
+/// Understands what stands where a message is meant.
+fn which(reader: &Reader, text: &str) -> Result<(PeerId, MessageId), ApiError> {
+    query::resolve_message(reader, text.trim()).map_err(|error: ResolveError<MessageId>| errors::message(&error, text))
+}
+
+/// The size of a page.
+fn page(limit: Option<u32>, default: usize) -> Result<usize, ApiError> {
+    let limit = limit.map_or(default, |limit| limit as usize);
+    if limit == 0 || limit > MAX_PAGE {
+        return Err(ApiError::new(Code::InvalidParams, format!("a page has 1 to {MAX_PAGE} rows, not {limit}")));
+    }
+    Ok(limit)
+}
+
+fn value(result: Result<impl Serialize, ApiError>) -> Result<Value, ApiError> {
+    serde_json::to_value(result?).map_err(|e| errors::internal(e.to_string()))
+}
+
+/// What a waiting call waits for.
+#[derive(Clone, Copy)]
+struct Until {
+    wait: WaitFor,
+    timeout: std::time::Duration,
+}

@@ -1,0 +1,154 @@
+//! Calls about requests, contacts and who may write.
+
+use super::{Dispatcher, Meant, whom};
+use crate::api::{
+    AddContact, ApiError, Code, Contact, HeldMessage, PolicyParams, PolicyState, RenameParams, Request, RequestDetail,
+    Resolved, VerifyParams, Who,
+};
+use crate::base::PeerId;
+use crate::messenger::query;
+use crate::messenger::{Answer, Command};
+use crate::node::{errors, views};
+
+impl Dispatcher {
+    async fn whom(&self, who: String) -> Result<Meant, ApiError> {
+        self.core.read(move |reader, _| whom(reader, &who)).await
+    }
+
+    pub(super) async fn resolve(&self, who: Who) -> Result<Resolved, ApiError> {
+        self.core
+            .read(move |reader, me| {
+                let peer_id = whom(reader, &who.who)?.peer;
+                let name = views::Names::new(reader, me).of(&peer_id).map_err(|e| errors::store(&e))?;
+                Ok(Resolved { peer_id, name })
+            })
+            .await
+    }
+
+    pub(super) async fn requests(&self) -> Result<Vec<Request>, ApiError> {
+        self.core
+            .read(|reader, _| {
+                let found = query::requests(reader).map_err(|e| errors::store(&e))?;
+                Ok(found.into_iter().map(views::request).collect())
+            })
+            .await
+    }
+
+    pub(super) async fn request(&self, who: Who) -> Result<RequestDetail, ApiError> {
+        self.core
+            .read(move |reader, _| {
+                let peer = whom(reader, &who.who)?.peer;
+                let found = query::request(reader, &peer).map_err(|e| errors::store(&e))?;
+                let (request, texts) = found.ok_or_else(no_request)?;
+                let texts = texts.into_iter().map(|text| HeldMessage { text }).collect();
+                Ok(RequestDetail { request: views::request(request), texts })
+            })
+            .await
+    }
+
+    pub(super) async fn accept(&self, who: Who) -> Result<Contact, ApiError> {
+        let peer = self.whom(who.who).await?.peer;
+        self.core.command(Command::AcceptRequest(peer)).await?;
+        self.contact_of(peer).await
+    }
+
+    pub(super) async fn decline(&self, who: Who) -> Result<Resolved, ApiError> {
+        let asking = self.resolve(who).await?;
+        self.core.command(Command::DeclineRequest(asking.peer_id)).await?;
+        Ok(asking)
+    }
+
+    /// Only who asks can be blocked here, so that a typing error blocks nobody else.
+    pub(super) async fn block_request(&self, who: Who) -> Result<Resolved, ApiError> {
+        let asking = self.resolve(who).await?;
+        let peer = asking.peer_id;
+        let pending = self.core.read(move |reader, _| query::request(reader, &peer).map_err(|e| errors::store(&e)));
+        if pending.await?.is_none() {
+            return Err(no_request());
+        }
+        self.core.command(Command::Block(peer)).await?;
+        Ok(asking)
+    }
+
+    pub(super) async fn policy(&self) -> Result<PolicyState, ApiError> {
+        self.core
+            .read(|reader, _| {
+                let policy = query::policy(reader).map_err(|e| errors::store(&e))?;
+                Ok(PolicyState { policy: views::policy(policy) })
+            })
+            .await
+    }
+
+    pub(super) async fn set_policy(&self, params: PolicyParams) -> Result<PolicyState, ApiError> {
+        self.core.command(Command::SetPolicy(views::policy_in(params.policy))).await?;
+        self.policy().await
+    }
+
+    pub(super) async fn contacts(&self) -> Result<Vec<Contact>, ApiError> {
+        self.core
+            .read(|reader, me| {
+                let found = query::contacts(reader, me).map_err(|e| errors::store(&e))?;
+                Ok(found.into_iter().map(views::contact).collect())
+            })
+            .await
+    }
+
+    pub(super) async fn contact(&self, who: Who) -> Result<Contact, ApiError> {
+        let peer = self.whom(who.who).await?.peer;
+        self.contact_of(peer).await
+    }
+
+    async fn contact_of(&self, peer: PeerId) -> Result<Contact, ApiError> {
+        self.core
+            .read(move |reader, me| {
+                let found = query::contact(reader, me, &peer).map_err(|e| errors::store(&e))?;
+                found
+                    .map(views::contact)
+                    .ok_or_else(|| ApiError::new(Code::NotAContact, "this peer is not a contact"))
+            })
+            .await
+    }
+
+    pub(super) async fn add_contact(&self, params: AddContact) -> Result<Contact, ApiError> {
+        let meant = self.whom(params.who).await?;
+        let command = Command::AddContact { peer: meant.peer, name: params.name, hints: meant.hints };
+        self.contact_command(command).await
+    }
+
+    pub(super) async fn rename_contact(&self, params: RenameParams) -> Result<Contact, ApiError> {
+        let peer = self.whom(params.who).await?.peer;
+        self.contact_command(Command::RenameContact { peer, name: params.name }).await
+    }
+
+    pub(super) async fn verify_contact(&self, params: VerifyParams) -> Result<Contact, ApiError> {
+        let peer = self.whom(params.who).await?.peer;
+        match (params.number, params.clear) {
+            (None, false) => self.contact_of(peer).await,
+            (None, true) => self.contact_command(Command::VerifyContact { peer, number: None }).await,
+            (number @ Some(_), false) => self.contact_command(Command::VerifyContact { peer, number }).await,
+            (Some(_), true) => Err(ApiError::new(Code::InvalidParams, "either a number or clear, not both")),
+        }
+    }
+
+    async fn contact_command(&self, command: Command) -> Result<Contact, ApiError> {
+        match self.core.command(command).await? {
+            Answer::Contact(contact) => Ok(views::contact(*contact)),
+            _ => Err(errors::internal("the messenger did not say what the contact is now")),
+        }
+    }
+
+    /// The name is looked up first: afterwards the peer may have none any more.
+    pub(super) async fn change_contact(
+        &self,
+        who: Who,
+        command: impl FnOnce(PeerId) -> Command,
+    ) -> Result<Resolved, ApiError> {
+        let meant = self.resolve(who).await?;
+        self.core.command(command(meant.peer_id)).await?;
+        Ok(meant)
+    }
+}
+
+fn no_request() -> ApiError {
+    ApiError::new(Code::NoRequest, "there is no pending request from this peer")
+}

@@ -1,0 +1,289 @@
+//! The messenger's thread: takes what waits, hands it to the messenger in one durable commit, carries out what comes back.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use tokio::runtime;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::carry::Carrier;
+use super::clock::Clock;
+use super::core::{Core, SharedReader};
+use super::lanes::{Inlets, Waiting};
+use super::profile::{Open, Profile};
+use super::{errors, random};
+use crate::api::ApiError;
+use crate::base::limits::LANE_USER;
+use crate::base::{Millis, MonoTime};
+use crate::messenger::{Answer, Input, Output, PeerInput, Refusal, RefuseReason, query};
+use crate::net::NetEvent;
+use crate::store::StoreError;
+
+/// The first pause before a store that failed is opened again; it doubles.
+const REOPEN_FIRST: Millis = Millis(500);
+/// The longest.
+const REOPEN_MAX: Millis = Millis::from_secs(30);
+/// Rounds in which the lanes are emptied at the end: what waits then fits in them, what comes later is too late.
+const LAST_ROUNDS: usize = 8;
+/// The handshake has large values on its stack in unoptimised builds.
+const STACK: usize = 8 * 1024 * 1024;
+
+/// What the thread needs to begin.
+pub(super) struct Start {
+    pub(super) profile: Profile,
+    pub(super) open: Open,
+    /// What the messenger wanted when it was opened.
+    pub(super) outputs: Vec<Output>,
+    pub(super) clock: Clock,
+    pub(super) carrier: Carrier,
+    pub(super) contacts: mpsc::Receiver<NetEvent>,
+    pub(super) strangers: mpsc::Receiver<NetEvent>,
+    /// Turns true, or loses its sender, when the thread is to end.
+    pub(super) halt: watch::Receiver<bool>,
+}
+
+/// Starts the thread. The second value comes when the messenger knows of the present: addresses, connections.
+pub(super) fn spawn(start: Start) -> Result<(Core, oneshot::Receiver<()>), ApiError> {
+    let me = start.open.messenger.peer_id();
+    let reader = start.open.messenger.reader();
+    let last = query::counts(&reader).map_err(|e| errors::store(&e))?.last_event;
+    let (user, user_in) = mpsc::channel(LANE_USER);
+    let (events, events_in) = watch::channel(last);
+    let (ended, ended_in) = watch::channel(None);
+    let reader = SharedReader::new(reader);
+    let core = Core::new(me, user, reader.clone(), events_in, ended_in);
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|e| errors::internal(format!("no runtime for the messenger: {e}")))?;
+    let mut engine = Engine {
+        open: Some(start.open),
+        closed: Closed { at: MonoTime(0), pause: REOPEN_FIRST, because: String::new() },
+        clock: start.clock,
+        carrier: start.carrier,
+        inlets: Inlets {
+            user: user_in,
+            contacts: start.contacts,
+            strangers: start.strangers,
+            stop: start.halt,
+            feedback: std::collections::VecDeque::new(),
+            wake: None,
+        },
+        asked: HashMap::new(),
+        next_id: 0,
+        events,
+        reader,
+        profile: start.profile,
+    };
+    let outputs = start.outputs;
+    let (begun, begun_in) = oneshot::channel();
+    let body = move || {
+        let result = catch_unwind(AssertUnwindSafe(move || {
+            engine.carry_out(outputs);
+            engine.round(engine.carrier.present().into_iter().map(Waiting::Feedback).collect());
+            let _ = begun.send(());
+            engine.run(&runtime);
+            // Here the store is closed.
+            drop(engine);
+        }));
+        ended.send_replace(Some(result.map_err(|panic| {
+            let what = panic_text(panic.as_ref());
+            tracing::error!(%what, "the messenger's thread panicked");
+            errors::internal(format!("the messenger failed: {what}"))
+        })));
+    };
+    thread::Builder::new()
+        .name("messenger".into())
+        .stack_size(STACK)
+        .spawn(body)
+        .map_err(|e| errors::internal(format!("no thread for the messenger: {e}")))?;
+    Ok((core, begun_in))
+}
+
+struct Engine {
+    /// `None` after a failed commit, until the store could be opened again.
+    open: Option<Open>,
+    closed: Closed,
+    clock: Clock,
+    carrier: Carrier,
+    inlets: Inlets,
+    /// Who waits for the answer to which command; answered within one call of the messenger.
+    asked: HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>,
+    next_id: u64,
+    events: watch::Sender<u64>,
+    reader: SharedReader,
+    profile: Profile,
+}
+
+/// A store that failed.
+struct Closed {
+    /// When to try again.
+    at: MonoTime,
+    /// How long to wait after that.
+    pause: Millis,
+    because: String,
+}
+
+impl Engine {
+    fn run(&mut self, runtime: &runtime::Runtime) {
+        loop {
+            let batch = runtime.block_on(self.inlets.next(&self.clock));
+            if *self.inlets.stop.borrow() || self.inlets.stop.has_changed().is_err() {
+                self.round(batch);
+                break;
+            }
+            self.round(batch);
+        }
+        for _ in 0..LAST_ROUNDS {
+            let batch = self.inlets.rest(&self.clock);
+            if batch.is_empty() {
+                break;
+            }
+            self.round(batch);
+        }
+    }
+
+    /// One commit, and what follows from it.
+    fn round(&mut self, batch: Vec<Waiting>) {
+        let inputs = self.understand(batch);
+        self.reopen_if_due();
+        let Some(open) = &mut self.open else {
+            self.refuse(inputs);
+            return;
+        };
+        if inputs.is_empty() {
+            return;
+        }
+        let outputs = open.messenger.handle(inputs, self.clock.now(), &mut random::system());
+        // The messenger ends every good commit with the time of its next timer.
+        let failed = !outputs.iter().any(|output| matches!(output, Output::WakeAt(_)));
+        self.carry_out(outputs);
+        // Nobody is left waiting, whatever the messenger did.
+        self.asked.clear();
+        if failed {
+            self.close("a commit failed".to_owned());
+        }
+    }
+
+    fn understand(&mut self, batch: Vec<Waiting>) -> Vec<Input> {
+        let mut inputs = Vec::with_capacity(batch.len());
+        for waiting in batch {
+            match waiting {
+                Waiting::User((command, reply)) => {
+                    self.next_id += 1;
+                    self.asked.insert(self.next_id, reply);
+                    inputs.push(Input::Command(self.next_id, command));
+                }
+                Waiting::Net(event) => inputs.extend(self.carrier.understand(event).into_iter().map(Input::Peer)),
+                Waiting::Feedback(input) => inputs.push(Input::Peer(input)),
+                Waiting::Timer => inputs.push(Input::Timer),
+            }
+        }
+        inputs
+    }
+
+    fn carry_out(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            let said = match output {
+                Output::Reply(id, answer) => {
+                    if let Some(reply) = self.asked.remove(&id) {
+                        // Whoever asked may be gone.
+                        let _ = reply.send(answer);
+                    }
+                    None
+                }
+                Output::Connect { peer, addrs } => self.carrier.connect(peer, &addrs),
+                Output::Send { peer, ticket, bytes } => self.carrier.send(peer, ticket, bytes),
+                Output::FetchBundle { peer, ticket, want_prekey } => {
+                    self.carrier.fetch_bundle(peer, ticket, want_prekey)
+                }
+                Output::Acknowledge(token) => {
+                    self.carrier.acknowledge(token);
+                    None
+                }
+                Output::Refuse(token, reason) => {
+                    self.carrier.refuse(token, reason);
+                    None
+                }
+                Output::AnswerBundle { request, card, prekey } => {
+                    self.carrier.answer_bundle(request, card, prekey);
+                    None
+                }
+                Output::Class { peer, contact } => {
+                    self.carrier.class(peer, contact);
+                    None
+                }
+                Output::Events(last) => {
+                    self.events.send_replace(last);
+                    None
+                }
+                Output::WakeAt(at) => {
+                    self.inlets.wake = Some(at);
+                    None
+                }
+            };
+            self.inlets.feedback.extend(said);
+        }
+    }
+
+    /// After a failed commit memory may be ahead of the disk: both are closed, and opened again when the disk allows.
+    fn close(&mut self, because: String) {
+        tracing::error!(%because, "the store is closed");
+        self.open = None;
+        self.closed = Closed { at: self.clock.now().mono, pause: REOPEN_FIRST, because };
+        self.inlets.feedback.clear();
+        self.inlets.wake = Some(self.closed.at);
+    }
+
+    fn reopen_if_due(&mut self) {
+        let now = self.clock.now();
+        if self.open.is_some() || self.closed.at > now.mono {
+            return;
+        }
+        match self.profile.open(now, &mut random::system()) {
+            Ok((open, outputs)) => {
+                tracing::info!("the store is open again");
+                self.reader.replace(open.messenger.reader());
+                self.open = Some(open);
+                self.carrier.reopened();
+                self.carry_out(outputs);
+                self.inlets.feedback.extend(self.carrier.present());
+            }
+            Err(error) => {
+                self.closed.because = match error {
+                    StoreError::Poisoned { because } => because,
+                    error => error.to_string(),
+                };
+                self.closed.at = now.mono + self.closed.pause;
+                self.closed.pause = Millis((self.closed.pause.0 * 2).min(REOPEN_MAX.0));
+                self.inlets.wake = Some(self.closed.at);
+                tracing::error!(because = %self.closed.because, "the store cannot be opened");
+            }
+        }
+    }
+
+    /// Without a store nothing can be promised to anybody.
+    fn refuse(&mut self, inputs: Vec<Input>) {
+        self.inlets.wake = Some(self.closed.at);
+        for input in inputs {
+            match input {
+                Input::Command(id, _) => {
+                    if let Some(reply) = self.asked.remove(&id) {
+                        let _ = reply.send(Err(Refusal::Store(self.closed.because.clone())));
+                    }
+                }
+                Input::Peer(PeerInput::Envelope { token, .. }) => {
+                    self.carrier.refuse(token, RefuseReason::Unavailable);
+                }
+                Input::Peer(_) | Input::Timer => {}
+            }
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "for an unknown reason".into())
+}

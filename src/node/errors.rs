@@ -1,0 +1,118 @@
+//! What the rooms below say, in the words of `api`.
+
+use std::io;
+use std::path::Path;
+
+use crate::api::{ApiError, Candidate, Code};
+use crate::base::{MessageId, PeerId};
+use crate::identity::{KeyFileError, LinkError};
+use crate::messenger::Refusal;
+use crate::messenger::query::ResolveError;
+use crate::net::NetError;
+use crate::store::StoreError;
+
+/// With the hint of whoever knows more than the table, if there is one.
+fn told(code: Code, message: String, hint: Option<&str>) -> ApiError {
+    let error = ApiError::new(code, message);
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+pub(crate) fn store(error: &StoreError) -> ApiError {
+    let code = match error {
+        StoreError::Locked { .. } => Code::Busy,
+        StoreError::Damaged { .. } | StoreError::WrongKey => Code::Damaged,
+        StoreError::Full => Code::DiskFull,
+        StoreError::TooNew { .. } => Code::TooNew,
+        StoreError::ReadOnly { .. }
+        | StoreError::Permission { .. }
+        | StoreError::Foreign { .. }
+        | StoreError::Io { .. } => Code::Io,
+        StoreError::Poisoned { .. } | StoreError::TooLarge { .. } | StoreError::Fault(_) => Code::Store,
+    };
+    told(code, error.to_string(), error.hint())
+}
+
+pub(crate) fn key_file(error: &KeyFileError) -> ApiError {
+    let code = match error {
+        KeyFileError::NotAKeyFile | KeyFileError::Damaged | KeyFileError::TooExpensive { .. } => Code::Damaged,
+        KeyFileError::TooNew { .. } => Code::TooNew,
+        KeyFileError::PassphraseNeeded => Code::PassphraseNeeded,
+        KeyFileError::WrongPassphrase => Code::WrongPassphrase,
+    };
+    told(code, error.to_string(), Some(error.hint()))
+}
+
+pub(crate) fn net(error: &NetError) -> ApiError {
+    told(Code::Network, error.to_string(), Some(error.hint()))
+}
+
+pub(crate) fn link(error: &LinkError) -> ApiError {
+    ApiError::new(Code::BadLink, format!("this link cannot be used: {error}"))
+}
+
+pub(crate) fn refusal(refusal: &Refusal) -> ApiError {
+    let code = match refusal {
+        Refusal::EmptyText => Code::EmptyText,
+        Refusal::TooLong { .. } => Code::TooLong,
+        Refusal::ControlCharacters(_) => Code::ControlCharacters,
+        Refusal::Blocked => Code::Blocked,
+        Refusal::Oneself => Code::Oneself,
+        Refusal::NoRequest => Code::NoRequest,
+        Refusal::NotAContact => Code::NotAContact,
+        Refusal::NoMessage => Code::NoMessage,
+        Refusal::WrongNumber => Code::WrongNumber,
+        Refusal::MalformedNumber => Code::MalformedNumber,
+        Refusal::OutboxFull => Code::OutboxFull,
+        Refusal::TooManyContacts => Code::TooManyContacts,
+        Refusal::UnsoundPeer => Code::UnsoundPeer,
+        Refusal::ClientIdReused => Code::ClientIdReused,
+        // The messenger hands the store's error on as text.
+        Refusal::Store(text) if *text == StoreError::Full.to_string() => Code::DiskFull,
+        Refusal::Store(_) => Code::Store,
+    };
+    ApiError::new(code, refusal.to_string())
+}
+
+pub(crate) fn peer(error: &ResolveError<PeerId>, text: &str) -> ApiError {
+    match error {
+        ResolveError::NotFound => ApiError::new(Code::NotFound, format!("nobody is known as '{}'", cut(text))),
+        ResolveError::Ambiguous(found) => {
+            ApiError::new(Code::Ambiguous, format!("'{}' could be several", cut(text))).with_candidates(
+                found.iter().map(|(peer_id, name)| Candidate { peer_id: *peer_id, name: name.clone() }).collect(),
+            )
+        }
+        ResolveError::Store(error) => store(error),
+    }
+}
+
+pub(crate) fn message(error: &ResolveError<MessageId>, text: &str) -> ApiError {
+    match error {
+        ResolveError::NotFound => ApiError::new(Code::NoMessage, format!("there is no message '{}'", cut(text))),
+        ResolveError::Ambiguous(found) => {
+            let ids: Vec<_> = found.iter().map(|(id, _)| id.to_string()).collect();
+            ApiError::new(Code::Ambiguous, format!("several message IDs begin with '{}': {}", cut(text), ids.join(", ")))
+                .with_hint("type more of the message ID")
+        }
+        ResolveError::Store(error) => store(error),
+    }
+}
+
+pub(crate) fn io(path: &Path, error: &io::Error) -> ApiError {
+    ApiError::new(Code::Io, format!("{}: {error}", path.display()))
+}
+
+pub(crate) fn internal(what: impl Into<String>) -> ApiError {
+    ApiError::new(Code::Internal, what)
+}
+
+/// What a person typed may be a novel; a message says the beginning of it.
+fn cut(text: &str) -> String {
+    const LONGEST: usize = 100;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST).chain(['…']).collect()
+}

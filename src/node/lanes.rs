@@ -1,0 +1,169 @@
+//! The three lanes into the messenger, drained fairly.
+
+use std::collections::VecDeque;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep_until;
+
+use super::clock::Clock;
+use super::core::Asked;
+use crate::base::MonoTime;
+use crate::base::limits::MAX_GROUP_COMMIT;
+use crate::messenger::PeerInput;
+use crate::net::NetEvent;
+
+/// How many one round of [`Inlets::fill`] takes at most.
+const LANES: usize = 4;
+
+/// Something that waited for the messenger.
+pub(super) enum Waiting {
+    User(Asked),
+    Net(NetEvent),
+    /// What the network said at once, instead of by an event.
+    Feedback(PeerInput),
+    Timer,
+}
+
+/// The receiving ends.
+pub(super) struct Inlets {
+    pub(super) user: mpsc::Receiver<Asked>,
+    pub(super) contacts: mpsc::Receiver<NetEvent>,
+    pub(super) strangers: mpsc::Receiver<NetEvent>,
+    /// Turns true (or loses its sender) when the node ends.
+    pub(super) stop: watch::Receiver<bool>,
+    pub(super) feedback: VecDeque<PeerInput>,
+    pub(super) wake: Option<MonoTime>,
+}
+
+impl Inlets {
+    /// Waits until there is something, then takes what waits beside it, up to one group commit. Nothing when the node
+    /// ends.
+    pub(super) async fn next(&mut self, clock: &Clock) -> Vec<Waiting> {
+        let mut batch = Vec::new();
+        if self.feedback.is_empty() {
+            let wake = self.wake.and_then(|at| clock.instant(at)).map(tokio::time::Instant::from_std);
+            let timer = async {
+                match wake {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = self.stop.wait_for(|stop| *stop) => return batch,
+                Some(asked) = self.user.recv() => batch.push(Waiting::User(asked)),
+                Some(event) = self.contacts.recv() => batch.push(Waiting::Net(event)),
+                Some(event) = self.strangers.recv() => batch.push(Waiting::Net(event)),
+                () = timer => {}
+            }
+        }
+        self.fill(&mut batch, clock);
+        batch
+    }
+
+    /// What waits now, without waiting.
+    pub(super) fn rest(&mut self, clock: &Clock) -> Vec<Waiting> {
+        let mut batch = Vec::new();
+        self.fill(&mut batch, clock);
+        batch
+    }
+
+    /// One of each lane in turn, so that a full lane cannot hold up another one.
+    fn fill(&mut self, batch: &mut Vec<Waiting>, clock: &Clock) {
+        if self.wake.is_some_and(|at| at <= clock.now().mono) {
+            self.wake = None;
+            batch.push(Waiting::Timer);
+        }
+        while batch.len() + LANES < MAX_GROUP_COMMIT {
+            let before = batch.len();
+            batch.extend(self.feedback.pop_front().map(Waiting::Feedback));
+            batch.extend(self.user.try_recv().ok().map(Waiting::User));
+            batch.extend(self.contacts.try_recv().ok().map(Waiting::Net));
+            batch.extend(self.strangers.try_recv().ok().map(Waiting::Net));
+            if batch.len() == before {
+                break;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::base::{Millis, PeerId};
+    use crate::messenger::Command;
+
+    struct Outlets {
+        user: mpsc::Sender<Asked>,
+        contacts: mpsc::Sender<NetEvent>,
+        strangers: mpsc::Sender<NetEvent>,
+        stop: watch::Sender<bool>,
+    }
+
+    fn lanes() -> (Outlets, Inlets) {
+        let (user, user_in) = mpsc::channel(1000);
+        let (contacts, contacts_in) = mpsc::channel(1000);
+        let (strangers, strangers_in) = mpsc::channel(1000);
+        let (stop, stop_in) = watch::channel(false);
+        let inlets = Inlets {
+            user: user_in,
+            contacts: contacts_in,
+            strangers: strangers_in,
+            stop: stop_in,
+            feedback: VecDeque::new(),
+            wake: None,
+        };
+        (Outlets { user, contacts, strangers, stop }, inlets)
+    }
+
+    const fn event(n: u8) -> NetEvent {
+        NetEvent::Connected(PeerId::from_key_bytes([n; 32]))
+    }
+
+    #[tokio::test]
+    async fn strangers_cannot_hold_up_the_others() {
+        let (out, mut inlets) = lanes();
+        for _ in 0..1000 {
+            out.strangers.try_send(event(9)).unwrap();
+        }
+        for n in 0..5 {
+            out.contacts.try_send(event(n)).unwrap();
+            out.user.try_send((Command::RotateToken, oneshot::channel().0)).unwrap();
+        }
+        let batch = inlets.next(&Clock::new()).await;
+        let users = batch.iter().filter(|w| matches!(w, Waiting::User(_))).count();
+        let contacts = batch.iter().filter(|w| matches!(w, Waiting::Net(e) if *e != event(9))).count();
+        assert_eq!((users, contacts), (5, 5));
+        assert!(batch.len() <= MAX_GROUP_COMMIT);
+    }
+
+    #[tokio::test]
+    async fn the_timer_rings_even_when_the_lanes_are_full() {
+        let (out, mut inlets) = lanes();
+        let clock = Clock::new();
+        inlets.wake = Some(clock.now().mono);
+        out.strangers.try_send(event(9)).unwrap();
+        let batch = inlets.next(&clock).await;
+        assert_eq!(batch.iter().filter(|w| matches!(w, Waiting::Timer)).count(), 1);
+        assert_eq!(inlets.wake, None);
+    }
+
+    #[tokio::test]
+    async fn it_waits_for_the_timer_and_not_longer() {
+        let (_out, mut inlets) = lanes();
+        let clock = Clock::new();
+        inlets.wake = Some(clock.now().mono + Millis(20));
+        let batch = inlets.next(&clock).await;
+        assert!(matches!(batch[..], [Waiting::Timer]) || batch.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_node_ends_the_wait() {
+        let (out, mut inlets) = lanes();
+        out.stop.send_replace(true);
+        assert!(inlets.next(&Clock::new()).await.is_empty());
+        drop(out);
+        assert!(inlets.next(&Clock::new()).await.is_empty());
+    }
+}

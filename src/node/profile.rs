@@ -1,0 +1,180 @@
+//! A profile, opened: folder, lock, key file, store and messenger, in this order.
+
+use crate::api::{ApiError, Code, Identity};
+use crate::base::{CryptoRng, Now, PeerId, Secret, limits};
+use crate::crypto::password::{Cost, Passphrase};
+use crate::identity::{self, IdentityKeypair, KeyMaterial};
+use crate::messenger::{Command, Input, Messenger, Output};
+use crate::store::{ProfileDir, ProfileLock, Store, StoreError};
+
+use super::clock::Clock;
+use super::place::Place;
+use super::{errors, random, views};
+
+/// Asks the person for the passphrase.
+pub type Ask<'a> = &'a mut dyn FnMut() -> Result<Passphrase, ApiError>;
+
+/// The secrets of a profile. Whoever opens its store holds its lock.
+pub(crate) struct Profile {
+    material: KeyMaterial,
+    dir: ProfileDir,
+}
+
+/// An open store and the messenger over it.
+pub(crate) struct Open {
+    pub(crate) store: Store,
+    pub(crate) messenger: Messenger,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // Readers on other threads keep a clone of the store; the database is to be closed all the same.
+        self.store.close();
+    }
+}
+
+impl Profile {
+    /// Opens the key file.
+    pub(crate) fn unlock(place: &Place, ask: Ask<'_>) -> Result<Self, ApiError> {
+        let dir = folder(place)?;
+        let file = key_file(place, &dir)?;
+        let locked = identity::key_file_needs_passphrase(&file).map_err(|e| errors::key_file(&e))?;
+        let passphrase = if locked { Some(ask()?) } else { None };
+        let material = identity::open_key_file(&file, passphrase.as_ref()).map_err(|e| errors::key_file(&e))?;
+        Ok(Self { material, dir })
+    }
+
+    /// For the network.
+    pub(crate) fn seed(&self) -> Secret<32> {
+        self.material.identity_seed.clone()
+    }
+
+    pub(crate) fn keypair(&self) -> IdentityKeypair {
+        IdentityKeypair::from_seed(&self.material.identity_seed)
+    }
+
+    pub(crate) fn peer_id(&self) -> PeerId {
+        self.keypair().peer_id()
+    }
+
+    /// Opens the store and the messenger over it.
+    pub(crate) fn open(&self, now: Now, rng: &mut dyn CryptoRng) -> Result<(Open, Vec<Output>), StoreError> {
+        let store = Store::open(self.dir.path(), &self.material.store_key, rng, now)?;
+        let opened = Messenger::open(store.clone(), self.keypair(), now, rng);
+        match opened {
+            Ok((messenger, outputs)) => Ok((Open { store, messenger }, outputs)),
+            Err(error) => {
+                store.close();
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The folder of a profile that exists.
+fn folder(place: &Place) -> Result<ProfileDir, ApiError> {
+    let missing = || ApiError::new(Code::NoProfile, format!("there is no profile '{}'", place.profile()));
+    ProfileDir::open(place.dir()).map_err(|e| errors::store(&e))?.ok_or_else(missing)
+}
+
+fn key_file(place: &Place, dir: &ProfileDir) -> Result<Vec<u8>, ApiError> {
+    match dir.read_key_file().map_err(|e| errors::store(&e))? {
+        Some(file) => Ok(file),
+        None if dir.has_store() => Err(ApiError::new(
+            Code::Damaged,
+            format!("the key file of the profile in {} is missing", dir.path().display()),
+        )
+        .with_hint("put it back from a copy; without it the profile cannot be opened")),
+        None => Err(ApiError::new(Code::NoProfile, format!("there is no profile '{}'", place.profile()))),
+    }
+}
+
+/// Whether there is such a profile (a damaged one is there, too).
+pub(crate) fn exists(place: &Place) -> bool {
+    match folder(place) {
+        Ok(dir) => !matches!(key_file(place, &dir), Err(error) if error.is(Code::NoProfile)),
+        Err(error) => !error.is(Code::NoProfile),
+    }
+}
+
+/// Whether the key file needs a passphrase.
+pub(crate) fn needs_passphrase(place: &Place) -> Result<bool, ApiError> {
+    let file = key_file(place, &folder(place)?)?;
+    identity::key_file_needs_passphrase(&file).map_err(|e| errors::key_file(&e))
+}
+
+/// Takes the lock of a profile that exists.
+pub(crate) fn lock(place: &Place) -> Result<ProfileLock, ApiError> {
+    let dir = folder(place)?;
+    // Whoever asks for what does not exist learns that first, and makes no lock file.
+    key_file(place, &dir)?;
+    dir.lock().map_err(|e| errors::store(&e))
+}
+
+/// Makes a profile: identity, store and name.
+pub(crate) fn create(
+    place: &Place,
+    passphrase: Option<&Passphrase>,
+    name: Option<&str>,
+) -> Result<Identity, ApiError> {
+    let (now, rng) = (Clock::new().now(), &mut random::system());
+    if let Some(name) = name {
+        check_name(name)?;
+    }
+    let there = || {
+        ApiError::new(Code::Exists, format!("there is a profile '{}' already: {}", place.profile(), place.dir().display()))
+    };
+    if exists(place) {
+        return Err(there());
+    }
+    let dir = ProfileDir::create(place.dir()).map_err(|e| errors::store(&e))?;
+    let lock = dir.lock().map_err(|e| errors::store(&e))?;
+    // Another process may have been quicker.
+    if exists(place) {
+        return Err(there());
+    }
+    let material = KeyMaterial::generate(rng);
+    let file = identity::seal_key_file(&material, passphrase, Cost::DEFAULT, rng);
+    dir.write_key_file(&file).map_err(|e| errors::store(&e))?;
+    let profile = Profile { material, dir };
+    let (mut open, _) = profile.open(now, rng).map_err(|e| errors::store(&e))?;
+    if let Some(name) = name {
+        let command = Input::Command(0, Command::SetName { name: name.to_owned() });
+        for output in open.messenger.handle(vec![command], now, rng) {
+            if let Output::Reply(_, Err(refusal)) = output {
+                return Err(errors::refusal(&refusal));
+            }
+        }
+    }
+    let found = crate::messenger::query::identity(&open.messenger.reader(), profile.peer_id());
+    let found = found.map_err(|e| errors::store(&e))?.ok_or_else(|| errors::internal("the new profile is empty"))?;
+    drop(open);
+    drop(lock);
+    Ok(views::identity(&found, Vec::new()))
+}
+
+/// What the messenger would say about the name, before anything is made.
+fn check_name(name: &str) -> Result<(), ApiError> {
+    let chars = name.chars().count();
+    if chars > limits::MAX_NAME_CHARS {
+        let message = format!("the name is too long: {chars}, at most {} characters", limits::MAX_NAME_CHARS);
+        return Err(ApiError::new(Code::TooLong, message));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(ApiError::new(Code::ControlCharacters, "the name contains control characters"));
+    }
+    Ok(())
+}
+
+/// Wraps the key file anew. The store's key stays, so a running node is not disturbed.
+pub(crate) fn change_passphrase(
+    place: &Place,
+    old: Option<&Passphrase>,
+    new: Option<&Passphrase>,
+) -> Result<(), ApiError> {
+    let dir = folder(place)?;
+    let file = key_file(place, &dir)?;
+    let material = identity::open_key_file(&file, old).map_err(|e| errors::key_file(&e))?;
+    let file = identity::seal_key_file(&material, new, Cost::DEFAULT, &mut random::system());
+    dir.write_key_file(&file).map_err(|e| errors::store(&e))
+}

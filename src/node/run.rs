@@ -1,0 +1,212 @@
+//! A node: messenger, network and socket, from start to end.
+
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::carry::{Carrier, Contacts};
+use super::clock::Clock;
+use super::config::RunOptions;
+use super::core::Core;
+use super::dispatch::{Dispatcher, Live};
+use super::engine::{self, Start};
+use super::place::Place;
+use super::profile::Profile;
+use super::socket::{self, SocketFile};
+use super::{addresses, errors, random, server};
+use crate::api::{ApiError, Event, EventKind};
+use crate::base::limits::{LANE_CONTACTS, LANE_STRANGERS};
+use crate::messenger::Output;
+use crate::net::{self, Lanes, NetConfig, NetHandle};
+use crate::store::ProfileLock;
+
+/// How long the network may take to close.
+const NET_CLOSING: Duration = Duration::from_secs(5);
+
+/// A running node.
+pub(crate) struct Node {
+    place: Place,
+    core: Core,
+    net: NetHandle,
+    dispatcher: Dispatcher,
+    stop: watch::Sender<bool>,
+    halt: watch::Sender<bool>,
+    server: JoinHandle<Vec<UnixStream>>,
+    socket: SocketFile,
+    lock: ProfileLock,
+}
+
+impl Node {
+    /// Starts it; when this returns, it listens, in the network and on its socket.
+    pub(crate) async fn start(
+        place: &Place,
+        lock: ProfileLock,
+        profile: Profile,
+        options: RunOptions,
+    ) -> Result<Self, ApiError> {
+        let settings = options.settle(place, &|name| std::env::var(name).ok())?;
+        let bootstrap: Vec<_> = settings.bootstrap.iter().map(|addr| addresses::split(addr)).collect::<Result<_, _>>()?;
+        let clock = Clock::new();
+        let (open, outputs) = profile.open(clock.now(), &mut random::system()).map_err(|e| errors::store(&e))?;
+        let bound = socket::bind(place)?;
+        let listener = tokio::net::UnixListener::from_std(bound.listener).map_err(|e| errors::io(place.socket(), &e))?;
+
+        let contacts = Contacts::default();
+        for output in &outputs {
+            if let Output::Class { peer, contact } = output {
+                contacts.set(*peer, *contact);
+            }
+        }
+        let (to_contacts, from_contacts) = mpsc::channel(LANE_CONTACTS);
+        let (to_strangers, from_strangers) = mpsc::channel(LANE_STRANGERS);
+        let config = NetConfig {
+            identity: profile.seed(),
+            listen: settings.listen.unwrap_or_default(),
+            mdns: settings.mdns,
+        };
+        let classify = contacts.clone();
+        let net = net::start(
+            config,
+            Lanes { contacts: to_contacts, strangers: to_strangers },
+            std::sync::Arc::new(move |peer| classify.contains(peer)),
+        )
+        .await
+        .map_err(|e| errors::net(&e))?;
+
+        let (stop, stop_in) = watch::channel(false);
+        let (halt, halt_in) = watch::channel(false);
+        let (core, begun) = engine::spawn(Start {
+            profile,
+            open,
+            outputs,
+            clock,
+            carrier: Carrier::new(Some(net.clone()), contacts, options.tap),
+            contacts: from_contacts,
+            strangers: from_strangers,
+            halt: halt_in,
+        })?;
+        if begun.await.is_err() {
+            core.ended().await?;
+        }
+        for (peer, addr) in bootstrap {
+            if let Err(error) = net.connect(peer, &[addr]) {
+                tracing::warn!(%peer, %error, "a bootstrap peer is not dialled");
+            }
+        }
+        let live = Live { net: net.clone(), stop: stop.clone() };
+        let dispatcher = Dispatcher::new(core.clone(), place.clone(), Some(live));
+        let server = tokio::spawn(server::serve(listener, dispatcher.clone(), stop_in));
+        Ok(Self { place: place.clone(), core, net, dispatcher, stop, halt, server, socket: bound.file, lock })
+    }
+
+    pub(crate) const fn dispatcher(&self) -> &Dispatcher {
+        &self.dispatcher
+    }
+
+    /// Where it listens, each with the peer ID.
+    pub(crate) fn addrs(&self) -> Vec<String> {
+        addresses::full(&self.net.status().listen_addrs, self.core.me())
+    }
+
+    /// The event that says that it is up.
+    pub(crate) fn ready(&self) -> Event {
+        Event {
+            seq: self.core.last_event(),
+            at: Clock::new().now().wall,
+            kind: EventKind::Ready {
+                peer_id: self.core.me(),
+                addrs: self.addrs(),
+                pid: std::process::id(),
+                socket: self.place.socket().to_owned(),
+            },
+        }
+    }
+
+    /// Waits until somebody asks it to end, or it fails.
+    pub(crate) async fn wait(&self) {
+        let mut stop = self.stop.subscribe();
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => {}
+            _ = self.core.ended() => {}
+        }
+    }
+
+    /// Ends it: clients get their last answers, the network closes, what it had told is committed, the socket goes, and
+    /// then the profile is free. An error is how the messenger's thread ended.
+    pub(crate) async fn shutdown(self) -> Result<(), ApiError> {
+        self.stop.send_replace(true);
+        let clients = self.server.await.unwrap_or_default();
+        if tokio::time::timeout(NET_CLOSING, self.net.shutdown()).await.is_err() {
+            tracing::warn!("the network did not close in time");
+        }
+        self.halt.send_replace(true);
+        let result = self.core.ended().await;
+        drop(self.socket);
+        drop(self.lock);
+        // Only now do clients see the end of the connection, and know that the profile is free.
+        drop(clients);
+        result
+    }
+}
+
+/// The dispatcher over a profile that this process has to itself, without a network.
+pub(crate) struct Local {
+    dispatcher: Dispatcher,
+    halt: watch::Sender<bool>,
+    lock: ProfileLock,
+}
+
+impl Local {
+    pub(crate) fn start(place: &Place, lock: ProfileLock, profile: Profile) -> Result<Self, ApiError> {
+        let clock = Clock::new();
+        let (open, outputs) = profile.open(clock.now(), &mut random::system()).map_err(|e| errors::store(&e))?;
+        let (halt, halt_in) = watch::channel(false);
+        let (core, _) = engine::spawn(Start {
+            profile,
+            open,
+            outputs,
+            clock,
+            carrier: Carrier::new(None, Contacts::default(), None),
+            contacts: mpsc::channel(1).1,
+            strangers: mpsc::channel(1).1,
+            halt: halt_in,
+        })?;
+        Ok(Self { dispatcher: Dispatcher::new(core, place.clone(), None), halt, lock })
+    }
+
+    pub(crate) const fn dispatcher(&self) -> &Dispatcher {
+        &self.dispatcher
+    }
+
+    /// Closes the store and frees the profile.
+    pub(crate) async fn shutdown(self) -> Result<(), ApiError> {
+        self.halt.send_replace(true);
+        let result = self.dispatcher.core().ended().await;
+        drop(self.lock);
+        result
+    }
+}
+
+/// The signals that ask the process to end.
+pub(crate) struct Signals([Signal; 3]);
+
+impl Signals {
+    /// From now on they no longer end the process by themselves.
+    pub(crate) fn new() -> Result<Self, ApiError> {
+        let of = |kind| signal(kind).map_err(|e| errors::internal(format!("signals cannot be waited for: {e}")));
+        Ok(Self([of(SignalKind::interrupt())?, of(SignalKind::terminate())?, of(SignalKind::hangup())?]))
+    }
+
+    /// Waits for one of them.
+    pub(crate) async fn wait(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What the messenger shows, in the types of `api`.
+
+use std::collections::HashMap;
+
+use crate::api;
+use crate::base::{PeerId, limits};
+use crate::identity::Link;
+use crate::messenger::{query, view};
+use crate::store::{Reader, StoreError};
+
+/// The identity and its link. Without a node the addresses are those it last listened on, which the link says too.
+pub(crate) fn identity(identity: &view::IdentityView, listening: Vec<String>) -> api::Identity {
+    let link = Link {
+        peer: identity.peer,
+        name: Some(identity.name.clone()).filter(|name| !name.is_empty()),
+        addrs: identity.addrs.iter().take(limits::MAX_ADDRS).cloned().collect(),
+        token: Some(identity.token.clone()),
+    };
+    api::Identity {
+        peer_id: identity.peer,
+        name: identity.name.clone(),
+        link: link.to_string(),
+        addrs: listening,
+    }
+}
+
+pub(crate) fn message(message: view::MessageView) -> api::Message {
+    api::Message {
+        message_id: message.message_id,
+        conversation: message.conversation,
+        from: message.from,
+        from_name: message.from_name,
+        direction: match message.direction {
+            view::Direction::In => api::Direction::In,
+            view::Direction::Out => api::Direction::Out,
+        },
+        kind: message.kind,
+        text: message.text,
+        subject: message.subject,
+        sent_at: message.sent_at,
+        received_at: message.received_at,
+        state: state(message.state),
+        reply_to: message.reply_to,
+        edited: message.edited,
+        reactions: message.reactions,
+        expires_at: message.expires_at,
+        files: Vec::new(),
+        gap: message.gap,
+    }
+}
+
+pub(crate) fn sent(message: &api::Message, client_id: Option<String>) -> api::Sent {
+    api::Sent {
+        message_id: message.message_id,
+        conversation: message.conversation,
+        to: message.conversation,
+        state: message.state,
+        client_id,
+    }
+}
+
+pub(crate) const fn state(state: view::State) -> api::State {
+    match state {
+        view::State::Queued => api::State::Queued,
+        view::State::Sent => api::State::Sent,
+        view::State::Delivered => api::State::Delivered,
+        view::State::Read => api::State::Read,
+        view::State::Undelivered => api::State::Undelivered,
+        view::State::Received => api::State::Received,
+    }
+}
+
+pub(crate) fn conversation(conversation: view::ConversationView) -> api::Conversation {
+    api::Conversation {
+        conversation: conversation.peer,
+        kind: api::ConversationKind::Direct,
+        name: conversation.name,
+        peer_id: conversation.peer,
+        unread: conversation.unread,
+        last: conversation.last.map(message),
+    }
+}
+
+pub(crate) fn request(request: view::RequestView) -> api::Request {
+    api::Request {
+        peer_id: request.peer,
+        name: request.name,
+        subject: request.subject,
+        text: request.text,
+        received_at: request.received_at,
+        messages: request.messages,
+        invited: request.invited,
+        kind: api::ConversationKind::Direct,
+    }
+}
+
+pub(crate) fn contact(contact: view::ContactView) -> api::Contact {
+    api::Contact {
+        peer_id: contact.peer,
+        name: contact.name,
+        announced_name: contact.announced_name,
+        verified: contact.verified,
+        blocked: contact.blocked,
+        contact: contact.contact,
+        added_at: contact.contact.then_some(contact.added_at),
+        safety_number: Some(contact.safety_number).filter(|number| !number.is_empty()),
+    }
+}
+
+pub(crate) const fn policy(policy: view::Policy) -> api::Policy {
+    match policy {
+        view::Policy::Requests => api::Policy::Requests,
+        view::Policy::Contacts => api::Policy::Contacts,
+        view::Policy::Nobody => api::Policy::Nobody,
+    }
+}
+
+pub(crate) const fn policy_in(policy: api::Policy) -> view::Policy {
+    match policy {
+        api::Policy::Requests => view::Policy::Requests,
+        api::Policy::Contacts => view::Policy::Contacts,
+        api::Policy::Nobody => view::Policy::Nobody,
+    }
+}
+
+/// The names of known peers, read when the first one is asked for.
+pub(crate) struct Names<'r> {
+    reader: &'r Reader,
+    me: PeerId,
+    known: Option<HashMap<PeerId, String>>,
+}
+
+impl<'r> Names<'r> {
+    pub(crate) const fn new(reader: &'r Reader, me: PeerId) -> Self {
+        Self { reader, me, known: None }
+    }
+
+    /// The name to show; empty when there is none.
+    pub(crate) fn of(&mut self, peer: &PeerId) -> Result<String, StoreError> {
+        if self.known.is_none() {
+            let requests = query::requests(self.reader)?.into_iter().map(|request| (request.peer, request.name));
+            let contacts = query::contacts(self.reader, self.me)?.into_iter().map(|contact| (contact.peer, contact.name));
+            self.known = Some(requests.chain(contacts).collect());
+        }
+        Ok(self.known.as_ref().and_then(|known| known.get(peer)).cloned().unwrap_or_default())
+    }
+}
+
+/// An event as a client sees it: the log holds IDs, what they mean is looked up now.
+pub(crate) fn event(names: &mut Names<'_>, event: &view::Event) -> Result<api::Event, StoreError> {
+    use api::EventKind as Shown;
+    let reader = names.reader;
+    let kind = match event.kind {
+        view::EventKind::MessageNew { peer, message: id } => Shown::MessageNew {
+            conversation: peer,
+            message_id: id,
+            message: query::message(reader, names.me, &id)?.map(|found| Box::new(message(found))),
+        },
+        view::EventKind::MessageState { peer, message, state: reached } => {
+            Shown::MessageState { conversation: peer, message_id: message, state: state(reached) }
+        }
+        view::EventKind::RequestNew(peer) => Shown::RequestNew {
+            peer_id: peer,
+            request: query::request(reader, &peer)?.map(|(found, _)| Box::new(request(found))),
+        },
+        view::EventKind::RequestClosed(peer, closed) => {
+            Shown::RequestClosed { peer_id: peer, reason: request_end(closed) }
+        }
+        view::EventKind::ContactAdded(peer) => Shown::ContactAdded { peer_id: peer, name: names.of(&peer)? },
+        view::EventKind::ContactKeyChanged(peer) => Shown::ContactKeyChanged { peer_id: peer, name: names.of(&peer)? },
+        view::EventKind::PeerOnline(peer) => Shown::PeerOnline { peer_id: peer, name: names.of(&peer)? },
+        view::EventKind::PeerOffline(peer) => Shown::PeerOffline { peer_id: peer, name: names.of(&peer)? },
+    };
+    Ok(api::Event { seq: event.seq, at: event.at, kind })
+}
+
+const fn request_end(closed: view::Closed) -> api::RequestEnd {
+    match closed {
+        view::Closed::Accepted => api::RequestEnd::Accepted,
+        view::Closed::Declined => api::RequestEnd::Declined,
+        view::Closed::Blocked => api::RequestEnd::Blocked,
+        view::Closed::Expired => api::RequestEnd::Expired,
+        view::Closed::Evicted => api::RequestEnd::Evicted,
+    }
+}

@@ -1,0 +1,10 @@
+//! First contact: PQXDH (docs/protocol/session.md, section 3).
+
+mod bundle;
+mod first_contact;
+mod pqxdh;
+
+pub use bundle::{RemoteBundle, ResponderKeys};
+pub use first_contact::FirstContactIn;
+pub(super) use first_contact::{FIRST_CONTACT_LEN, FirstContact};
+pub(super) use pqxdh::{Agreed, accept, begin};

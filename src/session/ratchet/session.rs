@@ -1,0 +1,303 @@
+//! One session: its state, and how a message is sealed and opened with it.
+
+use serde::{Deserialize, Serialize};
+
+use super::chains::ReceivingChains;
+use super::header::{HEADER_LEN, Header, MAX_KEM_PART, MessageIn};
+use super::kem::{KemAnswers, KemOffers};
+use super::message_key::SALT_LEN;
+use super::receiving::{KeyFound, ReceivingChain};
+use super::root_key::RootKey;
+use super::sending::SendingChain;
+use super::side::{NewOffer, Side};
+use crate::base::{CryptoRng, PeerId, SessionId, WallTime};
+use crate::crypto::dh::{DhPublic, DhSecret};
+use crate::session::handshake::{Agreed, FirstContact};
+use crate::session::{SessionError, label};
+
+/// A session with one peer. It is used through [`SessionSet`](crate::session::SessionSet), which holds all
+/// sessions with that peer and chooses the one that sends.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Session {
+    id: SessionId,
+    side: Side,
+    /// Whether a ratchet key that answers one of ours has come (SES-50).
+    confirmed: bool,
+    begun: WallTime,
+    root: RootKey,
+    turn: Turn,
+    /// How many messages our last sending chain had: `PN` of the next one.
+    previous: u32,
+    receiving: ReceivingChains,
+}
+
+/// Whose ratchet key is the newest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Turn {
+    /// Ours: we send under it, and the peer's next one answers it.
+    Ours(SendingChain),
+    /// The peer's: our next message begins with a key of our own. The secret of the last one is erased.
+    Theirs(DhPublic),
+}
+
+/// The two parties of a session, seen from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::session) struct Pair {
+    pub(in crate::session) me: PeerId,
+    pub(in crate::session) peer: PeerId,
+}
+
+impl Session {
+    /// The initiator's session after PQXDH. The peer's prekey is his first ratchet key (SES-20).
+    pub(in crate::session) fn begin(agreed: Agreed, prekey: DhPublic, first: FirstContact, now: WallTime) -> Self {
+        let side = Side::Initiator { first_contact: Some(Box::new(first)), offers: KemOffers::new(now) };
+        Self::new(agreed, side, Turn::Theirs(prekey), now)
+    }
+
+    /// The responder's session, which exists only when its first message opens (SES-15).
+    pub(in crate::session) fn respond(
+        agreed: Agreed,
+        prekey: &DhSecret,
+        fingerprint: [u8; 32],
+        (pair, message): (&Pair, &MessageIn<'_>),
+        now: WallTime,
+    ) -> Result<(Self, Vec<u8>), SessionError> {
+        if message.header.session != agreed.id {
+            return Err(SessionError::Authentication);
+        }
+        let side = Side::Responder { fingerprint, answers: KemAnswers::default() };
+        let mut session = Self::new(agreed, side, Turn::Theirs(message.header.ratchet_key), now);
+        session.side.check_direction(message.header.kem)?;
+        let next = session.try_next(pair, prekey, message, now)?;
+        session.receive_next(message, now, next.step);
+        session.side.received(next.offer);
+        Ok((session, next.plaintext))
+    }
+
+    fn new(agreed: Agreed, side: Side, turn: Turn, now: WallTime) -> Self {
+        Self {
+            id: agreed.id,
+            side,
+            confirmed: false,
+            begun: now,
+            root: agreed.root,
+            turn,
+            previous: 0,
+            receiving: ReceivingChains::default(),
+        }
+    }
+
+    /// Its ID: the first 16 bytes of the handshake's transcript hash.
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Whether the peer has proven that he holds the session: a ratchet key that answers ours has come (SES-50).
+    pub const fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    /// Whether we began it.
+    pub const fn is_ours(&self) -> bool {
+        matches!(self.side, Side::Initiator { .. })
+    }
+
+    /// When it began here.
+    pub const fn begun(&self) -> WallTime {
+        self.begun
+    }
+
+    /// The header to repeat, while no reply has opened (SES-16).
+    pub(in crate::session) fn first_contact(&self) -> Option<&FirstContact> {
+        match &self.side {
+            Side::Initiator { first_contact, .. } => first_contact.as_deref(),
+            Side::Responder { .. } => None,
+        }
+    }
+
+    /// Whether this is the first-contact header that the session began with (SES-17).
+    pub(in crate::session) fn began_with(&self, first: &[u8; 32]) -> bool {
+        matches!(&self.side, Side::Responder { fingerprint, .. } if fingerprint == first)
+    }
+
+    /// Seals one message, and appends header ‖ body to `out` (SES-30).
+    pub(in crate::session) fn seal(
+        &mut self,
+        pair: &Pair,
+        plaintext: &[u8],
+        out: &mut Vec<u8>,
+        rng: &mut dyn CryptoRng,
+        now: WallTime,
+    ) -> Result<(), SessionError> {
+        // All that can fail comes first.
+        if let Turn::Theirs(theirs) = &self.turn {
+            let (root, sending) = self.next_sending(theirs, rng)?;
+            self.root = root;
+            self.turn = Turn::Ours(sending);
+            if let Side::Responder { answers, .. } = &mut self.side {
+                answers.settle();
+            }
+        }
+        let sending = match &mut self.turn {
+            Turn::Ours(sending) if !sending.is_exhausted() => sending,
+            _ => return Err(SessionError::Exhausted),
+        };
+        if let Side::Initiator { offers, .. } = &mut self.side {
+            offers.count();
+            if self.confirmed {
+                offers.renew_if_due(rng, now);
+            }
+        }
+        let mut salt = [0; SALT_LEN];
+        rng.fill_bytes(&mut salt);
+        let (number, key) = sending.advance();
+        let kem = match &self.side {
+            Side::Initiator { offers, .. } => offers.part(),
+            Side::Responder { .. } => sending.part(),
+        };
+        let header =
+            Header { session: self.id, ratchet_key: sending.public, previous: sending.previous, number, salt, kem };
+
+        let mut header_bytes = Vec::with_capacity(HEADER_LEN + MAX_KEM_PART);
+        header.write(&mut header_bytes);
+        let body = key.seal(&salt, plaintext, &associated(&self.side, pair, &header_bytes));
+        out.extend_from_slice(&header_bytes);
+        out.extend_from_slice(&body);
+        self.receiving.tidy(now);
+        Ok(())
+    }
+
+    /// Drops what is too old. Whether there was something.
+    pub(in crate::session) fn prune(&mut self, now: WallTime) -> bool {
+        self.receiving.tidy(now)
+    }
+
+    /// Our next ratchet key: the sending half of a turn (SES-21, SES-43).
+    fn next_sending(
+        &self,
+        theirs: &DhPublic,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(RootKey, SendingChain), SessionError> {
+        let secret = DhSecret::generate(rng);
+        let dh = secret.exchange(theirs)?;
+        let encapsulated = match &self.side {
+            Side::Initiator { .. } => None,
+            Side::Responder { answers, .. } => answers.encapsulate(rng),
+        };
+        let mix = encapsulated.as_ref().map(|encapsulated| encapsulated.mix());
+        let (root, chain) = self.root.step(&dh, mix.as_ref());
+        let public = secret.public();
+        let answer = encapsulated.map(|encapsulated| encapsulated.answer);
+        Ok((root, SendingChain::new(secret, public, chain, self.previous, answer)))
+    }
+
+    /// Opens one message. The state changes only when that succeeds (SES-36, SES-61).
+    pub(in crate::session) fn open(
+        &mut self,
+        pair: &Pair,
+        message: &MessageIn<'_>,
+        now: WallTime,
+    ) -> Result<Vec<u8>, SessionError> {
+        let header = &message.header;
+        self.side.check_direction(header.kem)?;
+        let (plaintext, offer) = match self.receiving.find(&header.ratchet_key, header.number, now) {
+            Some(found) => {
+                let found = found?;
+                let plaintext = self.try_key(pair, &found.key, message)?;
+                let offer = self.side.check_offer(header.kem)?;
+                self.receiving.take(found, now);
+                (plaintext, offer)
+            }
+            None => {
+                let next = self.try_answer(pair, message, now).map_err(|error| {
+                    // A late copy of what was opened long ago is no failure (SES-35).
+                    if self.receiving.is_used_up(&header.ratchet_key) { SessionError::Duplicate } else { error }
+                })?;
+                if let Turn::Ours(sending) = &self.turn {
+                    self.previous = sending.count();
+                }
+                self.side.answered(header.kem);
+                self.confirmed = true;
+                self.receive_next(message, now, next.step);
+                (next.plaintext, next.offer)
+            }
+        };
+        self.side.received(offer);
+        Ok(plaintext)
+    }
+
+    /// Tries a message under a ratchet key that is not known: it must answer ours.
+    fn try_answer(&self, pair: &Pair, message: &MessageIn<'_>, now: WallTime) -> Result<NextOpened, SessionError> {
+        // While the newest key is the peer's, he has nothing to answer with another.
+        let Turn::Ours(sending) = &self.turn else { return Err(SessionError::Authentication) };
+        if sending.public == message.header.ratchet_key {
+            return Err(SessionError::Reflected);
+        }
+        self.try_next(pair, &sending.secret, message, now)
+    }
+
+    /// Tries a message as the first of a new receiving chain (SES-21, SES-22, SES-44).
+    fn try_next(
+        &self,
+        pair: &Pair,
+        ours: &DhSecret,
+        message: &MessageIn<'_>,
+        now: WallTime,
+    ) -> Result<NextOpened, SessionError> {
+        let header = &message.header;
+        // PN counts all that was received in the chain before, and there was none before the first.
+        let possible = match self.receiving.current() {
+            Some(before) => before.may_end_at(header.previous),
+            None => header.previous == 0,
+        };
+        if !possible {
+            return Err(SessionError::Authentication);
+        }
+        // RK', CK = step(RK, DH(ours, theirs), [ss])
+        let dh = ours.exchange(&header.ratchet_key)?;
+        let mix = self.side.mix(header.kem)?;
+        let (root, chain) = self.root.step(&dh, mix.as_ref());
+        let chain = ReceivingChain::new(header.ratchet_key, chain);
+        let key = chain.find(header.number, now)?;
+        let plaintext = self.try_key(pair, &key, message)?;
+        let offer = self.side.check_offer(header.kem)?;
+        Ok(NextOpened { plaintext, offer, step: NextStep { root, chain, key } })
+    }
+
+    /// Keeps what [`Self::try_next`] found.
+    fn receive_next(&mut self, message: &MessageIn<'_>, now: WallTime, next: NextStep) {
+        let NextStep { root, mut chain, key } = next;
+        chain.take(key, now);
+        self.root = root;
+        self.turn = Turn::Theirs(message.header.ratchet_key);
+        self.receiving.begin(chain, message.header.previous, now);
+    }
+
+    fn try_key(&self, pair: &Pair, key: &KeyFound, message: &MessageIn<'_>) -> Result<Vec<u8>, SessionError> {
+        let associated = associated(&self.side, pair, message.header_bytes);
+        key.key().open(&message.header.salt, message.body, &associated)
+    }
+}
+
+/// The associated data of a body (SES-25).
+fn associated(side: &Side, pair: &Pair, header: &[u8]) -> Vec<u8> {
+    let (initiator, responder) = match side {
+        Side::Initiator { .. } => (&pair.me, &pair.peer),
+        Side::Responder { .. } => (&pair.peer, &pair.me),
+    };
+    // AD = label ‖ IK_initiator ‖ IK_responder ‖ header
+    [label::ASSOCIATED, initiator.key_bytes(), responder.key_bytes(), header].concat()
+}
+
+/// A message that opened under a new ratchet key, and what is to be kept.
+struct NextOpened {
+    plaintext: Vec<u8>,
+    offer: NewOffer,
+    step: NextStep,
+}
+
+struct NextStep {
+    root: RootKey,
+    chain: ReceivingChain,
+    key: KeyFound,
+}

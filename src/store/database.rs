@@ -1,0 +1,282 @@
+//! sled: the only `use sled` of the program.
+//!
+//! What has to be known of it (measured; `docs/store.md` has the story):
+//!
+//! - `flush` does not survive a power cut, `sync_data` on its file after it does;
+//! - pages beyond 128 KiB go to `blobs/`, which nothing syncs: with rows of at most 4 KiB there never are any;
+//! - a damaged file makes it panic, or forget what comes behind the damage;
+//! - its log is written by threads of its own; when one of them panics, a flush that waits for it waits for ever.
+
+use std::fs::{self, File};
+use std::future::Future;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use sled::{Batch, Config, Db, IVec};
+
+use super::StoreError;
+use super::durable::{Durable, Synced};
+use super::files::{DATABASE, private_file, private_folder, sync_folder, tighten};
+use super::guard::{catch, thread_panics};
+use super::row::Write;
+
+/// Memory for sled's pages. Its default is a gigabyte.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// How often a waiting flush looks around.
+const GLANCE: Duration = Duration::from_millis(100);
+/// Glances before a flush counts as stuck: two minutes.
+const PATIENCE: u32 = 1200;
+/// Glances left after one of sled's threads has panicked.
+const PATIENCE_AFTER_PANIC: u32 = 20;
+/// sled starts so many threads and never replaces one: without any, it would wait for ever.
+const SLED_THREADS: usize = 7;
+/// Pauses for a database that this process has just closed: its last threads let go of the lock a moment later.
+const LOCK_PAUSES: u32 = 200;
+/// The length of such a pause.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// How long closing may take before it goes on by itself.
+const CLOSING: Duration = Duration::from_secs(10);
+
+/// The open database.
+pub(super) struct Database {
+    db: Option<Db>,
+    /// sled's own file, opened a second time to sync it.
+    file: File,
+    folder: PathBuf,
+    disk: Arc<dyn Durable>,
+}
+
+impl Database {
+    /// Whether there is a database in the profile folder.
+    pub(super) fn exists(dir: &Path) -> bool {
+        fs::metadata(dir.join(DATABASE).join("db")).is_ok_and(|found| found.len() > 0)
+    }
+
+    /// Opens the database in the profile folder, or makes an empty one.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Locked`], [`StoreError::Full`], those of the disk.
+    pub(super) fn open(dir: &Path, disk: Arc<dyn Durable>) -> Result<Self, StoreError> {
+        let folder = dir.join(DATABASE);
+        if thread_panics() >= SLED_THREADS {
+            return Err(StoreError::Poisoned { because: "the database engine has lost its threads".to_owned() });
+        }
+        prepare(&folder)?;
+        let config = Config::new().path(&folder).flush_every_ms(None).cache_capacity(CACHE_BYTES);
+        let db = open_patiently(&config, &folder)?;
+        // From here on an error must close the database in the ordinary way.
+        let path = folder.join("db");
+        let file = private_file().open(&path).map_err(|error| StoreError::from_io(&path, error))?;
+        let database = Self { db: Some(db), file, folder, disk };
+        database.settle()?;
+        Ok(database)
+    }
+
+    /// The row at `key`.
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        let db = self.db()?;
+        self.run(|| db.get(key))
+    }
+
+    /// The rows from `low` to below `high`, in either direction.
+    pub(super) fn range(&self, low: &[u8], high: Option<&[u8]>, reverse: bool) -> Result<Range<'_>, StoreError> {
+        let db = self.db()?;
+        let rows = self.run(|| Ok(high.map_or_else(|| db.range(low..), |high| db.range(low..high))))?;
+        Ok(Range { database: self, rows, reverse })
+    }
+
+    /// Applies the changes, all or none, and returns when they would survive a power cut.
+    ///
+    /// After an error nobody knows which of the two it was: the database must be closed.
+    pub(super) fn apply(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        for (key, row) in writes {
+            match row {
+                Some(row) => batch.insert(key, row),
+                None => batch.remove(key),
+            }
+        }
+        let db = self.db()?;
+        let applied = catch(|| db.apply_batch(batch));
+        if applied.is_err() {
+            // Half of the batch may be in sled's buffers, and closing it would write them out.
+            std::mem::forget(self.db.take());
+        }
+        flatten(&self.folder, applied)?;
+        let db = self.db()?;
+        self.run(|| wait(db.flush_async()).unwrap_or_else(|stuck| Err(sled::Error::ReportableBug(stuck))))?;
+        let at = |error| StoreError::from_io(&self.folder, error);
+        self.disk.sync(&self.file, Synced::Database).map_err(at)?;
+        let blobs = self.folder.join("blobs");
+        if fs::read_dir(&blobs).map_err(at)?.next().is_some() {
+            return Err(StoreError::Fault(format!("a row has grown out of the database into {}", blobs.display())));
+        }
+        Ok(())
+    }
+
+    /// Closes the database: sled writes what it has left, and lets go of its lock.
+    pub(super) fn close(mut self) {
+        self.shut();
+    }
+
+    fn shut(&mut self) {
+        let Some(db) = self.db.take() else { return };
+        // On a thread of its own: after a panic of one of its threads sled would wait here for ever.
+        let (done, finished) = sync_channel(1);
+        let closing = thread::Builder::new().name("store-close".to_owned()).spawn(move || {
+            if let Err(said) = catch(|| drop(db)) {
+                tracing::error!(said, "the database engine panicked while closing");
+            }
+            let _ = done.send(());
+        });
+        // Without a thread the closure, and the database in it, was dropped already.
+        if closing.is_ok() && finished.recv_timeout(CLOSING).is_err() {
+            tracing::error!("the database engine does not close");
+        }
+    }
+
+    /// Permissions and names: what sled makes itself it makes for everybody, and does not sync.
+    fn settle(&self) -> Result<(), StoreError> {
+        let at = |error| StoreError::from_io(&self.folder, error);
+        for entry in fs::read_dir(&self.folder).map_err(at)? {
+            let path = entry.map_err(at)?.path();
+            tighten(&path)?;
+            if path.is_file() {
+                let file = File::open(&path).map_err(at)?;
+                self.disk.sync(&file, Synced::Whole).map_err(at)?;
+            }
+        }
+        sync_folder(&self.folder, self.disk.as_ref())?;
+        self.folder.parent().map_or(Ok(()), |dir| sync_folder(dir, self.disk.as_ref()))
+    }
+
+    fn db(&self) -> Result<&Db, StoreError> {
+        self.db.as_ref().ok_or_else(|| StoreError::Fault("the database is closed".to_owned()))
+    }
+
+    fn run<T>(&self, call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
+        run(&self.folder, call)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.shut();
+    }
+}
+
+/// Rows of a range, one after another.
+pub(super) struct Range<'a> {
+    database: &'a Database,
+    rows: sled::Iter,
+    reverse: bool,
+}
+
+impl Range<'_> {
+    /// The next row in the direction of the range.
+    pub(super) fn next(&mut self) -> Result<Option<(IVec, IVec)>, StoreError> {
+        let rows = &mut self.rows;
+        let reverse = self.reverse;
+        self.database.run(|| if reverse { rows.next_back() } else { rows.next() }.transpose())
+    }
+}
+
+/// Makes what sled would make with everybody's permissions, and removes what makes it stumble.
+fn prepare(folder: &Path) -> Result<(), StoreError> {
+    let at = |error| StoreError::from_io(folder, error);
+    private_folder(&folder.join("blobs"))?;
+    for name in ["db", "conf"] {
+        let path = folder.join(name);
+        private_file().open(&path).map_err(|error| StoreError::from_io(&path, error))?;
+    }
+    for entry in fs::read_dir(folder).map_err(at)? {
+        let entry = entry.map_err(at)?;
+        // A snapshot of its page table that was being written when the process ended: sled would read it, and give up.
+        if entry.file_name().to_string_lossy().ends_with(".generating") {
+            fs::remove_file(entry.path()).map_err(at)?;
+        }
+    }
+    Ok(())
+}
+
+fn open_patiently(config: &Config, folder: &Path) -> Result<Db, StoreError> {
+    for _ in 0..LOCK_PAUSES {
+        match catch(|| config.open()) {
+            Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
+                thread::sleep(LOCK_PAUSE);
+            }
+            result => return flatten(folder, result),
+        }
+    }
+    Err(StoreError::Locked { pid: None })
+}
+
+fn run<T>(folder: &Path, call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
+    flatten(folder, catch(call))
+}
+
+fn flatten<T>(folder: &Path, result: Result<sled::Result<T>, String>) -> Result<T, StoreError> {
+    match result {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(named(folder, error)),
+        Err(said) => Err(named_panic(&said)),
+    }
+}
+
+/// The name a person understands for an error of sled.
+fn named(folder: &Path, error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            StoreError::damaged("the database file is too short")
+        }
+        sled::Error::Io(error) => StoreError::from_io(folder, error),
+        sled::Error::Corruption { .. } => StoreError::damaged("the database file was changed"),
+        sled::Error::Unsupported(what) => StoreError::damaged(format!("the database's settings were changed ({what})")),
+        sled::Error::CollectionNotFound(_) => StoreError::damaged("the database has lost its rows"),
+        sled::Error::ReportableBug(what) => StoreError::damaged(format!("the database engine gave up ({what})")),
+    }
+}
+
+/// A panic is damage, or a disk error that sled unwrapped.
+fn named_panic(said: &str) -> StoreError {
+    if ["StorageFull", "No space left on device", "QuotaExceeded"].iter().any(|sign| said.contains(sign)) {
+        return StoreError::Full;
+    }
+    StoreError::damaged(format!("the database engine gave up ({said})"))
+}
+
+/// Waits for a future of sled on this thread, but not for ever.
+fn wait<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let panics = thread_panics();
+    let mut patience = PATIENCE;
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    while patience > 0 {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return Ok(value);
+        }
+        thread::park_timeout(GLANCE);
+        if thread_panics() != panics {
+            patience = patience.min(PATIENCE_AFTER_PANIC);
+        }
+        patience -= 1;
+    }
+    Err("the writing of its log does not end".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! The erasable keys on the disk: two files, written by turns and in place.
+//!
+//! ```text
+//! file      = magic (8) ‖ generation (8) ‖ nonce (24) ‖ XChaCha20-Poly1305(key of the key files, nonce, padded, magic ‖ generation)
+//!             ‖ SHA-256(all before)[0..16]
+//! padded    = length of contents (4) ‖ contents ‖ zeros, so that the file fills whole blocks and never gets shorter
+//! ```
+//!
+//! In place, and never shorter, because a removed or replaced file would leave the old keys in blocks that nothing
+//! overwrites. The checksum tells a damaged file from a wrong key. Whoever creates a key writes one file before the
+//! commit and the other after it; whoever destroys keys writes both after the commit.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::StoreError;
+use super::durable::{Durable, Synced};
+use super::files::{KEYS, private_file, replace_file, tighten};
+use super::key::KeyId;
+use super::keyring::Entry;
+use crate::base::{CryptoRng, Secret};
+use crate::crypto::aead::{AeadKey, TAG_LEN, xopen, xseal};
+use crate::crypto::hash::sha256;
+
+/// The last byte is the version.
+const MAGIC: [u8; 8] = *b"RPKEYS\0\x01";
+const CHECKSUM_LEN: usize = 16;
+const OVERHEAD: usize = MAGIC.len() + 8 + 24 + TAG_LEN + CHECKSUM_LEN;
+/// Files fill whole blocks of this many bytes.
+const BLOCK: usize = 4096;
+/// The largest file that is read: some hundred thousand keys.
+const MAX_FILE: u64 = 64 * 1024 * 1024;
+
+/// What the files say.
+#[derive(Serialize, Deserialize)]
+struct Contents {
+    commits: u64,
+    keys: Vec<(KeyId, Entry)>,
+}
+
+/// What was found at the start.
+pub(super) struct Loaded {
+    /// The keys.
+    pub(super) keys: HashMap<KeyId, Entry>,
+    /// At least so many commits were made.
+    pub(super) commits: u64,
+    /// Whether both files were sound.
+    pub(super) both: bool,
+}
+
+/// Writes the files by turns.
+pub(super) struct KeyFiles {
+    paths: [PathBuf; 2],
+    key: AeadKey,
+    disk: Arc<dyn Durable>,
+    /// Of the newest file.
+    generation: u64,
+    /// The file to write next: the older one.
+    next: usize,
+}
+
+/// One file, as it was found.
+enum Copy {
+    Missing,
+    Damaged,
+    /// Sound, but sealed under another key.
+    Foreign,
+    Sound(u64, Contents),
+}
+
+impl KeyFiles {
+    /// For the profile folder `dir`, before anything was read or written.
+    pub(super) fn new(dir: &Path, key: &Secret<32>, disk: Arc<dyn Durable>) -> Self {
+        Self { paths: KEYS.map(|name| dir.join(name)), key: key.clone(), disk, generation: 0, next: 0 }
+    }
+
+    /// The generation of the newest file.
+    pub(super) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Reads both files and takes the newer one; `None` when there is neither.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongKey`], [`StoreError::Damaged`], [`StoreError::TooNew`], those of the disk.
+    pub(super) fn load(&mut self) -> Result<Option<Loaded>, StoreError> {
+        let [a, b] = [self.read(&self.paths[0])?, self.read(&self.paths[1])?];
+        let both = matches!((&a, &b), (Copy::Sound(..), Copy::Sound(..)));
+        let (newest, generation, contents) = match (a, b) {
+            (Copy::Missing, Copy::Missing) => return Ok(None),
+            (Copy::Sound(a, contents), Copy::Sound(b, _)) if a > b => (0, a, contents),
+            (_, Copy::Sound(b, contents)) => (1, b, contents),
+            (Copy::Sound(a, contents), _) => (0, a, contents),
+            (Copy::Foreign, _) | (_, Copy::Foreign) => return Err(StoreError::WrongKey),
+            _ => return Err(StoreError::damaged(format!("neither {} nor {} can be read", KEYS[0], KEYS[1]))),
+        };
+        (self.generation, self.next) = (generation, 1 - newest);
+        Ok(Some(Loaded { keys: contents.keys.into_iter().collect(), commits: contents.commits, both }))
+    }
+
+    /// Writes the older file anew and makes it durable. Returns its generation.
+    pub(super) fn write(
+        &mut self,
+        keys: &HashMap<KeyId, Entry>,
+        commits: u64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<u64, StoreError> {
+        let generation = self.generation + 1;
+        let path = &self.paths[self.next];
+        let at = |error| StoreError::from_io(path, error);
+        let held = match fs::metadata(path) {
+            Ok(found) => usize::try_from(found.len()).unwrap_or(usize::MAX),
+            Err(error) if error.kind() == ErrorKind::NotFound => 0,
+            Err(error) => return Err(at(error)),
+        };
+        let bytes = self.encode(generation, keys, commits, held, rng)?;
+        if held == 0 {
+            // The first time there is nothing to overwrite, and a torn file would look like damage.
+            let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+                return Err(StoreError::Fault("a key file without a name".to_owned()));
+            };
+            replace_file(folder, name, &bytes, self.disk.as_ref())?;
+        } else {
+            tighten(path)?;
+            let file = private_file().open(path).map_err(at)?;
+            file.write_all_at(&bytes, 0).map_err(at)?;
+            self.disk.sync(&file, Synced::Keys).map_err(at)?;
+        }
+        (self.generation, self.next) = (generation, 1 - self.next);
+        Ok(generation)
+    }
+
+    fn encode(
+        &self,
+        generation: u64,
+        keys: &HashMap<KeyId, Entry>,
+        commits: u64,
+        held: usize,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Vec<u8>, StoreError> {
+        let keys = keys.iter().map(|(id, entry)| (*id, entry.clone())).collect();
+        let fault = |error| StoreError::Fault(format!("the keys cannot be written: {error}"));
+        let contents = Zeroizing::new(postcard::to_allocvec(&Contents { commits, keys }).map_err(fault)?);
+        let length = u32::try_from(contents.len()).map_err(|_| StoreError::Fault("too many keys".to_owned()))?;
+        let total = (OVERHEAD + 4 + contents.len()).max(held).next_multiple_of(BLOCK);
+        let mut padded = Zeroizing::new(Vec::with_capacity(total - OVERHEAD));
+        padded.extend_from_slice(&length.to_be_bytes());
+        padded.extend_from_slice(&contents);
+        padded.resize(total - OVERHEAD, 0);
+        let mut nonce = [0; 24];
+        rng.fill_bytes(&mut nonce);
+        let head = [MAGIC, generation.to_be_bytes()].concat();
+        let mut out = [&head, &nonce[..], &xseal(&self.key, &nonce, &padded, &head)].concat();
+        let checksum = sha256(&[&out]);
+        out.extend(checksum.iter().take(CHECKSUM_LEN));
+        Ok(out)
+    }
+
+    fn read(&self, path: &Path) -> Result<Copy, StoreError> {
+        let at = |error| StoreError::from_io(path, error);
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Copy::Missing),
+            Err(error) => return Err(at(error)),
+        };
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(at)?;
+        let sound =
+            bytes.split_last_chunk::<CHECKSUM_LEN>().filter(|(rest, sum)| sha256(&[rest]).starts_with(&sum[..]));
+        let Some((rest, _)) = sound else { return Ok(Copy::Damaged) };
+        let Some(([name @ .., version], sealed)) = rest.split_first_chunk::<8>() else { return Ok(Copy::Damaged) };
+        let [known_name @ .., known] = &MAGIC;
+        if name != known_name {
+            return Ok(Copy::Damaged);
+        }
+        if version > known {
+            return Err(StoreError::TooNew { found: u32::from(*version), known: u32::from(*known) });
+        }
+        Ok(self.open(rest, sealed).unwrap_or(Copy::Foreign))
+    }
+
+    /// `None` when the file is sealed under another key.
+    fn open(&self, rest: &[u8], sealed: &[u8]) -> Option<Copy> {
+        let (generation, sealed) = sealed.split_first_chunk()?;
+        let (nonce, sealed) = sealed.split_first_chunk()?;
+        let padded = Zeroizing::new(xopen(&self.key, nonce, sealed, rest.get(..16)?).ok()?);
+        let (length, contents) = padded.split_first_chunk()?;
+        let contents = contents.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        let contents = postcard::from_bytes(contents).ok()?;
+        Some(Copy::Sound(u64::from_be_bytes(*generation), contents))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Opening: what is there is read, compared, and brought to rest.
+//!
+//! Nothing that was there is ever taken for nothing: a store is made anew only when there is no trace of one, or when
+//! the making of one was interrupted before its first commit.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::commit::Step;
+use super::database::Database;
+use super::durable::{Disk, Durable};
+use super::engine::{Count, Inner, Opened, Store, Writer};
+use super::files::{KEYS, ProfileDir};
+use super::key::KeyId;
+use super::keyfiles::{KeyFiles, Loaded};
+use super::keyring::{Keyring, Role, fresh};
+use super::mark::Mark;
+use super::meta::Meta;
+use super::migrate::{MIGRATIONS, Migration, schema_after};
+use super::row::META_KEY;
+use super::secrets::Secrets;
+use super::{ProfileLock, StoreError, WriteBuffer};
+use crate::base::{CryptoRng, Now, Secret};
+
+/// A store of at most so many rows is counted when it is opened: some hundredths of a second. A larger one is counted
+/// by [`Store::check`].
+const COUNTED_AT_OPEN: u64 = 100_000;
+
+/// How a store is opened.
+pub(super) struct Options {
+    /// Whether there must be one.
+    pub(super) existing: bool,
+    pub(super) disk: Arc<dyn Durable>,
+    pub(super) migrations: &'static [Migration],
+    pub(super) counted_at_open: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { existing: false, disk: Arc::new(Disk), migrations: MIGRATIONS, counted_at_open: COUNTED_AT_OPEN }
+    }
+}
+
+/// Opens the store in `dir`.
+pub(super) fn open(
+    dir: &Path,
+    key: &Secret<32>,
+    rng: &mut dyn CryptoRng,
+    now: Now,
+    options: Options,
+) -> Result<Store, StoreError> {
+    ProfileDir::create(dir)?;
+    let secrets = Secrets::derive(key);
+    let mark = Mark::open(dir, &secrets.mark)?;
+    let mut key_files = KeyFiles::new(dir, &secrets.key_files, Arc::clone(&options.disk));
+    let witness = mark.read();
+    let loaded = match (key_files.load()?, Database::exists(dir)) {
+        (None, true) => return Err(StoreError::damaged(format!("{} and {} are missing", KEYS[0], KEYS[1]))),
+        (None, false) if options.existing || witness.commits > 0 => return Err(StoreError::damaged("it is missing")),
+        (None, false) => first_keys(&mut key_files, rng, now)?,
+        (Some(loaded), false) if loaded.commits.max(witness.commits) > 0 => {
+            return Err(StoreError::damaged("its database is missing"));
+        }
+        (Some(loaded), _) => loaded,
+    };
+    let database = open_database(dir, &options)?;
+    let known = schema_after(options.migrations);
+    let found = match database.get(META_KEY)? {
+        Some(row) => Some(Meta::open(&row, known, &secrets)?),
+        None if loaded.commits.max(witness.commits) > 0 || !is_empty(&database)? => {
+            return Err(StoreError::damaged("its database has lost its contents"));
+        }
+        None => None,
+    };
+    let is_new = found.is_none();
+    let (schema, meta) = found.unwrap_or((known, Meta::default()));
+    let commits = loaded.commits.max(witness.commits);
+    if meta.commits < commits {
+        return Err(StoreError::damaged(format!("the last {} commits are gone", commits - meta.commits)));
+    }
+    if meta.keys_generation > key_files.generation() {
+        return Err(StoreError::damaged("its key files are older than its database"));
+    }
+    let count = (witness.checked != meta.commits).then(Count::default);
+    let checked = witness.checked;
+    let (keyring, tidy) = settled_keys(&secrets, loaded, &meta, is_new)?;
+    let opened = Opened { database, keyring };
+    let writer = Writer { schema, meta, key_files, mark, checked, count, swept: Vec::new() };
+    let inner = Arc::new(Inner::new(secrets, opened, writer));
+    inner.bring_to_rest(is_new, tidy, options.counted_at_open, rng)?;
+    migrate(&inner, schema, options.migrations, rng)?;
+    Ok(Store { inner })
+}
+
+fn open_database(dir: &Path, options: &Options) -> Result<Database, StoreError> {
+    match Database::open(dir, Arc::clone(&options.disk)) {
+        Err(StoreError::Locked { .. }) => Err(StoreError::Locked { pid: ProfileLock::holder(dir)?.flatten() }),
+        opened => opened,
+    }
+}
+
+/// Keys for a store that does not exist yet.
+fn first_keys(key_files: &mut KeyFiles, rng: &mut dyn CryptoRng, now: Now) -> Result<Loaded, StoreError> {
+    let keys = [fresh(Role::State { made: now.wall }, key_files.generation() + 1, rng)].into_iter().collect();
+    key_files.write(&keys, 0, rng)?;
+    key_files.write(&keys, 0, rng)?;
+    Ok(Loaded { keys, commits: 0, both: true })
+}
+
+fn is_empty(database: &Database) -> Result<bool, StoreError> {
+    Ok(database.range(&[], None, false)?.next()?.is_none())
+}
+
+/// The keyring, without the keys that an interrupted commit made or destroyed; and whether the files have to follow.
+fn settled_keys(secrets: &Secrets, loaded: Loaded, meta: &Meta, is_new: bool) -> Result<(Keyring, bool), StoreError> {
+    let mut keys = loaded.keys;
+    let before = keys.len();
+    keys.retain(|id: &KeyId, entry| !meta.doomed.contains(id) && (is_new || entry.born <= meta.keys_generation));
+    let tidy = !loaded.both || keys.len() != before || loaded.commits == 0;
+    Ok((Keyring::new(secrets.root.clone(), keys)?, tidy))
+}
+
+impl Inner {
+    /// Finishes what was interrupted, and counts the rows when they are few.
+    fn bring_to_rest(
+        &self,
+        is_new: bool,
+        tidy: bool,
+        counted_at_open: u64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), StoreError> {
+        let mut writer = self.writer();
+        if is_new {
+            writer.meta.keys_generation = writer.key_files.generation();
+            self.carry_out(&mut writer, Step::default(), rng)?;
+        }
+        if is_new || tidy {
+            // From the first commit on a missing database is damage, and the key files say so.
+            self.write_keys(&mut writer, rng)?;
+            self.write_keys(&mut writer, rng)?;
+        }
+        let few = writer.meta.totals.rows <= counted_at_open;
+        drop(writer);
+        if few {
+            self.check(usize::MAX)?;
+        }
+        Ok(())
+    }
+}
+
+fn migrate(inner: &Arc<Inner>, from: u32, migrations: &[Migration], rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+    for (schema, step) in (2..).zip(migrations) {
+        if schema <= from {
+            continue;
+        }
+        tracing::info!(step.name, schema, "the store is brought up to date");
+        let mut buffer = WriteBuffer::new(Arc::clone(inner));
+        (step.run)(&mut buffer, rng)?;
+        let mut writer = inner.writer();
+        writer.schema = schema;
+        inner.commit_overlay(&mut writer, &buffer.overlay, rng).map_err(|error| inner.failed(error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! Loss of state: sessions are begun again, and what was not delivered comes.
+
+use rohrpost::base::Millis;
+use rohrpost::messenger::Command;
+use rohrpost::messenger::view::Direction;
+
+use crate::world::{Weather, World};
+
+/// Bob's store is gone, Alice's is not.
+fn after_a_loss(seed: u64) -> (World, crate::world::Who, crate::world::Who) {
+    let mut world = World::new(seed, Weather::CALM);
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    world.say(alice, bob, "before");
+    world.settle();
+    world.accept(bob, alice);
+    world.settle();
+    world.say(bob, alice, "known");
+    world.settle();
+    world.lose_state(bob);
+    (world, alice, bob)
+}
+
+#[test]
+fn a_peer_who_lost_everything_is_written_to_again() {
+    let (mut world, alice, bob) = after_a_loss(31);
+    // To Bob, Alice is a stranger again, whose session he does not know: nothing is told to her.
+    world.say(alice, bob, "into the void");
+    world.pass(Millis::from_hours(1));
+    // He adds her: now what does not open is healed, and comes.
+    let peer = world.id(alice);
+    let (name, hints) = (None, rohrpost::messenger::Hints::default());
+    world.command(bob, Command::AddContact { peer, name, hints }).unwrap();
+    world.say(alice, bob, "and again");
+    world.pass(Millis::from_hours(3));
+    assert_eq!(world.texts(bob, alice, Direction::In), ["into the void", "and again"]);
+    world.say(bob, alice, "here I am");
+    world.settle();
+    assert_eq!(world.texts(alice, bob, Direction::In), ["known", "here I am"]);
+}
+
+#[test]
+fn whoever_lost_the_state_can_write_first() {
+    let (mut world, alice, bob) = after_a_loss(32);
+    world.say(bob, alice, "new disk, same me");
+    world.pass(Millis::from_hours(2));
+    assert_eq!(world.texts(alice, bob, Direction::In), ["known", "new disk, same me"]);
+    world.say(alice, bob, "welcome back");
+    world.pass(Millis::from_hours(2));
+    assert_eq!(world.texts(bob, alice, Direction::In), ["welcome back"]);
+}

@@ -1,0 +1,24 @@
+//! Whole conversations between messengers in one process, in virtual time.
+
+mod delivery;
+mod healing;
+mod requests;
+mod rules;
+mod stories;
+mod world;
+
+use world::{Weather, World};
+
+/// Runs a scenario in calm weather, and with the messengers dropped and reloaded between steps.
+fn both_ways(scenario: impl Fn(&mut World)) {
+    scenario(&mut World::new(1, Weather::CALM));
+    for seed in 2..5 {
+        scenario(&mut World::new(seed, Weather::RELOADING));
+    }
+}
+
+/// Seeds to run a storm with: few by default, more with `ROHRPOST_TEST_SCALE`.
+fn seeds(few: u64) -> std::ops::Range<u64> {
+    let scale = std::env::var("ROHRPOST_TEST_SCALE").ok().and_then(|s| s.parse::<u64>().ok()).unwrap_or(1);
+    100..100 + few * scale
+}

@@ -1,0 +1,556 @@
+//! Many messengers in one process: a virtual clock, and a seeded network that drops, delays,
+//! doubles and reorders. A failure prints the seed.
+
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::sync::Arc;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use rohrpost::base::{MessageId, Millis, MonoTime, Now, PeerId, Secret, WallTime};
+use rohrpost::identity::{IdentityKeypair, RequestToken};
+use rohrpost::messenger::view::{ContactView, Direction, EventKind, MessageView, RequestView, State};
+use rohrpost::messenger::{
+    Answer, Command, FrameToken, Hints, Input, Messenger, Output, PeerInput, Refusal, RefuseReason, SendCommand, query,
+};
+use rohrpost::store::{Reader, Store};
+
+/// When the virtual clock starts: 2026-01-01.
+const EPOCH: u64 = 1_767_225_600_000;
+
+/// How unkind the network is, in percent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Weather {
+    /// Frames that never arrive; their stream ends.
+    pub drop: u64,
+    /// Frames that arrive, but whose acknowledgement is lost.
+    pub drop_ack: u64,
+    /// Frames that arrive twice.
+    pub double: u64,
+    /// Longest delay in milliseconds; frames overtake each other.
+    pub delay: u64,
+    /// Handled batches after which the messenger is dropped and loaded again from its store.
+    pub reload: u64,
+}
+
+impl Weather {
+    pub const CALM: Self = Self { drop: 0, drop_ack: 0, double: 0, delay: 0, reload: 0 };
+    pub const RELOADING: Self = Self { reload: 40, ..Self::CALM };
+    pub const STORM: Self = Self { drop: 15, drop_ack: 10, double: 10, delay: 400, reload: 0 };
+    pub const HURRICANE: Self = Self { reload: 10, ..Self::STORM };
+}
+
+/// Handle of a peer in the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Who(usize);
+
+struct Node {
+    name: &'static str,
+    seed: Secret<32>,
+    store_key: Secret<32>,
+    id: PeerId,
+    dir: tempfile::TempDir,
+    messenger: Option<Messenger>,
+    rng: ChaCha20Rng,
+    wake: u64,
+    online: bool,
+    /// Counts restarts: what was asked for before one is void.
+    generation: u64,
+    replies: HashMap<u64, Result<Answer, Refusal>>,
+    contacts: BTreeSet<PeerId>,
+}
+
+/// Something under way.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Flight {
+    at: std::cmp::Reverse<u64>,
+    order: std::cmp::Reverse<u64>,
+    to: usize,
+    what: Parcel,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Parcel {
+    Frame { from: usize, generation: u64, ticket: u64, bytes: Vec<u8>, acks: bool },
+    Acked { from: usize, generation: u64, ticket: u64 },
+    Refused { from: usize, generation: u64, ticket: u64, reason: u8 },
+    Lost { from: usize, generation: u64, ticket: u64 },
+    Ask { from: usize, generation: u64, ticket: u64, want: bool },
+    Bundle { from: usize, generation: u64, ticket: u64, card: Vec<u8>, prekey: Option<Vec<u8>> },
+    Connected { from: usize },
+    Unreachable { from: usize, generation: u64 },
+}
+
+/// What left a node towards another, as an observer on the wire (inside Noise) sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    Envelope(usize),
+    Acknowledge,
+    Refuse(RefuseReason),
+    Card,
+}
+
+type Pending = (usize, u64, u64, bool);
+
+pub struct World {
+    seed: u64,
+    now: u64,
+    order: u64,
+    weather: Weather,
+    rng: ChaCha20Rng,
+    nodes: Vec<Node>,
+    by_id: HashMap<PeerId, usize>,
+    flights: BinaryHeap<Flight>,
+    links: BTreeSet<(usize, usize)>,
+    tokens: BTreeMap<FrameToken, Pending>,
+    requests: BTreeMap<u64, (usize, u64, u64)>,
+    next: u64,
+    seen: BTreeMap<(usize, usize), Vec<Seen>>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the seed of this world was {} ({:?})", self.seed, self.weather);
+        }
+    }
+}
+
+impl World {
+    pub fn new(seed: u64, weather: Weather) -> Self {
+        Self {
+            seed,
+            now: 0,
+            order: 0,
+            weather,
+            rng: ChaCha20Rng::seed_from_u64(seed),
+            nodes: Vec::new(),
+            by_id: HashMap::new(),
+            flights: BinaryHeap::new(),
+            links: BTreeSet::new(),
+            tokens: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            next: 1,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// A new identity with a node that is on.
+    pub fn join(&mut self, name: &'static str) -> Who {
+        let mut rng = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
+        let me = IdentityKeypair::generate(&mut rng);
+        let node = Node {
+            name,
+            seed: me.seed(),
+            store_key: Secret::random(&mut rng),
+            id: me.peer_id(),
+            dir: tempfile::tempdir().unwrap(),
+            messenger: None,
+            rng,
+            wake: 0,
+            online: true,
+            generation: 0,
+            replies: HashMap::new(),
+            contacts: BTreeSet::new(),
+        };
+        let index = self.nodes.len();
+        self.by_id.insert(node.id, index);
+        self.nodes.push(node);
+        self.load(index);
+        self.handle(index, vec![Input::Command(0, Command::SetName { name: name.to_owned() })]);
+        Who(index)
+    }
+
+    // ---- What a person does ---------------------------------------------------------------------
+
+    pub fn say(&mut self, from: Who, to: Who, text: &str) -> MessageId {
+        self.try_say(from, to, text).unwrap()
+    }
+
+    pub fn try_say(&mut self, from: Who, to: Who, text: &str) -> Result<MessageId, Refusal> {
+        let to = self.id(to);
+        let command = SendCommand {
+            to,
+            text: text.to_owned(),
+            subject: None,
+            reply_to: None,
+            hints: Hints::default(),
+            client_id: None,
+        };
+        self.send(from, command).map(|view| view.message_id)
+    }
+
+    pub fn send(&mut self, from: Who, command: SendCommand) -> Result<MessageView, Refusal> {
+        match self.command(from, Command::Send(command))? {
+            Answer::Sent(view) => Ok(*view),
+            other => panic!("a send answered {other:?}"),
+        }
+    }
+
+    pub fn command(&mut self, who: Who, command: Command) -> Result<Answer, Refusal> {
+        self.next += 1;
+        let number = self.next;
+        self.handle(who.0, vec![Input::Command(number, command)]);
+        self.nodes[who.0].replies.remove(&number).expect("every command is answered")
+    }
+
+    pub fn accept(&mut self, who: Who, peer: Who) {
+        let peer = self.id(peer);
+        self.command(who, Command::AcceptRequest(peer)).unwrap();
+    }
+
+    // ---- What happens to a node -----------------------------------------------------------------
+
+    /// Takes a node off the network; its store can still be used.
+    pub fn leave(&mut self, who: Who) {
+        self.nodes[who.0].online = false;
+        self.cut(who.0);
+        self.load(who.0);
+    }
+
+    /// Brings it back.
+    pub fn come(&mut self, who: Who) {
+        self.nodes[who.0].online = true;
+        self.load(who.0);
+    }
+
+    /// Drops the messenger and loads it from its store; connections break.
+    pub fn restart(&mut self, who: Who) {
+        self.cut(who.0);
+        self.load(who.0);
+    }
+
+    /// Replaces the store by an empty one with the same identity: all state is lost.
+    pub fn lose_state(&mut self, who: Who) {
+        self.cut(who.0);
+        self.nodes[who.0].messenger = None;
+        self.nodes[who.0].dir = tempfile::tempdir().unwrap();
+        self.load(who.0);
+    }
+
+    /// The network forgets what is under way between nodes, and connections break.
+    fn cut(&mut self, index: usize) {
+        let broken: Vec<_> = self.links.iter().copied().filter(|(a, b)| *a == index || *b == index).collect();
+        for (a, b) in broken {
+            self.links.remove(&(a, b));
+            let other = if a == index { b } else { a };
+            let (here, there) = (self.nodes[index].id, self.nodes[other].id);
+            self.handle(other, vec![Input::Peer(PeerInput::Disconnected(here))]);
+            self.handle(index, vec![Input::Peer(PeerInput::Disconnected(there))]);
+        }
+    }
+
+    fn load(&mut self, index: usize) {
+        let now = self.clock();
+        let node = &mut self.nodes[index];
+        node.generation += 1;
+        node.contacts.clear();
+        // The old one must let go of the folder first.
+        drop(node.messenger.take());
+        let store = Store::open(node.dir.path(), &node.store_key, &mut node.rng, now).unwrap();
+        let me = IdentityKeypair::from_seed(&node.seed);
+        let (messenger, outputs) = Messenger::open(store, me, now, &mut node.rng).unwrap();
+        node.messenger = Some(messenger);
+        self.carry_out(index, outputs);
+        let connected: Vec<PeerId> = self
+            .links
+            .iter()
+            .filter_map(|(a, b)| if *a == index { Some(*b) } else { (*b == index).then_some(*a) })
+            .map(|other| self.nodes[other].id)
+            .collect();
+        if !connected.is_empty() {
+            self.handle(index, connected.into_iter().map(|p| Input::Peer(PeerInput::Connected(p))).collect());
+        }
+    }
+
+    // ---- Time -----------------------------------------------------------------------------------
+
+    fn clock(&self) -> Now {
+        Now { wall: WallTime(EPOCH + self.now), mono: MonoTime(self.now) }
+    }
+
+    /// Lets the world run for a while.
+    pub fn pass(&mut self, span: Millis) {
+        let end = self.now + span.0;
+        let mut steps = 0_u64;
+        loop {
+            steps += 1;
+            assert!(steps < 3_000_000, "the world does not come to rest");
+            let flight = self.flights.peek().map(|f| f.at.0);
+            let timer = self.nodes.iter().map(|n| n.wake).min();
+            let next = [flight, timer].into_iter().flatten().min().filter(|at| *at <= end);
+            let Some(at) = next else { break };
+            self.now = self.now.max(at);
+            if flight == Some(at) {
+                let flight = self.flights.pop().unwrap();
+                self.land(flight);
+            } else {
+                let index = self.nodes.iter().position(|n| n.wake == at).unwrap();
+                self.nodes[index].wake = u64::MAX;
+                self.handle(index, vec![Input::Timer]);
+            }
+        }
+        self.now = end;
+    }
+
+    /// Lets the world come to rest: long enough for every retry in this weather.
+    pub fn settle(&mut self) {
+        let calm = self.weather.drop == 0 && self.weather.drop_ack == 0;
+        self.pass(if calm { Millis::from_secs(120) } else { Millis::from_hours(30) });
+    }
+
+    // ---- What an observer sees --------------------------------------------------------------------
+
+    pub fn id(&self, who: Who) -> PeerId {
+        self.nodes[who.0].id
+    }
+
+    pub fn rows(&self, who: Who) -> Reader {
+        self.nodes[who.0].messenger.as_ref().unwrap().reader()
+    }
+
+    /// Texts of a conversation, oldest first, ours with a mark for their state.
+    pub fn talk(&self, who: Who, with: Who) -> Vec<String> {
+        self.history(who, with).into_iter().map(|m| format!("{}{}", mark(&m), m.text)).collect()
+    }
+
+    pub fn history(&self, who: Who, with: Who) -> Vec<MessageView> {
+        query::history(&self.rows(who), self.id(who), &self.id(with), None, 1000).unwrap()
+    }
+
+    pub fn texts(&self, who: Who, with: Who, direction: Direction) -> Vec<String> {
+        self.history(who, with).into_iter().filter(|m| m.direction == direction).map(|m| m.text).collect()
+    }
+
+    pub fn state(&self, who: Who, id: &MessageId) -> State {
+        query::message(&self.rows(who), self.id(who), id).unwrap().expect("the message is there").state
+    }
+
+    pub fn requests(&self, who: Who) -> Vec<RequestView> {
+        query::requests(&self.rows(who)).unwrap()
+    }
+
+    pub fn contact(&self, who: Who, peer: Who) -> Option<ContactView> {
+        query::contact(&self.rows(who), self.id(who), &self.id(peer)).unwrap()
+    }
+
+    pub fn unread(&self, who: Who) -> u64 {
+        query::counts(&self.rows(who)).unwrap().unread
+    }
+
+    pub fn events(&self, who: Who) -> Vec<EventKind> {
+        query::events(&self.rows(who), 0, 1000).unwrap().into_iter().map(|e| e.kind).collect()
+    }
+
+    pub fn token(&self, who: Who) -> RequestToken {
+        query::identity(&self.rows(who), self.id(who)).unwrap().unwrap().token
+    }
+
+    /// Everything that went from one node to another so far.
+    pub fn seen(&self, from: Who, to: Who) -> Vec<Seen> {
+        self.seen.get(&(from.0, to.0)).cloned().unwrap_or_default()
+    }
+
+    // ---- The network ----------------------------------------------------------------------------
+
+    fn handle(&mut self, index: usize, inputs: Vec<Input>) {
+        let now = self.clock();
+        let node = &mut self.nodes[index];
+        let outputs = node.messenger.as_mut().expect("loaded").handle(inputs, now, &mut node.rng);
+        self.carry_out(index, outputs);
+        if self.weather.reload > 0 && self.rng.next_u64() % 100 < self.weather.reload {
+            self.load_quietly(index);
+        }
+    }
+
+    /// A reload that does not reload again.
+    fn load_quietly(&mut self, index: usize) {
+        let weather = std::mem::replace(&mut self.weather, Weather { reload: 0, ..self.weather });
+        self.load(index);
+        self.weather = weather;
+    }
+
+    fn carry_out(&mut self, index: usize, outputs: Vec<Output>) {
+        for output in outputs {
+            self.one(index, output);
+        }
+    }
+
+    fn one(&mut self, index: usize, output: Output) {
+        let generation = self.nodes[index].generation;
+        match output {
+            Output::Reply(number, answer) => {
+                self.nodes[index].replies.insert(number, answer);
+            }
+            Output::Connect { peer, .. } => self.connect(index, peer),
+            Output::Send { peer, ticket, bytes } => self.transmit(index, peer, ticket, &bytes),
+            Output::FetchBundle { peer, ticket, want_prekey } => {
+                let to = self.by_id[&peer];
+                if self.linked(index, to) {
+                    self.post(to, Parcel::Ask { from: index, generation, ticket, want: want_prekey });
+                } else {
+                    self.post(index, Parcel::Unreachable { from: to, generation });
+                    self.handle(index, vec![Input::Peer(PeerInput::BundleFailed { peer, ticket })]);
+                }
+            }
+            Output::Acknowledge(token) => {
+                let (from, old, ticket, acks) = self.tokens.remove(&token).expect("answered once");
+                self.note(index, from, Seen::Acknowledge);
+                if acks {
+                    self.post(from, Parcel::Acked { from: index, generation: old, ticket });
+                }
+            }
+            Output::Refuse(token, reason) => {
+                let (from, old, ticket, _) = self.tokens.remove(&token).expect("answered once");
+                self.note(index, from, Seen::Refuse(reason));
+                let reason = reason_number(reason);
+                self.post(from, Parcel::Refused { from: index, generation: old, ticket, reason });
+            }
+            Output::AnswerBundle { request, card, prekey } => {
+                let (from, old, ticket) = self.requests.remove(&request).expect("answered once");
+                self.note(index, from, Seen::Card);
+                self.post(from, Parcel::Bundle { from: index, generation: old, ticket, card, prekey });
+            }
+            Output::Class { peer, contact } => {
+                let contacts = &mut self.nodes[index].contacts;
+                if contact {
+                    contacts.insert(peer)
+                } else {
+                    contacts.remove(&peer)
+                };
+            }
+            Output::Events(_) => {}
+            Output::WakeAt(at) => self.nodes[index].wake = at.0.max(self.now + 1),
+        }
+    }
+
+    fn connect(&mut self, index: usize, peer: PeerId) {
+        let generation = self.nodes[index].generation;
+        let reachable = self.by_id.get(&peer).copied().filter(|to| self.nodes[*to].online && self.nodes[index].online);
+        match reachable {
+            Some(to) => {
+                let new = self.links.insert((index.min(to), index.max(to)));
+                self.post(index, Parcel::Connected { from: to });
+                if new {
+                    self.post(to, Parcel::Connected { from: index });
+                }
+            }
+            None => {
+                let from = self.by_id.get(&peer).copied().unwrap_or(usize::MAX);
+                self.post(index, Parcel::Unreachable { from, generation });
+            }
+        }
+    }
+
+    fn transmit(&mut self, index: usize, peer: PeerId, ticket: u64, bytes: &Arc<[u8]>) {
+        let generation = self.nodes[index].generation;
+        let to = self.by_id[&peer];
+        self.note(index, to, Seen::Envelope(bytes.len()));
+        let dice = self.rng.next_u64() % 100;
+        let Weather { drop, drop_ack, double, .. } = self.weather;
+        let lost = Parcel::Lost { from: to, generation, ticket };
+        if !self.linked(index, to) || dice < drop {
+            return self.post(index, lost);
+        }
+        let acks = dice >= drop + drop_ack;
+        if !acks {
+            self.post(index, lost);
+        }
+        if self.rng.next_u64() % 100 < double {
+            let copy = Parcel::Frame { from: index, generation, ticket, bytes: bytes.to_vec(), acks: false };
+            self.post(to, copy);
+        }
+        self.post(to, Parcel::Frame { from: index, generation, ticket, bytes: bytes.to_vec(), acks });
+    }
+
+    fn post(&mut self, to: usize, what: Parcel) {
+        self.order += 1;
+        let delay = if self.weather.delay == 0 { 1 } else { 1 + self.rng.next_u64() % self.weather.delay };
+        let (at, order) = (std::cmp::Reverse(self.now + delay), std::cmp::Reverse(self.order));
+        self.flights.push(Flight { at, order, to, what });
+    }
+
+    fn land(&mut self, flight: Flight) {
+        let to = flight.to;
+        let current = self.nodes[to].generation;
+        let input = match flight.what {
+            Parcel::Frame { from, generation, ticket, bytes, acks } => {
+                if !self.nodes[to].online {
+                    return;
+                }
+                self.next += 1;
+                let token = FrameToken { stream: from as u64, frame: self.next };
+                self.tokens.insert(token, (from, generation, ticket, acks));
+                PeerInput::Envelope { from: self.nodes[from].id, token, bytes }
+            }
+            Parcel::Ask { from, generation, ticket, want } => {
+                self.next += 1;
+                self.requests.insert(self.next, (from, generation, ticket));
+                PeerInput::BundleRequested { from: self.nodes[from].id, request: self.next, want_prekey: want }
+            }
+            Parcel::Acked { from, generation, ticket } if generation == current => {
+                PeerInput::Acked { peer: self.nodes[from].id, ticket }
+            }
+            Parcel::Refused { from, generation, ticket, reason } if generation == current => {
+                PeerInput::Refused { peer: self.nodes[from].id, ticket, reason: REASONS[usize::from(reason)] }
+            }
+            Parcel::Lost { from, generation, ticket } if generation == current => {
+                PeerInput::Lost { peer: self.nodes[from].id, ticket }
+            }
+            Parcel::Bundle { from, generation, ticket, card, prekey } if generation == current => {
+                PeerInput::Bundle { peer: self.nodes[from].id, ticket, card, prekey }
+            }
+            Parcel::Connected { from } if self.linked(from, to) => PeerInput::Connected(self.nodes[from].id),
+            Parcel::Unreachable { from, generation } if generation == current && from < self.nodes.len() => {
+                PeerInput::Unreachable(self.nodes[from].id)
+            }
+            // Told to a process that is no more.
+            _ => return,
+        };
+        self.handle(to, vec![Input::Peer(input)]);
+    }
+
+    fn linked(&self, a: usize, b: usize) -> bool {
+        self.links.contains(&(a.min(b), a.max(b)))
+    }
+
+    fn note(&mut self, from: usize, to: usize, what: Seen) {
+        self.seen.entry((from, to)).or_default().push(what);
+    }
+
+    /// Hands a node an envelope as if `from` had sent it; what comes back is in [`World::seen`].
+    pub fn inject(&mut self, from: Who, to: Who, bytes: Vec<u8>) {
+        let generation = self.nodes[from.0].generation;
+        self.links.insert((from.0.min(to.0), from.0.max(to.0)));
+        let frame = Parcel::Frame { from: from.0, generation, ticket: u64::MAX, bytes, acks: false };
+        self.post(to.0, frame);
+    }
+
+    pub fn name(&self, who: Who) -> &'static str {
+        self.nodes[who.0].name
+    }
+}
+
+const REASONS: [RefuseReason; 6] = [
+    RefuseReason::Unsupported,
+    RefuseReason::Malformed,
+    RefuseReason::PrekeyUnknown,
+    RefuseReason::SessionUnknown,
+    RefuseReason::TooMany,
+    RefuseReason::Unavailable,
+];
+
+fn reason_number(reason: RefuseReason) -> u8 {
+    u8::try_from(REASONS.iter().position(|r| *r == reason).unwrap()).unwrap()
+}
+
+fn mark(message: &MessageView) -> &'static str {
+    match (message.direction, message.state) {
+        (Direction::In, _) => "< ",
+        (_, State::Queued) => "> (queued) ",
+        (_, State::Sent) => "> (sent) ",
+        (_, State::Delivered) => "> (delivered) ",
+        (_, State::Read) => "> (read) ",
+        (_, State::Undelivered) => "> (undelivered) ",
+        (_, State::Received) => "> (received?) ",
+    }
+}
