@@ -130,10 +130,11 @@ impl Context {
         let alone = whom.len() == 1;
         let mut worst = None;
         for who in whom {
-            match act(Who::new(who), self) {
+            match act(Who::new(who.clone()), self) {
                 Ok(()) => {}
                 Err(error) if alone => return Err(error),
                 Err(error) => {
+                    let error = error.about(&who);
                     self.tell(&error);
                     worst.get_or_insert(error.exit());
                 }

@@ -61,6 +61,12 @@ impl CliError {
         Self::new(Code::Io, format!("{what}: {error}"))
     }
 
+    /// One of several: says which.
+    pub(crate) fn about(mut self, which: &str) -> Self {
+        self.error.message = format!("{which}: {}", self.error.message);
+        self
+    }
+
     /// For those who know only errors of the API.
     pub(crate) fn into_api(self) -> ApiError {
         self.error
@@ -101,7 +107,8 @@ impl CliError {
 }
 
 impl From<ApiError> for CliError {
-    fn from(error: ApiError) -> Self {
+    fn from(mut error: ApiError) -> Self {
+        error.candidates.sort_by(|a, b| (&a.name, &a.peer_id).cmp(&(&b.name, &b.peer_id)));
         Self { error, told: false }
     }
 }

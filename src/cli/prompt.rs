@@ -102,7 +102,7 @@ fn read(source: &Source, output: &mut Output) -> Result<Zeroizing<String>> {
         Source::Stdin => first_line(io::stdin().lock(), "standard input"),
         Source::File(path) => {
             let what = || format!("the passphrase file {}", path.display());
-            let file = File::open(path).map_err(|error| CliError::io(&what(), &error))?;
+            let file = File::open(path).map_err(|error| CliError::io(&format!("{} cannot be read", what()), &error))?;
             warn_if_open_to_others(path, &file, output)?;
             first_line(BufReader::new(file), &what())
         }

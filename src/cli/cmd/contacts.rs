@@ -88,7 +88,8 @@ enum ContactsAction {
 pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
     match args.action.unwrap_or(ContactsAction::List) {
         ContactsAction::List => {
-            let contacts = context.client()?.ask::<method::ContactsList>(&NoParams {})?;
+            let mut contacts = context.client()?.ask::<method::ContactsList>(&NoParams {})?;
+            contacts.sort_by_cached_key(|contact| (contact.name.to_lowercase(), contact.peer_id));
             list(&contacts, &mut context.output)
         }
         ContactsAction::Add { who, name } => {
@@ -176,7 +177,7 @@ fn show(contact: &Contact, output: &mut Output) -> Result<()> {
     if let Some(at) = contact.added_at {
         record.row("since", "added_at", Cell::text(&output.time(at)));
     }
-    for (i, row) in number_rows(contact).iter().enumerate() {
+    for (i, row) in number_rows(contact, output).iter().enumerate() {
         record.row(if i == 0 { "safety number" } else { "" }, "safety_number", Cell::text(row));
     }
     Ok(output.record(&record)?)
@@ -186,20 +187,20 @@ fn show_number(contact: &Contact, output: &mut Output) -> Result<()> {
     if output.is_json() {
         return Ok(output.json(contact)?);
     }
-    for row in number_rows(contact) {
+    for row in number_rows(contact, output) {
         output.line(&row)?;
     }
-    Ok(output.note(&format!(
-        "\nIf {} sees the same number, nobody is between you. Compare it in another way than this one, in person \
-         or in a call, then: rohrpost contacts verify WHO NUMBER",
-        named(contact)
-    ))?)
+    output.note(&format!("If {} sees the same number, nobody is between you.", named(contact)))?;
+    output.note(
+        "Compare it in another way than this one, in person or in a call, and then give it behind this command.",
+    )?;
+    Ok(())
 }
 
-/// Three rows of four groups, easier to read out than one of twelve.
-fn number_rows(contact: &Contact) -> Vec<String> {
+/// For people three rows of four groups, easier to read out than one of twelve.
+fn number_rows(contact: &Contact, output: &Output) -> Vec<String> {
     let groups: Vec<&str> = contact.safety_number.as_deref().unwrap_or_default().split_whitespace().collect();
-    groups.chunks(4).map(|row| row.join(" ")).collect()
+    groups.chunks(if output.is_plain() { 12 } else { 4 }).map(|row| row.join(" ")).collect()
 }
 
 fn named(contact: &Contact) -> String {

@@ -207,7 +207,7 @@ fn disk(stage: &Stage, evidence: &Evidence, telling: &mut Telling<'_>) -> Result
         telling.fact(&format!("{length:>9}  {file}"))?;
     }
     if let Some((file, offset, bytes)) = evidence.excerpt() {
-        telling.fact(&format!("from {file}, at byte {offset}:"))?;
+        telling.fact(&format!("a piece of {file}, from byte {offset} on:"))?;
         telling.block(&hex::dump(bytes, bytes.len().div_ceil(16), ""))?;
     }
     telling.check("the search finds a text where one is left in clear (so the search works)", stage.search_works()?)?;

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::api::{Identity, NameParams, NoParams, method};
+use crate::api::{Code, Identity, NameParams, NoParams, method};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::table::{Cell, Record};
@@ -120,7 +120,7 @@ fn show_qr(identity: &Identity, output: &mut Output) -> Result<()> {
 
 fn passphrase(source: Option<&Source>, remove: bool, context: &mut Context) -> Result<()> {
     if !remove && source.is_none() && context.prompter.alone {
-        return Err(CliError::usage("there is nobody to ask for the new passphrase")
+        return Err(CliError::new(Code::PassphraseNeeded, "there is nobody to ask for the new passphrase")
             .hint("give --new-passphrase-file FILE, or --no-passphrase to remove it"));
     }
     if source == Some(&Source::Stdin) && context.prompter.source == Some(Source::Stdin) {

@@ -48,7 +48,6 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<()> {
     if passphrase.is_none() {
         context.output.note("The key file has no passphrase: who can read the disk can be you.")?;
     }
-    Ok(context
-        .output
-        .note("\nHand out your link: whoever writes with it is shown as invited. `rohrpost run` receives messages.")?)
+    context.output.note("Hand out your link: whoever writes with it is shown as invited.")?;
+    Ok(context.output.note("`rohrpost run` receives what they write.")?)
 }

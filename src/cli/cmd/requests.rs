@@ -128,8 +128,9 @@ fn show(detail: &RequestDetail, output: &mut Output) -> Result<()> {
         for message in &detail.texts {
             output.line(&format!("\n    {}", safe::block(&message.text, "    ")))?;
         }
+        output.line("")?;
         output
-            .note("\nThey do not know whether you have seen this. `rohrpost requests accept`, `decline` or `block`")?;
+            .note("They do not know whether you have seen this: `rohrpost requests accept`, `decline` or `block`.")?;
     }
     Ok(())
 }
@@ -172,7 +173,7 @@ mod tests {
         let detail = RequestDetail { request: request(), texts: vec![held("one\ntwo"), held("three")] };
         let (mut output, out, err) = output(PEOPLE);
         show(&detail, &mut output).unwrap();
-        assert!(out.text().ends_with("\n\n    one\n    two\n\n    three\n"), "{}", out.text());
+        assert!(out.text().ends_with("\n\n    one\n    two\n\n    three\n\n"), "{}", out.text());
         assert!(out.text().contains(&format!("peer ID   {}\n", peer(2))), "{}", out.text());
         assert!(err.text().contains("requests accept"));
         let plain = written(Form::Plain, |output| show(&detail, output));

@@ -103,6 +103,7 @@ pub(super) fn send(messages: &[SendParams], delivery: &Delivery, context: &mut C
     for (message, outcome) in messages.iter().zip(context.send(messages, delivery)?) {
         let told = outcome.map_err(CliError::from).and_then(|sent| told(&sent, &message.to, delivery, context));
         if let Err(error) = told {
+            let error = if messages.len() > 1 { error.about(&message.to) } else { error };
             context.tell(&error);
             worst.get_or_insert(error.exit());
         }
