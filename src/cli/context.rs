@@ -1,13 +1,18 @@
 //! What every verb is handed: where the profile is, where results go, who can be asked, and the
 //! one client of this run.
 
-use crate::api::{ApiError, Event, SendParams, Sent, Status, Who};
+use std::time::Duration;
+
+use crate::api::{ApiError, Code, Event, SendParams, Sent, Status, WaitFor, Who};
 use crate::client::{self, Client, Passphrase, Place, RunOptions, SendOptions};
 
 use super::cmd::send::Delivery;
 use super::error::{CliError, Result};
 use super::output::Output;
 use super::prompt::{Prompter, Source};
+
+/// How long a person is kept waiting who did not ask to wait.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// How often a wrong passphrase may be typed again.
 const TRIES: usize = 3;
@@ -54,12 +59,12 @@ impl Context {
                     let text = prompter.existing(&prompt, output).map_err(CliError::into_api)?;
                     *passphrase = Some(Passphrase::new(text.as_str().to_owned()));
                 }
-                passphrase.clone().ok_or_else(|| ApiError::new(crate::api::Code::PassphraseNeeded, "no passphrase"))
+                passphrase.clone().ok_or_else(|| ApiError::new(Code::PassphraseNeeded, "no passphrase"))
             };
             let outcome = call(place, &mut ask);
             tries -= 1;
             match outcome {
-                Err(error) if error.is(crate::api::Code::WrongPassphrase) && tries > 0 => {
+                Err(error) if error.is(Code::WrongPassphrase) && tries > 0 => {
                     self.passphrase = None;
                     self.output.note(&error.message)?;
                 }
@@ -93,11 +98,16 @@ impl Context {
     pub(crate) fn send(&mut self, messages: &[SendParams], delivery: &Delivery) -> Result<Vec<Result<Sent, ApiError>>> {
         // The client holds the profile that the sending node needs.
         self.client = None;
-        let options = SendOptions {
+        let mut options = SendOptions {
             wait: delivery.wait.map(Into::into),
             timeout: Some(delivery.timeout),
             run: RunOptions::default(),
         };
+        // A running node takes a message at once; a person would rather see it leave, if it does.
+        if delivery.wait.is_none() && self.output.is_people() && client::status(&self.place)?.running {
+            options.wait = Some(WaitFor::Sent);
+            options.timeout = Some(delivery.timeout.min(GLANCE));
+        }
         self.unlocked(|place, ask| client::send(place, ask, messages, &options))
     }
 
@@ -114,7 +124,7 @@ impl Context {
             false => self.passphrase()?,
         };
         let mut ask = || {
-            let missing = || ApiError::new(crate::api::Code::PassphraseNeeded, "the profile has a passphrase");
+            let missing = || ApiError::new(Code::PassphraseNeeded, "the profile has a passphrase");
             passphrase.clone().ok_or_else(missing)
         };
         let output = &mut self.output;

@@ -7,7 +7,9 @@
 //! |---|---|
 //! | `plain` | nothing |
 //! | `locked` | the profile `default` with a passphrase; the files `right` and `wrong` with passphrases |
+//! | `damaged` | the profile `default`, one bit of its key file turned |
 //! | `running` | the profile `default`, its node running |
+//! | `pair` | the profiles `alice` and `bob`, both nodes running; Alice has written to Bob's link |
 //!
 //! `TRYCMD=overwrite cargo test --test cmd` writes what is seen now into the files: look at the
 //! difference before you commit it.
@@ -102,25 +104,43 @@ impl Home {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
-    fn succeed(&self, args: &[&str]) {
+    fn succeed(&self, args: &[&str]) -> String {
         let output = self.command(PROGRAM).args(args).output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 }
 
 /// Starts a process for the session and waits for it.
 fn play_alone(session: &Path) -> Result<(), String> {
     let home = Home::new();
-    let mut node = None;
+    let mut nodes = Vec::new();
     match session.parent().and_then(Path::file_name).and_then(OsStr::to_str) {
         Some("locked") => {
             home.write("right", "correct horse battery staple\n");
             home.write("wrong", "incorrect horse\n");
             home.succeed(&["init", "--name", "Alice", "--passphrase-file", "right"]);
         }
+        Some("damaged") => {
+            home.succeed(&["init", "--no-passphrase"]);
+            let key = home.path().join(".local/share/rohrpost/default/key");
+            let mut bytes = fs::read(&key).unwrap();
+            let last = bytes.len() - 1;
+            bytes[last] ^= 1;
+            fs::write(key, bytes).unwrap();
+        }
         Some("running") => {
             home.succeed(&["init", "--name", "Alice", "--no-passphrase"]);
-            node = Some(Node::start(&home));
+            nodes.push(("PEER", Node::start(&home, "default")));
+        }
+        Some("pair") => {
+            for (var, profile, name) in [("ALICE", "alice", "Alice"), ("BOB", "bob", "Bob")] {
+                home.succeed(&["-P", profile, "init", "--name", name, "--no-passphrase"]);
+                nodes.push((var, Node::start(&home, profile)));
+            }
+            let link = home.succeed(&["-P", "bob", "id", "link"]);
+            let text = "Hello Bob!\nA second line \u{1b}[2J";
+            home.succeed(&["-P", "alice", "send", link.trim(), text, "--subject", "It is me", "--wait", "sent"]);
         }
         _ => {}
     }
@@ -131,11 +151,11 @@ fn play_alone(session: &Path) -> Result<(), String> {
     if let Some(mode) = std::env::var_os("TRYCMD") {
         player.env("TRYCMD", mode);
     }
-    if let Some(node) = &node {
-        player.env("PEER", &node.peer).env("PID", node.process.id().to_string());
+    for (var, node) in &nodes {
+        player.env(var, &node.peer).env("PID", node.process.id().to_string());
     }
     let output = player.output().unwrap();
-    drop(node);
+    drop(nodes);
     if output.status.success() {
         return Ok(());
     }
@@ -149,7 +169,7 @@ fn play(session: &Path) {
     cases.register_bin("rohrpost", trycmd::schema::Bin::Path(PROGRAM.into()));
     cases.insert_var("[HOME]", home).unwrap();
     cases.insert_var("[VERSION]", env!("CARGO_PKG_VERSION")).unwrap();
-    for (var, name) in [("[PEER]", "PEER"), ("[PID]", "PID")] {
+    for (var, name) in [("[PEER]", "PEER"), ("[ALICE]", "ALICE"), ("[BOB]", "BOB"), ("[PID]", "PID")] {
         if let Ok(value) = std::env::var(name) {
             cases.insert_var(var, value).unwrap();
         }
@@ -164,10 +184,10 @@ struct Node {
 }
 
 impl Node {
-    fn start(home: &Home) -> Self {
+    fn start(home: &Home, profile: &str) -> Self {
         let mut process = home
             .command(PROGRAM)
-            .args(["--json", "run", "--listen", "/ip4/127.0.0.1/tcp/0", "--no-mdns"])
+            .args(["--json", "-P", profile, "run", "--listen", "/ip4/127.0.0.1/tcp/0", "--no-mdns"])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

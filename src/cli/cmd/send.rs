@@ -126,7 +126,7 @@ fn told(sent: &Sent, to: &str, delivery: &Delivery, context: &mut Context) -> Re
         let id = output.paint.tint(Tint::Dim, &short_message(&sent.message_id)).into_owned();
         output.line(&format!("{state}  to {who}  {id}"))?;
     }
-    if sent.state == State::Queued && delivery.wait.is_none() {
+    if sent.state == State::Queued && delivery.wait.is_none() && output.is_people() {
         output.note("it is kept, and goes out when the other node can be reached")?;
     }
     match delivery.wait {

@@ -61,6 +61,11 @@ impl Output {
         self.form == Form::Json
     }
 
+    /// Whether a person reads the results as they come.
+    pub(crate) fn is_people(&self) -> bool {
+        matches!(self.form, Form::People { .. })
+    }
+
     /// Whether results go into a pipe.
     pub(crate) fn is_plain(&self) -> bool {
         self.form == Form::Plain
