@@ -111,11 +111,11 @@ codes! {
     TooLarge = "too_large", -32033, 5, Some("split it up");
 
     /// The store failed; what was asked for did not happen.
-    Store = "store", -32040, 3, Some("`rohrpost doctor` looks closer");
+    Store = "store", -32040, 3, Some("see whether the disk is well; the log of the node says more");
     /// The disk is full; what was asked for did not happen.
     DiskFull = "disk_full", -32041, 3, Some("free some space and try again");
     /// A file of the profile is damaged.
-    Damaged = "damaged", -32042, 3, Some("keep a copy of the folder as it is, and restore a backup");
+    Damaged = "damaged", -32042, 3, Some("keep a copy of the folder as it is before you try anything");
     /// The profile was written by a newer program.
     TooNew = "too_new", -32043, 3, Some("install the newest rohrpost");
     /// Reading or writing a file or the socket failed.

@@ -97,13 +97,13 @@ methods! {
     /// Queues a message durably, and waits for its delivery if asked to.
     Send = "send" (SendParams) -> Sent, [NotFound, Ambiguous, BadLink, EmptyText, TooLong, ControlCharacters, Oneself, UnsoundPeer, Blocked, NoMessage, ClientIdReused, OutboxFull];
     /// Queues a reply to a message, in the conversation of that message.
-    Reply = "reply" (ReplyParams) -> Sent, [NotFound, Ambiguous, EmptyText, TooLong, Blocked, NoMessage, ClientIdReused, OutboxFull];
+    Reply = "reply" (ReplyParams) -> Sent, [Ambiguous, EmptyText, TooLong, Blocked, NoMessage, ClientIdReused, OutboxFull];
     /// Shows one message, and waits until it has come so far if asked to.
-    MessageShow = "message" (MessageParams) -> Message, [NotFound, Ambiguous];
+    MessageShow = "message" (MessageParams) -> Message, [NoMessage, Ambiguous];
     /// Lists the conversations, newest first.
     Inbox = "inbox" (InboxParams) -> Vec<Conversation>, [];
     /// Lists messages of a conversation, oldest first.
-    History = "history" (HistoryParams) -> Vec<Message>, [NotFound, Ambiguous, BadLink];
+    History = "history" (HistoryParams) -> Vec<Message>, [NotFound, Ambiguous, BadLink, NoMessage];
     /// Marks a conversation as read.
     Read = "read" (ReadParams) -> ReadCount, [NotFound, Ambiguous, BadLink, NoMessage];
 

@@ -52,14 +52,20 @@ words! {
 }
 
 impl WaitFor {
-    /// Whether a message in this state has come as far (or will never come farther).
+    /// Whether a message in this state has come as far.
     pub const fn reached_by(self, state: State) -> bool {
         match state {
-            State::Read | State::Undelivered | State::Received => true,
+            State::Read => true,
             State::Delivered => !matches!(self, Self::Read),
             State::Sent => matches!(self, Self::Queued | Self::Sent),
             State::Queued => matches!(self, Self::Queued),
+            State::Undelivered | State::Received => false,
         }
+    }
+
+    /// Whether there is nothing left to wait for: it has come as far, or was given up, or is not ours.
+    pub const fn over(self, state: State) -> bool {
+        self.reached_by(state) || matches!(state, State::Undelivered | State::Received)
     }
 }
 

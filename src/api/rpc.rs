@@ -130,9 +130,9 @@ impl ErrorObject {
 #[derive(Debug, PartialEq)]
 pub enum Incoming {
     /// One request, or the answer to what is none.
-    One(Result<Request, Response>),
+    One(Result<Request, Box<Response>>),
     /// Several; the answers go back in one array (section 6), or nothing if there are none.
-    Batch(Vec<Result<Request, Response>>),
+    Batch(Vec<Result<Request, Box<Response>>>),
 }
 
 /// Understands one line.
@@ -151,7 +151,7 @@ pub fn parse(line: &[u8]) -> Incoming {
     }
 }
 
-fn request(value: Value) -> Result<Request, Response> {
+fn request(value: Value) -> Result<Request, Box<Response>> {
     let Value::Object(mut object) = value else {
         return refuse(Id::NULL, Code::InvalidRequest, "a request is a JSON object");
     };
@@ -175,8 +175,8 @@ fn request(value: Value) -> Result<Request, Response> {
     Ok(Request { id, method, params })
 }
 
-fn refuse(id: Id, code: Code, message: impl Into<String>) -> Result<Request, Response> {
-    Err(Response { id, outcome: Err(ApiError::new(code, message)) })
+fn refuse(id: Id, code: Code, message: impl Into<String>) -> Result<Request, Box<Response>> {
+    Err(Box::new(Response { id, outcome: Err(ApiError::new(code, message)) }))
 }
 
 /// An event as a notification line, without the end of line.
@@ -223,7 +223,7 @@ mod tests {
 
     /// Answers like the server of the specification's examples (section 7), so that they can run as they stand.
     fn answer(line: &str) -> String {
-        let one = |request: Result<Request, Response>| -> Option<Value> {
+        let one = |request: Result<Request, Box<Response>>| -> Option<Value> {
             let request = match request {
                 Ok(request) => request,
                 Err(response) => return Some(without_data(&response)),

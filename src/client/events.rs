@@ -27,7 +27,11 @@ pub struct Events(Source);
 enum Source {
     Node(Remote),
     /// No node: what the log has, then the end.
-    Log { profile: Arc<Running>, cursor: u64, ready: VecDeque<Event> },
+    Log {
+        profile: Arc<Running>,
+        cursor: u64,
+        ready: VecDeque<Event>,
+    },
     /// From now on, where nothing will happen.
     Ended,
 }

@@ -12,13 +12,13 @@ use serde_json::Value;
 
 use crate::api::{ApiError, Call, Code, Identity, NoParams, Rpc, Status, method};
 use crate::node;
-pub use crate::node::{Ask, Passphrase, Place, RunOptions, Tap};
+pub use crate::node::{Ask, Passphrase, Place, RunOptions, Tap, Tapping};
 
 pub use events::{Events, Heard};
 pub use run::{Node, run, stop};
 pub use send::{SendOptions, send};
 
-use open::InProcess;
+use open::{InProcess, Reached};
 use remote::Remote;
 
 /// Makes an identity in a new profile.
@@ -56,7 +56,7 @@ pub fn change_passphrase(place: &Place, old: Option<&Passphrase>, new: Option<&P
 /// `no_profile`, and what the node says.
 pub fn status(place: &Place) -> Result<Status, ApiError> {
     let mut refuse = || Err(ApiError::new(Code::PassphraseNeeded, "the profile is locked with a passphrase"));
-    match Client::open(place, &mut refuse) {
+    match open::reach_now(place).and_then(|reached| Client::over(place, reached, &mut refuse)) {
         Ok(mut client) => client.ask::<method::StatusShow>(&NoParams {}),
         // A locked profile without a node, or one that another command has at the moment.
         Err(error) if error.is(Code::PassphraseNeeded) || error.is(Code::Busy) => Ok(Status {
@@ -101,9 +101,13 @@ impl Client {
     /// # Errors
     /// `no_profile`, `busy`, the passphrase's errors, and those of the store.
     pub fn open(place: &Place, ask: Ask<'_>) -> Result<Self, ApiError> {
-        let inner = match open::reach(place)? {
-            open::Reached::Node(stream) => Inner::Remote(Remote::new(stream)),
-            open::Reached::Lock(lock) => Inner::InProcess(InProcess::start(place, lock, ask)?),
+        Self::over(place, open::reach(place)?, ask)
+    }
+
+    fn over(place: &Place, reached: Reached, ask: Ask<'_>) -> Result<Self, ApiError> {
+        let inner = match reached {
+            Reached::Node(stream) => Inner::Remote(Remote::new(stream)),
+            Reached::Lock(lock) => Inner::InProcess(InProcess::start(place, lock, ask)?),
         };
         Ok(Self { place: place.clone(), inner })
     }
@@ -143,3 +147,6 @@ impl Client {
         serde_json::from_value(self.call(M::NAME, Some(params))?).map_err(fault)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,18 +22,22 @@ pub(super) enum Reached {
     Lock(node::Lock),
 }
 
+/// The node's socket, or else the profile's lock, or at once the error that keeps it.
+pub(super) fn reach_now(place: &Place) -> Result<Reached, ApiError> {
+    match node::connect(place)? {
+        Some(stream) => Ok(Reached::Node(stream)),
+        None => node::lock(place).map(Reached::Lock),
+    }
+}
+
 /// The node's socket, or else the profile's lock. When neither can be had, somebody else has the profile for a moment:
 /// waits up to 5 seconds for him to go, or to open his socket.
 pub(super) fn reach(place: &Place) -> Result<Reached, ApiError> {
     let mut tries = 1;
     loop {
-        if let Some(stream) = node::connect(place)? {
-            return Ok(Reached::Node(stream));
-        }
-        match node::lock(place) {
-            Ok(lock) => return Ok(Reached::Lock(lock)),
+        match reach_now(place) {
             Err(error) if error.is(Code::Busy) && tries < TRIES => {}
-            Err(error) => return Err(error),
+            reached => return reached,
         }
         tries += 1;
         thread::sleep(PAUSE);

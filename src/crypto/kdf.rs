@@ -23,11 +23,33 @@ pub fn hkdf_parts<const N: usize>(salt: &[u8], ikm: &[u8], info: &[&[u8]]) -> Se
 
 /// `HMAC-SHA-256(key, parts[0] ‖ parts[1] ‖ …)`.
 pub fn hmac(key: &[u8], parts: &[&[u8]]) -> Secret<32> {
-    // HMAC takes a key of any length.
-    #[allow(clippy::expect_used)]
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("any length");
-    for part in parts {
-        mac.update(part);
+    HmacKey::new(key).tag(parts)
+}
+
+/// A key for more than one HMAC-SHA-256: its two blocks are hashed once.
+#[derive(Clone)]
+pub struct HmacKey(Hmac<Sha256>);
+
+impl HmacKey {
+    /// Prepares a key of any length.
+    pub fn new(key: &[u8]) -> Self {
+        // HMAC takes a key of any length.
+        #[allow(clippy::expect_used)]
+        Self(<Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("any length"))
     }
-    Secret::new(mac.finalize().into_bytes().into())
+
+    /// `HMAC-SHA-256(key, parts[0] ‖ parts[1] ‖ …)`.
+    pub fn tag(&self, parts: &[&[u8]]) -> Secret<32> {
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(part);
+        }
+        Secret::new(mac.finalize().into_bytes().into())
+    }
+}
+
+impl std::fmt::Debug for HmacKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HmacKey(redacted)")
+    }
 }

@@ -1,6 +1,6 @@
 //! The own card and prekeys: made, rotated, handed out, forgotten (protocol, "Identity").
 
-use crate::base::{PeerId, WallTime, limits};
+use crate::base::{Millis, PeerId, WallTime, limits};
 use crate::identity::{CardContent, CardKeys, OneTimeKeys, PrekeyId, RequestPolicy, RequestToken, next_sequence};
 use crate::store::{RowKey, Rows, Scan};
 
@@ -12,6 +12,8 @@ use super::view::Policy;
 /// One-time prekeys with a secret in the store, handed out or not: whoever asks for them without
 /// using them cannot make it grow beyond this.
 const MAX_ONE_TIME: usize = 2_000;
+/// How often the secrets of prekeys are looked through.
+const SWEEP: Millis = Millis::from_hours(24);
 
 impl Tx<'_> {
     /// Makes the profile row, the first card and prekeys of a new identity; does nothing later.
@@ -31,8 +33,7 @@ impl Tx<'_> {
             card_issued: WallTime(0),
             addrs: Vec::new(),
             high_water: self.now.wall,
-            refilled: self.now.wall,
-            state_key_renewed: self.now.wall,
+            swept: self.now.wall,
         };
         let keys = CardKeys::generate(&mut *self.rng);
         self.issue_card(&mut row, keys)?;
@@ -87,6 +88,17 @@ impl Tx<'_> {
             self.issue_card(&mut row, keys)?;
             self.put_profile(&row)?;
         }
+        if row.swept + SWEEP <= now {
+            row.swept = now;
+            self.put_profile(&row)?;
+            self.sweep_keys()?;
+        }
+        self.refill_one_time()
+    }
+
+    /// Forgets the secrets that nobody can use any more.
+    fn sweep_keys(&mut self) -> Step {
+        let now = self.deadline_clock();
         for old in self.card_keys()? {
             if old.named_until + limits::PREKEY_GRACE <= now {
                 self.buf.delete::<CardKeysTable>(&card_keys_key(old.keys.prekey_id));
@@ -98,7 +110,7 @@ impl Tx<'_> {
                 self.forget_one_time(old.keys.id)?;
             }
         }
-        self.refill_one_time()
+        Ok(())
     }
 
     fn card_keys(&self) -> Step<Vec<CardKeysRow>> {

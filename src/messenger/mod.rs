@@ -38,11 +38,16 @@ use tx::{Due, Step, Stop, Tx};
 const STATE_KEY_LIFE: Millis = Millis::from_hours(24);
 
 /// The rules and their store.
-#[derive(Debug)]
 pub struct Messenger {
     store: Store,
     me: IdentityKeypair,
     mem: Memory,
+}
+
+impl std::fmt::Debug for Messenger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Messenger({:?})", self.me.peer_id())
+    }
 }
 
 impl Messenger {

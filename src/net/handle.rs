@@ -120,7 +120,8 @@ impl NetHandle {
         self.shared.status()
     }
 
-    /// Closes every connection and listener, and returns when that is done.
+    /// Closes every connection and listener, and returns when that is done. (The socket of a QUIC
+    /// listener may stay for a moment, until the other sides have heard of the end.)
     pub async fn shutdown(&self) {
         let (done, wait) = oneshot::channel();
         if self.commands.send(Command::Shutdown { done }).await.is_ok() {

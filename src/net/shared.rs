@@ -88,7 +88,7 @@ pub(super) struct Load {
 }
 
 impl Load {
-    fn take(&self, len: usize) -> bool {
+    pub(super) fn take(&self, len: usize) -> bool {
         let within = |count: &AtomicUsize, more: usize, max: usize| {
             let add = |now: usize| (now + more <= max).then_some(now + more);
             count.fetch_update(Ordering::AcqRel, Ordering::Acquire, add).is_ok()

@@ -3,16 +3,13 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::config::Tap;
+use super::config::{Tap, Tapping};
 use crate::base::PeerId;
 use crate::messenger::{FrameToken, PeerInput, RefuseReason};
-use crate::net::{self, NetEvent, NetHandle, SendError};
+use crate::net::{self, NetEvent, NetHandle, NetStatus, SendError};
 
 /// Bits of a ticket that count the openings of the store; the rest is the messenger's own number.
 const OPENING_SHIFT: u32 = 48;
-
-/// Is shown every envelope.
-pub(super) type Tapped = Option<Arc<dyn Fn(Tap<'_>) + Send + Sync>>;
 
 /// Who is a contact: written by the messenger's outputs, read by the network from many tasks.
 #[derive(Clone, Default)]
@@ -21,7 +18,11 @@ pub(super) struct Contacts(Arc<RwLock<HashSet<PeerId>>>);
 impl Contacts {
     pub(super) fn set(&self, peer: PeerId, contact: bool) {
         let mut peers = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if contact { peers.insert(peer) } else { peers.remove(&peer) };
+        if contact {
+            peers.insert(peer)
+        } else {
+            peers.remove(&peer)
+        };
     }
 
     pub(super) fn contains(&self, peer: &PeerId) -> bool {
@@ -35,11 +36,52 @@ struct Held {
     bytes: Arc<[u8]>,
 }
 
+/// The network as it is used here; a trait, so that tests can say what it answers.
+pub(super) trait Port: Send {
+    fn connect(&self, peer: PeerId, addrs: &[String]) -> Result<(), SendError>;
+    fn send_envelope(&self, peer: PeerId, ticket: u64, bytes: Arc<[u8]>) -> Result<(), SendError>;
+    fn fetch_bundle(&self, peer: PeerId, ticket: u64, want_prekey: bool) -> Result<(), SendError>;
+    fn answer_bundle(&self, request: u64, card: Vec<u8>, prekey: Option<Vec<u8>>);
+    fn acknowledge(&self, token: net::FrameToken);
+    fn refuse(&self, token: net::FrameToken, reason: net::RefuseReason);
+    fn status(&self) -> NetStatus;
+}
+
+impl Port for NetHandle {
+    fn connect(&self, peer: PeerId, addrs: &[String]) -> Result<(), SendError> {
+        Self::connect(self, peer, addrs)
+    }
+
+    fn send_envelope(&self, peer: PeerId, ticket: u64, bytes: Arc<[u8]>) -> Result<(), SendError> {
+        Self::send_envelope(self, peer, ticket, bytes)
+    }
+
+    fn fetch_bundle(&self, peer: PeerId, ticket: u64, want_prekey: bool) -> Result<(), SendError> {
+        Self::fetch_bundle(self, peer, ticket, want_prekey)
+    }
+
+    fn answer_bundle(&self, request: u64, card: Vec<u8>, prekey: Option<Vec<u8>>) {
+        Self::answer_bundle(self, request, card, prekey);
+    }
+
+    fn acknowledge(&self, token: net::FrameToken) {
+        Self::acknowledge(self, token);
+    }
+
+    fn refuse(&self, token: net::FrameToken, reason: net::RefuseReason) {
+        Self::refuse(self, token, reason);
+    }
+
+    fn status(&self) -> NetStatus {
+        Self::status(self)
+    }
+}
+
 /// The network's side of the messenger. Without a network, everything is dropped: it is derived again from rows.
 pub(super) struct Carrier {
-    net: Option<NetHandle>,
+    net: Option<Box<dyn Port>>,
     contacts: Contacts,
-    tap: Tapped,
+    tap: Option<Tapping>,
     /// Envelopes waiting for the next outcome of their peer; the messenger's window bounds them.
     held: HashMap<PeerId, VecDeque<Held>>,
     /// How often the store was opened: a ticket of a former messenger means nothing to the present one.
@@ -47,7 +89,7 @@ pub(super) struct Carrier {
 }
 
 impl Carrier {
-    pub(super) fn new(net: Option<NetHandle>, contacts: Contacts, tap: Tapped) -> Self {
+    pub(super) fn new(net: Option<Box<dyn Port>>, contacts: Contacts, tap: Option<Tapping>) -> Self {
         Self { net, contacts, tap, held: HashMap::new(), opening: 0 }
     }
 
@@ -216,3 +258,6 @@ const fn reason_in(reason: net::RefuseReason) -> RefuseReason {
         net::RefuseReason::Unavailable => RefuseReason::Unavailable,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,9 @@ pub struct Tap<'a> {
     pub bytes: &'a [u8],
 }
 
+/// Is shown every envelope.
+pub type Tapping = Arc<dyn Fn(Tap<'_>) + Send + Sync>;
+
 /// Options of a node; what is `None` is looked up in the environment and the configuration file.
 #[derive(Clone, Default)]
 pub struct RunOptions {
@@ -35,7 +38,7 @@ pub struct RunOptions {
     /// Whether to ask the router for a port. Nothing does so as yet; accepted, so that scripts can already say no.
     pub upnp: Option<bool>,
     /// Is shown every envelope.
-    pub tap: Option<Arc<dyn Fn(Tap<'_>) + Send + Sync>>,
+    pub tap: Option<Tapping>,
 }
 
 impl fmt::Debug for RunOptions {
@@ -155,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_said() {
-        let (_home, place) = place("listen = ['/x']");
+        let (_home, place) = place("lisen = ['/x']");
         let error = RunOptions::default().settle(&place, &|_| None).unwrap_err();
         assert!(error.is(Code::Config) && error.message.contains("listen"), "{error:?}");
         let (_home, place) = self::place("");

@@ -26,9 +26,13 @@ const EVENTS_AT_A_TIME: usize = 100;
 /// A line that is ready later; nothing for notifications.
 type Later = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
 
-/// Serves one client until it goes, or the node ends. Gives the connection back, still open: its end tells the client
-/// that the node is gone.
-pub(crate) async fn serve(stream: UnixStream, dispatcher: Dispatcher, stop: watch::Receiver<bool>) -> Option<UnixStream> {
+/// Serves one client until it goes, or the node ends. Then the connection is given back, still open: its end tells the
+/// client that the node is gone.
+pub(crate) async fn serve(
+    stream: UnixStream,
+    dispatcher: Dispatcher,
+    stop: watch::Receiver<bool>,
+) -> Option<UnixStream> {
     let (reader, writer) = stream.into_split();
     let mut connection = Connection {
         lines: Lines { reader: BufReader::new(reader), partial: Vec::new(), skipping: false },
@@ -40,7 +44,8 @@ pub(crate) async fn serve(stream: UnixStream, dispatcher: Dispatcher, stop: watc
         stop,
     };
     match connection.run().await {
-        Ok(()) => connection.lines.reader.into_inner().reunite(connection.writer).ok(),
+        Ok(End::Node) => connection.lines.reader.into_inner().reunite(connection.writer).ok(),
+        Ok(End::Client) => None,
         Err(error) => {
             tracing::debug!(%error, "a client is gone");
             None
@@ -59,6 +64,12 @@ struct Connection {
     stop: watch::Receiver<bool>,
 }
 
+/// Who ended the connection.
+enum End {
+    Client,
+    Node,
+}
+
 /// What happened next.
 enum Next {
     Line(Line),
@@ -68,8 +79,8 @@ enum Next {
 }
 
 impl Connection {
-    async fn run(&mut self) -> io::Result<()> {
-        loop {
+    async fn run(&mut self) -> io::Result<End> {
+        let end = loop {
             match self.next().await? {
                 Next::Line(Line::Full(line)) => self.line(&line).await?,
                 Next::Line(Line::TooLong) => {
@@ -77,16 +88,17 @@ impl Connection {
                     let error = ApiError::new(Code::TooLarge, message);
                     self.write(Some(Response { id: Id::NULL, outcome: Err(error) }.to_line())).await?;
                 }
-                Next::Line(Line::End) | Next::Stop => break,
+                Next::Line(Line::End) => break End::Client,
+                Next::Stop => break End::Node,
                 Next::Answer(line) => self.write(line).await?,
                 Next::Events(cursor) => self.tell(cursor).await?,
             }
-        }
+        };
         // No more lines: what was asked is still answered. When the node stops, every wait ends at once.
         while let Some(line) = self.waiting.next().await {
             self.write(line).await?;
         }
-        Ok(())
+        Ok(end)
     }
 
     async fn next(&mut self) -> io::Result<Next> {
@@ -125,19 +137,20 @@ impl Connection {
                     outcomes.push(self.call(call).await);
                 }
                 if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Later(_))) {
-                    self.waiting.push(Box::pin(async move { batch(join_all(outcomes.into_iter().map(Outcome::end)).await) }));
+                    self.waiting
+                        .push(Box::pin(async move { batch(&join_all(outcomes.into_iter().map(Outcome::end)).await) }));
                     return Ok(());
                 }
-                let line = batch(join_all(outcomes.into_iter().map(Outcome::end)).await);
+                let line = batch(&join_all(outcomes.into_iter().map(Outcome::end)).await);
                 self.write(line).await
             }
         }
     }
 
-    async fn call(&mut self, call: Result<Request, Response>) -> Outcome {
+    async fn call(&mut self, call: Result<Request, Box<Response>>) -> Outcome {
         let request = match call {
             Ok(request) => request,
-            Err(response) => return Outcome::Response(response),
+            Err(response) => return Outcome::Response(*response),
         };
         let answering = match Call::parse(&request.method, request.params) {
             Ok(call) => self.dispatcher.call(call).await,
@@ -208,7 +221,7 @@ impl Outcome {
 }
 
 /// The answers to a batch; nothing when there are none.
-fn batch(responses: Vec<Option<Response>>) -> Option<String> {
+fn batch(responses: &[Option<Response>]) -> Option<String> {
     let responses: Vec<Value> = responses.iter().flatten().map(Response::to_value).collect();
     (!responses.is_empty()).then(|| Value::Array(responses).to_string())
 }

@@ -79,11 +79,10 @@ pub(crate) fn refusal(refusal: &Refusal) -> ApiError {
 pub(crate) fn peer(error: &ResolveError<PeerId>, text: &str) -> ApiError {
     match error {
         ResolveError::NotFound => ApiError::new(Code::NotFound, format!("nobody is known as '{}'", cut(text))),
-        ResolveError::Ambiguous(found) => {
-            ApiError::new(Code::Ambiguous, format!("'{}' could be several", cut(text))).with_candidates(
+        ResolveError::Ambiguous(found) => ApiError::new(Code::Ambiguous, format!("'{}' could be several", cut(text)))
+            .with_candidates(
                 found.iter().map(|(peer_id, name)| Candidate { peer_id: *peer_id, name: name.clone() }).collect(),
-            )
-        }
+            ),
         ResolveError::Store(error) => store(error),
     }
 }
@@ -93,8 +92,11 @@ pub(crate) fn message(error: &ResolveError<MessageId>, text: &str) -> ApiError {
         ResolveError::NotFound => ApiError::new(Code::NoMessage, format!("there is no message '{}'", cut(text))),
         ResolveError::Ambiguous(found) => {
             let ids: Vec<_> = found.iter().map(|(id, _)| id.to_string()).collect();
-            ApiError::new(Code::Ambiguous, format!("several message IDs begin with '{}': {}", cut(text), ids.join(", ")))
-                .with_hint("type more of the message ID")
+            ApiError::new(
+                Code::Ambiguous,
+                format!("several message IDs begin with '{}': {}", cut(text), ids.join(", ")),
+            )
+            .with_hint("type more of the message ID")
         }
         ResolveError::Store(error) => store(error),
     }

@@ -29,7 +29,7 @@ mod server;
 mod socket;
 mod views;
 
-pub use config::{Environment, RunOptions, Tap};
+pub use config::{Environment, RunOptions, Tap, Tapping};
 pub use place::Place;
 pub use profile::Ask;
 

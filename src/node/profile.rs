@@ -112,17 +112,16 @@ pub(crate) fn lock(place: &Place) -> Result<ProfileLock, ApiError> {
 }
 
 /// Makes a profile: identity, store and name.
-pub(crate) fn create(
-    place: &Place,
-    passphrase: Option<&Passphrase>,
-    name: Option<&str>,
-) -> Result<Identity, ApiError> {
+pub(crate) fn create(place: &Place, passphrase: Option<&Passphrase>, name: Option<&str>) -> Result<Identity, ApiError> {
     let (now, rng) = (Clock::new().now(), &mut random::system());
     if let Some(name) = name {
         check_name(name)?;
     }
     let there = || {
-        ApiError::new(Code::Exists, format!("there is a profile '{}' already: {}", place.profile(), place.dir().display()))
+        ApiError::new(
+            Code::Exists,
+            format!("there is a profile '{}' already: {}", place.profile(), place.dir().display()),
+        )
     };
     if exists(place) {
         return Err(there());

@@ -4,7 +4,6 @@ use crate::base::CryptoRng;
 
 /// Every value comes from the system: no state in this process that could be copied or rolled back. Fails loudly, by a
 /// panic, where the system has none; nothing sensible could be done without.
-#[expect(clippy::disallowed_types, reason = "node asks the system for everybody below")]
 pub(crate) fn system() -> impl CryptoRng {
     rand::rand_core::UnwrapErr(rand::rngs::SysRng)
 }

@@ -48,11 +48,13 @@ impl Node {
         options: RunOptions,
     ) -> Result<Self, ApiError> {
         let settings = options.settle(place, &|name| std::env::var(name).ok())?;
-        let bootstrap: Vec<_> = settings.bootstrap.iter().map(|addr| addresses::split(addr)).collect::<Result<_, _>>()?;
+        let bootstrap: Vec<_> =
+            settings.bootstrap.iter().map(|addr| addresses::split(addr)).collect::<Result<_, _>>()?;
         let clock = Clock::new();
         let (open, outputs) = profile.open(clock.now(), &mut random::system()).map_err(|e| errors::store(&e))?;
         let bound = socket::bind(place)?;
-        let listener = tokio::net::UnixListener::from_std(bound.listener).map_err(|e| errors::io(place.socket(), &e))?;
+        let listener =
+            tokio::net::UnixListener::from_std(bound.listener).map_err(|e| errors::io(place.socket(), &e))?;
 
         let contacts = Contacts::default();
         for output in &outputs {
@@ -62,11 +64,8 @@ impl Node {
         }
         let (to_contacts, from_contacts) = mpsc::channel(LANE_CONTACTS);
         let (to_strangers, from_strangers) = mpsc::channel(LANE_STRANGERS);
-        let config = NetConfig {
-            identity: profile.seed(),
-            listen: settings.listen.unwrap_or_default(),
-            mdns: settings.mdns,
-        };
+        let config =
+            NetConfig { identity: profile.seed(), listen: settings.listen.unwrap_or_default(), mdns: settings.mdns };
         let classify = contacts.clone();
         let net = net::start(
             config,
@@ -83,7 +82,7 @@ impl Node {
             open,
             outputs,
             clock,
-            carrier: Carrier::new(Some(net.clone()), contacts, options.tap),
+            carrier: Carrier::new(Some(Box::new(net.clone())), contacts, options.tap),
             contacts: from_contacts,
             strangers: from_strangers,
             halt: halt_in,

@@ -31,7 +31,11 @@ pub(crate) async fn serve(
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => break,
             accepted = listener.accept() => accepted,
-            Some(_) = clients.join_next() => continue,
+            // Also when the node ends: a client may notice that before this loop does.
+            Some(client) = clients.join_next() => {
+                open.extend(client.ok().flatten());
+                continue;
+            }
         };
         match accepted {
             Ok((stream, _)) if !same_user(&stream) => tracing::warn!("a client of another user was refused"),

@@ -162,7 +162,10 @@ impl Address {
 
 fn too_long(path: &Path) -> ApiError {
     let length = path.as_os_str().len();
-    let message = format!("the path of the socket has {length} bytes, at most {MAX_SOCKET_PATH} are possible: {}", path.display());
+    let message = format!(
+        "the path of the socket has {length} bytes, at most {MAX_SOCKET_PATH} are possible: {}",
+        path.display()
+    );
     ApiError::new(Code::Config, message).with_hint("choose a shorter `--data-dir`, or set XDG_RUNTIME_DIR")
 }
 

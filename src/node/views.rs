@@ -16,12 +16,7 @@ pub(crate) fn identity(identity: &view::IdentityView, listening: Vec<String>) ->
         addrs: identity.addrs.iter().take(limits::MAX_ADDRS).cloned().collect(),
         token: Some(identity.token.clone()),
     };
-    api::Identity {
-        peer_id: identity.peer,
-        name: identity.name.clone(),
-        link: link.to_string(),
-        addrs: listening,
-    }
+    api::Identity { peer_id: identity.peer, name: identity.name.clone(), link: link.to_string(), addrs: listening }
 }
 
 pub(crate) fn message(message: view::MessageView) -> api::Message {
@@ -139,7 +134,8 @@ impl<'r> Names<'r> {
     pub(crate) fn of(&mut self, peer: &PeerId) -> Result<String, StoreError> {
         if self.known.is_none() {
             let requests = query::requests(self.reader)?.into_iter().map(|request| (request.peer, request.name));
-            let contacts = query::contacts(self.reader, self.me)?.into_iter().map(|contact| (contact.peer, contact.name));
+            let contacts =
+                query::contacts(self.reader, self.me)?.into_iter().map(|contact| (contact.peer, contact.name));
             self.known = Some(requests.chain(contacts).collect());
         }
         Ok(self.known.as_ref().and_then(|known| known.get(peer)).cloned().unwrap_or_default())

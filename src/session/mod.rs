@@ -18,3 +18,6 @@ pub use error::SessionError;
 pub use handshake::{FirstContactIn, RemoteBundle, ResponderKeys};
 pub use ratchet::Session;
 pub use set::{MAX_CAPSULE, Opened, Sealed, SealedKind, SessionSet};
+
+#[cfg(test)]
+mod tests;

@@ -169,7 +169,11 @@ impl SessionSet {
         let pair = self.check_pair(me, peer)?;
         let id = message.header.session;
         let session = self.find_mut(id, now).ok_or(SessionError::UnknownSession)?;
+        let was_confirmed = session.is_confirmed();
         let plaintext = session.open(&pair, &message, now)?;
+        if !was_confirmed && session.is_confirmed() {
+            self.follow(id, now);
+        }
         self.drop_retired(now);
         Ok(Opened { plaintext, session: id, is_new_session: false })
     }
@@ -229,7 +233,7 @@ impl SessionSet {
         self.retired.len() != before
     }
 
-    /// Adds a session that began, and decides which one sends (SES-51 to SES-54).
+    /// Adds a session that began, and decides which one sends (SES-51, SES-52, SES-54).
     fn add(&mut self, pair: Pair, new: Session, now: WallTime) {
         self.pair = Some(pair);
         let Some(current) = self.sending.take() else {
@@ -241,6 +245,23 @@ impl SessionSet {
         self.sending = Some(sends);
         self.retired.push_front(Retired { session: retires, at: now });
         self.drop_retired(now);
+    }
+
+    /// The first reply in a session that we began has opened: it sends from now on (SES-53).
+    ///
+    /// The reply shows which session the responder chose, who alone knows in which order the first contacts came
+    /// to him. Without this rule, a first contact that is overtaken by the reply to a crossing one would leave
+    /// each side sending in another session, and in neither would a ratchet key ever be answered.
+    fn follow(&mut self, id: SessionId, now: WallTime) {
+        let Some(place) = self.retired.iter().position(|retired| retired.session.id() == id) else { return };
+        let Some(Retired { session, .. }) = self.retired.get(place) else { return };
+        if !session.is_ours() {
+            return;
+        }
+        let confirmed = self.retired.remove(place).map(|retired| retired.session);
+        if let Some(before) = std::mem::replace(&mut self.sending, confirmed) {
+            self.retired.push_front(Retired { session: before, at: now });
+        }
     }
 
     fn iter(&self) -> impl Iterator<Item = &Session> {
@@ -270,6 +291,3 @@ impl Retired {
         now.since(self.at) >= ARCHIVED_SESSION_LIFE
     }
 }
-
-#[cfg(test)]
-mod tests;

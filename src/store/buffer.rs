@@ -14,7 +14,7 @@ use super::key::KeyId;
 use super::keyring::{Role, fresh};
 use super::read::{Source, decode};
 use super::row::FIRST_ENGINE_TABLE;
-use super::{RowKey, Rows, Scan, StoreError, Table, Under};
+use super::{Keyed, RowKey, Rows, Scan, StoreError, Table, Under};
 use crate::base::CryptoRng;
 use crate::base::limits::MAX_VALUE;
 use crate::crypto::aead::AeadKey;
@@ -235,7 +235,7 @@ impl Rows for WriteBuffer {
         }
     }
 
-    fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<(Vec<u8>, T::Row)>, StoreError> {
+    fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<Keyed<T::Row>>, StoreError> {
         self.source().scan::<T>(scan)
     }
 

@@ -103,7 +103,7 @@ impl Changes {
 
 impl Inner {
     /// Makes a buffer durable.
-    pub(super) fn commit(&self, buffer: WriteBuffer, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+    pub(super) fn commit(&self, buffer: &WriteBuffer, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
         if !std::ptr::eq(self, &*buffer.inner) {
             return Err(StoreError::Fault("a write buffer of another store".to_owned()));
         }

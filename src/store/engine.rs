@@ -26,7 +26,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`]; a store of which files are missing is [`StoreError::Damaged`], never an empty one.
     pub fn open(dir: &Path, key: &Secret<32>, rng: &mut dyn CryptoRng, now: Now) -> Result<Self, StoreError> {
-        open(dir, key, rng, now, Options::default())
+        open(dir, key, rng, now, &Options::default())
     }
 
     /// As [`Store::open`], but a store that is not there is [`StoreError::Damaged`]: for a profile that had one.
@@ -34,7 +34,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn open_existing(dir: &Path, key: &Secret<32>, rng: &mut dyn CryptoRng, now: Now) -> Result<Self, StoreError> {
-        open(dir, key, rng, now, Options { existing: true, ..Options::default() })
+        open(dir, key, rng, now, &Options { existing: true, ..Options::default() })
     }
 
     /// A view of committed rows, for any thread.
@@ -52,7 +52,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`]. After any error the store is closed: drop what is in memory and open it again.
     pub fn commit(&self, buffer: WriteBuffer, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
-        self.inner.commit(buffer, rng)
+        self.inner.commit(&buffer, rng)
     }
 
     /// Replaces the State key: live rows are sealed again under a fresh key, then the old one is destroyed.
@@ -208,3 +208,6 @@ impl Inner {
         error
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -158,3 +158,78 @@ pub(super) fn sync_folder(folder: &Path, disk: &dyn Durable) -> Result<(), Store
     let at = |error| StoreError::from_io(folder, error);
     disk.sync(&File::open(folder).map_err(at)?, Synced::Folder).map_err(at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_profile_is_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("share/rohrpost/default");
+        assert!(ProfileDir::open(&path).unwrap().is_none());
+        let profile = ProfileDir::create(&path).unwrap();
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o700, 0o700));
+        assert!(profile.read_key_file().unwrap().is_none() && !profile.has_store());
+        profile.write_key_file(b"first").unwrap();
+        profile.write_key_file(b"second").unwrap();
+        assert_eq!(profile.read_key_file().unwrap().unwrap(), b"second");
+        assert_eq!(mode(&path.join(KEY_FILE)), 0o600);
+        assert!(!path.join("key.new").exists());
+        assert_eq!(ProfileDir::open(&path).unwrap().unwrap().path(), path);
+    }
+
+    #[test]
+    fn permissions_are_tightened_but_only_of_a_profile() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+        let empty = dir.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        open(&empty);
+        ProfileDir::create(&empty).unwrap();
+        assert_eq!(mode(&empty), 0o700);
+        // A folder that others work in.
+        let foreign = dir.path().join("foreign");
+        fs::create_dir(&foreign).unwrap();
+        fs::write(foreign.join("letter.txt"), "x").unwrap();
+        open(&foreign);
+        assert!(matches!(ProfileDir::create(&foreign), Err(StoreError::Foreign { .. })));
+        assert_eq!(mode(&foreign), 0o755);
+        fs::write(foreign.join(KEY_FILE), "x").unwrap();
+        ProfileDir::create(&foreign).unwrap();
+        assert_eq!(mode(&foreign), 0o700);
+    }
+
+    #[test]
+    fn what_is_no_folder_and_no_key_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "x").unwrap();
+        assert!(matches!(ProfileDir::create(&file), Err(StoreError::Io { .. })));
+        let profile = ProfileDir::create(&dir.path().join("profile")).unwrap();
+        fs::write(profile.path().join(KEY_FILE), vec![0; 70_000]).unwrap();
+        assert!(matches!(profile.read_key_file(), Err(StoreError::Damaged { .. })));
+    }
+
+    #[test]
+    fn a_key_file_is_durable_before_it_has_its_name() {
+        use crate::store::testing::Watched;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("name");
+        let watched = Watched::default();
+        let there = path.clone();
+        *watched.before.lock().unwrap() =
+            Some(Box::new(move |what| assert_eq!(there.exists(), what == Synced::Folder)));
+        replace_file(dir.path(), "name", b"bytes", &watched).unwrap();
+        assert_eq!(watched.take(), [Synced::Whole, Synced::Folder]);
+        // The disk fails: the old contents stay.
+        *watched.before.lock().unwrap() = None;
+        *watched.fails_after.lock().unwrap() = Some(0);
+        assert!(matches!(replace_file(dir.path(), "name", b"other", &watched), Err(StoreError::Full)));
+        assert_eq!(fs::read(&path).unwrap(), b"bytes");
+    }
+}

@@ -42,6 +42,7 @@ const MAX_FILE: u64 = 64 * 1024 * 1024;
 #[derive(Serialize, Deserialize)]
 struct Contents {
     commits: u64,
+    /// In the order of their names, so that equal keys are written equally.
     keys: Vec<(KeyId, Entry)>,
 }
 
@@ -51,7 +52,7 @@ pub(super) struct Loaded {
     pub(super) keys: HashMap<KeyId, Entry>,
     /// At least so many commits were made.
     pub(super) commits: u64,
-    /// Whether both files were sound.
+    /// Whether both files are sound and hold the same keys: no writing of them was interrupted.
     pub(super) both: bool,
 }
 
@@ -62,8 +63,8 @@ pub(super) struct KeyFiles {
     disk: Arc<dyn Durable>,
     /// Of the newest file.
     generation: u64,
-    /// The file to write next: the older one.
-    next: usize,
+    /// Whether the second file is the one to write next: the older of the two.
+    second: bool,
 }
 
 /// One file, as it was found.
@@ -78,7 +79,7 @@ enum Copy {
 impl KeyFiles {
     /// For the profile folder `dir`, before anything was read or written.
     pub(super) fn new(dir: &Path, key: &Secret<32>, disk: Arc<dyn Durable>) -> Self {
-        Self { paths: KEYS.map(|name| dir.join(name)), key: key.clone(), disk, generation: 0, next: 0 }
+        Self { paths: KEYS.map(|name| dir.join(name)), key: key.clone(), disk, generation: 0, second: false }
     }
 
     /// The generation of the newest file.
@@ -91,17 +92,18 @@ impl KeyFiles {
     /// # Errors
     /// [`StoreError::WrongKey`], [`StoreError::Damaged`], [`StoreError::TooNew`], those of the disk.
     pub(super) fn load(&mut self) -> Result<Option<Loaded>, StoreError> {
-        let [a, b] = [self.read(&self.paths[0])?, self.read(&self.paths[1])?];
-        let both = matches!((&a, &b), (Copy::Sound(..), Copy::Sound(..)));
-        let (newest, generation, contents) = match (a, b) {
+        let [first, second] = &self.paths;
+        let (a, b) = (self.read(first)?, self.read(second)?);
+        let both = matches!((&a, &b), (Copy::Sound(_, a), Copy::Sound(_, b)) if a.keys == b.keys);
+        let (second, generation, contents) = match (a, b) {
             (Copy::Missing, Copy::Missing) => return Ok(None),
-            (Copy::Sound(a, contents), Copy::Sound(b, _)) if a > b => (0, a, contents),
-            (_, Copy::Sound(b, contents)) => (1, b, contents),
-            (Copy::Sound(a, contents), _) => (0, a, contents),
+            (Copy::Sound(a, contents), Copy::Sound(b, _)) if a > b => (true, a, contents),
+            (_, Copy::Sound(b, contents)) => (false, b, contents),
+            (Copy::Sound(a, contents), _) => (true, a, contents),
             (Copy::Foreign, _) | (_, Copy::Foreign) => return Err(StoreError::WrongKey),
             _ => return Err(StoreError::damaged(format!("neither {} nor {} can be read", KEYS[0], KEYS[1]))),
         };
-        (self.generation, self.next) = (generation, 1 - newest);
+        (self.generation, self.second) = (generation, second);
         Ok(Some(Loaded { keys: contents.keys.into_iter().collect(), commits: contents.commits, both }))
     }
 
@@ -113,7 +115,8 @@ impl KeyFiles {
         rng: &mut dyn CryptoRng,
     ) -> Result<u64, StoreError> {
         let generation = self.generation + 1;
-        let path = &self.paths[self.next];
+        let [first, second] = &self.paths;
+        let path = if self.second { second } else { first };
         let at = |error| StoreError::from_io(path, error);
         let held = match fs::metadata(path) {
             Ok(found) => usize::try_from(found.len()).unwrap_or(usize::MAX),
@@ -133,7 +136,7 @@ impl KeyFiles {
             file.write_all_at(&bytes, 0).map_err(at)?;
             self.disk.sync(&file, Synced::Keys).map_err(at)?;
         }
-        (self.generation, self.next) = (generation, 1 - self.next);
+        (self.generation, self.second) = (generation, !self.second);
         Ok(generation)
     }
 
@@ -145,7 +148,8 @@ impl KeyFiles {
         held: usize,
         rng: &mut dyn CryptoRng,
     ) -> Result<Vec<u8>, StoreError> {
-        let keys = keys.iter().map(|(id, entry)| (*id, entry.clone())).collect();
+        let mut keys: Vec<_> = keys.iter().map(|(id, entry)| (*id, entry.clone())).collect();
+        keys.sort_unstable_by_key(|(id, _)| *id);
         let fault = |error| StoreError::Fault(format!("the keys cannot be written: {error}"));
         let contents = Zeroizing::new(postcard::to_allocvec(&Contents { commits, keys }).map_err(fault)?);
         let length = u32::try_from(contents.len()).map_err(|_| StoreError::Fault("too many keys".to_owned()))?;

@@ -65,6 +65,9 @@ pub trait Table {
     type Row: Serialize + DeserializeOwned;
 }
 
+/// A row, with the bytes of its key after the prefix that was scanned.
+pub type Keyed<R> = (Vec<u8>, R);
+
 /// Reading: committed rows through a [`Reader`], rows and what is about to change through a [`WriteBuffer`].
 pub trait Rows {
     /// The row at `key`, if there is one. A row whose key was destroyed does not exist.
@@ -77,7 +80,7 @@ pub trait Rows {
     ///
     /// # Errors
     /// As [`Rows::get`].
-    fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<(Vec<u8>, T::Row)>, StoreError>;
+    fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<Keyed<T::Row>>, StoreError>;
 
     /// How many rows `scan` covers (its limit included), without opening them.
     ///

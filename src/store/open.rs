@@ -47,7 +47,7 @@ pub(super) fn open(
     key: &Secret<32>,
     rng: &mut dyn CryptoRng,
     now: Now,
-    options: Options,
+    options: &Options,
 ) -> Result<Store, StoreError> {
     ProfileDir::create(dir)?;
     let secrets = Secrets::derive(key);
@@ -63,7 +63,7 @@ pub(super) fn open(
         }
         (Some(loaded), _) => loaded,
     };
-    let database = open_database(dir, &options)?;
+    let database = open_database(dir, options)?;
     let known = schema_after(options.migrations);
     let found = match database.get(META_KEY)? {
         Some(row) => Some(Meta::open(&row, known, &secrets)?),
@@ -162,3 +162,6 @@ fn migrate(inner: &Arc<Inner>, from: u32, migrations: &[Migration], rng: &mut dy
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

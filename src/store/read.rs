@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::buffer::{Change, Overlay};
 use super::engine::{Inner, Opened};
 use super::row::{Header, open_value};
-use super::{RowKey, Rows, Scan, StoreError, Table};
+use super::{Keyed, RowKey, Rows, Scan, StoreError, Table};
 
 /// Sees committed rows only. Cheap to clone, for any thread.
 ///
@@ -29,7 +29,7 @@ impl Rows for Reader {
         self.source().get::<T>(&self.inner.secrets.row_key(T::ID, key))
     }
 
-    fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<(Vec<u8>, T::Row)>, StoreError> {
+    fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<Keyed<T::Row>>, StoreError> {
         self.source().scan::<T>(scan)
     }
 
@@ -72,7 +72,7 @@ impl Source<'_> {
         row.map_or(Ok(false), |row| self.is_live(opened, &row))
     }
 
-    pub(super) fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<(Vec<u8>, T::Row)>, StoreError> {
+    pub(super) fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<Keyed<T::Row>>, StoreError> {
         let mut rows = Vec::new();
         self.walk(T::ID, scan, |opened, key, suffix, found| {
             let row = match found {

@@ -41,11 +41,11 @@ impl Place {
 
     /// Opens the store in it.
     pub(crate) fn open(&mut self) -> Result<Store, StoreError> {
-        self.open_with(Options::default())
+        self.open_with(&Options::default())
     }
 
     /// Opens the store in it, in another way.
-    pub(super) fn open_with(&mut self, options: Options) -> Result<Store, StoreError> {
+    pub(super) fn open_with(&mut self, options: &Options) -> Result<Store, StoreError> {
         open(self.dir.path(), &self.key, &mut self.rng, self.now, options)
     }
 

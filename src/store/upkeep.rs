@@ -146,3 +146,6 @@ fn sealed_under<'a>(opened: &'a Opened, row: &[u8]) -> Result<Option<(KeyId, &'a
     let id = Header::of(row)?.key;
     Ok(opened.keyring.get(id).map(|key| (id, key)))
 }
+
+#[cfg(test)]
+mod tests;

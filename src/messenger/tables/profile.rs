@@ -33,8 +33,6 @@ pub struct ProfileRow {
     pub addrs: Vec<String>,
     /// The highest wall time seen: deadlines never count from below it.
     pub high_water: WallTime,
-    /// When one-time prekeys were last made.
-    pub refilled: WallTime,
-    /// When the store's state key was last renewed.
-    pub state_key_renewed: WallTime,
+    /// When the secrets of prekeys were last looked through.
+    pub swept: WallTime,
 }

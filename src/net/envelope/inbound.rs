@@ -4,9 +4,7 @@
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
-use futures::AsyncReadExt;
-use futures::io::{ReadHalf, WriteHalf};
-use libp2p::Stream;
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -61,7 +59,13 @@ pub(in crate::net) async fn serve(shared: Arc<Shared>, inbound: streams::Inbound
     }
 }
 
-async fn run(shared: &Shared, peer: PeerId, id: u64, answers: &Answers, stream: Stream) -> Result<(), StreamEnd> {
+async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    shared: &Shared,
+    peer: PeerId,
+    id: u64,
+    answers: &Answers,
+    stream: S,
+) -> Result<(), StreamEnd> {
     let (read, write) = stream.split();
     let mut receiving = pin!(receive(shared, peer, id, answers, FrameReader::new(read)));
     let mut answering = pin!(respond(answers, write));
@@ -81,7 +85,7 @@ async fn receive(
     peer: PeerId,
     id: u64,
     answers: &Answers,
-    mut reader: FrameReader<ReadHalf<Stream>>,
+    mut reader: FrameReader<impl AsyncRead + Unpin>,
 ) -> Result<(), StreamEnd> {
     if reader.ready(span(FRAME_TIMEOUT)).await? != Ready::Frame {
         return Err(StreamEnd::Stalled);
@@ -122,7 +126,7 @@ async fn receive(
 }
 
 /// Writes answers as they become due; returns when the peer sends no more and all is answered.
-async fn respond(answers: &Answers, mut writer: WriteHalf<Stream>) -> Result<(), StreamEnd> {
+async fn respond(answers: &Answers, mut writer: impl AsyncWrite + Unpin) -> Result<(), StreamEnd> {
     let mut out = Vec::new();
     put_hello(&mut out);
     loop {
@@ -142,3 +146,6 @@ async fn respond(answers: &Answers, mut writer: WriteHalf<Stream>) -> Result<(),
         answers.answered.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@
 pub(super) mod inbound;
 mod ledger;
 pub(super) mod outbound;
+#[cfg(test)]
+mod testing;
 mod wire;
 
 pub(super) use self::ledger::Verdict;

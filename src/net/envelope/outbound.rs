@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 
-use futures::AsyncReadExt;
-use futures::io::{ReadHalf, WriteHalf};
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite};
 use libp2p::Stream;
 use libp2p::swarm::ConnectionId;
 use tokio::sync::oneshot;
@@ -97,7 +96,7 @@ impl Sender {
         outbox: &mut Outbox,
         connection: ConnectionId,
         first: Outgoing,
-        stream: Stream,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
     ) -> Result<(), StreamEnd> {
         let window = Mutex::new(Window::default());
         // Noted as sent before anything can fail, so that it has an outcome in every case.
@@ -129,7 +128,7 @@ impl Sender {
         connection: ConnectionId,
         mut out: Vec<u8>,
         window: &Mutex<Window>,
-        writer: &mut WriteHalf<Stream>,
+        writer: &mut (impl AsyncWrite + Unpin),
     ) -> Result<(), StreamEnd> {
         loop {
             while out.len() < WRITE_BATCH {
@@ -160,7 +159,7 @@ impl Sender {
     async fn listen(
         &self,
         window: &Mutex<Window>,
-        mut reader: FrameReader<ReadHalf<Stream>>,
+        mut reader: FrameReader<impl AsyncRead + Unpin>,
     ) -> Result<(), StreamEnd> {
         if reader.ready(span(FRAME_TIMEOUT)).await? != Ready::Frame {
             return Err(StreamEnd::Stalled);
@@ -242,7 +241,7 @@ fn check_answer(window: &Mutex<Window>, upto: u64, refusal: bool) -> Result<(), 
 async fn drain(
     window: &Mutex<Window>,
     listening: Pin<&mut impl Future<Output = Result<(), StreamEnd>>>,
-    mut writer: WriteHalf<Stream>,
+    mut writer: impl AsyncWrite + Unpin,
 ) -> Result<(), StreamEnd> {
     let answered = {
         let mut window = lock(window);
@@ -254,3 +253,6 @@ async fn drain(
     }
     close(&mut writer).await
 }
+
+#[cfg(test)]
+mod tests;

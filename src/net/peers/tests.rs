@@ -1,1 +1,154 @@
+use proptest::prelude::*;
+
 use super::*;
+
+const LOW: PeerId = PeerId::from_key_bytes([1; 32]);
+const HIGH: PeerId = PeerId::from_key_bytes([9; 32]);
+
+fn id(n: usize) -> ConnectionId {
+    ConnectionId::new_unchecked(n)
+}
+
+fn link(n: usize, way: Way, ours: bool, since: Instant) -> Link {
+    Link { id: id(n), way, ours, since, addr: Multiaddr::empty() }
+}
+
+fn preferred(peers: &Peers, peer: &PeerId) -> ConnectionId {
+    peers.preferred(peer).unwrap().0.id
+}
+
+fn opened(peers: &mut Peers, peer: PeerId, link: Link) -> Change {
+    peers.opened(peer, link, false, WallTime(0))
+}
+
+#[test]
+fn the_first_connection_connects_and_the_last_one_ends_it() {
+    let (mut peers, now) = (Peers::new(LOW), Instant::now());
+    assert_eq!(opened(&mut peers, HIGH, link(1, Way::Tcp, true, now)), Change::Connected(id(1)));
+    assert_eq!(opened(&mut peers, HIGH, link(2, Way::Quic, true, now)), Change::Moved(id(2)));
+    assert_eq!(peers.closed(&HIGH, id(2)), Change::Moved(id(1)));
+    assert_eq!(peers.closed(&HIGH, id(2)), Change::Nothing);
+    assert_eq!(peers.closed(&HIGH, id(1)), Change::Gone);
+    assert_eq!(peers.closed(&HIGH, id(1)), Change::Nothing);
+    assert!(!peers.is_connected(&HIGH) && peers.all().next().is_none());
+}
+
+/// NET-40: crossing dials, seen from both sides and in both orders.
+#[test]
+fn both_sides_prefer_the_same_of_crossing_dials() {
+    let now = Instant::now();
+    let ways = [Way::Tcp, Way::Quic];
+    for (way_low, way_high) in ways.into_iter().flat_map(|a| ways.map(|b| (a, b))) {
+        // Connection 1 is dialled by the lower peer, connection 2 by the higher.
+        let expected = if way_high > way_low { id(2) } else { id(1) };
+        for reversed in [false, true] {
+            for (me, other) in [(LOW, HIGH), (HIGH, LOW)] {
+                let mut peers = Peers::new(me);
+                let mut links = vec![link(1, way_low, me == LOW, now), link(2, way_high, me == HIGH, now)];
+                if reversed {
+                    links.reverse();
+                }
+                for link in links {
+                    opened(&mut peers, other, link);
+                }
+                assert_eq!(preferred(&peers, &other), expected, "{way_low:?} {way_high:?} {reversed} {me:?}");
+            }
+        }
+    }
+}
+
+/// NET-40: a peer who dials though there is a connection has lost it (he was restarted, say).
+#[test]
+fn a_later_connection_is_preferred_whoever_dialled_it() {
+    let (now, later) = (Instant::now(), Instant::now() + 2 * span(CROSSING_WINDOW));
+    for ours in [false, true] {
+        let mut peers = Peers::new(LOW);
+        opened(&mut peers, HIGH, link(1, Way::Quic, true, now));
+        opened(&mut peers, HIGH, link(2, Way::Tcp, ours, later));
+        assert_eq!(preferred(&peers, &HIGH), id(2));
+    }
+}
+
+#[test]
+fn of_two_dials_by_one_side_the_later_is_preferred() {
+    for ours in [false, true] {
+        let (mut peers, now) = (Peers::new(LOW), Instant::now());
+        opened(&mut peers, HIGH, link(1, Way::Quic, ours, now));
+        opened(&mut peers, HIGH, link(2, Way::Quic, ours, now));
+        assert_eq!(preferred(&peers, &HIGH), id(2));
+    }
+}
+
+/// NET-41.
+#[test]
+fn the_lower_peer_closes_and_the_higher_one_only_when_that_did_not_happen() {
+    let begun = Instant::now();
+    let second = |n| begun + Duration::from_secs(n);
+    for (me, other, idle, busy) in [(LOW, HIGH, 1, 10), (HIGH, LOW, 10, 20)] {
+        let mut peers = Peers::new(me);
+        opened(&mut peers, other, link(1, Way::Quic, me == LOW, begun));
+        opened(&mut peers, other, link(2, Way::Quic, me != LOW, begun));
+        assert_eq!(preferred(&peers, &other), id(1));
+        let due = |at, streams| peers.overdue(at, |_| streams).0;
+        assert_eq!(due(second(idle) - Duration::from_millis(1), 0), []);
+        assert_eq!(due(second(idle), 0), [id(2)]);
+        assert_eq!(due(second(busy) - Duration::from_millis(1), 1), []);
+        assert_eq!(due(second(busy), 1), [id(2)]);
+    }
+}
+
+#[test]
+fn doubles_are_looked_at_again_until_they_are_gone() {
+    let (mut peers, now) = (Peers::new(LOW), Instant::now());
+    opened(&mut peers, HIGH, link(1, Way::Quic, true, now));
+    assert_eq!(peers.overdue(now, |_| 0), (vec![], None));
+    opened(&mut peers, HIGH, link(2, Way::Tcp, true, now));
+    let (due, next) = peers.overdue(now, |_| 1);
+    assert!(due.is_empty() && next.is_some_and(|at| at > now && at <= now + span(DOUBLE_LINGER)));
+    peers.closed(&HIGH, id(1));
+    assert_eq!(peers.overdue(now, |_| 0), (vec![], None));
+}
+
+#[test]
+fn a_class_is_new_once() {
+    let mut peers = Peers::new(LOW);
+    assert!(!peers.classify(&HIGH, true), "not connected");
+    opened(&mut peers, HIGH, link(1, Way::Quic, true, Instant::now()));
+    assert!(peers.classify(&HIGH, true));
+    assert!(!peers.classify(&HIGH, true));
+    assert!(peers.classify(&HIGH, false));
+}
+
+proptest! {
+    /// However many crossing connections there are, and in whatever order each side sees them come
+    /// and go: while the kinds or the dialling sides differ, both sides prefer alike, and the lower
+    /// side closes all but one.
+    #[test]
+    fn one_connection_remains(
+        links in proptest::collection::vec((any::<bool>(), any::<bool>()), 1..4),
+        turn in any::<prop::sample::Index>(),
+    ) {
+        let now = Instant::now();
+        let links: Vec<_> = links.into_iter().enumerate().collect();
+        let see = |me: PeerId, other: PeerId, turned: usize| {
+            let mut seen = links.clone();
+            seen.rotate_left(turned);
+            let mut peers = Peers::new(me);
+            for (n, (quic, by_low)) in seen {
+                let way = if quic { Way::Quic } else { Way::Tcp };
+                opened(&mut peers, other, link(n, way, by_low == (me == LOW), now));
+            }
+            peers
+        };
+        let (low, high) = (see(LOW, HIGH, 0), see(HIGH, LOW, turn.index(links.len())));
+        let kind = |peers: &Peers, other| {
+            let link = peers.preferred(other).unwrap().0.clone();
+            (link.way, link.ours == (*other == HIGH))
+        };
+        prop_assert_eq!(kind(&low, &HIGH), kind(&high, &LOW));
+        let (due, _) = low.overdue(now + span(DOUBLE_LINGER), |_| 0);
+        prop_assert_eq!(due.len(), links.len() - 1);
+        prop_assert!(!due.contains(&preferred(&low, &HIGH)));
+        prop_assert!(high.overdue(now + span(DOUBLE_LINGER), |_| 0).0.is_empty());
+    }
+}

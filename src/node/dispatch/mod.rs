@@ -60,10 +60,10 @@ impl Dispatcher {
     /// Carries out a call. When this returns, its effect is durable; only waiting may be left.
     pub(crate) async fn call(&self, call: Call) -> Result<Answering, ApiError> {
         match call {
-            Call::Send(params) => return self.send(params).await,
-            Call::Reply(params) => return self.reply(params).await,
-            Call::MessageShow(params) => return self.message(params).await,
-            Call::Listen(params) => return Ok(Answering::Listen(self.listen(params.since))),
+            Call::Send(params) => self.send(params).await,
+            Call::Reply(params) => self.reply(params).await,
+            Call::MessageShow(params) => self.message(params).await,
+            Call::Listen(params) => Ok(Answering::Listen(self.listen(params.since))),
             call => self.simple(call).await.map(Answering::Now),
         }
     }
@@ -73,10 +73,13 @@ impl Dispatcher {
         match self.call(call).await? {
             Answering::Now(value) => Ok(value),
             Answering::Later(later) => later.await,
-            Answering::Listen(_) => Err(ApiError::new(Code::NodeNeeded, "without a node there is nothing to listen to")),
+            Answering::Listen(_) => {
+                Err(ApiError::new(Code::NodeNeeded, "without a node there is nothing to listen to"))
+            }
         }
     }
 
+    /// Calls about ourselves, the node, and messages.
     async fn simple(&self, call: Call) -> Result<Value, ApiError> {
         match call {
             Call::IdShow(_) => value(self.identity().await),
@@ -85,28 +88,11 @@ impl Dispatcher {
             Call::Inbox(params) => value(self.inbox(params).await),
             Call::History(params) => value(self.history(params).await),
             Call::Read(params) => value(self.mark_read(params).await),
-            Call::RequestsList(_) => value(self.requests().await),
-            Call::RequestsShow(who) => value(self.request(who).await),
-            Call::RequestsAccept(who) => value(self.accept(who).await),
-            Call::RequestsDecline(who) => value(self.decline(who).await),
-            Call::RequestsBlock(who) => value(self.block_request(who).await),
-            Call::PolicyShow(_) => value(self.policy().await),
-            Call::PolicySet(params) => value(self.set_policy(params).await),
-            Call::ContactsList(_) => value(self.contacts().await),
-            Call::ContactsAdd(params) => value(self.add_contact(params).await),
-            Call::ContactsShow(who) => value(self.contact(who).await),
-            Call::ContactsRename(params) => value(self.rename_contact(params).await),
-            Call::ContactsVerify(params) => value(self.verify_contact(params).await),
-            Call::ContactsBlock(who) => value(self.change_contact(who, Command::Block).await),
-            Call::ContactsUnblock(who) => value(self.change_contact(who, Command::Unblock).await),
-            Call::ContactsRemove(who) => value(self.change_contact(who, Command::RemoveContact).await),
             Call::Resolve(who) => value(self.resolve(who).await),
             Call::StatusShow(_) => value(self.status().await),
             Call::Events(params) => value(self.events(params.since, page(params.limit, MAX_PAGE)?).await),
             Call::Stop(_) => value(self.stop()),
-            Call::Send(_) | Call::Reply(_) | Call::MessageShow(_) | Call::Listen(_) => {
-                Err(errors::internal("this call is not a simple one"))
-            }
+            call => self.about_people(call).await,
         }
     }
 

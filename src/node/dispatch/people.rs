@@ -1,9 +1,11 @@
 //! Calls about requests, contacts and who may write.
 
-use super::{Dispatcher, Meant, whom};
+use serde_json::Value;
+
+use super::{Dispatcher, Meant, value, whom};
 use crate::api::{
-    AddContact, ApiError, Code, Contact, HeldMessage, PolicyParams, PolicyState, RenameParams, Request, RequestDetail,
-    Resolved, VerifyParams, Who,
+    AddContact, ApiError, Call, Code, Contact, HeldMessage, PolicyParams, PolicyState, RenameParams, Request,
+    RequestDetail, Resolved, VerifyParams, Who,
 };
 use crate::base::PeerId;
 use crate::messenger::query;
@@ -11,6 +13,28 @@ use crate::messenger::{Answer, Command};
 use crate::node::{errors, views};
 
 impl Dispatcher {
+    /// Calls about others, and who may write.
+    pub(super) async fn about_people(&self, call: Call) -> Result<Value, ApiError> {
+        match call {
+            Call::RequestsList(_) => value(self.requests().await),
+            Call::RequestsShow(who) => value(self.request(who).await),
+            Call::RequestsAccept(who) => value(self.accept(who).await),
+            Call::RequestsDecline(who) => value(self.decline(who).await),
+            Call::RequestsBlock(who) => value(self.block_request(who).await),
+            Call::PolicyShow(_) => value(self.policy().await),
+            Call::PolicySet(params) => value(self.set_policy(params).await),
+            Call::ContactsList(_) => value(self.contacts().await),
+            Call::ContactsAdd(params) => value(self.add_contact(params).await),
+            Call::ContactsShow(who) => value(self.contact(who).await),
+            Call::ContactsRename(params) => value(self.rename_contact(params).await),
+            Call::ContactsVerify(params) => value(self.verify_contact(params).await),
+            Call::ContactsBlock(who) => value(self.change_contact(who, Command::Block).await),
+            Call::ContactsUnblock(who) => value(self.change_contact(who, Command::Unblock).await),
+            Call::ContactsRemove(who) => value(self.change_contact(who, Command::RemoveContact).await),
+            call => Err(errors::internal(format!("nobody answers {}", call.name()))),
+        }
+    }
+
     async fn whom(&self, who: String) -> Result<Meant, ApiError> {
         self.core.read(move |reader, _| whom(reader, &who)).await
     }
@@ -25,7 +49,7 @@ impl Dispatcher {
             .await
     }
 
-    pub(super) async fn requests(&self) -> Result<Vec<Request>, ApiError> {
+    async fn requests(&self) -> Result<Vec<Request>, ApiError> {
         self.core
             .read(|reader, _| {
                 let found = query::requests(reader).map_err(|e| errors::store(&e))?;
@@ -34,7 +58,7 @@ impl Dispatcher {
             .await
     }
 
-    pub(super) async fn request(&self, who: Who) -> Result<RequestDetail, ApiError> {
+    async fn request(&self, who: Who) -> Result<RequestDetail, ApiError> {
         self.core
             .read(move |reader, _| {
                 let peer = whom(reader, &who.who)?.peer;
@@ -46,20 +70,20 @@ impl Dispatcher {
             .await
     }
 
-    pub(super) async fn accept(&self, who: Who) -> Result<Contact, ApiError> {
+    async fn accept(&self, who: Who) -> Result<Contact, ApiError> {
         let peer = self.whom(who.who).await?.peer;
         self.core.command(Command::AcceptRequest(peer)).await?;
         self.contact_of(peer).await
     }
 
-    pub(super) async fn decline(&self, who: Who) -> Result<Resolved, ApiError> {
+    async fn decline(&self, who: Who) -> Result<Resolved, ApiError> {
         let asking = self.resolve(who).await?;
         self.core.command(Command::DeclineRequest(asking.peer_id)).await?;
         Ok(asking)
     }
 
     /// Only who asks can be blocked here, so that a typing error blocks nobody else.
-    pub(super) async fn block_request(&self, who: Who) -> Result<Resolved, ApiError> {
+    async fn block_request(&self, who: Who) -> Result<Resolved, ApiError> {
         let asking = self.resolve(who).await?;
         let peer = asking.peer_id;
         let pending = self.core.read(move |reader, _| query::request(reader, &peer).map_err(|e| errors::store(&e)));
@@ -70,7 +94,7 @@ impl Dispatcher {
         Ok(asking)
     }
 
-    pub(super) async fn policy(&self) -> Result<PolicyState, ApiError> {
+    async fn policy(&self) -> Result<PolicyState, ApiError> {
         self.core
             .read(|reader, _| {
                 let policy = query::policy(reader).map_err(|e| errors::store(&e))?;
@@ -79,12 +103,12 @@ impl Dispatcher {
             .await
     }
 
-    pub(super) async fn set_policy(&self, params: PolicyParams) -> Result<PolicyState, ApiError> {
+    async fn set_policy(&self, params: PolicyParams) -> Result<PolicyState, ApiError> {
         self.core.command(Command::SetPolicy(views::policy_in(params.policy))).await?;
         self.policy().await
     }
 
-    pub(super) async fn contacts(&self) -> Result<Vec<Contact>, ApiError> {
+    async fn contacts(&self) -> Result<Vec<Contact>, ApiError> {
         self.core
             .read(|reader, me| {
                 let found = query::contacts(reader, me).map_err(|e| errors::store(&e))?;
@@ -93,7 +117,7 @@ impl Dispatcher {
             .await
     }
 
-    pub(super) async fn contact(&self, who: Who) -> Result<Contact, ApiError> {
+    async fn contact(&self, who: Who) -> Result<Contact, ApiError> {
         let peer = self.whom(who.who).await?.peer;
         self.contact_of(peer).await
     }
@@ -102,25 +126,23 @@ impl Dispatcher {
         self.core
             .read(move |reader, me| {
                 let found = query::contact(reader, me, &peer).map_err(|e| errors::store(&e))?;
-                found
-                    .map(views::contact)
-                    .ok_or_else(|| ApiError::new(Code::NotAContact, "this peer is not a contact"))
+                found.map(views::contact).ok_or_else(|| ApiError::new(Code::NotAContact, "this peer is not a contact"))
             })
             .await
     }
 
-    pub(super) async fn add_contact(&self, params: AddContact) -> Result<Contact, ApiError> {
+    async fn add_contact(&self, params: AddContact) -> Result<Contact, ApiError> {
         let meant = self.whom(params.who).await?;
         let command = Command::AddContact { peer: meant.peer, name: params.name, hints: meant.hints };
         self.contact_command(command).await
     }
 
-    pub(super) async fn rename_contact(&self, params: RenameParams) -> Result<Contact, ApiError> {
+    async fn rename_contact(&self, params: RenameParams) -> Result<Contact, ApiError> {
         let peer = self.whom(params.who).await?.peer;
         self.contact_command(Command::RenameContact { peer, name: params.name }).await
     }
 
-    pub(super) async fn verify_contact(&self, params: VerifyParams) -> Result<Contact, ApiError> {
+    async fn verify_contact(&self, params: VerifyParams) -> Result<Contact, ApiError> {
         let peer = self.whom(params.who).await?.peer;
         match (params.number, params.clear) {
             (None, false) => self.contact_of(peer).await,
@@ -138,11 +160,7 @@ impl Dispatcher {
     }
 
     /// The name is looked up first: afterwards the peer may have none any more.
-    pub(super) async fn change_contact(
-        &self,
-        who: Who,
-        command: impl FnOnce(PeerId) -> Command,
-    ) -> Result<Resolved, ApiError> {
+    async fn change_contact(&self, who: Who, command: impl FnOnce(PeerId) -> Command) -> Result<Resolved, ApiError> {
         let meant = self.resolve(who).await?;
         self.core.command(command(meant.peer_id)).await?;
         Ok(meant)

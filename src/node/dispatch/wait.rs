@@ -29,7 +29,7 @@ impl Dispatcher {
             // Marked as seen before looking, so that what happens while we look wakes us again.
             events.borrow_and_update();
             let message = self.shown(id).await?;
-            if until.wait.reached_by(message.state) {
+            if until.wait.over(message.state) {
                 return Ok(message);
             }
             tokio::select! {

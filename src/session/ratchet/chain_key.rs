@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::message_key::MessageKey;
 use crate::base::Secret;
-use crate::crypto::kdf::hmac;
+use crate::crypto::kdf::HmacKey;
 
 /// `CK`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,10 +17,11 @@ impl ChainKey {
 
     /// The key of the message at which the chain stands, and the chain after it (SES-23).
     pub(super) fn step(&self) -> (MessageKey, Self) {
+        let key = HmacKey::new(self.0.expose());
         // mk  = HMAC-SHA-256(CK, 0x01)
-        let message = MessageKey::new(hmac(self.0.expose(), &[&[0x01]]));
+        let message = MessageKey::new(key.tag(&[&[0x01]]));
         // CK' = HMAC-SHA-256(CK, 0x02)
-        let next = Self(hmac(self.0.expose(), &[&[0x02]]));
+        let next = Self(key.tag(&[&[0x02]]));
         (message, next)
     }
 }

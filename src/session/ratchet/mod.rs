@@ -11,6 +11,8 @@ mod sending;
 mod session;
 mod side;
 
+#[cfg(test)]
+pub(super) use header::KemPart;
 pub(super) use header::{HEADER_LEN, MAX_KEM_PART, MessageIn, take};
 pub(super) use root_key::RootKey;
 pub(super) use session::Pair;

@@ -273,6 +273,12 @@ impl Session {
         self.receiving.begin(chain, message.header.previous, now);
     }
 
+    /// Receiving chains, skipped keys, marks.
+    #[cfg(test)]
+    pub(in crate::session) fn sizes(&self) -> (usize, usize, usize) {
+        self.receiving.sizes()
+    }
+
     fn try_key(&self, pair: &Pair, key: &KeyFound, message: &MessageIn<'_>) -> Result<Vec<u8>, SessionError> {
         let associated = associated(&self.side, pair, message.header_bytes);
         key.key().open(&message.header.salt, message.body, &associated)
@@ -301,3 +307,6 @@ struct NextStep {
     chain: ReceivingChain,
     key: KeyFound,
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,10 +49,15 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(op, 1..60)
 }
 
+/// A table, a group, a number.
+type At = (u8, u8, u64);
+/// A value, and the erasable key it is under.
+type Sealed = (Vec<u8>, Option<KeyId>);
+
 /// The plain version: a map.
 #[derive(Clone, Default)]
 struct Model {
-    rows: BTreeMap<(u8, u8, u64), (Vec<u8>, Option<KeyId>)>,
+    rows: BTreeMap<At, Sealed>,
     keys: BTreeSet<KeyId>,
 }
 

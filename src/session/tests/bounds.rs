@@ -1,0 +1,202 @@
+//! The bounds, at their edges (SES-30 to SES-35).
+
+use super::*;
+use crate::base::limits::{
+    MAX_ARCHIVED_SESSIONS, MAX_JUMP, MAX_LATE_CHAINS, MAX_RECEIVING_CHAINS, MAX_SKIPPED_KEYS, MAX_USED_CHAIN_MARKS,
+    MAX_VALUE, SKIPPED_KEY_LIFE,
+};
+
+/// Many at once. The state of the sender is not the subject: it is not compared and not reloaded in between.
+fn send_many(world: &mut World, from: Who, count: usize) -> Vec<Letter> {
+    let (now, mut rng) = (world.now, world.rng.clone());
+    let texts = (0..count).map(|n| n.to_string().into_bytes());
+    let set = world.set(from);
+    let letters = texts.map(|text| Letter { from, sealed: set.encrypt(&text, &mut rng, now).unwrap(), text }).collect();
+    world.rng = rng;
+    letters
+}
+
+/// SES-33, in a chain that is known and as the first of a new one.
+#[test]
+fn a_jump_of_a_thousand_and_not_one_more() {
+    both_ways(|world| {
+        let jump = MAX_JUMP as usize;
+        *world = World::confirmed(20, world.reload);
+        let letters = send_many(world, Alice, jump + 2);
+        world.refused(&letters[jump + 1], SessionError::TooFarAhead);
+        world.arrives(&letters[jump]);
+        world.arrives(&letters[jump + 1]);
+        world.arrives(&letters[0]);
+        world.refused(&letters[0], SessionError::Duplicate);
+
+        world.says(Bob, "turn");
+        let letters = send_many(world, Alice, 2 * jump + 3);
+        world.refused(&letters[jump + 1], SessionError::TooFarAhead);
+        world.arrives(&letters[1]);
+        world.refused(&letters[jump + 3], SessionError::TooFarAhead);
+        world.arrives(&letters[jump + 1]);
+        world.arrives(&letters[2 * jump + 2]);
+        world.arrives(&letters[jump]);
+    });
+}
+
+/// SES-34: of more than 2,000 the key that was kept longest goes.
+#[test]
+fn two_thousand_skipped_keys() {
+    both_ways(|world| {
+        let jump = MAX_JUMP as usize;
+        *world = World::confirmed(21, world.reload);
+        let letters = send_many(world, Alice, 2 * jump + 13);
+        world.arrives(&letters[jump]);
+        world.arrives(&letters[2 * jump + 1]);
+        assert_eq!(world.bob.set.sending().unwrap().sizes().1, MAX_SKIPPED_KEYS);
+        world.arrives(&letters[2 * jump + 12]);
+        // Ten more were skipped: the first ten are gone.
+        assert_eq!(world.bob.set.sending().unwrap().sizes().1, MAX_SKIPPED_KEYS);
+        world.refused(&letters[0], SessionError::Forgotten);
+        world.refused(&letters[9], SessionError::Forgotten);
+        world.arrives(&letters[10]);
+        world.refused(&letters[10], SessionError::Duplicate);
+        world.arrives(&letters[jump - 1]);
+        world.arrives(&letters[2 * jump + 2]);
+    });
+}
+
+/// SES-34: thirty days.
+#[test]
+fn skipped_keys_grow_old() {
+    both_ways(|world| {
+        *world = World::confirmed(22, world.reload);
+        let letters = send_many(world, Alice, 4);
+        world.arrives(&letters[2]);
+        world.wait(Millis(1));
+        world.arrives(&letters[3]);
+        world.wait(Millis(SKIPPED_KEY_LIFE.0 - 2));
+        world.arrives(&letters[0]);
+        world.wait(Millis(1));
+        // Not usable from the very moment, and erased by the next change.
+        world.refused(&letters[1], SessionError::Forgotten);
+        assert_eq!(world.bob.set.sending().unwrap().sizes().1, 1);
+        world.send(Bob, "a change");
+        assert_eq!(world.bob.set.sending().unwrap().sizes().1, 0);
+        world.refused(&letters[1], SessionError::Forgotten);
+        // What was opened later in the chain is still known as a duplicate.
+        world.refused(&letters[3], SessionError::Duplicate);
+    });
+}
+
+/// SES-34: an ended chain grows old too; the sweep erases it where nothing happens.
+#[test]
+fn ended_chains_grow_old() {
+    both_ways(|world| {
+        *world = World::confirmed(23, world.reload);
+        let letters = send_many(world, Alice, 4);
+        world.arrives(&letters[0]);
+        world.says(Bob, "turn");
+        world.says(Alice, "turn");
+        world.wait(Millis(SKIPPED_KEY_LIFE.0 - 1));
+        assert!(!world.bob.set.prune(world.now));
+        world.arrives(&letters[1]);
+        world.wait(Millis(1));
+        world.refused(&letters[2], SessionError::Forgotten);
+        assert!(world.bob.set.prune(world.now));
+        assert!(!world.bob.set.prune(world.now));
+        world.refused(&letters[2], SessionError::Forgotten);
+        world.refused(&letters[0], SessionError::Duplicate);
+    });
+}
+
+/// SES-34: an older chain is opened by its own chain key, however much of it is outstanding.
+#[test]
+fn five_receiving_chains() {
+    both_ways(|world| {
+        let jump = MAX_JUMP as usize;
+        *world = World::confirmed(24, world.reload);
+        let letters = send_many(world, Alice, 2 * jump + 5);
+        world.arrives(&letters[0]);
+        for turn in 0..MAX_RECEIVING_CHAINS - 1 {
+            world.says(Bob, format!("{turn}"));
+            world.says(Alice, format!("{turn}"));
+        }
+        // The chain is the fifth now, and goes on.
+        world.refused(&letters[jump + 3], SessionError::TooFarAhead);
+        world.arrives(&letters[2]);
+        // It becomes the sixth: its next thousand keys are taken out, the rest is forgotten.
+        world.says(Bob, "one more turn");
+        world.says(Alice, "one more turn");
+        let (_, skipped, _) = world.bob.set.sending().unwrap().sizes();
+        assert_eq!(skipped, jump + 1);
+        world.arrives(&letters[1]);
+        world.arrives(&letters[3]);
+        world.arrives(&letters[jump + 2]);
+        world.refused(&letters[jump + 3], SessionError::Forgotten);
+        world.refused(&letters[2 * jump + 4], SessionError::Forgotten);
+        world.refused(&letters[3], SessionError::Duplicate);
+    });
+}
+
+/// SES-35: a late copy of anything out of the last chains is a duplicate, and no failure.
+#[test]
+fn duplicates_of_long_ago() {
+    both_ways(|world| {
+        let reload = std::mem::replace(&mut world.reload, false);
+        *world = World::confirmed(25, false);
+        let mut letters = Vec::new();
+        for turn in 0..MAX_USED_CHAIN_MARKS + MAX_RECEIVING_CHAINS + 3 {
+            letters.push(world.says(Alice, format!("{turn}")));
+            letters.push(world.says(Bob, format!("{turn}")));
+        }
+        world.reload = reload;
+        let alices = letters.iter().filter(|letter| letter.from == Alice).collect::<Vec<_>>();
+        let known = alices.len() - (MAX_USED_CHAIN_MARKS + MAX_RECEIVING_CHAINS);
+        for letter in &alices[known..] {
+            world.refused(letter, SessionError::Duplicate);
+        }
+        // Beyond the bound it is only known not to open.
+        world.refused(alices[0], SessionError::Authentication);
+        world.says(Alice, "on");
+    });
+}
+
+/// A chain of which something was lost leaves no mark: its messages are failures, so that healing sends them again.
+#[test]
+fn what_was_lost_is_no_duplicate() {
+    both_ways(|world| {
+        *world = World::confirmed(26, world.reload);
+        let letters = send_many(world, Alice, 3);
+        world.arrives(&letters[2]);
+        world.says(Bob, "turn");
+        world.says(Alice, "turn");
+        world.wait(SKIPPED_KEY_LIFE);
+        for turn in 0..MAX_RECEIVING_CHAINS + 1 {
+            world.says(Bob, format!("{turn}"));
+            world.says(Alice, format!("{turn}"));
+        }
+        world.refused(&letters[0], SessionError::Authentication);
+    });
+}
+
+/// A set as large as a peer can make it still fits one value of the store.
+#[test]
+fn the_largest_row() {
+    let mut world = World::new(27, false);
+    world.now = WallTime(u64::from(u32::MAX) * 1000);
+    let per_chain = MAX_SKIPPED_KEYS / (MAX_LATE_CHAINS + MAX_RECEIVING_CHAINS) + 2;
+    for _ in 0..=MAX_ARCHIVED_SESSIONS {
+        world.begin(Alice);
+        for _ in 0..MAX_LATE_CHAINS + 2 * MAX_RECEIVING_CHAINS {
+            let last = send_many(&mut world, Alice, per_chain).pop().unwrap();
+            match last.sealed.kind {
+                SealedKind::First => world.open_first(Bob, &last.sealed.payload).unwrap(),
+                SealedKind::Session => world.open_session(Bob, &last.sealed.payload).unwrap(),
+            };
+            let reply = send_many(&mut world, Bob, 1);
+            world.open_session(Alice, &reply[0].sealed.payload).unwrap();
+        }
+        let (chains, skipped, _) = world.bob.set.sending().unwrap().sizes();
+        assert_eq!((chains, skipped), (MAX_LATE_CHAINS + MAX_RECEIVING_CHAINS, MAX_SKIPPED_KEYS));
+    }
+    let len = world.bob.row().len();
+    assert!(len > MAX_VALUE / 2, "{len} bytes: not the worst case");
+    assert!(len <= MAX_VALUE, "{len}");
+}

@@ -1,0 +1,287 @@
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::*;
+use crate::store::guard::thread_panics;
+use crate::store::testing::{Note, Place, Plain, Ratchet, at};
+use crate::store::{RowKey, Rows, Scan};
+
+fn put(store: &Store, place: &mut Place, number: u64, value: Vec<u8>) {
+    let mut buffer = store.begin();
+    buffer.put::<Plain>(&at(1, number), &Note(value)).unwrap();
+    store.commit(buffer, &mut place.rng).unwrap();
+}
+
+/// A store with one row, closed.
+fn used(seed: u64) -> Place {
+    let mut place = Place::new(seed);
+    let store = place.open().unwrap();
+    put(&store, &mut place, 1, b"here".to_vec());
+    store.close();
+    place
+}
+
+fn damage(place: &mut Place) -> String {
+    match place.open() {
+        Err(StoreError::Damaged { what }) => what,
+        Err(error) => panic!("{error:?}"),
+        Ok(_) => panic!("it opened"),
+    }
+}
+
+#[test]
+fn another_key_does_not_open_it_and_does_no_harm() {
+    let mut place = used(1);
+    let right = place.key.clone();
+    place.key = Secret::new([9; 32]);
+    let error = place.open().err().unwrap();
+    assert!(matches!(error, StoreError::WrongKey), "{error:?}");
+    assert!(error.hint().is_some());
+    place.key = right;
+    assert!(place.open().unwrap().reader().contains::<Plain>(&at(1, 1)).unwrap());
+}
+
+#[test]
+fn what_is_missing_is_never_taken_for_new() {
+    let place = used(2);
+    let without = |names: &[&str]| {
+        let copy = place.copy();
+        for name in names {
+            let path = copy.path().join(name);
+            if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+        }
+        copy
+    };
+    assert_eq!(damage(&mut without(&["db"])), "its database is missing");
+    assert_eq!(damage(&mut without(&["db", "mark"])), "its database is missing");
+    assert_eq!(damage(&mut without(&["db/db"])), "its database is missing");
+    assert_eq!(damage(&mut without(&["keys.a", "keys.b"])), "keys.a and keys.b are missing");
+    assert_eq!(damage(&mut without(&["keys.a", "keys.b", "db"])), "it is missing");
+    let mut empty = place.copy();
+    fs::write(empty.path().join("db/db"), b"").unwrap();
+    assert_eq!(damage(&mut empty), "its database is missing");
+    // With one of two it goes on, and makes the other again.
+    for names in [&["keys.a"][..], &["keys.b"], &["mark"], &["db/conf"], &["keys.a", "mark"]] {
+        let mut copy = without(names);
+        for _ in 0..2 {
+            let store = copy.open().unwrap();
+            assert!(store.reader().contains::<Plain>(&at(1, 1)).unwrap(), "{names:?}");
+        }
+        assert!(names.iter().all(|name| copy.path().join(name).exists()), "{names:?}");
+    }
+    // A profile whose key file is there, and nothing else.
+    let mut fresh = Place::new(3);
+    let options = Options { existing: true, ..Options::default() };
+    assert!(matches!(fresh.open_with(&options), Err(StoreError::Damaged { what }) if what == "it is missing"));
+    assert!(!ProfileDir::open(fresh.path()).unwrap().unwrap().path().join("keys.a").exists());
+    assert!(fresh.open().is_ok());
+}
+
+#[test]
+fn key_files_or_database_of_another_day_are_noticed() {
+    let mut place = used(4);
+    let (old, store) = (place.copy(), place.open().unwrap());
+    put(&store, &mut place, 2, b"later".to_vec());
+    store.renew_state_key(&mut place.rng, place.now).unwrap();
+    store.close();
+    let mut keys = place.copy();
+    for name in KEYS {
+        fs::copy(old.path().join(name), keys.path().join(name)).unwrap();
+    }
+    assert_eq!(damage(&mut keys), "its key files are older than its database");
+    let mut database = place.copy();
+    fs::remove_dir_all(database.path().join("db")).unwrap();
+    fs::create_dir_all(database.path().join("db")).unwrap();
+    crate::store::testing::copy_folder(&old.path().join("db"), &database.path().join("db"));
+    assert!(damage(&mut database).ends_with("commits are gone"));
+    // The whole profile of yesterday is a backup, and opens.
+    let mut old = old;
+    assert!(old.open().is_ok());
+}
+
+#[test]
+fn a_newer_store_is_refused_and_an_older_brought_up() {
+    fn rewrite(buffer: &mut WriteBuffer, _: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        for (number, Note(old)) in (0..).zip(buffer.scan::<Plain>(&Scan::all())?.into_iter().map(|(_, row)| row)) {
+            buffer.put::<Ratchet>(&at(2, number), &Note([b"moved ", &old[..]].concat()))?;
+            buffer.delete::<Plain>(&at(1, 1));
+        }
+        Ok(())
+    }
+    fn add(buffer: &mut WriteBuffer, _: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        // It runs once, after the first.
+        assert!(!buffer.contains::<Plain>(&RowKey::new())?);
+        buffer.put::<Plain>(&RowKey::new(), &Note(b"added".to_vec()))
+    }
+    fn broken(_: &mut WriteBuffer, _: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        Err(StoreError::Fault("a broken step".to_owned()))
+    }
+    const STEPS: &[Migration] = &[Migration { name: "move", run: rewrite }, Migration { name: "add", run: add }];
+    const BROKEN: &[Migration] = &[Migration { name: "move", run: rewrite }, Migration { name: "broken", run: broken }];
+    let with = |migrations| Options { migrations, ..Options::default() };
+    let mut place = used(5);
+    // A step that fails leaves the ones before it.
+    assert!(matches!(place.open_with(&with(BROKEN)), Err(StoreError::Fault(_))));
+    for _ in 0..2 {
+        let reader = place.open_with(&with(STEPS)).unwrap().reader();
+        assert_eq!(reader.get::<Ratchet>(&at(2, 0)).unwrap(), Some(Note(b"moved here".to_vec())));
+        assert_eq!(reader.get::<Plain>(&RowKey::new()).unwrap(), Some(Note(b"added".to_vec())));
+    }
+    let error = place.open_with(&with(&STEPS[..1])).err().unwrap();
+    assert!(matches!(error, StoreError::TooNew { found: 3, known: 2 }), "{error:?}");
+    assert!(error.to_string().contains("format 3") && error.hint().unwrap().contains("newer version"));
+    assert!(place.open_with(&with(STEPS)).is_ok(), "refusing does no harm");
+}
+
+#[test]
+fn a_snapshot_that_was_being_written_does_not_matter() {
+    let mut place = used(6);
+    fs::write(place.path().join("db/snap.FFFFFFFFFFFFFFFF.generating"), b"half").unwrap();
+    assert!(place.open().unwrap().reader().contains::<Plain>(&at(1, 1)).unwrap());
+}
+
+/// Several megabytes of rows, most of them written more than once, in so many sessions.
+fn well_used(sessions: u64) -> (Place, Vec<Vec<u8>>) {
+    let mut place = Place::new(7);
+    let mut rows = vec![Vec::new(); 300];
+    for session in 0..sessions {
+        let store = place.open().unwrap();
+        for commit in 0..60 {
+            let mut buffer = store.begin();
+            for step in 0..12_u64 {
+                let number = (commit * 37 + step * 13 + session) % 300;
+                let length = if number % 50 == 0 { 9_000 } else { 300 };
+                let value: Vec<u8> = (0..length).map(|i| (commit + step + i * session) as u8).collect();
+                buffer.put::<Plain>(&at(1, number), &Note(value.clone())).unwrap();
+                rows[number as usize] = value;
+            }
+            store.commit(buffer, &mut place.rng).unwrap();
+        }
+        store.close();
+    }
+    (place, rows)
+}
+
+/// How much of the long tests to do.
+fn scale() -> usize {
+    std::env::var("ROHRPOST_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1)
+}
+
+#[test]
+fn damage_is_an_error_or_does_not_matter() {
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let (mut opened, mut refused) = (0, 0);
+    for sessions in [1, 3] {
+        let (place, rows) = well_used(sessions);
+        let files = place.files();
+        for round in 0..60 * scale() {
+            let mut copy = place.copy();
+            // The database file is the one that matters most; the others get their turn.
+            let file = &files[if round % 3 == 0 { rng.next_u32() as usize % files.len() } else { 1 }];
+            let path = copy.path().join(file.strip_prefix(place.path()).unwrap());
+            let mut bytes = fs::read(&path).unwrap();
+            let position = rng.next_u64() as usize % bytes.len().max(1);
+            let end = (position + [1, 64, 4096, 600_000][rng.next_u32() as usize % 4]).min(bytes.len());
+            let kind = round % 4;
+            match kind {
+                0 => bytes[position] ^= 1 << (rng.next_u32() % 8),
+                1 => bytes.truncate(position),
+                2 => bytes[position..end].fill(0),
+                _ => rng.fill_bytes(&mut bytes[position..end]),
+            }
+            fs::write(&path, &bytes).unwrap();
+            let what = format!("round {round}, kind {kind}, {}..{end} of {}", position, path.display());
+            match copy.open() {
+                Err(StoreError::Damaged { .. }) => refused += 1,
+                Err(error) => panic!("{what}: {error:?}"),
+                Ok(store) => {
+                    opened += 1;
+                    let reader = store.reader();
+                    for (number, value) in (0..).zip(&rows) {
+                        match reader.get::<Plain>(&at(1, number)) {
+                            Ok(found) => {
+                                assert!(found.as_ref().map(|note| &note.0) == Some(value), "{what}: row {number}")
+                            }
+                            Err(StoreError::Damaged { .. }) => {}
+                            Err(error) => panic!("{what}: {error:?}"),
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(opened > 10 && refused > 30, "{opened} opened, {refused} refused");
+    assert!(thread_panics() < 4, "sled has lost {} threads", thread_panics());
+}
+
+const CHILD: &str = "ROHRPOST_TEST_STORE_TO_KILL";
+
+/// Not a test of its own: the process that the next test kills. Commits numbers, and says each when it is durable.
+#[test]
+fn commits_until_it_is_killed() {
+    let Some(dir) = std::env::var_os(CHILD) else { return };
+    let mut rng = ChaCha20Rng::seed_from_u64(u64::from(std::process::id()));
+    let store = Store::open(Path::new(&dir), &Secret::new([1; 32]), &mut rng, Now::default()).unwrap();
+    let first = store
+        .reader()
+        .get::<Plain>(&at(0, 0))
+        .unwrap()
+        .map_or(0, |note| u64::from_be_bytes(note.0.try_into().unwrap()));
+    for number in first + 1.. {
+        let mut buffer = store.begin();
+        let value = number.to_be_bytes().to_vec();
+        buffer.put::<Plain>(&at(0, 0), &Note(value.clone())).unwrap();
+        let length = if number % 7 == 0 { 3_000 } else { 10 };
+        for row in 0..number % 40 {
+            buffer.put::<Plain>(&at(1, number * row % 500), &Note(value.repeat(length))).unwrap();
+        }
+        buffer.delete::<Plain>(&at(1, number * 3 % 500));
+        buffer.put::<Ratchet>(&at(0, 0), &Note(value)).unwrap();
+        store.commit(buffer, &mut rng).unwrap();
+        if number % 50 == 0 {
+            store.renew_state_key(&mut rng, Now::default()).unwrap();
+        }
+        println!("durable {number}");
+    }
+}
+
+#[test]
+fn a_killed_process_loses_nothing_and_leaves_nothing_half_done() {
+    let place = Place::new(8);
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    let mut last = 0;
+    for round in 0..8 * scale() {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::open::tests::commits_until_it_is_killed", "--nocapture"])
+            .env(CHILD, place.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        let wanted = last + 1 + rng.next_u64() % 100;
+        for line in said.lines() {
+            let line = line.unwrap();
+            let Some(number) = line.split("durable ").nth(1) else { continue };
+            last = number.parse().unwrap();
+            if last >= wanted {
+                std::thread::sleep(Duration::from_micros(rng.next_u64() % 2_000));
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        assert!(last >= wanted, "round {round}: the child ended by itself after {last}");
+        // Opening counts all rows.
+        let store = Store::open(place.path(), &Secret::new([1; 32]), &mut rng, Now::default());
+        let reader = store.unwrap_or_else(|error| panic!("round {round}, after {last}: {error}")).reader();
+        let number = |note: Option<Note>| u64::from_be_bytes(note.unwrap().0.try_into().unwrap());
+        let found = number(reader.get::<Plain>(&at(0, 0)).unwrap());
+        assert!(found >= last, "round {round}: {found} after {last} was said to be durable");
+        assert_eq!(number(reader.get::<Ratchet>(&at(0, 0)).unwrap()), found);
+    }
+}
