@@ -1,3 +1,7 @@
-//! The program `rohrpost`: arguments to `cli`, its answer to the exit code.
+//! The program `rohrpost`: arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rohrpost::cli::run(std::env::args_os())
+}

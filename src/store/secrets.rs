@@ -3,7 +3,7 @@
 use super::key::{Part, RowKey};
 use crate::base::Secret;
 use crate::crypto::aead::AeadKey;
-use crate::crypto::kdf::{MacKey, hkdf};
+use crate::crypto::kdf::{HmacKey, hkdf};
 
 /// Bytes of a hashed part of a row's key.
 pub(super) const BLIND_LEN: usize = 16;
@@ -17,7 +17,7 @@ pub(super) struct Secrets {
     /// Authenticates the mark of the last commit.
     pub(super) mark: Secret<32>,
     /// Hashes parts of rows' keys.
-    blind: MacKey,
+    blind: HmacKey,
 }
 
 impl Secrets {
@@ -28,7 +28,7 @@ impl Secrets {
             root: derive("rohrpost-store-root-v1"),
             key_files: derive("rohrpost-store-keys-v1"),
             mark: derive("rohrpost-store-mark-v1"),
-            blind: MacKey::new(derive("rohrpost-store-blind-v1").expose()),
+            blind: HmacKey::new(derive("rohrpost-store-blind-v1").expose()),
         }
     }
 
