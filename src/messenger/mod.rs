@@ -158,15 +158,7 @@ impl Messenger {
         if let Err(error) = self.mem.reload(buf) {
             tracing::error!(%error, "rows cannot be read");
         }
-        match (stop, asked) {
-            (Stop::Refused(refusal), Some(Question::Command(id))) => out.push(Output::Reply(id, Err(refusal))),
-            (Stop::Fault(error), Some(question)) => {
-                tracing::error!(%error, "an input failed");
-                out.push(question.failed(&error));
-            }
-            (Stop::Fault(error), None) => tracing::error!(%error, "an input failed"),
-            (Stop::Refused(refusal), _) => tracing::debug!(%refusal, "a peer's input was refused"),
-        }
+        out.extend(answer_to(stop, asked));
     }
 
     /// After a failed commit memory is dropped and derived from the rows that are there.
@@ -188,6 +180,21 @@ impl Messenger {
             self.store.renew_state_key(rng, now)?;
         }
         Ok(())
+    }
+}
+
+/// What is answered to an input that did not happen.
+fn answer_to(stop: Stop, asked: Option<Question>) -> Option<Output> {
+    match (stop, asked) {
+        (Stop::Refused(refusal), Some(Question::Command(id))) => Some(Output::Reply(id, Err(refusal))),
+        (Stop::Refused(refusal), asked) => {
+            tracing::debug!(%refusal, "a peer's input was refused");
+            asked.map(|question| question.failed(&StoreError::damaged(refusal.to_string())))
+        }
+        (Stop::Fault(error), asked) => {
+            tracing::error!(%error, "an input failed");
+            asked.map(|question| question.failed(&error))
+        }
     }
 }
 
