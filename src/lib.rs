@@ -19,3 +19,5 @@ pub mod api;
 pub mod node;
 #[cfg(feature = "app")]
 pub mod client;
+#[cfg(feature = "app")]
+pub mod cli;

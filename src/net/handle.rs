@@ -30,13 +30,29 @@ pub struct NetHandle {
 
 /// What the handle asks of the swarm task.
 pub(super) enum Command {
-    Connect { peer: PeerId, hints: Vec<Multiaddr> },
-    Fetch { peer: PeerId, ticket: u64, want_prekey: bool, permit: OwnedSemaphorePermit },
-    Answer { request: u64, response: CardResponse },
-    Shutdown { done: oneshot::Sender<()> },
+    Connect {
+        peer: PeerId,
+        hints: Vec<Multiaddr>,
+    },
+    Fetch {
+        peer: PeerId,
+        ticket: u64,
+        want_prekey: bool,
+        permit: OwnedSemaphorePermit,
+    },
+    Answer {
+        request: u64,
+        response: CardResponse,
+    },
+    Shutdown {
+        done: oneshot::Sender<()>,
+    },
     /// Dials though there is a connection, to make a double.
     #[cfg(test)]
-    DialAgain { peer: PeerId, addr: Multiaddr },
+    DialAgain {
+        peer: PeerId,
+        addr: Multiaddr,
+    },
 }
 
 impl NetHandle {

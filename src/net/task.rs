@@ -167,34 +167,17 @@ impl Task {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.on_established(&peer_id, connection_id, endpoint);
             }
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, cause, .. } => {
-                if let Some(peer) = from_libp2p(&peer_id) {
-                    tracing::debug!(?peer, ?cause, "connection closed");
-                    let change = self.peers.closed(&peer, connection_id);
-                    self.on_change(peer, change);
-                }
-            }
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => self.on_closed(&peer_id, connection_id),
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer_id), error, .. } => {
                 self.on_dial_failed(&peer_id, &error);
             }
             SwarmEvent::NewListenAddr { listener_id, address } => {
                 self.unheard.remove(&listener_id);
-                self.listen_addrs.push(address.clone());
-                self.told_addrs(NetEvent::Listening(address.to_string()));
+                self.on_listening(address);
             }
-            SwarmEvent::ExpiredListenAddr { address, .. } => {
-                self.listen_addrs.retain(|known| *known != address);
-                self.told_addrs(NetEvent::Expired(address.to_string()));
-            }
-            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
-                tracing::warn!(?addresses, ?reason, "a listener closed");
-                for address in addresses {
-                    self.listen_addrs.retain(|known| *known != address);
-                    self.told_addrs(NetEvent::Expired(address.to_string()));
-                }
-            }
+            SwarmEvent::ExpiredListenAddr { address, .. } => self.on_expired(vec![address]),
+            SwarmEvent::ListenerClosed { addresses, .. } => self.on_expired(addresses),
             SwarmEvent::IncomingConnectionError { error, .. } => tracing::debug!(%error, "inbound connection failed"),
-            SwarmEvent::ListenerError { error, .. } => tracing::debug!(%error, "a listener has trouble"),
             _ => {}
         }
     }
@@ -275,10 +258,32 @@ impl Task {
         }
     }
 
-    fn told_addrs(&mut self, event: NetEvent) {
+    fn on_closed(&mut self, peer_id: &libp2p::PeerId, connection: ConnectionId) {
+        let Some(peer) = from_libp2p(peer_id) else { return };
+        tracing::debug!(?peer, %connection, "connection closed");
+        let change = self.peers.closed(&peer, connection);
+        self.on_change(peer, change);
+    }
+
+    fn on_listening(&mut self, addr: Multiaddr) {
+        tracing::info!(%addr, "listening");
+        self.shared.notices.address(NetEvent::Listening(addr.to_string()));
+        self.listen_addrs.push(addr);
         self.listen_addrs.truncate(MAX_LISTEN);
+        self.show_listen_addrs();
+    }
+
+    fn on_expired(&mut self, addrs: Vec<Multiaddr>) {
+        for addr in addrs {
+            tracing::info!(%addr, "no longer listening");
+            self.listen_addrs.retain(|known| *known != addr);
+            self.shared.notices.address(NetEvent::Expired(addr.to_string()));
+        }
+        self.show_listen_addrs();
+    }
+
+    fn show_listen_addrs(&self) {
         self.shared.set_listen_addrs(self.listen_addrs.iter().map(Multiaddr::to_string).collect());
-        self.shared.notices.address(event);
     }
 
     /// Looks up again who is a contact: their connections are kept though nothing happens on them.

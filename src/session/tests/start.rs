@@ -239,6 +239,26 @@ fn time_does_not_stop_the_session_that_sends() {
     });
 }
 
+/// SES-54: a first contact of a session whose time is over does not begin it again, dropped or not.
+#[test]
+fn a_replayed_first_contact_of_long_ago() {
+    both_ways(|world| {
+        world.begin(Alice);
+        let first = world.says(Alice, "first");
+        world.says(Bob, "reply");
+        world.says(Alice, "on");
+        world.begin(Bob);
+        world.says(Bob, "new session");
+        world.wait(ARCHIVED_SESSION_LIFE);
+        assert!(world.bob.set.knows_session(&first.sealed.session));
+        world.refused(&first, SessionError::UnknownSession);
+        world.says(Bob, "drops it");
+        assert!(!world.bob.set.knows_session(&first.sealed.session));
+        // From here on it is the mark of the card's prekey that tells (SES-18).
+        world.refused(&first, SessionError::Duplicate);
+    });
+}
+
 /// SES-54: at most ten, the longest retired goes first.
 #[test]
 fn ten_retired_sessions() {

@@ -163,7 +163,10 @@ async fn a_full_lane_reaches_the_peer() {
     let mut served = Served::greeted(true, 1).await;
     let big = vec![7; 60_000];
     let mut sent = 0;
-    while tokio::time::timeout(Duration::from_secs(1), served.far.say(|out| put_envelope(out, sent + 1, &big))).await.is_ok() {
+    while tokio::time::timeout(Duration::from_secs(1), served.far.say(|out| put_envelope(out, sent + 1, &big)))
+        .await
+        .is_ok()
+    {
         sent += 1;
     }
     // The pipe's buffer, the lane, and the one in hand.

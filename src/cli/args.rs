@@ -1,0 +1,131 @@
+//! The command line: global flags and the list of verbs. Each verb's own arguments are in its file.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use super::cmd;
+use super::output::style::ColorWhen;
+use super::prompt::Source;
+
+/// Argument of the program.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rohrpost",
+    version,
+    about = "A messenger without a middle: your machine to theirs, end-to-end encrypted, no server, no account",
+    after_help = "New here? `rohrpost demo` shows two nodes talking to each other, in a few seconds.",
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Which identity, with its conversations
+    #[arg(short = 'P', long, global = true, value_name = "NAME", default_value = "default")]
+    #[arg(env = "ROHRPOST_PROFILE", hide_env = true)]
+    pub(crate) profile: String,
+
+    /// Where the profiles are [default: $XDG_DATA_HOME/rohrpost]
+    #[arg(long, global = true, value_name = "DIR", env = "ROHRPOST_DATA_DIR", hide_env = true)]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Take the passphrase from a file, or from stdin
+    #[arg(long, global = true, value_name = "FILE|-", env = "ROHRPOST_PASSPHRASE_FILE", hide_env = true)]
+    pub(crate) passphrase_file: Option<Source>,
+
+    /// One JSON object a line; errors as JSON, too
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// No remarks, only results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+
+    /// Tell more on stderr; twice: even more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// Never ask anything
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
+
+    /// When to write colours
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
+    #[arg(help = "When to write colours: auto, always or never")]
+    pub(crate) color: ColorWhen,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Init(cmd::init::InitArgs),
+    Id(cmd::id::IdArgs),
+    Run(cmd::run::RunArgs),
+    Status(cmd::status::StatusArgs),
+    Stop(cmd::stop::StopArgs),
+    Send(cmd::send::SendArgs),
+    Reply(cmd::reply::ReplyArgs),
+    Inbox(cmd::inbox::InboxArgs),
+    History(cmd::history::HistoryArgs),
+    Read(cmd::read::ReadArgs),
+    Listen(cmd::listen::ListenArgs),
+    Requests(cmd::requests::RequestsArgs),
+    Policy(cmd::policy::PolicyArgs),
+    Contacts(cmd::contacts::ContactsArgs),
+    Demo(cmd::demo::DemoArgs),
+    Rpc(cmd::rpc::RpcArgs),
+    Completions(cmd::completions::CompletionsArgs),
+}
+
+/// `15s`, `2m`, `1h`, `500ms`, or a number of seconds.
+///
+/// # Errors
+/// A text for the person when it is none of these.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let number: u64 = digits.parse().map_err(|_| "write it as 500ms, 15s, 2m or 1h".to_owned())?;
+    let millis = match unit {
+        "ms" => Some(number),
+        "" | "s" => number.checked_mul(1000),
+        "m" => number.checked_mul(60_000),
+        "h" => number.checked_mul(3_600_000),
+        _ => return Err("the unit is ms, s, m or h".to_owned()),
+    };
+    millis.map(Duration::from_millis).ok_or_else(|| "that is too long".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("15"), Ok(Duration::from_secs(15)));
+        assert_eq!(duration("15s"), Ok(Duration::from_secs(15)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        for bad in ["", "s", "-1", "1.5s", "1 s", "1d", "99999999999999999999", "9999999999999999h"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

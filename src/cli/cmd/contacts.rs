@@ -1,0 +1,248 @@
+//! `contacts`: the people we know.
+
+use clap::Subcommand;
+
+use crate::api::{AddContact, Contact, NoParams, RenameParams, VerifyParams, Who, method};
+use crate::cli::context::Context;
+use crate::cli::error::Result;
+use crate::cli::output::style::Tint;
+use crate::cli::output::table::{Cell, Column, Record, Table};
+use crate::cli::output::{Output, name_and_peer, short_peer};
+
+/// The people you know
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+WHO is a name, a peer ID, or an unambiguous beginning of one.
+
+Examples:
+  rohrpost contacts add 'rohrpost:12D3KooW…' --name Bob
+  rohrpost contacts verify bob
+  rohrpost contacts verify bob 12345 67890 …
+  rohrpost contacts block 12D3KooWQy")]
+pub(crate) struct ContactsArgs {
+    #[command(subcommand)]
+    action: Option<ContactsAction>,
+}
+
+#[derive(Debug, Subcommand)]
+enum ContactsAction {
+    /// List the contacts (this is the default)
+    List,
+    /// Add somebody by peer ID or link, without writing
+    Add {
+        /// Peer ID or `rohrpost:` link
+        #[arg(value_name = "PEER-ID|LINK")]
+        who: String,
+        /// Your own name for them
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Show a contact and your common safety number
+    Show {
+        /// Whom
+        #[arg(value_name = "WHO")]
+        who: String,
+    },
+    /// Give a contact your own name; an empty one goes back to theirs
+    Rename {
+        /// Whom
+        #[arg(value_name = "WHO")]
+        who: String,
+        /// Your own name for them
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Show the safety number to compare, or compare it and mark the contact as verified
+    Verify {
+        /// Whom
+        #[arg(value_name = "WHO")]
+        who: String,
+        /// The 60 digits that the other side reads to you; blanks do not matter
+        #[arg(value_name = "NUMBER")]
+        number: Vec<String>,
+        /// Take the mark away
+        #[arg(long, conflicts_with = "number")]
+        undo: bool,
+    },
+    /// Block somebody: nothing of theirs is kept from now on
+    Block {
+        /// Whom
+        #[arg(value_name = "WHO", required = true)]
+        who: Vec<String>,
+    },
+    /// Undo a block
+    Unblock {
+        /// Whom
+        #[arg(value_name = "WHO", required = true)]
+        who: Vec<String>,
+    },
+    /// Forget a contact: what they write is a request again. The conversation stays
+    Remove {
+        /// Whom
+        #[arg(value_name = "WHO", required = true)]
+        who: Vec<String>,
+    },
+}
+
+/// Lists, shows or changes contacts.
+pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
+    match args.action.unwrap_or(ContactsAction::List) {
+        ContactsAction::List => {
+            let mut contacts = context.client()?.ask::<method::ContactsList>(&NoParams {})?;
+            contacts.sort_by_cached_key(|contact| (contact.name.to_lowercase(), contact.peer_id));
+            list(&contacts, &mut context.output)
+        }
+        ContactsAction::Add { who, name } => {
+            let contact = context.client()?.ask::<method::ContactsAdd>(&AddContact { who, name })?;
+            context.done(&contact, &format!("{} is a contact now", named(&contact)))
+        }
+        ContactsAction::Show { who } => {
+            let contact = context.client()?.ask::<method::ContactsShow>(&Who::new(who))?;
+            show(&contact, &mut context.output)
+        }
+        ContactsAction::Rename { who, name } => {
+            let contact = context.client()?.ask::<method::ContactsRename>(&RenameParams { who, name })?;
+            context.done(&contact, &format!("they are {} now", named(&contact)))
+        }
+        ContactsAction::Verify { who, number, undo } => verify(who, &number, undo, context),
+        ContactsAction::Block { who } => context.each(who, |who, context| {
+            let who = context.client()?.ask::<method::ContactsBlock>(&who)?;
+            let text = format!("{} is blocked; they are not told", name_and_peer(&who.name, &who.peer_id));
+            context.done(&who, &text)
+        }),
+        ContactsAction::Unblock { who } => context.each(who, |who, context| {
+            let who = context.client()?.ask::<method::ContactsUnblock>(&who)?;
+            context.done(&who, &format!("{} is no longer blocked", name_and_peer(&who.name, &who.peer_id)))
+        }),
+        ContactsAction::Remove { who } => context.each(who, |who, context| {
+            let who = context.client()?.ask::<method::ContactsRemove>(&who)?;
+            let text =
+                format!("{} is no longer a contact; the conversation stays", name_and_peer(&who.name, &who.peer_id));
+            context.done(&who, &text)
+        }),
+    }
+}
+
+fn verify(who: String, number: &[String], undo: bool, context: &mut Context) -> Result<()> {
+    let number = (!number.is_empty()).then(|| number.concat());
+    let compared = number.is_some();
+    let params = VerifyParams { who, number, clear: undo };
+    let contact = context.client()?.ask::<method::ContactsVerify>(&params)?;
+    if compared || undo {
+        let what = if undo { "no longer verified" } else { "verified: the safety numbers are the same" };
+        return context.done(&contact, &format!("{} is {what}", named(&contact)));
+    }
+    show_number(&contact, &mut context.output)
+}
+
+fn list(contacts: &[Contact], output: &mut Output) -> Result<()> {
+    if output.is_json() {
+        return Ok(contacts.iter().try_for_each(|contact| output.json(contact))?);
+    }
+    let columns = [
+        Column::flexible("NAME"),
+        Column::new("PEER"),
+        Column::new("VERIFIED"),
+        Column::new("BLOCKED"),
+        Column::new("SINCE"),
+    ];
+    let mut table = Table::new(&columns);
+    let flag = |is: bool, tint| Cell::two(if is { "yes" } else { "" }, &is.to_string()).tint(tint);
+    for contact in contacts {
+        table.row([
+            Cell::text(&contact.name).tint(Tint::Cyan),
+            Cell::two(&short_peer(&contact.peer_id), &contact.peer_id.to_string()).tint(Tint::Dim),
+            flag(contact.verified, Tint::Green),
+            flag(contact.blocked, Tint::Red),
+            Cell::text(&contact.added_at.map(|at| output.time(at)).unwrap_or_default()).tint(Tint::Dim),
+        ]);
+    }
+    Ok(output.table(&table, "there are no contacts yet; `rohrpost contacts add LINK` makes one")?)
+}
+
+fn show(contact: &Contact, output: &mut Output) -> Result<()> {
+    if output.is_json() {
+        return Ok(output.json(contact)?);
+    }
+    let flag = |is: bool| Cell::two(if is { "yes" } else { "no" }, &is.to_string());
+    let mut record = Record::default();
+    record.row("name", "name", Cell::text(&contact.name).tint(Tint::Cyan));
+    if contact.announced_name != contact.name {
+        record.row("calls themselves", "announced_name", Cell::text(&contact.announced_name));
+    }
+    record.row("peer ID", "peer_id", Cell::text(&contact.peer_id.to_string()));
+    record.row("contact", "contact", flag(contact.contact));
+    record.row("verified", "verified", flag(contact.verified));
+    record.row("blocked", "blocked", flag(contact.blocked));
+    if let Some(at) = contact.added_at {
+        record.row("since", "added_at", Cell::text(&output.time(at)));
+    }
+    for (i, row) in number_rows(contact, output).iter().enumerate() {
+        record.row(if i == 0 { "safety number" } else { "" }, "safety_number", Cell::text(row));
+    }
+    Ok(output.record(&record)?)
+}
+
+fn show_number(contact: &Contact, output: &mut Output) -> Result<()> {
+    if output.is_json() {
+        return Ok(output.json(contact)?);
+    }
+    for row in number_rows(contact, output) {
+        output.line(&row)?;
+    }
+    output.note(&format!("If {} sees the same number, nobody is between you.", named(contact)))?;
+    output.note(
+        "Compare it in another way than this one, in person or in a call, and then give it behind this command.",
+    )?;
+    Ok(())
+}
+
+/// For people three rows of four groups, easier to read out than one of twelve.
+fn number_rows(contact: &Contact, output: &Output) -> Vec<String> {
+    let groups: Vec<&str> = contact.safety_number.as_deref().unwrap_or_default().split_whitespace().collect();
+    groups.chunks(if output.is_plain() { 12 } else { 4 }).map(|row| row.join(" ")).collect()
+}
+
+fn named(contact: &Contact) -> String {
+    name_and_peer(&contact.name, &contact.peer_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::output::Form;
+    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, peer, written};
+
+    fn contact(name: &str) -> Contact {
+        Contact {
+            peer_id: peer(2),
+            name: name.to_owned(),
+            announced_name: "Robert".to_owned(),
+            verified: true,
+            blocked: false,
+            contact: true,
+            added_at: Some(NOW),
+            safety_number: Some(["01234"; 12].join(" ")),
+        }
+    }
+
+    #[test]
+    fn a_line_for_each_contact() {
+        let plain = written(Form::Plain, |output| list(&[contact(HOSTILE)], output));
+        let name = "Bob<U+001B>[2J<U+202E><U+0009>x ⏎ 12:00  Alice";
+        assert_eq!(plain, format!("{name}\t{}\ttrue\tfalse\t2024-03-12T14:02:11.042Z\n", peer(2)));
+        let people = written(PEOPLE, |output| list(&[contact("Bob")], output));
+        let id = peer(2).short();
+        assert_eq!(
+            people,
+            format!("NAME  PEER       VERIFIED  BLOCKED  SINCE\nBob   …{id}  yes                14:02\n")
+        );
+    }
+
+    #[test]
+    fn a_contact_is_shown_with_the_number_in_three_rows() {
+        let text = written(PEOPLE, |output| show(&contact("Bob"), output));
+        assert!(text.contains("calls themselves  Robert\n"), "{text}");
+        assert_eq!(text.matches("01234 01234 01234 01234\n").count(), 3, "{text}");
+    }
+}

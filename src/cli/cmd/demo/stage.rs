@@ -1,0 +1,181 @@
+//! The two people of the demonstration, their nodes, and the wire between them.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::api::{EventKind, Identity, Rpc};
+use crate::base::{Millis, PeerId};
+use crate::cli::error::{CliError, Result};
+use crate::client::{self, Client, Heard, Node, Passphrase, Place, RunOptions, Tap};
+
+use super::evidence::{Evidence, Needle};
+
+/// What takes longer than this has failed.
+pub(super) const DEADLINE: Millis = Millis::from_secs(30);
+
+/// An envelope as the network saw it.
+#[derive(Clone)]
+pub(super) struct Envelope {
+    /// `Alice → Bob`.
+    pub(super) way: String,
+    /// Its bytes.
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Everything that is there.
+pub(super) struct Stage {
+    /// Removed at the end, with all that is in it.
+    folder: tempfile::TempDir,
+    pub(super) alice: Person,
+    pub(super) bob: Person,
+    wire: Wire,
+}
+
+type Wire = Arc<Mutex<Vec<Envelope>>>;
+
+impl Stage {
+    /// An empty temporary folder.
+    pub(super) fn new() -> Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("rohrpost-demo-")
+            .tempdir()
+            .map_err(|error| CliError::io("a temporary folder cannot be made", &error))?;
+        let wire = Wire::default();
+        let person = |name, other| Person::new(name, other, folder.path(), &wire);
+        Ok(Self { alice: person("Alice", "Bob")?, bob: person("Bob", "Alice")?, wire, folder })
+    }
+
+    /// Where both profiles are.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What was sent so far.
+    pub(super) fn envelopes(&self) -> Vec<Envelope> {
+        self.wire.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether both have sent something.
+    pub(super) fn both_ways(envelopes: &[Envelope]) -> bool {
+        ["Alice", "Bob"].iter().all(|name| envelopes.iter().any(|envelope| envelope.way.starts_with(name)))
+    }
+
+    /// Leaves a text in clear among the profiles, and looks whether it is found.
+    pub(super) fn search_works(&self) -> Result<bool> {
+        let text = "left in clear, on purpose";
+        let path = self.folder().join("control");
+        let io = |error| CliError::io("the temporary folder cannot be used", &error);
+        std::fs::write(&path, format!("before {text} after")).map_err(io)?;
+        let found = Evidence::collect(self)?.find(&Needle::text(text)).is_some();
+        std::fs::remove_file(&path).map_err(io)?;
+        Ok(found)
+    }
+}
+
+/// One of the two.
+pub(super) struct Person {
+    /// As shown.
+    pub(super) name: &'static str,
+    other: &'static str,
+    place: Place,
+    passphrase: Passphrase,
+    peer: Option<PeerId>,
+    node: Option<Node>,
+    wire: Wire,
+    /// The last event seen.
+    seen: u64,
+}
+
+impl Person {
+    fn new(name: &'static str, other: &'static str, folder: &Path, wire: &Wire) -> Result<Self> {
+        Ok(Self {
+            name,
+            other,
+            place: Place::resolve(&name.to_lowercase(), Some(folder))?,
+            passphrase: Passphrase::new(format!("{name} keeps this to herself or himself")),
+            peer: None,
+            node: None,
+            wire: Arc::clone(wire),
+            seen: 0,
+        })
+    }
+
+    /// Makes the identity.
+    pub(super) fn create(&mut self) -> Result<Identity> {
+        let identity = client::create(&self.place, Some(&self.passphrase), Some(self.name))?;
+        self.peer = Some(identity.peer_id);
+        Ok(identity)
+    }
+
+    /// Who they are.
+    pub(super) fn peer(&self) -> Result<PeerId> {
+        self.peer.ok_or_else(|| CliError::mendable("demo_failed", format!("{} has no identity", self.name)))
+    }
+
+    /// Starts the node on loopback; what it sends is kept.
+    pub(super) fn start(&mut self, bootstrap: Vec<String>) -> Result<()> {
+        let (wire, way) = (Arc::clone(&self.wire), format!("{} → {}", self.name, self.other));
+        let tap = move |tap: Tap<'_>| {
+            if tap.outbound {
+                let envelope = Envelope { way: way.clone(), bytes: tap.bytes.to_vec() };
+                wire.lock().unwrap_or_else(PoisonError::into_inner).push(envelope);
+            }
+        };
+        let options = RunOptions {
+            listen: Some(vec!["/ip4/127.0.0.1/tcp/0".to_owned()]),
+            bootstrap: Some(bootstrap),
+            mdns: Some(false),
+            upnp: Some(false),
+            tap: Some(Arc::new(tap)),
+        };
+        self.node = Some(Node::start(&self.place, Some(&self.passphrase), options)?);
+        Ok(())
+    }
+
+    /// Where the node listens.
+    pub(super) fn addrs(&self) -> Vec<String> {
+        self.node.as_ref().map(Node::addrs).unwrap_or_default()
+    }
+
+    /// Ends the node, if there is one.
+    pub(super) fn stop(&mut self) -> Result<()> {
+        match self.node.take() {
+            Some(node) => Ok(node.shutdown()?),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks the node, or the store where there is none.
+    pub(super) fn ask<M: Rpc>(&mut self, params: &M::Params) -> Result<M::Result> {
+        Ok(self.client()?.ask::<M>(params)?)
+    }
+
+    fn client(&self) -> Result<Client> {
+        match &self.node {
+            Some(node) => Ok(node.client()?),
+            None => Ok(Client::open(&self.place, &mut || Ok(self.passphrase.clone()))?),
+        }
+    }
+
+    /// Waits for an event, those already in the log included.
+    #[expect(clippy::disallowed_methods, reason = "a deadline, so that a failure ends the demonstration")]
+    pub(super) fn wait_for<T>(&mut self, what: &str, pick: impl Fn(&EventKind) -> Option<T>) -> Result<T> {
+        let begin = Instant::now();
+        let deadline = Duration::from_millis(DEADLINE.0);
+        let mut events = self.client()?.events(Some(self.seen))?;
+        while let Some(left) = deadline.checked_sub(begin.elapsed()) {
+            match events.next_timeout(left)? {
+                Heard::Event(event) => {
+                    self.seen = event.seq;
+                    if let Some(found) = pick(&event.kind) {
+                        return Ok(found);
+                    }
+                }
+                Heard::TimedOut | Heard::Ended => break,
+            }
+        }
+        Err(CliError::mendable("demo_failed", format!("{} waited for {what} in vain", self.name))
+            .hint("this is a bug, please report it with the whole output"))
+    }
+}

@@ -1,0 +1,170 @@
+//! `history`: the messages of one conversation.
+
+use crate::api::{Direction, HistoryParams, Message, State, method};
+use crate::cli::context::Context;
+use crate::cli::error::Result;
+use crate::cli::output::style::Tint;
+use crate::cli::output::table::{Cell, Column, Table};
+use crate::cli::output::{Form, Output, name_and_peer, safe, short_message};
+
+use super::inbox::when;
+use super::send::tint;
+
+/// Show the messages of a conversation, oldest first
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Showing does not mark as read: `rohrpost read WHO` does.
+
+Examples:
+  rohrpost history bob
+  rohrpost history bob -n 100 --before 01a3f9c2")]
+pub(crate) struct HistoryArgs {
+    /// With whom
+    #[arg(value_name = "WHO")]
+    who: String,
+
+    /// How many, counted from the newest
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    number: u32,
+
+    /// Only what is older than this message
+    #[arg(long, value_name = "MSG")]
+    before: Option<String>,
+}
+
+/// What stands before each line of a message: nobody can write there.
+const INDENT: &str = "    ";
+
+/// Shows the messages.
+pub(crate) fn run(args: HistoryArgs, context: &mut Context) -> Result<()> {
+    let params = HistoryParams { who: args.who, limit: Some(args.number), before: args.before };
+    let messages = context.client()?.ask::<method::History>(&params)?;
+    show(&messages, &mut context.output)
+}
+
+fn show(messages: &[Message], output: &mut Output) -> Result<()> {
+    match output.form {
+        Form::Json => Ok(messages.iter().try_for_each(|message| output.json(message))?),
+        Form::Plain => plain(messages, output),
+        Form::People { .. } if messages.is_empty() => Ok(output.note("there are no messages")?),
+        Form::People { .. } => messages.iter().try_for_each(|message| for_people(message, output)),
+    }
+}
+
+fn plain(messages: &[Message], output: &mut Output) -> Result<()> {
+    let columns = ["ID", "TIME", "DIRECTION", "FROM", "NAME", "STATE", "TEXT"].map(Column::new);
+    let mut table = Table::new(&columns);
+    for message in messages {
+        table.row([
+            Cell::text(&message.message_id.to_string()),
+            Cell::text(&output.time(when(message))),
+            Cell::text(message.direction.word()),
+            Cell::text(&message.from.to_string()),
+            Cell::text(&message.from_name),
+            Cell::text(message.state.word()),
+            Cell::text(&body(message)),
+        ]);
+    }
+    Ok(output.table(&table, "")?)
+}
+
+/// A line about the message, then the message, indented: no text can pass for a line about another.
+fn for_people(message: &Message, output: &mut Output) -> Result<()> {
+    if message.gap {
+        output.line(&output.paint.tint(Tint::Yellow, "… messages before this one are missing"))?;
+    }
+    let paint = output.paint;
+    let who = match message.direction {
+        Direction::Out => "you".to_owned(),
+        Direction::In => safe::line(&name_and_peer(&message.from_name, &message.from)),
+    };
+    let mut line = vec![
+        paint.tint(Tint::Dim, &output.time(when(message))).into_owned(),
+        paint.tint(Tint::Cyan, &who).into_owned(),
+    ];
+    match (message.direction, message.state) {
+        (Direction::Out, state) => line.push(paint.tint(tint(state), state.word()).into_owned()),
+        (Direction::In, State::Received) => line.push(paint.tint(Tint::Bold, "new").into_owned()),
+        (Direction::In, _) => {}
+    }
+    if message.edited {
+        line.push("edited".to_owned());
+    }
+    if let Some(reply_to) = &message.reply_to {
+        line.push(format!("↩ {}", short_message(reply_to)));
+    }
+    line.push(paint.tint(Tint::Dim, &short_message(&message.message_id)).into_owned());
+    output.line(&line.join("  "))?;
+    if let Some(subject) = &message.subject {
+        output.line(&format!("{INDENT}{}", paint.tint(Tint::Bold, &safe::line(subject))))?;
+    }
+    output.line(&format!("{INDENT}{}", safe::block(&body(message), INDENT)))?;
+    for (symbol, people) in &message.reactions {
+        output.line(&format!("{INDENT}{} × {}", safe::line(symbol), people.len()))?;
+    }
+    Ok(())
+}
+
+/// The text, or what stands for what cannot be shown.
+fn body(message: &Message) -> String {
+    if message.kind == "text" { message.text.clone() } else { format!("[{}]", message.kind) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::MessageId;
+    use crate::cli::testing::{HOSTILE, PEOPLE, message, peer, written};
+
+    fn shown(message: Message) -> String {
+        written(PEOPLE, |output| show(&[message], output))
+    }
+
+    #[test]
+    fn a_line_about_a_message_and_the_message_indented() {
+        let expected = format!("14:02  Bob (…{})  new  abababababab\n    Hello\n\n    again\n", peer(2).short());
+        assert_eq!(shown(message(Direction::In, "Hello\n\nagain\n")), expected);
+        assert_eq!(shown(message(Direction::Out, "Hi")), "14:02  you  delivered  abababababab\n    Hi\n");
+    }
+
+    #[test]
+    fn everything_there_is_to_say_of_a_message_is_said() {
+        let mut full = message(Direction::In, "Hello");
+        full.gap = true;
+        full.edited = true;
+        full.state = State::Read;
+        full.subject = Some("About\x1b[0m".to_owned());
+        full.reply_to = Some(MessageId::new([0x01; 32]));
+        full.reactions.insert("👍".to_owned(), vec![peer(1), peer(2)]);
+        let expected = format!(
+            "… messages before this one are missing\n14:02  Bob (…{})  edited  ↩ 010101010101  abababababab\n    \
+             About<U+001B>[0m\n    Hello\n    👍 × 2\n",
+            peer(2).short()
+        );
+        assert_eq!(shown(full), expected);
+        let mut unknown = message(Direction::In, "");
+        unknown.kind = "image/x-\x07".to_owned();
+        assert!(shown(unknown).ends_with("\n    [image/x-<U+0007>]\n"));
+    }
+
+    #[test]
+    fn no_text_can_pass_for_another_message() {
+        let mut forged = message(Direction::In, HOSTILE);
+        forged.from_name = HOSTILE.to_owned();
+        let text = shown(forged);
+        assert_eq!(text.lines().filter(|line| !line.starts_with("    ")).count(), 1, "{text}");
+        assert!(!text.contains(['\x1b', '\u{202E}', '\t']), "{text}");
+    }
+
+    #[test]
+    fn programs_get_one_line_for_each() {
+        let messages = [message(Direction::In, HOSTILE), message(Direction::Out, "Hi")];
+        let plain = written(Form::Plain, |output| show(&messages, output));
+        assert_eq!(plain.lines().map(|line| line.split('\t').count()).collect::<Vec<_>>(), [7, 7]);
+        let json = written(Form::Json, |output| show(&messages, output));
+        let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+        assert_eq!(first["text"], HOSTILE, "exact");
+        assert!(!json.contains(['\x1b', '\u{202E}']), "and harmless");
+    }
+}

@@ -1,0 +1,99 @@
+//! `inbox`: the conversations, newest first.
+
+use crate::api::{Conversation, Direction, InboxParams, Message, method};
+use crate::base::WallTime;
+use crate::cli::context::Context;
+use crate::cli::error::Result;
+use crate::cli::output::style::Tint;
+use crate::cli::output::table::{Cell, Column, Table};
+use crate::cli::output::{Output, short_peer};
+
+/// List the conversations, newest first
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Requests of strangers are not in the inbox: see `rohrpost requests`.")]
+pub(crate) struct InboxArgs {
+    /// Only those with unread messages
+    #[arg(long)]
+    unread: bool,
+}
+
+/// Lists the conversations.
+pub(crate) fn run(args: &InboxArgs, context: &mut Context) -> Result<()> {
+    let params = InboxParams { unread: args.unread, limit: None };
+    let conversations = context.client()?.ask::<method::Inbox>(&params)?;
+    let empty =
+        if args.unread { "nothing is unread" } else { "there are no conversations yet; `rohrpost send` begins one" };
+    show(&conversations, empty, &mut context.output)
+}
+
+fn show(conversations: &[Conversation], when_empty: &str, output: &mut Output) -> Result<()> {
+    if output.is_json() {
+        return Ok(conversations.iter().try_for_each(|conversation| output.json(conversation))?);
+    }
+    let columns = [
+        Column::flexible("NAME"),
+        Column::new("PEER"),
+        Column::number("UNREAD"),
+        Column::new("WHEN"),
+        Column::flexible("LAST MESSAGE"),
+    ];
+    let mut table = Table::new(&columns);
+    for conversation in conversations {
+        let weight = if conversation.unread > 0 { Tint::Bold } else { Tint::Plain };
+        let last = conversation.last.as_ref();
+        table.row([
+            Cell::text(&conversation.name).tint(Tint::Cyan),
+            Cell::two(&short_peer(&conversation.peer_id), &conversation.peer_id.to_string()).tint(Tint::Dim),
+            Cell::text(&conversation.unread.to_string()).tint(weight),
+            Cell::text(&last.map(|message| output.time(when(message))).unwrap_or_default()).tint(Tint::Dim),
+            Cell::text(&last.map(preview).unwrap_or_default()).tint(weight),
+        ]);
+    }
+    Ok(output.table(&table, when_empty)?)
+}
+
+/// What a peer says about the time is less sure than when it came.
+pub(super) fn when(message: &Message) -> WallTime {
+    message.received_at.unwrap_or(message.sent_at)
+}
+
+/// The message in one line: its text, or what it is instead. Not yet safe.
+pub(super) fn preview(message: &Message) -> String {
+    let text = if message.kind == "text" { message.text.clone() } else { format!("[{}]", message.kind) };
+    if message.direction == Direction::Out { format!("you: {text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ConversationKind;
+    use crate::cli::output::Form;
+    use crate::cli::testing::{HOSTILE, PEOPLE, message, peer, written};
+
+    fn conversation(name: &str, last: Option<Message>) -> Conversation {
+        let kind = ConversationKind::Direct;
+        Conversation { conversation: peer(2), kind, name: name.to_owned(), peer_id: peer(2), unread: 3, last }
+    }
+
+    #[test]
+    fn a_line_for_each_conversation() {
+        let all = [conversation("Bob", Some(message(Direction::Out, "see\nyou"))), conversation(HOSTILE, None)];
+        let id = peer(2);
+        let expected = format!(
+            "NAME                                     PEER       UNREAD  WHEN   LAST MESSAGE\n\
+             Bob                                      …{short}       3  14:02  you: see ⏎ you\n\
+             Bob<U+001B>[2J<U+202E><U+0009>x ⏎ 12:00  Alice  …{short}       3\n",
+            short = id.short()
+        );
+        let shown = written(PEOPLE, |output| show(&all, "", output));
+        assert_eq!(squeezed(&shown), squeezed(&expected));
+        let plain = written(Form::Plain, |output| show(&all[..1], "", output));
+        assert_eq!(plain, format!("Bob\t{id}\t3\t2024-03-12T14:02:11.042Z\tyou: see ⏎ you\n"));
+        let json = written(Form::Json, |output| show(&all, "", output));
+        assert_eq!(json.lines().count(), 2);
+    }
+
+    fn squeezed(text: &str) -> Vec<Vec<&str>> {
+        text.lines().map(|line| line.split_whitespace().collect()).collect()
+    }
+}

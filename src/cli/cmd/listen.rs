@@ -1,0 +1,139 @@
+//! `listen`: events as they come.
+
+use crate::api::{Code, Direction, Event, EventKind};
+use crate::base::{MessageId, PeerId};
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Result};
+use crate::cli::output::style::Tint;
+use crate::cli::output::{Output, name_and_peer, safe, short_message, short_peer};
+
+use super::inbox::preview;
+
+/// Print events as they come, one a line
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Each event has a number (`seq`) and is kept. Who asks --since the last one seen misses nothing;
+--since 0 begins with the oldest that is kept.
+
+Example:
+  rohrpost --json listen --since 0 | while read -r event; do …; done")]
+pub(crate) struct ListenArgs {
+    /// Begin after this event instead of now
+    #[arg(long, value_name = "CURSOR")]
+    since: Option<u64>,
+}
+
+/// Prints events until the node ends, or the reader does.
+pub(crate) fn run(args: &ListenArgs, context: &mut Context) -> Result<()> {
+    let client = context.client()?;
+    if !client.is_remote() && args.since.is_none() {
+        return Err(CliError::new(Code::NodeNeeded, "no node is running, so nothing new can come")
+            .hint("`rohrpost run` starts one; `listen --since 0` shows what is in the log"));
+    }
+    let remote = client.is_remote();
+    for event in client.events(args.since)? {
+        show(&event?, &mut context.output)?;
+    }
+    Ok(context.output.note(if remote {
+        "the node has stopped"
+    } else {
+        "no node is running; this was the log so far"
+    })?)
+}
+
+/// One event on one line.
+pub(super) fn show(event: &Event, output: &mut Output) -> Result<()> {
+    if output.is_json() {
+        return Ok(output.json(event)?);
+    }
+    let name = event.kind.name();
+    let at = output.time(event.at);
+    let (peer, text) = words(&event.kind, output.is_plain());
+    let (peer, text) = (safe::line(&peer), safe::line(&text));
+    if output.is_plain() {
+        return Ok(output.line(&format!("{}\t{at}\t{name}\t{peer}\t{text}", event.seq))?);
+    }
+    let at = output.paint.tint(Tint::Dim, &at).into_owned();
+    let peer = output.paint.tint(Tint::Cyan, &peer).into_owned();
+    Ok(output.line(format!("{at}  {name:<19}  {peer}  {text}").trim_end())?)
+}
+
+/// Whom it is about, and what there is to say. Not yet safe.
+fn words(kind: &EventKind, whole: bool) -> (String, String) {
+    let id = |peer: &PeerId| if whole { peer.to_string() } else { short_peer(peer) };
+    let named = |name: &str, peer: &PeerId| if whole { peer.to_string() } else { name_and_peer(name, peer) };
+    let message = |message: &MessageId| if whole { message.to_string() } else { short_message(message) };
+    match kind {
+        EventKind::MessageNew { conversation, message: Some(new), .. } => {
+            let name = if new.direction == Direction::In { new.from_name.as_str() } else { "" };
+            (named(name, conversation), preview(new))
+        }
+        EventKind::MessageNew { conversation, message_id, .. } => (id(conversation), message(message_id)),
+        EventKind::MessageState { conversation, message_id, state } => {
+            (id(conversation), format!("{} {state}", message(message_id)))
+        }
+        EventKind::RequestNew { peer_id, request } => match request {
+            Some(request) => (named(&request.name, peer_id), request.text.clone()),
+            None => (id(peer_id), String::new()),
+        },
+        EventKind::RequestClosed { peer_id, reason } => (id(peer_id), reason.to_string()),
+        EventKind::ContactAdded { peer_id, name }
+        | EventKind::ContactKeyChanged { peer_id, name }
+        | EventKind::PeerOnline { peer_id, name }
+        | EventKind::PeerOffline { peer_id, name } => (named(name, peer_id), String::new()),
+        EventKind::Ready { peer_id, addrs, .. } => (peer_id.to_string(), addrs.join(" ")),
+        EventKind::Unknown => (String::new(), String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{RequestEnd, State};
+    use crate::cli::output::Form;
+    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, message, peer, written};
+
+    fn event(kind: EventKind) -> Event {
+        Event { seq: 7, at: NOW, kind }
+    }
+
+    #[test]
+    fn an_event_is_one_line_whatever_it_quotes() {
+        let new = message(Direction::In, HOSTILE);
+        let kinds = [
+            EventKind::MessageNew {
+                conversation: peer(2),
+                message_id: new.message_id,
+                message: Some(Box::new(new.clone())),
+            },
+            EventKind::MessageNew { conversation: peer(2), message_id: new.message_id, message: None },
+            EventKind::MessageState { conversation: peer(2), message_id: new.message_id, state: State::Read },
+            EventKind::RequestNew { peer_id: peer(2), request: None },
+            EventKind::RequestClosed { peer_id: peer(2), reason: RequestEnd::Expired },
+            EventKind::ContactAdded { peer_id: peer(2), name: HOSTILE.to_owned() },
+            EventKind::PeerOnline { peer_id: peer(2), name: String::new() },
+            EventKind::Unknown,
+        ];
+        for kind in kinds {
+            for form in [PEOPLE, Form::Plain, Form::Json] {
+                let line = written(form, |output| show(&event(kind.clone()), output));
+                assert_eq!(line.matches('\n').count(), 1, "{line}");
+                assert!(!line.contains(['\x1b', '\u{202E}']), "{line}");
+                if form == Form::Plain {
+                    assert_eq!(line.matches('\t').count(), 4, "{line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn people_read_what_happened() {
+        let state = EventKind::MessageState {
+            conversation: peer(2),
+            message_id: MessageId::new([0xAB; 32]),
+            state: State::Delivered,
+        };
+        let line = written(PEOPLE, |output| show(&event(state), output));
+        assert_eq!(line, format!("14:02  message.state        …{}  abababababab delivered\n", peer(2).short()));
+    }
+}

@@ -1,0 +1,67 @@
+//! `policy`: who may write to us.
+
+use clap::{Subcommand, ValueEnum};
+
+use crate::api::{NoParams, Policy, PolicyParams, method};
+use crate::cli::context::Context;
+use crate::cli::error::Result;
+
+/// Who may write to you
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+requests  strangers' first messages wait as requests (the default)
+contacts  only contacts; what strangers send is dropped quietly
+nobody    nobody who is not a contact yet, and no new contacts by invitation either")]
+pub(crate) struct PolicyArgs {
+    #[command(subcommand)]
+    action: Option<PolicyAction>,
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyAction {
+    /// Show the policy (this is the default)
+    Show,
+    /// Change the policy
+    Set {
+        /// requests, contacts or nobody
+        #[arg(value_name = "POLICY", value_enum, hide_possible_values = true)]
+        policy: PolicyName,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PolicyName {
+    Requests,
+    Contacts,
+    Nobody,
+}
+
+/// Shows or sets the policy.
+pub(crate) fn run(args: PolicyArgs, context: &mut Context) -> Result<()> {
+    let state = match args.action.unwrap_or(PolicyAction::Show) {
+        PolicyAction::Show => context.client()?.ask::<method::PolicyShow>(&NoParams {})?,
+        PolicyAction::Set { policy } => {
+            context.client()?.ask::<method::PolicySet>(&PolicyParams { policy: policy.into() })?
+        }
+    };
+    let output = &mut context.output;
+    if output.is_json() {
+        return Ok(output.json(&state)?);
+    }
+    output.line(state.policy.word())?;
+    Ok(output.note(match state.policy {
+        Policy::Requests => "strangers' first messages wait as requests",
+        Policy::Contacts => "what strangers send is dropped quietly",
+        Policy::Nobody => "only the contacts there are can write to you",
+    })?)
+}
+
+impl From<PolicyName> for Policy {
+    fn from(name: PolicyName) -> Self {
+        match name {
+            PolicyName::Requests => Self::Requests,
+            PolicyName::Contacts => Self::Contacts,
+            PolicyName::Nobody => Self::Nobody,
+        }
+    }
+}

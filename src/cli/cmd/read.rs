@@ -1,0 +1,32 @@
+//! `read`: mark messages as read.
+
+use crate::api::{ReadParams, method};
+use crate::cli::context::Context;
+use crate::cli::error::Result;
+
+/// Mark a conversation as read
+#[derive(Debug, clap::Args)]
+#[command(after_help = "A contact is told what was read. Somebody with a pending request is told nothing.")]
+pub(crate) struct ReadArgs {
+    /// With whom
+    #[arg(value_name = "WHO")]
+    who: String,
+
+    /// Only up to this message
+    #[arg(value_name = "MSG")]
+    upto: Option<String>,
+}
+
+/// Marks the messages and says how many they were.
+pub(crate) fn run(args: ReadArgs, context: &mut Context) -> Result<()> {
+    let count = context.client()?.ask::<method::Read>(&ReadParams { who: args.who, upto: args.upto })?;
+    let output = &mut context.output;
+    if output.is_json() {
+        return Ok(output.json(&count)?);
+    }
+    Ok(output.note(&match count.read {
+        0 => "nothing was unread".to_owned(),
+        1 => "1 message is read now".to_owned(),
+        n => format!("{n} messages are read now"),
+    })?)
+}

@@ -1,0 +1,182 @@
+//! `requests`: first messages of people who are not contacts.
+
+use clap::Subcommand;
+
+use crate::api::{NoParams, Request, RequestDetail, method};
+use crate::cli::context::Context;
+use crate::cli::error::Result;
+use crate::cli::output::style::Tint;
+use crate::cli::output::table::{Cell, Column, Record, Table};
+use crate::cli::output::{Form, Output, name_and_peer, safe, short_peer};
+
+/// First messages of people who are not contacts
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Nobody is told that a request was seen, declined or blocked. Accepting makes a contact and moves
+the messages into the inbox.
+
+Examples:
+  rohrpost requests
+  rohrpost requests show 12D3KooWQy
+  rohrpost requests accept bob")]
+pub(crate) struct RequestsArgs {
+    #[command(subcommand)]
+    action: Option<RequestsAction>,
+}
+
+#[derive(Debug, Subcommand)]
+enum RequestsAction {
+    /// List the pending requests (this is the default)
+    List,
+    /// Show a request with all its messages
+    Show(Who),
+    /// Accept: the sender becomes a contact
+    Accept(Who),
+    /// Decline: the request goes, and so do new ones of the next 30 days
+    Decline(Who),
+    /// Block: nothing of theirs is kept from now on
+    Block(Who),
+}
+
+/// Whose requests.
+#[derive(Debug, clap::Args)]
+struct Who {
+    /// Name, peer ID, or an unambiguous beginning
+    #[arg(value_name = "WHO", required = true)]
+    who: Vec<String>,
+}
+
+/// Lists, shows or decides requests.
+pub(crate) fn run(args: RequestsArgs, context: &mut Context) -> Result<()> {
+    match args.action.unwrap_or(RequestsAction::List) {
+        RequestsAction::List => {
+            let requests = context.client()?.ask::<method::RequestsList>(&NoParams {})?;
+            list(&requests, &mut context.output)
+        }
+        RequestsAction::Show(args) => context.each(args.who, |who, context| {
+            let request = context.client()?.ask::<method::RequestsShow>(&who)?;
+            show(&request, &mut context.output)
+        }),
+        RequestsAction::Accept(args) => context.each(args.who, |who, context| {
+            let contact = context.client()?.ask::<method::RequestsAccept>(&who)?;
+            let text = format!("{} is a contact now", name_and_peer(&contact.name, &contact.peer_id));
+            context.done(&contact, &text)
+        }),
+        RequestsAction::Decline(args) => context.each(args.who, |who, context| {
+            let who = context.client()?.ask::<method::RequestsDecline>(&who)?;
+            let text = format!("the request of {} is gone; they are not told", name_and_peer(&who.name, &who.peer_id));
+            context.done(&who, &text)
+        }),
+        RequestsAction::Block(args) => context.each(args.who, |who, context| {
+            let who = context.client()?.ask::<method::RequestsBlock>(&who)?;
+            let text = format!("{} is blocked; they are not told", name_and_peer(&who.name, &who.peer_id));
+            context.done(&who, &text)
+        }),
+    }
+}
+
+fn list(requests: &[Request], output: &mut Output) -> Result<()> {
+    if output.is_json() {
+        return Ok(requests.iter().try_for_each(|request| output.json(request))?);
+    }
+    let columns = [
+        Column::flexible("NAME"),
+        Column::new("PEER"),
+        Column::new("WHEN"),
+        Column::number("MESSAGES"),
+        Column::new("INVITED"),
+        Column::flexible("SUBJECT"),
+        Column::flexible("TEXT"),
+    ];
+    let mut table = Table::new(&columns);
+    for request in requests {
+        let invited = Cell::two(yes(request.invited), if request.invited { "true" } else { "false" });
+        table.row([
+            Cell::text(&request.name).tint(Tint::Cyan),
+            Cell::two(&short_peer(&request.peer_id), &request.peer_id.to_string()).tint(Tint::Dim),
+            Cell::text(&output.time(request.received_at)).tint(Tint::Dim),
+            Cell::text(&request.messages.to_string()),
+            invited.tint(Tint::Green),
+            Cell::text(request.subject.as_deref().unwrap_or_default()),
+            Cell::text(&request.text),
+        ]);
+    }
+    Ok(output.table(&table, "no requests are pending")?)
+}
+
+fn show(detail: &RequestDetail, output: &mut Output) -> Result<()> {
+    if output.is_json() {
+        return Ok(output.json(detail)?);
+    }
+    let request = &detail.request;
+    let mut record = Record::default();
+    record.row("name", "name", Cell::text(&request.name).tint(Tint::Cyan));
+    record.row("peer ID", "peer_id", Cell::text(&request.peer_id.to_string()));
+    record.row("received", "received_at", Cell::text(&output.time(request.received_at)));
+    let invited = if request.invited { "yes: they have your link" } else { "no" };
+    record.row("invited", "invited", Cell::two(invited, &request.invited.to_string()));
+    if let Some(subject) = &request.subject {
+        record.row("subject", "subject", Cell::text(subject));
+    }
+    if output.form == Form::Plain {
+        for message in &detail.texts {
+            record.row("text", "text", Cell::text(&message.text));
+        }
+    }
+    output.record(&record)?;
+    if output.form != Form::Plain {
+        for message in &detail.texts {
+            output.line(&format!("\n    {}", safe::block(&message.text, "    ")))?;
+        }
+        output.line("")?;
+        output
+            .note("They do not know whether you have seen this: `rohrpost requests accept`, `decline` or `block`.")?;
+    }
+    Ok(())
+}
+
+const fn yes(is: bool) -> &'static str {
+    if is { "yes" } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{ConversationKind, HeldMessage};
+    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, output, peer, written};
+
+    fn request() -> Request {
+        Request {
+            peer_id: peer(2),
+            name: HOSTILE.to_owned(),
+            subject: Some(HOSTILE.to_owned()),
+            text: HOSTILE.to_owned(),
+            received_at: NOW,
+            messages: 2,
+            invited: true,
+            kind: ConversationKind::Direct,
+        }
+    }
+
+    #[test]
+    fn a_stranger_cannot_draw_on_the_terminal() {
+        for form in [PEOPLE, Form::Plain, Form::Json] {
+            let text = written(form, |output| list(&[request(), request()], output));
+            assert!(!text.contains(['\x1b', '\u{202E}']), "{text}");
+            assert_eq!(text.lines().count(), if form == PEOPLE { 3 } else { 2 }, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_shown_with_all_its_texts_indented() {
+        let held = |text: &str| HeldMessage { text: text.to_owned() };
+        let detail = RequestDetail { request: request(), texts: vec![held("one\ntwo"), held("three")] };
+        let (mut output, out, err) = output(PEOPLE);
+        show(&detail, &mut output).unwrap();
+        assert!(out.text().ends_with("\n\n    one\n    two\n\n    three\n\n"), "{}", out.text());
+        assert!(out.text().contains(&format!("peer ID   {}\n", peer(2))), "{}", out.text());
+        assert!(err.text().contains("requests accept"));
+        let plain = written(Form::Plain, |output| show(&detail, output));
+        assert!(plain.ends_with("text\tone ⏎ two\ntext\tthree\n"), "{plain}");
+    }
+}

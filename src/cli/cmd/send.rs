@@ -1,0 +1,185 @@
+//! `send`: a message to one or more recipients.
+
+use std::io::Read;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::api::{Code, SendParams, Sent, State, WaitFor};
+use crate::base::limits::MAX_TEXT;
+use crate::cli::args::duration;
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Result};
+use crate::cli::output::safe;
+use crate::cli::output::style::Tint;
+use crate::cli::output::{name_and_peer, short_message};
+use crate::cli::prompt::Source;
+
+/// Send a message
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+TO is a contact's name, a peer ID, a `rohrpost:` link, or an unambiguous beginning of one of them.
+What cannot be delivered now is kept and delivered later. With no node running, one is started
+for as long as the delivery takes.
+
+Examples:
+  rohrpost send bob 'Hello!'
+  rohrpost send 'rohrpost:12D3KooW…?t=…' 'We met on Monday' --subject 'From the fair'
+  date | rohrpost send bob carol -
+  rohrpost send bob 'Are you there?' --wait delivered --timeout 1m")]
+pub(crate) struct SendArgs {
+    /// To whom
+    #[arg(value_name = "TO", required = true, num_args = 1..)]
+    to: Vec<String>,
+
+    /// What to say; - reads it from standard input
+    #[arg(value_name = "TEXT|-", required = true)]
+    text: String,
+
+    /// A subject, shown with a request
+    #[arg(long, value_name = "TEXT")]
+    subject: Option<String>,
+
+    /// The message that this one answers
+    #[arg(long, value_name = "MSG")]
+    reply: Option<String>,
+
+    #[command(flatten)]
+    delivery: Delivery,
+}
+
+/// How long to look after a message.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Delivery {
+    /// Wait until it is that far: queued, sent, delivered or read
+    #[arg(long, value_name = "STATE", value_enum, hide_possible_values = true)]
+    pub(crate) wait: Option<Wait>,
+
+    /// The longest wait
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15s")]
+    pub(crate) timeout: Duration,
+
+    /// Your own key for this message: sending again with it sends nothing twice
+    #[arg(long, value_name = "KEY")]
+    pub(crate) client_id: Option<String>,
+}
+
+/// `--wait`: a state of an outgoing message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Wait {
+    /// Stored here
+    Queued,
+    /// Stored there
+    Sent,
+    /// The recipient's node says so
+    Delivered,
+    /// The recipient has read it
+    Read,
+}
+
+/// Sends to each recipient in turn; a recipient that fails does not keep the others from theirs.
+pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
+    let SendArgs { to, text, subject, reply, delivery } = args;
+    if delivery.client_id.is_some() && to.len() > 1 {
+        return Err(CliError::usage("--client-id names one message, but there are several recipients")
+            .hint("send to each recipient with a key of its own"));
+    }
+    let text = text_or_stdin(text, context)?;
+    let message = |to: &String| SendParams {
+        to: to.clone(),
+        text: text.clone(),
+        subject: subject.clone(),
+        reply_to: reply.clone(),
+        client_id: delivery.client_id.clone(),
+        ..SendParams::default()
+    };
+    let messages: Vec<SendParams> = to.iter().map(message).collect();
+    send(&messages, &delivery, context)
+}
+
+/// Sends, and tells what became of each.
+pub(super) fn send(messages: &[SendParams], delivery: &Delivery, context: &mut Context) -> Result<()> {
+    let mut worst = None;
+    for (message, outcome) in messages.iter().zip(context.send(messages, delivery)?) {
+        let told = outcome.map_err(CliError::from).and_then(|sent| told(&sent, &message.to, delivery, context));
+        if let Err(error) = told {
+            let error = if messages.len() > 1 { error.about(&message.to) } else { error };
+            context.tell(&error);
+            worst.get_or_insert(error.exit());
+        }
+    }
+    worst.map_or(Ok(()), |exit| Err(CliError::told(exit)))
+}
+
+/// Prints how far the message came; an error when that is less than was waited for.
+fn told(sent: &Sent, to: &str, delivery: &Delivery, context: &mut Context) -> Result<()> {
+    let output = &mut context.output;
+    if output.is_json() {
+        output.json(sent)?;
+    } else if output.is_plain() {
+        output.line(&format!("{}\t{}\t{}", sent.message_id, sent.to, sent.state))?;
+    } else {
+        // A link or a whole peer ID is no name.
+        let name = if to.len() > 40 || to.starts_with("rohrpost:") { "" } else { to };
+        let who = safe::line(&name_and_peer(name, &sent.to));
+        let state = output.paint.tint(tint(sent.state), sent.state.word()).into_owned();
+        let id = output.paint.tint(Tint::Dim, &short_message(&sent.message_id)).into_owned();
+        output.line(&format!("{state}  to {who}  {id}"))?;
+    }
+    if sent.state == State::Queued && delivery.wait.is_none() && output.is_people() {
+        output.note("it is kept, and goes out when the other node can be reached")?;
+    }
+    match delivery.wait {
+        Some(wait) if !WaitFor::from(wait).reached_by(sent.state) => {
+            let message = format!("not {} within {:?}, but {}", WaitFor::from(wait), delivery.timeout, sent.state);
+            Err(CliError::new(Code::WaitTimeout, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What colour a state has.
+pub(super) const fn tint(state: State) -> Tint {
+    match state {
+        State::Queued => Tint::Yellow,
+        State::Sent => Tint::Plain,
+        State::Delivered | State::Read => Tint::Green,
+        State::Undelivered => Tint::Red,
+        State::Received => Tint::Bold,
+    }
+}
+
+/// The text, or all of standard input without its last line feed.
+pub(super) fn text_or_stdin(text: String, context: &Context) -> Result<String> {
+    if text != "-" {
+        return Ok(text);
+    }
+    if context.prompter.source == Some(Source::Stdin) {
+        return Err(CliError::usage("text and passphrase cannot both come from standard input")
+            .hint("put the passphrase into a file"));
+    }
+    let mut bytes = Vec::new();
+    let limit = MAX_TEXT as u64 + 2;
+    let read = std::io::stdin().lock().take(limit).read_to_end(&mut bytes);
+    read.map_err(|error| CliError::io("standard input cannot be read", &error))?;
+    let mut text =
+        String::from_utf8(bytes).map_err(|_| CliError::mendable("not_text", "standard input is not UTF-8 text"))?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    if text.len() > MAX_TEXT {
+        return Err(CliError::new(Code::TooLong, format!("the text is longer than {MAX_TEXT} bytes")));
+    }
+    Ok(text)
+}
+
+impl From<Wait> for WaitFor {
+    fn from(wait: Wait) -> Self {
+        match wait {
+            Wait::Queued => Self::Queued,
+            Wait::Sent => Self::Sent,
+            Wait::Delivered => Self::Delivered,
+            Wait::Read => Self::Read,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `status`: what the node does.
+
+use crate::api::Status;
+use crate::cli::context::Context;
+use crate::cli::error::Result;
+use crate::cli::output::style::Tint;
+use crate::cli::output::table::{Cell, Record};
+use crate::cli::output::{Output, name_and_peer};
+
+/// Show whether a node runs, its connections and what waits to be sent
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusArgs {}
+
+/// Asks the node, or reads what can be read without one.
+pub(crate) fn run(_: StatusArgs, context: &mut Context) -> Result<()> {
+    let status = context.status()?;
+    show(&status, &mut context.output)
+}
+
+fn show(status: &Status, output: &mut Output) -> Result<()> {
+    if output.is_json() {
+        return Ok(output.json(status)?);
+    }
+    let mut record = Record::default();
+    let (word, tint) = match status.pid {
+        _ if !status.running => ("not running".to_owned(), Tint::Yellow),
+        Some(pid) => (format!("running, process {pid}"), Tint::Green),
+        None => ("running".to_owned(), Tint::Green),
+    };
+    record.row("node", "running", Cell::two(&word, &status.running.to_string()).tint(tint));
+    match &status.peer_id {
+        Some(peer) => record.row("peer ID", "peer_id", Cell::text(&peer.to_string())),
+        None => record.row("peer ID", "peer_id", Cell::two("locked with a passphrase", "")),
+    }
+    let number = |n: u64| Cell::text(&n.to_string());
+    // Nothing is known of a locked profile.
+    if status.peer_id.is_some() {
+        record.row("name", "name", Cell::text(&status.name));
+        record.row("unread", "unread", number(status.unread));
+        record.row("requests", "requests", number(status.requests));
+        record.row("contacts", "contacts", number(status.contacts));
+        record.row("outbox", "outbox", Cell::two(&waiting(status.outbox), &status.outbox.to_string()));
+    }
+    record.row("folder", "data_dir", Cell::text(&status.data_dir.display().to_string()));
+    if status.running {
+        for (i, addr) in status.addrs.iter().enumerate() {
+            record.row(if i == 0 { "address" } else { "" }, "addr", Cell::text(addr));
+        }
+        record.row("connected", "peers", number(status.peers));
+        for connection in &status.connections {
+            let who = name_and_peer(&connection.name, &connection.peer_id);
+            let since = output.time(connection.since);
+            let shown = format!("{who} since {since} over {}", connection.addr);
+            record.row("", "peer", Cell::two(&shown, &connection.peer_id.to_string()));
+        }
+    }
+    Ok(output.record(&record)?)
+}
+
+fn waiting(messages: u64) -> String {
+    match messages {
+        0 => "empty".to_owned(),
+        1 => "1 message is not delivered yet".to_owned(),
+        n => format!("{n} messages are not delivered yet"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Connection;
+    use crate::cli::output::Form;
+    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, peer, written};
+
+    fn status(running: bool) -> Status {
+        let connection = Connection {
+            peer_id: peer(2),
+            name: HOSTILE.to_owned(),
+            addr: "/ip4/192.0.2.1/tcp/1".to_owned(),
+            direct: true,
+            since: NOW,
+        };
+        Status {
+            peer_id: running.then(|| peer(1)),
+            name: "Alice".to_owned(),
+            running,
+            peers: 1,
+            outbox: 2,
+            relay: None,
+            mailboxes: Vec::new(),
+            reachability: "local".to_owned(),
+            requests: 0,
+            unread: 0,
+            contacts: 5,
+            last_event: 9,
+            addrs: vec!["/ip4/127.0.0.1/tcp/4001".to_owned()],
+            connections: vec![connection],
+            pid: running.then_some(42),
+            socket: "/run/x.sock".into(),
+            data_dir: "/data/x".into(),
+            version: "0.1.0".to_owned(),
+        }
+    }
+
+    #[test]
+    fn with_a_node_and_without() {
+        let on = written(PEOPLE, |output| show(&status(true), output));
+        assert!(on.starts_with("node       running, process 42\n"), "{on}");
+        assert!(on.contains("outbox     2 messages are not delivered yet\n"), "{on}");
+        assert!(on.contains("since 14:02 over /ip4/192.0.2.1/tcp/1\n") && !on.contains('\x1b'), "{on}");
+        let off = written(PEOPLE, |output| show(&status(false), output));
+        assert_eq!(off, "node     not running\npeer ID  locked with a passphrase\nfolder   /data/x\n");
+        let plain = written(Form::Plain, |output| show(&status(false), output));
+        assert!(plain.starts_with("running\tfalse\npeer_id\t\n"), "{plain}");
+    }
+}

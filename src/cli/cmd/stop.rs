@@ -1,0 +1,18 @@
+//! `stop`: end the running node.
+
+use crate::api::Code;
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Result};
+use crate::client;
+
+/// Stop the running node
+#[derive(Debug, clap::Args)]
+pub(crate) struct StopArgs {}
+
+/// Ends the node and waits until it has let go of the profile.
+pub(crate) fn run(_: StopArgs, context: &mut Context) -> Result<()> {
+    if !client::stop(&context.place)? {
+        return Err(CliError::new(Code::NodeNeeded, "no node is running").hint("there is nothing to stop"));
+    }
+    context.done(&serde_json::json!({ "running": false }), "the node has stopped")
+}

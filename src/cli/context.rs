@@ -1,0 +1,166 @@
+//! What every verb is handed: where the profile is, where results go, who can be asked, and the
+//! one client of this run.
+
+use std::time::Duration;
+
+use crate::api::{ApiError, Code, Event, SendParams, Sent, Status, WaitFor, Who};
+use crate::client::{self, Client, Passphrase, Place, RunOptions, SendOptions};
+
+use super::cmd::send::Delivery;
+use super::error::{CliError, Result};
+use super::output::Output;
+use super::prompt::{Prompter, Source};
+
+/// How long a person is kept waiting who did not ask to wait.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// How often a wrong passphrase may be typed again.
+const TRIES: usize = 3;
+
+/// One run of the program.
+pub(crate) struct Context {
+    /// Where results go.
+    pub(crate) output: Output,
+    /// Who can be asked for a passphrase.
+    pub(crate) prompter: Prompter,
+    /// Where the profile is.
+    pub(crate) place: Place,
+    client: Option<Client>,
+    /// Asked for once.
+    passphrase: Option<Passphrase>,
+}
+
+impl Context {
+    /// With no client yet.
+    pub(crate) const fn new(output: Output, prompter: Prompter, place: Place) -> Self {
+        Self { output, prompter, place, client: None, passphrase: None }
+    }
+
+    /// The client: of the running node, otherwise of the same code in this process.
+    pub(crate) fn client(&mut self) -> Result<&mut Client> {
+        let client = match self.client.take() {
+            Some(client) => client,
+            None => self.unlocked(Client::open)?,
+        };
+        Ok(self.client.insert(client))
+    }
+
+    /// Calls something that may need the passphrase, again when it was typed wrong.
+    pub(crate) fn unlocked<T>(
+        &mut self,
+        mut call: impl FnMut(&Place, client::Ask<'_>) -> Result<T, ApiError>,
+    ) -> Result<T> {
+        let mut tries = if self.prompter.is_person() { TRIES } else { 1 };
+        loop {
+            let Self { output, prompter, place, passphrase, .. } = self;
+            let prompt = format!("Passphrase of {}: ", place.profile());
+            let mut ask = || -> Result<Passphrase, ApiError> {
+                if passphrase.is_none() {
+                    let text = prompter.existing(&prompt, output).map_err(CliError::into_api)?;
+                    *passphrase = Some(Passphrase::new(text.as_str().to_owned()));
+                }
+                passphrase.clone().ok_or_else(|| ApiError::new(Code::PassphraseNeeded, "no passphrase"))
+            };
+            let outcome = call(place, &mut ask);
+            tries -= 1;
+            match outcome {
+                Err(error) if error.is(Code::WrongPassphrase) && tries > 0 => {
+                    self.passphrase = None;
+                    self.output.note(&error.message)?;
+                }
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+
+    /// The passphrase of the key file; `None` when it has none.
+    pub(crate) fn passphrase(&mut self) -> Result<Option<Passphrase>> {
+        if !client::needs_passphrase(&self.place)? {
+            return Ok(None);
+        }
+        Ok(Some(self.unlocked(|_, ask| ask())?))
+    }
+
+    /// Wraps the key file anew.
+    pub(crate) fn change_passphrase(&mut self, source: Option<&Source>, remove: bool) -> Result<()> {
+        let old = self.passphrase()?;
+        let new = if remove { None } else { Some(self.new_passphrase(source)?) };
+        Ok(client::change_passphrase(&self.place, old.as_ref(), new.as_ref())?)
+    }
+
+    /// A new passphrase from the source, or typed twice.
+    pub(crate) fn new_passphrase(&mut self, source: Option<&Source>) -> Result<Passphrase> {
+        let text = self.prompter.new_one(source, &mut self.output)?;
+        Ok(Passphrase::new(text.as_str().to_owned()))
+    }
+
+    /// Sends, with a node of its own when none runs.
+    pub(crate) fn send(&mut self, messages: &[SendParams], delivery: &Delivery) -> Result<Vec<Result<Sent, ApiError>>> {
+        // The client holds the profile that the sending node needs.
+        self.client = None;
+        let mut options = SendOptions {
+            wait: delivery.wait.map(Into::into),
+            timeout: Some(delivery.timeout),
+            run: RunOptions::default(),
+        };
+        // A running node takes a message at once; a person would rather see it leave, if it does.
+        if delivery.wait.is_none() && self.output.is_people() && client::status(&self.place)?.running {
+            options.wait = Some(WaitFor::Sent);
+            options.timeout = Some(delivery.timeout.min(GLANCE));
+        }
+        self.unlocked(|place, ask| client::send(place, ask, messages, &options))
+    }
+
+    /// What the node does.
+    pub(crate) fn status(&self) -> Result<Status> {
+        Ok(client::status(&self.place)?)
+    }
+
+    /// Runs the node; each event goes to `show`.
+    pub(crate) fn run(&mut self, options: &RunOptions, show: impl Fn(&Event, &mut Output) -> Result<()>) -> Result<()> {
+        // The passphrase is asked for before the output is lent to the events.
+        let passphrase = match client::status(&self.place)?.running {
+            true => None,
+            false => self.passphrase()?,
+        };
+        let mut ask = || {
+            let missing = || ApiError::new(Code::PassphraseNeeded, "the profile has a passphrase");
+            passphrase.clone().ok_or_else(missing)
+        };
+        let output = &mut self.output;
+        // The node goes on when nobody reads its events any more.
+        let mut tell = |event: &Event| {
+            let _ = show(event, output);
+        };
+        Ok(client::run(&self.place, &mut ask, options.clone(), &mut tell)?)
+    }
+
+    /// Does it for each; what fails is told, and the others are done nevertheless.
+    pub(crate) fn each(&mut self, whom: Vec<String>, mut act: impl FnMut(Who, &mut Self) -> Result<()>) -> Result<()> {
+        let alone = whom.len() == 1;
+        let mut worst = None;
+        for who in whom {
+            match act(Who::new(who.clone()), self) {
+                Ok(()) => {}
+                Err(error) if alone => return Err(error),
+                Err(error) => {
+                    let error = error.about(&who);
+                    self.tell(&error);
+                    worst.get_or_insert(error.exit());
+                }
+            }
+        }
+        worst.map_or(Ok(()), |exit| Err(CliError::told(exit)))
+    }
+
+    /// Something was changed: an object for programs, a remark for people.
+    pub(crate) fn done<T: serde::Serialize>(&mut self, value: &T, text: &str) -> Result<()> {
+        if self.output.is_json() { Ok(self.output.json(value)?) } else { Ok(self.output.note(text)?) }
+    }
+
+    /// Tells an error that is not the end.
+    pub(crate) fn tell(&mut self, error: &CliError) {
+        let (as_json, paint) = (self.output.is_json(), self.output.paint_err);
+        error.write(&mut self.output.err, as_json, paint);
+    }
+}

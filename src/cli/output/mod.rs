@@ -1,0 +1,146 @@
+//! Where a command's results go: data on stdout, everything else on stderr.
+//!
+//! A command says *what* there is, a table, an object, a note; this module decides from the
+//! streams and the global flags what it looks like.
+
+pub(crate) mod hex;
+pub(crate) mod json;
+pub(crate) mod safe;
+pub(crate) mod style;
+pub(crate) mod table;
+pub(crate) mod time;
+
+use std::io::{self, Write};
+
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::api;
+use crate::base::{MessageId, PeerId, WallTime};
+
+use self::style::{Paint, Tint};
+use self::table::{Record, Table};
+
+/// What results look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// For a person at a terminal with so many columns.
+    People {
+        /// Width of the terminal.
+        columns: usize,
+    },
+    /// For a pipe: tab-separated, whole values.
+    Plain,
+    /// `--json`: one object a line.
+    Json,
+}
+
+/// The two streams and how to write to them.
+pub(crate) struct Output {
+    /// What results look like.
+    pub(crate) form: Form,
+    /// Colours on stdout.
+    pub(crate) paint: Paint,
+    /// Colours on stderr.
+    pub(crate) paint_err: Paint,
+    /// `-q`: no notes.
+    pub(crate) quiet: bool,
+    /// The present, for short times.
+    pub(crate) now: WallTime,
+    /// The reader's time zone.
+    pub(crate) zone: TimeZone,
+    /// Data.
+    pub(crate) out: Box<dyn Write>,
+    /// Everything else.
+    pub(crate) err: Box<dyn Write>,
+}
+
+impl Output {
+    /// Whether `--json` was given.
+    pub(crate) fn is_json(&self) -> bool {
+        self.form == Form::Json
+    }
+
+    /// Whether a person reads the results as they come.
+    pub(crate) fn is_people(&self) -> bool {
+        matches!(self.form, Form::People { .. })
+    }
+
+    /// Whether results go into a pipe.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.form == Form::Plain
+    }
+
+    /// One object on a line of its own.
+    pub(crate) fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> io::Result<()> {
+        json::write_line(&mut self.out, value)?;
+        self.out.flush()
+    }
+
+    /// A table; people are told on stderr when it is empty.
+    pub(crate) fn table(&mut self, table: &Table, when_empty: &str) -> io::Result<()> {
+        match self.form {
+            Form::People { .. } if table.is_empty() => self.note(when_empty),
+            Form::People { columns } => self.out.write_all(table.aligned(columns, self.paint).as_bytes()),
+            Form::Plain | Form::Json => self.out.write_all(table.plain().as_bytes()),
+        }
+    }
+
+    /// The properties of one thing.
+    pub(crate) fn record(&mut self, record: &Record) -> io::Result<()> {
+        let text = match self.form {
+            Form::People { .. } => record.aligned(self.paint),
+            Form::Plain | Form::Json => record.plain(),
+        };
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
+    }
+
+    /// A line of data. The text must be safe.
+    pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{text}")?;
+        self.out.flush()
+    }
+
+    /// A remark for the person, on stderr; silent with `-q`. What others wrote in it is made safe.
+    pub(crate) fn note(&mut self, text: &str) -> io::Result<()> {
+        if self.quiet || self.is_json() {
+            return Ok(());
+        }
+        writeln!(self.err, "{}", safe::message(text))?;
+        self.err.flush()
+    }
+
+    /// Something that wants attention, on stderr, whatever the flags.
+    pub(crate) fn warn(&mut self, text: &str) -> io::Result<()> {
+        let label = self.paint_err.tint(Tint::Yellow, "warning:").into_owned();
+        writeln!(self.err, "{label} {}", safe::message(text))?;
+        self.err.flush()
+    }
+
+    /// A time as this form shows it.
+    pub(crate) fn time(&self, at: WallTime) -> String {
+        match self.form {
+            Form::People { .. } => time::short(at, self.now, &self.zone),
+            Form::Plain | Form::Json => api::time::format(at),
+        }
+    }
+}
+
+/// A peer as a table shows it: enough of the ID to tell two of one name apart.
+pub(crate) fn short_peer(peer: &PeerId) -> String {
+    format!("…{}", peer.short())
+}
+
+/// A message as people see it: enough of the ID to name it.
+pub(crate) fn short_message(message: &MessageId) -> String {
+    message.to_string().chars().take(12).collect()
+}
+
+/// A name, always with enough of the peer ID to tell two of one name apart. Not yet safe.
+pub(crate) fn name_and_peer(name: &str, peer: &PeerId) -> String {
+    if name.trim().is_empty() { short_peer(peer) } else { format!("{name} ({})", short_peer(peer)) }
+}
+
+#[cfg(test)]
+mod tests;

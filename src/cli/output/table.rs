@@ -1,0 +1,253 @@
+//! Tables: aligned and cut to the width of the terminal for people, tab-separated for programs.
+//!
+//! A cell has two forms, because what a person wants to see (`14:02`, `…Xy12Ab34`) is not what a
+//! script wants to work with (`2024-03-12T14:02:11.000Z`, the whole peer ID). The plain form has no
+//! header and is never cut.
+
+use super::safe;
+use super::style::{Paint, Tint};
+
+/// Blanks between two columns.
+const GAP: &str = "  ";
+/// A column that may be cut keeps at least so much.
+const MIN_WIDTH: usize = 8;
+
+/// One column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Column {
+    title: &'static str,
+    right: bool,
+    flexible: bool,
+}
+
+impl Column {
+    /// A column that is as wide as its widest cell.
+    pub(crate) const fn new(title: &'static str) -> Self {
+        Self { title, right: false, flexible: false }
+    }
+
+    /// A column that is cut when the terminal is too narrow.
+    pub(crate) const fn flexible(title: &'static str) -> Self {
+        Self { title, right: false, flexible: true }
+    }
+
+    /// A column of numbers.
+    pub(crate) const fn number(title: &'static str) -> Self {
+        Self { title, right: true, flexible: false }
+    }
+}
+
+/// One cell, already safe.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    shown: String,
+    plain: String,
+    tint: Tint,
+}
+
+impl Cell {
+    /// The same for people and programs. Anybody may have written the text.
+    pub(crate) fn text(text: &str) -> Self {
+        let safe = safe::line(text);
+        Self { shown: safe.clone(), plain: safe, tint: Tint::Plain }
+    }
+
+    /// One form for people, one for programs. Anybody may have written them.
+    pub(crate) fn two(shown: &str, plain: &str) -> Self {
+        Self { shown: safe::line(shown), plain: safe::line(plain), tint: Tint::Plain }
+    }
+
+    /// In a colour, on a terminal.
+    pub(crate) const fn tint(mut self, tint: Tint) -> Self {
+        self.tint = tint;
+        self
+    }
+}
+
+/// Rows under columns.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    /// An empty table.
+    pub(crate) fn new(columns: &[Column]) -> Self {
+        Self { columns: columns.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row; one cell for each column.
+    pub(crate) fn row(&mut self, cells: impl Into<Vec<Cell>>) {
+        let cells = cells.into();
+        debug_assert_eq!(cells.len(), self.columns.len(), "one cell for each column");
+        self.rows.push(cells);
+    }
+
+    /// Whether there are no rows.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Tab-separated, no header.
+    pub(crate) fn plain(&self) -> String {
+        let mut out = String::new();
+        for row in &self.rows {
+            let cells: Vec<&str> = row.iter().map(|cell| cell.plain.as_str()).collect();
+            out.push_str(&cells.join("\t"));
+            out.push('\n');
+        }
+        out
+    }
+
+    /// Aligned under a header, at most `columns` wide where cutting the flexible columns allows it.
+    pub(crate) fn aligned(&self, columns: usize, paint: Paint) -> String {
+        let widths = self.widths(columns);
+        let mut out = String::new();
+        let header = self.columns.iter().map(|column| (column.title, Tint::Bold));
+        push_row(&mut out, &self.columns, &widths, paint, header);
+        for row in &self.rows {
+            push_row(&mut out, &self.columns, &widths, paint, row.iter().map(|cell| (cell.shown.as_str(), cell.tint)));
+        }
+        out
+    }
+
+    fn widths(&self, available: usize) -> Vec<usize> {
+        let mut widths: Vec<usize> = self.columns.iter().map(|column| safe::width(column.title)).collect();
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(safe::width(&cell.shown));
+            }
+        }
+        let gaps = GAP.len() * widths.len().saturating_sub(1);
+        // The widest flexible column gives, one column of the terminal at a time.
+        while widths.iter().sum::<usize>() + gaps > available {
+            let widest = widths
+                .iter_mut()
+                .zip(&self.columns)
+                .filter(|(width, column)| column.flexible && **width > MIN_WIDTH.max(safe::width(column.title)))
+                .max_by_key(|(width, _)| **width);
+            match widest {
+                Some((width, _)) => *width -= 1,
+                None => break,
+            }
+        }
+        widths
+    }
+}
+
+/// The properties of one thing: a label for people, a field name for programs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Record {
+    rows: Vec<(&'static str, &'static str, Cell)>,
+}
+
+impl Record {
+    /// Adds a property. An empty label continues the one before.
+    pub(crate) fn row(&mut self, label: &'static str, field: &'static str, cell: Cell) {
+        self.rows.push((label, field, cell));
+    }
+
+    /// Field and value, tab-separated.
+    pub(crate) fn plain(&self) -> String {
+        self.rows.iter().map(|(_, field, cell)| format!("{field}\t{}\n", cell.plain)).collect()
+    }
+
+    /// Values aligned behind their labels; never cut.
+    pub(crate) fn aligned(&self, paint: Paint) -> String {
+        let labels = self.rows.iter().map(|(label, ..)| safe::width(label)).max().unwrap_or(0);
+        let mut out = String::new();
+        for (label, _, cell) in &self.rows {
+            let blanks = " ".repeat(labels - safe::width(label));
+            let line = format!("{}{blanks}{GAP}{}", paint.tint(Tint::Dim, label), paint.tint(cell.tint, &cell.shown));
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+        out
+    }
+}
+
+fn push_row<'a>(
+    out: &mut String,
+    columns: &[Column],
+    widths: &[usize],
+    paint: Paint,
+    cells: impl Iterator<Item = (&'a str, Tint)>,
+) {
+    let mut line = String::new();
+    // Blanks are written only when something follows, so that no line ends in them.
+    let mut owed = 0;
+    for (i, ((text, tint), (column, &width))) in cells.zip(columns.iter().zip(widths)).enumerate() {
+        let text = safe::truncate(text, width);
+        let rest = width - safe::width(&text);
+        owed += if i > 0 { GAP.len() } else { 0 };
+        owed += if column.right { rest } else { 0 };
+        if !text.is_empty() {
+            line.extend(std::iter::repeat_n(' ', owed));
+            line.push_str(&paint.tint(tint, &text));
+            owed = 0;
+        }
+        owed += if column.right { 0 } else { rest };
+    }
+    out.push_str(&line);
+    out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Paint = Paint { on: false };
+
+    fn people() -> Table {
+        let mut table = Table::new(&[Column::new("NAME"), Column::number("UNREAD"), Column::flexible("LAST")]);
+        table.row([Cell::text("你好"), Cell::text("12"), Cell::text("see you there, I bring the cake")]);
+        table.row([Cell::text("Bob\x1b[2J"), Cell::text("3"), Cell::text("")]);
+        table.row([Cell::text(""), Cell::text(""), Cell::text("line\nline\ttab")]);
+        table
+    }
+
+    #[test]
+    fn columns_are_aligned_by_what_is_seen() {
+        let expected = "\
+NAME            UNREAD  LAST
+你好                12  see you there, I bring the cake
+Bob<U+001B>[2J       3
+                        line ⏎ line<U+0009>tab
+";
+        assert_eq!(people().aligned(80, PLAIN), expected);
+    }
+
+    #[test]
+    fn only_flexible_columns_are_cut_and_only_to_a_point() {
+        let cut = people().aligned(40, PLAIN);
+        assert!(cut.lines().all(|line| safe::width(line) <= 40), "{cut}");
+        assert!(cut.contains("see you there, …"), "{cut}");
+        let narrow = people().aligned(10, PLAIN);
+        assert!(narrow.contains("see you…") && narrow.contains("Bob<U+001B>[2J"), "{narrow}");
+    }
+
+    #[test]
+    fn colours_do_not_move_columns() {
+        let mut table = Table::new(&[Column::new("A"), Column::new("B")]);
+        table.row([Cell::text("x").tint(Tint::Red), Cell::text("y")]);
+        assert_eq!(table.aligned(80, Paint { on: true }), "\x1b[1mA\x1b[0m  \x1b[1mB\x1b[0m\n\x1b[31mx\x1b[0m  y\n");
+    }
+
+    #[test]
+    fn a_record_has_labels_for_people_and_fields_for_programs() {
+        let mut record = Record::default();
+        record.row("peer ID", "peer_id", Cell::text("12D3"));
+        record.row("node", "running", Cell::two("not running", "false"));
+        record.row("", "addr", Cell::text("/ip4/1.2.3.4"));
+        assert_eq!(record.aligned(PLAIN), "peer ID  12D3\nnode     not running\n         /ip4/1.2.3.4\n");
+        assert_eq!(record.plain(), "peer_id\t12D3\nrunning\tfalse\naddr\t/ip4/1.2.3.4\n");
+    }
+
+    #[test]
+    fn piped_cells_are_separated_by_tabs_that_nobody_can_forge() {
+        let mut table = Table::new(&[Column::new("A"), Column::flexible("B")]);
+        table.row([Cell::two("14:02", "2024-03-12T14:02:11.000Z"), Cell::text("a\tb\nc")]);
+        assert_eq!(table.plain(), "2024-03-12T14:02:11.000Z\ta<U+0009>b ⏎ c\n");
+    }
+}

@@ -1,0 +1,214 @@
+//! Where a passphrase comes from: a file, standard input, or the person at the terminal.
+//!
+//! Never from an argument or the environment: both can be read by others and end up in histories.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use zeroize::Zeroizing;
+
+use crate::api::Code;
+
+use super::error::{CliError, Result};
+use super::output::Output;
+
+/// Longest passphrase that is read, in bytes; a longer first line is not a passphrase.
+const MAX_PASSPHRASE: u64 = 4096;
+
+/// The value of `--passphrase-file`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// `-`: the first line of standard input.
+    Stdin,
+    /// The first line of a file.
+    File(PathBuf),
+}
+
+impl FromStr for Source {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(if text == "-" { Self::Stdin } else { Self::File(text.into()) })
+    }
+}
+
+/// Shows a prompt and reads a line without showing it.
+type Typed = Box<dyn Fn(&str) -> io::Result<String>>;
+
+/// How this run may ask for passphrases.
+pub(crate) struct Prompter {
+    /// `--passphrase-file`.
+    pub(crate) source: Option<Source>,
+    /// Nobody is there to be asked: `--no-input`, or no terminal.
+    pub(crate) alone: bool,
+    typed: Typed,
+}
+
+impl Prompter {
+    /// Decides from the flags and the streams whether there is somebody to be asked.
+    pub(crate) fn new(source: Option<Source>, no_input: bool) -> Self {
+        let at_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
+        let typed = |prompt: &str| rpassword::prompt_password(prompt);
+        Self { source, alone: no_input || !at_terminal, typed: Box::new(typed) }
+    }
+
+    /// Whether a person types the passphrase, who can mistype.
+    pub(crate) const fn is_person(&self) -> bool {
+        self.source.is_none() && !self.alone
+    }
+
+    /// The passphrase of an existing key file.
+    pub(crate) fn existing(&self, prompt: &str, output: &mut Output) -> Result<Zeroizing<String>> {
+        match &self.source {
+            Some(source) => read(source, output),
+            None if self.alone => Err(CliError::new(
+                Code::PassphraseNeeded,
+                "this profile has a passphrase, and there is nobody to ask for it",
+            )
+            .hint("give --passphrase-file FILE, or --passphrase-file - to read it from standard input")),
+            None => self.ask(prompt),
+        }
+    }
+
+    /// A new passphrase, typed twice, or read once from `source`.
+    pub(crate) fn new_one(&self, source: Option<&Source>, output: &mut Output) -> Result<Zeroizing<String>> {
+        if let Some(source) = source {
+            return read(source, output);
+        }
+        let first = self.ask("New passphrase: ")?;
+        if first.is_empty() {
+            return Err(empty().hint("type one, or use --no-passphrase to do without"));
+        }
+        let second = self.ask("The same again: ")?;
+        if *first != *second {
+            return Err(CliError::mendable("passphrases_differ", "the two passphrases differ")
+                .hint("nothing was changed; try again"));
+        }
+        Ok(first)
+    }
+
+    fn ask(&self, prompt: &str) -> Result<Zeroizing<String>> {
+        (self.typed)(prompt)
+            .map(Zeroizing::new)
+            .map_err(|error| CliError::io("the passphrase cannot be read from the terminal", &error))
+    }
+}
+
+fn read(source: &Source, output: &mut Output) -> Result<Zeroizing<String>> {
+    match source {
+        Source::Stdin => first_line(io::stdin().lock(), "standard input"),
+        Source::File(path) => {
+            let what = || format!("the passphrase file {}", path.display());
+            let file = File::open(path).map_err(|error| CliError::io(&format!("{} cannot be read", what()), &error))?;
+            warn_if_open_to_others(path, &file, output)?;
+            first_line(BufReader::new(file), &what())
+        }
+    }
+}
+
+fn warn_if_open_to_others(path: &Path, file: &File, output: &mut Output) -> Result<()> {
+    let others = file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o077 != 0);
+    if others {
+        output.warn(&format!("{} can be read by others; `chmod 600` it", path.display()))?;
+    }
+    Ok(())
+}
+
+fn first_line(from: impl BufRead, what: &str) -> Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    from.take(MAX_PASSPHRASE + 1)
+        .read_until(b'\n', &mut bytes)
+        .map_err(|error| CliError::io(&format!("{what} cannot be read"), &error))?;
+    let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.is_empty() {
+        return Err(empty().hint(format!("the first line of {what} is taken as the passphrase")));
+    }
+    if bytes.len() as u64 > MAX_PASSPHRASE {
+        return Err(CliError::mendable(
+            "passphrase_too_long",
+            format!("the first line of {what} is longer than {MAX_PASSPHRASE} bytes"),
+        ));
+    }
+    std::str::from_utf8(line)
+        .map(|text| Zeroizing::new(text.to_owned()))
+        .map_err(|_| CliError::mendable("passphrase_not_text", format!("the first line of {what} is not UTF-8 text")))
+}
+
+fn empty() -> CliError {
+    CliError::mendable("passphrase_empty", "the passphrase is empty")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::cli::testing::{self, PEOPLE, output};
+
+    #[test]
+    fn the_first_line_is_the_passphrase() {
+        assert_eq!(*first_line(&b"correct horse\nbattery"[..], "f").unwrap(), "correct horse");
+        assert_eq!(*first_line(&b" blanks count \r\n"[..], "f").unwrap(), " blanks count ");
+        assert_eq!(*first_line(&b"no line feed"[..], "f").unwrap(), "no line feed");
+    }
+
+    #[test]
+    fn what_is_no_passphrase_is_refused() {
+        assert_eq!(first_line(&b""[..], "f").unwrap_err().exit(), 1);
+        assert_eq!(first_line(&b"\nsecond"[..], "f").unwrap_err().exit(), 1);
+        assert_eq!(first_line(&b"\xff\n"[..], "f").unwrap_err().exit(), 1);
+        assert_eq!(first_line(&vec![b'x'; 5000][..], "f").unwrap_err().exit(), 1);
+    }
+
+    /// A person who types these lines, one after the other.
+    fn person(lines: &[&'static str]) -> Prompter {
+        let lines = RefCell::new(lines.iter().rev().map(|line| (*line).to_owned()).collect::<Vec<_>>());
+        let typed = move |_: &str| lines.borrow_mut().pop().ok_or(io::ErrorKind::UnexpectedEof.into());
+        Prompter { source: None, alone: false, typed: Box::new(typed) }
+    }
+
+    #[test]
+    fn a_new_passphrase_is_typed_twice() {
+        let (mut output, ..) = output(PEOPLE);
+        assert_eq!(*person(&["a b", "a b"]).new_one(None, &mut output).unwrap(), "a b");
+        let code =
+            |lines: &[&'static str]| person(lines).new_one(None, &mut testing::output(PEOPLE).0).unwrap_err().exit();
+        assert_eq!(code(&["a b", "a c"]), 1, "they differ");
+        assert_eq!(code(&["", ""]), 1, "nothing was typed");
+        assert_eq!(code(&["a b"]), 3, "the terminal went away");
+    }
+
+    #[test]
+    fn nobody_is_asked_who_is_not_there() {
+        let (mut output, ..) = output(PEOPLE);
+        assert_eq!(*person(&["a"]).existing("", &mut output).unwrap(), "a");
+        let alone = Prompter { alone: true, ..person(&["a"]) };
+        assert_eq!(alone.existing("", &mut output).unwrap_err().exit(), 8);
+        assert!(person(&[]).is_person() && !alone.is_person());
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_warned_about() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p\x1b[2J");
+        std::fs::write(&path, "secret\n").unwrap();
+        let prompter = Prompter { source: Some(Source::File(path.clone())), ..person(&[]) };
+        for (mode, warnings) in [(0o600, 0), (0o640, 1)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let (mut output, _, err) = output(PEOPLE);
+            assert_eq!(*prompter.existing("", &mut output).unwrap(), "secret");
+            assert_eq!(err.text().matches("warning:").count(), warnings);
+            assert!(!err.text().contains('\x1b'));
+        }
+    }
+
+    #[test]
+    fn a_dash_is_standard_input() {
+        assert_eq!("-".parse(), Ok(Source::Stdin));
+        assert_eq!("./-".parse(), Ok(Source::File("./-".into())));
+    }
+}
