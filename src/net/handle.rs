@@ -137,7 +137,8 @@ impl NetHandle {
     }
 
     /// Closes every connection and listener, and returns when that is done. (The socket of a QUIC
-    /// listener may stay for a moment, until the other sides have heard of the end.)
+    /// listener may stay for a moment, until the other sides have heard of the end.) Envelopes on
+    /// their way are reported lost; card questions have no outcome any more.
     pub async fn shutdown(&self) {
         let (done, wait) = oneshot::channel();
         if self.commands.send(Command::Shutdown { done }).await.is_ok() {

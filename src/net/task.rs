@@ -35,6 +35,7 @@ pub(super) struct Task {
     book: AddressBook,
     cards: Cards,
     listen_addrs: Vec<Multiaddr>,
+    listeners: HashSet<ListenerId>,
     /// Listeners that have not named an address yet.
     unheard: HashSet<ListenerId>,
     /// When to look at doubles again.
@@ -50,6 +51,7 @@ impl Task {
             shared,
             book: AddressBook::default(),
             listen_addrs: Vec::new(),
+            listeners: HashSet::new(),
             unheard: HashSet::new(),
             doubles: None,
         }
@@ -63,7 +65,8 @@ impl Task {
     /// interfaces of a machine that has none yet names nothing, and is not waited for too long.
     /// (The first dial comes after this: else its port would not be a listening one, trap 4.)
     pub(super) async fn listening(&mut self, listeners: HashSet<ListenerId>) {
-        self.unheard = listeners;
+        self.unheard.clone_from(&listeners);
+        self.listeners = listeners;
         let all = async {
             while !self.unheard.is_empty() {
                 let event = self.swarm.select_next_some().await;
@@ -93,7 +96,8 @@ impl Task {
             }
         };
         self.stop().await;
-        drop((commands, opens));
+        // The sockets of the listeners go with it.
+        drop((self, commands, opens));
         if let Some(done) = done {
             // Whoever asked no longer waits.
             let _ = done.send(());
@@ -104,6 +108,9 @@ impl Task {
         // From here on nothing is taken, and every task that sends reports what is lost.
         self.shared.clear();
         self.shared.notices.stop();
+        for listener in self.listeners.drain() {
+            self.swarm.remove_listener(listener);
+        }
         for peer in self.peers.all().collect::<Vec<_>>() {
             // An error says that there is no connection any more.
             let _ = self.swarm.disconnect_peer_id(to_libp2p(&peer));

@@ -37,7 +37,13 @@ fn main() -> ExitCode {
     let trials = tests.map(|(name, test)| {
         let missing = missing.clone();
         let skip = missing.is_some() && !required;
-        let run = move || missing.map_or_else(|| Ok(test()), |reason| Err(Failed::from(reason)));
+        let run = move || match missing {
+            Some(reason) => Err(Failed::from(reason)),
+            None => {
+                test();
+                Ok(())
+            }
+        };
         Trial::test(name, run).with_ignored_flag(skip)
     });
     libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()

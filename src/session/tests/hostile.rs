@@ -91,6 +91,7 @@ fn every_form_both_ways() -> impl Iterator<Item = (&'static str, World, Letter)>
 #[test]
 fn every_changed_byte_is_refused() {
     for (form, mut world, letter) in every_form_both_ways() {
+        let reload = world.reload;
         for place in 0..letter.sealed.payload.len() {
             let mut payload = letter.sealed.payload.clone();
             // Another bit in every byte; in the short fields of the header all of them.
@@ -98,6 +99,8 @@ fn every_changed_byte_is_refused() {
             let bits = if (start..start + HEADER_LEN).contains(&place) { 0..8 } else { place % 8..place % 8 + 1 };
             for bit in bits {
                 payload[place] ^= 1 << bit;
+                // Reloaded around every step would be the same again; once in a while is enough.
+                world.reload = reload && place.is_multiple_of(16);
                 let result = world.deliver(&letter.with_payload(payload.clone()));
                 assert!(result.is_err(), "{form}: byte {place}, bit {bit}");
                 payload[place] ^= 1 << bit;
@@ -393,5 +396,6 @@ fn a_rolled_back_state_repeats_no_nonce() {
     let (one, two) = (one.message(), two.message());
     assert_eq!((one.header.ratchet_key, one.header.number), (two.header.ratchet_key, two.header.number));
     assert_ne!(one.header.salt, two.header.salt);
-    assert_ne!(one.body, two.body);
+    // Not only the tags: under one key and nonce the ciphertexts would be the same.
+    assert_ne!(one.body[..13], two.body[..13]);
 }

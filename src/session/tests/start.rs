@@ -76,8 +76,8 @@ fn every_simultaneous_start_ends_in_one_session() {
         let (mut to_send, mut steps) = (BTreeMap::from([(Alice, 3), (Bob, 3)]), 0);
         while to_send.values().any(|left| *left > 0) || !on_the_way.is_empty() {
             let pick = world.rng.next_u32() as usize;
-            let who = if pick % 2 == 0 { Alice } else { Bob };
-            if pick % 3 != 0 && to_send[&who] > 0 {
+            let who = if pick.is_multiple_of(2) { Alice } else { Bob };
+            if !pick.is_multiple_of(3) && to_send[&who] > 0 {
                 if !world.set(who).can_send() {
                     world.begin(who);
                 }

@@ -111,6 +111,23 @@ fn forge<'k>(sender: &mut Session, pair: &Pair, edit: impl FnOnce(&mut Header<'k
     out
 }
 
+/// SES-15: an initiator who puts another ID into a message that else authenticates.
+#[test]
+fn another_id_in_a_first_message_is_refused() {
+    let mut two = Two::new(0);
+    let agreed = || Agreed { id: SessionId::new([7; 16]), root: RootKey::new(Secret::new([8; 32])) };
+    let prekey = DhSecret::generate(&mut two.rng);
+    let Side::Initiator { first_contact: Some(first), .. } = &two.alice.side else { panic!("Alice began") };
+    let mut mallory = Session::begin(agreed(), prekey.public(), (**first).clone(), NOW);
+    mallory.seal(&two.a_to_b, b"lost", &mut Vec::new(), &mut two.rng, NOW).unwrap();
+    for (id, expected) in [([7; 16], Ok(())), ([6; 16], Err(SessionError::Authentication))] {
+        let sealed = forge(&mut mallory.clone(), &two.a_to_b, |h| h.session = SessionId::new(id));
+        let message = MessageIn::parse(&sealed).unwrap();
+        let result = Session::respond(agreed(), &prekey, [0; 32], (&two.b_to_a, &message), NOW);
+        assert_eq!(result.map(|_| ()), expected);
+    }
+}
+
 #[test]
 fn a_forged_but_honest_message_opens() {
     let mut two = Two::new(1);
