@@ -14,6 +14,9 @@
 //! `TRYCMD=overwrite cargo test --test cmd` writes what is seen now into the files: look at the
 //! difference before you commit it.
 
+// Test code: what cannot be set up has to stop the run.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -64,14 +64,13 @@ pub(crate) fn truncate(text: &str, columns: usize) -> String {
         return text.to_owned();
     }
     let mut out = String::new();
-    let mut used = 0;
     for c in text.chars() {
-        let wide = UnicodeWidthChar::width(c).unwrap_or(0);
-        if used + wide + 1 > columns {
+        out.push(c);
+        // A selector can make the character before it wider, so the whole is measured.
+        if width(&out) + 1 > columns {
+            out.pop();
             break;
         }
-        used += wide;
-        out.push(c);
     }
     if columns > 0 {
         out.push('…');

@@ -65,6 +65,7 @@ fn widths_are_those_of_a_terminal() {
     assert_eq!(truncate("hello", 5), "hello");
     assert_eq!(truncate("hello", 4), "hel…");
     assert_eq!(truncate("hello", 0), "");
+    assert!(width(&truncate("❤️❤️❤️❤️", 4)) <= 4, "a selector makes a heart wider");
 }
 
 proptest! {
