@@ -135,6 +135,27 @@ fn five_receiving_chains() {
     });
 }
 
+/// SES-34: of chains older than the five newest, at most 64 keep skipped keys.
+#[test]
+fn sixty_four_late_chains() {
+    both_ways(|world| {
+        let reload = std::mem::replace(&mut world.reload, false);
+        *world = World::confirmed(28, false);
+        let mut late = Vec::new();
+        for turn in 0..MAX_RECEIVING_CHAINS + MAX_LATE_CHAINS + 2 {
+            late.push(world.send(Alice, format!("late {turn}")));
+            world.says(Alice, format!("{turn}"));
+            world.says(Bob, format!("{turn}"));
+        }
+        world.reload = reload;
+        let (chains, skipped, _) = world.bob.set.sending().unwrap().sizes();
+        assert_eq!((chains, skipped), (MAX_RECEIVING_CHAINS + MAX_LATE_CHAINS, MAX_RECEIVING_CHAINS + MAX_LATE_CHAINS));
+        world.refused(&late[0], SessionError::Authentication);
+        world.refused(&late[1], SessionError::Authentication);
+        late[2..].iter().for_each(|letter| world.arrives(letter));
+    });
+}
+
 /// SES-35: a late copy of anything out of the last chains is a duplicate, and no failure.
 #[test]
 fn duplicates_of_long_ago() {

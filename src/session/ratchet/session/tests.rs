@@ -216,6 +216,22 @@ fn an_answer_to_nothing_is_refused() {
     assert_eq!(two.alice.root, root);
 }
 
+/// SES-44: the right ciphertext under another ID.
+#[test]
+fn an_answer_under_another_id_is_refused() {
+    let mut two = Two::new(1);
+    two.now = two.now + KEM_INTERVAL;
+    let offer = two.alice_seals();
+    two.bob_opens(&offer).unwrap();
+    let answer = two.bob_seals();
+    let KemPart::Answer { id: 1, ct } = MessageIn::parse(&answer).unwrap().header.kem else { panic!("an answer") };
+    for id in [0, 2] {
+        let sealed = forge(&mut two.bob.clone(), &two.b_to_a, |h| h.kem = KemPart::Answer { id, ct });
+        assert_eq!(two.alice_opens(&sealed), Err(SessionError::Authentication));
+    }
+    two.alice_opens(&answer).unwrap();
+}
+
 /// SES-22, SES-44: dk is erased by the opened answer, and both roots hold the shared secret.
 #[test]
 fn an_answer_turns_both_roots() {
