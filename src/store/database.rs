@@ -8,14 +8,11 @@
 //! - its log is written by threads of its own; when one of them panics, a flush that waits for it waits for ever.
 
 use std::fs::{self, File};
-use std::future::Future;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use sled::{Batch, Config, Db, IVec};
@@ -28,7 +25,7 @@ use super::row::Write;
 
 /// Memory for sled's pages. Its default is a gigabyte.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-/// How often a waiting flush looks around.
+/// How often one who waits looks around.
 const GLANCE: Duration = Duration::from_millis(100);
 /// Glances before a flush counts as stuck: two minutes.
 const PATIENCE: u32 = 1200;
@@ -40,12 +37,13 @@ const SLED_THREADS: usize = 7;
 const LOCK_PAUSES: u32 = 200;
 /// The length of such a pause.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
-/// How long closing may take before it goes on by itself.
-const CLOSING: Duration = Duration::from_secs(10);
+/// Glances before closing goes on by itself: ten seconds.
+const CLOSING: u32 = 100;
 
 /// The open database.
 pub(super) struct Database {
     db: Option<Db>,
+    keeper: Keeper,
     /// sled's own file, opened a second time to sync it.
     file: File,
     folder: PathBuf,
@@ -70,10 +68,11 @@ impl Database {
         prepare(&folder)?;
         let config = Config::new().path(&folder).flush_every_ms(None).cache_capacity(CACHE_BYTES);
         let db = open_patiently(&config, &folder)?;
-        // From here on an error must close the database in the ordinary way.
         let path = folder.join("db");
-        let file = private_file().open(&path).map_err(|error| StoreError::from_io(&path, error))?;
-        let database = Self { db: Some(db), file, folder, disk };
+        let at = |error| StoreError::from_io(&path, error);
+        let file = private_file().open(&path).map_err(at)?;
+        let keeper = Keeper::start(db.clone()).map_err(at)?;
+        let database = Self { db: Some(db), keeper, file, folder, disk };
         database.settle()?;
         Ok(database)
     }
@@ -105,12 +104,11 @@ impl Database {
         let db = self.db()?;
         let applied = catch(|| db.apply_batch(batch));
         if applied.is_err() {
-            // Half of the batch may be in sled's buffers, and closing it would write them out.
+            // Half of the batch may be in sled's buffers, and closing it would write them out: it stays open, unused.
             std::mem::forget(self.db.take());
         }
         flatten(&self.folder, applied)?;
-        let db = self.db()?;
-        self.run(|| wait(db.flush_async()).unwrap_or_else(|stuck| Err(sled::Error::ReportableBug(stuck))))?;
+        flatten(&self.folder, self.keeper.flush())?;
         let at = |error| StoreError::from_io(&self.folder, error);
         self.disk.sync(&self.file, Synced::Database).map_err(at)?;
         let blobs = self.folder.join("blobs");
@@ -126,19 +124,9 @@ impl Database {
     }
 
     fn shut(&mut self) {
-        let Some(db) = self.db.take() else { return };
-        // On a thread of its own: after a panic of one of its threads sled would wait here for ever.
-        let (done, finished) = sync_channel(1);
-        let closing = thread::Builder::new().name("store-close".to_owned()).spawn(move || {
-            if let Err(said) = catch(|| drop(db)) {
-                tracing::error!(said, "the database engine panicked while closing");
-            }
-            let _ = done.send(());
-        });
-        // Without a thread the closure, and the database in it, was dropped already.
-        if closing.is_ok() && finished.recv_timeout(CLOSING).is_err() {
-            tracing::error!("the database engine does not close");
-        }
+        // The keeper has the last handle then, and lets go of it in its own thread.
+        self.db = None;
+        self.keeper.close();
     }
 
     /// Permissions and names: what sled makes itself it makes for everybody, and does not sync.
@@ -251,31 +239,68 @@ fn named_panic(said: &str) -> StoreError {
     StoreError::damaged(format!("the database engine gave up ({said})"))
 }
 
-/// Waits for a future of sled on this thread, but not for ever.
-fn wait<T>(future: impl Future<Output = T>) -> Result<T, String> {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
+/// A thread of our own in which sled flushes and closes, so that nobody waits for ever when it does not come back.
+///
+/// (`flush_async` would do, but each job for sled's own threads wakes all of them.)
+struct Keeper {
+    /// Dropping it lets the thread close the database and end.
+    orders: Option<SyncSender<()>>,
+    answers: Mutex<Receiver<Flushed>>,
+}
+
+/// What became of a flush: sled's word, or its panic.
+type Flushed = Result<sled::Result<usize>, String>;
+
+impl Keeper {
+    fn start(db: Db) -> io::Result<Self> {
+        let (orders, taken) = sync_channel(1);
+        let (answer, answers) = sync_channel(1);
+        thread::Builder::new().name("store-keeper".to_owned()).spawn(move || {
+            for () in taken {
+                // Nobody waits any more for a flush that took too long.
+                let _ = answer.try_send(catch(|| db.flush()));
+            }
+            if let Err(said) = catch(|| drop(db)) {
+                tracing::error!(said, "the database engine panicked while closing");
+            }
+        })?;
+        Ok(Self { orders: Some(orders), answers: Mutex::new(answers) })
     }
 
-    let panics = thread_panics();
-    let mut patience = PATIENCE;
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    while patience > 0 {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return Ok(value);
-        }
-        thread::park_timeout(GLANCE);
-        if thread_panics() != panics {
-            patience = patience.min(PATIENCE_AFTER_PANIC);
-        }
-        patience -= 1;
+    fn flush(&mut self) -> Flushed {
+        let ordered = self.orders.as_ref().is_some_and(|orders| orders.send(()).is_ok());
+        if ordered { self.wait(PATIENCE) } else { Err("its keeper is gone".to_owned()) }
     }
-    Err("the writing of its log does not end".to_owned())
+
+    fn wait(&mut self, patience: u32) -> Flushed {
+        let answers = self.answers.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let panics = thread_panics();
+        let mut left = patience;
+        while left > 0 {
+            match answers.recv_timeout(GLANCE) {
+                Ok(flushed) => return flushed,
+                Err(RecvTimeoutError::Disconnected) => return Err("its keeper has ended".to_owned()),
+                Err(RecvTimeoutError::Timeout) if thread_panics() != panics => left = left.min(PATIENCE_AFTER_PANIC),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            left -= 1;
+        }
+        Err("the writing of its log does not end".to_owned())
+    }
+
+    /// Lets the thread close the database, and waits for it, but not for ever.
+    fn close(&mut self) {
+        if self.orders.take().is_none() {
+            return;
+        }
+        let answers = self.answers.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..CLOSING {
+            if matches!(answers.recv_timeout(GLANCE), Err(RecvTimeoutError::Disconnected)) {
+                return;
+            }
+        }
+        tracing::error!("the database engine does not close");
+    }
 }
 
 #[cfg(test)]

@@ -70,11 +70,12 @@ impl Store {
         self.inner.renew_state_key(rng, now)
     }
 
-    /// How old the State key is: the oldest, while a renewal is not finished. Zero when the store is closed.
+    /// How old the State key is: the oldest, while a renewal is not finished. Zero when the store is closed; a day when
+    /// it was made in the future, because then the clock was wrong, and waiting for it would take too long.
     pub fn state_key_age(&self, now: Now) -> Millis {
         let view = self.inner.view();
         let made = view.opened().ok().and_then(|opened| opened.keyring.oldest_state());
-        made.map_or(Millis(0), |made| now.wall.since(made))
+        made.map_or(Millis(0), |made| if made > now.wall { Millis::from_days(1) } else { now.wall.since(made) })
     }
 
     /// Removes rows whose key was destroyed (they count as absent already) from the next `rows` rows, going round.

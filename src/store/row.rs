@@ -202,7 +202,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn any_length_comes_back(length in prop_oneof![0..200usize, CAPACITY - 3..CAPACITY + 3, 2 * CAPACITY - 20..2 * CAPACITY + 3, 0..50_000usize]) {
             let plaintext: Vec<u8> = (0..=250_u8).cycle().take(length).collect();

@@ -72,32 +72,36 @@ fn a_panic_inside_is_an_error_and_the_engine_is_let_go() {
 }
 
 #[test]
-fn waiting_for_a_thread_that_has_died_comes_to_an_end() {
+fn a_flush_that_waits_for_a_dead_thread_comes_to_an_end() {
     let dying = thread::Builder::new().name("sled-io-dying".to_owned()).spawn(|| {
         thread::sleep(Duration::from_millis(300));
         panic!("a thread of the engine");
     });
-    let result: Result<(), String> = wait(std::future::pending());
-    assert!(result.is_err());
-    dying.unwrap().join().unwrap_err();
-    // And what is ready is not waited for.
-    assert_eq!(wait(std::future::ready(3)), Ok(3));
-    let (sender, receiver) = sync_channel(1);
-    let later = thread::spawn(move || {
-        thread::sleep(Duration::from_millis(50));
-        sender.send(()).unwrap();
+    let (answer, answers) = sync_channel(1);
+    let mut keeper = Keeper { orders: None, answers: Mutex::new(answers) };
+    let (told, waited) = sync_channel(1);
+    let waiting = thread::spawn(move || {
+        told.send(keeper.wait(PATIENCE).is_err()).unwrap();
+        keeper
     });
-    let woken = wait(std::future::poll_fn(move |context| {
-        if receiver.try_recv().is_ok() {
-            return Poll::Ready(7);
+    assert!(waited.recv_timeout(Duration::from_secs(60)).unwrap());
+    dying.unwrap().join().unwrap_err();
+    // An answer is an answer, also a late one; a keeper that has ended gives none.
+    let mut keeper = waiting.join().unwrap();
+    answer.send(Ok(Ok(3))).unwrap();
+    assert!(matches!(keeper.wait(PATIENCE), Ok(Ok(3))));
+    drop(answer);
+    assert!(keeper.wait(PATIENCE).is_err() && keeper.flush().is_err());
+}
+
+#[test]
+fn closing_lets_go_of_the_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..5 {
+        let mut database = Database::open(dir.path(), Arc::new(Disk)).unwrap();
+        database.apply(vec![row(round, 10)]).unwrap();
+        if round % 2 == 0 {
+            database.close();
         }
-        let waker = context.waker().clone();
-        thread::spawn(move || {
-            thread::sleep(Duration::from_millis(5));
-            waker.wake();
-        });
-        Poll::Pending
-    }));
-    assert_eq!(woken, Ok(7));
-    later.join().unwrap();
+    }
 }

@@ -140,6 +140,11 @@ fn making_a_store_can_be_interrupted_anywhere() {
         drop(result);
         let store = place.open().unwrap_or_else(|error| panic!("after {syncs} syncs: {error}"));
         put(&store, &mut place, 1, "works").unwrap();
+        drop(store);
+        // However it came about: it was in use, and what is missing now is missed.
+        fs::remove_dir_all(place.path().join("db")).unwrap();
+        fs::remove_file(place.path().join("mark")).unwrap();
+        assert!(matches!(place.open(), Err(StoreError::Damaged { .. })), "after {syncs} syncs");
         syncs += 1;
     }
     // Two key files with their folders, sled's files and folders, the first commit, both key files again.

@@ -196,6 +196,9 @@ fn yesterdays_state_key_is_gone_and_its_rows_are_not() {
     assert_eq!(old.len(), 1);
     place.now.wall = place.now.wall + DAY;
     assert_eq!(store.state_key_age(place.now), DAY);
+    // A clock that was years ahead when the key was made must not keep it for years.
+    let earlier = Now { wall: place.now.wall - Millis::from_days(900), ..place.now };
+    assert_eq!(store.state_key_age(earlier), DAY);
     store.renew_state_key(&mut place.rng, place.now).unwrap();
     assert_eq!(store.state_key_age(place.now), Millis(0));
     assert_ratchets(&store);
