@@ -11,7 +11,7 @@ pub fn hkdf<const N: usize>(salt: &[u8], ikm: &[u8], info: &[u8]) -> Secret<N> {
     hkdf_parts(salt, ikm, &[info])
 }
 
-/// As [`hkdf`], with the info in parts.
+/// As [`hkdf()`], with the info in parts.
 pub fn hkdf_parts<const N: usize>(salt: &[u8], ikm: &[u8], info: &[&[u8]]) -> Secret<N> {
     const { assert!(N <= 255 * 32) };
     let mut out = Secret::new([0; N]);

@@ -241,7 +241,9 @@ fn note_counter(conversation: &mut ConversationRow, counter: u64) {
     }
     if counter > conversation.received_counter {
         let first = conversation.received_counter + 1;
-        if first < counter {
+        // A sender who lost his state begins anew from the clock: that is no gap.
+        let restarted = conversation.received_counter == 0 || counter - first > limits::MAX_OUTBOX_PER_PEER;
+        if first < counter && !restarted {
             conversation.missing.push((first, counter - 1));
             if conversation.missing.len() > MAX_MISSING {
                 conversation.missing.remove(0);

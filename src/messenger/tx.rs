@@ -102,7 +102,8 @@ impl Tx<'_> {
             activity: 0,
             unread: 0,
             undelivered: 0,
-            sent_counter: 0,
+            // Not below what a lost store counted to: the other side would take new messages for late ones.
+            sent_counter: self.deadline_clock().0,
             received_counter: 0,
             missing: Vec::new(),
         })

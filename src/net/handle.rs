@@ -30,13 +30,29 @@ pub struct NetHandle {
 
 /// What the handle asks of the swarm task.
 pub(super) enum Command {
-    Connect { peer: PeerId, hints: Vec<Multiaddr> },
-    Fetch { peer: PeerId, ticket: u64, want_prekey: bool, permit: OwnedSemaphorePermit },
-    Answer { request: u64, response: CardResponse },
-    Shutdown { done: oneshot::Sender<()> },
+    Connect {
+        peer: PeerId,
+        hints: Vec<Multiaddr>,
+    },
+    Fetch {
+        peer: PeerId,
+        ticket: u64,
+        want_prekey: bool,
+        permit: OwnedSemaphorePermit,
+    },
+    Answer {
+        request: u64,
+        response: CardResponse,
+    },
+    Shutdown {
+        done: oneshot::Sender<()>,
+    },
     /// Dials though there is a connection, to make a double.
     #[cfg(test)]
-    DialAgain { peer: PeerId, addr: Multiaddr },
+    DialAgain {
+        peer: PeerId,
+        addr: Multiaddr,
+    },
 }
 
 impl NetHandle {
@@ -121,7 +137,8 @@ impl NetHandle {
     }
 
     /// Closes every connection and listener, and returns when that is done. (The socket of a QUIC
-    /// listener may stay for a moment, until the other sides have heard of the end.)
+    /// listener may stay for a moment, until the other sides have heard of the end.) Envelopes on
+    /// their way are reported lost; card questions have no outcome any more.
     pub async fn shutdown(&self) {
         let (done, wait) = oneshot::channel();
         if self.commands.send(Command::Shutdown { done }).await.is_ok() {

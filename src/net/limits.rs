@@ -104,7 +104,8 @@ impl Behaviour {
         if self.pending_in.len() >= MAX_PENDING_CONNECTIONS as usize {
             return Err(Denied::Pending);
         }
-        if origin.is_some() && self.pending_in.values().filter(|other| **other == origin).count() >= MAX_PENDING_PER_IP {
+        if origin.is_some() && self.pending_in.values().filter(|other| **other == origin).count() >= MAX_PENDING_PER_IP
+        {
             return Err(Denied::Ip);
         }
         self.pending_in.insert(id, origin);
@@ -142,7 +143,9 @@ impl Behaviour {
             return Ok(());
         }
         let origin = Origin::of(remote);
-        if origin.is_some() && self.count(|other| other.inbound && other.origin == origin) >= MAX_CONNECTIONS_PER_IP as usize {
+        if origin.is_some()
+            && self.count(|other| other.inbound && other.origin == origin) >= MAX_CONNECTIONS_PER_IP as usize
+        {
             return Err(Denied::Ip);
         }
         // Asked last, because it asks for the class of everybody.

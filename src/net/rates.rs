@@ -4,10 +4,10 @@
 
 use std::collections::HashMap;
 
+use crate::base::PeerId;
 use crate::base::limits::{
     CONTACT_BURST, CONTACT_RATE, MAX_RATED_PEERS, PREKEY_BURST, PREKEY_INTERVAL, STRANGER_BURST, STRANGER_RATE,
 };
-use crate::base::PeerId;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

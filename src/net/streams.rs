@@ -17,7 +17,7 @@ use libp2p::swarm::{
     NotifyHandler, SubstreamProtocol, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::config::Classify;
 use super::{from_libp2p, span};
@@ -30,6 +30,24 @@ pub(super) struct Inbound {
     pub(super) connection: ConnectionId,
     pub(super) stream: Stream,
     pub(super) slot: OwnedSemaphorePermit,
+    pub(super) gone: Gone,
+}
+
+/// Tells when a connection is gone.
+#[derive(Clone, Debug)]
+pub(super) struct Gone(watch::Receiver<()>);
+
+impl Gone {
+    /// A pair: it is gone when the sender is dropped.
+    pub(super) fn new() -> (watch::Sender<()>, Self) {
+        let (alive, gone) = watch::channel(());
+        (alive, Self(gone))
+    }
+
+    /// Ends when the connection does.
+    pub(super) async fn wait(&mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
 }
 
 /// Where a stream that was asked for comes out; dropped when there will be none.
@@ -65,6 +83,7 @@ impl Behaviour {
         Handler {
             protocol: self.protocol.clone(),
             slots: Arc::new(Semaphore::new(MAX_ENVELOPE_STREAMS)),
+            alive: Gone::new(),
             keep: from_libp2p(peer).is_some_and(|peer| (self.classify)(&peer)),
             wanted: VecDeque::new(),
             taken: VecDeque::new(),
@@ -103,9 +122,9 @@ impl NetworkBehaviour for Behaviour {
         &mut self,
         peer: PeerId,
         connection: ConnectionId,
-        Taken { stream, slot }: THandlerOutEvent<Self>,
+        Taken { stream, slot, gone }: THandlerOutEvent<Self>,
     ) {
-        self.actions.push_back(ToSwarm::GenerateEvent(Inbound { peer, connection, stream, slot }));
+        self.actions.push_back(ToSwarm::GenerateEvent(Inbound { peer, connection, stream, slot, gone }));
     }
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
@@ -125,6 +144,7 @@ pub(super) enum ToHandler {
 pub(super) struct Taken {
     stream: Stream,
     slot: OwnedSemaphorePermit,
+    gone: Gone,
 }
 
 /// The streams of one connection.
@@ -132,6 +152,8 @@ pub(super) struct Taken {
 pub(super) struct Handler {
     protocol: StreamProtocol,
     slots: Arc<Semaphore>,
+    /// Dropped with this handler, which lives as long as the connection.
+    alive: (watch::Sender<()>, Gone),
     keep: bool,
     /// At most one of the one task that sends to the peer.
     wanted: VecDeque<Reply>,
@@ -185,7 +207,7 @@ impl ConnectionHandler for Handler {
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol: stream, .. }) => {
                 // One too many is dropped, which resets it (NET-22).
                 if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
-                    self.taken.push_back(Taken { stream, slot });
+                    self.taken.push_back(Taken { stream, slot, gone: self.alive.1.clone() });
                 }
             }
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol: stream, info: reply }) => {

@@ -35,6 +35,7 @@ pub(super) struct Task {
     book: AddressBook,
     cards: Cards,
     listen_addrs: Vec<Multiaddr>,
+    listeners: HashSet<ListenerId>,
     /// Listeners that have not named an address yet.
     unheard: HashSet<ListenerId>,
     /// When to look at doubles again.
@@ -50,6 +51,7 @@ impl Task {
             shared,
             book: AddressBook::default(),
             listen_addrs: Vec::new(),
+            listeners: HashSet::new(),
             unheard: HashSet::new(),
             doubles: None,
         }
@@ -63,7 +65,8 @@ impl Task {
     /// interfaces of a machine that has none yet names nothing, and is not waited for too long.
     /// (The first dial comes after this: else its port would not be a listening one, trap 4.)
     pub(super) async fn listening(&mut self, listeners: HashSet<ListenerId>) {
-        self.unheard = listeners;
+        self.unheard.clone_from(&listeners);
+        self.listeners = listeners;
         let all = async {
             while !self.unheard.is_empty() {
                 let event = self.swarm.select_next_some().await;
@@ -93,7 +96,8 @@ impl Task {
             }
         };
         self.stop().await;
-        drop((commands, opens));
+        // The sockets of the listeners go with it.
+        drop((self, commands, opens));
         if let Some(done) = done {
             // Whoever asked no longer waits.
             let _ = done.send(());
@@ -104,6 +108,9 @@ impl Task {
         // From here on nothing is taken, and every task that sends reports what is lost.
         self.shared.clear();
         self.shared.notices.stop();
+        for listener in self.listeners.drain() {
+            self.swarm.remove_listener(listener);
+        }
         for peer in self.peers.all().collect::<Vec<_>>() {
             // An error says that there is no connection any more.
             let _ = self.swarm.disconnect_peer_id(to_libp2p(&peer));
@@ -167,34 +174,17 @@ impl Task {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.on_established(&peer_id, connection_id, endpoint);
             }
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, cause, .. } => {
-                if let Some(peer) = from_libp2p(&peer_id) {
-                    tracing::debug!(?peer, ?cause, "connection closed");
-                    let change = self.peers.closed(&peer, connection_id);
-                    self.on_change(peer, change);
-                }
-            }
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => self.on_closed(&peer_id, connection_id),
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer_id), error, .. } => {
                 self.on_dial_failed(&peer_id, &error);
             }
             SwarmEvent::NewListenAddr { listener_id, address } => {
                 self.unheard.remove(&listener_id);
-                self.listen_addrs.push(address.clone());
-                self.told_addrs(NetEvent::Listening(address.to_string()));
+                self.on_listening(address);
             }
-            SwarmEvent::ExpiredListenAddr { address, .. } => {
-                self.listen_addrs.retain(|known| *known != address);
-                self.told_addrs(NetEvent::Expired(address.to_string()));
-            }
-            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
-                tracing::warn!(?addresses, ?reason, "a listener closed");
-                for address in addresses {
-                    self.listen_addrs.retain(|known| *known != address);
-                    self.told_addrs(NetEvent::Expired(address.to_string()));
-                }
-            }
+            SwarmEvent::ExpiredListenAddr { address, .. } => self.on_expired(vec![address]),
+            SwarmEvent::ListenerClosed { addresses, .. } => self.on_expired(addresses),
             SwarmEvent::IncomingConnectionError { error, .. } => tracing::debug!(%error, "inbound connection failed"),
-            SwarmEvent::ListenerError { error, .. } => tracing::debug!(%error, "a listener has trouble"),
             _ => {}
         }
     }
@@ -275,10 +265,32 @@ impl Task {
         }
     }
 
-    fn told_addrs(&mut self, event: NetEvent) {
+    fn on_closed(&mut self, peer_id: &libp2p::PeerId, connection: ConnectionId) {
+        let Some(peer) = from_libp2p(peer_id) else { return };
+        tracing::debug!(?peer, %connection, "connection closed");
+        let change = self.peers.closed(&peer, connection);
+        self.on_change(peer, change);
+    }
+
+    fn on_listening(&mut self, addr: Multiaddr) {
+        tracing::info!(%addr, "listening");
+        self.shared.notices.address(NetEvent::Listening(addr.to_string()));
+        self.listen_addrs.push(addr);
         self.listen_addrs.truncate(MAX_LISTEN);
+        self.show_listen_addrs();
+    }
+
+    fn on_expired(&mut self, addrs: Vec<Multiaddr>) {
+        for addr in addrs {
+            tracing::info!(%addr, "no longer listening");
+            self.listen_addrs.retain(|known| *known != addr);
+            self.shared.notices.address(NetEvent::Expired(addr.to_string()));
+        }
+        self.show_listen_addrs();
+    }
+
+    fn show_listen_addrs(&self) {
         self.shared.set_listen_addrs(self.listen_addrs.iter().map(Multiaddr::to_string).collect());
-        self.shared.notices.address(event);
     }
 
     /// Looks up again who is a contact: their connections are kept though nothing happens on them.

@@ -39,7 +39,8 @@ fn direct(keypair: &Keypair) -> Result<Connections, noise::Error> {
         .multiplex(Yamux::new())
         .timeout(span(DIAL_TIMEOUT))
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    let quic = quic::tokio::Transport::new(quic_config(keypair)).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    let quic =
+        quic::tokio::Transport::new(quic_config(keypair)).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
     let both = OrTransport::new(quic, tcp).map(|either, _| either.into_inner());
     Ok(both.map_err(io::Error::other).boxed())
 }

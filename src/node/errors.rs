@@ -46,7 +46,9 @@ pub(crate) fn key_file(error: &KeyFileError) -> ApiError {
 }
 
 pub(crate) fn net(error: &NetError) -> ApiError {
-    told(Code::Network, error.to_string(), Some(error.hint()))
+    // A typing error is not the network's fault.
+    let code = if matches!(error, NetError::BadAddress { .. }) { Code::Config } else { Code::Network };
+    told(code, error.to_string(), Some(error.hint()))
 }
 
 pub(crate) fn link(error: &LinkError) -> ApiError {

@@ -1,4 +1,4 @@
-//! Every label of this module: each use of a key has its own (docs/protocol/session.md, section 2).
+//! Every label of this module: each use of a key has its own (SES-2).
 
 /// PQXDH's root key (SES-13).
 pub(super) const PQXDH: &[u8] = b"rohrpost/session/pqxdh/v1";

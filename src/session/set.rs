@@ -99,7 +99,7 @@ impl SessionSet {
         self.sending.as_ref().filter(|session| session.is_ours() && !session.is_confirmed()).map(Session::begun)
     }
 
-    /// Whether the session is one of these, sending or retired.
+    /// Whether the session is one of these, sending or retired; also one whose time is over, until it is dropped.
     pub fn knows_session(&self, id: &SessionId) -> bool {
         self.iter().any(|session| session.id() == *id)
     }
@@ -184,7 +184,8 @@ impl SessionSet {
     /// Nothing random is drawn: the answer's ratchet key is made when the answer is sealed.
     ///
     /// # Errors
-    /// As [`Self::open_session`], but [`SessionError::NeedsKeys`] in place of `UnknownSession`.
+    /// As [`Self::open_session`], and [`SessionError::NeedsKeys`]; `UnknownSession` only for a session that
+    /// [`Self::knows_session`] still names, but whose time is over.
     pub fn open_first(
         &mut self,
         me: &IdentityKeypair,
@@ -201,8 +202,11 @@ impl SessionSet {
         if first.initiator() != pair.peer {
             return Err(SessionError::WrongPeer);
         }
-        if let Some(session) = self.find_mut(first.session_id(), now) {
-            if !session.began_with(first.fingerprint()) {
+        // A session that is too old, but not yet dropped, is known too: it must not begin a second time, because
+        // the caller, who sees that it is known, has not looked for the mark of its prekey.
+        let known = self.iter().find(|session| session.id() == first.session_id());
+        if let Some(is_same) = known.map(|session| session.began_with(first.fingerprint())) {
+            if !is_same {
                 return Err(SessionError::Authentication);
             }
             return self.open_session(pair.me, pair.peer, first.message(), now);

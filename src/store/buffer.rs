@@ -23,8 +23,8 @@ use crate::crypto::aead::AeadKey;
 ///
 /// One at a time: of two buffers that change the same row, the one committed last wins.
 pub struct WriteBuffer {
-    pub(super) inner: Arc<Inner>,
-    pub(super) overlay: Overlay,
+    inner: Arc<Inner>,
+    overlay: Overlay,
     /// What undoes each step, newest last.
     journal: Vec<Undo>,
     /// Nothing is recorded before the first savepoint.
@@ -67,6 +67,11 @@ enum Undo {
 }
 
 impl Overlay {
+    /// Whether it changes nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.created.is_empty() && self.destroyed.is_empty()
+    }
+
     /// Whether a row sealed (or to be sealed) under this key still counts.
     pub(super) fn hides(&self, key: KeyId) -> bool {
         self.destroyed.contains(&key)
@@ -100,6 +105,11 @@ impl Overlay {
 impl WriteBuffer {
     pub(super) fn new(inner: Arc<Inner>) -> Self {
         Self { inner, overlay: Overlay::default(), journal: Vec::new(), recording: false }
+    }
+
+    /// The store it belongs to, and what it changes.
+    pub(super) fn into_parts(self) -> (Arc<Inner>, Overlay) {
+        (self.inner, self.overlay)
     }
 
     /// Writes a row of a table whose rows are under the Root or the State key.
@@ -186,7 +196,7 @@ impl WriteBuffer {
 
     /// Whether a commit would change nothing.
     pub fn is_empty(&self) -> bool {
-        self.overlay.rows.is_empty() && self.overlay.created.is_empty() && self.overlay.destroyed.is_empty()
+        self.overlay.is_empty()
     }
 
     fn write<T: Table>(&mut self, key: &RowKey, under: Sealing, row: &T::Row) -> Result<(), StoreError> {

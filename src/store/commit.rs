@@ -9,7 +9,6 @@
 //! names the doomed keys, and opening the store destroys them.
 
 use super::StoreError;
-use super::WriteBuffer;
 use super::buffer::{Change, Overlay, Sealing};
 use super::engine::{Inner, Opened, Writer};
 use super::key::KeyId;
@@ -102,16 +101,13 @@ impl Changes {
 }
 
 impl Inner {
-    /// Makes a buffer durable.
-    pub(super) fn commit(&self, buffer: &WriteBuffer, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
-        if !std::ptr::eq(self, &*buffer.inner) {
-            return Err(StoreError::Fault("a write buffer of another store".to_owned()));
-        }
-        if buffer.is_empty() {
+    /// Makes a buffer's changes durable.
+    pub(super) fn commit(&self, overlay: &Overlay, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        if overlay.is_empty() {
             return self.view().opened().map(|_| ());
         }
         let mut writer = self.writer();
-        let result = self.commit_overlay(&mut writer, &buffer.overlay, rng);
+        let result = self.commit_overlay(&mut writer, overlay, rng);
         result.map_err(|error| self.failed(error))
     }
 

@@ -35,3 +35,20 @@ impl Durable for Disk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_is_asked() {
+        // It has nothing to sync there, and says so. That is how we know that it was asked.
+        let nowhere = File::open("/dev/null").unwrap();
+        for what in [Synced::Database, Synced::Keys, Synced::Whole, Synced::Folder] {
+            assert!(Disk.sync(&nowhere, what).is_err(), "{what:?}");
+        }
+        for what in [Synced::Database, Synced::Keys, Synced::Whole, Synced::Folder] {
+            Disk.sync(&tempfile::tempfile().unwrap(), what).unwrap();
+        }
+    }
+}

@@ -52,7 +52,11 @@ impl Store {
     /// # Errors
     /// See [`StoreError`]. After any error the store is closed: drop what is in memory and open it again.
     pub fn commit(&self, buffer: WriteBuffer, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
-        self.inner.commit(&buffer, rng)
+        let (inner, overlay) = buffer.into_parts();
+        if !Arc::ptr_eq(&inner, &self.inner) {
+            return Err(StoreError::Fault("a write buffer of another store".to_owned()));
+        }
+        self.inner.commit(&overlay, rng)
     }
 
     /// Replaces the State key: live rows are sealed again under a fresh key, then the old one is destroyed.

@@ -158,7 +158,7 @@ fn migrate(inner: &Arc<Inner>, from: u32, migrations: &[Migration], rng: &mut dy
         (step.run)(&mut buffer, rng)?;
         let mut writer = inner.writer();
         writer.schema = schema;
-        inner.commit_overlay(&mut writer, &buffer.overlay, rng).map_err(|error| inner.failed(error))?;
+        inner.commit_overlay(&mut writer, &buffer.into_parts().1, rng).map_err(|error| inner.failed(error))?;
     }
     Ok(())
 }

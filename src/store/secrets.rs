@@ -3,7 +3,7 @@
 use super::key::{Part, RowKey};
 use crate::base::Secret;
 use crate::crypto::aead::AeadKey;
-use crate::crypto::kdf;
+use crate::crypto::kdf::{HmacKey, hkdf};
 
 /// Bytes of a hashed part of a row's key.
 pub(super) const BLIND_LEN: usize = 16;
@@ -17,18 +17,18 @@ pub(super) struct Secrets {
     /// Authenticates the mark of the last commit.
     pub(super) mark: Secret<32>,
     /// Hashes parts of rows' keys.
-    blind: Secret<32>,
+    blind: HmacKey,
 }
 
 impl Secrets {
     /// `HKDF(salt = "", store key, label)` for each.
     pub(super) fn derive(store_key: &Secret<32>) -> Self {
-        let derive = |label: &str| kdf::hkdf(&[], store_key.expose(), label.as_bytes());
+        let derive = |label: &str| -> Secret<32> { hkdf(&[], store_key.expose(), label.as_bytes()) };
         Self {
             root: derive("rohrpost-store-root-v1"),
             key_files: derive("rohrpost-store-keys-v1"),
             mark: derive("rohrpost-store-mark-v1"),
-            blind: derive("rohrpost-store-blind-v1"),
+            blind: HmacKey::new(derive("rohrpost-store-blind-v1").expose()),
         }
     }
 
@@ -49,10 +49,10 @@ impl Secrets {
         out
     }
 
-    /// `HMAC(blind key, length of before ‖ before ‖ bytes)[0..16]`, where `before` is the key so far: the same bytes in
+    /// `HMAC(blind key, length of before (1) ‖ before ‖ bytes)[0..16]`, where `before` is the key so far: the same bytes in
     /// two tables, or in two conversations, do not look the same.
     pub(super) fn blind(&self, before: &[u8], bytes: &[u8]) -> [u8; BLIND_LEN] {
-        let hash = kdf::hmac(self.blind.expose(), &[&(before.len() as u64).to_be_bytes(), before, bytes]);
+        let hash = self.blind.tag(&[&[u8::try_from(before.len()).unwrap_or(u8::MAX)], before, bytes]);
         let mut out = [0; BLIND_LEN];
         out.iter_mut().zip(hash.expose()).for_each(|(to, from)| *to = *from);
         out

@@ -1,7 +1,13 @@
 //! Whole conversations between messengers in one process, in virtual time.
 
+// Test code: what goes wrong has to stop the run.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+// A test binary has no other crate to be reached from.
+#![allow(unreachable_pub)]
+
 mod delivery;
 mod healing;
+mod hostile;
 mod requests;
 mod rules;
 mod stories;

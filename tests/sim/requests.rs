@@ -41,11 +41,17 @@ fn a_declined_peer_is_dropped_quietly_for_thirty_days() {
         world.settle();
         assert_eq!(world.requests(bob), []);
         assert_eq!(world.state(alice, &again), State::Sent, "the sender sees nothing");
-        world.pass(Millis::from_days(31));
-        world.say(alice, bob, "a month later");
-        world.pass(Millis::from_hours(6));
-        assert_eq!(world.requests(bob).len(), 1, "after 30 days a request may come again");
     });
+    let mut world = World::new(14, Weather::CALM);
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    world.say(alice, bob, "buy my watch");
+    world.settle();
+    let peer = world.id(alice);
+    world.command(bob, Command::DeclineRequest(peer)).unwrap();
+    world.pass(Millis::from_days(31));
+    world.say(alice, bob, "a month later");
+    world.pass(Millis::from_hours(6));
+    assert_eq!(world.requests(bob).len(), 1, "after 30 days a request may come again");
 }
 
 #[test]
@@ -187,16 +193,18 @@ fn two_hundred_requests_wait_and_the_oldest_uninvited_goes_first() {
 
 #[test]
 fn a_request_expires_after_thirty_days() {
-    both_ways(|world| {
-        let (alice, bob) = (world.join("alice"), world.join("bob"));
-        let id = world.say(alice, bob, "is anybody there?");
-        world.settle();
-        world.leave(alice);
-        world.pass(Millis::from_days(31));
-        assert_eq!(world.requests(bob), []);
-        assert!(world.events(bob).contains(&EventKind::RequestClosed(world.id(alice), Closed::Expired)));
-        assert_eq!(world.state(alice, &id), State::Undelivered, "told, never silent");
-    });
+    let mut world = World::new(12, Weather::CALM);
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    let id = world.say(alice, bob, "is anybody there?");
+    world.settle();
+    world.leave(alice);
+    world.pass(Millis::from_days(29));
+    world.restart(bob);
+    assert_eq!(world.requests(bob).len(), 1);
+    world.pass(Millis::from_days(2));
+    assert_eq!(world.requests(bob), []);
+    assert!(world.events(bob).contains(&EventKind::RequestClosed(world.id(alice), Closed::Expired)));
+    assert_eq!(world.state(alice, &id), State::Undelivered, "told, never silent");
 }
 
 #[test]

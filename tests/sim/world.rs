@@ -120,6 +120,7 @@ pub struct World {
     requests: BTreeMap<u64, (usize, u64, u64)>,
     next: u64,
     seen: BTreeMap<(usize, usize), Vec<Seen>>,
+    envelopes: BTreeMap<(usize, usize), Vec<u8>>,
     /// Shows all that leaves a messenger: for a look at a failing seed.
     trace: bool,
 }
@@ -148,6 +149,7 @@ impl World {
             requests: BTreeMap::new(),
             next: 1,
             seen: BTreeMap::new(),
+            envelopes: BTreeMap::new(),
             trace: std::env::var_os("ROHRPOST_TRACE").is_some(),
         }
     }
@@ -248,16 +250,18 @@ impl World {
     /// The network forgets what is under way between nodes, and connections break.
     fn cut(&mut self, index: usize) {
         let broken: Vec<_> = self.links.iter().copied().filter(|(a, b)| *a == index || *b == index).collect();
+        self.links.retain(|link| !broken.contains(link));
+        // What was on the broken streams is gone; what was read from them is not.
+        let flights = std::mem::take(&mut self.flights);
+        self.flights = flights.into_iter().filter(|f| f.to != index && f.what.from() != index).collect();
+        let reload = std::mem::take(&mut self.weather.reload);
         for (a, b) in broken {
-            self.links.remove(&(a, b));
-            let other = if a == index { b } else { a };
+            let other = a + b - index;
             let (here, there) = (self.nodes[index].id, self.nodes[other].id);
             self.handle(other, vec![Input::Peer(PeerInput::Disconnected(here))]);
             self.handle(index, vec![Input::Peer(PeerInput::Disconnected(there))]);
         }
-        // What was on the broken streams is gone; what was read from them is not.
-        let flights = std::mem::take(&mut self.flights);
-        self.flights = flights.into_iter().filter(|f| f.to != index && f.what.from() != index).collect();
+        self.weather.reload = reload;
     }
 
     fn load(&mut self, index: usize) {
@@ -469,6 +473,7 @@ impl World {
         let generation = self.nodes[index].generation;
         let to = self.by_id[&peer];
         self.note(index, to, Seen::Envelope(bytes.len()));
+        self.envelopes.insert((index, to), bytes.to_vec());
         let dice = self.rng.next_u64() % 100;
         let Weather { drop, drop_ack, double, .. } = self.weather;
         let lost = Parcel::Lost { from: to, generation, ticket };
@@ -547,6 +552,11 @@ impl World {
         self.links.insert((from.0.min(to.0), from.0.max(to.0)));
         let frame = Parcel::Frame { from: from.0, generation, ticket: u64::MAX, bytes, acks: false };
         self.post(to.0, frame);
+    }
+
+    /// The last envelope that went from one to the other.
+    pub fn last_envelope(&self, from: Who, to: Who) -> Option<Vec<u8>> {
+        self.envelopes.get(&(from.0, to.0)).cloned()
     }
 
     pub fn name(&self, who: Who) -> &'static str {

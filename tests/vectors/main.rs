@@ -7,3 +7,4 @@
 mod envelope;
 mod mimi;
 mod primitives;
+mod session;

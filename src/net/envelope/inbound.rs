@@ -45,12 +45,12 @@ impl Answers {
 
 /// Serves the stream until it ends.
 pub(in crate::net) async fn serve(shared: Arc<Shared>, inbound: streams::Inbound) {
-    let streams::Inbound { peer, connection, stream, slot } = inbound;
+    let streams::Inbound { peer, connection, stream, slot, gone } = inbound;
     let Some(peer) = from_libp2p(&peer) else { return };
     let guard = shared.count_stream(connection);
     let answers = Arc::new(Answers::default());
     let id = shared.register(&answers);
-    let end = run(&shared, peer, id, &answers, stream).await;
+    let end = run(&shared, Receiver { peer, id, answers: &answers, gone }, stream).await;
     shared.unregister(id);
     drop((guard, slot));
     match end {
@@ -59,15 +59,23 @@ pub(in crate::net) async fn serve(shared: Arc<Shared>, inbound: streams::Inbound
     }
 }
 
+/// What receives on one stream.
+struct Receiver<'a> {
+    peer: PeerId,
+    /// The number of the stream.
+    id: u64,
+    answers: &'a Answers,
+    gone: streams::Gone,
+}
+
 async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     shared: &Shared,
-    peer: PeerId,
-    id: u64,
-    answers: &Answers,
+    receiver: Receiver<'_>,
     stream: S,
 ) -> Result<(), StreamEnd> {
     let (read, write) = stream.split();
-    let mut receiving = pin!(receive(shared, peer, id, answers, FrameReader::new(read)));
+    let answers = receiver.answers;
+    let mut receiving = pin!(receiver.receive(shared, FrameReader::new(read)));
     let mut answering = pin!(respond(answers, write));
     tokio::select! {
         received = &mut receiving => received?,
@@ -79,48 +87,69 @@ async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     timeout(span(STALL_TIMEOUT), answering).await.map_err(|_| StreamEnd::Stalled)?
 }
 
-/// Reads envelopes until the peer closes his side.
-async fn receive(
-    shared: &Shared,
-    peer: PeerId,
-    id: u64,
-    answers: &Answers,
-    mut reader: FrameReader<impl AsyncRead + Unpin>,
-) -> Result<(), StreamEnd> {
-    if reader.ready(span(FRAME_TIMEOUT)).await? != Ready::Frame {
-        return Err(StreamEnd::Stalled);
-    }
-    reader.hello().await?;
-    let mut refused = 0;
-    loop {
-        // NET-18: what the window does not hold is left in the stream, so the peer feels it.
-        while !lock(&answers.state).ledger.has_room() {
-            answers.room.notified().await;
+impl Receiver<'_> {
+    /// Reads envelopes until the peer closes his side.
+    async fn receive(
+        mut self,
+        shared: &Shared,
+        mut reader: FrameReader<impl AsyncRead + Unpin>,
+    ) -> Result<(), StreamEnd> {
+        if reader.ready(span(FRAME_TIMEOUT)).await? != Ready::Frame {
+            return Err(StreamEnd::Stalled);
         }
-        match reader.ready(span(STRANGER_IDLE)).await? {
-            Ready::Frame => {}
-            Ready::End => return Ok(()),
-            Ready::Idle if shared.is_contact(&peer) || !lock(&answers.state).ledger.is_settled() => continue,
-            Ready::Idle => return Ok(()),
-        }
-        let Frame::Envelope { seq, bytes } = reader.frame().await? else {
-            return Err(StreamEnd::Violation("only envelopes follow the hello"));
-        };
-        if !lock(&answers.state).ledger.take(seq) {
-            return Err(StreamEnd::Violation("an envelope out of sequence"));
-        }
-        if shared.allows(&peer, Ask::Envelope) {
-            refused = 0;
-            let token = FrameToken { stream: id, frame: seq };
-            let event = NetEvent::Envelope { from: peer, token, bytes };
-            shared.lane(&peer).send(event).await.map_err(|_| StreamEnd::Stopped)?;
-        } else {
+        reader.hello().await?;
+        let mut refused = 0;
+        loop {
+            self.room().await?;
+            match reader.ready(span(STRANGER_IDLE)).await? {
+                Ready::Frame => {}
+                Ready::End => return Ok(()),
+                Ready::Idle if shared.is_contact(&self.peer) || !self.is_settled() => continue,
+                Ready::Idle => return Ok(()),
+            }
+            let Frame::Envelope { seq, bytes } = reader.frame().await? else {
+                return Err(StreamEnd::Violation("only envelopes follow the hello"));
+            };
+            if !lock(&self.answers.state).ledger.take(seq) {
+                return Err(StreamEnd::Violation("an envelope out of sequence"));
+            }
+            if shared.allows(&self.peer, Ask::Envelope) {
+                refused = 0;
+                self.hand_over(shared, seq, bytes).await?;
+                continue;
+            }
             // NET-20: the excess is refused, not lost; who goes on regardless is cut off.
             refused += 1;
             if refused > MAX_REFUSED_RUN {
                 return Err(StreamEnd::Violation("far too many envelopes"));
             }
-            answers.answer(seq, Verdict::Refused(RefuseReason::TooMany));
+            self.answers.answer(seq, Verdict::Refused(RefuseReason::TooMany));
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        lock(&self.answers.state).ledger.is_settled()
+    }
+
+    /// NET-18: what the window does not hold is left in the stream, so the peer feels it.
+    async fn room(&mut self) -> Result<(), StreamEnd> {
+        while !lock(&self.answers.state).ledger.has_room() {
+            tokio::select! {
+                () = self.answers.room.notified() => {}
+                () = self.gone.wait() => return Err(StreamEnd::Closed),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the lane, but not beyond the connection: else a peer who comes again and again
+    /// while the lane is full would leave more and more behind.
+    async fn hand_over(&mut self, shared: &Shared, seq: u64, bytes: Vec<u8>) -> Result<(), StreamEnd> {
+        let token = FrameToken { stream: self.id, frame: seq };
+        let event = NetEvent::Envelope { from: self.peer, token, bytes };
+        tokio::select! {
+            sent = shared.lane(&self.peer).send(event) => sent.map_err(|_| StreamEnd::Stopped),
+            () = self.gone.wait() => Err(StreamEnd::Closed),
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use super::wire::{FrameReader, Ready, StreamEnd, close, write};
 use crate::base::PeerId;
-use crate::base::limits::{DOUBLE_GRACE, FRAME_TIMEOUT, STALL_TIMEOUT, STREAM_OPEN_TIMEOUT, STRANGER_IDLE};
+use crate::base::limits::{DOUBLE_GRACE, FRAME_TIMEOUT, STALL_TIMEOUT, STRANGER_IDLE, STREAM_OPEN_TIMEOUT};
 use crate::envelope::frame::{Frame, RefuseReason, put_envelope, put_hello};
 use crate::net::event::NetEvent;
 use crate::net::shared::{Load, Open, Outbox, Outgoing, Shared};

@@ -58,8 +58,11 @@ impl Driven {
         behaviour
             .handle_established_outbound_connection(id, peer, remote, Endpoint::Dialer, PortUse::Reuse)
             .map_err(|error| error.downcast().unwrap())?;
-        let endpoint =
-            ConnectedPoint::Dialer { address: remote.clone(), role_override: Endpoint::Dialer, port_use: PortUse::Reuse };
+        let endpoint = ConnectedPoint::Dialer {
+            address: remote.clone(),
+            role_override: Endpoint::Dialer,
+            port_use: PortUse::Reuse,
+        };
         self.establish(id, peer, &endpoint);
         Ok(id)
     }
@@ -75,8 +78,7 @@ impl Driven {
     }
 
     fn close(&mut self, connection_id: ConnectionId) {
-        let endpoint =
-            ConnectedPoint::Listener { local_addr: Multiaddr::empty(), send_back_addr: Multiaddr::empty() };
+        let endpoint = ConnectedPoint::Listener { local_addr: Multiaddr::empty(), send_back_addr: Multiaddr::empty() };
         self.behaviour.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
             peer_id: peer(0),
             connection_id,

@@ -35,7 +35,8 @@ async fn garbage_and_oversized_frames_close_the_stream_only() {
             b"GET / HTTP/1.1\r\n\r\n................",
             &[0xff; 64],
             // An envelope of one byte too many, with the beginning of its body.
-            &[&[2, 0, 0, 0, 0, 0, 0, 0, 1][..], &(MAX_ENVELOPE as u32 + 1).to_be_bytes(), &[7; 100]].concat(),
+            &[&[2, 0, 0, 0, 0, 0, 0, 0, 1][..], &u32::try_from(MAX_ENVELOPE + 1).unwrap().to_be_bytes(), &[7; 100]]
+                .concat(),
             &[2, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff],
         ];
         for bytes in garbage {

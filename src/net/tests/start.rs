@@ -1,3 +1,7 @@
+use futures::StreamExt;
+use libp2p::identify;
+use libp2p::swarm::SwarmEvent;
+
 use super::*;
 
 async fn fails(listen: &[&str]) -> NetError {
@@ -49,7 +53,8 @@ async fn an_address_in_use_is_said_to_be() {
 
 #[tokio::test]
 async fn wrong_addresses_are_refused_with_a_reason() {
-    for bad in ["", "127.0.0.1:4001", "/ip4/127.0.0.1", "/dns/localhost/tcp/0", "/ip4/127.0.0.1/tcp/0/ws", "/memory/1"] {
+    for bad in ["", "127.0.0.1:4001", "/ip4/127.0.0.1", "/dns/localhost/tcp/0", "/ip4/127.0.0.1/tcp/0/ws", "/memory/1"]
+    {
         let error = fails(&[bad]).await;
         assert!(matches!(&error, NetError::BadAddress { addr, .. } if addr == bad), "{bad}: {error:?}");
     }
@@ -122,4 +127,31 @@ async fn sizes_are_checked_before_anything_is_sent() {
     assert_eq!(alice.send(bob.id(), 1, b""), Err(SendError::TooLarge));
     let large = vec![0; crate::base::limits::MAX_ENVELOPE + 1];
     assert_eq!(alice.send(bob.id(), 1, &large), Err(SendError::TooLarge));
+}
+
+/// NET-5: what everybody is told of a node is the same for every node, and names no address.
+#[tokio::test]
+async fn identify_tells_nothing_of_a_node() {
+    let node = Node::start(1, &[TCP, QUIC]).await;
+    let (keypair, _) = identity(&config(2, &[])).unwrap();
+    let behaviour = identify::Behaviour::new(identify::Config::new("test".to_owned(), keypair.public()));
+    let transport = transport::build(&keypair).unwrap();
+    let config = libp2p::swarm::Config::with_tokio_executor();
+    let mut swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config);
+    swarm.dial(node.addrs()[0].parse::<libp2p::Multiaddr>().unwrap()).unwrap();
+    let heard = async {
+        loop {
+            let event = swarm.select_next_some().await;
+            if let SwarmEvent::Behaviour(identify::Event::Received { info, .. }) = event {
+                return info;
+            }
+        }
+    };
+    let info = timeout(GUARD, heard).await.unwrap();
+    assert_eq!((info.protocol_version.as_str(), info.agent_version.as_str()), ("rohrpost", "rohrpost"));
+    assert_eq!(info.listen_addrs, []);
+    let mut protocols: Vec<_> = info.protocols.iter().map(ToString::to_string).collect();
+    protocols.sort();
+    let expected = ["/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", "/ipfs/ping/1.0.0", "/rohrpost/card/1", "/rohrpost/env/1"];
+    assert_eq!(protocols, expected);
 }

@@ -49,9 +49,4 @@ impl RootKey {
         chain.expose_mut().copy_from_slice(right);
         (Self(root), ChainKey::new(chain))
     }
-
-    #[cfg(test)]
-    pub(in crate::session) fn bytes(&self) -> &[u8; 32] {
-        self.0.expose()
-    }
 }

@@ -118,7 +118,7 @@ fn every_length_up_to_the_longest() {
         let mut forms = BTreeSet::new();
         for turn in 0..60 {
             for who in [Alice, Bob] {
-                let lengths = if turn < 2 || turn > 50 { vec![0, 1, 200, MAX_CAPSULE] } else { vec![20] };
+                let lengths = if (2..=50).contains(&turn) { vec![20] } else { vec![0, 1, 200, MAX_CAPSULE] };
                 for len in lengths {
                     let letter = world.says(who, vec![turn; len]);
                     if len == MAX_CAPSULE {

@@ -59,6 +59,8 @@ struct World {
     rng: ChaCha20Rng,
     now: WallTime,
     reload: bool,
+    /// Whether the rows around every refusal are compared: almost always.
+    compare: bool,
 }
 
 /// Runs a scenario in both ways.
@@ -98,7 +100,7 @@ impl World {
     fn new(seed: u64, reload: bool) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let (alice, bob) = (Party::new(&mut rng), Party::new(&mut rng));
-        Self { alice, bob, rng, now: WallTime(1_750_000_000_000), reload }
+        Self { alice, bob, rng, now: WallTime(1_750_000_000_000), reload, compare: true }
     }
 
     /// Alice's first contact and Bob's reply have opened.
@@ -193,12 +195,12 @@ impl World {
     /// Brings a letter to somebody, perhaps the wrong one; after an error nothing may have changed.
     fn deliver_to(&mut self, to: Who, letter: &Letter) -> Result<Opened, SessionError> {
         self.step(to);
-        let before = self.party(to).row();
+        let before = self.compare.then(|| self.party(to).row());
         let result = match letter.sealed.kind {
             SealedKind::Session => self.open_session(to, &letter.sealed.payload),
             SealedKind::First => self.open_first(to, &letter.sealed.payload),
         };
-        if result.is_err() {
+        if let (Err(_), Some(before)) = (&result, before) {
             assert_eq!(self.party(to).row(), before, "SES-61: an error changed the state");
         }
         self.step(to);

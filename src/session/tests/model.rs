@@ -1,1 +1,393 @@
-//! …
+//! Random conversations against a naive model, which knows no keys: it keeps every message that ever was, in
+//! plain maps, and says of each arrival what must come of it.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::*;
+use crate::base::limits::{
+    ARCHIVED_SESSION_LIFE, MAX_ARCHIVED_SESSIONS, MAX_JUMP, MAX_LATE_CHAINS, MAX_RECEIVING_CHAINS, MAX_SKIPPED_KEYS,
+    MAX_USED_CHAIN_MARKS, SKIPPED_KEY_LIFE,
+};
+
+/// What must come of an arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    Opens,
+    Error(SessionError),
+    /// It cannot be told apart from a forgery.
+    Fails,
+}
+
+/// A ratchet key of the peer's, and what became of the messages under it.
+#[derive(Clone, Debug)]
+struct Chain {
+    key: [u8; 32],
+    /// All below were opened, skipped or forgotten.
+    next: u32,
+    end: Option<(u32, WallTime)>,
+    opened: BTreeSet<u32>,
+    skipped: BTreeMap<u32, WallTime>,
+    forgotten_below: u32,
+    has_key: bool,
+    /// Out of the state; the number says as the how manieth that was used up, if it was.
+    gone: Option<Option<usize>>,
+}
+
+/// One session as one side sees it.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    ours: bool,
+    confirmed: bool,
+    /// Oldest first.
+    chains: Vec<Chain>,
+    used_up: usize,
+}
+
+/// One side.
+#[derive(Clone, Debug, Default)]
+struct Model {
+    sessions: BTreeMap<SessionId, Seen>,
+    sending: Option<SessionId>,
+    /// Last retired first.
+    retired: Vec<(SessionId, WallTime)>,
+    /// Sessions whose handshake was used.
+    marks: BTreeSet<SessionId>,
+}
+
+impl Model {
+    fn knows(&self, id: SessionId, now: WallTime) -> bool {
+        let retired = |(session, at): &(SessionId, WallTime)| *session == id && now.since(*at) < ARCHIVED_SESSION_LIFE;
+        self.sending == Some(id) || self.retired.iter().any(retired)
+    }
+
+    fn expects(&self, letter: &Letter, now: WallTime) -> Expected {
+        let header = letter.message().header;
+        if !self.knows(header.session, now) {
+            // Too old, and not dropped yet.
+            if self.retired.iter().any(|(session, _)| *session == header.session) {
+                return Expected::Error(SessionError::UnknownSession);
+            }
+            return match letter.sealed.kind {
+                SealedKind::Session => Expected::Error(SessionError::UnknownSession),
+                SealedKind::First if self.marks.contains(&header.session) => Expected::Error(SessionError::Duplicate),
+                SealedKind::First if header.number > MAX_JUMP => Expected::Error(SessionError::TooFarAhead),
+                SealedKind::First => Expected::Opens,
+            };
+        }
+        self.sessions[&header.session].expects(header.ratchet_key.0, header.number, now)
+    }
+
+    fn begun(&mut self, id: SessionId, ours: bool, now: WallTime) {
+        self.sessions.insert(id, Seen { ours, ..Seen::default() });
+        let Some(current) = self.sending else {
+            self.sending = Some(id);
+            return;
+        };
+        let old = &self.sessions[&current];
+        let keeps = !old.confirmed && old.ours != ours && current < id;
+        let loser = if keeps { id } else { current };
+        self.sending = Some(if keeps { current } else { id });
+        self.retired.insert(0, (loser, now));
+    }
+
+    fn opened(&mut self, letter: &Letter, now: WallTime) {
+        let header = letter.message().header;
+        let id = header.session;
+        if !self.knows(id, now) {
+            self.marks.insert(id);
+            self.begun(id, false, now);
+        }
+        let seen = self.sessions.get_mut(&id).unwrap();
+        let was_confirmed = seen.confirmed;
+        seen.opened(header.ratchet_key.0, header.previous, header.number, now);
+        let place = self.retired.iter().position(|(retired, _)| *retired == id);
+        if let (true, false, true, Some(place)) = (seen.confirmed, was_confirmed, seen.ours, place) {
+            self.retired.remove(place);
+            self.retired.insert(0, (self.sending.replace(id).unwrap(), now));
+        }
+        self.forget(now);
+    }
+
+    fn forget(&mut self, now: WallTime) {
+        self.retired.retain(|(_, at)| now.since(*at) < ARCHIVED_SESSION_LIFE);
+        self.retired.truncate(MAX_ARCHIVED_SESSIONS);
+    }
+}
+
+impl Seen {
+    fn expects(&self, key: [u8; 32], number: u32, now: WallTime) -> Expected {
+        let Some(chain) = self.chains.iter().find(|chain| chain.key == key) else {
+            let jump = number > MAX_JUMP;
+            return if jump { Expected::Error(SessionError::TooFarAhead) } else { Expected::Opens };
+        };
+        match chain.gone {
+            Some(Some(place)) if self.used_up - place <= MAX_USED_CHAIN_MARKS => {
+                return Expected::Error(SessionError::Duplicate);
+            }
+            Some(_) => return Expected::Fails,
+            None => {}
+        }
+        let old = |since: &WallTime| now.since(*since) >= SKIPPED_KEY_LIFE;
+        if number < chain.next {
+            return match chain.skipped.get(&number) {
+                Some(since) if !old(since) => Expected::Opens,
+                Some(_) => Expected::Error(SessionError::Forgotten),
+                None if number < chain.forgotten_below => Expected::Error(SessionError::Forgotten),
+                None => {
+                    assert!(chain.opened.contains(&number), "what is no longer there was opened or forgotten");
+                    Expected::Error(SessionError::Duplicate)
+                }
+            };
+        }
+        if !chain.has_key || chain.end.is_some_and(|(_, since)| old(&since)) {
+            Expected::Error(SessionError::Forgotten)
+        } else if number - chain.next > MAX_JUMP {
+            Expected::Error(SessionError::TooFarAhead)
+        } else {
+            Expected::Opens
+        }
+    }
+
+    fn opened(&mut self, key: [u8; 32], previous: u32, number: u32, now: WallTime) {
+        if !self.chains.iter().any(|chain| chain.key == key) {
+            // A turn. The first one of the peer's who began confirms nothing yet.
+            self.confirmed |= self.ours || !self.chains.is_empty();
+            if let Some(before) = self.chains.last_mut() {
+                before.end = Some((previous, now));
+                before.has_key &= before.next < previous;
+            }
+            let (opened, skipped) = (BTreeSet::new(), BTreeMap::new());
+            self.chains.push(Chain {
+                key,
+                next: 0,
+                end: None,
+                opened,
+                skipped,
+                forgotten_below: 0,
+                has_key: true,
+                gone: None,
+            });
+        }
+        let chain = self.chains.iter_mut().find(|chain| chain.key == key).unwrap();
+        for passed in chain.next..number {
+            chain.skipped.insert(passed, now);
+        }
+        chain.next = chain.next.max(number + 1);
+        chain.skipped.remove(&number);
+        assert!(chain.opened.insert(number), "opened twice");
+        chain.has_key &= chain.end.is_none_or(|(end, _)| chain.next < end);
+        self.forget(now);
+    }
+
+    /// Everything that grows old or too much, in the plainest way.
+    fn forget(&mut self, now: WallTime) {
+        let old = |since: WallTime| now.since(since) >= SKIPPED_KEY_LIFE;
+        let live = self.chains.iter().filter(|chain| chain.gone.is_none()).count();
+        let mut age = live;
+        for chain in self.chains.iter_mut().filter(|chain| chain.gone.is_none()) {
+            age -= 1;
+            chain.has_key &= chain.end.is_none_or(|(_, since)| !old(since));
+            while let Some((number, _)) = chain.skipped.first_key_value().filter(|(_, since)| old(**since)) {
+                chain.forgotten_below = number + 1;
+                chain.skipped.pop_first();
+            }
+            if age >= MAX_RECEIVING_CHAINS && chain.has_key {
+                let until = chain.end.unwrap().0.min(chain.next + MAX_JUMP);
+                chain.skipped.extend((chain.next..until).map(|number| (number, now)));
+                (chain.next, chain.has_key) = (until, false);
+            }
+        }
+        while self.chains.iter().map(|chain| chain.skipped.len()).sum::<usize>() > MAX_SKIPPED_KEYS {
+            let with_keys = self.chains.iter_mut().filter(|chain| !chain.skipped.is_empty());
+            let oldest = with_keys.min_by_key(|chain| *chain.skipped.first_key_value().unwrap().1).unwrap();
+            oldest.forgotten_below = oldest.skipped.pop_first().unwrap().0 + 1;
+        }
+        let mut late = 0;
+        let mut newest_first: Vec<_> = self.chains.iter_mut().rev().filter(|chain| chain.gone.is_none()).collect();
+        for chain in newest_first.iter_mut().skip(MAX_RECEIVING_CHAINS) {
+            late += usize::from(!chain.skipped.is_empty());
+            if chain.skipped.is_empty() {
+                let all = chain.end.is_some_and(|(end, _)| chain.opened.len() == end as usize);
+                chain.gone = Some(all.then_some(self.used_up));
+                self.used_up += usize::from(all);
+            } else if late > MAX_LATE_CHAINS {
+                chain.gone = Some(None);
+                chain.skipped.clear();
+            }
+        }
+    }
+}
+
+/// What happens next; numbers choose among what is there.
+#[derive(Clone, Debug)]
+enum Op {
+    Send(Who, usize),
+    Deliver(usize),
+    Copy(usize),
+    Lose(usize),
+    Tamper(usize, usize),
+    DeliverAll,
+    Begin(Who),
+    Wait(u64),
+    Reload,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let who = || prop_oneof![Just(Alice), Just(Bob)];
+    prop_oneof![
+        12 => (who(), 1..4usize).prop_map(|(who, count)| Op::Send(who, count)),
+        1 => (who(), 600..1600usize).prop_map(|(who, count)| Op::Send(who, count)),
+        14 => any::<usize>().prop_map(Op::Deliver),
+        3 => any::<usize>().prop_map(Op::Copy),
+        2 => any::<usize>().prop_map(Op::Lose),
+        2 => any::<(usize, usize)>().prop_map(|(which, place)| Op::Tamper(which, place)),
+        1 => Just(Op::DeliverAll),
+        1 => who().prop_map(Op::Begin),
+        2 => (1..24 * 20u64).prop_map(Op::Wait),
+        3 => Just(Op::Reload),
+    ]
+}
+
+struct Run {
+    world: World,
+    models: BTreeMap<Who, Model>,
+    on_the_way: Vec<Letter>,
+    arrived: Vec<Letter>,
+    outcomes: BTreeSet<String>,
+}
+
+impl Run {
+    fn new(seed: u64) -> Self {
+        let models = [(Alice, Model::default()), (Bob, Model::default())].into();
+        let (on_the_way, arrived, outcomes) = Default::default();
+        Self { world: World::new(seed, false), models, on_the_way, arrived, outcomes }
+    }
+
+    fn apply(&mut self, op: &Op) {
+        match *op {
+            Op::Send(who, count) => (0..count).for_each(|_| self.send(who)),
+            Op::Deliver(pick) => {
+                if let Some(letter) = self.pick(pick) {
+                    self.arrives(letter);
+                }
+            }
+            Op::Copy(pick) => {
+                // A second copy of something on its way, or of something that arrived before.
+                let all = self.on_the_way.iter().chain(&self.arrived);
+                if let Some(letter) = all.clone().nth(pick % all.count().max(1)).cloned() {
+                    self.arrives(letter);
+                }
+            }
+            Op::Lose(pick) => drop(self.pick(pick)),
+            Op::Tamper(pick, place) => {
+                if let Some(letter) = self.on_the_way.get(pick % self.on_the_way.len().max(1)) {
+                    let mut payload = letter.sealed.payload.clone();
+                    let place = place % payload.len();
+                    payload[place] ^= 1;
+                    let letter = letter.with_payload(payload);
+                    assert!(self.world.deliver(&letter).is_err(), "byte {place} was changed");
+                }
+            }
+            Op::DeliverAll => {
+                for (n, letter) in std::mem::take(&mut self.on_the_way).into_iter().enumerate() {
+                    // Large rows, and very many of them.
+                    self.world.compare = n.is_multiple_of(16);
+                    self.arrives(letter);
+                }
+                self.world.compare = true;
+            }
+            Op::Begin(who) => self.begin(who),
+            Op::Wait(hours) => self.world.wait(Millis::from_hours(hours)),
+            Op::Reload => {
+                self.world.reload = true;
+                self.world.step(Alice);
+                self.world.step(Bob);
+                self.world.reload = false;
+            }
+        }
+    }
+
+    fn pick(&mut self, pick: usize) -> Option<Letter> {
+        let len = self.on_the_way.len();
+        (len > 0).then(|| self.on_the_way.swap_remove(pick % len))
+    }
+
+    fn begin(&mut self, who: Who) {
+        let id = self.world.begin(who);
+        let model = self.models.get_mut(&who).unwrap();
+        model.begun(id, true, self.world.now);
+        model.forget(self.world.now);
+    }
+
+    fn send(&mut self, who: Who) {
+        if !self.world.set(who).can_send() {
+            self.begin(who);
+        }
+        let text = self.world.now.0.to_be_bytes().repeat(who as usize + 1);
+        let (now, mut rng) = (self.world.now, self.world.rng.clone());
+        let sealed = self.world.set(who).encrypt(&text, &mut rng, now).unwrap();
+        self.world.rng = rng;
+        let model = self.models.get_mut(&who).unwrap();
+        assert_eq!(Some(sealed.session), model.sending);
+        let seen = model.sessions.get_mut(&sealed.session).unwrap();
+        assert_eq!(sealed.kind == SealedKind::First, seen.ours && !seen.confirmed, "SES-16");
+        seen.forget(now);
+        model.forget(now);
+        self.on_the_way.push(Letter { from: who, sealed, text });
+    }
+
+    fn arrives(&mut self, letter: Letter) {
+        let now = self.world.now;
+        let model = self.models.get_mut(&letter.from.other()).unwrap();
+        let expected = model.expects(&letter, now);
+        self.outcomes.insert(format!("{expected:?}"));
+        // Refusals are checked to change nothing by `deliver`.
+        let result = self.world.deliver(&letter);
+        match expected {
+            Expected::Opens => {
+                assert_eq!(result.as_ref().map(|opened| &opened.plaintext), Ok(&letter.text));
+                model.opened(&letter, now);
+            }
+            Expected::Error(error) => assert_eq!(result, Err(error)),
+            Expected::Fails => {
+                let error = result.unwrap_err();
+                assert!(matches!(error, SessionError::Authentication | SessionError::TooFarAhead), "{error:?}");
+            }
+        }
+        self.arrived.push(letter);
+        for who in [Alice, Bob] {
+            let (set, model) = (self.world.set(who), &self.models[&who]);
+            assert_eq!(set.sending().map(|session| session.id()), model.sending);
+            assert_eq!(set.is_confirmed(), model.sending.is_some_and(|id| model.sessions[&id].confirmed));
+        }
+    }
+}
+
+/// A fixed seed; `ROHRPOST_TEST_SCALE` multiplies the number of conversations.
+fn runner(cases: u32) -> TestRunner {
+    let scale = std::env::var("ROHRPOST_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1);
+    let config = Config { cases: cases * scale, failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, b"rohrpost/session/model/tests/v1\0"))
+}
+
+#[test]
+fn conversations_go_as_the_model_says() {
+    let ops = (any::<u64>(), prop::collection::vec(op(), 1..120));
+    let outcomes = std::cell::RefCell::new(BTreeSet::new());
+    runner(32)
+        .run(&ops, |(seed, ops)| {
+            let mut run = Run::new(seed);
+            ops.iter().for_each(|op| run.apply(op));
+            run.apply(&Op::DeliverAll);
+            outcomes.borrow_mut().append(&mut run.outcomes);
+            Ok(())
+        })
+        .unwrap();
+    // The conversations were wild enough to see everything.
+    use SessionError::{Duplicate, Forgotten, TooFarAhead, UnknownSession};
+    let errors = [Duplicate, Forgotten, TooFarAhead, UnknownSession].map(Expected::Error);
+    for outcome in [Expected::Opens].into_iter().chain(errors) {
+        assert!(outcomes.borrow().contains(&format!("{outcome:?}")), "never seen: {outcome:?}");
+    }
+}

@@ -76,8 +76,8 @@ fn every_simultaneous_start_ends_in_one_session() {
         let (mut to_send, mut steps) = (BTreeMap::from([(Alice, 3), (Bob, 3)]), 0);
         while to_send.values().any(|left| *left > 0) || !on_the_way.is_empty() {
             let pick = world.rng.next_u32() as usize;
-            let who = if pick % 2 == 0 { Alice } else { Bob };
-            if pick % 3 != 0 && to_send[&who] > 0 {
+            let who = if pick.is_multiple_of(2) { Alice } else { Bob };
+            if !pick.is_multiple_of(3) && to_send[&who] > 0 {
                 if !world.set(who).can_send() {
                     world.begin(who);
                 }
@@ -236,6 +236,26 @@ fn time_does_not_stop_the_session_that_sends() {
         world.says(Alice, "backwards");
         world.says(Bob, "indeed");
         assert!(!world.alice.set.prune(WallTime(0)));
+    });
+}
+
+/// SES-54: a first contact of a session whose time is over does not begin it again, dropped or not.
+#[test]
+fn a_replayed_first_contact_of_long_ago() {
+    both_ways(|world| {
+        world.begin(Alice);
+        let first = world.says(Alice, "first");
+        world.says(Bob, "reply");
+        world.says(Alice, "on");
+        world.begin(Bob);
+        world.says(Bob, "new session");
+        world.wait(ARCHIVED_SESSION_LIFE);
+        assert!(world.bob.set.knows_session(&first.sealed.session));
+        world.refused(&first, SessionError::UnknownSession);
+        world.says(Bob, "drops it");
+        assert!(!world.bob.set.knows_session(&first.sealed.session));
+        // From here on it is the mark of the card's prekey that tells (SES-18).
+        world.refused(&first, SessionError::Duplicate);
     });
 }
 

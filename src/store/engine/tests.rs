@@ -1,3 +1,6 @@
+// The numbers in here are small.
+#![allow(clippy::cast_possible_truncation)]
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc::sync_channel;

@@ -1,3 +1,6 @@
+// The numbers in here are small.
+#![allow(clippy::cast_possible_truncation)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
@@ -94,7 +97,7 @@ fn a_destroyed_key_is_in_no_file_and_its_rows_are_gone() {
     store.commit(buffer, &mut place.rng).unwrap();
     for file in 0..2 {
         let keys = keys_in(&place, file);
-        assert!(!keys.contains(&doomed) && keys.contains(&kept), "{}", KEYS[file]);
+        assert!(!keys.contains(&doomed) && keys.contains(&kept), "file {file}");
     }
     // The rows are still on the disk, and nothing opens them.
     assert!(keys_of_rows(&place, 203).contains(&doomed));
@@ -112,6 +115,26 @@ fn a_destroyed_key_is_in_no_file_and_its_rows_are_gone() {
     let row = database.get(&row_key).unwrap().unwrap();
     let value = open_value(&secrets, &stolen[&doomed].key, &row_key, &row, |chunk| database.get(chunk)).unwrap();
     assert!(value.ends_with(&[0; 9_000]));
+}
+
+#[test]
+fn a_value_that_shrinks_or_goes_leaves_no_parts() {
+    let mut place = Place::new(8);
+    let store = place.open().unwrap();
+    let mut lengths = Vec::new();
+    for length in [Some(20_000), Some(9_000), Some(13_000), Some(100), Some(5_000), None] {
+        let mut buffer = store.begin();
+        match length {
+            Some(length) => buffer.put::<Plain>(&at(1, 1), &Note(vec![1; length])).unwrap(),
+            None => buffer.delete::<Plain>(&at(1, 1)),
+        }
+        store.commit(buffer, &mut place.rng).unwrap();
+        assert_eq!(store.reader().get::<Plain>(&at(1, 1)).unwrap().map(|note| note.0.len()), length);
+        lengths.push(store.inner.writer().meta.totals.rows);
+    }
+    assert_eq!(lengths, [5, 3, 4, 1, 2, 0]);
+    drop(store);
+    place.open().unwrap();
 }
 
 #[test]

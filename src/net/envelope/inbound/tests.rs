@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -15,6 +15,7 @@ struct Served {
     events: mpsc::Receiver<NetEvent>,
     answers: Arc<Answers>,
     end: JoinHandle<Result<(), StreamEnd>>,
+    connection: watch::Sender<()>,
 }
 
 fn serve_one(contact: bool, lane: usize) -> Served {
@@ -22,8 +23,12 @@ fn serve_one(contact: bool, lane: usize) -> Served {
     let (near, far) = stream(256 * 1024);
     let answers = Arc::new(Answers::default());
     let task = Arc::clone(&answers);
-    let end = tokio::spawn(async move { run(&shared, PEER, 5, &task, near).await });
-    Served { far, events, answers, end }
+    let (connection, gone) = streams::Gone::new();
+    let end = tokio::spawn(async move {
+        let receiver = Receiver { peer: PEER, id: 5, answers: &task, gone };
+        run(&shared, receiver, near).await
+    });
+    Served { far, events, answers, end, connection }
 }
 
 impl Served {
@@ -163,7 +168,10 @@ async fn a_full_lane_reaches_the_peer() {
     let mut served = Served::greeted(true, 1).await;
     let big = vec![7; 60_000];
     let mut sent = 0;
-    while tokio::time::timeout(Duration::from_secs(1), served.far.say(|out| put_envelope(out, sent + 1, &big))).await.is_ok() {
+    while tokio::time::timeout(Duration::from_secs(1), served.far.say(|out| put_envelope(out, sent + 1, &big)))
+        .await
+        .is_ok()
+    {
         sent += 1;
     }
     // The pipe's buffer, the lane, and the one in hand.
@@ -216,4 +224,26 @@ async fn who_goes_on_though_refused_is_cut_off() {
     }
     assert!(matches!(served.end.await.unwrap(), Err(StreamEnd::Violation(_))));
     flood.await.unwrap();
+}
+
+/// What waits for the lane, or for the window, does not outlive its connection.
+#[tokio::test]
+async fn nothing_waits_beyond_the_connection() {
+    let mut for_the_lane = Served::greeted(true, 1).await;
+    for seq in 1..=3 {
+        for_the_lane.far.envelope(seq).await;
+    }
+    while for_the_lane.events.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    drop(for_the_lane.connection);
+    assert!(matches!(for_the_lane.end.await.unwrap(), Err(StreamEnd::Closed)));
+
+    let mut for_the_window = Served::greeted(true, 2 * MAX_IN_FLIGHT).await;
+    for seq in 1..=MAX_IN_FLIGHT as u64 {
+        for_the_window.far.envelope(seq).await;
+        for_the_window.envelope().await;
+    }
+    drop(for_the_window.connection);
+    assert!(matches!(for_the_window.end.await.unwrap(), Err(StreamEnd::Closed)));
 }

@@ -29,7 +29,8 @@ impl Session {
         let mut session = Self { shared, events, far, end: tokio::spawn(std::future::pending()) };
         session.send(1).unwrap();
         let first = outbox.queue.recv().await.unwrap();
-        session.end = tokio::spawn(async move { (sender.session(&mut outbox, connection(1), first, near).await, outbox) });
+        session.end =
+            tokio::spawn(async move { (sender.session(&mut outbox, connection(1), first, near).await, outbox) });
         session.far.reader.hello().await.unwrap();
         session.far.hello().await;
         assert!(matches!(session.far.hears().await, Frame::Envelope { seq: 1, .. }));

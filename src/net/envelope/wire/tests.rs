@@ -7,8 +7,11 @@ use crate::envelope::frame::{put_ack, put_envelope, put_hello};
 
 type Pipe = Compat<tokio::io::DuplexStream>;
 
+/// The halves that a test does not use; without them the pipe would be closed.
+type Rest = (WriteHalf<Pipe>, ReadHalf<Pipe>);
+
 /// A reader of frames and what writes to it, over a pipe of this capacity.
-fn pipe(capacity: usize) -> (FrameReader<ReadHalf<Pipe>>, WriteHalf<Pipe>, (WriteHalf<Pipe>, ReadHalf<Pipe>)) {
+fn pipe(capacity: usize) -> (FrameReader<ReadHalf<Pipe>>, WriteHalf<Pipe>, Rest) {
     let (here, there) = tokio::io::duplex(capacity);
     let (read, back) = here.compat().split();
     let (other, write) = there.compat().split();

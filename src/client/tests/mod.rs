@@ -1,14 +1,14 @@
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
+mod alike;
+mod socket;
+
 use super::*;
 use crate::api::{Contact, Event, EventKind, ListenParams, PolicyParams, SendParams, Sent, State, WaitFor, Who};
 use crate::base::PeerId;
-use crate::base::limits::{MAX_RPC_CLIENTS, MAX_RPC_LINE};
 
 /// Long enough for a loaded machine; reached only when a test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -72,100 +72,6 @@ fn until(events: &mut Events, wanted: impl Fn(&Event) -> bool) -> Event {
 /// The link of a running node.
 fn link(client: &mut Client) -> String {
     client.ask::<method::IdShow>(&NoParams {}).unwrap().link
-}
-
-/// Calls, each with its parameters, that answer the same with and without a node.
-fn questions(friend: PeerId) -> Vec<(&'static str, Value)> {
-    let friend = friend.to_string();
-    vec![
-        ("contacts.add", json!({"who": friend, "name": "Friend"})),
-        ("send", json!({"to": "Friend", "text": "hi \u{1b}[31m\u{202e}", "client_id": "k"})),
-        ("send", json!({"to": "friend", "text": "hi \u{1b}[31m\u{202e}", "client_id": "k"})),
-        ("send", json!({"to": "nobody at all", "text": "hi"})),
-        ("send", json!({"to": "Friend", "text": ""})),
-        ("send", json!({"to": "rohrpost:nonsense", "text": "hi"})),
-        ("inbox", json!({})),
-        ("inbox", json!({"limit": 0})),
-        ("history", json!({"who": "Fri"})),
-        ("history", json!(["Friend", 5])),
-        ("read", json!({"who": "Friend"})),
-        ("contacts.list", json!([])),
-        ("contacts.show", json!({"who": friend})),
-        ("contacts.verify", json!({"who": "Friend", "number": "12345"})),
-        ("contacts.verify", json!({"who": "Friend", "number": "0".repeat(60)})),
-        ("contacts.rename", json!({"who": "Friend", "name": "Freund"})),
-        ("contacts.block", json!({"who": "Freund"})),
-        ("send", json!({"to": "Freund", "text": "hi"})),
-        ("contacts.unblock", json!({"who": "Freund"})),
-        ("requests.list", json!({})),
-        ("requests.show", json!({"who": "Freund"})),
-        ("requests.block", json!({"who": "Freund"})),
-        ("policy.set", json!({"policy": "contacts"})),
-        ("policy.show", json!({})),
-        ("resolve", json!({"who": "Freund"})),
-        ("message", json!({"message": "ff00"})),
-        ("id.name", json!({"name": "x".repeat(65)})),
-        ("id.name", json!({"nam": "x"})),
-        ("nonsense", json!({})),
-        ("events", json!({"limit": 2})),
-        ("id.show", json!({})),
-        ("id.rotate", json!({})),
-        ("reply", json!({"message": "ff00", "text": "hi"})),
-        ("requests.accept", json!({"who": "Freund"})),
-        ("requests.decline", json!({"who": "Freund"})),
-        ("contacts.remove", json!({"who": "Freund"})),
-    ]
-}
-
-/// What differs from run to run: times, random IDs.
-fn steady(mut value: Value) -> Value {
-    match &mut value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                let changes = ["at", "added_at", "sent_at", "received_at", "message_id", "addrs", "link"];
-                *value = if changes.contains(&key.as_str()) { json!("*") } else { steady(value.take()) };
-            }
-        }
-        Value::Array(list) => list.iter_mut().for_each(|value| *value = steady(value.take())),
-        _ => {}
-    }
-    value
-}
-
-#[test]
-fn a_node_and_no_node_answer_alike() {
-    let (without, with) = (Desk::new("A"), Desk::new("A"));
-    let friend = Desk::new("friend").peer();
-    let node = with.node();
-    let (mut own, mut remote) = (without.open(), with.open());
-    assert!(!own.is_remote() && remote.is_remote());
-    let questions = questions(friend);
-    for method in crate::api::METHODS {
-        // What a node alone can say is asked elsewhere.
-        let apart = ["status", "listen", "stop"].contains(&method.name);
-        assert!(apart || questions.iter().any(|(name, _)| *name == method.name), "{} is not asked", method.name);
-    }
-    for (name, params) in questions {
-        let mut answers = [&mut own, &mut remote].map(|client| match client.call(name, Some(params.clone())) {
-            Ok(value) => json!({"result": steady(value)}).to_string(),
-            Err(error) => json!({"error": error}).to_string(),
-        });
-        // Each side names itself.
-        answers[0] = answers[0].replace(&without.peer().to_string(), "me");
-        answers[1] = answers[1].replace(&with.peer().to_string(), "me");
-        assert!(!answers[0].contains("\"internal\""), "{name}: {}", answers[0]);
-        // The safety numbers are those of different pairs.
-        let numbers = |text: &String| serde_json::from_str::<Value>(text).unwrap();
-        let strip = |mut value: Value| {
-            if let Some(contact) = value.get_mut("result").and_then(Value::as_object_mut) {
-                contact.remove("safety_number");
-            }
-            value
-        };
-        assert_eq!(strip(numbers(&answers[0])), strip(numbers(&answers[1])), "{name} {params}");
-    }
-    drop((own, remote));
-    node.shutdown().unwrap();
 }
 
 #[test]
@@ -316,98 +222,6 @@ fn a_listener_misses_nothing_and_can_come_back() {
     let events: Vec<_> = desk.open().events(Some(0)).unwrap().collect::<Result<_, _>>().unwrap();
     assert!(events.windows(2).all(|pair| pair[1].seq == pair[0].seq + 1));
     assert!(events.last().unwrap().seq >= event.seq);
-}
-
-/// Speaks as a script does.
-struct Raw {
-    writer: UnixStream,
-    reader: BufReader<UnixStream>,
-}
-
-impl Raw {
-    fn new(place: &Place) -> Self {
-        let stream = node::connect(place).unwrap().unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { writer: stream.try_clone().unwrap(), reader: BufReader::new(stream) }
-    }
-
-    fn say(&mut self, line: &str) {
-        self.writer.write_all(line.as_bytes()).unwrap();
-        self.writer.write_all(b"\n").unwrap();
-    }
-
-    fn hear(&mut self) -> Value {
-        let mut line = String::new();
-        self.reader.read_line(&mut line).unwrap();
-        if line.is_empty() { Value::Null } else { serde_json::from_str(&line).unwrap() }
-    }
-}
-
-#[test]
-fn the_socket_speaks_json_rpc() {
-    let desk = Desk::new("A");
-    let node = desk.node();
-    let mut raw = Raw::new(&desk.place);
-    raw.say("{");
-    assert_eq!(raw.hear()["error"]["code"], -32700);
-    raw.say("");
-    // A notification is carried out, and not answered.
-    raw.say(r#"{"jsonrpc":"2.0","method":"id.name","params":["Anna"]}"#);
-    raw.say(
-        r#"[{"jsonrpc":"2.0","method":"id.show","id":"a"},{"jsonrpc":"2.0","method":"policy.show"},
-           {"jsonrpc":"2.0","method":"nonsense","id":2},7]"#
-            .replace('\n', "")
-            .as_str(),
-    );
-    let batch = raw.hear();
-    assert_eq!(batch.as_array().unwrap().len(), 3);
-    assert_eq!((&batch[0]["id"], &batch[0]["result"]["name"]), (&json!("a"), &json!("Anna")));
-    assert_eq!((&batch[1]["id"], &batch[1]["error"]["data"]["code"]), (&json!(2), &json!("unknown_method")));
-    assert_eq!((&batch[2]["id"], &batch[2]["error"]["code"]), (&json!(null), &json!(-32600)));
-    raw.say(&" ".repeat(MAX_RPC_LINE + 1));
-    assert_eq!(raw.hear()["error"]["data"]["code"], "too_large");
-    // A wait does not keep others waiting, and is answered before the end.
-    let friend = Desk::new("friend").peer();
-    raw.say(
-        &json!({"jsonrpc":"2.0","id":1,"method":"send","params":{"to":friend,"text":"x","wait":"read","timeout_ms":60_000}})
-            .to_string(),
-    );
-    raw.say(r#"{"jsonrpc":"2.0","method":"policy.show","id":2}"#);
-    assert_eq!(raw.hear()["id"], 2);
-    raw.say(r#"{"jsonrpc":"2.0","method":"stop","id":3}"#);
-    let mut last = [raw.hear(), raw.hear()];
-    last.sort_by_key(|answer| answer["id"].as_u64());
-    assert_eq!((&last[0]["id"], &last[0]["error"]["data"]["code"]), (&json!(1), &json!("stopping")));
-    assert_eq!((&last[1]["id"], &last[1]["result"]["pid"]), (&json!(3), &json!(std::process::id())));
-    node.shutdown().unwrap();
-    assert_eq!(raw.hear(), Value::Null);
-}
-
-#[test]
-fn a_client_that_has_said_all_still_gets_its_answers() {
-    let desk = Desk::new("A");
-    let node = desk.node();
-    let mut raw = Raw::new(&desk.place);
-    // Without the end of the last line, as `printf | nc` has it.
-    raw.writer.write_all(br#"{"jsonrpc":"2.0","method":"policy.show","id":1}"#).unwrap();
-    raw.writer.shutdown(std::net::Shutdown::Write).unwrap();
-    assert_eq!(raw.hear()["result"]["policy"], "requests");
-    assert_eq!(raw.hear(), Value::Null);
-    node.shutdown().unwrap();
-}
-
-#[test]
-fn one_client_too_many_is_told() {
-    let desk = Desk::new("A");
-    let node = desk.node();
-    let mut clients: Vec<_> = (0..MAX_RPC_CLIENTS).map(|_| desk.open()).collect();
-    for client in &mut clients {
-        client.ask::<method::PolicyShow>(&NoParams {}).unwrap();
-    }
-    let error = desk.open().ask::<method::PolicyShow>(&NoParams {}).unwrap_err();
-    assert!(error.is(Code::TooManyClients), "{error:?}");
-    drop(clients);
-    node.shutdown().unwrap();
 }
 
 #[test]

@@ -1,0 +1,124 @@
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+
+use serde_json::json;
+
+use super::*;
+use crate::base::limits::{MAX_RPC_CLIENTS, MAX_RPC_LINE};
+
+/// Speaks as a script does.
+struct Raw {
+    writer: UnixStream,
+    reader: BufReader<UnixStream>,
+}
+
+impl Raw {
+    fn new(place: &Place) -> Self {
+        let stream = node::connect(place).unwrap().unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { writer: stream.try_clone().unwrap(), reader: BufReader::new(stream) }
+    }
+
+    fn say(&mut self, line: &str) {
+        self.writer.write_all(line.as_bytes()).unwrap();
+        self.writer.write_all(b"\n").unwrap();
+    }
+
+    fn hear(&mut self) -> Value {
+        let mut line = String::new();
+        self.reader.read_line(&mut line).unwrap();
+        if line.is_empty() { Value::Null } else { serde_json::from_str(&line).unwrap() }
+    }
+}
+
+#[test]
+fn the_socket_speaks_json_rpc() {
+    let desk = Desk::new("A");
+    let node = desk.node();
+    let mut raw = Raw::new(&desk.place);
+    raw.say("{");
+    assert_eq!(raw.hear()["error"]["code"], -32700);
+    raw.say("");
+    // A notification is carried out, and not answered.
+    raw.say(r#"{"jsonrpc":"2.0","method":"id.name","params":["Anna"]}"#);
+    raw.say(
+        r#"[{"jsonrpc":"2.0","method":"id.show","id":"a"},{"jsonrpc":"2.0","method":"policy.show"},
+           {"jsonrpc":"2.0","method":"nonsense","id":2},7]"#
+            .replace('\n', "")
+            .as_str(),
+    );
+    let batch = raw.hear();
+    assert_eq!(batch.as_array().unwrap().len(), 3);
+    assert_eq!((&batch[0]["id"], &batch[0]["result"]["name"]), (&json!("a"), &json!("Anna")));
+    assert_eq!((&batch[1]["id"], &batch[1]["error"]["data"]["code"]), (&json!(2), &json!("unknown_method")));
+    assert_eq!((&batch[2]["id"], &batch[2]["error"]["code"]), (&json!(null), &json!(-32600)));
+    raw.say(&" ".repeat(MAX_RPC_LINE + 1));
+    assert_eq!(raw.hear()["error"]["data"]["code"], "too_large");
+    // A wait does not keep others waiting, and is answered before the end.
+    let friend = Desk::new("friend").peer();
+    raw.say(
+        &json!({"jsonrpc":"2.0","id":1,"method":"send","params":{"to":friend,"text":"x","wait":"read","timeout_ms":60_000}})
+            .to_string(),
+    );
+    raw.say(r#"{"jsonrpc":"2.0","method":"policy.show","id":2}"#);
+    assert_eq!(raw.hear()["id"], 2);
+    raw.say(r#"{"jsonrpc":"2.0","method":"stop","id":3}"#);
+    let mut last = [raw.hear(), raw.hear()];
+    last.sort_by_key(|answer| answer["id"].as_u64());
+    assert_eq!((&last[0]["id"], &last[0]["error"]["data"]["code"]), (&json!(1), &json!("stopping")));
+    assert_eq!((&last[1]["id"], &last[1]["result"]["pid"]), (&json!(3), &json!(std::process::id())));
+    node.shutdown().unwrap();
+    assert_eq!(raw.hear(), Value::Null);
+}
+
+#[test]
+fn a_client_that_has_said_all_still_gets_its_answers() {
+    let desk = Desk::new("A");
+    let node = desk.node();
+    let mut raw = Raw::new(&desk.place);
+    // Without the end of the last line, as `printf | nc` has it.
+    raw.writer.write_all(br#"{"jsonrpc":"2.0","method":"policy.show","id":1}"#).unwrap();
+    raw.writer.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(raw.hear()["result"]["policy"], "requests");
+    assert_eq!(raw.hear(), Value::Null);
+    node.shutdown().unwrap();
+}
+
+#[test]
+fn who_reads_slowly_misses_nothing_and_holds_nobody_up() {
+    let desk = Desk::new("A");
+    let friend = Desk::new("friend").peer().to_string();
+    let node = desk.node();
+    let mut slow = Raw::new(&desk.place);
+    slow.say(r#"{"jsonrpc":"2.0","method":"listen","params":[0],"id":1}"#);
+    let answer = slow.hear();
+    let mut seq = answer["result"]["since"].as_u64().unwrap_or_else(|| panic!("{answer}"));
+    // Far more than the buffers of a socket hold.
+    let (count, text) = (400, "x".repeat(2_000));
+    let mut client = desk.open();
+    for _ in 0..count {
+        client.ask::<method::Send>(&message(friend.clone(), &text)).unwrap();
+    }
+    let mut messages = 0;
+    while messages < count {
+        let event = slow.hear();
+        assert_eq!((&event["method"], event["params"]["seq"].as_u64()), (&json!("event"), Some(seq + 1)));
+        seq += 1;
+        messages += usize::from(event["params"]["event"] == "message.new");
+    }
+    node.shutdown().unwrap();
+}
+
+#[test]
+fn one_client_too_many_is_told() {
+    let desk = Desk::new("A");
+    let node = desk.node();
+    let mut clients: Vec<_> = (0..MAX_RPC_CLIENTS).map(|_| desk.open()).collect();
+    for client in &mut clients {
+        client.ask::<method::PolicyShow>(&NoParams {}).unwrap();
+    }
+    let error = desk.open().ask::<method::PolicyShow>(&NoParams {}).unwrap_err();
+    assert!(error.is(Code::TooManyClients), "{error:?}");
+    drop(clients);
+    node.shutdown().unwrap();
+}
