@@ -51,6 +51,7 @@ fn a_stranger_becomes_a_contact_and_nothing_is_lost_on_the_way() {
     let bob_node = bob.on_knowing(&alice_node);
     alice.send("bob", "Still there?", "delivered");
     bob.send("alice", "Yes.", "delivered");
+    alice_node.arrived("Yes.");
     same_history(&alice, &bob);
     assert_eq!(alice.history(&bob)[..4], of_alice);
     assert_eq!(alice.history(&bob).len(), 6);
