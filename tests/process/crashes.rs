@@ -50,9 +50,9 @@ fn all_is_well((alice, alice_node): (&Person, &Node), (bob, bob_node): (&Person,
     assert_eq!(alice.history(bob).len(), MANY + 2);
     // What Bob's log tells of all his node's lives.
     let log = bob.one(&["rpc", "events", "{}"]);
-    let told = log["events"].as_array().unwrap().iter();
-    let told: Vec<&Value> =
-        told.filter(|event| event["message"]["direction"] == "in").map(|event| &event["message"]["text"]).collect();
+    let log = log["events"].as_array().unwrap().iter();
+    let told = log.filter(|event| event["message"]["direction"] == "in");
+    let told: Vec<&str> = told.map(|event| event["message"]["text"].as_str().unwrap()).collect();
     assert_eq!(told[..MANY], texts(), "each is told once");
     assert_eq!(told[MANY..], ["Good"]);
 }
