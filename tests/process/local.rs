@@ -1,0 +1,70 @@
+//! The socket: raw calls, and a log of events that is read on from a cursor.
+
+use serde_json::{Value, json};
+
+use crate::node::Talker;
+use crate::person::{TCP, contacts};
+
+#[test]
+fn a_program_talks_to_the_socket_itself() {
+    let ((alice, alice_node), (bob, bob_node)) = contacts(TCP);
+    let mut rpc = alice_node.call();
+    let sent = rpc.ask("send", &json!({"to": "bob", "text": "Raw", "wait": "delivered", "timeout_ms": 100_000}));
+    assert_eq!(sent["result"]["state"], "delivered");
+    bob_node.arrived("Raw");
+    let history = rpc.ask("history", &json!({"who": "bob"}));
+    assert_eq!(history["result"][0]["message_id"], sent["result"]["message_id"]);
+    assert_eq!(
+        rpc.ask("history", &json!({"who": "bob"}))["result"],
+        alice.one(&["rpc", "history", r#"{"who":"bob"}"#])
+    );
+    assert_eq!(rpc.ask("nonsense", &json!({}))["error"]["data"]["code"], "unknown_method");
+    assert_eq!(rpc.ask("send", &json!({"to": "bob"}))["error"]["data"]["code"], "invalid_params");
+    assert_eq!(alice.fails(&["rpc", "nonsense"], 2)["code"], "unknown_method");
+    assert_eq!(rpc.ask("status", &json!({}))["result"]["pid"], alice_node.pid());
+
+    // The same without a node.
+    alice_node.off();
+    assert_eq!(alice.one(&["rpc", "history", r#"{"who":"bob"}"#]), history["result"]);
+    assert_eq!(alice.fails(&["rpc", "stop"], 9)["code"], "node_needed");
+    drop((bob, bob_node));
+}
+
+#[test]
+fn a_listener_goes_on_from_its_cursor_and_misses_nothing() {
+    let ((alice, alice_node), (bob, bob_node)) = contacts(TCP);
+    let is = |text: &'static str| move |event: &Value| event["message"]["text"] == text;
+    let mut heard = Vec::new();
+
+    // Killed after it has heard the first; it has dealt with that and no more.
+    alice.send("bob", "one", "delivered");
+    let mut listener = Talker::spawn(&bob, &["listen", "--since", "0"]);
+    listener.event("message.new", is("one"));
+    listener.signal(rustix::process::Signal::KILL);
+    listener.ended();
+    heard.extend(listener.seen());
+    let cursor = heard.last().unwrap()["seq"].to_string();
+
+    // What happens while it is away, also while the node is anew, and what happens while it listens.
+    alice.send("bob", "two", "delivered");
+    bob_node.off();
+    let bob_node = bob.on_knowing(&alice_node);
+    alice.send("bob", "three", "delivered");
+    let mut listener = Talker::spawn(&bob, &["listen", "--since", &cursor]);
+    listener.event("message.new", is("three"));
+    alice.send("bob", "four", "delivered");
+    listener.event("message.new", is("four"));
+    bob_node.off();
+    assert_eq!(listener.ended().code(), Some(0), "the end of the node is the end of the listener");
+    heard.extend(listener.seen());
+
+    let seqs: Vec<u64> = heard.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+    assert!(seqs.windows(2).all(|pair| pair[0] < pair[1]), "{seqs:?}");
+    let log = bob.all(&["listen", "--since", "0"]);
+    let log: Vec<&Value> = log.iter().map(|event| &event["seq"]).collect();
+    // The node logs that a peer is gone after it has closed the door to listeners, if at all.
+    assert_eq!(log[..seqs.len()], seqs.iter().map(|seq| json!(seq)).collect::<Vec<_>>().iter().collect::<Vec<_>>());
+    let texts: Vec<&Value> =
+        heard.iter().filter(|event| event["event"] == "message.new").map(|event| &event["message"]["text"]).collect();
+    assert_eq!(texts, ["one", "two", "three", "four"]);
+}

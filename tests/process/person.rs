@@ -1,0 +1,175 @@
+//! Somebody at a prompt, with a home of their own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+
+use crate::node::{Node, Watchdog};
+
+pub const TCP: &str = "/ip4/127.0.0.1/tcp/0";
+
+pub struct Person {
+    home: tempfile::TempDir,
+    peer: String,
+    logs: AtomicUsize,
+}
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: Vec<Value>,
+    pub err: String,
+}
+
+impl Person {
+    /// A home with a profile.
+    pub fn new(name: &str) -> Self {
+        let mut person = Self::homeless();
+        let identity = person.one(&["init", "--no-passphrase", "--name", name]);
+        person.peer = identity["peer_id"].as_str().unwrap().to_owned();
+        person
+    }
+
+    /// A home with nothing in it.
+    pub fn homeless() -> Self {
+        let home = tempfile::Builder::new().prefix("rp").tempdir().unwrap();
+        for folder in ["run", "data", "config", "share"] {
+            fs::create_dir(home.path().join(folder)).unwrap();
+        }
+        Self { home, peer: String::new(), logs: AtomicUsize::new(0) }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// Where the next child's stderr goes.
+    pub fn new_log(&self) -> PathBuf {
+        self.path().join(format!("log{}", self.logs.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// A file that only its owner reads.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// The program, in an environment that has only this home.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rohrpost"));
+        command
+            .current_dir(self.path())
+            .env_clear()
+            .env("HOME", self.path())
+            .env("XDG_RUNTIME_DIR", self.path().join("run"))
+            .env("XDG_CONFIG_HOME", self.path().join("config"))
+            .env("XDG_DATA_HOME", self.path().join("share"))
+            .env("TZ", "UTC")
+            .env("LANG", "C.UTF-8")
+            // For the nodes that `send` starts.
+            .env("ROHRPOST_LISTEN", TCP)
+            .env("ROHRPOST_MDNS", "no")
+            .args(["--json", "--data-dir", "data"])
+            .args(args)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn say(&self, args: &[&str]) -> Said {
+        let child = self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let guard = Watchdog::over(&child);
+        let output = child.wait_with_output().unwrap();
+        drop(guard);
+        let out = String::from_utf8(output.stdout).unwrap();
+        let out = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        Said { code: output.status.code(), out, err: String::from_utf8(output.stderr).unwrap() }
+    }
+
+    /// A command that succeeds; its lines.
+    pub fn all(&self, args: &[&str]) -> Vec<Value> {
+        let said = self.say(args);
+        assert_eq!(said.code, Some(0), "{args:?}: {said:?}");
+        said.out
+    }
+
+    /// A command that succeeds with one line.
+    pub fn one(&self, args: &[&str]) -> Value {
+        let mut lines = self.all(args);
+        assert_eq!(lines.len(), 1, "{args:?}: {lines:?}");
+        lines.remove(0)
+    }
+
+    /// A command that fails with this exit code; its error.
+    pub fn fails(&self, args: &[&str], exit: i32) -> Value {
+        let said = self.say(args);
+        assert_eq!(said.code, Some(exit), "{args:?}: {said:?}");
+        let last = said.err.lines().last().unwrap_or_default();
+        let error: Value = serde_json::from_str(last).unwrap_or_else(|_| panic!("{args:?}: {said:?}"));
+        assert_eq!(error["error"]["exit"], exit, "{args:?}: {said:?}");
+        error["error"].clone()
+    }
+
+    /// Sends and waits for the state; the message ID.
+    pub fn send(&self, to: &str, text: &str, state: &str) -> String {
+        let sent = self.one(&["send", to, text, "--wait", state, "--timeout", "2m"]);
+        assert_eq!(sent["state"], state, "{sent}");
+        sent["message_id"].as_str().unwrap().to_owned()
+    }
+
+    pub fn link(&self) -> String {
+        self.one(&["id", "link"])["link"].as_str().unwrap().to_owned()
+    }
+
+    pub fn history(&self, with: &Self) -> Vec<Value> {
+        self.all(&["history", with.peer(), "-n", "1000"])
+    }
+
+    pub fn texts(&self, with: &Self) -> Vec<String> {
+        self.history(with).iter().map(|message| message["text"].as_str().unwrap().to_owned()).collect()
+    }
+
+    pub fn status(&self) -> Value {
+        self.one(&["status"])
+    }
+
+    /// Starts the node.
+    pub fn on(&self) -> Node {
+        Node::start(self, TCP, &[])
+    }
+
+    /// Starts the node, which dials the other: after a restart its old address is nobody's.
+    pub fn on_knowing(&self, other: &Node) -> Node {
+        Node::start(self, TCP, &[other])
+    }
+}
+
+/// Both see the same conversation: the same messages of the same people, in the same order, each once, none missing.
+#[track_caller]
+pub fn same_history(one: &Person, other: &Person) {
+    let seen = |from: &Person, with: &Person| -> Vec<Value> {
+        let messages = from.history(with);
+        assert!(messages.iter().all(|message| message["gap"] == false), "{messages:?}");
+        messages.iter().map(|m| serde_json::json!([m["message_id"], m["from"], m["text"], m["subject"]])).collect()
+    };
+    assert_eq!(seen(one, other), seen(other, one));
+}
+
+/// Two contacts, both nodes running at these addresses.
+pub fn contacts(listen: &str) -> ((Person, Node), (Person, Node)) {
+    let (alice, bob) = (Person::new("Alice"), Person::new("Bob"));
+    let (alice_node, bob_node) = (Node::start(&alice, listen, &[]), Node::start(&bob, listen, &[]));
+    alice.one(&["contacts", "add", &bob.link(), "--name", "Bob"]);
+    bob.one(&["contacts", "add", &alice.link(), "--name", "Alice"]);
+    ((alice, alice_node), (bob, bob_node))
+}
