@@ -117,7 +117,7 @@ pub(super) struct Inner {
 /// What readers see.
 pub(super) enum View {
     /// The store works.
-    Opened(Opened),
+    Opened(Box<Opened>),
     /// It does not any more, because of this.
     Closed(String),
 }
@@ -168,8 +168,8 @@ impl View {
 }
 
 impl Inner {
-    pub(super) const fn new(secrets: Secrets, opened: Opened, writer: Writer) -> Self {
-        Self { secrets, view: RwLock::new(View::Opened(opened)), writer: Mutex::new(writer) }
+    pub(super) fn new(secrets: Secrets, opened: Opened, writer: Writer) -> Self {
+        Self { secrets, view: RwLock::new(View::Opened(Box::new(opened))), writer: Mutex::new(writer) }
     }
 
     pub(super) fn view(&self) -> RwLockReadGuard<'_, View> {

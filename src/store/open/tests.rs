@@ -176,6 +176,23 @@ fn scale() -> usize {
     std::env::var("ROHRPOST_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1)
 }
 
+/// Opens the store and reads every row: right, or an error.
+fn check(place: &mut Place, rows: &[Vec<u8>], what: &str) -> Result<(), ()> {
+    let store = match place.open() {
+        Err(StoreError::Damaged { .. }) => return Err(()),
+        result => result.unwrap_or_else(|error| panic!("{what}: {error:?}")),
+    };
+    let reader = store.reader();
+    for (number, value) in (0_u64..).zip(rows) {
+        match reader.get::<Plain>(&at((number % 3) as u8, number)) {
+            Ok(found) => assert!(found.as_ref().map(|note| &note.0) == Some(value), "{what}: row {number}"),
+            Err(StoreError::Damaged { .. }) => {}
+            Err(error) => panic!("{what}: {error:?}"),
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn damage_is_an_error_or_does_not_matter() {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
@@ -200,22 +217,13 @@ fn damage_is_an_error_or_does_not_matter() {
             }
             fs::write(&path, &bytes).unwrap();
             let what = format!("round {round}, kind {kind}, {}..{end} of {}", position, path.display());
-            match copy.open() {
-                Err(StoreError::Damaged { .. }) => refused += 1,
-                Err(error) => panic!("{what}: {error:?}"),
-                Ok(store) => {
-                    opened += 1;
-                    let reader = store.reader();
-                    for (number, value) in (0_u64..).zip(&rows) {
-                        match reader.get::<Plain>(&at((number % 3) as u8, number)) {
-                            Ok(found) => {
-                                assert!(found.as_ref().map(|note| &note.0) == Some(value), "{what}: row {number}");
-                            }
-                            Err(StoreError::Damaged { .. }) => {}
-                            Err(error) => panic!("{what}: {error:?}"),
-                        }
-                    }
+            match check(&mut copy, &rows, &what) {
+                // What was damaged once does not look sound the second time, because sled has tidied up.
+                Err(()) => {
+                    refused += 1;
+                    let _ = check(&mut copy, &rows, &what);
                 }
+                Ok(()) => opened += 1,
             }
         }
     }
