@@ -134,6 +134,8 @@ pub const MAX_CARD_PREKEY_MARKS: u64 = 100_000;
 
 /// Messages waiting for one recipient.
 pub const MAX_OUTBOX_PER_PEER: u64 = 20_000;
+/// Capsules of receipts waiting for one peer; more are not made until some are taken.
+pub const MAX_CONTROL_ROWS: usize = 256;
 /// Envelopes on their way to one peer at a time.
 pub const MAX_IN_FLIGHT: usize = 256;
 /// Bytes on their way to one peer at a time.

@@ -182,6 +182,8 @@ impl Tx<'_> {
         self.buf.delete::<OutEnvelopes>(&key);
         let OutKind::Message(position) = row.kind else {
             self.buf.delete::<Outbox>(&key);
+            let link = self.link(peer);
+            link.controls = link.controls.saturating_sub(1);
             return Ok(());
         };
         row.sent = true;
@@ -269,6 +271,9 @@ impl Tx<'_> {
         let link = self.link(row.peer);
         link.pending.remove(&row.number);
         link.in_flight.retain(|_, (number, _)| *number != row.number);
+        if matches!(row.kind, OutKind::Control(_)) {
+            link.controls = link.controls.saturating_sub(1);
+        }
         if row.sent {
             link.awaiting = link.awaiting.saturating_sub(1);
         }

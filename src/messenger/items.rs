@@ -85,8 +85,11 @@ impl Tx<'_> {
     /// Puts a message into the conversation, once.
     pub(super) fn insert_incoming(&mut self, peer: PeerId, held: HeldMessage) -> Step<MessageId> {
         let id = held.id;
-        self.fresh.push(Due::Delivered(peer, id));
-        if self.buf.get::<MessageIndex>(&index_key(&id))?.is_some() {
+        let again = self.buf.get::<MessageIndex>(&index_key(&id))?.is_some();
+        if !again || self.receipt_is_due_again(peer) {
+            self.fresh.push(Due::Delivered(peer, id));
+        }
+        if again {
             return Ok(id);
         }
         let mut conversation = self.open_conversation(peer)?;
@@ -191,11 +194,18 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Whether a second copy makes its receipt due again: not while receipts wait to be sent anyway,
+    /// or whoever repeats himself could make the outbox grow.
+    pub(super) fn receipt_is_due_again(&mut self, peer: PeerId) -> bool {
+        self.link(peer).controls == 0
+    }
+
     /// Turns the receipts that became due into capsules.
     pub(super) fn flush_receipts(&mut self) -> Step {
         for (peer, mut due) in std::mem::take(&mut self.mem.receipts) {
             let contact = self.peer(&peer)?.is_some_and(|row| row.contact.is_some() && row.accepted && !row.blocked);
-            if !contact {
+            // Whoever sends and takes no receipts does without those beyond the bound.
+            if !contact || self.link(peer).controls >= limits::MAX_CONTROL_ROWS {
                 continue;
             }
             // Read says delivered as well.

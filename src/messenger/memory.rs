@@ -7,7 +7,9 @@ use crate::base::{MessageId, MonoTime, PeerId, WallTime};
 use crate::identity::PrekeyId;
 use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
 
-use super::tables::{ClientIdQueue, Events, MarkQueue, OneTimeTable, Outbox, Peers, PrekeyMarks, Recent, Requests};
+use super::tables::{
+    ClientIdQueue, Events, MarkQueue, OneTimeTable, OutKind, Outbox, Peers, PrekeyMarks, Recent, Requests,
+};
 
 /// Everything in memory.
 #[derive(Debug, Default)]
@@ -82,6 +84,8 @@ pub(super) struct Link {
     pub in_flight: BTreeMap<u64, (u64, usize)>,
     /// Rows that are sent and not delivered.
     pub awaiting: u64,
+    /// Outbox rows that are no messages: what a peer can make grow, and therefore bounded.
+    pub controls: usize,
     /// Number of the next outbox row.
     pub next_number: u64,
 }
@@ -131,6 +135,7 @@ impl Memory {
         for (_, row) in rows.scan::<Outbox>(&Scan::new(RowKey::new()))? {
             let link = memory.links.entry(row.peer).or_default();
             link.next_number = link.next_number.max(row.number);
+            link.controls += usize::from(matches!(row.kind, OutKind::Control(_)));
             if row.sent {
                 link.awaiting += 1;
             } else {

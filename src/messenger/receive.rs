@@ -59,7 +59,9 @@ impl Tx<'_> {
         };
         let id = envelope::envelope_id(bytes);
         if let Some(mark) = self.mark(&id)? {
-            if let Some((peer, message)) = mark.message.filter(|(peer, _)| *peer == from) {
+            if let Some((peer, message)) = mark.message.filter(|(peer, _)| *peer == from)
+                && self.receipt_is_due_again(peer)
+            {
                 self.fresh.push(Due::Delivered(peer, message));
             }
             return Ok(Verdict::Taken);

@@ -177,6 +177,7 @@ impl Tx<'_> {
         link.next_number += 1;
         let number = link.next_number;
         link.pending.insert(number);
+        link.controls += usize::from(matches!(kind, OutKind::Control(_)));
         let row = OutRow { peer, number, kind, queued_at, encrypted: false, sent: false, counted: false };
         self.buf.put::<Outbox>(&outbox_key(&peer, number), &row)?;
         self.touch(peer);
