@@ -39,6 +39,12 @@ struct Keys {
     one_time: Option<OneTimeRow>,
 }
 
+/// What a healing handshake mends (SES-64): lost state on one side. Anything else is the sender's fault.
+const fn heals(error: SessionError) -> bool {
+    use SessionError::{Authentication, Forgotten, TooFarAhead, UnknownSession};
+    matches!(error, UnknownSession | Authentication | Forgotten | TooFarAhead)
+}
+
 impl Tx<'_> {
     /// One envelope, on the authenticated stream of `from`.
     pub(super) fn receive(&mut self, from: PeerId, token: FrameToken, bytes: &[u8]) -> Step {
@@ -207,7 +213,7 @@ impl Tx<'_> {
     fn unopened(&mut self, from: PeerId, standing: Standing, id: EnvelopeId, error: SessionError) -> Step<Verdict> {
         tracing::debug!(%from, %error, "an envelope did not open");
         if let Standing::Contact(mut row) = standing
-            && !matches!(error, SessionError::Duplicate)
+            && heals(error)
             && !row.heal_due
         {
             row.heal_due = true;
