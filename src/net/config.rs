@@ -16,12 +16,15 @@ pub struct NetConfig {
     /// [`NetConfig::DEFAULT_LISTEN`], of which those that this machine cannot have (no IPv6) are
     /// left out.
     pub listen: Vec<String>,
+    /// Where it listened last time: the defaults take the ports of these again where they can be had, so that links
+    /// given away stay good.
+    pub before: Vec<String>,
     /// Whether to find, and be found by, peers of the local network.
     pub mdns: bool,
 }
 
 impl NetConfig {
-    /// Where a node listens when it is not told: every interface, a port of the system's choice.
+    /// Where a node listens when it is not told: every interface, on the port of last time or one of the system's choice.
     pub const DEFAULT_LISTEN: [&'static str; 4] =
         ["/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/0.0.0.0/tcp/0", "/ip6/::/udp/0/quic-v1", "/ip6/::/tcp/0"];
 }

@@ -20,13 +20,19 @@ use crate::base::limits::{MAX_ADDR_LEN, MAX_LISTEN};
 /// # Errors
 /// [`NetError`] for the first address that cannot be had. Of the default addresses those that this
 /// machine does not have are left out, as long as one remains.
-pub(super) fn bind(swarm: &mut Swarm<Behaviour>, wanted: &[String]) -> Result<HashSet<ListenerId>, NetError> {
-    if !wanted.is_empty() {
-        return wanted.iter().take(MAX_LISTEN).map(|text| bind_one(swarm, text)).collect();
+pub(super) fn bind(swarm: &mut Swarm<Behaviour>, config: &NetConfig) -> Result<HashSet<ListenerId>, NetError> {
+    if !config.listen.is_empty() {
+        return config.listen.iter().take(MAX_LISTEN).map(|text| bind_one(swarm, text)).collect();
     }
     let (mut bound, mut first_error) = (HashSet::new(), None);
     for text in NetConfig::DEFAULT_LISTEN {
-        match bind_one(swarm, text) {
+        let again = with_port_of(text, &config.before);
+        let kept = again.and_then(|again| {
+            bind_one(swarm, &again)
+                .inspect_err(|error| tracing::info!(addr = again, %error, "not to be had again"))
+                .ok()
+        });
+        match kept.map_or_else(|| bind_one(swarm, text), Ok) {
             Ok(listener) => {
                 bound.insert(listener);
             }
@@ -37,6 +43,21 @@ pub(super) fn bind(swarm: &mut Swarm<Behaviour>, wanted: &[String]) -> Result<Ha
         }
     }
     first_error.filter(|_| bound.is_empty()).map_or(Ok(bound), Err)
+}
+
+/// A default address with the port of the first of these addresses that is of its kind.
+fn with_port_of(default: &str, before: &[String]) -> Option<String> {
+    let (addr, socket, kind) = parse(default).ok()?;
+    let alike = |(_, other, other_kind): &(Multiaddr, SocketAddr, Type)| {
+        other.is_ipv4() == socket.is_ipv4() && *other_kind == kind && other.port() != 0
+    };
+    let (_, other, _) = before.iter().filter_map(|text| parse(text).ok()).find(alike)?;
+    let port = |part: Protocol<'_>| match part {
+        Protocol::Tcp(_) => Protocol::Tcp(other.port()),
+        Protocol::Udp(_) => Protocol::Udp(other.port()),
+        part => part.acquire(),
+    };
+    Some(addr.iter().map(port).collect::<Multiaddr>().to_string())
 }
 
 fn bind_one(swarm: &mut Swarm<Behaviour>, text: &str) -> Result<ListenerId, NetError> {
@@ -103,4 +124,21 @@ fn bad(text: &str, reason: &'static str) -> NetError {
 
 fn cut(text: &str) -> String {
     text.chars().take(MAX_ADDR_LEN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_takes_the_port_of_its_kind() {
+        let before: Vec<_> = ["rubbish", "/ip4/10.0.0.1/udp/7/quic-v1", "/ip4/10.0.0.1/tcp/8", "/ip6/fe80::1/tcp/9"]
+            .map(str::to_owned)
+            .into();
+        let port = |default| with_port_of(default, &before);
+        assert_eq!(port("/ip4/0.0.0.0/udp/0/quic-v1").as_deref(), Some("/ip4/0.0.0.0/udp/7/quic-v1"));
+        assert_eq!(port("/ip4/0.0.0.0/tcp/0").as_deref(), Some("/ip4/0.0.0.0/tcp/8"));
+        assert_eq!(port("/ip6/::/tcp/0").as_deref(), Some("/ip6/::/tcp/9"));
+        assert_eq!(port("/ip6/::/udp/0/quic-v1"), None);
+    }
 }

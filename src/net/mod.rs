@@ -70,7 +70,7 @@ pub async fn start(config: NetConfig, lanes: Lanes, classify: Classify) -> Resul
     let (commands, requests) = mpsc::channel(MAX_NET_COMMANDS);
     let shared = Arc::new(Shared::new(me, lanes, classify, opens));
     let mut task = Task::new(swarm, Arc::clone(&shared));
-    let listeners = listen::bind(task.swarm(), &config.listen)?;
+    let listeners = listen::bind(task.swarm(), &config)?;
     task.listening(listeners).await;
     notices::spawn(&shared);
     task::spawn(task, requests, open_requests);

@@ -19,7 +19,7 @@ use super::socket::{self, SocketFile};
 use super::{addresses, errors, random, server};
 use crate::api::{ApiError, Event, EventKind};
 use crate::base::limits::{LANE_CONTACTS, LANE_STRANGERS};
-use crate::messenger::Output;
+use crate::messenger::{Output, query};
 use crate::net::{self, Lanes, NetConfig, NetHandle};
 use crate::store::ProfileLock;
 
@@ -64,8 +64,13 @@ impl Node {
         }
         let (to_contacts, from_contacts) = mpsc::channel(LANE_CONTACTS);
         let (to_strangers, from_strangers) = mpsc::channel(LANE_STRANGERS);
-        let config =
-            NetConfig { identity: profile.seed(), listen: settings.listen.unwrap_or_default(), mdns: settings.mdns };
+        let before = query::identity(&open.messenger.reader(), profile.peer_id()).map_err(|e| errors::store(&e))?;
+        let config = NetConfig {
+            identity: profile.seed(),
+            listen: settings.listen.unwrap_or_default(),
+            before: before.map(|found| found.addrs).unwrap_or_default(),
+            mdns: settings.mdns,
+        };
         let classify = contacts.clone();
         let net = net::start(
             config,

@@ -3,11 +3,24 @@
 //! Each test lays its own network of namespaces, which needs root. Where that is not to be had the
 //! tests are shown as ignored, by name; with `ROHRPOST_REQUIRE_NETNS=1` they fail instead.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test, though without the attribute")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "this is a test, though without the attribute"
+)]
+#![allow(unreachable_pub, reason = "a test binary has no other crate to be reached from")]
 
 mod inside;
 mod machine;
 mod netns;
+#[allow(dead_code, reason = "the tests of processes use all of it")]
+#[path = "../process/node.rs"]
+mod node;
+#[allow(dead_code, reason = "the tests of processes use all of it")]
+#[path = "../process/person.rs"]
+mod person;
+mod program;
 
 use std::process::ExitCode;
 
@@ -25,9 +38,11 @@ fn main() -> ExitCode {
         inside::run(seed.parse().unwrap());
         return ExitCode::SUCCESS;
     }
-    let tests: [(&str, fn()); 2] = [
+    let tests: [(&str, fn()); 4] = [
         ("mdns::an_envelope_goes_by_bare_peer_id", an_envelope_goes_by_bare_peer_id),
         ("mdns::both_may_dial_at_once", both_may_dial_at_once),
+        ("program::strangers_become_contacts_by_bare_peer_id", program::strangers_become_contacts_by_bare_peer_id),
+        ("program::a_node_keeps_its_ports", program::a_node_keeps_its_ports),
     ];
     let missing = Cable::lay().err();
     let required = std::env::var("ROHRPOST_REQUIRE_NETNS").is_ok_and(|value| value == "1");

@@ -42,6 +42,11 @@ impl Namespace {
         ip(&["-n", &self.name, "route", "add", "224.0.0.0/4", "dev", "cable"])
     }
 
+    /// Its name, as `ip netns` knows it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A command that runs inside.
     pub(crate) fn command(&self, program: &std::path::Path) -> Command {
         let mut command = Command::new("ip");

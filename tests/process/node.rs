@@ -127,7 +127,12 @@ impl Node {
         for other in &others {
             args.extend(["--bootstrap", other]);
         }
-        let talker = Talker::spawn(person, &args);
+        Self::run(person, &args)
+    }
+
+    /// With these arguments.
+    pub fn run(person: &Person, args: &[&str]) -> Self {
+        let talker = Talker::spawn(person, args);
         let ready = talker.wait("a first line", |_| true);
         assert_eq!(ready["event"], "ready");
         assert_eq!(ready["pid"], talker.pid());
@@ -137,6 +142,15 @@ impl Node {
     /// Where it listens, with its peer ID.
     pub fn addr(&self) -> String {
         self.ready["addrs"][0].as_str().unwrap().to_owned()
+    }
+
+    /// All of them, without the peer ID, in order.
+    #[allow(dead_code, reason = "the tests between machines use it")]
+    pub fn addrs(&self) -> Vec<String> {
+        let bare = |addr: &Value| addr.as_str().unwrap().split("/p2p/").next().unwrap().to_owned();
+        let mut addrs: Vec<String> = self.ready["addrs"].as_array().unwrap().iter().map(bare).collect();
+        addrs.sort();
+        addrs
     }
 
     pub fn socket(&self) -> PathBuf {

@@ -14,6 +14,8 @@ pub const TCP: &str = "/ip4/127.0.0.1/tcp/0";
 
 pub struct Person {
     home: tempfile::TempDir,
+    /// The network namespace of their machine; `None`: this one's.
+    machine: Option<String>,
     peer: String,
     logs: AtomicUsize,
 }
@@ -29,10 +31,20 @@ pub struct Said {
 impl Person {
     /// A home with a profile.
     pub fn new(name: &str) -> Self {
-        let mut person = Self::homeless();
-        let identity = person.one(&["init", "--no-passphrase", "--name", name]);
-        person.peer = identity["peer_id"].as_str().unwrap().to_owned();
-        person
+        Self::homeless().named(name)
+    }
+
+    /// The same on another machine: in a network namespace, where nothing keeps the program from its defaults.
+    #[allow(dead_code, reason = "the tests between machines use it")]
+    pub fn on_machine(name: &str, namespace: &str) -> Self {
+        let homeless = Self::homeless();
+        Self { machine: Some(namespace.to_owned()), ..homeless }.named(name)
+    }
+
+    fn named(mut self, name: &str) -> Self {
+        let identity = self.one(&["init", "--no-passphrase", "--name", name]);
+        self.peer = identity["peer_id"].as_str().unwrap().to_owned();
+        self
     }
 
     /// A home with nothing in it.
@@ -41,7 +53,7 @@ impl Person {
         for folder in ["run", "data", "config", "share"] {
             fs::create_dir(home.path().join(folder)).unwrap();
         }
-        Self { home, peer: String::new(), logs: AtomicUsize::new(0) }
+        Self { home, machine: None, peer: String::new(), logs: AtomicUsize::new(0) }
     }
 
     pub fn path(&self) -> &Path {
@@ -66,7 +78,9 @@ impl Person {
 
     /// The program, in an environment that has only this home.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rohrpost"));
+        let program = env!("CARGO_BIN_EXE_rohrpost");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut command = Command::new(if self.machine.is_some() { "ip" } else { program });
         command
             .current_dir(self.path())
             .env_clear()
@@ -75,13 +89,13 @@ impl Person {
             .env("XDG_CONFIG_HOME", self.path().join("config"))
             .env("XDG_DATA_HOME", self.path().join("share"))
             .env("TZ", "UTC")
-            .env("LANG", "C.UTF-8")
+            .env("LANG", "C.UTF-8");
+        match &self.machine {
+            Some(namespace) => command.env("PATH", path).args(["netns", "exec", namespace, program]),
             // For the nodes that `send` starts.
-            .env("ROHRPOST_LISTEN", TCP)
-            .env("ROHRPOST_MDNS", "no")
-            .args(["--json", "--data-dir", "data"])
-            .args(args)
-            .stdin(Stdio::null());
+            None => command.env("ROHRPOST_LISTEN", TCP).env("ROHRPOST_MDNS", "no"),
+        };
+        command.args(["--json", "--data-dir", "data"]).args(args).stdin(Stdio::null());
         command
     }
 
