@@ -13,7 +13,7 @@ use super::view::Policy;
 /// using them cannot make it grow beyond this.
 const MAX_ONE_TIME: usize = 2_000;
 /// How often the secrets of prekeys are looked through.
-const SWEEP: Millis = Millis::from_hours(24);
+pub(super) const SWEEP: Millis = Millis::from_hours(24);
 
 impl Tx<'_> {
     /// Makes the profile row, the first card and prekeys of a new identity; does nothing later.

@@ -4,6 +4,7 @@ use crate::base::{Millis, MonoTime, PeerId, limits};
 use crate::store::{RowKey, Rows, Scan};
 
 use super::deliver::earliest;
+use super::keys::SWEEP;
 use super::tables::{Outbox, Peers, Sessions, peer_key};
 use super::tx::{Step, Tx};
 use super::view::Closed;
@@ -36,6 +37,7 @@ impl Tx<'_> {
     fn maintain(&mut self) -> Step {
         let clock = self.deadline_clock();
         let mut profile = self.profile()?;
+        let daily = profile.swept + SWEEP <= clock;
         profile.high_water = clock;
         self.mem.high_water = clock;
         self.put_profile(&profile)?;
@@ -46,6 +48,9 @@ impl Tx<'_> {
             if row.heal_due {
                 self.touch(row.peer);
             }
+            if daily {
+                self.prune_sessions(&row.peer)?;
+            }
             if row.declined_until.is_some_and(|until| until <= clock) {
                 row.declined_until = None;
                 if row.contact.is_none() && !row.blocked {
@@ -55,6 +60,17 @@ impl Tx<'_> {
                     self.put_peer(&row)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Sessions that nobody uses forget their old keys here; those in use do so themselves (SES-34, SES-54).
+    fn prune_sessions(&mut self, peer: &PeerId) -> Step {
+        let key = peer_key(peer);
+        if let Some(mut sessions) = self.buf.get::<Sessions>(&key)?
+            && sessions.prune(self.deadline_clock())
+        {
+            self.buf.put::<Sessions>(&key, &sessions)?;
         }
         Ok(())
     }
