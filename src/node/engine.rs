@@ -13,6 +13,7 @@ use super::clock::Clock;
 use super::core::{Core, SharedReader};
 use super::lanes::{Inlets, Waiting};
 use super::profile::{Open, Profile};
+use super::upkeep::Upkeep;
 use super::{errors, random};
 use crate::api::ApiError;
 use crate::base::limits::LANE_USER;
@@ -58,6 +59,7 @@ pub(super) fn spawn(start: Start) -> Result<(Core, oneshot::Receiver<()>), ApiEr
         .enable_time()
         .build()
         .map_err(|e| errors::internal(format!("no runtime for the messenger: {e}")))?;
+    let upkeep = Upkeep::begin(start.clock.now().mono);
     let mut engine = Engine {
         open: Some(start.open),
         closed: Closed { at: MonoTime(0), pause: REOPEN_FIRST, because: String::new() },
@@ -70,7 +72,9 @@ pub(super) fn spawn(start: Start) -> Result<(Core, oneshot::Receiver<()>), ApiEr
             stop: start.halt,
             feedback: std::collections::VecDeque::new(),
             wake: None,
+            upkeep: Some(upkeep.due()),
         },
+        upkeep,
         asked: HashMap::new(),
         next_id: 0,
         events,
@@ -109,6 +113,7 @@ struct Engine {
     clock: Clock,
     carrier: Carrier,
     inlets: Inlets,
+    upkeep: Upkeep,
     /// Who waits for the answer to which command; answered within one call of the messenger.
     asked: HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>,
     next_id: u64,
@@ -135,6 +140,7 @@ impl Engine {
                 break;
             }
             self.round(batch);
+            self.keep_up();
         }
         for _ in 0..LAST_ROUNDS {
             let batch = self.inlets.rest(&self.clock);
@@ -164,6 +170,16 @@ impl Engine {
         self.asked.clear();
         if failed {
             self.close("a commit failed".to_owned());
+        }
+    }
+
+    /// Looks after the store, between commits.
+    fn keep_up(&mut self) {
+        let Some(open) = &self.open else { return };
+        let result = self.upkeep.step(&open.store, self.clock.now().mono, &mut random::system());
+        self.inlets.upkeep = Some(self.upkeep.due());
+        if let Err(error) = result {
+            self.close(error.to_string());
         }
     }
 
@@ -235,6 +251,7 @@ impl Engine {
         self.closed = Closed { at: self.clock.now().mono, pause: REOPEN_FIRST, because };
         self.inlets.feedback.clear();
         self.inlets.wake = Some(self.closed.at);
+        self.inlets.upkeep = None;
     }
 
     fn reopen_if_due(&mut self) {
@@ -247,6 +264,8 @@ impl Engine {
                 tracing::info!("the store is open again");
                 self.reader.replace(open.messenger.reader());
                 self.open = Some(open);
+                self.upkeep = Upkeep::begin(now.mono);
+                self.inlets.upkeep = Some(self.upkeep.due());
                 self.carrier.reopened();
                 self.carry_out(outputs);
                 self.inlets.feedback.extend(self.carrier.present());

@@ -33,15 +33,18 @@ pub(super) struct Inlets {
     pub(super) stop: watch::Receiver<bool>,
     pub(super) feedback: VecDeque<PeerInput>,
     pub(super) wake: Option<MonoTime>,
+    /// When there is upkeep to do, which is no input: [`Inlets::next`] then returns, if with nothing.
+    pub(super) upkeep: Option<MonoTime>,
 }
 
 impl Inlets {
     /// Waits until there is something, then takes what waits beside it, up to one group commit. Nothing when the node
-    /// ends.
+    /// ends, or upkeep is due.
     pub(super) async fn next(&mut self, clock: &Clock) -> Vec<Waiting> {
         let mut batch = Vec::new();
         if self.feedback.is_empty() {
-            let wake = self.wake.and_then(|at| clock.instant(at)).map(tokio::time::Instant::from_std);
+            let first = self.wake.into_iter().chain(self.upkeep).min();
+            let wake = first.and_then(|at| clock.instant(at)).map(tokio::time::Instant::from_std);
             let timer = async {
                 match wake {
                     Some(at) => sleep_until(at).await,
@@ -113,6 +116,7 @@ mod tests {
             stop: stop_in,
             feedback: VecDeque::new(),
             wake: None,
+            upkeep: None,
         };
         (Outlets { user, contacts, strangers, stop }, inlets)
     }
@@ -156,6 +160,15 @@ mod tests {
         inlets.wake = Some(clock.now().mono + Millis(20));
         let batch = inlets.next(&clock).await;
         assert!(matches!(batch[..], [Waiting::Timer]) || batch.is_empty());
+    }
+
+    #[tokio::test]
+    async fn upkeep_ends_the_wait_and_is_no_input() {
+        let (_out, mut inlets) = lanes();
+        let clock = Clock::new();
+        inlets.upkeep = Some(clock.now().mono);
+        inlets.wake = Some(clock.now().mono + Millis::from_hours(1));
+        assert!(inlets.next(&clock).await.is_empty());
     }
 
     #[tokio::test]

@@ -27,6 +27,7 @@ mod random;
 mod run;
 mod server;
 mod socket;
+mod upkeep;
 mod views;
 
 pub use config::{Environment, RunOptions, Tap, Tapping};
