@@ -29,6 +29,7 @@ pub(crate) fn store(error: &StoreError) -> ApiError {
         StoreError::ReadOnly { .. }
         | StoreError::Permission { .. }
         | StoreError::Foreign { .. }
+        | StoreError::Occupied { .. }
         | StoreError::Io { .. } => Code::Io,
         StoreError::Poisoned { .. } | StoreError::TooLarge { .. } | StoreError::Fault(_) => Code::Store,
     };

@@ -5,7 +5,7 @@ use crate::base::{CryptoRng, Now, PeerId, Secret, limits};
 use crate::crypto::password::{Cost, Passphrase};
 use crate::identity::{self, IdentityKeypair, KeyMaterial};
 use crate::messenger::{Command, Input, Messenger, Output};
-use crate::store::{ProfileDir, ProfileLock, Store, StoreError};
+use crate::store::{ProfileDir, ProfileLock, StagedDir, Store, StoreError};
 
 use super::clock::Clock;
 use super::place::Place;
@@ -59,7 +59,10 @@ impl Profile {
 
     /// Opens the store and the messenger over it.
     pub(crate) fn open(&self, now: Now, rng: &mut dyn CryptoRng) -> Result<(Open, Vec<Output>), StoreError> {
-        let store = Store::open(self.dir.path(), &self.material.store_key, rng, now)?;
+        self.over(Store::open_existing(self.dir.path(), &self.material.store_key, rng, now)?, now, rng)
+    }
+
+    fn over(&self, store: Store, now: Now, rng: &mut dyn CryptoRng) -> Result<(Open, Vec<Output>), StoreError> {
         let opened = Messenger::open(store.clone(), self.keypair(), now, rng);
         match opened {
             Ok((messenger, outputs)) => Ok((Open { store, messenger }, outputs)),
@@ -126,17 +129,18 @@ pub(crate) fn create(place: &Place, passphrase: Option<&Passphrase>, name: Optio
     if exists(place) {
         return Err(there());
     }
-    let dir = ProfileDir::create(place.dir()).map_err(|e| errors::store(&e))?;
-    let lock = dir.lock().map_err(|e| errors::store(&e))?;
+    let staged = StagedDir::begin(place.dir()).map_err(|e| errors::store(&e))?;
     // Another process may have been quicker.
     if exists(place) {
         return Err(there());
     }
     let material = KeyMaterial::generate(rng);
     let file = identity::seal_key_file(&material, passphrase, Cost::DEFAULT, rng);
-    dir.write_key_file(&file).map_err(|e| errors::store(&e))?;
-    let profile = Profile { material, dir };
-    let (mut open, _) = profile.open(now, rng).map_err(|e| errors::store(&e))?;
+    staged.dir().write_key_file(&file).map_err(|e| errors::store(&e))?;
+    let profile = Profile { material, dir: staged.dir().clone() };
+    let store =
+        Store::open(profile.dir.path(), &profile.material.store_key, rng, now).map_err(|e| errors::store(&e))?;
+    let (mut open, _) = profile.over(store, now, rng).map_err(|e| errors::store(&e))?;
     if let Some(name) = name {
         let command = Input::Command(0, Command::SetName { name: name.to_owned() });
         for output in open.messenger.handle(vec![command], now, rng) {
@@ -148,7 +152,7 @@ pub(crate) fn create(place: &Place, passphrase: Option<&Passphrase>, name: Optio
     let found = crate::messenger::query::identity(&open.messenger.reader(), profile.peer_id());
     let found = found.map_err(|e| errors::store(&e))?.ok_or_else(|| errors::internal("the new profile is empty"))?;
     drop(open);
-    drop(lock);
+    drop(staged.publish().map_err(|e| errors::store(&e))?);
     Ok(views::identity(&found, Vec::new()))
 }
 

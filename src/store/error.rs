@@ -55,6 +55,12 @@ pub enum StoreError {
         /// Which folder.
         path: PathBuf,
     },
+    /// Where a new profile is to be, there are files.
+    #[error("{} is there already, and is not a profile of rohrpost", .path.display())]
+    Occupied {
+        /// Which folder.
+        path: PathBuf,
+    },
     /// Any other error of the disk.
     #[error("{} failed: {source}", .path.display())]
     Io {
@@ -94,6 +100,7 @@ impl StoreError {
             Self::ReadOnly { .. } => Some("mount it writable, or choose another place with --data-dir"),
             Self::Permission { .. } => Some("the profile folder must belong to you and be writable"),
             Self::Foreign { .. } => Some("choose an empty folder, or one that only you can read, with --data-dir"),
+            Self::Occupied { .. } => Some("move it away, or choose another place with --data-dir"),
             Self::Poisoned { .. } => Some("start the program again"),
             Self::Io { .. } | Self::TooLarge { .. } | Self::Fault(_) => None,
         }

@@ -117,6 +117,74 @@ impl ProfileDir {
     }
 }
 
+/// A profile folder in the making, beside the place where it is to be: what is there under its own name is whole.
+///
+/// Dropped before [`StagedDir::publish`], it is removed again.
+#[derive(Debug)]
+pub struct StagedDir {
+    dir: ProfileDir,
+    place: PathBuf,
+    /// Held until the folder has its name, and given away then.
+    lock: Option<ProfileLock>,
+}
+
+impl StagedDir {
+    /// Makes the folder, removing what an interrupted attempt left.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process is making the same profile; those of the disk.
+    pub fn begin(place: &Path) -> Result<Self, StoreError> {
+        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        let path = place.with_file_name(format!(".{name}.new"));
+        if let Some(parent) = place.parent() {
+            private_folder(parent)?;
+        }
+        let dir = ProfileDir::create(&path)?;
+        let lock = dir.lock()?;
+        let at = |error| StoreError::from_io(&path, error);
+        for entry in fs::read_dir(&path).map_err(at)? {
+            let entry = entry.map_err(at)?;
+            if entry.file_name() == LOCK {
+                continue;
+            }
+            let is_dir = entry.file_type().map_err(at)?.is_dir();
+            if is_dir { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) }.map_err(at)?;
+        }
+        Ok(Self { dir, place: place.to_owned(), lock: Some(lock) })
+    }
+
+    /// The folder as it is now.
+    pub const fn dir(&self) -> &ProfileDir {
+        &self.dir
+    }
+
+    /// Gives the folder its name, durably. The store in it must be closed.
+    ///
+    /// # Errors
+    /// [`StoreError::Occupied`] when something is there already; those of the disk.
+    pub fn publish(mut self) -> Result<ProfileLock, StoreError> {
+        fs::rename(self.dir.path(), &self.place).map_err(|error| match error.kind() {
+            ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                StoreError::Occupied { path: self.place.clone() }
+            }
+            _ => StoreError::from_io(&self.place, error),
+        })?;
+        if let Some(parent) = self.place.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_folder(parent, &Disk)?;
+        }
+        self.lock.take().ok_or_else(|| StoreError::Fault("published twice".to_owned()))
+    }
+}
+
+impl Drop for StagedDir {
+    fn drop(&mut self) {
+        if self.lock.is_some() {
+            // Best effort: the next attempt removes what stays.
+            let _ = fs::remove_dir_all(self.dir.path());
+        }
+    }
+}
+
 /// Makes a folder, and its parents, for this user only.
 pub(super) fn private_folder(path: &Path) -> Result<(), StoreError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| StoreError::from_io(path, error))
@@ -213,6 +281,33 @@ mod tests {
         let profile = ProfileDir::create(&dir.path().join("profile")).unwrap();
         fs::write(profile.path().join(KEY_FILE), vec![0; 70_000]).unwrap();
         assert!(matches!(profile.read_key_file(), Err(StoreError::Damaged { .. })));
+    }
+
+    #[test]
+    fn a_profile_has_its_name_when_it_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let (place, making) = (dir.path().join("a"), dir.path().join(".a.new"));
+        let staged = StagedDir::begin(&place).unwrap();
+        staged.dir().write_key_file(b"first").unwrap();
+        assert!(matches!(StagedDir::begin(&place), Err(StoreError::Locked { .. })));
+        // It was given up: nothing stays.
+        drop(staged);
+        assert!(!place.exists() && !making.exists());
+        // It was interrupted: what stayed is not taken over.
+        fs::create_dir_all(making.join("db")).unwrap();
+        fs::write(making.join("keys.a"), "old").unwrap();
+        let staged = StagedDir::begin(&place).unwrap();
+        staged.dir().write_key_file(b"second").unwrap();
+        let lock = staged.publish().unwrap();
+        assert!(!making.exists() && !place.join("keys.a").exists());
+        assert_eq!(fs::read(place.join(KEY_FILE)).unwrap(), b"second");
+        assert!(matches!(ProfileDir::open(&place).unwrap().unwrap().lock(), Err(StoreError::Locked { .. })));
+        drop(lock);
+        // Nothing is written over.
+        let staged = StagedDir::begin(&place).unwrap();
+        assert!(matches!(staged.publish(), Err(StoreError::Occupied { .. })));
+        assert_eq!(fs::read(place.join(KEY_FILE)).unwrap(), b"second");
+        assert!(!making.exists());
     }
 
     #[test]

@@ -36,7 +36,7 @@ use serde::de::DeserializeOwned;
 pub use buffer::{Savepoint, WriteBuffer};
 pub use engine::Store;
 pub use error::StoreError;
-pub use files::ProfileDir;
+pub use files::{ProfileDir, StagedDir};
 pub use key::{KeyId, RowKey};
 pub use lock::ProfileLock;
 pub use read::Reader;
