@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use futures::StreamExt;
 use futures::future::join_all;
-use futures::stream::FuturesUnordered;
+use futures::stream::{FuturesOrdered, FuturesUnordered};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -20,11 +20,16 @@ use crate::base::limits::MAX_RPC_LINE;
 
 /// Calls of one client that wait for a state; when there are more, its next line is read later.
 const MAX_WAITING: usize = 64;
+/// Messages of one client that are being queued at the same time, to share commits.
+const MAX_QUEUING: usize = 256;
 /// Events written at a time, so that a client far behind still gets answers in between.
 const EVENTS_AT_A_TIME: usize = 100;
 
 /// A line that is ready later; nothing for notifications.
 type Later = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
+
+/// A call that was begun.
+type Queuing = Pin<Box<dyn Future<Output = (Option<Id>, Result<Answering, ApiError>)> + Send>>;
 
 /// Serves one client until it goes, or the node ends. Then the connection is given back, still open: its end tells the
 /// client that the node is gone.
@@ -40,6 +45,7 @@ pub(crate) async fn serve(
         events: dispatcher.core().events(),
         dispatcher,
         cursor: None,
+        queuing: FuturesOrdered::new(),
         waiting: FuturesUnordered::new(),
         stop,
     };
@@ -60,6 +66,8 @@ struct Connection {
     events: watch::Receiver<u64>,
     /// The last event the client was told of; `None`: it does not listen.
     cursor: Option<u64>,
+    /// Calls begun and not yet carried out, in the order in which they came.
+    queuing: FuturesOrdered<Queuing>,
     waiting: FuturesUnordered<Later>,
     stop: watch::Receiver<bool>,
 }
@@ -74,6 +82,7 @@ enum End {
 enum Next {
     Line(Line),
     Answer(Option<String>),
+    Queued(Option<Id>, Result<Answering, ApiError>),
     Events(u64),
     Stop,
 }
@@ -91,10 +100,12 @@ impl Connection {
                 Next::Line(Line::End) => break End::Client,
                 Next::Stop => break End::Node,
                 Next::Answer(line) => self.write(line).await?,
+                Next::Queued(id, answering) => self.queued(id, answering).await?,
                 Next::Events(cursor) => self.tell(cursor).await?,
             }
         };
         // No more lines: what was asked is still answered. When the node stops, every wait ends at once.
+        self.settle().await?;
         while let Some(line) = self.waiting.next().await {
             self.write(line).await?;
         }
@@ -102,7 +113,7 @@ impl Connection {
     }
 
     async fn next(&mut self) -> io::Result<Next> {
-        let cursor = self.cursor;
+        let (cursor, has_room) = (self.cursor, self.has_room());
         let behind = async {
             match cursor {
                 Some(cursor) => self.events.wait_for(|last| *last > cursor).await.is_ok().then_some(cursor),
@@ -111,10 +122,40 @@ impl Connection {
         };
         Ok(tokio::select! {
             _ = self.stop.wait_for(|stop| *stop) => Next::Stop,
-            line = self.lines.next(), if self.waiting.len() < MAX_WAITING => Next::Line(line?),
+            line = self.lines.next(), if has_room => Next::Line(line?),
+            Some((id, answering)) = self.queuing.next() => Next::Queued(id, answering),
             Some(line) = self.waiting.next() => Next::Answer(line),
             Some(cursor) = behind => Next::Events(cursor),
         })
+    }
+
+    fn has_room(&self) -> bool {
+        self.waiting.len() < MAX_WAITING && self.queuing.len() < MAX_QUEUING
+    }
+
+    /// Waits until everything that was begun is carried out: what comes next may look at it.
+    async fn settle(&mut self) -> io::Result<()> {
+        while let Some((id, answering)) = self.queuing.next().await {
+            self.queued(id, answering).await?;
+        }
+        Ok(())
+    }
+
+    /// A call that was begun is carried out.
+    async fn queued(&mut self, id: Option<Id>, answering: Result<Answering, ApiError>) -> io::Result<()> {
+        let outcome = self.outcome(id, answering);
+        self.answer(outcome).await
+    }
+
+    async fn answer(&mut self, outcome: Outcome) -> io::Result<()> {
+        match outcome {
+            Outcome::Nothing => Ok(()),
+            Outcome::Response(response) => self.write(Some(response.to_line())).await,
+            Outcome::Later(later) => {
+                self.waiting.push(Box::pin(async move { later.await.map(|response| response.to_line()) }));
+                Ok(())
+            }
+        }
     }
 
     async fn line(&mut self, line: &[u8]) -> io::Result<()> {
@@ -122,20 +163,33 @@ impl Connection {
             return Ok(());
         }
         match rpc::parse(line) {
-            Incoming::One(call) => match self.call(call).await {
-                Outcome::Nothing => Ok(()),
-                Outcome::Response(response) => self.write(Some(response.to_line())).await,
-                Outcome::Later(later) => {
-                    self.waiting.push(Box::pin(async move { later.await.map(|response| response.to_line()) }));
-                    Ok(())
-                }
-            },
+            Incoming::One(call) => {
+                let call = match self.begin(call).await {
+                    Begun::Queuing(queuing) => {
+                        self.queuing.push_back(queuing);
+                        return Ok(());
+                    }
+                    Begun::Not(call) => call,
+                };
+                self.settle().await?;
+                let outcome = self.call(call).await;
+                self.answer(outcome).await
+            }
             Incoming::Batch(calls) => {
+                self.settle().await?;
                 let mut outcomes = Vec::with_capacity(calls.len());
+                // In their order: two messages of a batch stay in theirs.
+                let mut queuing = FuturesOrdered::new();
                 for call in calls {
-                    // In their order: two messages of a batch stay in theirs.
-                    outcomes.push(self.call(call).await);
+                    match self.begin(call).await {
+                        Begun::Queuing(begun) => queuing.push_back(begun),
+                        Begun::Not(call) => {
+                            self.settle_batch(&mut queuing, &mut outcomes).await;
+                            outcomes.push(self.call(call).await);
+                        }
+                    }
                 }
+                self.settle_batch(&mut queuing, &mut outcomes).await;
                 if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Later(_))) {
                     self.waiting
                         .push(Box::pin(async move { batch(&join_all(outcomes.into_iter().map(Outcome::end)).await) }));
@@ -147,18 +201,47 @@ impl Connection {
         }
     }
 
-    async fn call(&mut self, call: Result<Request, Box<Response>>) -> Outcome {
+    async fn settle_batch(&mut self, queuing: &mut FuturesOrdered<Queuing>, outcomes: &mut Vec<Outcome>) {
+        while let Some((id, answering)) = queuing.next().await {
+            outcomes.push(self.outcome(id, answering));
+        }
+    }
+
+    /// Begins a call, if it can be begun before those before it have ended.
+    async fn begin(&mut self, call: Result<Request, Box<Response>>) -> Begun {
         let request = match call {
             Ok(request) => request,
+            Err(response) => return Begun::Not(Err(response)),
+        };
+        let call = match Call::parse(&request.method, request.params) {
+            Ok(call) => call,
+            Err(error) => return Begun::Not(Ok((request.id, Err(error)))),
+        };
+        match self.dispatcher.begin(call).await {
+            Ok(begun) => {
+                let id = request.id;
+                Begun::Queuing(Box::pin(async move { (id, begun.await) }))
+            }
+            Err(call) => Begun::Not(Ok((request.id, Ok(call)))),
+        }
+    }
+
+    async fn call(&mut self, call: Understood) -> Outcome {
+        let (id, call) = match call {
+            Ok(understood) => understood,
             Err(response) => return Outcome::Response(*response),
         };
-        let answering = match Call::parse(&request.method, request.params) {
+        let answering = match call {
             Ok(call) => self.dispatcher.call(call).await,
             Err(error) => Err(error),
         };
+        self.outcome(id, answering)
+    }
+
+    fn outcome(&mut self, id: Option<Id>, answering: Result<Answering, ApiError>) -> Outcome {
         let outcome = match answering {
             Ok(Answering::Later(later)) => {
-                let Some(id) = request.id else { return Outcome::Nothing };
+                let Some(id) = id else { return Outcome::Nothing };
                 let mut stop = self.stop.clone();
                 return Outcome::Later(Box::pin(async move {
                     let outcome = tokio::select! {
@@ -175,10 +258,7 @@ impl Connection {
             }
             Err(error) => Err(error),
         };
-        match request.id {
-            Some(id) => Outcome::Response(Response { id, outcome }),
-            None => Outcome::Nothing,
-        }
+        id.map_or(Outcome::Nothing, |id| Outcome::Response(Response { id, outcome }))
     }
 
     /// Writes the next events. A client that reads slowly holds up nothing but its own cursor.
@@ -200,6 +280,17 @@ impl Connection {
         line.push('\n');
         self.writer.write_all(line.as_bytes()).await
     }
+}
+
+/// A call, if it is one, with the number it is to be answered under.
+type Understood = Result<(Option<Id>, Result<Call, ApiError>), Box<Response>>;
+
+/// What a call allows.
+enum Begun {
+    /// It is on its way.
+    Queuing(Queuing),
+    /// It must wait for those before it.
+    Not(Understood),
 }
 
 /// What became of one call.

@@ -48,14 +48,15 @@ impl Core {
 
     /// Hands a command in and waits for its durable outcome. When many wait already, it waits for room first.
     pub(crate) async fn command(&self, command: Command) -> Result<Answer, ApiError> {
+        self.submit(command).await.outcome().await
+    }
+
+    /// Hands a command in. Commands take effect in the order in which they were handed in.
+    pub(crate) async fn submit(&self, command: Command) -> Submitted {
         let (reply, answer) = oneshot::channel();
-        if self.user.send((command, reply)).await.is_err() {
-            return Err(self.gone().await);
-        }
-        match answer.await {
-            Ok(answer) => answer.map_err(|refusal| errors::refusal(&refusal)),
-            Err(_) => Err(self.gone().await),
-        }
+        // Whoever does not take it drops the other end, and the outcome is that nobody answers.
+        let _ = self.user.send((command, reply)).await;
+        Submitted { core: self.clone(), answer }
     }
 
     /// Reads committed rows on a thread that may block.
@@ -93,6 +94,22 @@ impl Core {
         match tokio::time::timeout(LAST_WORDS, self.ended()).await {
             Ok(Err(error)) => error,
             Ok(Ok(())) | Err(_) => ApiError::new(Code::Stopping, "the node is shutting down"),
+        }
+    }
+}
+
+/// A command that was handed in.
+pub(crate) struct Submitted {
+    core: Core,
+    answer: oneshot::Receiver<Result<Answer, Refusal>>,
+}
+
+impl Submitted {
+    /// Its durable outcome.
+    pub(crate) async fn outcome(self) -> Result<Answer, ApiError> {
+        match self.answer.await {
+            Ok(answer) => answer.map_err(|refusal| errors::refusal(&refusal)),
+            Err(_) => Err(self.core.gone().await),
         }
     }
 }

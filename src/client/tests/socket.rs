@@ -85,6 +85,56 @@ fn a_client_that_has_said_all_still_gets_its_answers() {
 }
 
 #[test]
+fn calls_written_at_once_take_effect_in_their_order() {
+    let desk = Desk::new("A");
+    let friend = Desk::new("friend").peer().to_string();
+    let other = Desk::new("other").peer().to_string();
+    let node = desk.node();
+    let mut raw = Raw::new(&desk.place);
+    let call =
+        |id: usize, method: &str, params: Value| json!({"jsonrpc":"2.0","id":id,"method":method,"params":params});
+    let send = |id: usize, to: &str, text: String| call(id, "send", json!({"to": to, "text": text}));
+    let mut lines = Vec::new();
+    // Messages to a whole peer ID need not wait for each other.
+    lines.extend((0..20).map(|n| send(n, &friend, format!("m{n}"))));
+    // This one is refused, and holds nothing up.
+    lines.push(send(20, &friend, String::new()));
+    // These depend on those before them.
+    lines.push(call(21, "history", json!({"who": friend})));
+    lines.push(call(22, "contacts.rename", json!({"who": friend, "name": "Fritz"})));
+    lines.push(send(23, "Fritz", "m20".into()));
+    lines.push(send(24, &friend, "m21".into()));
+    lines.push(call(25, "history", json!({"who": "Fritz"})));
+    let batch = [
+        send(26, &friend, "m22".into()),
+        send(27, &other, "hello".into()),
+        call(28, "inbox", json!({})),
+        send(29, &friend, "m23".into()),
+        call(30, "history", json!({"who": "Fritz", "limit": 1})),
+    ];
+    lines.push(Value::from(batch.to_vec()));
+    raw.say(&lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n"));
+
+    let texts = |answer: &Value| -> Vec<String> {
+        answer["result"].as_array().unwrap().iter().map(|m| m["text"].as_str().unwrap().to_owned()).collect()
+    };
+    let upto = |end| (0..end).map(|n| format!("m{n}")).collect::<Vec<_>>();
+    let answers: Vec<Value> = (0..27).map(|_| raw.hear()).collect();
+    for (n, answer) in answers.iter().take(26).enumerate() {
+        assert_eq!(answer["id"], n, "{answer}");
+        assert_eq!(answer["error"].is_null(), n != 20, "{answer}");
+    }
+    assert_eq!(answers[20]["error"]["data"]["code"], "empty_text");
+    assert_eq!(texts(&answers[21]), upto(20));
+    assert_eq!(texts(&answers[25]), upto(22));
+    let ids: Vec<_> = answers[26].as_array().unwrap().iter().map(|answer| answer["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids, [26, 27, 28, 29, 30]);
+    assert_eq!(answers[26][2]["result"].as_array().unwrap().len(), 2, "the inbox has both conversations");
+    assert_eq!(texts(&answers[26][4]), ["m23"]);
+    node.shutdown().unwrap();
+}
+
+#[test]
 fn who_reads_slowly_misses_nothing_and_holds_nobody_up() {
     let desk = Desk::new("A");
     let friend = Desk::new("friend").peer().to_string();

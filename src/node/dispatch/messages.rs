@@ -1,6 +1,8 @@
 //! Calls about messages and conversations.
 
-use super::{Answering, Dispatcher, Until, page, value, which, whom};
+use futures::future::BoxFuture;
+
+use super::{Answering, Dispatcher, Until, page, value, which, whom, whom_exactly};
 use crate::api::{
     ApiError, Conversation, HistoryParams, InboxParams, Message, MessageParams, ReadCount, ReadParams, ReplyParams,
     SendParams,
@@ -8,6 +10,7 @@ use crate::api::{
 use crate::base::limits::MAX_PAGE;
 use crate::messenger::query;
 use crate::messenger::{Answer, Command, Hints, SendCommand};
+use crate::node::core::Submitted;
 use crate::node::{errors, views};
 
 /// Messages in a page of `history` that does not say how many.
@@ -53,9 +56,40 @@ impl Dispatcher {
         self.queue(command, until).await
     }
 
+    /// Hands in a message for which nothing must be looked up; other parameters come back.
+    pub(super) async fn begin_send(
+        &self,
+        params: SendParams,
+    ) -> Result<BoxFuture<'static, Result<Answering, ApiError>>, SendParams> {
+        let (None, Ok(Some(to))) = (&params.reply_to, whom_exactly(&params.to)) else { return Err(params) };
+        let until = Until::new(params.wait, params.timeout_ms);
+        let command = SendCommand {
+            to: to.peer,
+            text: params.text,
+            subject: params.subject,
+            reply_to: None,
+            hints: to.hints,
+            client_id: params.client_id,
+        };
+        let client_id = command.client_id.clone();
+        let submitted = self.core.submit(Command::Send(command)).await;
+        let this = self.clone();
+        Ok(Box::pin(async move { this.queued(submitted, client_id, until).await }))
+    }
+
     async fn queue(&self, command: SendCommand, until: Option<Until>) -> Result<Answering, ApiError> {
         let client_id = command.client_id.clone();
-        let Answer::Sent(message) = self.core.command(Command::Send(command)).await? else {
+        let submitted = self.core.submit(Command::Send(command)).await;
+        self.queued(submitted, client_id, until).await
+    }
+
+    async fn queued(
+        &self,
+        submitted: Submitted,
+        client_id: Option<String>,
+        until: Option<Until>,
+    ) -> Result<Answering, ApiError> {
+        let Answer::Sent(message) = submitted.outcome().await? else {
             return Err(errors::internal("the messenger did not say what it queued"));
         };
         let message = views::message(*message);

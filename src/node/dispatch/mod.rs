@@ -68,6 +68,16 @@ impl Dispatcher {
         }
     }
 
+    /// Begins a call that means the same whatever the calls before it do, so that it need not wait for them: a message
+    /// to a whole peer ID or a link. Its effect comes after theirs, and is durable when the future ends. Other calls
+    /// come back as they are.
+    pub(crate) async fn begin(&self, call: Call) -> Result<BoxFuture<'static, Result<Answering, ApiError>>, Call> {
+        match call {
+            Call::Send(params) => self.begin_send(params).await.map_err(Call::Send),
+            call => Err(call),
+        }
+    }
+
     /// Carries out a call and waits for whatever it waits for.
     pub(crate) async fn answer(&self, call: Call) -> Result<Value, ApiError> {
         match self.call(call).await? {
@@ -193,10 +203,8 @@ struct Meant {
 /// Understands what stands where a person is meant.
 fn whom(reader: &Reader, text: &str) -> Result<Meant, ApiError> {
     let text = text.trim();
-    if text.get(..9).is_some_and(|scheme| scheme.eq_ignore_ascii_case("rohrpost:")) {
-        let link: Link = text.parse().map_err(|e| errors::link(&e))?;
-        let hints = Hints { name: link.name, addrs: link.addrs, token: link.token };
-        return Ok(Meant { peer: link.peer, hints });
+    if let Some(meant) = whom_exactly(text)? {
+        return Ok(meant);
     }
     // Tables show the telling end of a peer ID as `…abcdefgh`; not every keyboard has the ellipsis.
     let wanted = text.strip_prefix("...").map_or_else(|| text.to_owned(), |end| format!("…{end}"));
@@ -204,6 +212,17 @@ fn whom(reader: &Reader, text: &str) -> Result<Meant, ApiError> {
         Ok(peer) => Ok(Meant { peer, hints: Hints::default() }),
         Err(error) => Err(errors::peer(&error, text)),
     }
+}
+
+/// The same for what means somebody without a look at the store: a link or a whole peer ID.
+fn whom_exactly(text: &str) -> Result<Option<Meant>, ApiError> {
+    let text = text.trim();
+    if text.get(..9).is_some_and(|scheme| scheme.eq_ignore_ascii_case("rohrpost:")) {
+        let link: Link = text.parse().map_err(|e| errors::link(&e))?;
+        let hints = Hints { name: link.name, addrs: link.addrs, token: link.token };
+        return Ok(Some(Meant { peer: link.peer, hints }));
+    }
+    Ok(text.parse().ok().map(|peer| Meant { peer, hints: Hints::default() }))
 }
 
 /// Understands what stands where a message is meant.
