@@ -126,8 +126,12 @@ impl Tx<'_> {
         if id == self.my_id() {
             return Err(Refusal::Oneself.into());
         }
+        if let Some(row) = self.peer(&id)? {
+            return Ok(row);
+        }
+        // Who has a row was looked at when it was made.
         IdentityKey::from_peer_id(id).map_err(|_| Refusal::UnsoundPeer)?;
-        Ok(self.peer(&id)?.unwrap_or_else(|| PeerRow::new(id)))
+        Ok(PeerRow::new(id))
     }
 
     /// Takes over what a link says, as hints.
