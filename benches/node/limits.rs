@@ -1,0 +1,71 @@
+//! What no messenger over these parts can beat: the raw round trip, the bare synced commit.
+
+use std::fs::OpenOptions;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rohrpost::base::Secret;
+use rohrpost::net::{Lanes, NetConfig, NetEvent, NetHandle, start};
+use tokio::sync::mpsc;
+
+use crate::figures::Times;
+
+/// One row, flushed and synced, by sled alone.
+pub fn commit(rounds: usize) -> Times {
+    let dir = tempfile::tempdir_in(crate::folder()).unwrap();
+    let db = sled::Config::new().path(dir.path()).flush_every_ms(None).open().unwrap();
+    let file = OpenOptions::new().read(true).write(true).open(dir.path().join("db")).unwrap();
+    let times = (0..rounds as u64).map(|n| {
+        let start = Instant::now();
+        db.insert(n.to_be_bytes(), &[b'x'; 400][..]).unwrap();
+        db.flush().unwrap();
+        file.sync_data().unwrap();
+        start.elapsed()
+    });
+    Times::new(times.collect())
+}
+
+/// A frame to another peer and the acknowledgement back, over libp2p (TCP, Noise, Yamux), with nothing stored.
+pub fn round_trip(rounds: usize) -> Times {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (alice, mut heard) = network(1).await;
+        let (bob, mut bob_heard) = network(2).await;
+        let me = bob.peer_id();
+        let echo = tokio::spawn({
+            let bob = bob.clone();
+            async move {
+                while let Some(event) = bob_heard.recv().await {
+                    if let NetEvent::Envelope { token, .. } = event {
+                        bob.acknowledge(token);
+                    }
+                }
+            }
+        });
+        alice.connect(me, &bob.status().listen_addrs).unwrap();
+        until(&mut heard, |event| matches!(event, NetEvent::Connected(_))).await;
+        let mut times = Vec::with_capacity(rounds);
+        for ticket in 0..rounds as u64 {
+            let start = Instant::now();
+            alice.send_envelope(me, ticket, vec![7; 512].into()).unwrap();
+            until(&mut heard, |event| matches!(event, NetEvent::Acked { .. })).await;
+            times.push(start.elapsed());
+        }
+        alice.shutdown().await;
+        bob.shutdown().await;
+        echo.abort();
+        Times::new(times)
+    })
+}
+
+async fn network(seed: u8) -> (NetHandle, mpsc::Receiver<NetEvent>) {
+    let (to_contacts, contacts) = mpsc::channel(1024);
+    let lanes = Lanes { strangers: to_contacts.clone(), contacts: to_contacts };
+    let listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned()];
+    let config = NetConfig { identity: Secret::new([seed; 32]), listen, before: Vec::new(), mdns: false };
+    (start(config, lanes, Arc::new(|_| true)).await.unwrap(), contacts)
+}
+
+async fn until(heard: &mut mpsc::Receiver<NetEvent>, fits: impl Fn(&NetEvent) -> bool) {
+    while !fits(&heard.recv().await.unwrap()) {}
+}
