@@ -13,7 +13,7 @@ pub mod store;
 pub mod messenger;
 #[cfg(feature = "net")]
 pub mod net;
-#[cfg(feature = "app")]
+#[cfg(feature = "api")]
 pub mod api;
 #[cfg(feature = "app")]
 pub mod node;
@@ -21,3 +21,6 @@ pub mod node;
 pub mod client;
 #[cfg(feature = "app")]
 pub mod cli;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;

@@ -14,7 +14,7 @@ use crate::crypto::dh::DhPublic;
 use crate::crypto::kem::KemPublic;
 
 /// The label under which a card is signed (ID-20).
-const LABEL: &str = "rohrpost/identity/card/v1";
+pub(super) const LABEL: &str = "rohrpost/identity/card/v1";
 /// The version that this program writes and reads.
 const VERSION: u64 = 1;
 /// Fields of the body: keys 0 to 12.

@@ -33,7 +33,7 @@ const SEALED: u8 = 1;
 const PARAMS_LEN: usize = 52;
 const HEADER_LEN: usize = 18 + PARAMS_LEN;
 const SECRETS_LEN: usize = 64;
-const CHECKSUM_LEN: usize = 32;
+pub(super) const CHECKSUM_LEN: usize = 32;
 
 /// Why a key file was not opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -233,7 +233,7 @@ fn associated(header: &[u8]) -> Vec<u8> {
 }
 
 /// `SHA-256(label ‖ 0x00 ‖ header ‖ payload)`: tells damage from a wrong passphrase (ID-41).
-fn checksum(header: &[u8], payload: &[u8]) -> [u8; CHECKSUM_LEN] {
+pub(super) fn checksum(header: &[u8], payload: &[u8]) -> [u8; CHECKSUM_LEN] {
     sha256(&[CHECKSUM_LABEL.as_bytes(), &[0], header, payload])
 }
 

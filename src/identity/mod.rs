@@ -10,6 +10,8 @@
 //! where cards travel (`envelope`, `net`).
 
 mod card;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod key;
 mod keyfile;
 mod keypair;

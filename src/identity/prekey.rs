@@ -13,7 +13,7 @@ use crate::crypto::dh::{DhPublic, DhSecret};
 use crate::crypto::kem::{KemPublic, KemSecret};
 
 /// The label under which a one-time prekey is signed (ID-30).
-const LABEL: &str = "rohrpost/identity/one-time-prekey/v1";
+pub(super) const LABEL: &str = "rohrpost/identity/one-time-prekey/v1";
 /// The version that this program writes and reads.
 const VERSION: u64 = 1;
 /// Fields of a one-time prekey's body: keys 0 to 5.

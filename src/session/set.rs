@@ -17,11 +17,10 @@ use crate::identity::{IdentityKey, IdentityKeypair};
 ///
 /// The first-contact header and a key on offer never ride in one message: keys are offered only when a reply
 /// has opened.
-pub const MAX_CAPSULE: usize = MAX_PAYLOAD - (HEADER_LEN + max(FIRST_CONTACT_LEN, MAX_KEM_PART) + TAG_LEN);
+pub const MAX_CAPSULE: usize = MAX_PAYLOAD - (HEADER_LEN + MAX_KEM_PART + TAG_LEN);
 
-const fn max(a: usize, b: usize) -> usize {
-    if a > b { a } else { b }
-}
+// An offer is the longer of the two.
+const _: () = assert!(FIRST_CONTACT_LEN <= MAX_KEM_PART);
 
 /// All sessions with one peer. One row.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

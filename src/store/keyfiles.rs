@@ -40,10 +40,10 @@ const MAX_FILE: u64 = 64 * 1024 * 1024;
 
 /// What the files say.
 #[derive(Serialize, Deserialize)]
-struct Contents {
-    commits: u64,
+pub(super) struct Contents {
+    pub(super) commits: u64,
     /// In the order of their names, so that equal keys are written equally.
-    keys: Vec<(KeyId, Entry)>,
+    pub(super) keys: Vec<(KeyId, Entry)>,
 }
 
 /// What was found at the start.
@@ -68,7 +68,7 @@ pub(super) struct KeyFiles {
 }
 
 /// One file, as it was found.
-enum Copy {
+pub(super) enum Copy {
     Missing,
     Damaged,
     /// Sound, but sealed under another key.
@@ -140,7 +140,7 @@ impl KeyFiles {
         Ok(generation)
     }
 
-    fn encode(
+    pub(super) fn encode(
         &self,
         generation: u64,
         keys: &HashMap<KeyId, Entry>,
@@ -158,13 +158,18 @@ impl KeyFiles {
         padded.extend_from_slice(&length.to_be_bytes());
         padded.extend_from_slice(&contents);
         padded.resize(total - OVERHEAD, 0);
+        Ok(self.seal(generation, &padded, rng))
+    }
+
+    /// The bytes of a file with these contents, which are padded already.
+    pub(super) fn seal(&self, generation: u64, padded: &[u8], rng: &mut dyn CryptoRng) -> Vec<u8> {
         let mut nonce = [0; 24];
         rng.fill_bytes(&mut nonce);
         let head = [MAGIC, generation.to_be_bytes()].concat();
-        let mut out = [&head, &nonce[..], &xseal(&self.key, &nonce, &padded, &head)].concat();
+        let mut out = [&head, &nonce[..], &xseal(&self.key, &nonce, padded, &head)].concat();
         let checksum = sha256(&[&out]);
         out.extend(checksum.iter().take(CHECKSUM_LEN));
-        Ok(out)
+        out
     }
 
     fn read(&self, path: &Path) -> Result<Copy, StoreError> {
@@ -176,6 +181,11 @@ impl KeyFiles {
         };
         let mut bytes = Vec::new();
         file.take(MAX_FILE).read_to_end(&mut bytes).map_err(at)?;
+        self.decode(&bytes)
+    }
+
+    /// What the bytes of a file hold.
+    pub(super) fn decode(&self, bytes: &[u8]) -> Result<Copy, StoreError> {
         let sound =
             bytes.split_last_chunk::<CHECKSUM_LEN>().filter(|(rest, sum)| sha256(&[rest]).starts_with(&sum[..]));
         let Some((rest, _)) = sound else { return Ok(Copy::Damaged) };

@@ -22,7 +22,7 @@ use crate::base::Secret;
 use crate::crypto::kdf::hmac;
 
 const MAGIC: &[u8; 8] = b"RPMARK\0\x01";
-const LEN: usize = 40;
+pub(super) const LEN: usize = 40;
 
 /// The open file.
 pub(super) struct Mark {
@@ -53,26 +53,32 @@ impl Mark {
         if self.file.read_exact_at(&mut bytes, 0).is_err() {
             return Witness::default();
         }
-        let [_, commits, checked, ..] = *bytes.as_chunks::<8>().0 else { return Witness::default() };
-        let witness = Witness { commits: u64::from_be_bytes(commits), checked: u64::from_be_bytes(checked) };
-        if self.encode(witness) == bytes { witness } else { Witness::default() }
+        decode(&self.key, &bytes).unwrap_or_default()
     }
 
     /// Witnesses a commit. An error only means that this commit is not witnessed.
     pub(super) fn write(&self, witness: Witness) {
-        if let Err(error) = self.file.write_all_at(&self.encode(witness), 0) {
+        if let Err(error) = self.file.write_all_at(&encode(&self.key, witness), 0) {
             tracing::warn!(%error, "the mark of the last commit could not be written");
         }
     }
+}
 
-    fn encode(&self, witness: Witness) -> [u8; LEN] {
-        let (commits, checked) = (witness.commits.to_be_bytes(), witness.checked.to_be_bytes());
-        let tag = hmac(self.key.expose(), &[MAGIC, &commits, &checked]);
-        let all = MAGIC.iter().chain(&commits).chain(&checked).chain(tag.expose());
-        let mut out = [0; LEN];
-        out.iter_mut().zip(all).for_each(|(to, from)| *to = *from);
-        out
-    }
+/// The witness, if the bytes are a mark made with this key.
+pub(super) fn decode(key: &Secret<32>, bytes: &[u8; LEN]) -> Option<Witness> {
+    let [_, commits, checked, ..] = *bytes.as_chunks::<8>().0 else { return None };
+    let witness = Witness { commits: u64::from_be_bytes(commits), checked: u64::from_be_bytes(checked) };
+    (encode(key, witness) == *bytes).then_some(witness)
+}
+
+/// The bytes of a mark.
+pub(super) fn encode(key: &Secret<32>, witness: Witness) -> [u8; LEN] {
+    let (commits, checked) = (witness.commits.to_be_bytes(), witness.checked.to_be_bytes());
+    let tag = hmac(key.expose(), &[MAGIC, &commits, &checked]);
+    let all = MAGIC.iter().chain(&commits).chain(&checked).chain(tag.expose());
+    let mut out = [0; LEN];
+    out.iter_mut().zip(all).for_each(|(to, from)| *to = *from);
+    out
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ mod durable;
 mod engine;
 mod error;
 pub mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod guard;
 mod key;
 mod keyfiles;

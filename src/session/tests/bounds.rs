@@ -62,6 +62,33 @@ fn two_thousand_skipped_keys() {
     });
 }
 
+/// SES-34: ten thousand messages are lost, in one chain and over many. What is kept stays within its bounds, what was
+/// lost last still opens, and so does all that follows.
+#[test]
+fn ten_thousand_lost_messages() {
+    let jump = MAX_JUMP as usize;
+    for chains in [1, 20] {
+        let mut world = World::confirmed(29, false);
+        world.compare = false;
+        let mut last = Vec::new();
+        for _ in 0..10_000 / jump * chains {
+            last = send_many(&mut world, Alice, jump / chains + 1);
+            let arrives = last.pop().unwrap();
+            world.arrives(&arrives);
+            if chains > 1 {
+                world.says(Bob, "turn");
+            }
+            let (kept, skipped, marks) = world.bob.set.sending().unwrap().sizes();
+            assert!(kept <= MAX_RECEIVING_CHAINS + MAX_LATE_CHAINS && marks <= MAX_USED_CHAIN_MARKS);
+            assert!(skipped <= MAX_SKIPPED_KEYS, "{skipped}");
+        }
+        assert!(world.bob.row().len() < MAX_VALUE / 4, "{} bytes", world.bob.row().len());
+        world.arrives(&last[0]);
+        world.says(Alice, "on");
+        world.says(Bob, "and on");
+    }
+}
+
 /// SES-34: thirty days.
 #[test]
 fn skipped_keys_grow_old() {

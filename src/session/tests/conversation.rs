@@ -122,6 +122,8 @@ fn every_length_up_to_the_longest() {
                 for len in lengths {
                     let letter = world.says(who, vec![turn; len]);
                     if len == MAX_CAPSULE {
+                        // A key on offer beside the longest capsule fills the payload exactly.
+                        assert_eq!(letter.has_offer(), letter.sealed.payload.len() == MAX_PAYLOAD);
                         forms.insert((
                             letter.sealed.kind == SealedKind::First,
                             letter.has_offer(),
@@ -133,8 +135,8 @@ fn every_length_up_to_the_longest() {
             }
         }
         assert_eq!(forms.len(), 4, "{forms:?}");
-        // A key on offer beside the longest capsule fills the payload exactly.
         assert!(forms.contains(&(false, true, false)));
+        assert_eq!(MAX_CAPSULE, 64_259);
     });
 }
 

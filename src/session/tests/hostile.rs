@@ -8,7 +8,7 @@ use crate::session::handshake::FIRST_CONTACT_LEN;
 use crate::session::ratchet::HEADER_LEN;
 
 /// Points of low order, and other encodings of them (Curve25519; the last bit is ignored by X25519).
-const LOW_ORDER: [&str; 9] = [
+pub(super) const LOW_ORDER: [&str; 9] = [
     "0000000000000000000000000000000000000000000000000000000000000000",
     "0100000000000000000000000000000000000000000000000000000000000000",
     "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
@@ -20,7 +20,7 @@ const LOW_ORDER: [&str; 9] = [
     "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b880",
 ];
 
-fn low_order() -> impl Iterator<Item = [u8; 32]> {
+pub(super) fn low_order() -> impl Iterator<Item = [u8; 32]> {
     LOW_ORDER.iter().map(|hex| {
         let mut point = [0; 32];
         for (byte, pair) in point.iter_mut().zip(hex.as_bytes().chunks(2)) {
@@ -398,4 +398,37 @@ fn a_rolled_back_state_repeats_no_nonce() {
     assert_ne!(one.header.salt, two.header.salt);
     // Not only the tags: under one key and nonce the ciphertexts would be the same.
     assert_ne!(one.body[..13], two.body[..13]);
+}
+
+/// An old copy of the state is started beside the new one. Whose message of a number comes first is opened, whose turn
+/// comes first is followed; the other one is refused, changes nothing, and goes on in a new session.
+#[test]
+fn an_old_copy_beside_the_new_state() {
+    both_ways(|world| {
+        *world = World::confirmed(38, world.reload);
+        world.says(Alice, "turn");
+        let mut other = world.alice.set.clone();
+        let new = [world.send(Alice, "new 1"), world.send(Alice, "new 2")];
+        std::mem::swap(&mut world.alice.set, &mut other);
+        let old = [world.send(Alice, "old 1"), world.send(Alice, "old 2")];
+        world.arrives(&new[0]);
+        world.refused(&old[0], SessionError::Duplicate);
+        world.arrives(&old[1]);
+        world.refused(&new[1], SessionError::Duplicate);
+
+        // Both copies see Bob's turn, and both answer it.
+        let reply = world.says(Bob, "reply");
+        let old = world.send(Alice, "old turn");
+        std::mem::swap(&mut world.alice.set, &mut other);
+        world.arrives(&reply);
+        world.says(Alice, "new turn");
+        world.refused(&old, SessionError::Authentication);
+        let reply = world.says(Bob, "to the new one");
+        std::mem::swap(&mut world.alice.set, &mut other);
+        world.refused(&reply, SessionError::Authentication);
+
+        world.begin(Alice);
+        world.says(Alice, "begins anew");
+        world.says(Bob, "welcome back");
+    });
 }

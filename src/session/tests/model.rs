@@ -4,11 +4,14 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use super::hostile::{LOW_ORDER, low_order};
 use super::*;
 use crate::base::limits::{
     ARCHIVED_SESSION_LIFE, MAX_ARCHIVED_SESSIONS, MAX_JUMP, MAX_LATE_CHAINS, MAX_RECEIVING_CHAINS, MAX_SKIPPED_KEYS,
     MAX_USED_CHAIN_MARKS, SKIPPED_KEY_LIFE,
 };
+use crate::crypto::kem::{CT_LEN, EK_LEN};
+use crate::session::ratchet::HEADER_LEN;
 
 /// What must come of an arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,6 +230,9 @@ enum Op {
     Copy(usize),
     Lose(usize),
     Tamper(usize, usize),
+    Patch(usize, Field, u8),
+    Strip(usize, u8),
+    Reflect(usize),
     DeliverAll,
     Begin(Who),
     Wait(u64),
@@ -242,11 +248,62 @@ fn op() -> impl Strategy<Value = Op> {
         3 => any::<usize>().prop_map(Op::Copy),
         2 => any::<usize>().prop_map(Op::Lose),
         2 => any::<(usize, usize)>().prop_map(|(which, place)| Op::Tamper(which, place)),
+        3 => (any::<usize>(), field(), any::<u8>()).prop_map(|(which, field, value)| Op::Patch(which, field, value)),
+        1 => any::<(usize, u8)>().prop_map(|(which, flags)| Op::Strip(which, flags)),
+        1 => any::<usize>().prop_map(Op::Reflect),
         1 => Just(Op::DeliverAll),
         1 => who().prop_map(Op::Begin),
         2 => (1..24 * 20u64).prop_map(Op::Wait),
         3 => Just(Op::Reload),
     ]
+}
+
+/// A field of a header, which the attacker gives a value of his own.
+#[derive(Clone, Copy, Debug)]
+enum Field {
+    RatchetKey,
+    Previous,
+    Number,
+    KemId,
+    Version,
+    Initiator,
+    Ephemeral,
+}
+
+fn field() -> impl Strategy<Value = Field> {
+    use Field::{Ephemeral, Initiator, KemId, Number, Previous, RatchetKey, Version};
+    prop::sample::select(vec![RatchetKey, Previous, Number, KemId, Version, Initiator, Ephemeral])
+}
+
+impl Field {
+    /// Where it stands in a message, or `None` for a message that has no such field.
+    fn place(self, letter: &Letter) -> Option<std::ops::Range<usize>> {
+        let (start, first) = (letter.start(), letter.sealed.kind == SealedKind::First);
+        match self {
+            Self::RatchetKey => Some(start + 16..start + 48),
+            Self::Previous => Some(start + 48..start + 52),
+            Self::Number => Some(start + 52..start + 56),
+            Self::KemId => (letter.has_offer() || letter.has_answer()).then_some(start + 73..start + 77),
+            Self::Version => first.then_some(0..1),
+            Self::Initiator => first.then_some(2..34),
+            Self::Ephemeral => first.then_some(34..66),
+        }
+    }
+
+    /// A point of low order, a counter at its end or far ahead, another version.
+    fn value(self, choice: u8) -> Vec<u8> {
+        let choice = usize::from(choice);
+        match self {
+            Self::RatchetKey | Self::Initiator | Self::Ephemeral => {
+                low_order().nth(choice % LOW_ORDER.len()).unwrap().to_vec()
+            }
+            Self::Previous | Self::Number | Self::KemId => {
+                let counters = [0, 1, MAX_JUMP, MAX_JUMP + 1, 10_000, u32::MAX - 1, u32::MAX];
+                counters[choice % counters.len()].to_be_bytes().to_vec()
+            }
+            Self::Version => vec![[0, 2, u8::MAX][choice % 3]],
+        }
+    }
 }
 
 struct Run {
@@ -289,6 +346,30 @@ impl Run {
                     assert!(self.world.deliver(&letter).is_err(), "byte {place} was changed");
                 }
             }
+            Op::Patch(pick, field, value) => {
+                let Some(letter) = self.any(pick) else { return };
+                let Some(place) = field.place(&letter) else { return };
+                let mut payload = letter.sealed.payload.clone();
+                payload[place].copy_from_slice(&field.value(value));
+                if payload != letter.sealed.payload {
+                    self.forged(&letter, payload);
+                }
+            }
+            Op::Strip(pick, flags) => {
+                let Some(letter) = self.any(pick) else { return };
+                let (mut payload, flag) = (letter.sealed.payload.clone(), letter.start() + HEADER_LEN - 1);
+                let part = flag + 1..letter.start() + letter.message().header_bytes.len();
+                let put = [0, 4 + EK_LEN, 4 + CT_LEN][usize::from(flags % 3)];
+                if put != part.len() {
+                    payload[flag] = flags % 3;
+                    payload.splice(part, vec![flags; put]);
+                    self.forged(&letter, payload);
+                }
+            }
+            Op::Reflect(pick) => {
+                let Some(letter) = self.any(pick) else { return };
+                assert!(self.world.deliver_to(letter.from, &letter).is_err(), "one's own letter opened");
+            }
             Op::DeliverAll => {
                 for (n, letter) in std::mem::take(&mut self.on_the_way).into_iter().enumerate() {
                     // Large rows, and very many of them.
@@ -311,6 +392,18 @@ impl Run {
     fn pick(&mut self, pick: usize) -> Option<Letter> {
         let len = self.on_the_way.len();
         (len > 0).then(|| self.on_the_way.swap_remove(pick % len))
+    }
+
+    /// Any letter, on its way or arrived.
+    fn any(&self, pick: usize) -> Option<Letter> {
+        let all = self.on_the_way.iter().chain(&self.arrived);
+        all.clone().nth(pick % all.count().max(1)).cloned()
+    }
+
+    /// What the attacker has made of a letter is refused, and changes nothing.
+    fn forged(&mut self, letter: &Letter, payload: Vec<u8>) {
+        let forged = letter.with_payload(payload);
+        assert!(self.world.deliver(&forged).is_err(), "a forged letter opened");
     }
 
     fn begin(&mut self, who: Who) {

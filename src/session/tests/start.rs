@@ -224,6 +224,21 @@ fn a_late_message_does_not_bring_a_replaced_session_back() {
     });
 }
 
+/// SES-53: nor does one that was confirmed before, to its initiator.
+#[test]
+fn a_late_message_does_not_bring_a_confirmed_session_back() {
+    both_ways(|world| {
+        *world = World::confirmed(13, world.reload);
+        let late = [world.send(Bob, "late"), world.send(Bob, "later")];
+        world.arrives(&late[0]);
+        let newer = world.begin(Alice);
+        world.arrives(&late[1]);
+        assert_eq!(world.sends_with(Alice), newer);
+        world.says(Alice, "in the new one");
+        assert_eq!(world.sends_with(Bob), newer);
+    });
+}
+
 /// The session that sends never grows too old, a clock that went backwards harms nothing.
 #[test]
 fn time_does_not_stop_the_session_that_sends() {

@@ -1,0 +1,56 @@
+//! Seeds of the store's files and rows.
+
+use postcard::to_allocvec;
+
+use super::{Seeds, seed};
+use crate::base::{PeerId, WallTime};
+use crate::fuzzing::rng;
+use crate::identity::{CardKeys, IdentityKeypair, OneTimeKeys};
+use crate::messenger::tables::{CardKeysRow, OneTimeRow, RecentRow};
+use crate::session::{RemoteBundle, SessionSet};
+use crate::store::fuzzing as files;
+
+pub(super) fn store() -> Seeds {
+    let now = WallTime(1_700_000_000_000);
+    let keys = CardKeys::generate(&mut rng());
+    let one_time = OneTimeKeys::generate(&mut rng(), now);
+    let card_keys = CardKeysRow { keys, named_until: now };
+    vec![
+        seed("row", 0, files::some_row(&mut rng())),
+        seed("value", 1, b"\0\0\0\0\x01hello"),
+        seed("long-value", 1, b"\x01\x07\0\0\xf0a value that is long enough for several rows"),
+        seed("changed-value", 1, b"\x02\x0a\0\x40\xf0a value that is long enough for several rows"),
+        seed("meta", 2, files::some_meta()),
+        seed("keys", 3, &files::some_keys(&mut rng())[..]),
+        seed("keys-contents", 4, files::some_keys_contents()),
+        seed("mark", 5, files::some_mark()),
+        table("recent", 4, &to_allocvec(&RecentRow { peer: PeerId::from_key_bytes([1; 32]) }).unwrap()),
+        table("sessions", 7, &to_allocvec(&sessions(&card_keys.keys)).unwrap()),
+        table("card-keys", 8, &to_allocvec(&card_keys).unwrap()),
+        table("one-time", 9, &to_allocvec(&OneTimeRow { keys: one_time, handed_out: true }).unwrap()),
+    ]
+}
+
+/// A row of the table in this place.
+fn table(name: &str, place: u8, row: &[u8]) -> (String, Vec<u8>) {
+    seed(&format!("table-{name}"), 6, [&[place], row].concat())
+}
+
+/// A session that has begun, and one that retired for it.
+fn sessions(card: &CardKeys) -> SessionSet {
+    let (me, peer) = (IdentityKeypair::generate(&mut rng()), crate::fuzzing::identity::owner());
+    let bundle = RemoteBundle {
+        identity: *peer.public(),
+        prekey_id: card.prekey_id,
+        prekey: card.prekey.public(),
+        kem_id: card.kem_id,
+        kem: card.kem.public(),
+        one_time: None,
+    };
+    let mut set = SessionSet::default();
+    for _ in 0..2 {
+        set.begin(&me, &bundle, &mut rng(), WallTime(1_700_000_000_000)).unwrap();
+        set.encrypt(b"hello", &mut rng(), WallTime(1_700_000_000_000)).unwrap();
+    }
+    set
+}
