@@ -13,5 +13,7 @@ mod crashes;
 mod local;
 mod node;
 mod person;
+mod secrets;
+mod socket;
 mod stories;
 mod strangers;
