@@ -88,7 +88,9 @@ fn dispatch(command: Command, context: &mut Context) -> Result<()> {
         Command::Contacts(args) => cmd::contacts::run(args, context),
         Command::Demo(args) => cmd::demo::run(args, &mut context.output),
         Command::Rpc(args) => cmd::rpc::run(&args, context),
+        Command::Openrpc(args) => cmd::openrpc::run(&args, &mut context.output),
         Command::Completions(args) => cmd::completions::run(&args, &mut context.output),
+        Command::Man(args) => cmd::man::run(&args, &mut context.output),
     }
 }
 

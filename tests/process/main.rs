@@ -12,6 +12,7 @@ mod alone;
 mod crashes;
 mod local;
 mod node;
+mod openrpc;
 mod person;
 mod secrets;
 mod socket;
