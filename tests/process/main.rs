@@ -10,6 +10,8 @@
 
 mod alone;
 mod crashes;
+mod flood;
+mod load;
 mod local;
 mod node;
 mod openrpc;
@@ -17,4 +19,5 @@ mod person;
 mod secrets;
 mod socket;
 mod stories;
+mod stranger;
 mod strangers;

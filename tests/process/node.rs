@@ -80,6 +80,12 @@ impl Talker {
         self.child.id()
     }
 
+    /// Whether it has not ended.
+    #[allow(dead_code, reason = "the tests between machines do without")]
+    pub fn is_running(&self) -> bool {
+        !self.lines.0.lock().unwrap().ended
+    }
+
     /// Waits until its log tells of something.
     pub fn says(&self, what: &str) {
         becomes(what, || String::from_utf8_lossy(&self.log()).contains(what));
