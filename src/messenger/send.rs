@@ -130,7 +130,7 @@ impl Tx<'_> {
         Ok(self.peer(&id)?.unwrap_or_else(|| PeerRow::new(id)))
     }
 
-    /// Takes over what a link says, as hints.
+    /// Takes over what a link says, as hints (ID-55).
     pub(super) fn apply_hints(&self, peer: &mut PeerRow, hints: &Hints) {
         if let Some(name) = &hints.name
             && peer.announced_name.is_empty()

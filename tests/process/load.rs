@@ -17,6 +17,10 @@ use crate::stranger::{CARDS, ENVELOPES, Line, Stranger, Target, spelled, tcp};
 
 /// Names what this process is to do: `<what> <how many> <address of the node>`.
 pub const ORDER: &str = "ROHRPOST_TEST_LOAD";
+/// Streams of one connection that are left half open: as many as a stranger may have beside others, and more than that.
+const HALF_OPEN: [u64; 2] = [11, 60];
+/// How many of these say nothing more.
+const SILENT: u64 = 3;
 /// Strangers at a time.
 const AT_ONCE: usize = 16;
 
@@ -188,16 +192,17 @@ async fn slow(count: u64, target: Target) {
         }
     }
     let (mut tasks, full) = (tokio::task::JoinSet::new(), Arc::new(AtomicU64::new(0)));
-    for line in &lines {
+    let mut streams = 0;
+    for (line, half_open_streams) in lines.iter().zip(HALF_OPEN.into_iter().cycle()) {
+        streams += half_open_streams;
         tasks.spawn(drip(Arc::clone(line), ENVELOPES));
         tasks.spawn(drip(Arc::clone(line), CARDS));
         tasks.spawn(deaf(Arc::clone(line)));
-        for _ in 0..60 {
-            tasks.spawn(half_open(Arc::clone(line), Arc::clone(&full)));
+        for stream in 0..half_open_streams {
+            tasks.spawn(half_open(Arc::clone(line), Arc::clone(&full), stream < SILENT));
         }
     }
     // Every stream was filled, or was taken away.
-    let streams = lines.len() as u64 * 60;
     while full.load(Ordering::Relaxed) < streams {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -236,19 +241,26 @@ async fn deaf(line: Arc<Line>) -> io::Result<()> {
     }
 }
 
-/// Begins to agree upon a protocol, never ends, and writes for as long as it is taken.
-async fn half_open(line: Arc<Line>, full: Arc<AtomicU64>) -> io::Result<()> {
-    let mut stream = match line.raw().await {
-        Ok(stream) => stream,
-        Err(error) => {
-            full.fetch_add(1, Ordering::Relaxed);
-            return Err(error);
+/// Begins to agree upon a protocol and never ends. As there is a bound to streams in this state, the others are not even
+/// looked at: these are filled, for as long as anything is taken.
+async fn half_open(line: Arc<Line>, full: Arc<AtomicU64>, silent: bool) -> io::Result<()> {
+    let stream = line.raw().await;
+    let begun = async {
+        let mut stream = stream?;
+        stream.write_all(&spelled("/multistream/1.0.0")[..7]).await?;
+        stream.flush().await?;
+        if silent {
+            return io::Result::Ok(stream);
+        }
+        loop {
+            stream.write_all(&[0; 16 * 1024]).await?;
+            stream.flush().await?;
         }
     };
-    let _ = stream.write_all(&spelled("/multistream/1.0.0")[..7]).await;
-    let write = async { while stream.write_all(&[0; 16 * 1024]).await.is_ok() && stream.flush().await.is_ok() {} };
     // Where no more is taken, there is nothing to wait for but the other side.
-    let _ = tokio::time::timeout(Duration::from_secs(1), write).await;
+    let kept = tokio::time::timeout(Duration::from_secs(2), begun).await;
     full.fetch_add(1, Ordering::Relaxed);
-    std::future::pending().await
+    std::future::pending::<()>().await;
+    drop(kept);
+    Ok(())
 }

@@ -21,3 +21,4 @@ mod socket;
 mod stories;
 mod stranger;
 mod strangers;
+mod wire;

@@ -96,6 +96,12 @@ impl Stranger {
     /// Asks for the card and a one-time prekey, and begins a session with them.
     pub async fn begin(&mut self, line: &Line, target: Target) -> io::Result<()> {
         let answer = line.card().await?;
+        self.begin_with(answer, target);
+        Ok(())
+    }
+
+    /// Begins a session with what somebody was answered.
+    pub fn begin_with(&mut self, answer: CardResponse, target: Target) {
         let owner = IdentityKey::from_peer_id(target.peer).unwrap();
         let card = CardIn::decode(&answer.card).unwrap().verify(&owner, now()).unwrap();
         let one_time =
@@ -111,18 +117,28 @@ impl Stranger {
         };
         self.sessions = SessionSet::default();
         self.sessions.begin(&self.keys, &bundle, &mut self.rng, now()).unwrap();
-        Ok(())
     }
 
     /// The next message of the session, in its envelope: as good a request as any.
     pub fn request(&mut self, target: Target, text: &str) -> Vec<u8> {
+        let message = self.message(target, text);
+        self.envelope(vec![message])
+    }
+
+    /// A message as an item of a capsule.
+    pub fn message(&mut self, target: Target, text: &str) -> Item {
         self.counter += 1;
         let mut salt = [0; 16];
         self.rng.fill_bytes(&mut salt);
         let (sender, room) = (content::sender_uri(self.peer()), content::direct_room_uri(self.peer(), target.peer));
         let body = mimi::text(salt, &sender, &room, self.counter, text, None).encode();
+        Item::Message { sent_at: now(), body }
+    }
+
+    /// These items behind an introduction, in the next envelope of the session.
+    pub fn envelope(&mut self, items: Vec<Item>) -> Vec<u8> {
         let introduction = Introduction { name: Some("A stranger".to_owned()), ..Introduction::default() };
-        let items = vec![Item::Introduction(introduction), Item::Message { sent_at: now(), body }];
+        let items = [vec![Item::Introduction(introduction)], items].concat();
         let sealed = self.sessions.encrypt(&Capsule { items }.encode(), &mut self.rng, now()).unwrap();
         let kind = match sealed.kind {
             SealedKind::First => EnvelopeKind::FirstContact,
