@@ -51,6 +51,34 @@ fn every_rule_is_cited_by_code_and_by_a_test() {
     assert!(faults.is_empty(), "{} of {} rules:\n{}", faults.len(), rules.len(), faults.join("\n"));
 }
 
+/// The threat model says how we know: by tests that exist.
+#[test]
+fn the_threat_model_names_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let all: String = ["src", "tests"]
+        .iter()
+        .flat_map(|folder| sources(&root.join(folder)))
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let text = fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
+    let named = tests_in(&text);
+    assert!(named.len() > 15, "only {named:?}");
+    // A name may be cut short, by three dots.
+    let exists = |name: &&str| match name.strip_suffix('…') {
+        Some(beginning) => all.contains(&format!("fn {beginning}")),
+        None => all.contains(&format!("fn {name}(")),
+    };
+    let missing: Vec<&str> = named.into_iter().filter(|name| !exists(name)).collect();
+    assert!(missing.is_empty(), "no such test: {missing:?}");
+}
+
+/// The names of functions in a text: the ends of paths in backticks, where they are more than one word.
+fn tests_in(text: &str) -> Vec<&str> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    let ends = quoted.filter_map(|path| path.rsplit_once("::")).map(|(_, name)| name);
+    ends.filter(|name| name.matches('_').count() >= 2).collect()
+}
+
 fn fault(rule: Rule, excuse: Excuse, code: &BTreeSet<Rule>, tests: &BTreeSet<Rule>) -> Option<String> {
     let (checked, tried) = (code.contains(&rule), tests.contains(&rule));
     let (area, number) = rule;
@@ -149,6 +177,12 @@ fn a_rule_without_a_citation_is_found() {
 fn a_must_without_a_number_is_found() {
     let text = "# A\nMUST and MAY as in RFC 2119\nIt MUST.\n**NET-901** It MUST,\nand MUST.\n## B\nAnd MUST again.";
     assert_eq!(unnumbered(text, "NET"), [3, 7]);
+}
+
+#[test]
+fn names_of_tests_are_found() {
+    let text = "`sim a::it_is_so`, `b::it_is…` and `b::it_must_be…`, `c::tests`, `plain_words_here`, `x::{a,b}`";
+    assert_eq!(tests_in(text), ["it_is_so", "it_must_be…"]);
 }
 
 #[test]
