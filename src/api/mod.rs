@@ -1,7 +1,7 @@
 //! The local JSON-RPC 2.0 surface: its framing, methods, parameters, results, events and errors.
 //!
 //! Methods are named as the commands at the prompt are. One table ([`METHODS`]) feeds the dispatcher, the typed
-//! calls of the client and `docs/rpc.md`, so that none of them can know a method that the others do not.
+//! calls of the client, `docs/rpc.md` and the OpenRPC document, so that none of them can know a method that the others do not.
 //! Text of peers is carried exactly; making it safe to look at is the front end's work.
 //!
 //! Owns no behaviour: it says what may be asked and what an answer looks like, `node` answers.
@@ -10,6 +10,7 @@ mod docs;
 mod error;
 mod event;
 mod methods;
+mod openrpc;
 mod params;
 pub mod rpc;
 pub mod time;
@@ -19,6 +20,7 @@ pub use docs::reference;
 pub use error::{ApiError, CODES, Candidate, Code, CodeInfo};
 pub use event::{Event, EventKind, EventPage, EventType, RequestEnd};
 pub use methods::{Call, METHODS, Method, Rpc, method};
+pub use openrpc::{COMMON_ERRORS, openrpc};
 pub use params::{
     AddContact, EventsParams, HistoryParams, InboxParams, ListenParams, MessageParams, NameParams, NoParams,
     PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, VerifyParams, WaitFor, Who,

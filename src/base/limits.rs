@@ -181,13 +181,21 @@ pub const MAX_CONNECTIONS_PER_PEER: u32 = 4;
 pub const MAX_CONNECTIONS_PER_IP: u32 = 32;
 /// Streams of one connection.
 pub const MAX_STREAMS_PER_CONNECTION: usize = 64;
-/// Receive buffer of one connection over all its streams (yamux and QUIC): what a peer can make us
-/// hold while nobody reads. At least 256 KiB for each yamux stream.
+/// The same with a peer who is no contact (yamux). His node needs four or five at a time.
+pub const MAX_STRANGER_STREAMS: usize = 16;
+/// Receive buffer of one yamux connection over all its streams: what a peer can make us hold while
+/// nobody reads. At least 256 KiB for each stream.
 pub const MAX_YAMUX_BUFFER: usize = 16 * 1024 * 1024;
+/// The same with a peer who is no contact: all that strangers can make us hold is this, times
+/// [`MAX_STRANGER_CONNECTIONS`].
+pub const MAX_STRANGER_YAMUX_BUFFER: usize = 4 * 1024 * 1024;
+/// The same of one QUIC connection, with whomever: who it is comes out when it is too late to choose.
+/// [`MAX_IN_FLIGHT_BYTES`] fit.
+pub const MAX_QUIC_BUFFER: u32 = 4 * 1024 * 1024;
 /// Receive buffer of one QUIC stream.
 pub const MAX_STREAM_BUFFER: u32 = 2 * 1024 * 1024;
 /// Inbound connections of peers who are no contacts, so that they leave room for those who are.
-pub const MAX_STRANGER_CONNECTIONS: usize = 256;
+pub const MAX_STRANGER_CONNECTIONS: usize = 128;
 /// Inbound connections from one IP address that are being set up.
 pub const MAX_PENDING_PER_IP: usize = 16;
 /// Resident memory of the process above which no new connection is made or taken.

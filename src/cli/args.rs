@@ -85,7 +85,9 @@ pub(crate) enum Command {
     Contacts(cmd::contacts::ContactsArgs),
     Demo(cmd::demo::DemoArgs),
     Rpc(cmd::rpc::RpcArgs),
+    Openrpc(cmd::openrpc::OpenrpcArgs),
     Completions(cmd::completions::CompletionsArgs),
+    Man(cmd::man::ManArgs),
 }
 
 /// `15s`, `2m`, `1h`, `500ms`, or a number of seconds.

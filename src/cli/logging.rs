@@ -1,10 +1,18 @@
 //! What goes to stderr besides remarks and errors: the log of the program.
 //!
-//! It never holds text of messages; peers appear with the end of their IDs.
+//! It never holds text of messages; peers appear with the end of their IDs, whoever writes the line.
 
-use std::io::IsTerminal;
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Stderr, Write};
 
 use tracing_subscriber::EnvFilter;
+
+/// How the peer ID of every Ed25519 key begins.
+const PEER_ID: &str = "12D3KooW";
+/// How long it is.
+const PEER_ID_LEN: usize = 52;
+/// How much of its end is left, as where people see it.
+const SHORT_LEN: usize = 8;
 
 /// Starts the log. `base` is the level without flags: 0 errors, 1 warnings, 2 what happens, 3 and 4 more.
 /// The variable `ROHRPOST_LOG` overrides all (`rohrpost=debug,libp2p=info`).
@@ -15,8 +23,8 @@ pub(crate) fn start(base: u8, verbose: u8, quiet: bool, colours: bool) {
     );
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours && std::io::stderr().is_terminal())
+        .with_writer(|| Discreet(io::stderr()))
+        .with_ansi(colours && io::stderr().is_terminal())
         .with_target(verbose > 1);
     // A second start in one process (tests) keeps the first.
     let _ = log.try_init();
@@ -29,5 +37,64 @@ const fn filter_for(level: u8) -> &'static str {
         2 => "warn,rohrpost=info",
         3 => "info,rohrpost=debug",
         _ => "debug,rohrpost=trace",
+    }
+}
+
+/// Stderr, on which no peer ID is written out. A log is copied into mails and bug reports, and it tells who speaks
+/// with whom; libraries do not know that.
+struct Discreet(Stderr);
+
+impl Write for Discreet {
+    /// Takes a whole line at a time, as the log writes it.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write_all(discreet(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The text with every peer ID cut down to its end.
+fn discreet(text: &str) -> Cow<'_, str> {
+    if !text.contains(PEER_ID) {
+        return text.into();
+    }
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(PEER_ID) {
+        let (before, found) = rest.split_at(at);
+        let end = found.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(found.len());
+        let (word, after) = found.split_at(end);
+        out.push_str(before);
+        match word.get(PEER_ID_LEN - SHORT_LEN..) {
+            Some(short) => {
+                out.push('…');
+                out.push_str(short);
+            }
+            // A text that was cut off: it is too short to be of use to anybody.
+            None => out.push_str(word),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peer_ids_are_cut_down_wherever_they_stand() {
+        let peer = "12D3KooWA4Xop1JaT3MHxwYMkCepYsv4iPVopMXwCz5iHYdBfeSB";
+        for (text, said) in [
+            (format!("peer={peer}"), "peer=…HYdBfeSB".to_owned()),
+            (format!("PeerId(\"{peer}\"), {peer}"), "PeerId(\"…HYdBfeSB\"), …HYdBfeSB".to_owned()),
+            (format!("/ip4/192.0.2.1/tcp/1/p2p/{peer}/x"), "/ip4/192.0.2.1/tcp/1/p2p/…HYdBfeSB/x".to_owned()),
+            ("nobody, 12D3KooW and 12D3KooWäöü".to_owned(), "nobody, 12D3KooW and 12D3KooWäöü".to_owned()),
+        ] {
+            assert_eq!(discreet(&text), said);
+        }
     }
 }

@@ -7,6 +7,7 @@ mod args;
 mod cmd;
 mod context;
 mod error;
+mod harden;
 mod logging;
 mod output;
 mod prompt;
@@ -40,6 +41,9 @@ const USUAL_COLUMNS: usize = 80;
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let before = Early::look(&args);
+    if let Err(error) = harden::harden() {
+        return before.refuse(&CliError::io("the keys cannot be kept out of core dumps", &error));
+    }
     let cli = match parse(args, before.color) {
         Ok(cli) => cli,
         Err(error) => return before.end(&error),
@@ -84,7 +88,9 @@ fn dispatch(command: Command, context: &mut Context) -> Result<()> {
         Command::Contacts(args) => cmd::contacts::run(args, context),
         Command::Demo(args) => cmd::demo::run(args, &mut context.output),
         Command::Rpc(args) => cmd::rpc::run(&args, context),
+        Command::Openrpc(args) => cmd::openrpc::run(&args, &mut context.output),
         Command::Completions(args) => cmd::completions::run(&args, &mut context.output),
+        Command::Man(args) => cmd::man::run(&args, &mut context.output),
     }
 }
 
@@ -109,16 +115,18 @@ impl Early {
         Self { json: flags().any(|flag| flag == "--json"), color, command: command_of(args) }
     }
 
+    /// Tells the error that is the end.
+    fn refuse(&self, error: &CliError) -> ExitCode {
+        error.write(io::stderr(), self.json, paint(self.color, &io::stderr()));
+        ExitCode::from(error.exit())
+    }
+
     /// Help and version are no errors; everything else is told as all errors are.
     fn end(&self, error: &clap::Error) -> ExitCode {
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {}
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !self.json => {}
-            _ => {
-                let error = CliError::of_parser(error, &self.command);
-                error.write(io::stderr(), self.json, paint(self.color, &io::stderr()));
-                return ExitCode::from(error.exit());
-            }
+            _ => return self.refuse(&CliError::of_parser(error, &self.command)),
         }
         // A reader who has gone is no error here either.
         let _ = error.print();

@@ -48,7 +48,7 @@ impl CardRequest {
         [VERSION, if self.want_prekey { WANT_PREKEY } else { 0 }]
     }
 
-    /// Reads a question; flags of later versions are ignored (NET-31).
+    /// Reads a question of two bytes (NET-30); flags of later versions are ignored (NET-31).
     ///
     /// # Errors
     /// [`ExchangeError`].
@@ -86,7 +86,7 @@ impl CardResponse {
         if card && prekey { Ok(()) } else { Err(ExchangeError::Size) }
     }
 
-    /// Reads an answer.
+    /// Reads an answer, to its last byte (NET-32).
     ///
     /// # Errors
     /// [`ExchangeError`].

@@ -55,7 +55,7 @@ pub struct SealedIn<'a> {
     ciphertext: &'a [u8],
 }
 
-/// Seals an encoded envelope for a mailbox. `queue`, `seal_id` and `seal_key` are of the recipient's card.
+/// Seals an encoded envelope, whole and padded (ENV-12), for a mailbox. `queue`, `seal_id` and `seal_key` are of the recipient's card.
 ///
 /// # Errors
 /// [`SealError::TooLarge`] when `envelope` is no envelope of ours; [`SealError::Key`] when the seal key is unsound.
@@ -80,6 +80,7 @@ pub fn seal(
     out.extend_from_slice(&seal_id.0.to_be_bytes());
     out.extend_from_slice(&ephemeral.0);
     let plaintext = [sender.key_bytes().as_slice(), envelope].concat();
+    // ENV-14: all before the ciphertext is bound.
     let ciphertext = aead::seal(&key, &NONCE, &plaintext, &out);
     out.extend_from_slice(&ciphertext);
     Ok(out)
@@ -87,6 +88,7 @@ pub fn seal(
 
 /// `HKDF(salt = 0³², DH(e, seal key), label ‖ e ‖ seal key)`; each side has the secret half of one of the two.
 fn key(mine: &DhSecret, theirs: &DhPublic, ephemeral: &DhPublic, seal_key: &DhPublic) -> Result<AeadKey, SealError> {
+    // ENV-16
     let shared = mine.exchange(theirs).map_err(|_| SealError::Key)?;
     Ok(hkdf_parts(&[0; 32], shared.expose(), &[LABEL, &ephemeral.0, &seal_key.0]))
 }

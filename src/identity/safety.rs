@@ -85,7 +85,7 @@ impl SafetyNumber {
     }
 
     /// Whether a text that was typed, or scanned from the other side's QR code, is this number.
-    /// Blanks are ignored.
+    /// Blanks are ignored (ID-64).
     ///
     /// # Errors
     /// [`SafetyNumberError`] when it is no safety number at all, which says nothing about the peer.

@@ -47,6 +47,7 @@ impl Tx<'_> {
                 Item::Status(report) => self.apply_status(peer, &report)?,
                 Item::Profile(profile) => note_profile(&mut row, profile),
                 Item::Addresses(addrs) => merge_addrs(&mut row.addrs, &addrs),
+                // CON-29
                 Item::Reset if new_session => self.obey_reset(&mut row)?,
                 // Acceptance is above; what is not known (yet) is skipped.
                 Item::Accepted | Item::Reset | Item::Unknown { .. } => {}
@@ -66,6 +67,7 @@ impl Tx<'_> {
     ) -> Option<HeldMessage> {
         let sender = content::sender_uri(from);
         let room = content::direct_room_uri(self.my_id(), from);
+        // CON-23: it is decoded by itself, and the other items of the capsule stand.
         let mimi = match MimiContent::decode(&body) {
             Ok(mimi) => mimi,
             Err(error) => {

@@ -151,7 +151,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Answers a peer who asks for our card: the same for everyone, blocked or not.
+    /// Answers a peer who asks for our card: the same for everyone, blocked or not. A one-time prekey is handed out once
+    /// (ID-31).
     pub(super) fn answer_bundle(&mut self, _from: PeerId, request: u64, want_prekey: bool) -> Step {
         let card = self.profile()?.card;
         let mut prekey = None;

@@ -82,7 +82,7 @@ impl Messenger {
         Ok((messenger, out))
     }
 
-    /// Takes inputs in order, in one durable commit, and gives what is to be carried out after it.
+    /// Takes inputs in order, in one durable commit, and gives what is to be carried out after it (SES-60).
     /// An input that fails undoes only itself.
     pub fn handle(&mut self, inputs: Vec<Input>, now: Now, rng: &mut dyn CryptoRng) -> Vec<Output> {
         if let Err(error) = self.renew_state_key(now, rng) {

@@ -58,11 +58,13 @@ impl Tx<'_> {
     fn take(&mut self, from: PeerId, bytes: &[u8]) -> Step<Verdict> {
         let envelope = match envelope::decode(bytes) {
             Ok(envelope) => envelope,
+            // ENV-6
             Err(EnvelopeError::UnknownVersion(_) | EnvelopeError::UnknownKind(_)) => {
                 return Ok(Verdict::Refused(RefuseReason::Unsupported));
             }
             Err(_) => return Ok(Verdict::Refused(RefuseReason::Malformed)),
         };
+        // ENV-10, NET-19: what was stored or dropped before is acknowledged again, and no session is touched.
         let id = envelope::envelope_id(bytes);
         if let Some(mark) = self.mark(&id)? {
             if let Some((peer, message)) = mark.message.filter(|(peer, _)| *peer == from)
@@ -72,6 +74,7 @@ impl Tx<'_> {
             }
             return Ok(Verdict::Taken);
         }
+        // ENV-8: the kind says what is to open it, and nothing else.
         match envelope.kind {
             EnvelopeKind::Session => self.take_session(from, id, envelope.payload),
             EnvelopeKind::FirstContact => self.take_first(from, id, envelope.payload),
@@ -100,6 +103,7 @@ impl Tx<'_> {
         let (Ok(first), Ok(identity)) = (FirstContactIn::parse(payload), IdentityKey::from_peer_id(from)) else {
             return Ok(Verdict::Refused(RefuseReason::Malformed));
         };
+        // ENV-7: the stream authenticates the sender, and the handshake has to be his.
         if first.initiator() != from || from == self.my_id() {
             return Ok(Verdict::Refused(RefuseReason::Malformed));
         }

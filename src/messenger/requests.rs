@@ -24,24 +24,29 @@ impl Tx<'_> {
     pub(super) fn hold(&mut self, from: PeerId, capsule: Capsule) -> Step<Option<MessageId>> {
         let mut said = Introduction::default();
         let mut addrs = Vec::new();
-        let mut message = None;
+        let mut messages = Vec::new();
         for item in capsule.items {
             match item {
                 Item::Introduction(introduction) => said = introduction,
                 Item::Addresses(told) => addrs = told,
-                Item::Message { sent_at, body } if message.is_none() => message = Some((sent_at, body)),
+                Item::Message { sent_at, body } => messages.push((sent_at, body)),
                 _ => {}
             }
         }
-        let Some((sent_at, body)) = message else { return Ok(None) };
-        let subject = said.subject.clone().filter(|s| !s.is_empty() && check_name("the subject", s).is_ok());
-        let Some(held) = self.checked_message(from, sent_at, body, subject) else { return Ok(None) };
-        let short = MimiContent::decode(&held.body)
-            .is_ok_and(|mimi| mimi.as_text().is_some_and(|text| text.len() <= limits::MAX_REQUEST_TEXT));
-        if !short {
-            return Ok(None);
+        let mut subject = said.subject.clone().filter(|s| !s.is_empty() && check_name("the subject", s).is_ok());
+        let short = |body: &[u8]| {
+            MimiContent::decode(body)
+                .is_ok_and(|mimi| mimi.as_text().is_some_and(|text| text.len() <= limits::MAX_REQUEST_TEXT))
+        };
+        let mut kept = None;
+        for (sent_at, body) in messages {
+            // CON-23: one that is refused does not hide the others.
+            let Some(held) = self.checked_message(from, sent_at, body, subject.take()) else { continue };
+            if short(&held.body) {
+                kept = self.hold_message(from, &said, &addrs, held)?.or(kept);
+            }
         }
-        self.hold_message(from, &said, &addrs, held)
+        Ok(kept)
     }
 
     fn hold_message(

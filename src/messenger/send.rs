@@ -134,7 +134,7 @@ impl Tx<'_> {
         Ok(PeerRow::new(id))
     }
 
-    /// Takes over what a link says, as hints.
+    /// Takes over what a link says, as hints (ID-55).
     pub(super) fn apply_hints(&self, peer: &mut PeerRow, hints: &Hints) {
         if let Some(name) = &hints.name
             && peer.announced_name.is_empty()

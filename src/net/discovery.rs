@@ -1,4 +1,4 @@
-//! Peers of the local network, by mDNS. What it tells is unverified: whoever is at an address
+//! Peers of the local network, by mDNS. What it tells is unverified (NET-44): whoever is at an address
 //! proves his peer ID by Noise or TLS when dialled.
 
 use libp2p::mdns::Event;

@@ -26,6 +26,7 @@ pub(super) type Event = request_response::Event<CardRequest, CardResponse>;
 
 pub(super) fn behaviour() -> Behaviour {
     let config = request_response::Config::default()
+        // NET-34, on both sides.
         .with_request_timeout(span(CARD_TIMEOUT))
         .with_max_concurrent_streams(MAX_CARD_STREAMS);
     Behaviour::new([(StreamProtocol::new(PROTOCOL), ProtocolSupport::Full)], config)

@@ -1,4 +1,4 @@
-//! Which connections are had at all: bounds in all, per peer, per IP address, and for strangers.
+//! Which connections are had at all (NET-4): bounds in all, per peer, per IP address, and for strangers.
 //!
 //! Contacts are not bound per IP address, and strangers leave room for them. The crate
 //! `libp2p-connection-limits` knows neither addresses nor contacts, and keeps an entry for every
@@ -120,6 +120,7 @@ impl Behaviour {
         Ok(())
     }
 
+    /// NET-2, NET-4.
     fn check_any(&self, peer: &PeerId) -> Result<(), Denied> {
         if from_libp2p(peer).is_none() {
             return Err(Denied::KeyType);

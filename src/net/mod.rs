@@ -58,13 +58,14 @@ pub async fn start(config: NetConfig, lanes: Lanes, classify: Classify) -> Resul
     let (keypair, me) = identity(&config)?;
     let behaviour = Behaviour::new(&keypair, config.mdns, &classify)?;
     let swarm_config = libp2p::swarm::Config::with_tokio_executor()
-        // Trap 9: else each stream costs a round trip before its first byte.
+        // NET-3: else each stream costs a round trip before its first byte.
         .with_substream_upgrade_protocol_override(Version::V1Lazy)
         .with_max_negotiating_inbound_streams(MAX_NEGOTIATING_STREAMS)
         .with_idle_connection_timeout(span(CONNECTION_IDLE))
         // QUIC first, TCP a moment later, both families.
         .with_smart_dial();
-    let swarm = Swarm::new(transport::build(&keypair)?, behaviour, keypair.public().to_peer_id(), swarm_config);
+    let transport = transport::build(&keypair, &classify)?;
+    let swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), swarm_config);
 
     let (opens, open_requests) = mpsc::channel(MAX_CONNECTIONS as usize);
     let (commands, requests) = mpsc::channel(MAX_NET_COMMANDS);

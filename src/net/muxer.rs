@@ -1,4 +1,4 @@
-//! Yamux with both of its bounds set: streams and receive buffer of a connection.
+//! Yamux with both of its bounds set, streams and receive buffer of a connection: lower ones for strangers.
 //!
 //! `libp2p-yamux` lets one set the number of streams only, and leaves the buffer of a connection
 //! at 1 GiB, which a peer who first makes us read fast and then stalls can fill.
@@ -14,18 +14,25 @@ use libp2p::core::muxing::{StreamMuxer, StreamMuxerEvent};
 use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade, UpgradeInfo};
 use yamux::{Connection, ConnectionError, Mode, Stream};
 
-use crate::base::limits::{MAX_STREAMS_PER_CONNECTION, MAX_YAMUX_BUFFER};
+use crate::base::limits::{
+    MAX_STRANGER_STREAMS, MAX_STRANGER_YAMUX_BUFFER, MAX_STREAMS_PER_CONNECTION, MAX_YAMUX_BUFFER,
+};
 
 /// The upgrade of a secured connection to yamux.
 #[derive(Clone, Debug)]
 pub(super) struct Yamux(yamux::Config);
 
 impl Yamux {
-    pub(super) fn new() -> Self {
+    /// For a connection with a contact, or with a stranger, who can make us hold less.
+    pub(super) fn new(contact: bool) -> Self {
+        let (streams, buffer) = match contact {
+            true => (MAX_STREAMS_PER_CONNECTION, MAX_YAMUX_BUFFER),
+            false => (MAX_STRANGER_STREAMS, MAX_STRANGER_YAMUX_BUFFER),
+        };
         let mut config = yamux::Config::default();
         // In this order: the crate asserts at each step that the buffer has room for the streams.
-        config.set_max_num_streams(MAX_STREAMS_PER_CONNECTION);
-        config.set_max_connection_receive_window(Some(MAX_YAMUX_BUFFER));
+        config.set_max_num_streams(streams);
+        config.set_max_connection_receive_window(Some(buffer));
         Self(config)
     }
 }

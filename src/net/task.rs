@@ -200,6 +200,7 @@ impl Task {
                 self.bound_mdns();
             }
             BehaviourEvent::Ping(ping::Event { connection, result: Err(ping::Failure::Timeout), .. }) => {
+                // NET-24
                 tracing::debug!(%connection, "no sign of life");
                 self.swarm.close_connection(connection);
             }

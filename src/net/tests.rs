@@ -162,7 +162,7 @@ impl Raw {
         let protocol = StreamProtocol::new(crate::envelope::frame::PROTOCOL);
         let behaviour = RawBehaviour { streams: streams::Behaviour::new(protocol, classify) };
         let config = libp2p::swarm::Config::with_tokio_executor();
-        let transport = transport::build(&keypair).unwrap();
+        let transport = transport::build(&keypair, &(Arc::new(|_: &PeerId| true) as Classify)).unwrap();
         let mut swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config);
         let target = to_libp2p(&node.id());
         let addrs = node.addrs().iter().map(|addr| addr.parse().unwrap()).collect();

@@ -8,19 +8,20 @@ use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::{PeerId, Transport, dns, noise, quic, tcp};
 
+use super::config::Classify;
 use super::error::NetError;
 use super::muxer::Yamux;
-use super::span;
-use crate::base::limits::{DIAL_TIMEOUT, MAX_STREAM_BUFFER, MAX_STREAMS_PER_CONNECTION, MAX_YAMUX_BUFFER, QUIC_IDLE};
+use super::{from_libp2p, span};
+use crate::base::limits::{DIAL_TIMEOUT, MAX_QUIC_BUFFER, MAX_STREAM_BUFFER, MAX_STREAMS_PER_CONNECTION, QUIC_IDLE};
 
 type Connections = Boxed<(PeerId, StreamMuxerBox)>;
 
-/// Makes the transports of the identity.
+/// Makes the transports of the identity (NET-1). Who is a contact decides what a connection may hold.
 ///
 /// # Errors
 /// [`NetError::Start`].
-pub(super) fn build(keypair: &Keypair) -> Result<Connections, NetError> {
-    let plain = || direct(keypair).map_err(|error| NetError::Start(error.to_string()));
+pub(super) fn build(keypair: &Keypair, classify: &Classify) -> Result<Connections, NetError> {
+    let plain = || direct(keypair, classify).map_err(|error| NetError::Start(error.to_string()));
     match dns::tokio::Transport::system(plain()?) {
         Ok(named) => Ok(named.boxed()),
         Err(error) => {
@@ -32,11 +33,12 @@ pub(super) fn build(keypair: &Keypair) -> Result<Connections, NetError> {
     }
 }
 
-fn direct(keypair: &Keypair) -> Result<Connections, noise::Error> {
+fn direct(keypair: &Keypair, classify: &Classify) -> Result<Connections, noise::Error> {
+    let classify = Classify::clone(classify);
     let tcp = tcp::tokio::Transport::new(tcp::Config::default())
         .upgrade(Version::V1Lazy)
         .authenticate(noise::Config::new(keypair)?)
-        .multiplex(Yamux::new())
+        .multiplex_ext(move |peer, _| Yamux::new(from_libp2p(peer).is_some_and(|peer| classify(&peer))))
         .timeout(span(DIAL_TIMEOUT))
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
     let quic =
@@ -52,6 +54,6 @@ fn quic_config(keypair: &Keypair) -> quic::Config {
     config.keep_alive_interval = span(QUIC_IDLE) / 3;
     config.max_concurrent_stream_limit = u32::try_from(MAX_STREAMS_PER_CONNECTION).unwrap_or(u32::MAX);
     config.max_stream_data = MAX_STREAM_BUFFER;
-    config.max_connection_data = u32::try_from(MAX_YAMUX_BUFFER).unwrap_or(u32::MAX);
+    config.max_connection_data = MAX_QUIC_BUFFER;
     config
 }

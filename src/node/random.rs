@@ -1,4 +1,4 @@
-//! The one place that asks the system for randomness.
+//! The one place that asks the system for randomness (SES-1).
 
 use crate::base::CryptoRng;
 

@@ -10,8 +10,15 @@
 
 mod alone;
 mod crashes;
+mod flood;
+mod load;
 mod local;
 mod node;
+mod openrpc;
 mod person;
+mod secrets;
+mod socket;
 mod stories;
+mod stranger;
 mod strangers;
+mod wire;

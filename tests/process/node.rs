@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -35,9 +35,12 @@ pub struct Talker {
 
 impl Talker {
     pub fn spawn(person: &Person, args: &[&str]) -> Self {
-        let log = person.new_log();
-        let mut child = person
-            .command(args)
+        Self::of(person.command(args), person.new_log())
+    }
+
+    /// The same, by a command of its own.
+    pub fn of(mut command: Command, log: PathBuf) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(File::options().create(true).append(true).open(&log).unwrap())
             .spawn()
@@ -75,6 +78,22 @@ impl Talker {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether it has not ended.
+    #[allow(dead_code, reason = "the tests between machines do without")]
+    pub fn is_running(&self) -> bool {
+        !self.lines.0.lock().unwrap().ended
+    }
+
+    /// Waits until its log tells of something.
+    pub fn says(&self, what: &str) {
+        becomes(what, || String::from_utf8_lossy(&self.log()).contains(what));
+    }
+
+    /// What it wrote to stderr so far.
+    pub fn log(&self) -> Vec<u8> {
+        fs::read(&self.log).unwrap()
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -238,6 +257,16 @@ impl Rpc {
         let answer = self.read();
         assert_eq!((&answer["jsonrpc"], &answer["id"]), (&json!("2.0"), &json!(self.last)), "{answer}");
         answer
+    }
+}
+
+/// Waits until it is so, for what tells nobody that it has changed.
+#[expect(clippy::disallowed_methods, reason = "a failure guard only")]
+pub fn becomes(what: &str, is: impl Fn() -> bool) {
+    let begun = std::time::Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < PATIENCE, "'{what}' does not come");
+        thread::yield_now();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +17,8 @@ pub struct Person {
     home: tempfile::TempDir,
     /// The network namespace of their machine; `None`: this one's.
     machine: Option<String>,
+    /// Another user of this machine; `None`: the one who runs the tests.
+    uid: Option<u32>,
     peer: String,
     logs: AtomicUsize,
 }
@@ -41,7 +44,17 @@ impl Person {
         Self { machine: Some(namespace.to_owned()), ..homeless }.named(name)
     }
 
-    fn named(mut self, name: &str) -> Self {
+    /// The same, with a home and processes of another user: for tests that root runs.
+    #[allow(dead_code, reason = "the tests between machines do not")]
+    pub fn of_user(uid: u32) -> Self {
+        let homeless = Self::homeless();
+        for folder in ["", "run", "data", "config", "share"] {
+            std::os::unix::fs::chown(homeless.path().join(folder), Some(uid), Some(uid)).unwrap();
+        }
+        Self { uid: Some(uid), ..homeless }
+    }
+
+    pub fn named(mut self, name: &str) -> Self {
         let identity = self.one(&["init", "--no-passphrase", "--name", name]);
         self.peer = identity["peer_id"].as_str().unwrap().to_owned();
         self
@@ -53,7 +66,7 @@ impl Person {
         for folder in ["run", "data", "config", "share"] {
             fs::create_dir(home.path().join(folder)).unwrap();
         }
-        Self { home, machine: None, peer: String::new(), logs: AtomicUsize::new(0) }
+        Self { home, machine: None, uid: None, peer: String::new(), logs: AtomicUsize::new(0) }
     }
 
     pub fn path(&self) -> &Path {
@@ -95,6 +108,9 @@ impl Person {
             // For the nodes that `send` starts.
             None => command.env("ROHRPOST_LISTEN", TCP).env("ROHRPOST_MDNS", "no"),
         };
+        if let Some(uid) = self.uid {
+            command.uid(uid).gid(uid);
+        }
         command.args(["--json", "--data-dir", "data"]).args(args).stdin(Stdio::null());
         command
     }

@@ -51,6 +51,7 @@ fn a_storm_loses_and_doubles_nothing() {
     }
 }
 
+/// SES-60: whatever was in memory only is gone, again and again.
 #[test]
 fn a_storm_with_restarts_loses_and_doubles_nothing() {
     for seed in seeds(1) {

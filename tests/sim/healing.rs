@@ -20,6 +20,7 @@ fn after_a_loss(seed: u64) -> (World, crate::world::Who, crate::world::Who) {
     (world, alice, bob)
 }
 
+/// SES-64, CON-29
 #[test]
 fn a_peer_who_lost_everything_is_written_to_again() {
     let (mut world, alice, bob) = after_a_loss(31);

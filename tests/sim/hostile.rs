@@ -55,6 +55,7 @@ fn a_strangers_envelope_that_does_not_open_is_acknowledged_like_any_other() {
     assert_eq!(world.requests(bob), []);
 }
 
+/// ENV-7
 #[test]
 fn a_first_contact_in_anothers_name_is_refused() {
     let mut world = World::new(43, Weather::CALM);

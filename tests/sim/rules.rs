@@ -7,6 +7,7 @@ use rohrpost::messenger::{Answer, Command, Hints, Refusal};
 use crate::both_ways;
 use crate::world::Seen;
 
+/// ID-55: a name in a link or a profile is a hint, the own one stands.
 #[test]
 fn names_are_announced_to_contacts_and_own_names_win() {
     both_ways(|world| {

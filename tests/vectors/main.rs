@@ -6,5 +6,6 @@
 
 mod envelope;
 mod mimi;
+mod network;
 mod primitives;
 mod session;

@@ -1,4 +1,4 @@
-//! Wycheproof and RFC vectors through the faces in `rohrpost::crypto`.
+//! Wycheproof and RFC vectors through the faces in `rohrpost::crypto`: the primitives of SES-1.
 //!
 //! Where a face takes arrays, a vector of another length is refused by the type: the tests count it
 //! as a refusal, and assert that the vector asks for one.

@@ -8,6 +8,8 @@ pub(crate) mod id;
 pub(crate) mod inbox;
 pub(crate) mod init;
 pub(crate) mod listen;
+pub(crate) mod man;
+pub(crate) mod openrpc;
 pub(crate) mod policy;
 pub(crate) mod read;
 pub(crate) mod reply;

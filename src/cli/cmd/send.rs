@@ -4,6 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
 
 use crate::api::{Code, SendParams, Sent, State, WaitFor};
 use crate::base::limits::MAX_TEXT;
@@ -60,7 +61,7 @@ pub(crate) struct Delivery {
     pub(crate) timeout: Duration,
 
     /// Your own key for this message: sending again with it sends nothing twice
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) client_id: Option<String>,
 }
 

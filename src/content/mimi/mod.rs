@@ -155,12 +155,13 @@ pub fn message_id(sender: &str, room: &str, message: &[u8], salt: &[u8; 16]) -> 
     MessageId::new(id)
 }
 
-/// The URI of a person: `rohrpost:<peer-id>`.
+/// The URI of a person: `rohrpost:<peer-id>` (CON-13).
 pub fn sender_uri(peer: PeerId) -> String {
     format!("rohrpost:{peer}")
 }
 
-/// The URI of the conversation of two people: `rohrpost:direct/<peer-id>/<peer-id>`, the lower key first.
+/// The URI of the conversation of two people: `rohrpost:direct/<peer-id>/<peer-id>`, the lower key first
+/// (CON-13).
 pub fn direct_room_uri(a: PeerId, b: PeerId) -> String {
     format!("rohrpost:direct/{}/{}", a.min(b), a.max(b))
 }

@@ -122,6 +122,7 @@ fn the_room_of_two_people_is_the_same_from_both_sides() {
     assert!(direct_room_uri(a, b).len() <= MAX_URI);
 }
 
+/// CON-14
 #[test]
 fn texts_are_found_by_their_media_type() {
     for kind in

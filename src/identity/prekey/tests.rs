@@ -15,6 +15,21 @@ fn example() -> OneTimeKeys {
     }
 }
 
+/// ID-29: neither a counter nor shorter than it says.
+#[test]
+fn names_of_prekeys_are_random() {
+    let mut rng = rng(29);
+    let names: Vec<u64> = (0..100).map(|_| OneTimeKeys::generate(&mut rng, NOW).id.0).collect();
+    assert!(
+        (0..64)
+            .all(|bit| names.iter().any(|name| name >> bit & 1 == 1) && names.iter().any(|name| name >> bit & 1 == 0))
+    );
+    let card = CardKeys::generate(&mut rng);
+    let all = [&names[..], &[card.prekey_id.0, card.kem_id.0, card.seal_id.0]].concat();
+    let distinct: std::collections::BTreeSet<&u64> = all.iter().collect();
+    assert_eq!(distinct.len(), all.len());
+}
+
 /// ID-30: computed by another implementation.
 #[test]
 fn example_of_the_specification() {

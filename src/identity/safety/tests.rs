@@ -27,7 +27,7 @@ fn both_sides_see_the_same_number_and_others_another() {
     assert_eq!(own.with(&Fingerprint::of(bob().public())), number(), "a kept fingerprint gives the same");
 }
 
-/// ID-64.
+/// ID-63, ID-64.
 #[test]
 fn typed_and_scanned_numbers_are_compared() {
     let number = number();

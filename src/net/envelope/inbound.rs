@@ -81,7 +81,7 @@ async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         received = &mut receiving => received?,
         answered = &mut answering => return answered,
     }
-    // The peer has closed his side in order: he may still wait for answers.
+    // NET-15: the peer has closed his side in order, and may still wait for answers.
     lock(&answers.state).ending = true;
     answers.answered.notify_one();
     timeout(span(STALL_TIMEOUT), answering).await.map_err(|_| StreamEnd::Stalled)?
@@ -101,6 +101,7 @@ impl Receiver<'_> {
         let mut refused = 0;
         loop {
             self.room().await?;
+            // NET-23
             match reader.ready(span(STRANGER_IDLE)).await? {
                 Ready::Frame => {}
                 Ready::End => return Ok(()),
@@ -108,6 +109,7 @@ impl Receiver<'_> {
                 Ready::Idle => return Ok(()),
             }
             let Frame::Envelope { seq, bytes } = reader.frame().await? else {
+                // NET-10
                 return Err(StreamEnd::Violation("only envelopes follow the hello"));
             };
             if !lock(&self.answers.state).ledger.take(seq) {

@@ -120,7 +120,7 @@ impl Sender {
         end
     }
 
-    /// Writes what comes, until the stream should end: another connection is preferred, a stranger
+    /// Writes what comes, until the stream should end: another connection is preferred (NET-42), a stranger
     /// has been idle, or the peer is gone.
     async fn speak(
         &self,

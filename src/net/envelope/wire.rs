@@ -1,4 +1,4 @@
-//! Frames on a stream, with deadlines: who begins a frame must end it, and who is written to must
+//! Frames on a stream, with deadlines (NET-21): who begins a frame must end it, and who is written to must
 //! read.
 
 use std::io;

@@ -78,6 +78,22 @@ async fn every_question_has_an_outcome_when_the_connection_ends() {
     assert_eq!(alice.net.fetch_bundle(bob.id(), 5, true), Err(SendError::NotConnected));
 }
 
+/// NET-34: an answer that does not come is given up after ten seconds, and the connection lives on.
+#[tokio::test]
+async fn a_question_without_an_answer_is_given_up() {
+    let (mut alice, mut bob) = friends(1, TCP).await;
+    alice.net.fetch_bundle(bob.id(), 1, true).unwrap();
+    let (_, late, _) = requested(&mut bob).await;
+    assert_eq!(fetched(&mut alice, 1).await, NetEvent::BundleFailed { peer: bob.id(), ticket: 1 });
+    // Too late for the first question, and no answer to the second.
+    bob.net.answer_bundle(late, vec![1], None);
+    alice.net.fetch_bundle(bob.id(), 2, true).unwrap();
+    let (_, request, _) = requested(&mut bob).await;
+    bob.net.answer_bundle(request, vec![2], None);
+    let expected = NetEvent::Bundle { peer: bob.id(), ticket: 2, card: vec![2], prekey: None };
+    assert_eq!(fetched(&mut alice, 2).await, expected);
+}
+
 /// An answer that the protocol cannot carry, or to a question nobody asked, harms nothing.
 #[tokio::test]
 async fn answers_that_cannot_be_are_ignored() {

@@ -24,16 +24,19 @@ async fn talk(seed: u8, listen: &str) {
     assert!(status.peers[0].addr.contains(way) && status.peers[0].direct, "{status:?}");
 }
 
+/// NET-1
 #[tokio::test]
 async fn two_nodes_talk_over_tcp() {
     talk(1, TCP).await;
 }
 
+/// NET-1
 #[tokio::test]
 async fn two_nodes_talk_over_quic() {
     talk(1, QUIC).await;
 }
 
+/// NET-1
 #[tokio::test]
 async fn two_nodes_talk_over_ipv6() {
     talk(1, "/ip6/::1/tcp/0").await;

@@ -66,6 +66,7 @@ async fn wrong_addresses_are_refused_with_a_reason() {
     }
 }
 
+/// NET-44: whoever told the address, who answers there proves who he is.
 #[tokio::test]
 async fn an_unreachable_peer_is_told_and_can_be_tried_again() {
     let mut alice = Node::start(1, &[TCP]).await;
@@ -135,7 +136,7 @@ async fn identify_tells_nothing_of_a_node() {
     let node = Node::start(1, &[TCP, QUIC]).await;
     let (keypair, _) = identity(&config(2, &[])).unwrap();
     let behaviour = identify::Behaviour::new(identify::Config::new("test".to_owned(), keypair.public()));
-    let transport = transport::build(&keypair).unwrap();
+    let transport = transport::build(&keypair, &(Arc::new(|_: &PeerId| true) as Classify)).unwrap();
     let config = libp2p::swarm::Config::with_tokio_executor();
     let mut swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config);
     swarm.dial(node.addrs()[0].parse::<libp2p::Multiaddr>().unwrap()).unwrap();

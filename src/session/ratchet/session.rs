@@ -36,7 +36,8 @@ pub struct Session {
 enum Turn {
     /// Ours: we send under it, and the peer's next one answers it.
     Ours(SendingChain),
-    /// The peer's: our next message begins with a key of our own. The secret of the last one is erased.
+    /// The peer's: our next message begins with a key of our own. The secret of the last one is erased
+    /// (SES-62).
     Theirs(DhPublic),
 }
 

@@ -123,7 +123,7 @@ fn every_truncation_and_extension_is_refused() {
     }
 }
 
-/// SES-35: a second copy is a duplicate, at once and after turns.
+/// SES-35: a second copy is a duplicate, at once and after turns; SES-62: the key that opened it is gone.
 #[test]
 fn a_replay_is_a_duplicate() {
     for (_, mut world, letter) in every_form_both_ways() {

@@ -214,6 +214,7 @@ impl Reference {
                 .concat();
         let message_key = *hmac(&chain, &[&[1]]).expose();
         let next_chain = *hmac(&chain, &[&[2]]).expose();
+        // SES-24
         let key_and_nonce = *hkdf::<44>(&salt, &message_key, b"rohrpost/session/mk/v1").expose();
         let (key, nonce) = key_and_nonce.split_at(32);
         let associated = [&self.associated[..], &header].concat();

@@ -1,0 +1,266 @@
+//! Strangers in numbers: the node stays up, small and quick for its contacts, and says nothing that it should not.
+//!
+//! The numbers are small; `ROHRPOST_TEST_SCALE=100` makes them those of `docs/threat-model.md`, and
+//! `--nocapture` prints what was measured.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use rohrpost::envelope::frame::Frame;
+use serde_json::{Value, json};
+
+use crate::load::{ORDER, assert_small_talk};
+use crate::node::{Node, Talker};
+use crate::person::{Person, TCP, contacts};
+use crate::socket::rss;
+use crate::stranger::{ENVELOPES, Manner, Stranger, Target};
+
+/// A hundredth of the full number, unless the scale says more.
+fn scaled(full: u64) -> u64 {
+    let scale = std::env::var("ROHRPOST_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1);
+    (full * scale / 100).clamp(1, full)
+}
+
+/// The load, in a process of its own.
+fn attack(person: &Person, what: &str, count: u64, node: &Node) -> Talker {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "load::load", "--ignored", "--nocapture"]);
+    command.env(ORDER, format!("{what} {count} {}", node.addr()));
+    Talker::of(command, person.new_log())
+}
+
+fn size(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    // A file may go while it is looked at.
+    entries
+        .map(|path| if path.is_dir() { size(&path) } else { fs::metadata(&path).map_or(0, |found| found.len()) })
+        .sum()
+}
+
+/// What a node costs at a moment.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    /// Resident memory, in KiB.
+    rss: u64,
+    /// The folder of the profile, in KiB.
+    disk: u64,
+    /// Processor time so far, in clock ticks (10 ms).
+    cpu: u64,
+    /// Open descriptors; 0 where only root may count them.
+    files: usize,
+}
+
+impl Cost {
+    fn of(person: &Person, node: &Node) -> Self {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", node.pid())).unwrap();
+        let after: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks = |field: usize| after[field].parse::<u64>().unwrap();
+        Self {
+            rss: rss(node.pid()),
+            disk: size(&person.path().join("data/default")) / 1024,
+            cpu: ticks(11) + ticks(12),
+            files: fs::read_dir(format!("/proc/{}/fd", node.pid())).map_or(0, Iterator::count),
+        }
+    }
+
+    /// The worst of both.
+    fn or(self, other: Self) -> Self {
+        Self {
+            rss: self.rss.max(other.rss),
+            disk: self.disk.max(other.disk),
+            cpu: self.cpu.max(other.cpu),
+            files: self.files.max(other.files),
+        }
+    }
+}
+
+/// What was measured while an attack went on.
+struct Siege {
+    before: Cost,
+    worst: Cost,
+    /// How long messages of a contact took to be delivered, in milliseconds, in order.
+    waits: Vec<u128>,
+    told: Value,
+}
+
+impl Siege {
+    fn report(&self, name: &str) {
+        let at = |part: usize| self.waits[(self.waits.len() - 1) * part / 100];
+        eprintln!(
+            "{name}: {}; memory {} → {} MiB, disk {} → {} KiB, processor {} ms, descriptors {} → {}; \
+             {} messages of a contact, median {} ms, slowest {} ms",
+            self.told,
+            self.before.rss / 1024,
+            self.worst.rss / 1024,
+            self.before.disk,
+            self.worst.disk,
+            (self.worst.cpu - self.before.cpu) * 10,
+            self.before.files,
+            self.worst.files,
+            self.waits.len(),
+            at(50),
+            at(100),
+        );
+    }
+}
+
+/// Alice, a contact of Bob, writes to him until the attack has come as far as `until`, and ten times after that.
+#[expect(clippy::disallowed_methods, reason = "a measurement, not a condition")]
+fn besiege(what: &str, count: u64, until: &str) -> (Siege, (Person, Node)) {
+    let ((alice, alice_node), (bob, bob_node)) = contacts(TCP);
+    alice.send("bob", "Before", "delivered");
+    let mut rpc = alice_node.call();
+    let before = Cost::of(&bob, &bob_node);
+    let load = attack(&bob, what, count, &bob_node);
+    let (mut waits, mut worst, mut after) = (Vec::new(), before, 0);
+    while after < 10 {
+        let begun = std::time::Instant::now();
+        let text = format!("message {}", waits.len());
+        let sent = rpc.ask("send", &json!({"to": "bob", "text": text, "wait": "delivered", "timeout_ms": 100_000}));
+        assert_eq!(sent["result"]["state"], "delivered", "{what}: {sent}");
+        waits.push(begun.elapsed().as_millis());
+        worst = worst.or(Cost::of(&bob, &bob_node));
+        after += u32::from(load.seen().iter().any(|line| line[until].is_string()));
+        assert!(load.is_running() || after > 0, "the load has ended: {}", String::from_utf8_lossy(&load.log()));
+    }
+    let told = load.wait("the end of it", |line| line[until].is_string());
+    // Also one whose connection is new gets through, and the node answers its user.
+    alice_node.off();
+    let alice_node = alice.on_knowing(&bob_node);
+    alice.send("bob", "After", "delivered");
+    bob_node.arrived("After");
+    assert_eq!(bob.status()["running"], true);
+    worst = worst.or(Cost::of(&bob, &bob_node));
+    waits.sort_unstable();
+    drop((load, alice_node));
+    let siege = Siege { before, worst, waits, told };
+    siege.report(what);
+    (siege, (bob, bob_node))
+}
+
+/// 10,000 peers with a request each: every one is acknowledged alike, 200 are kept.
+#[test]
+fn a_crowd_of_strangers_is_bounded() {
+    let (siege, (bob, _node)) = besiege("crowd", scaled(10_000), "done");
+    assert_eq!(siege.told["acknowledged"], scaled(10_000));
+    assert_eq!(bob.all(&["requests"]).len() as u64, scaled(10_000).min(200));
+    siege.is_bounded(160, 96);
+}
+
+/// One peer with 10,000: three messages are kept, and the rest costs him more than us.
+#[test]
+fn one_stranger_cannot_flood() {
+    let (siege, (bob, _node)) = besiege("single", scaled(10_000).max(500), "done");
+    assert!(siege.told["refused"].as_u64() > siege.told["acknowledged"].as_u64(), "{}", siege.told);
+    let requests = bob.all(&["requests"]);
+    assert_eq!((requests.len(), &requests[0]["messages"]), (1, &json!(3)));
+    siege.is_bounded(160, 32);
+}
+
+/// Requests of 1 MiB are not even read, the largest that may be are.
+#[test]
+fn large_requests_are_refused() {
+    let (siege, (bob, _node)) = besiege("large", scaled(200), "done");
+    assert!(bob.all(&["requests"]).is_empty());
+    siege.is_bounded(160, 32);
+}
+
+/// 5,000 connections from one process: most are turned away, and a contact still gets in.
+#[test]
+fn connections_are_bounded() {
+    let (siege, _bob) = besiege("connections", scaled(5_000), "event");
+    assert!(siege.told["still_open"].as_u64().unwrap() <= 64 + 512, "{}", siege.told);
+    assert!(siege.worst.files < 900, "{:?}", siege.worst);
+    siege.is_bounded(160, 32);
+}
+
+/// Who writes a byte at a time, reads nothing and leaves streams half open takes his own time, not ours.
+#[test]
+fn slow_strangers_hold_up_nobody() {
+    let (siege, _bob) = besiege("slow", scaled(300).max(8), "event");
+    siege.is_bounded(100 + 4 * siege.told["connections"].as_u64().unwrap().min(128), 32);
+}
+
+impl Siege {
+    /// Memory and disk may grow by so many MiB.
+    #[track_caller]
+    fn is_bounded(&self, memory: u64, disk: u64) {
+        let grown =
+            (self.worst.rss.saturating_sub(self.before.rss) / 1024, (self.worst.disk - self.before.disk) / 1024);
+        assert!(
+            grown.0 <= memory && grown.1 <= disk,
+            "memory by {} MiB, disk by {} MiB: {}",
+            grown.0,
+            grown.1,
+            self.told
+        );
+    }
+}
+
+/// Whatever becomes of a request, its sender gets the same frames, and nothing else is ever said to him: pending,
+/// known already, too many, declined, blocked, shut out by policy.
+#[test]
+fn nothing_but_the_same_acknowledgement_leaves_before_acceptance() {
+    let bob = Person::new("Bob");
+    let node = bob.on();
+    let target = Target::parse(&node.addr());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let taken = |stranger: &mut Stranger, text: &str, times: u64, what: &str| {
+        runtime.block_on(async {
+            let line = stranger.connect(target, [127, 0, 0, 1]).await.unwrap();
+            stranger.begin(&line, target).await.unwrap();
+            let envelopes: Vec<_> = (0..times).map(|i| stranger.request(target, &format!("{text} {i}"))).collect();
+            // NET-19: a second copy is acknowledged like the first.
+            for _ in 0..2 {
+                let frames = line.deliver(&envelopes).await.unwrap();
+                // However many acknowledgements there are, they say one thing: all of it is taken.
+                assert_eq!(frames[0], Frame::Hello { version: 1 }, "{what}");
+                assert!(frames[1..].iter().all(|frame| matches!(frame, Frame::Ack { .. })), "{what}: {frames:?}");
+                assert_eq!(frames.last(), Some(&Frame::Ack { upto: times }), "{what}: {frames:?}");
+            }
+            assert_small_talk(&line);
+        });
+    };
+    let mut strangers: Vec<Stranger> = (0..5).map(|number| Stranger::new(4_000_000 + number)).collect();
+    let who: Vec<String> = strangers.iter().map(|stranger| stranger.peer().to_string()).collect();
+    for stranger in &mut strangers[..3] {
+        taken(stranger, "May I?", 1, "pending");
+    }
+    bob.one(&["requests", "decline", &who[0]]);
+    bob.one(&["requests", "block", &who[1]]);
+    taken(&mut strangers[0], "Again", 1, "declined");
+    taken(&mut strangers[1], "Again", 1, "blocked");
+    taken(&mut strangers[2], "More", 5, "more than are held");
+    for policy in ["contacts", "nobody"] {
+        bob.one(&["policy", "set", policy]);
+        taken(&mut strangers[3], "Hello", 1, policy);
+    }
+    bob.one(&["policy", "set", "requests"]);
+    taken(&mut strangers[4], "Hello", 1, "pending");
+    let requests: Vec<Value> = bob.all(&["requests"]);
+    let mut pending: Vec<&str> = requests.iter().map(|request| request["peer_id"].as_str().unwrap()).collect();
+    let mut expected = [who[2].as_str(), &who[4]];
+    pending.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(pending, expected);
+}
+
+/// NET-24: who takes a ping and does not answer it is gone, though a stream of his is open.
+#[test]
+fn a_connection_without_a_sign_of_life_is_closed() {
+    let bob = Person::new("Bob");
+    let node = Node::with(&bob, &["-v"], TCP, &[]);
+    let target = Target::parse(&node.addr());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (dead, alive) = (Stranger::new(5_000_000), Stranger::new(5_000_001));
+        let mut dead = dead.connect_as(target, [127, 0, 0, 1], Manner::Dead).await.unwrap();
+        let alive = alive.connect(target, [127, 0, 0, 1]).await.unwrap();
+        let (_his, _other) = (dead.open(ENVELOPES).await.unwrap(), alive.open(ENVELOPES).await.unwrap());
+        dead.gone().await;
+        // Who does not speak the protocol at all is no corpse: libp2p lets nodes do without.
+        assert!(alive.open(ENVELOPES).await.is_ok());
+    });
+    node.says("no sign of life");
+}
