@@ -72,6 +72,10 @@ codes! {
     NotAContact = "not_a_contact", -32004, 6, Some("`rohrpost contacts add` makes a contact of a link or a peer ID");
     /// There is no such message.
     NoMessage = "no_message", -32005, 6, Some("`rohrpost history` shows the messages of a conversation with their IDs");
+    /// There is no conversation with this peer.
+    NoConversation = "no_conversation", -32007, 6, Some("`rohrpost inbox` shows the conversations");
+    /// The message was there, and is gone: its time was over, or its conversation was deleted.
+    MessageGone = "message_gone", -32008, 6, None;
     /// There is no such profile.
     NoProfile = "no_profile", -32006, 6, Some("`rohrpost init` makes one");
 

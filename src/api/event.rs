@@ -42,6 +42,14 @@ words! {
     }
 }
 
+words! {
+    /// Why a message is gone.
+    MessageEnd {
+        /// Its time was over.
+        Expired = "expired",
+    }
+}
+
 macro_rules! events {
     ($( $(#[doc = $doc:literal])+ $variant:ident = $word:literal {
         $( $(#[doc = $fdoc:literal])+ $(#[schemars($($sch:tt)*)])? $field:ident : $ty:ty, )*
@@ -107,6 +115,27 @@ events! {
         message_id: MessageId,
         /// How far it has come.
         state: State,
+    }
+    /// A message is gone, and its key with it.
+    MessageDeleted = "message.deleted" {
+        /// The conversation.
+        #[schemars(with = "String")]
+        conversation: PeerId,
+        /// Which message.
+        #[schemars(with = "String")]
+        message_id: MessageId,
+        /// Why.
+        reason: MessageEnd,
+        /// How far it had come: one of our own below `delivered` will not arrive any more, unless it was `sent`.
+        state: State,
+    }
+    /// A conversation was deleted by us, with all its messages.
+    ConversationDeleted = "conversation.deleted" {
+        /// The conversation.
+        #[schemars(with = "String")]
+        conversation: PeerId,
+        /// The name to show (may be empty).
+        name: String,
     }
     /// A request waits; told for its first message only.
     RequestNew = "request.new" {

@@ -95,17 +95,20 @@ methods! {
     IdRotate = "id.rotate" (NoParams) -> Identity, [];
 
     /// Queues a message durably, and waits for its delivery if asked to.
-    Send = "send" (SendParams) -> Sent, [NotFound, Ambiguous, BadLink, EmptyText, TooLong, ControlCharacters, Oneself, UnsoundPeer, Blocked, NoMessage, ClientIdReused, OutboxFull];
+    Send = "send" (SendParams) -> Sent, [NotFound, Ambiguous, BadLink, EmptyText, TooLong, ControlCharacters, Oneself, UnsoundPeer, Blocked, NoMessage, ClientIdReused, MessageGone, OutboxFull];
     /// Queues a reply to a message, in the conversation of that message.
-    Reply = "reply" (ReplyParams) -> Sent, [Ambiguous, EmptyText, TooLong, Blocked, NoMessage, ClientIdReused, OutboxFull];
+    Reply = "reply" (ReplyParams) -> Sent, [Ambiguous, EmptyText, TooLong, Blocked, NoMessage, ClientIdReused, MessageGone, OutboxFull];
     /// Shows one message, and waits until it has come so far if asked to.
-    MessageShow = "message" (MessageParams) -> Message, [NoMessage, Ambiguous];
+    MessageShow = "message" (MessageParams) -> Message, [NoMessage, Ambiguous, MessageGone];
     /// Lists the conversations, newest first.
     Inbox = "inbox" (InboxParams) -> Vec<Conversation>, [];
     /// Lists messages of a conversation, oldest first.
     History = "history" (HistoryParams) -> Vec<Message>, [NotFound, Ambiguous, BadLink, NoMessage];
     /// Marks a conversation as read.
     Read = "read" (ReadParams) -> ReadCount, [NotFound, Ambiguous, BadLink, NoMessage];
+
+    /// Deletes a conversation for good: its messages, and what waits to be sent of them. The contact stays.
+    ConversationDelete = "conversation.delete" (Who) -> DeletedConversation, [NotFound, Ambiguous, BadLink, NoConversation];
 
     /// Lists the pending requests.
     RequestsList = "requests.list" (NoParams) -> Vec<Request>, [];

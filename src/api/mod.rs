@@ -18,7 +18,7 @@ mod types;
 
 pub use docs::reference;
 pub use error::{ApiError, CODES, Candidate, Code, CodeInfo};
-pub use event::{Event, EventKind, EventPage, EventType, RequestEnd};
+pub use event::{Event, EventKind, EventPage, EventType, MessageEnd, RequestEnd};
 pub use methods::{Call, METHODS, Method, Rpc, method};
 pub use openrpc::{COMMON_ERRORS, openrpc};
 pub use params::{
@@ -26,6 +26,7 @@ pub use params::{
     PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, VerifyParams, WaitFor, Who,
 };
 pub use types::{
-    Connection, Contact, Conversation, ConversationKind, Direction, HeldMessage, Identity, Listening, Message, Policy,
-    PolicyState, ReadCount, Request, RequestDetail, Resolved, Sent, State, Status, Stopping,
+    Connection, Contact, Conversation, ConversationKind, DeletedConversation, Direction, HeldMessage, Identity,
+    Listening, Message, Policy, PolicyState, ReadCount, Request, RequestDetail, Resolved, Sent, State, Status,
+    Stopping,
 };

@@ -103,6 +103,9 @@ pub struct SendParams {
     /// How long to wait, in milliseconds; 15 seconds when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
+    /// How long the message lives, here and there, in seconds: 1 to 31,622,400 (366 days); it stays when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_s: Option<u64>,
 }
 
 /// Parameters of `reply`.
@@ -122,6 +125,9 @@ pub struct ReplyParams {
     /// How long to wait, in milliseconds; 15 seconds when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
+    /// How long the message lives, here and there, in seconds: 1 to 31,622,400 (366 days); it stays when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_s: Option<u64>,
 }
 
 /// Parameters of `message`.

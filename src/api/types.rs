@@ -166,7 +166,7 @@ pub struct Message {
     /// Reactions: symbol → who.
     #[schemars(with = "BTreeMap<String, Vec<String>>")]
     pub reactions: BTreeMap<String, Vec<PeerId>>,
-    /// When it vanishes.
+    /// When it vanishes here; `null`: it stays (or, from other programs: not before it was read).
     #[serde(default, with = "time::option")]
     #[schemars(with = "Option<String>")]
     pub expires_at: Option<WallTime>,
@@ -276,6 +276,18 @@ pub struct ReadCount {
     pub conversation: PeerId,
     /// How many messages became read.
     pub read: u64,
+}
+
+/// What was deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeletedConversation {
+    /// The conversation: the peer ID of the other side, who stays a contact.
+    #[schemars(with = "String")]
+    pub conversation: PeerId,
+    /// The name to show (may be empty).
+    pub name: String,
+    /// Own messages in it that were not sent yet, and will not be.
+    pub unsent: u64,
 }
 
 /// Whom a name, link, peer ID or prefix means.

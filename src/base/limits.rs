@@ -154,6 +154,26 @@ pub const MAX_EVENTS: u64 = 100_000;
 pub const MAX_CLIENT_IDS: u64 = 10_000;
 /// Length of a client's idempotency key.
 pub const MAX_CLIENT_ID_LEN: usize = 128;
+/// How long a message with a time to live lives at least: the format counts in seconds.
+pub const MIN_LIFETIME: Millis = Millis::from_secs(1);
+/// How long it lives at most, here or with a peer: one erasable key an hour is kept for what is to come, and no peer
+/// makes us keep more of them.
+pub const MAX_LIFETIME: Millis = Millis::from_days(366);
+/// A message that arrives when its time is over by our clock (it came late, or a clock is wrong) stays so long, or as long
+/// as it was to live.
+pub const EXPIRY_GRACE: Millis = Millis::from_hours(1);
+/// Messages that expire in one commit.
+pub const MAX_EXPIRED_AT_ONCE: usize = 256;
+/// When messages expire, the others of their hour move to a new key, if they are no more than these; else the key waits
+/// for the end of its hour.
+pub const MAX_MOVED_EARLY: usize = 256;
+/// Messages that move to a new key in one commit.
+pub const MAX_MOVED_AT_ONCE: usize = 256;
+/// How long it is remembered that a forgotten message was received, so that it does not come back: twice as long as
+/// its sender may try.
+pub const FORGOTTEN_LIFE: Millis = Millis::from_days(60);
+/// Index rows of forgotten messages looked at in one commit.
+pub const MAX_BURIED_AT_ONCE: usize = 1_024;
 /// A clock that differs by more is warned about.
 pub const CLOCK_WARNING: Millis = Millis::from_hours(24);
 

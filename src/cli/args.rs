@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+use crate::base::limits::{MAX_LIFETIME, MIN_LIFETIME};
+
 use super::cmd;
 use super::output::style::ColorWhen;
 use super::prompt::Source;
@@ -79,6 +81,7 @@ pub(crate) enum Command {
     Inbox(cmd::inbox::InboxArgs),
     History(cmd::history::HistoryArgs),
     Read(cmd::read::ReadArgs),
+    Conversation(cmd::conversation::ConversationArgs),
     Listen(cmd::listen::ListenArgs),
     Requests(cmd::requests::RequestsArgs),
     Policy(cmd::policy::PolicyArgs),
@@ -90,20 +93,35 @@ pub(crate) enum Command {
     Man(cmd::man::ManArgs),
 }
 
-/// `15s`, `2m`, `1h`, `500ms`, or a number of seconds.
+/// A time to live: whole seconds, in the units of [`duration`].
+///
+/// # Errors
+/// A text for the person when it is none.
+pub(crate) fn lifetime(text: &str) -> Result<u64, String> {
+    let life = duration(text)?;
+    let sound = (Duration::from_millis(MIN_LIFETIME.0)..=Duration::from_millis(MAX_LIFETIME.0)).contains(&life);
+    if !sound || life.subsec_nanos() != 0 {
+        return Err("a message lives for 1s at least and 366d at most, in whole seconds".to_owned());
+    }
+    Ok(life.as_secs())
+}
+
+/// `15s`, `2m`, `1h`, `1d`, `4w`, `500ms`, or a number of seconds.
 ///
 /// # Errors
 /// A text for the person when it is none of these.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);
-    let number: u64 = digits.parse().map_err(|_| "write it as 500ms, 15s, 2m or 1h".to_owned())?;
+    let number: u64 = digits.parse().map_err(|_| "write it as 500ms, 15s, 2m, 1h or 1d".to_owned())?;
     let millis = match unit {
         "ms" => Some(number),
         "" | "s" => number.checked_mul(1000),
         "m" => number.checked_mul(60_000),
         "h" => number.checked_mul(3_600_000),
-        _ => return Err("the unit is ms, s, m or h".to_owned()),
+        "d" => number.checked_mul(86_400_000),
+        "w" => number.checked_mul(7 * 86_400_000),
+        _ => return Err("the unit is ms, s, m, h, d or w".to_owned()),
     };
     millis.map(Duration::from_millis).ok_or_else(|| "that is too long".to_owned())
 }
@@ -126,8 +144,20 @@ mod tests {
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        for bad in ["", "s", "-1", "1.5s", "1 s", "1d", "99999999999999999999", "9999999999999999h"] {
+        assert_eq!(duration("1d"), Ok(Duration::from_secs(86_400)));
+        assert_eq!(duration("2w"), Ok(Duration::from_secs(1_209_600)));
+        for bad in ["", "s", "-1", "1.5s", "1 s", "1y", "99999999999999999999", "9999999999999999h"] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_to_live() {
+        for (text, seconds) in [("1s", 1), ("90", 90), ("1d", 86_400), ("366d", 31_622_400)] {
+            assert_eq!(lifetime(text), Ok(seconds), "{text}");
+        }
+        for bad in ["0s", "500ms", "1500ms", "367d", "53w", "", "soon"] {
+            assert!(lifetime(bad).is_err(), "{bad}");
         }
     }
 }

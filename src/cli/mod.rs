@@ -82,6 +82,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<()> {
         Command::Inbox(args) => cmd::inbox::run(&args, context),
         Command::History(args) => cmd::history::run(args, context),
         Command::Read(args) => cmd::read::run(args, context),
+        Command::Conversation(args) => cmd::conversation::run(args, context),
         Command::Listen(args) => cmd::listen::run(&args, context),
         Command::Requests(args) => cmd::requests::run(args, context),
         Command::Policy(args) => cmd::policy::run(args, context),

@@ -1,9 +1,9 @@
-//! Where a passphrase comes from: a file, standard input, or the person at the terminal.
+//! Questions to the person at the terminal, and where a passphrase comes from: a file, standard input, or that person.
 //!
 //! Never from an argument or the environment: both can be read by others and end up in histories.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -35,16 +35,17 @@ impl FromStr for Source {
     }
 }
 
-/// Shows a prompt and reads a line without showing it.
+/// Shows a prompt and reads a line, with or without showing it.
 type Typed = Box<dyn Fn(&str) -> io::Result<String>>;
 
-/// How this run may ask for passphrases.
+/// How this run may ask.
 pub(crate) struct Prompter {
     /// `--passphrase-file`.
     pub(crate) source: Option<Source>,
     /// Nobody is there to be asked: `--no-input`, or no terminal.
     pub(crate) alone: bool,
     typed: Typed,
+    shown: Typed,
 }
 
 impl Prompter {
@@ -52,12 +53,19 @@ impl Prompter {
     pub(crate) fn new(source: Option<Source>, no_input: bool) -> Self {
         let at_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
         let typed = |prompt: &str| rpassword::prompt_password(prompt);
-        Self { source, alone: no_input || !at_terminal, typed: Box::new(typed) }
+        Self { source, alone: no_input || !at_terminal, typed: Box::new(typed), shown: Box::new(from_terminal) }
     }
 
     /// Whether a person types the passphrase, who can mistype.
     pub(crate) const fn is_person(&self) -> bool {
         self.source.is_none() && !self.alone
+    }
+
+    /// Whether the person says yes; anything else is a no. To be asked only when somebody is there.
+    pub(crate) fn confirm(&self, question: &str) -> Result<bool> {
+        let answer = (self.shown)(question)
+            .map_err(|error| CliError::io("the answer cannot be read from the terminal", &error))?;
+        Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
     }
 
     /// The passphrase of an existing key file.
@@ -95,6 +103,15 @@ impl Prompter {
             .map(Zeroizing::new)
             .map_err(|error| CliError::io("the passphrase cannot be read from the terminal", &error))
     }
+}
+
+/// Asks on the terminal itself: standard input and output may be pipes.
+fn from_terminal(question: &str) -> io::Result<String> {
+    let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
+    terminal.write_all(question.as_bytes())?;
+    let mut line = String::new();
+    BufReader::new(terminal).take(MAX_PASSPHRASE).read_line(&mut line)?;
+    Ok(line)
 }
 
 fn read(source: &Source, output: &mut Output) -> Result<Zeroizing<String>> {
@@ -145,6 +162,7 @@ fn empty() -> CliError {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::rc::Rc;
 
     use super::*;
     use crate::cli::testing::{self, PEOPLE, output};
@@ -166,9 +184,9 @@ mod tests {
 
     /// A person who types these lines, one after the other.
     fn person(lines: &[&'static str]) -> Prompter {
-        let lines = RefCell::new(lines.iter().rev().map(|line| (*line).to_owned()).collect::<Vec<_>>());
+        let lines = Rc::new(RefCell::new(lines.iter().rev().map(|line| (*line).to_owned()).collect::<Vec<_>>()));
         let typed = move |_: &str| lines.borrow_mut().pop().ok_or(io::ErrorKind::UnexpectedEof.into());
-        Prompter { source: None, alone: false, typed: Box::new(typed) }
+        Prompter { source: None, alone: false, typed: Box::new(typed.clone()), shown: Box::new(typed) }
     }
 
     #[test]
@@ -180,6 +198,16 @@ mod tests {
         assert_eq!(code(&["a b", "a c"]), 1, "they differ");
         assert_eq!(code(&["", ""]), 1, "nothing was typed");
         assert_eq!(code(&["a b"]), 3, "the terminal went away");
+    }
+
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        for (line, sure) in
+            [("y\n", true), ("Yes\n", true), ("\n", false), ("n\n", false), ("yo\n", false), ("", false)]
+        {
+            assert_eq!(person(&[line]).confirm("").unwrap(), sure, "{line:?}");
+        }
+        assert_eq!(person(&[]).confirm("").unwrap_err().exit(), 3, "the terminal went away");
     }
 
     #[test]

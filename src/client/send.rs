@@ -42,7 +42,7 @@ pub fn send(
             let mut client = Client { place: place.clone(), inner: Inner::Remote(Remote::new(stream)) };
             let mut sent = queue(&mut client, messages);
             if let Some(wait) = options.wait {
-                follow(&mut client, &mut sent, |client, sent| reach(client, sent, wait, deadline.left()));
+                follow(&mut client, &mut sent, true, |client, sent| reach(client, sent, wait, deadline.left()));
             }
             return Ok(sent);
         }
@@ -69,10 +69,10 @@ pub fn send(
     let mut client = node.client()?;
     let mut sent = queue(&mut client, messages);
     match options.wait {
-        Some(wait) => follow(&mut client, &mut sent, |client, sent| reach(client, sent, wait, deadline.left())),
+        Some(wait) => follow(&mut client, &mut sent, true, |client, sent| reach(client, sent, wait, deadline.left())),
         None => {
-            follow(&mut client, &mut sent, |client, sent| reach(client, sent, WaitFor::Sent, deadline.left()));
-            follow(&mut client, &mut sent, |client, sent| {
+            follow(&mut client, &mut sent, false, |client, sent| reach(client, sent, WaitFor::Sent, deadline.left()));
+            follow(&mut client, &mut sent, false, |client, sent| {
                 let patience = if sent.state == State::Sent { RECEIPT_PATIENCE } else { Duration::ZERO };
                 reach(client, sent, WaitFor::Delivered, patience.min(deadline.left()))
             });
@@ -101,13 +101,23 @@ fn queue(client: &mut Client, messages: &[SendParams]) -> Vec<Result<Sent, ApiEr
 
 fn follow(
     client: &mut Client,
-    sent: &mut [Result<Sent, ApiError>],
+    all: &mut [Result<Sent, ApiError>],
+    asked: bool,
     mut one: impl FnMut(&mut Client, &mut Sent) -> Result<(), ApiError>,
 ) {
-    for sent in sent.iter_mut().flatten() {
-        if let Err(error) = one(client, sent) {
+    for entry in all {
+        let Ok(sent) = entry else { continue };
+        match one(client, sent) {
+            Ok(()) => {}
+            // Its time was over. Who asked to wait is told; for others it is as far as it was last seen.
+            Err(error) if error.is(Code::MessageGone) || error.is(Code::NoMessage) => {
+                if asked {
+                    let text = "the message vanished before it was that far";
+                    *entry = Err(ApiError::new(Code::MessageGone, text));
+                }
+            }
             // It is queued all the same; how far it came is told as far as it is known.
-            tracing::warn!(%error, "the delivery could not be followed");
+            Err(error) => tracing::warn!(%error, "the delivery could not be followed"),
         }
     }
 }

@@ -40,6 +40,9 @@ const ROWS: &[fn(&[u8]) -> bool] = &[
     row::<t::Recent>,
     row::<t::Messages>,
     row::<t::MessageIndex>,
+    row::<t::Hours>,
+    row::<t::Timed>,
+    row::<t::Tombs>,
     sessions,
     row::<t::CardKeysTable>,
     row::<t::OneTimeTable>,
@@ -50,7 +53,8 @@ const ROWS: &[fn(&[u8]) -> bool] = &[
     row::<t::MarkQueue>,
     row::<t::PrekeyMarks>,
     row::<t::Outbox>,
-    row::<t::OutEnvelopes>,
+    row::<t::OutControls>,
+    row::<t::OutMessages>,
     row::<t::Requests>,
 ];
 

@@ -1,6 +1,6 @@
 //! What the user can ask for: every change that does not come from a peer or a timer.
 
-use crate::base::{MessageId, PeerId};
+use crate::base::{MessageId, Millis, PeerId};
 use crate::identity::RequestToken;
 
 use super::view::{ContactView, MessageView, Policy};
@@ -24,6 +24,8 @@ pub enum Command {
         /// The last message read; `None`: all.
         upto: Option<MessageId>,
     },
+    /// Delete a conversation: all its messages, and what waits to be sent of them. The contact stays.
+    DeleteConversation(PeerId),
     /// Accept a pending request: its sender becomes a contact.
     AcceptRequest(PeerId),
     /// Drop a pending request, and quietly those of the next 30 days.
@@ -72,6 +74,8 @@ pub struct SendCommand {
     pub subject: Option<String>,
     /// The message it replies to, which must be in the same conversation.
     pub reply_to: Option<MessageId>,
+    /// How long it lives on either side; `None`: it stays.
+    pub expires: Option<Millis>,
     /// From a link: addresses and token.
     pub hints: Hints,
     /// A key of the client's: the second command with it changes nothing and gets the first's answer.
@@ -100,6 +104,11 @@ pub enum Answer {
     Contact(Box<ContactView>),
     /// How many messages became read.
     Read(u64),
+    /// The conversation is deleted.
+    Deleted {
+        /// Own messages that were not sent yet, and will not be.
+        unsent: u64,
+    },
 }
 
 /// Why a command was refused. Each has its exit code in `api`.
@@ -138,6 +147,15 @@ pub enum Refusal {
     /// No conversation, or no such message in it.
     #[error("there is no such message in this conversation")]
     NoMessage,
+    /// No conversation with that peer, or it was deleted.
+    #[error("there is no conversation with this peer")]
+    NoConversation,
+    /// The message was there, and is not any more: what became of it cannot be told.
+    #[error("the message with this client ID was queued, and is gone since")]
+    Gone,
+    /// Too short or too long a time to live.
+    #[error("a message lives for 1 second at least and 366 days at most")]
+    Lifetime,
     /// The safety number differs: perhaps somebody is in the middle.
     #[error("the safety number does not match")]
     WrongNumber,

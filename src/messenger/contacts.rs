@@ -18,6 +18,7 @@ impl Tx<'_> {
             Command::RotateToken => self.rotate_token(),
             Command::Send(command) => self.send(command),
             Command::Read { peer, upto } => self.read(peer, upto),
+            Command::DeleteConversation(peer) => self.delete_conversation(peer),
             Command::AcceptRequest(peer) => self.accept(peer),
             Command::DeclineRequest(peer) => self.decline(peer),
             Command::AddContact { peer, name, hints } => self.add_contact(peer, name, &hints),

@@ -9,11 +9,12 @@ use crate::crypto::hash::sha256;
 use crate::envelope::{self, EnvelopeKind};
 use crate::identity::{CardIn, IdentityKey, OneTimePrekeyIn};
 use crate::session::{RemoteBundle, SealedKind, SessionSet};
-use crate::store::{Rows, Scan, StoreError};
+use crate::store::{KeyId, Rows, Scan, StoreError};
 
 use super::io::{Output, RefuseReason};
 use super::tables::{
-    CardRow, Cards, OutEnvelopes, OutKind, OutRow, Outbox, PeerRow, ProfileRow, Sessions, outbox_key, peer_key,
+    CardRow, Cards, OutControls, OutKind, OutMessages, OutRow, Outbox, PeerRow, ProfileRow, Sessions, outbox_key,
+    peer_key,
 };
 use super::tx::{Step, Stop, Tx};
 use super::view::{EventKind, State};
@@ -72,7 +73,7 @@ impl Tx<'_> {
                 continue;
             };
             let stored = match row.encrypted {
-                true => self.buf.get::<OutEnvelopes>(&outbox_key(&id, number))?,
+                true => self.envelope_of(&row)?,
                 false => None,
             };
             let bytes = match stored {
@@ -116,7 +117,7 @@ impl Tx<'_> {
         mut row: OutRow,
     ) -> Step<Option<Vec<u8>>> {
         let key = outbox_key(&peer.peer, row.number);
-        let Some(plain) = self.capsule(peer, profile, &row)? else {
+        let Some((plain, under)) = self.capsule(peer, profile, &row)? else {
             self.link(peer.peer).pending.remove(&row.number);
             self.buf.delete::<Outbox>(&key);
             return Ok(None);
@@ -136,18 +137,52 @@ impl Tx<'_> {
             peer.unaccepted_sent += 1;
         }
         row.encrypted = true;
-        self.buf.put::<OutEnvelopes>(&key, &bytes)?;
+        self.put_envelope(&row, under, &bytes)?;
         self.buf.put::<Outbox>(&key, &row)?;
         Ok(Some(bytes))
     }
 
-    /// What a row says, as a capsule.
-    fn capsule(&mut self, peer: &mut PeerRow, profile: &ProfileRow, row: &OutRow) -> Step<Option<Vec<u8>>> {
+    /// The envelope of a row that was encrypted before.
+    fn envelope_of(&self, row: &OutRow) -> Step<Option<Vec<u8>>> {
+        let key = outbox_key(&row.peer, row.number);
+        Ok(match row.kind {
+            OutKind::Message(_) => self.buf.get::<OutMessages>(&key)?,
+            OutKind::Control(_) => self.buf.get::<OutControls>(&key)?,
+        })
+    }
+
+    /// Keeps it; that of a message `under` its key, with which it is forgotten.
+    fn put_envelope(&mut self, row: &OutRow, under: Option<KeyId>, bytes: &Vec<u8>) -> Step {
+        let key = outbox_key(&row.peer, row.number);
+        match under {
+            Some(under) => self.buf.put_under::<OutMessages>(&key, under, bytes)?,
+            None => self.buf.put::<OutControls>(&key, bytes)?,
+        }
+        Ok(())
+    }
+
+    fn drop_envelope(&mut self, row: &OutRow) {
+        let key = outbox_key(&row.peer, row.number);
+        match row.kind {
+            OutKind::Message(_) => self.buf.delete::<OutMessages>(&key),
+            OutKind::Control(_) => self.buf.delete::<OutControls>(&key),
+        }
+    }
+
+    /// What a row says, as a capsule, and the key of the message in it.
+    fn capsule(
+        &mut self,
+        peer: &mut PeerRow,
+        profile: &ProfileRow,
+        row: &OutRow,
+    ) -> Step<Option<(Vec<u8>, Option<KeyId>)>> {
         let position = match &row.kind {
-            OutKind::Control(bytes) => return Ok(Some(bytes.clone())),
+            OutKind::Control(bytes) => return Ok(Some((bytes.clone(), None))),
             OutKind::Message(position) => *position,
         };
         let Some(message) = self.message(&peer.peer, position)? else { return Ok(None) };
+        let Some(conversation) = self.conversation(&peer.peer)? else { return Ok(None) };
+        let under = self.key_of(&conversation, message.vanishes)?;
         let mut items = Vec::new();
         if peer.accepted {
             let digest = profile_digest(profile);
@@ -168,7 +203,7 @@ impl Tx<'_> {
             items.extend(addresses_item(profile));
         }
         items.push(Item::Message { sent_at: message.sent_at, body: message.body });
-        Ok(Some(Capsule { items }.encode()))
+        Ok(Some((Capsule { items }.encode(), Some(under))))
     }
 
     /// The recipient's node has stored it.
@@ -179,7 +214,7 @@ impl Tx<'_> {
         let key = outbox_key(&peer, number);
         self.touch(peer);
         let Some(mut row) = self.buf.get::<Outbox>(&key)? else { return Ok(()) };
-        self.buf.delete::<OutEnvelopes>(&key);
+        self.drop_envelope(&row);
         let OutKind::Message(position) = row.kind else {
             self.buf.delete::<Outbox>(&key);
             let link = self.link(peer);
@@ -267,7 +302,7 @@ impl Tx<'_> {
     pub(super) fn forget_row(&mut self, row: &OutRow) -> Step {
         let key = outbox_key(&row.peer, row.number);
         self.buf.delete::<Outbox>(&key);
-        self.buf.delete::<OutEnvelopes>(&key);
+        self.drop_envelope(row);
         let link = self.link(row.peer);
         link.pending.remove(&row.number);
         link.in_flight.retain(|_, (number, _)| *number != row.number);
@@ -285,7 +320,7 @@ impl Tx<'_> {
         for (_, mut row) in self.buf.scan::<Outbox>(&Scan::new(peer_key(&peer)))? {
             let key = outbox_key(&peer, row.number);
             if row.encrypted {
-                self.buf.delete::<OutEnvelopes>(&key);
+                self.drop_envelope(&row);
             }
             if row.encrypted || row.sent {
                 row.encrypted = false;

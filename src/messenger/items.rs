@@ -2,14 +2,15 @@
 
 use crate::base::{MessageId, PeerId, WallTime, limits};
 use crate::content::{self, Capsule, Introduction, Item, MimiContent, Profile, StatusReport};
-use crate::store::{Rows, Scan};
+use crate::store::Rows;
 
 use super::deliver::{profile_digest, profile_items};
 use super::memory::number;
+use super::query;
 use super::send::{check_name, merge_addrs};
 use super::tables::{
     ConversationRow, HeldMessage, IndexRow, MessageIndex, MessageRow, Messages, OutKind, Outbox, POSITION_STEP,
-    PeerRow, index_key, messages_of, outbox_key,
+    PeerRow, index_key, kept_of, outbox_key,
 };
 use super::tx::{Due, Step, Tx};
 use super::view::{Direction, EventKind, State};
@@ -81,10 +82,11 @@ impl Tx<'_> {
         }
         let id = content::message_id(&sender, &room, &body, &mimi.salt);
         let counter = mimi.counter().unwrap_or(0);
-        Some(HeldMessage { id, sent_at, received_at: self.now.wall, counter, body, subject })
+        let vanishes = mimi.expires.map(|wish| wish.for_recipient(sent_at, self.deadline_clock()));
+        Some(HeldMessage { id, sent_at, received_at: self.now.wall, counter, body, subject, vanishes })
     }
 
-    /// Puts a message into the conversation, once.
+    /// Puts a message into the conversation, once; also when it was forgotten since.
     pub(super) fn insert_incoming(&mut self, peer: PeerId, held: HeldMessage) -> Step<MessageId> {
         let id = held.id;
         let again = self.buf.get::<MessageIndex>(&index_key(&id))?.is_some();
@@ -111,9 +113,13 @@ impl Tx<'_> {
             body: held.body,
             subject: held.subject,
             outbox: None,
+            vanishes: held.vanishes,
         };
         self.put_message(&conversation, position, &row)?;
         self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { id, peer, position })?;
+        if let Some(vanishes) = held.vanishes {
+            self.watch(id, vanishes, peer, Some(position))?;
+        }
         self.event(EventKind::MessageNew { peer, message: id })?;
         Ok(id)
     }
@@ -125,7 +131,7 @@ impl Tx<'_> {
         if counter == 0 || counter > conversation.received_counter {
             return Ok(end);
         }
-        let scan = Scan::new(messages_of(&conversation.peer)).reverse().limit(MAX_LATE);
+        let scan = kept_of(conversation).reverse().limit(MAX_LATE);
         let mut newer = None;
         for (key, row) in self.buf.scan::<Messages>(&scan)? {
             let position = number(&key).unwrap_or_default();
@@ -136,8 +142,9 @@ impl Tx<'_> {
             }
         }
         let Some(newer) = newer else { return Ok(end) };
-        let before = Scan::new(messages_of(&conversation.peer)).to(newer).reverse().limit(1);
-        let below = self.buf.scan::<Messages>(&before)?.first().and_then(|(key, _)| number(key)).unwrap_or(0);
+        let before = kept_of(conversation).to(newer).reverse().limit(1);
+        let below = self.buf.scan::<Messages>(&before)?.first().and_then(|(key, _)| number(key));
+        let below = below.unwrap_or(conversation.forgotten);
         let middle = below + (newer - below) / 2;
         Ok(if middle > below { middle } else { end })
     }
@@ -146,11 +153,8 @@ impl Tx<'_> {
     fn apply_status(&mut self, peer: PeerId, report: &StatusReport) -> Step {
         for (ids, state) in [(&report.delivered, State::Delivered), (&report.read, State::Read)] {
             for id in ids {
-                let Some(index) = self.buf.get::<MessageIndex>(&index_key(id))?.filter(|i| i.peer == peer) else {
-                    continue;
-                };
-                let Some(message) = self.message(&peer, index.position)? else { continue };
-                if message.direction != Direction::Out {
+                let Some((index, message)) = query::index(&*self.buf, id)? else { continue };
+                if index.peer != peer || message.direction != Direction::Out {
                     continue;
                 }
                 match message.outbox {

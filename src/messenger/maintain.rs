@@ -1,4 +1,4 @@
-//! What happens by the passing of time: keys rotate, requests and deliveries end.
+//! What happens by the passing of time: keys rotate, messages vanish, requests and deliveries end.
 
 use crate::base::{Millis, MonoTime, PeerId, limits};
 use crate::store::{RowKey, Rows, Scan};
@@ -15,6 +15,9 @@ const MAINTENANCE: Millis = Millis::from_hours(1);
 impl Tx<'_> {
     /// The timer rang: peers whose pause is over are looked at, and, once an hour, what ages.
     pub(super) fn timer(&mut self) -> Step {
+        if self.mem.burying {
+            self.forget_tombs()?;
+        }
         let now = self.now.mono;
         let due: Vec<PeerId> = self
             .mem
@@ -40,6 +43,8 @@ impl Tx<'_> {
         let daily = profile.swept + SWEEP <= clock;
         profile.high_water = clock;
         self.mem.high_water = clock;
+        self.mem.high_water_at = self.now.mono;
+        self.mem.burying = true;
         self.put_profile(&profile)?;
         self.rotate_keys()?;
         self.expire_requests()?;
@@ -104,6 +109,7 @@ impl Tx<'_> {
     /// When the timer is to ring next.
     pub(super) fn next_wake(&self) -> MonoTime {
         let retry = self.mem.links.values().fold(None, |next, link| earliest(next, link.retry_at));
-        earliest(retry, Some(self.mem.maintenance_at)).unwrap_or(self.mem.maintenance_at)
+        let next = earliest(retry, self.next_expiry());
+        next.map_or(self.mem.maintenance_at, |next| next.min(self.mem.maintenance_at))
     }
 }

@@ -8,7 +8,8 @@ use crate::identity::PrekeyId;
 use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
 
 use super::tables::{
-    ClientIdQueue, Events, MarkQueue, OneTimeTable, OutKind, Outbox, Peers, PrekeyMarks, Recent, Requests,
+    ClientIdQueue, Events, Hours, MarkQueue, OneTimeTable, OutKind, Outbox, Peers, PrekeyMarks, Recent, Requests,
+    Timed, WAITING,
 };
 
 /// Everything in memory.
@@ -40,8 +41,16 @@ pub(super) struct Memory {
     pub touched: BTreeSet<PeerId>,
     /// Receipts that become due with this commit.
     pub receipts: BTreeMap<PeerId, Receipts>,
-    /// The highest wall time seen.
+    /// The highest wall time seen…
     pub high_water: WallTime,
+    /// …and when that was.
+    pub high_water_at: MonoTime,
+    /// When the next message vanishes.
+    pub next_expiry: Option<WallTime>,
+    /// Hours whose messages are being moved to a new key.
+    pub moving: BTreeSet<u64>,
+    /// What is remembered of forgotten messages is being looked through.
+    pub burying: bool,
     /// When to look after ageing rows next.
     pub maintenance_at: MonoTime,
 }
@@ -120,6 +129,10 @@ impl Memory {
             memory.requests.push(Pending { peer: row.peer, received_at: row.received_at, invited: row.invited });
         }
         memory.requests.sort_by_key(|r| r.received_at);
+        memory.next_expiry = next_expiry(rows)?;
+        for (key, row) in rows.scan::<Hours>(&Scan::all())? {
+            memory.moving.extend(number(&key).filter(|_| !row.old.is_empty()));
+        }
         for (_, row) in rows.scan::<OneTimeTable>(&Scan::new(RowKey::new()))? {
             memory.one_time_total += 1;
             if !row.handed_out {
@@ -160,6 +173,8 @@ impl Memory {
         fresh.receipts = std::mem::take(&mut self.receipts);
         fresh.next_ticket = self.next_ticket;
         fresh.high_water = self.high_water;
+        fresh.high_water_at = self.high_water_at;
+        fresh.burying = self.burying;
         fresh.maintenance_at = self.maintenance_at;
         *self = fresh;
         Ok(())
@@ -200,6 +215,12 @@ impl Memory {
     pub(super) fn link(&mut self, peer: PeerId) -> &mut Link {
         self.links.entry(peer).or_default()
     }
+}
+
+/// When the next message vanishes.
+pub(super) fn next_expiry(rows: &impl Rows) -> Result<Option<WallTime>, StoreError> {
+    let first = rows.scan::<Timed>(&Scan::all().limit(1))?;
+    Ok(first.first().filter(|(_, row)| row.at != WAITING).map(|(_, row)| WallTime(row.at)))
 }
 
 /// The number that ends a key.

@@ -8,6 +8,7 @@
 pub mod command;
 mod contacts;
 mod deliver;
+mod forget;
 pub mod io;
 mod items;
 mod keys;
@@ -20,6 +21,9 @@ mod receive;
 mod requests;
 mod send;
 pub mod tables;
+#[cfg(test)]
+mod testing;
+mod timed;
 mod tx;
 pub mod view;
 
@@ -70,6 +74,7 @@ impl Messenger {
         let mut tx = messenger.tx(&mut buf, &mut out, now, rng);
         let prepared = tx.ensure_profile().and_then(|()| {
             tx.mem.high_water = tx.profile()?.high_water;
+            tx.mem.high_water_at = now.mono;
             tx.contacts_at_start()
         });
         match prepared {
@@ -78,7 +83,7 @@ impl Messenger {
             Err(Stop::Refused(refusal)) => return Err(StoreError::damaged(refusal.to_string())),
         }
         messenger.store.commit(buf, rng)?;
-        out.extend(messenger.handle(vec![Input::Timer], now, rng));
+        messenger.catch_up(&mut out, now, rng);
         Ok((messenger, out))
     }
 
@@ -137,6 +142,19 @@ impl Messenger {
         rng: &'a mut dyn CryptoRng,
     ) -> Tx<'a> {
         Tx { me: &self.me, buf, mem: &mut self.mem, out, rng, now, fresh: Vec::new() }
+    }
+
+    /// Does what became due while nobody was there, before anybody asks.
+    fn catch_up(&mut self, out: &mut Vec<Output>, now: Now, rng: &mut dyn CryptoRng) {
+        loop {
+            let done = self.handle(vec![Input::Timer], now, rng);
+            let failed = !done.iter().any(|output| matches!(output, Output::WakeAt(_)));
+            out.extend(done);
+            let overdue = self.tx(&mut self.store.begin(), &mut Vec::new(), now, rng).is_overdue();
+            if failed || !overdue {
+                return;
+            }
+        }
     }
 
     /// One input; when it fails, nothing of it stays.
@@ -272,8 +290,10 @@ impl Tx<'_> {
         }
     }
 
-    /// When the inputs of a commit are done: receipts that became due, and every link that changed.
+    /// When the inputs of a commit are done: what vanishes (it must not be sent any more), receipts that became due, and
+    /// every link that changed.
     fn settle(&mut self) -> Step {
+        self.expire()?;
         self.flush_receipts()?;
         while let Some(peer) = self.mem.touched.pop_first() {
             self.pump(peer)?;

@@ -2,6 +2,7 @@
 //! (protocol, "Requests: the rules").
 
 use crate::base::{MessageId, PeerId, limits};
+use crate::content::mimi::Vanishes;
 use crate::content::{Capsule, Introduction, Item, MimiContent};
 use crate::identity::RequestToken;
 use crate::store::Rows;
@@ -87,6 +88,10 @@ impl Tx<'_> {
         }
         merge_addrs(&mut row.addrs, addrs);
         row.invited |= invited;
+        // What counts from reading begins to count after acceptance.
+        if let Some(vanishes @ Vanishes::At(_)) = held.vanishes {
+            self.watch(id, vanishes, from, None)?;
+        }
         row.messages.push(held);
         self.buf.put_under::<Requests>(&peer_key(&from), row.key, &row)?;
         if first {
@@ -117,6 +122,11 @@ impl Tx<'_> {
         let Some(row) = self.request(peer)? else { return Ok(None) };
         self.buf.delete::<Requests>(&peer_key(peer));
         self.buf.destroy_key(row.key);
+        for held in &row.messages {
+            if let Some(vanishes) = held.vanishes {
+                self.unwatch(&held.id, vanishes);
+            }
+        }
         self.mem.requests.retain(|r| r.peer != *peer);
         self.event(EventKind::RequestClosed(*peer, how))?;
         Ok(Some(row))

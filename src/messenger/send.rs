@@ -1,16 +1,16 @@
 //! Writing: a message is queued durably; delivery is the business of `deliver`.
 
 use crate::base::{MessageId, PeerId, limits};
-use crate::content::{self, Capsule, Item, mimi};
+use crate::content::{self, Capsule, Item, MimiContent, mimi};
 use crate::crypto::hash::sha256;
 use crate::identity::IdentityKey;
-use crate::store::{RowKey, Rows, Scan};
+use crate::store::{RowKey, Rows};
 
 use super::command::{Answer, Hints, Refusal, SendCommand};
 use super::query;
 use super::tables::{
     ClientIdQueue, ClientIdRow, ClientIds, Contact, IndexRow, MessageIndex, MessageRow, Messages, OutKind, OutRow,
-    Outbox, POSITION_STEP, PeerRow, client_id_key, index_key, messages_of, outbox_key,
+    Outbox, POSITION_STEP, PeerRow, WAITING, client_id_key, index_key, kept_of, outbox_key,
 };
 use super::tx::{Due, Step, Tx};
 use super::view::{Direction, EventKind, State};
@@ -18,15 +18,10 @@ use super::view::{Direction, EventKind, State};
 impl Tx<'_> {
     /// Queues a message.
     pub(super) fn send(&mut self, command: SendCommand) -> Step<Answer> {
-        let digest = sha256(&[
-            command.to.key_bytes(),
-            &sha256(&[command.text.as_bytes()]),
-            &sha256(&[command.subject.as_deref().unwrap_or_default().as_bytes()]),
-            command.reply_to.as_ref().map_or(&[][..], |id| id.as_bytes()),
-        ]);
-        if let Some(done) = self.already_sent(command.client_id.as_deref(), digest)? {
+        if let Some(done) = self.already_sent(&command)? {
             return Ok(done);
         }
+        let life = command.expires.map(|life| self.lifetime(life)).transpose()?;
         let mut peer = self.writable_peer(&command)?;
         let reply_to = self.checked_reply(&peer, command.reply_to)?;
         if self.conversation(&peer.peer)?.is_some_and(|row| row.undelivered >= limits::MAX_OUTBOX_PER_PEER) {
@@ -40,7 +35,9 @@ impl Tx<'_> {
         self.rng.fill_bytes(&mut salt);
         let sender = content::sender_uri(self.my_id());
         let room = content::direct_room_uri(self.my_id(), peer.peer);
-        let body = mimi::text(salt, &sender, &room, conversation.sent_counter, &command.text, reply_to).encode();
+        let mut content = mimi::text(salt, &sender, &room, conversation.sent_counter, &command.text, reply_to);
+        content.expires = life.map(|(wish, _)| wish);
+        let body = content.encode();
         let id = content::message_id(&sender, &room, &body, &salt);
         let position = conversation.last + POSITION_STEP;
         conversation.last = position;
@@ -48,6 +45,8 @@ impl Tx<'_> {
         self.bump(&mut conversation)?;
         self.put_conversation(&conversation)?;
         let number = self.queue(peer.peer, OutKind::Message(position))?;
+        let client = command.client_id.clone().map(|id| (id, digest(&command, &salt)));
+        let vanishes = life.map(|(_, own)| own);
         let row = MessageRow {
             id,
             direction: Direction::Out,
@@ -58,11 +57,15 @@ impl Tx<'_> {
             body,
             subject: command.subject.filter(|s| !s.is_empty()),
             outbox: Some(number),
+            vanishes,
         };
         self.put_message(&conversation, position, &row)?;
         self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { id, peer: peer.peer, position })?;
+        if let Some(vanishes) = vanishes {
+            self.watch(id, vanishes, peer.peer, Some(position))?;
+        }
         self.put_peer(&peer)?;
-        if let Some(client_id) = command.client_id {
+        if let Some((client_id, digest)) = client {
             self.remember_client(&client_id, &ClientIdRow { message: id, digest })?;
         }
         self.event(EventKind::MessageNew { peer: peer.peer, message: id })?;
@@ -71,14 +74,16 @@ impl Tx<'_> {
     }
 
     /// The answer that a client's ID already got.
-    fn already_sent(&mut self, client_id: Option<&str>, digest: [u8; 32]) -> Step<Option<Answer>> {
-        let Some(client_id) = client_id else { return Ok(None) };
+    fn already_sent(&mut self, command: &SendCommand) -> Step<Option<Answer>> {
+        let Some(client_id) = command.client_id.as_deref() else { return Ok(None) };
         check_length("the client ID", client_id.len(), limits::MAX_CLIENT_ID_LEN, "bytes")?;
-        match self.buf.get::<ClientIds>(&client_id_key(client_id))? {
-            Some(row) if row.digest == digest => self.sent_answer(row.message).map(Some),
-            Some(_) => Err(Refusal::ClientIdReused.into()),
-            None => Ok(None),
+        let Some(row) = self.buf.get::<ClientIds>(&client_id_key(client_id))? else { return Ok(None) };
+        let Some((_, message)) = query::index(&*self.buf, &row.message)? else { return Err(Refusal::Gone.into()) };
+        let salt = MimiContent::decode(&message.body).map(|content| content.salt).unwrap_or_default();
+        if digest(command, &salt) != row.digest {
+            return Err(Refusal::ClientIdReused.into());
         }
+        self.sent_answer(row.message).map(Some)
     }
 
     fn sent_answer(&self, id: MessageId) -> Step<Answer> {
@@ -168,7 +173,7 @@ impl Tx<'_> {
 
     fn checked_reply(&self, peer: &PeerRow, reply_to: Option<MessageId>) -> Step<Option<MessageId>> {
         let Some(id) = reply_to else { return Ok(None) };
-        match self.buf.get::<MessageIndex>(&index_key(&id))? {
+        match self.index(&id)? {
             Some(index) if index.peer == peer.peer => Ok(Some(id)),
             _ => Err(Refusal::NoMessage.into()),
         }
@@ -207,15 +212,15 @@ impl Tx<'_> {
         let Some(mut conversation) = self.conversation(&peer)? else { return Err(Refusal::NoMessage.into()) };
         let to = match upto {
             None => conversation.last,
-            Some(id) => match self.buf.get::<MessageIndex>(&index_key(&id))? {
+            Some(id) => match self.index(&id)? {
                 Some(index) if index.peer == peer => index.position,
                 _ => return Err(Refusal::NoMessage.into()),
             },
         };
-        let mut count = 0;
+        let (mut count, mut started) = (0, false);
         let mut below = to.saturating_add(1);
         while conversation.unread > 0 {
-            let page = Scan::new(messages_of(&peer)).to(below).reverse().limit(256);
+            let page = kept_of(&conversation).to(below).reverse().limit(256);
             let rows = self.buf.scan::<Messages>(&page)?;
             let Some(last) = rows.last().and_then(|(key, _)| super::memory::number(key)) else { break };
             below = last;
@@ -227,14 +232,31 @@ impl Tx<'_> {
                 conversation.unread -= 1;
                 count += 1;
                 let position = super::memory::number(&key).unwrap_or_default();
+                started |= self.start_timer(peer, position, &mut row)?;
                 self.put_message(&conversation, position, &row)?;
                 self.event(EventKind::MessageState { peer, message: row.id, state: State::Read })?;
                 self.fresh.push(Due::Read(peer, row.id));
             }
         }
         self.put_conversation(&conversation)?;
+        if started {
+            self.leave_hour(WAITING, true)?;
+        }
         Ok(Answer::Read(count))
     }
+}
+
+/// What is kept of a command beside a client's ID. The salt is in the message alone, and is forgotten with it: nobody
+/// can find out afterwards, by trying, what it said.
+fn digest(command: &SendCommand, salt: &[u8; 16]) -> [u8; 32] {
+    sha256(&[
+        salt,
+        command.to.key_bytes(),
+        &sha256(&[command.text.as_bytes()]),
+        &sha256(&[command.subject.as_deref().unwrap_or_default().as_bytes()]),
+        &command.expires.unwrap_or_default().0.to_be_bytes(),
+        command.reply_to.as_ref().map_or(&[][..], |id| id.as_bytes()),
+    ])
 }
 
 /// Refuses what is longer than the bound.

@@ -7,9 +7,10 @@ use crate::store::{Rows, StoreError, WriteBuffer};
 use super::command::Refusal;
 use super::io::Output;
 use super::memory::{Link, Memory};
+use super::query;
 use super::tables::{
-    ConversationRow, Conversations, Events, MessageRow, Messages, PeerRow, Peers, Profile, ProfileRow, Recent,
-    RecentRow, message_key, peer_key, recent_key,
+    ConversationRow, Conversations, Events, IndexRow, MessageRow, Messages, PeerRow, Peers, Profile, ProfileRow,
+    Recent, RecentRow, message_key, peer_key, recent_key,
 };
 use super::view::{Event, EventKind};
 use crate::store::RowKey;
@@ -58,9 +59,10 @@ pub(super) enum Due {
 }
 
 impl Tx<'_> {
-    /// Wall time for deadlines: never below the highest that was seen.
+    /// Wall time for deadlines: never below the highest that was seen, and never standing still, wherever the clock was
+    /// set to meanwhile.
     pub(super) fn deadline_clock(&self) -> WallTime {
-        self.now.wall.max(self.mem.high_water)
+        self.now.wall.max(self.mem.high_water + self.now.mono.since(self.mem.high_water_at))
     }
 
     pub(super) fn my_id(&self) -> PeerId {
@@ -99,6 +101,7 @@ impl Tx<'_> {
             peer,
             key,
             last: 0,
+            forgotten: 0,
             activity: 0,
             unread: 0,
             undelivered: 0,
@@ -131,8 +134,14 @@ impl Tx<'_> {
         Ok(self.buf.get::<Messages>(&message_key(peer, position))?)
     }
 
+    /// Where a message stands; `None` when there is none by this ID, or it was forgotten.
+    pub(super) fn index(&self, id: &MessageId) -> Step<Option<IndexRow>> {
+        Ok(query::index(&*self.buf, id)?.map(|(index, _)| index))
+    }
+
     pub(super) fn put_message(&mut self, conversation: &ConversationRow, position: u64, row: &MessageRow) -> Step {
-        Ok(self.buf.put_under::<Messages>(&message_key(&conversation.peer, position), conversation.key, row)?)
+        let key = self.key_of(conversation, row.vanishes)?;
+        Ok(self.buf.put_under::<Messages>(&message_key(&conversation.peer, position), key, row)?)
     }
 
     /// Appends to the event log, and forgets the oldest event when it is full.

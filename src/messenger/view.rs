@@ -210,6 +210,17 @@ pub enum EventKind {
     PeerOnline(PeerId),
     /// It is no longer.
     PeerOffline(PeerId),
+    /// A message is gone: its time was over.
+    MessageDeleted {
+        /// The conversation.
+        peer: PeerId,
+        /// Which.
+        message: MessageId,
+        /// How far it had come.
+        state: State,
+    },
+    /// A conversation was deleted by us.
+    ConversationDeleted(PeerId),
 }
 
 /// One entry of the durable event log.

@@ -66,6 +66,9 @@ pub(crate) fn refusal(refusal: &Refusal) -> ApiError {
         Refusal::NoRequest => Code::NoRequest,
         Refusal::NotAContact => Code::NotAContact,
         Refusal::NoMessage => Code::NoMessage,
+        Refusal::NoConversation => Code::NoConversation,
+        Refusal::Gone => Code::MessageGone,
+        Refusal::Lifetime => Code::InvalidParams,
         Refusal::WrongNumber => Code::WrongNumber,
         Refusal::MalformedNumber => Code::MalformedNumber,
         Refusal::OutboxFull => Code::OutboxFull,
@@ -76,7 +79,11 @@ pub(crate) fn refusal(refusal: &Refusal) -> ApiError {
         Refusal::Store(text) if *text == StoreError::Full.to_string() => Code::DiskFull,
         Refusal::Store(_) => Code::Store,
     };
-    ApiError::new(code, refusal.to_string())
+    let error = ApiError::new(code, refusal.to_string());
+    match refusal {
+        Refusal::Lifetime => error.with_hint("write the time to live as 30s, 10m, 12h, 1d or 4w"),
+        _ => error,
+    }
 }
 
 pub(crate) fn peer(error: &ResolveError<PeerId>, text: &str) -> ApiError {

@@ -155,6 +155,15 @@ pub(crate) fn event(names: &mut Names<'_>, event: &view::Event) -> Result<api::E
         view::EventKind::MessageState { peer, message, state: reached } => {
             Shown::MessageState { conversation: peer, message_id: message, state: state(reached) }
         }
+        view::EventKind::MessageDeleted { peer, message, state: reached } => Shown::MessageDeleted {
+            conversation: peer,
+            message_id: message,
+            reason: api::MessageEnd::Expired,
+            state: state(reached),
+        },
+        view::EventKind::ConversationDeleted(peer) => {
+            Shown::ConversationDeleted { conversation: peer, name: names.of(&peer)? }
+        }
         view::EventKind::RequestNew(peer) => Shown::RequestNew {
             peer_id: peer,
             request: query::request(reader, &peer)?.map(|(found, _)| Box::new(request(found))),

@@ -1,5 +1,6 @@
 //! What the tests of stored things share: a store in a folder of its own, three tables, a disk that is watched.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -10,10 +11,17 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
 
+use super::database::Database;
 use super::durable::{Disk, Durable, Synced};
+use super::keyfiles::KeyFiles;
 use super::open::{Options, open};
+use super::row::open_value;
+use super::secrets::Secrets;
 use super::{RowKey, Store, StoreError, Table, Under};
 use crate::base::{MonoTime, Now, Secret, WallTime};
+
+/// Sealed rows by their keys.
+pub(crate) type Dump = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// A folder for one store, removed with it.
 pub(crate) struct Place {
@@ -55,6 +63,33 @@ impl Place {
             Self { dir: tempfile::tempdir().unwrap(), key: self.key.clone(), rng: self.rng.clone(), now: self.now };
         copy_folder(self.path(), copy.path());
         copy
+    }
+
+    /// All rows on its disk, sealed as they are.
+    pub(crate) fn dump(&self) -> Dump {
+        let copy = self.copy();
+        let database = Database::open(copy.path(), Arc::new(Disk)).unwrap();
+        let mut rows = database.range(&[], None, false).unwrap();
+        let mut dump = Dump::new();
+        while let Some((key, row)) = rows.next().unwrap() {
+            dump.insert(key.to_vec(), row.to_vec());
+        }
+        dump
+    }
+
+    /// What of these rows opens with the store key and the erasable keys that are on the disk now: each key is tried on
+    /// each row. Both files must hold the same keys.
+    pub(crate) fn open_all(&self, rows: &Dump) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let secrets = Secrets::derive(&self.key);
+        let loaded = KeyFiles::new(self.path(), &secrets.key_files, Arc::new(Disk)).load().unwrap().unwrap();
+        assert!(loaded.both, "one of the key files holds other keys");
+        let keys: Vec<_> = loaded.keys.values().map(|entry| &entry.key).chain([&secrets.root]).collect();
+        let open = |key: &Vec<u8>, row| {
+            let fetch = |chunk: &[u8]| Ok(rows.get(chunk));
+            let mut values = keys.iter().filter_map(|sealing| open_value(&secrets, sealing, key, row, fetch).ok());
+            values.next().map(|value| (key.clone(), value.to_vec()))
+        };
+        rows.iter().filter_map(|(key, row)| open(key, row)).collect()
     }
 
     /// All files in it.

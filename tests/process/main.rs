@@ -12,6 +12,7 @@ mod alone;
 mod crashes;
 mod flood;
 mod load;
+mod forgetting;
 mod local;
 mod node;
 mod openrpc;

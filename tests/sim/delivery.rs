@@ -118,6 +118,7 @@ fn the_same_client_id_sends_once() {
             text: text.to_owned(),
             subject: None,
             reply_to: None,
+            expires: None,
             hints: rohrpost::messenger::Hints::default(),
             client_id: Some("key-1".to_owned()),
         };
@@ -144,6 +145,7 @@ fn a_reply_names_its_message_and_only_one_of_the_same_conversation() {
             text: "yes".to_owned(),
             subject: None,
             reply_to: Some(reply_to),
+            expires: None,
             hints: rohrpost::messenger::Hints::default(),
             client_id: None,
         };

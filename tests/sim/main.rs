@@ -6,6 +6,7 @@
 #![allow(unreachable_pub)]
 
 mod delivery;
+mod forgetting;
 mod healing;
 mod hostile;
 mod requests;

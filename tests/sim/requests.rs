@@ -139,6 +139,7 @@ fn a_link_with_the_token_makes_the_request_invited() {
             text: "from the party".to_owned(),
             subject: Some("the party".to_owned()),
             reply_to: None,
+            expires: None,
             hints,
             client_id: None,
         };
@@ -151,8 +152,15 @@ fn a_link_with_the_token_makes_the_request_invited() {
         let carol = world.join("carol");
         world.command(bob, Command::RotateToken).unwrap();
         let old = Hints { token: Some(world.token(alice)), ..Hints::default() };
-        let command =
-            SendCommand { to, text: "guessed".to_owned(), subject: None, reply_to: None, hints: old, client_id: None };
+        let command = SendCommand {
+            to,
+            text: "guessed".to_owned(),
+            subject: None,
+            reply_to: None,
+            expires: None,
+            hints: old,
+            client_id: None,
+        };
         world.send(carol, command).unwrap();
         world.settle();
         let guessed = world.requests(bob).into_iter().find(|r| r.text == "guessed").unwrap();
@@ -172,7 +180,9 @@ fn two_hundred_requests_wait_and_the_oldest_uninvited_goes_first() {
     let (to, token) = (world.id(bob), world.token(bob));
     let hints = Hints { token: Some(token), ..Hints::default() };
     let (text, subject) = ("invited".to_owned(), None);
-    world.send(invited, SendCommand { to, text, subject, reply_to: None, hints, client_id: None }).unwrap();
+    world
+        .send(invited, SendCommand { to, text, subject, reply_to: None, expires: None, hints, client_id: None })
+        .unwrap();
     world.settle();
     for i in 0..limits::MAX_REQUESTS + 2 {
         let stranger = world.join("stranger");

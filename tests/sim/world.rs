@@ -186,13 +186,23 @@ impl World {
         self.try_say(from, to, text).unwrap()
     }
 
+    /// Says something that lives so long.
+    pub fn whisper(&mut self, from: Who, to: Who, text: &str, life: Millis) -> MessageId {
+        self.try_whisper(from, to, text, Some(life)).unwrap()
+    }
+
     pub fn try_say(&mut self, from: Who, to: Who, text: &str) -> Result<MessageId, Refusal> {
+        self.try_whisper(from, to, text, None)
+    }
+
+    fn try_whisper(&mut self, from: Who, to: Who, text: &str, expires: Option<Millis>) -> Result<MessageId, Refusal> {
         let to = self.id(to);
         let command = SendCommand {
             to,
             text: text.to_owned(),
             subject: None,
             reply_to: None,
+            expires,
             hints: Hints::default(),
             client_id: None,
         };

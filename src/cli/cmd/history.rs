@@ -94,6 +94,9 @@ fn for_people(message: &Message, output: &mut Output) -> Result<()> {
     if let Some(reply_to) = &message.reply_to {
         line.push(format!("↩ {}", short_message(reply_to)));
     }
+    if let Some(at) = message.expires_at {
+        line.push(paint.tint(Tint::Yellow, &format!("vanishes {}", output.time(at))).into_owned());
+    }
     line.push(paint.tint(Tint::Dim, &short_message(&message.message_id)).into_owned());
     output.line(&line.join("  "))?;
     if let Some(subject) = &message.subject {
@@ -114,8 +117,8 @@ fn body(message: &Message) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::MessageId;
-    use crate::cli::testing::{HOSTILE, PEOPLE, message, peer, written};
+    use crate::base::{MessageId, WallTime};
+    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, message, peer, written};
 
     fn shown(message: Message) -> String {
         written(PEOPLE, |output| show(&[message], output))
@@ -136,9 +139,10 @@ mod tests {
         full.state = State::Read;
         full.subject = Some("About\x1b[0m".to_owned());
         full.reply_to = Some(MessageId::new([0x01; 32]));
+        full.expires_at = Some(WallTime(NOW.0 + 3_600_000));
         full.reactions.insert("👍".to_owned(), vec![peer(1), peer(2)]);
         let expected = format!(
-            "… messages before this one are missing\n14:02  Bob (…{})  edited  ↩ 010101010101  abababababab\n    \
+            "… messages before this one are missing\n14:02  Bob (…{})  edited  ↩ 010101010101  vanishes 15:02  abababababab\n    \
              About<U+001B>[0m\n    Hello\n    👍 × 2\n",
             peer(2).short()
         );

@@ -72,6 +72,10 @@ fn words(kind: &EventKind, whole: bool) -> (String, String) {
         EventKind::MessageState { conversation, message_id, state } => {
             (id(conversation), format!("{} {state}", message(message_id)))
         }
+        EventKind::MessageDeleted { conversation, message_id, reason, state } => {
+            (id(conversation), format!("{} {reason}, {state}", message(message_id)))
+        }
+        EventKind::ConversationDeleted { conversation, name } => (named(name, conversation), String::new()),
         EventKind::RequestNew { peer_id, request } => match request {
             Some(request) => (named(&request.name, peer_id), request.text.clone()),
             None => (id(peer_id), String::new()),
@@ -89,7 +93,7 @@ fn words(kind: &EventKind, whole: bool) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{RequestEnd, State};
+    use crate::api::{MessageEnd, RequestEnd, State};
     use crate::cli::output::Form;
     use crate::cli::testing::{HOSTILE, NOW, PEOPLE, message, peer, written};
 
@@ -108,6 +112,13 @@ mod tests {
             },
             EventKind::MessageNew { conversation: peer(2), message_id: new.message_id, message: None },
             EventKind::MessageState { conversation: peer(2), message_id: new.message_id, state: State::Read },
+            EventKind::MessageDeleted {
+                conversation: peer(2),
+                message_id: new.message_id,
+                reason: MessageEnd::Expired,
+                state: State::Sent,
+            },
+            EventKind::ConversationDeleted { conversation: peer(2), name: HOSTILE.to_owned() },
             EventKind::RequestNew { peer_id: peer(2), request: None },
             EventKind::RequestClosed { peer_id: peer(2), reason: RequestEnd::Expired },
             EventKind::ContactAdded { peer_id: peer(2), name: HOSTILE.to_owned() },

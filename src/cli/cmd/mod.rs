@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod contacts;
+pub(crate) mod conversation;
 pub(crate) mod demo;
 pub(crate) mod history;
 pub(crate) mod id;

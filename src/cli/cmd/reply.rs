@@ -1,6 +1,7 @@
 //! `reply`: answer a message in its conversation.
 
 use crate::api::{MessageParams, SendParams, method};
+use crate::cli::args::lifetime;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 
@@ -22,13 +23,17 @@ pub(crate) struct ReplyArgs {
     #[arg(value_name = "TEXT|-")]
     text: String,
 
+    /// It vanishes on both sides after this time: 30s, 10m, 12h, 1d, 4w
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
+    expires: Option<u64>,
+
     #[command(flatten)]
     delivery: Delivery,
 }
 
 /// Sends the reply.
 pub(crate) fn run(args: ReplyArgs, context: &mut Context) -> Result<()> {
-    let ReplyArgs { message, text, delivery } = args;
+    let ReplyArgs { message, text, expires, delivery } = args;
     let text = text_or_stdin(text, context)?;
     let answered =
         context.client()?.ask::<method::MessageShow>(&MessageParams { message, ..MessageParams::default() })?;
@@ -37,6 +42,7 @@ pub(crate) fn run(args: ReplyArgs, context: &mut Context) -> Result<()> {
         text,
         reply_to: Some(answered.message_id.to_string()),
         client_id: delivery.client_id.clone(),
+        expires_s: expires,
         ..SendParams::default()
     };
     send(&[message], &delivery, context)

@@ -8,7 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::api::{Code, SendParams, Sent, State, WaitFor};
 use crate::base::limits::MAX_TEXT;
-use crate::cli::args::duration;
+use crate::cli::args::{duration, lifetime};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::safe;
@@ -27,6 +27,7 @@ Examples:
   rohrpost send bob 'Hello!'
   rohrpost send 'rohrpost:12D3KooW…?t=…' 'We met on Monday' --subject 'From the fair'
   date | rohrpost send bob carol -
+  rohrpost send bob 'The code is 4711' --expires 1h
   rohrpost send bob 'Are you there?' --wait delivered --timeout 1m")]
 pub(crate) struct SendArgs {
     /// To whom
@@ -44,6 +45,10 @@ pub(crate) struct SendArgs {
     /// The message that this one answers
     #[arg(long, value_name = "MSG")]
     reply: Option<String>,
+
+    /// It vanishes on both sides after this time: 30s, 10m, 12h, 1d, 4w
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
+    expires: Option<u64>,
 
     #[command(flatten)]
     delivery: Delivery,
@@ -80,7 +85,7 @@ pub(crate) enum Wait {
 
 /// Sends to each recipient in turn; a recipient that fails does not keep the others from theirs.
 pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
-    let SendArgs { to, text, subject, reply, delivery } = args;
+    let SendArgs { to, text, subject, reply, expires, delivery } = args;
     if delivery.client_id.is_some() && to.len() > 1 {
         return Err(CliError::usage("--client-id names one message, but there are several recipients")
             .hint("send to each recipient with a key of its own"));
@@ -92,6 +97,7 @@ pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
         subject: subject.clone(),
         reply_to: reply.clone(),
         client_id: delivery.client_id.clone(),
+        expires_s: expires,
         ..SendParams::default()
     };
     let messages: Vec<SendParams> = to.iter().map(message).collect();

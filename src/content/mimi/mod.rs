@@ -1,10 +1,12 @@
 //! MIMI content (`draft-ietf-mimi-content-08`): one form for messages, replies, reactions, edits,
 //! deletions, expiry and attachments.
 
+mod expiry;
 mod extensions;
 mod make;
 mod part;
 
+pub use expiry::{Expires, Vanishes};
 pub use extensions::{ExtensionKey, Extensions};
 pub use make::{Act, deletion, edit, reaction, text, unreaction};
 pub use part::{Body, Disposition, External, Part, Semantics};
@@ -36,15 +38,6 @@ pub struct MimiContent {
     pub extensions: Extensions,
     /// What it says.
     pub part: Part,
-}
-
-/// When a message is to vanish, in whole seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expires {
-    /// So many seconds after it was read.
-    AfterReading(u32),
-    /// At this many seconds after the Unix epoch.
-    At(u32),
 }
 
 impl MimiContent {

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use crate::base::{MessageId, PeerId, limits};
 use crate::content::MimiContent;
-use crate::content::mimi::Body;
+use crate::content::mimi::{Body, Vanishes};
 use crate::identity::{IdentityKey, safety_number};
 use crate::store::{RowKey, Rows, Scan, StoreError};
 
 use super::memory::number;
 use super::tables::{
-    ConversationRow, Conversations, Events, HeldMessage, MessageIndex, MessageRow, Messages, PeerRow, Peers, Profile,
-    Recent, Requests, index_key, messages_of, peer_key,
+    ConversationRow, Conversations, Events, HeldMessage, IndexRow, MessageIndex, MessageRow, Messages, PeerRow, Peers,
+    Profile, Recent, Requests, index_key, kept_of, message_key, peer_key,
 };
 use super::view::{
     ContactView, ConversationView, Counts, Direction, Event, IdentityView, MessageView, Policy, RequestView,
@@ -58,7 +58,7 @@ pub fn inbox(
                 continue;
             }
             let peer = rows.get::<Peers>(&peer_key(&row.peer))?;
-            let scan = Scan::new(messages_of(&row.peer)).reverse().limit(1);
+            let scan = kept_of(&conversation).reverse().limit(1);
             let last = rows.scan::<Messages>(&scan)?.into_iter().next();
             found.push(ConversationView {
                 peer: row.peer,
@@ -80,7 +80,7 @@ pub fn history(
     n: usize,
 ) -> Result<Vec<MessageView>, StoreError> {
     let Some(conversation) = rows.get::<Conversations>(&peer_key(peer))? else { return Ok(Vec::new()) };
-    let mut scan = Scan::new(messages_of(peer)).reverse().limit(n.min(limits::MAX_PAGE));
+    let mut scan = kept_of(&conversation).reverse().limit(n.min(limits::MAX_PAGE));
     if let Some(id) = before
         && let Some(index) = rows.get::<MessageIndex>(&index_key(id))?
     {
@@ -97,11 +97,17 @@ pub fn history(
 
 /// One message.
 pub fn message(rows: &impl Rows, me: PeerId, id: &MessageId) -> Result<Option<MessageView>, StoreError> {
-    let Some(index) = rows.get::<MessageIndex>(&index_key(id))? else { return Ok(None) };
+    let Some((index, row)) = index(rows, id)? else { return Ok(None) };
     let Some(conversation) = rows.get::<Conversations>(&peer_key(&index.peer))? else { return Ok(None) };
-    let key = super::tables::message_key(&index.peer, index.position);
-    let row = rows.get::<Messages>(&key)?;
-    row.map(|row| message_view(rows, me, &conversation, row)).transpose()
+    message_view(rows, me, &conversation, row).map(Some)
+}
+
+/// Where a message stands, and its row; `None` when there is none by this ID, or it was forgotten.
+pub(super) fn index(rows: &impl Rows, id: &MessageId) -> Result<Option<(IndexRow, MessageRow)>, StoreError> {
+    let Some(index) = rows.get::<MessageIndex>(&index_key(id))? else { return Ok(None) };
+    let row = rows.get::<Messages>(&message_key(&index.peer, index.position))?;
+    // Another message may stand where a forgotten one was.
+    Ok(row.filter(|row| row.id == *id).map(|row| (index, row)))
 }
 
 /// Pending requests, newest first.
@@ -191,7 +197,7 @@ fn message_view(
         reply_to,
         edited: false,
         reactions: BTreeMap::new(),
-        expires_at: None,
+        expires_at: row.vanishes.and_then(Vanishes::at),
         gap,
     })
 }

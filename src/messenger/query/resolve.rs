@@ -7,6 +7,8 @@ use super::super::tables::{MessageIndex, Peers, Requests};
 
 /// How many candidates an ambiguous text lists.
 const MAX_CANDIDATES: usize = 10;
+/// Index rows looked at in one go.
+const PAGE: usize = 40;
 
 /// Why a text means nobody, or too many.
 #[derive(Debug, thiserror::Error)]
@@ -77,16 +79,24 @@ pub fn resolve_message(rows: &impl Rows, text: &str) -> Result<(PeerId, MessageI
         let padded: String = digits.chars().chain(std::iter::repeat(fill)).take(16).collect();
         u64::from_str_radix(&padded, 16).unwrap_or_default()
     };
-    let mut scan = Scan::new(RowKey::new()).from(bound('0')).limit(4 * MAX_CANDIDATES);
+    let mut scan = Scan::new(RowKey::new()).from(bound('0')).limit(PAGE);
     if let Some(end) = bound('f').checked_add(1) {
         scan = scan.to(end);
     }
-    let found: Vec<_> = rows
-        .scan::<MessageIndex>(&scan)?
-        .into_iter()
-        .filter(|(_, row)| row.id.to_string().starts_with(&digits))
-        .map(|(_, row)| (row.id, row.peer))
-        .collect();
+    let mut found = Vec::new();
+    loop {
+        let page = rows.scan::<MessageIndex>(&scan)?;
+        for (_, row) in &page {
+            // Forgotten messages leave their row behind for a while.
+            if row.id.to_string().starts_with(&digits) && super::index(rows, &row.id)?.is_some() {
+                found.push((row.id, row.peer));
+            }
+        }
+        match page.last() {
+            Some((key, _)) if page.len() == PAGE && found.len() < MAX_CANDIDATES => scan = scan.after_bytes(key),
+            _ => break,
+        }
+    }
     match found.as_slice() {
         [] => Err(ResolveError::NotFound),
         [(id, peer)] => Ok((*peer, *id)),

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::table;
 use crate::base::{MessageId, PeerId, WallTime};
+use crate::content::mimi::Vanishes;
 use crate::messenger::view::{Direction, State};
-use crate::store::{KeyId, RowKey};
+use crate::store::{KeyId, RowKey, Scan};
 
 /// Distance of two positions: room for messages that come late and belong between them.
 pub const POSITION_STEP: u64 = 1 << 20;
@@ -19,11 +20,12 @@ table!(
     Recent = 11, Root, RecentRow
 );
 table!(
-    /// Keyed by peer and position.
+    /// Keyed by peer and position; under the key of the conversation, or that of the hour in which the message vanishes.
     Messages = 12, Given, MessageRow
 );
 table!(
-    /// Where a message stands; keyed by its ID, which is a hash and says nothing.
+    /// Where a message stands; keyed by its ID, which is a hash and says nothing. The row of a forgotten message stays
+    /// for a while without one in [`Messages`], so that a second copy is known.
     MessageIndex = 13, Root, IndexRow
 );
 
@@ -35,6 +37,11 @@ pub fn recent_key(activity: u64) -> RowKey {
 /// All messages of a conversation.
 pub fn messages_of(peer: &PeerId) -> RowKey {
     RowKey::new().peer(peer)
+}
+
+/// Those that were not deleted with it.
+pub fn kept_of(conversation: &ConversationRow) -> Scan {
+    Scan::new(messages_of(&conversation.peer)).from(conversation.forgotten.saturating_add(1))
 }
 
 /// Key of [`Messages`].
@@ -54,9 +61,11 @@ pub struct ConversationRow {
     pub peer: PeerId,
     /// Seals the messages.
     pub key: KeyId,
-    /// Position of the last message; 0: none.
+    /// Position of the last message, forgotten or not; 0: none.
     pub last: u64,
-    /// Key of the row in [`Recent`].
+    /// Messages up to this position were deleted with the conversation; 0: none.
+    pub forgotten: u64,
+    /// Key of the row in [`Recent`]; 0: none, because the conversation was deleted.
     pub activity: u64,
     /// Unread messages.
     pub unread: u64,
@@ -98,6 +107,8 @@ pub struct MessageRow {
     pub subject: Option<String>,
     /// Its row in the outbox, until it is delivered.
     pub outbox: Option<u64>,
+    /// When it vanishes; `None`: it stays.
+    pub vanishes: Option<Vanishes>,
 }
 
 /// Where a message stands.

@@ -30,6 +30,7 @@ pub fn client_id_key(id: &str) -> RowKey {
 pub struct ClientIdRow {
     /// The message it made.
     pub message: MessageId,
-    /// Digest of what was asked for: the same ID with another message is refused.
+    /// Digest of what was asked for and the message's own salt, which goes with the message: the same ID with another
+    /// message is refused, and of a message that is gone nothing can be guessed.
     pub digest: [u8; 32],
 }

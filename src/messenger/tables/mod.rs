@@ -6,6 +6,7 @@
 
 mod contacts;
 mod conversations;
+mod forgetting;
 mod keys;
 mod log;
 mod marks;
@@ -16,14 +17,18 @@ mod requests;
 pub use contacts::{CardRow, Cards, Contact, PeerRow, Peers, peer_key};
 pub use conversations::{
     ConversationRow, Conversations, IndexRow, MessageIndex, MessageRow, Messages, POSITION_STEP, Recent, RecentRow,
-    index_key, message_key, messages_of, recent_key,
+    index_key, kept_of, message_key, messages_of, recent_key,
+};
+pub use forgetting::{
+    HourRow, Hours, Timed, TimedRow, Tomb, TombRow, Tombs, WAITING, hour_key, hour_of, hour_of_time, in_hour,
+    timed_key, timed_row_key, tomb_key,
 };
 pub use keys::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, Sessions};
 pub use log::{ClientIdQueue, ClientIdRow, ClientIds, Events, client_id_key};
 pub use marks::{
     EnvelopeMark, EnvelopeMarks, MarkQueue, PrekeyMark, PrekeyMarks, QueuedMark, mark_key, prekey_mark_key,
 };
-pub use outbox::{OutEnvelopes, OutKind, OutRow, Outbox, outbox_key};
+pub use outbox::{OutControls, OutKind, OutMessages, OutRow, Outbox, outbox_key};
 pub use profile::{Profile, ProfileRow};
 pub use requests::{HeldMessage, RequestRow, Requests};
 

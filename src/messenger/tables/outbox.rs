@@ -12,11 +12,15 @@ table!(
     Outbox = 50, State, OutRow
 );
 table!(
-    /// The envelope of a row that is encrypted and not stored by the recipient yet; the same key.
-    OutEnvelopes = 51, State, Vec<u8>
+    /// The envelope of a capsule without a message, encrypted and not stored by the recipient yet; the same key.
+    OutControls = 51, State, Vec<u8>
+);
+table!(
+    /// The same of a message; under the key of the message, because an older state of the session opens it.
+    OutMessages = 52, Given, Vec<u8>
 );
 
-/// Key of both tables.
+/// Key of all three tables.
 pub fn outbox_key(peer: &PeerId, number: u64) -> RowKey {
     RowKey::new().peer(peer).u64(number)
 }
@@ -32,7 +36,7 @@ pub struct OutRow {
     pub kind: OutKind,
     /// Since when.
     pub queued_at: WallTime,
-    /// Whether there is a row in [`OutEnvelopes`].
+    /// Whether there is a row in [`OutControls`] or [`OutMessages`].
     pub encrypted: bool,
     /// Whether the recipient's node has stored it.
     pub sent: bool,

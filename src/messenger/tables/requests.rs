@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::table;
 use crate::base::{MessageId, PeerId, WallTime};
+use crate::content::mimi::Vanishes;
 use crate::store::KeyId;
 
 table!(
@@ -45,4 +46,6 @@ pub struct HeldMessage {
     pub body: Vec<u8>,
     /// Its subject.
     pub subject: Option<String>,
+    /// When it vanishes.
+    pub vanishes: Option<Vanishes>,
 }

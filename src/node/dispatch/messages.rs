@@ -4,9 +4,10 @@ use futures::future::BoxFuture;
 
 use super::{Answering, Dispatcher, Until, page, value, which, whom, whom_exactly};
 use crate::api::{
-    ApiError, Conversation, HistoryParams, InboxParams, Message, MessageParams, ReadCount, ReadParams, ReplyParams,
-    SendParams,
+    ApiError, Conversation, DeletedConversation, HistoryParams, InboxParams, Message, MessageParams, ReadCount,
+    ReadParams, ReplyParams, SendParams, Who,
 };
+use crate::base::Millis;
 use crate::base::limits::MAX_PAGE;
 use crate::messenger::query;
 use crate::messenger::{Answer, Command, Hints, SendCommand};
@@ -29,6 +30,7 @@ impl Dispatcher {
                     text: params.text,
                     subject: params.subject,
                     reply_to,
+                    expires: params.expires_s.map(lifetime),
                     hints: to.hints,
                     client_id: params.client_id,
                 })
@@ -48,6 +50,7 @@ impl Dispatcher {
                     text: params.text,
                     subject: None,
                     reply_to: Some(id),
+                    expires: params.expires_s.map(lifetime),
                     hints: Hints::default(),
                     client_id: params.client_id,
                 })
@@ -68,6 +71,7 @@ impl Dispatcher {
             text: params.text,
             subject: params.subject,
             reply_to: None,
+            expires: params.expires_s.map(lifetime),
             hints: to.hints,
             client_id: params.client_id,
         };
@@ -145,4 +149,20 @@ impl Dispatcher {
             _ => Err(errors::internal("the messenger did not say how many messages it marked")),
         }
     }
+
+    /// The name is looked up first, because nothing else may be left of the peer.
+    pub(super) async fn delete_conversation(&self, who: Who) -> Result<DeletedConversation, ApiError> {
+        let meant = self.resolve(who).await?;
+        match self.core.command(Command::DeleteConversation(meant.peer_id)).await? {
+            Answer::Deleted { unsent } => {
+                Ok(DeletedConversation { conversation: meant.peer_id, name: meant.name, unsent })
+            }
+            _ => Err(errors::internal("the messenger did not say what it deleted")),
+        }
+    }
+}
+
+/// The messenger refuses what is out of bounds.
+const fn lifetime(seconds: u64) -> Millis {
+    Millis(seconds.saturating_mul(1000))
 }

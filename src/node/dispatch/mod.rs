@@ -98,6 +98,7 @@ impl Dispatcher {
             Call::Inbox(params) => value(self.inbox(params).await),
             Call::History(params) => value(self.history(params).await),
             Call::Read(params) => value(self.mark_read(params).await),
+            Call::ConversationDelete(who) => value(self.delete_conversation(who).await),
             Call::Resolve(who) => value(self.resolve(who).await),
             Call::StatusShow(_) => value(self.status().await),
             Call::Events(params) => value(self.events(params.since, page(params.limit, MAX_PAGE)?).await),

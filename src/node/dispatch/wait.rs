@@ -28,7 +28,10 @@ impl Dispatcher {
         loop {
             // Marked as seen before looking, so that what happens while we look wakes us again.
             events.borrow_and_update();
-            let message = self.shown(id).await?;
+            let message = self.shown(id).await.map_err(|error| match error.is(Code::NoMessage) {
+                true => ApiError::new(Code::MessageGone, "this message vanished before it was that far"),
+                false => error,
+            })?;
             if until.wait.over(message.state) {
                 return Ok(message);
             }

@@ -1,0 +1,91 @@
+//! `conversation`: what is done with a whole conversation.
+
+use clap::Subcommand;
+
+use crate::api::{DeletedConversation, Who, method};
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Result};
+use crate::cli::output::{Output, name_and_peer, safe};
+
+/// Delete a conversation
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Deleting destroys the key of the conversation: nobody can read it any more, on this machine. The
+other side keeps theirs, and is not told. The contact stays.
+
+Examples:
+  rohrpost conversation delete bob
+  rohrpost conversation delete bob carol --yes")]
+pub(crate) struct ConversationArgs {
+    #[command(subcommand)]
+    action: ConversationAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConversationAction {
+    /// Delete a conversation for good, with what waits to be sent in it. The contact stays
+    Delete {
+        /// With whom
+        #[arg(value_name = "WHO", required = true)]
+        who: Vec<String>,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+/// Deletes conversations.
+pub(crate) fn run(args: ConversationArgs, context: &mut Context) -> Result<()> {
+    let ConversationAction::Delete { who, yes } = args.action;
+    context.each(who, |who, context| {
+        if !yes && !is_sure(&who, context)? {
+            return Ok(context.output.note("nothing was deleted")?);
+        }
+        let deleted = context.client()?.ask::<method::ConversationDelete>(&who)?;
+        told(&deleted, &mut context.output)
+    })
+}
+
+/// Asks whoever is there.
+fn is_sure(who: &Who, context: &mut Context) -> Result<bool> {
+    if context.prompter.alone {
+        return Err(CliError::usage("there is nobody to ask whether the conversation is to be deleted")
+            .hint("`--yes` deletes it without asking"));
+    }
+    let found = context.client()?.ask::<method::Resolve>(who)?;
+    let who = safe::line(&name_and_peer(&found.name, &found.peer_id));
+    context.prompter.confirm(&format!(
+        "Delete the conversation with {who} for good? What waits to be sent in it will not be sent. [y/N] "
+    ))
+}
+
+fn told(deleted: &DeletedConversation, output: &mut Output) -> Result<()> {
+    if output.is_json() {
+        return Ok(output.json(deleted)?);
+    }
+    let who = name_and_peer(&deleted.name, &deleted.conversation);
+    output.note(&format!("the conversation with {who} is deleted"))?;
+    match deleted.unsent {
+        0 => Ok(()),
+        1 => Ok(output.note("1 message in it was not sent yet, and will not be")?),
+        n => Ok(output.note(&format!("{n} messages in it were not sent yet, and will not be"))?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::testing::{HOSTILE, PEOPLE, output, peer};
+
+    #[test]
+    fn what_is_not_sent_is_told() {
+        for (unsent, told_of) in [(0, None), (1, Some("1 message in it was")), (7, Some("7 messages in it were"))] {
+            let (mut output, _, err) = output(PEOPLE);
+            let deleted = DeletedConversation { conversation: peer(2), name: HOSTILE.to_owned(), unsent };
+            told(&deleted, &mut output).unwrap();
+            assert!(err.text().contains("is deleted\n") && !err.text().contains('\x1b'), "{}", err.text());
+            assert_eq!(err.text().contains("not sent"), told_of.is_some());
+            assert!(err.text().contains(told_of.unwrap_or_default()), "{}", err.text());
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Deleting a conversation, and what is remembered of forgotten messages, so that they do not come back.
+
+use std::collections::BTreeSet;
+
+use crate::base::{MessageId, PeerId, limits};
+use crate::store::{Rows, Scan};
+
+use super::command::{Answer, Refusal};
+use super::tables::{
+    MessageIndex, Messages, OutKind, Outbox, Recent, Timed, Tomb, TombRow, Tombs, hour_of_time, index_key, message_key,
+    peer_key, recent_key, timed_row_key, tomb_key,
+};
+use super::tx::{Step, Tx};
+use super::view::EventKind;
+
+impl Tx<'_> {
+    /// Deletes a conversation: its key is destroyed, and with it every message and what waits to be sent of them. The
+    /// contact stays, and so do the counters: what comes next is no gap.
+    ///
+    /// The rows of the index stay as long as a second copy of a message may come (they hold IDs only).
+    pub(super) fn delete_conversation(&mut self, peer: PeerId) -> Step<Answer> {
+        let Some(mut conversation) = self.conversation(&peer)?.filter(|row| row.activity != 0) else {
+            return Err(Refusal::NoConversation.into());
+        };
+        let mut unsent = 0;
+        for (_, row) in self.buf.scan::<Outbox>(&Scan::new(peer_key(&peer)))? {
+            if matches!(row.kind, OutKind::Message(_)) {
+                unsent += u64::from(!row.sent);
+                self.forget_row(&row)?;
+            }
+        }
+        let mut hours = BTreeSet::new();
+        for (_, row) in self.buf.scan::<Timed>(&Scan::all())? {
+            let Some(position) = row.position.filter(|_| row.peer == peer) else { continue };
+            self.buf.delete::<Timed>(&timed_row_key(&row));
+            self.buf.delete::<Messages>(&message_key(&peer, position));
+            hours.insert(hour_of_time(row.at));
+        }
+        self.mem.next_expiry = super::memory::next_expiry(&*self.buf)?;
+        for hour in hours {
+            self.leave_hour(hour, true)?;
+        }
+        self.buf.destroy_key(conversation.key);
+        self.buf.delete::<Recent>(&recent_key(conversation.activity));
+        conversation.key = self.buf.create_key(&mut *self.rng);
+        conversation.forgotten = conversation.last;
+        conversation.activity = 0;
+        conversation.unread = 0;
+        conversation.undelivered = 0;
+        self.put_conversation(&conversation)?;
+        self.bury(Tomb::Conversation { peer, upto: conversation.forgotten, seen: Vec::new() })?;
+        self.event(EventKind::ConversationDeleted(peer))?;
+        Ok(Answer::Deleted { unsent })
+    }
+
+    /// A message that was received is forgotten: its row in the index stays as long as a second copy may come.
+    pub(super) fn bury_later(&mut self, id: MessageId) -> Step {
+        self.bury(Tomb::Message(id))
+    }
+
+    fn bury(&mut self, of: Tomb) -> Step {
+        let row = TombRow { until: self.deadline_clock() + limits::FORGOTTEN_LIFE, of };
+        Ok(self.buf.put::<Tombs>(&tomb_key(&row), &row)?)
+    }
+
+    /// Forgets what was remembered long enough, a bounded number at a time.
+    pub(super) fn forget_tombs(&mut self) -> Step {
+        let clock = self.deadline_clock();
+        let due = Scan::all().to(clock.0.saturating_add(1)).limit(limits::MAX_BURIED_AT_ONCE);
+        let due = self.buf.scan::<Tombs>(&due)?;
+        self.mem.burying = due.len() == limits::MAX_BURIED_AT_ONCE;
+        for (_, row) in due {
+            self.buf.delete::<Tombs>(&tomb_key(&row));
+            match row.of.clone() {
+                Tomb::Message(id) => {
+                    if self.index(&id)?.is_none() {
+                        self.buf.delete::<MessageIndex>(&index_key(&id));
+                    }
+                }
+                Tomb::Conversation { peer, upto, seen } => {
+                    if let Some(seen) = self.forget_index(&peer, upto, &seen)? {
+                        let row = TombRow { of: Tomb::Conversation { peer, upto, seen }, ..row };
+                        self.buf.put::<Tombs>(&tomb_key(&row), &row)?;
+                        self.mem.burying = true;
+                        // One walk through the index is enough for one commit.
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes forgotten messages of a deleted conversation out of the index, from behind `seen` on. Says where to go on.
+    fn forget_index(&mut self, peer: &PeerId, upto: u64, seen: &[u8]) -> Step<Option<Vec<u8>>> {
+        let scan = if seen.is_empty() { Scan::all() } else { Scan::all().after_bytes(seen) };
+        let page = self.buf.scan::<MessageIndex>(&scan.limit(limits::MAX_BURIED_AT_ONCE))?;
+        for (_, index) in &page {
+            if index.peer == *peer && index.position <= upto && self.index(&index.id)?.is_none() {
+                self.buf.delete::<MessageIndex>(&index_key(&index.id));
+            }
+        }
+        let full = page.len() == limits::MAX_BURIED_AT_ONCE;
+        Ok(page.last().filter(|_| full).map(|(key, _)| key.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+use super::*;
+use crate::base::Millis;
+use crate::messenger::command::{Command, SendCommand};
+use crate::messenger::query;
+use crate::messenger::tables::{Hours, Sessions};
+use crate::messenger::testing::Office;
+use crate::messenger::view::{Closed, State};
+
+const MARK: &str = "MARK-the-eagle-lands-at-nine";
+const OTHER: &str = "OTHER-the-owl-stays-till-ten";
+const MINUTE: Millis = minutes(1);
+
+const fn minutes(minutes: u64) -> Millis {
+    Millis::from_secs(60 * minutes)
+}
+
+fn gone_for_good(office: &Office, who: usize, text: &str) {
+    assert!(!office.can_be_had(who, text), "{text} opens at {who}'s with the keys of now");
+    assert!(!office.can_be_seen(who, text), "{text} is in {who}'s files");
+}
+
+fn delete(office: &mut Office, who: usize, with: usize) -> u64 {
+    let peer = office.id(with);
+    match office.command(who, Command::DeleteConversation(peer)).unwrap() {
+        Answer::Deleted { unsent } => unsent,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_deleted_conversation_is_gone_with_its_key() {
+    let mut office = Office::pair();
+    office.say(0, 1, MARK);
+    office.say(1, 0, MARK);
+    for who in [0, 1] {
+        office.copy_disk(who);
+        assert!(office.can_be_had(who, MARK));
+    }
+    assert_eq!(delete(&mut office, 1, 0), 0);
+    gone_for_good(&office, 1, MARK);
+    let alice = office.id(0);
+    let rows = office.rows(1);
+    assert_eq!(query::inbox(&rows, office.id(1), false, 10).unwrap(), []);
+    assert_eq!(office.texts(1, 0), [""; 0]);
+    let counts = query::counts(&rows).unwrap();
+    assert_eq!((counts.unread, counts.outbox), (0, 0));
+    assert!(query::contact(&rows, office.id(1), &alice).unwrap().unwrap().contact, "the contact stays");
+    drop(rows);
+    assert_eq!(office.events(1).last().unwrap(), &EventKind::ConversationDeleted(alice));
+    assert!(office.can_be_had(0, MARK), "the other side keeps theirs");
+    assert_eq!(office.command(1, Command::DeleteConversation(alice)).unwrap_err(), Refusal::NoConversation);
+    assert_eq!(office.command(1, Command::Read { peer: alice, upto: None }).map(|_| ()), Ok(()));
+
+    // It begins anew, without a gap.
+    office.say(0, 1, "a new day");
+    office.say(1, 0, "indeed");
+    assert_eq!(office.texts(1, 0), ["a new day", "indeed"]);
+    assert!(office.history(1, 0).iter().all(|message| !message.gap));
+    assert_eq!(query::counts(&office.rows(1)).unwrap().unread, 1);
+    assert_eq!(query::inbox(&office.rows(1), office.id(1), false, 10).unwrap().len(), 1);
+    office.open(1);
+    assert_eq!(office.texts(1, 0), ["a new day", "indeed"]);
+    gone_for_good(&office, 1, MARK);
+}
+
+#[test]
+fn what_was_deleted_does_not_come_back() {
+    let mut office = Office::pair();
+    office.say(0, 1, MARK);
+    let again = office.envelopes[&0].clone();
+    delete(&mut office, 1, 0);
+    // The same envelope once more.
+    office.inject(0, 1, again);
+    assert_eq!(office.texts(1, 0), [""; 0]);
+    // Bob's receipt never reached Alice, and his session was lost: she encrypts it anew, under the same ID.
+    let mut office = Office::pair();
+    office.say(0, 1, "before");
+    let peer = office.id(0);
+    office.command(1, Command::Block(peer)).unwrap();
+    let id = office.say(0, 1, "lost on the way");
+    office.command(1, Command::Unblock(peer)).unwrap();
+    delete(&mut office, 1, 0);
+    let row = |office: &Office| query::message(&office.rows(0), office.id(0), &id).unwrap().unwrap();
+    assert_eq!(row(&office).state, State::Sent);
+    requeue_all(&mut office);
+    office.pass(Millis::from_hours(2));
+    office.say(0, 1, "after");
+    assert_eq!(office.texts(1, 0), ["lost on the way", "after"], "what had come before does not come again");
+}
+
+/// Alice sends everything again, as if she had no word of any of it.
+fn requeue_all(office: &mut Office) {
+    let bob = office.id(1);
+    office.tx(0, |tx| {
+        for (key, mut row) in tx.buf.scan::<Messages>(&Scan::new(peer_key(&bob))).unwrap() {
+            let position = crate::messenger::memory::number(&key).unwrap();
+            if row.direction == crate::messenger::view::Direction::Out && row.outbox.is_none() {
+                row.outbox = Some(tx.queue(bob, OutKind::Message(position)).unwrap());
+                let conversation = tx.conversation(&bob).unwrap().unwrap();
+                tx.put_message(&conversation, position, &row).unwrap();
+            }
+        }
+        tx.requeue(bob).unwrap();
+    });
+}
+
+#[test]
+fn what_waits_to_be_sent_is_not_sent() {
+    let mut office = Office::pair();
+    office.online = false;
+    office.open(0);
+    office.say(0, 1, MARK);
+    office.say(0, 1, MARK);
+    office.copy_disk(0);
+    assert_eq!(delete(&mut office, 0, 1), 2);
+    assert_eq!(query::counts(&office.rows(0)).unwrap().outbox, 0);
+    gone_for_good(&office, 0, MARK);
+    office.online = true;
+    office.open(0);
+    office.say(0, 1, "after");
+    office.pass(Millis::from_hours(1));
+    assert_eq!(office.texts(1, 0), ["hello", "hello", "after"]);
+    assert_eq!(office.texts(0, 1), ["after"]);
+}
+
+#[test]
+fn messages_with_a_time_to_live_go_too_and_those_of_others_stay() {
+    let mut office = Office::new(3);
+    office.befriend(0, 1);
+    office.befriend(0, 2);
+    let many = limits::MAX_MOVED_AT_ONCE as u64 + 44;
+    office.receive(0, 2, OTHER, minutes(10), many);
+    office.whisper(1, 0, MARK, minutes(10));
+    office.whisper(0, 1, MARK, minutes(10));
+    office.copy_disk(0);
+    delete(&mut office, 0, 1);
+    // More than move in one commit: the rest follows at once.
+    office.pass(Millis(1));
+    gone_for_good(&office, 0, MARK);
+    assert_eq!(office.rows(0).count::<Timed>(&Scan::all()).unwrap(), many, "only those of the other conversation");
+    assert_eq!(office.texts(0, 2).iter().filter(|text| *text == OTHER).count() as u64, many);
+    office.open(0);
+    assert_eq!(office.texts(0, 2).iter().filter(|text| *text == OTHER).count() as u64, many);
+    office.pass(minutes(10));
+    gone_for_good(&office, 0, OTHER);
+    assert_eq!(office.rows(0).count::<Hours>(&Scan::all()).unwrap(), 0);
+}
+
+#[test]
+fn a_move_that_was_interrupted_goes_on() {
+    let mut office = Office::new(3);
+    office.befriend(0, 1);
+    office.befriend(0, 2);
+    office.receive(0, 2, OTHER, minutes(10), 2 * limits::MAX_MOVED_AT_ONCE as u64 + 10);
+    office.whisper(0, 1, MARK, minutes(10));
+    office.copy_disk(0);
+    delete(&mut office, 0, 1);
+    assert!(office.can_be_had(0, MARK), "not done yet");
+    office.open(0);
+    gone_for_good(&office, 0, MARK);
+    assert!(office.can_be_had(0, OTHER));
+}
+
+#[test]
+fn what_is_remembered_of_a_deleted_conversation_is_forgotten_in_the_end() {
+    let mut office = Office::pair();
+    let old = office.say(0, 1, MARK);
+    delete(&mut office, 1, 0);
+    let new = office.say(0, 1, "new");
+    let indexed = |office: &Office, id: &MessageId| office.rows(1).contains::<MessageIndex>(&index_key(id)).unwrap();
+    assert!(indexed(&office, &old) && indexed(&office, &new));
+    office.leap(Millis(limits::FORGOTTEN_LIFE.0 - minutes(60).0));
+    assert!(indexed(&office, &old));
+    office.leap(Millis::from_hours(2));
+    office.pass(Millis(1));
+    assert!(!indexed(&office, &old) && indexed(&office, &new));
+    assert_eq!(office.rows(1).count::<Tombs>(&Scan::all()).unwrap(), 0);
+    assert_eq!(office.texts(1, 0), ["new"]);
+}
+
+#[test]
+fn a_clients_id_tells_nothing_of_a_message_that_is_gone() {
+    let mut office = Office::pair();
+    let command = |office: &Office, id: &str| SendCommand {
+        client_id: Some(id.to_owned()),
+        expires: Some(MINUTE),
+        ..office.text(1, "yes")
+    };
+    let first = command(&office, "one");
+    let sent = office.send(0, first.clone()).unwrap();
+    assert_eq!(office.send(0, first.clone()).unwrap().message_id, sent.message_id);
+    let other = SendCommand { expires: None, ..first.clone() };
+    assert_eq!(office.send(0, other).unwrap_err(), Refusal::ClientIdReused);
+    // The same text leaves another digest: it cannot be guessed from what is kept.
+    let second = command(&office, "two");
+    office.send(0, second).unwrap();
+    let kept = |id: &str| {
+        use crate::messenger::tables::{ClientIds, client_id_key};
+        office.rows(0).get::<ClientIds>(&client_id_key(id)).unwrap().unwrap().digest
+    };
+    assert_ne!(kept("one"), kept("two"));
+    office.pass(minutes(2));
+    assert_eq!(office.send(0, first).unwrap_err(), Refusal::Gone, "and it is not sent a second time");
+    assert_eq!(office.texts(1, 0), ["hello", "hello"]);
+}
+
+#[test]
+fn the_text_of_a_request_goes_with_the_request() {
+    for how in [Closed::Declined, Closed::Blocked, Closed::Expired] {
+        let mut office = Office::new(2);
+        office.say(0, 1, MARK);
+        office.copy_disk(1);
+        assert!(office.can_be_had(1, MARK));
+        let peer = office.id(0);
+        match how {
+            Closed::Declined => drop(office.command(1, Command::DeclineRequest(peer)).unwrap()),
+            Closed::Blocked => drop(office.command(1, Command::Block(peer)).unwrap()),
+            _ => office.leap(Millis(limits::REQUEST_LIFE.0 + minutes(60).0)),
+        }
+        gone_for_good(&office, 1, MARK);
+        assert!(office.events(1).contains(&EventKind::RequestClosed(peer, how)), "{how:?}");
+    }
+    // Accepted, and then deleted: the copy in the request is no second one.
+    let mut office = Office::new(2);
+    office.say(0, 1, MARK);
+    office.copy_disk(1);
+    let peer = office.id(0);
+    office.command(1, Command::AcceptRequest(peer)).unwrap();
+    office.copy_disk(1);
+    assert!(office.can_be_had(1, MARK));
+    delete(&mut office, 1, 0);
+    gone_for_good(&office, 1, MARK);
+    assert!(office.rows(1).contains::<Sessions>(&peer_key(&peer)).unwrap(), "the session goes on");
+}

@@ -1,0 +1,329 @@
+//! Messengers in one process, driven by hand, and a look at their disks with the keys at hand.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
+
+use super::command::{Answer, Command, Hints, Refusal, SendCommand};
+use super::io::{FrameToken, Input, Output, PeerInput};
+use super::tables::HeldMessage;
+use super::tx::Tx;
+use super::view::{EventKind, MessageView};
+use super::{Messenger, query};
+use crate::base::{MessageId, Millis, MonoTime, Now, PeerId, Secret};
+use crate::content::mimi::Vanishes;
+use crate::content::{self, mimi};
+use crate::identity::IdentityKeypair;
+use crate::store::Reader;
+use crate::store::testing::{Dump, Place};
+
+/// One messenger, and everything that was ever on its disk.
+pub(crate) struct Desk {
+    pub(crate) place: Place,
+    seed: Secret<32>,
+    pub(crate) id: PeerId,
+    messenger: Option<Messenger>,
+    wake: MonoTime,
+    /// What a thief copied at various times.
+    copies: Vec<Dump>,
+}
+
+/// Several of them.
+pub(crate) struct Office {
+    pub(crate) desks: Vec<Desk>,
+    pub(crate) now: Now,
+    /// Whether they reach each other.
+    pub(crate) online: bool,
+    queue: VecDeque<(usize, Input)>,
+    links: BTreeSet<(usize, usize)>,
+    reply: Option<Result<Answer, Refusal>>,
+    /// The last envelope of each.
+    pub(crate) envelopes: BTreeMap<usize, Vec<u8>>,
+}
+
+impl Office {
+    /// So many, who reach each other.
+    pub(crate) fn new(desks: u64) -> Self {
+        let now = Place::new(0).now;
+        let mut office = Self {
+            desks: Vec::new(),
+            now,
+            online: true,
+            queue: VecDeque::new(),
+            links: BTreeSet::new(),
+            reply: None,
+            envelopes: BTreeMap::new(),
+        };
+        for seed in 0..desks {
+            let mut place = Place::new(seed + 1);
+            let me = IdentityKeypair::generate(&mut place.rng);
+            let (seed, id) = (me.seed(), me.peer_id());
+            office.desks.push(Desk { place, seed, id, messenger: None, wake: MonoTime(0), copies: Vec::new() });
+            office.open(office.desks.len() - 1);
+        }
+        office
+    }
+
+    /// Two contacts with a confirmed session.
+    pub(crate) fn pair() -> Self {
+        let mut office = Self::new(2);
+        office.befriend(0, 1);
+        office
+    }
+
+    pub(crate) fn befriend(&mut self, a: usize, b: usize) {
+        self.say(a, b, "hello");
+        let peer = self.id(a);
+        self.command(b, Command::AcceptRequest(peer)).unwrap();
+        self.say(b, a, "hello");
+    }
+
+    pub(crate) fn id(&self, who: usize) -> PeerId {
+        self.desks[who].id
+    }
+
+    pub(crate) fn rows(&self, who: usize) -> Reader {
+        self.desks[who].messenger.as_ref().unwrap().reader()
+    }
+
+    /// Changes rows behind a messenger's back.
+    pub(super) fn tx(&mut self, who: usize, change: impl FnOnce(&mut Tx<'_>)) {
+        let (now, desk) = (self.now, &mut self.desks[who]);
+        let messenger = desk.messenger.as_mut().unwrap();
+        let mut buf = messenger.store.begin();
+        change(&mut messenger.tx(&mut buf, &mut Vec::new(), now, &mut desk.place.rng));
+        messenger.store.commit(buf, &mut desk.place.rng).unwrap();
+    }
+
+    pub(crate) fn send(&mut self, from: usize, command: SendCommand) -> Result<MessageView, Refusal> {
+        match self.command(from, Command::Send(command))? {
+            Answer::Sent(view) => Ok(*view),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn say(&mut self, from: usize, to: usize, text: &str) -> MessageId {
+        let command = self.text(to, text);
+        self.send(from, command).unwrap().message_id
+    }
+
+    /// A message that lives so long.
+    pub(crate) fn whisper(&mut self, from: usize, to: usize, text: &str, life: Millis) -> MessageId {
+        let command = SendCommand { expires: Some(life), ..self.text(to, text) };
+        self.send(from, command).unwrap().message_id
+    }
+
+    /// So many messages of somebody arrive in one commit; they live so long.
+    pub(crate) fn receive(&mut self, who: usize, from: usize, text: &str, life: Millis, count: u64) {
+        let (peer, me, now) = (self.id(from), self.id(who), self.now.wall);
+        let (sender, room) = (content::sender_uri(peer), content::direct_room_uri(me, peer));
+        self.tx(who, |tx| {
+            for _ in 0..count {
+                let mut salt = [0; 16];
+                tx.rng.fill_bytes(&mut salt);
+                let body = mimi::text(salt, &sender, &room, 1, text, None).encode();
+                let id = content::message_id(&sender, &room, &body, &salt);
+                let vanishes = Some(Vanishes::At(now + life));
+                let held =
+                    HeldMessage { id, sent_at: now, received_at: now, counter: 0, body, subject: None, vanishes };
+                tx.insert_incoming(peer, held).unwrap();
+            }
+        });
+    }
+
+    pub(crate) fn text(&self, to: usize, text: &str) -> SendCommand {
+        SendCommand {
+            to: self.id(to),
+            text: text.to_owned(),
+            subject: None,
+            reply_to: None,
+            expires: None,
+            hints: Hints::default(),
+            client_id: None,
+        }
+    }
+
+    pub(crate) fn command(&mut self, who: usize, command: Command) -> Result<Answer, Refusal> {
+        self.queue.push_back((who, Input::Command(1, command)));
+        self.run();
+        self.reply.take().unwrap()
+    }
+
+    /// Hands in what somebody is said to have sent.
+    pub(crate) fn inject(&mut self, from: usize, to: usize, bytes: Vec<u8>) {
+        let token = FrameToken { stream: u64::MAX, frame: 0 };
+        self.queue.push_back((to, Input::Peer(PeerInput::Envelope { from: self.id(from), token, bytes })));
+        self.run();
+    }
+
+    /// Closes a messenger and its store.
+    pub(crate) fn close(&mut self, who: usize) {
+        self.desks[who].messenger = None;
+    }
+
+    pub(crate) fn open(&mut self, who: usize) {
+        self.links.retain(|(a, b)| *a != who && *b != who);
+        let desk = &mut self.desks[who];
+        desk.messenger = None;
+        desk.place.now = self.now;
+        let store = desk.place.open().unwrap();
+        let me = IdentityKeypair::from_seed(&desk.seed);
+        let (messenger, outputs) = Messenger::open(store, me, self.now, &mut desk.place.rng).unwrap();
+        desk.messenger = Some(messenger);
+        self.carry_out(who, outputs);
+        self.run();
+    }
+
+    /// Lets time pass, timers ring.
+    pub(crate) fn pass(&mut self, span: Millis) {
+        let end = self.now.mono + span;
+        loop {
+            let open = self.desks.iter().enumerate().filter(|(_, desk)| desk.messenger.is_some());
+            let Some((at, who)) = open.map(|(i, desk)| (desk.wake, i)).min().filter(|(at, _)| *at <= end) else {
+                break;
+            };
+            self.forward(at.since(self.now.mono));
+            self.desks[who].wake = MonoTime(u64::MAX);
+            self.queue.push_back((who, Input::Timer));
+            self.run();
+        }
+        self.forward(end.since(self.now.mono));
+    }
+
+    /// Lets much time pass, in which nobody is there.
+    pub(crate) fn leap(&mut self, span: Millis) {
+        (0..self.desks.len()).for_each(|who| self.close(who));
+        self.forward(span);
+        (0..self.desks.len()).for_each(|who| self.open(who));
+    }
+
+    /// Moves both clocks.
+    pub(crate) fn forward(&mut self, span: Millis) {
+        self.now = Now { wall: self.now.wall + span, mono: self.now.mono + span };
+    }
+
+    pub(crate) fn texts(&self, who: usize, with: usize) -> Vec<String> {
+        self.history(who, with).into_iter().map(|message| message.text).collect()
+    }
+
+    pub(crate) fn history(&self, who: usize, with: usize) -> Vec<MessageView> {
+        query::history(&self.rows(who), self.id(who), &self.id(with), None, 1000).unwrap()
+    }
+
+    pub(crate) fn events(&self, who: usize) -> Vec<EventKind> {
+        query::events(&self.rows(who), 0, 1000).unwrap().into_iter().map(|event| event.kind).collect()
+    }
+
+    // ---- The thief ------------------------------------------------------------------------------
+
+    /// Somebody copies the disk, without the keys, and keeps the copy.
+    pub(crate) fn copy_disk(&mut self, who: usize) {
+        let dump = self.desks[who].place.dump();
+        self.desks[who].copies.push(dump);
+    }
+
+    /// Whether a text can be had of all that was ever copied, and of what is on the disk now, with the keys as they are
+    /// now: the key file, and both files of erasable keys.
+    pub(crate) fn can_be_had(&self, who: usize, text: &str) -> bool {
+        let desk = &self.desks[who];
+        let found = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        let present = desk.place.dump();
+        let rows = desk.copies.iter().chain([&present]).flat_map(|dump| desk.place.open_all(dump));
+        rows.into_iter().any(|(_, row)| found(&row))
+    }
+
+    /// Whether the files on the disk show it, as it is or in a usual dress.
+    pub(crate) fn can_be_seen(&self, who: usize, text: &str) -> bool {
+        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let dressed = [text.to_owned(), hex.to_uppercase(), hex, base64(text.as_bytes())];
+        self.desks[who].place.files().iter().any(|path| {
+            let bytes = fs::read(path).unwrap();
+            dressed.iter().any(|dress| bytes.windows(dress.len()).any(|window| window == dress.as_bytes()))
+        })
+    }
+
+    /// How many rows of a table were ever copied and open with the keys of now.
+    pub(crate) fn readable_rows(&self, who: usize, table: u8) -> usize {
+        let desk = &self.desks[who];
+        let rows = desk.copies.iter().flat_map(|dump| desk.place.open_all(dump));
+        rows.filter(|(key, _)| key.first() == Some(&table)).count()
+    }
+
+    // ---- The network ----------------------------------------------------------------------------
+
+    fn run(&mut self) {
+        while let Some((who, input)) = self.queue.pop_front() {
+            let now = self.now;
+            let desk = &mut self.desks[who];
+            let Some(messenger) = &mut desk.messenger else { continue };
+            let outputs = messenger.handle(vec![input], now, &mut desk.place.rng);
+            self.carry_out(who, outputs);
+        }
+    }
+
+    fn carry_out(&mut self, who: usize, outputs: Vec<Output>) {
+        for output in outputs {
+            self.one(who, output);
+        }
+    }
+
+    fn one(&mut self, who: usize, output: Output) {
+        let me = self.id(who);
+        let index = |office: &Self, peer: PeerId| office.desks.iter().position(|desk| desk.id == peer).unwrap();
+        match output {
+            Output::Reply(_, answer) => self.reply = Some(answer),
+            Output::Connect { peer, .. } if !self.online => self.tell(who, PeerInput::Unreachable(peer)),
+            Output::Connect { peer, .. } => {
+                let other = index(self, peer);
+                self.tell(who, PeerInput::Connected(peer));
+                if self.links.insert((who.min(other), who.max(other))) {
+                    self.tell(other, PeerInput::Connected(me));
+                }
+            }
+            Output::Send { peer, ticket, bytes } => {
+                self.envelopes.insert(who, bytes.to_vec());
+                if !self.online {
+                    self.tell(who, PeerInput::Lost { peer, ticket });
+                    self.links.remove(&(who.min(index(self, peer)), who.max(index(self, peer))));
+                    return self.tell(who, PeerInput::Disconnected(peer));
+                }
+                let token = FrameToken { stream: who as u64, frame: ticket };
+                self.tell(index(self, peer), PeerInput::Envelope { from: me, token, bytes: bytes.to_vec() });
+            }
+            Output::FetchBundle { peer, ticket, want_prekey } => {
+                let request = ((who as u64) << 32) | ticket;
+                self.tell(index(self, peer), PeerInput::BundleRequested { from: me, request, want_prekey });
+            }
+            Output::AnswerBundle { request, card, prekey } => {
+                let (other, ticket) = (usize::try_from(request >> 32).unwrap(), request & u64::from(u32::MAX));
+                self.tell(other, PeerInput::Bundle { peer: me, ticket, card, prekey });
+            }
+            Output::Acknowledge(token) if token.stream != u64::MAX => {
+                let other = usize::try_from(token.stream).unwrap();
+                self.tell(other, PeerInput::Acked { peer: me, ticket: token.frame });
+            }
+            Output::Refuse(token, reason) if token.stream != u64::MAX => {
+                let other = usize::try_from(token.stream).unwrap();
+                self.tell(other, PeerInput::Refused { peer: me, ticket: token.frame, reason });
+            }
+            Output::WakeAt(at) => self.desks[who].wake = at,
+            _ => {}
+        }
+    }
+
+    fn tell(&mut self, who: usize, input: PeerInput) {
+        self.queue.push_back((who, Input::Peer(input)));
+    }
+}
+
+/// Without the ends, which depend on what stands around.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (groups, _) = bytes.as_chunks::<3>();
+    groups
+        .iter()
+        .flat_map(|[a, b, c]| {
+            let bits = u32::from_be_bytes([0, *a, *b, *c]);
+            [18, 12, 6, 0].map(|shift| char::from(ALPHABET[(bits >> shift) as usize & 63]))
+        })
+        .collect()
+}

@@ -1,0 +1,212 @@
+//! Messages with a time to live. They are sealed under the erasable key of the hour in which they vanish; the key is
+//! destroyed with the last of them. When one vanishes before the others of its hour, these move to a new key, so that
+//! the old one can be destroyed at once.
+
+use std::collections::BTreeSet;
+
+use crate::base::{MessageId, Millis, MonoTime, PeerId, WallTime, limits};
+use crate::content::mimi::{Expires, Vanishes};
+use crate::store::{KeyId, Rows, Scan};
+
+use super::command::Refusal;
+use super::deliver::earliest;
+use super::memory::next_expiry;
+use super::tables::{
+    ConversationRow, HourRow, Hours, MessageIndex, MessageRow, Messages, Outbox, Requests, Sessions, Timed, TimedRow,
+    WAITING, hour_key, hour_of, hour_of_time, in_hour, index_key, message_key, outbox_key, peer_key, timed_key,
+};
+use super::tx::{Step, Tx};
+use super::view::{Closed, Direction, EventKind, State};
+
+impl Tx<'_> {
+    /// What a time to live means for a message that is written now: the wish that goes with it, and when our own copy
+    /// vanishes.
+    pub(super) fn lifetime(&self, life: Millis) -> Result<(Expires, Vanishes), Refusal> {
+        // The other side knows nothing of where our clock once was.
+        let wish = Expires::after(life, self.now.wall).ok_or(Refusal::Lifetime)?;
+        let own = Expires::after(life, self.deadline_clock()).and_then(Expires::at).ok_or(Refusal::Lifetime)?;
+        Ok((wish, Vanishes::At(own)))
+    }
+
+    /// The key that seals a message of a conversation.
+    pub(super) fn key_of(&mut self, conversation: &ConversationRow, vanishes: Option<Vanishes>) -> Step<KeyId> {
+        let Some(vanishes) = vanishes else { return Ok(conversation.key) };
+        let hour = hour_key(hour_of(vanishes));
+        if let Some(row) = self.buf.get::<Hours>(&hour)? {
+            return Ok(row.key);
+        }
+        let key = self.buf.create_key(&mut *self.rng);
+        self.buf.put::<Hours>(&hour, &HourRow { key, old: Vec::new(), moved: Vec::new() })?;
+        Ok(key)
+    }
+
+    /// Notes that a message is to vanish; without a position it is held in a request.
+    pub(super) fn watch(&mut self, id: MessageId, vanishes: Vanishes, peer: PeerId, position: Option<u64>) -> Step {
+        let at = vanishes.at();
+        let row = TimedRow { at: at.map_or(WAITING, |at| at.0), id, peer, position };
+        self.buf.put::<Timed>(&timed_key(vanishes, &id), &row)?;
+        if let Some(at) = at {
+            self.mem.next_expiry = Some(self.mem.next_expiry.map_or(at, |next| next.min(at)));
+        }
+        Ok(())
+    }
+
+    /// Takes that back.
+    pub(super) fn unwatch(&mut self, id: &MessageId, vanishes: Vanishes) {
+        self.buf.delete::<Timed>(&timed_key(vanishes, id));
+    }
+
+    /// A message that vanishes some time after reading was read.
+    pub(super) fn start_timer(&mut self, peer: PeerId, position: u64, row: &mut MessageRow) -> Step<bool> {
+        let Some(Vanishes::AfterReading(life)) = row.vanishes else { return Ok(false) };
+        self.unwatch(&row.id, Vanishes::AfterReading(life));
+        let vanishes = Vanishes::at_second(self.deadline_clock() + life);
+        row.vanishes = Some(vanishes);
+        self.watch(row.id, vanishes, peer, Some(position))?;
+        Ok(true)
+    }
+
+    /// Lets go of what is due, a bounded number at a time, and destroys the keys that sealed it.
+    pub(super) fn expire(&mut self) -> Step {
+        let clock = self.deadline_clock();
+        if self.mem.next_expiry.is_some_and(|at| at <= clock) {
+            let due = Scan::all().to(clock.0.saturating_add(1)).limit(limits::MAX_EXPIRED_AT_ONCE);
+            let mut hours = BTreeSet::new();
+            for (_, row) in self.buf.scan::<Timed>(&due)? {
+                self.unwatch(&row.id, Vanishes::At(WallTime(row.at)));
+                hours.insert(hour_of_time(row.at));
+                match row.position {
+                    Some(position) => self.vanish(&row, position)?,
+                    None => self.vanish_held(&row)?,
+                }
+            }
+            self.mem.next_expiry = next_expiry(&*self.buf)?;
+            for hour in hours {
+                self.leave_hour(hour, false)?;
+            }
+        } else if let Some(hour) = self.mem.moving.first().copied() {
+            self.move_some(hour)?;
+        }
+        Ok(())
+    }
+
+    /// When that is to be called again.
+    pub(super) fn next_expiry(&self) -> Option<MonoTime> {
+        let busy = !self.mem.moving.is_empty() || self.mem.burying;
+        let next = self.mem.next_expiry.map(|at| self.now.mono + at.since(self.deadline_clock()));
+        earliest(next, busy.then_some(self.now.mono))
+    }
+
+    /// Whether something should have vanished already.
+    pub(super) fn is_overdue(&self) -> bool {
+        let clock = self.deadline_clock();
+        self.mem.next_expiry.is_some_and(|at| at <= clock) || !self.mem.moving.is_empty()
+    }
+
+    fn vanish(&mut self, timed: &TimedRow, position: u64) -> Step {
+        let peer = timed.peer;
+        let message = self.message(&peer, position)?.filter(|message| message.id == timed.id);
+        let (Some(mut conversation), Some(message)) = (self.conversation(&peer)?, message) else { return Ok(()) };
+        if message.state == State::Received {
+            conversation.unread = conversation.unread.saturating_sub(1);
+        }
+        if let Some(number) = message.outbox {
+            // What is not delivered now is not to be read any more.
+            conversation.undelivered = conversation.undelivered.saturating_sub(1);
+            if let Some(row) = self.buf.get::<Outbox>(&outbox_key(&peer, number))? {
+                self.forget_row(&row)?;
+            }
+        }
+        self.put_conversation(&conversation)?;
+        self.buf.delete::<Messages>(&message_key(&peer, position));
+        match message.direction {
+            Direction::In => self.bury_later(message.id)?,
+            Direction::Out => self.buf.delete::<MessageIndex>(&index_key(&message.id)),
+        }
+        self.event(EventKind::MessageDeleted { peer, message: message.id, state: message.state })
+    }
+
+    /// A message of a pending request vanishes: the request goes on without it, under a new key.
+    fn vanish_held(&mut self, timed: &TimedRow) -> Step {
+        let Some(mut row) = self.request(&timed.peer)? else { return Ok(()) };
+        row.messages.retain(|held| held.id != timed.id);
+        if row.messages.is_empty() {
+            self.close_request(&timed.peer, Closed::Expired)?;
+            self.buf.delete::<Sessions>(&peer_key(&timed.peer));
+            return Ok(());
+        }
+        self.buf.destroy_key(row.key);
+        row.key = self.buf.create_key(&mut *self.rng);
+        Ok(self.buf.put_under::<Requests>(&peer_key(&timed.peer), row.key, &row)?)
+    }
+
+    /// Something under the key of this hour was forgotten: the key goes, if not `at_once`, then when few are left that
+    /// need another, or none.
+    pub(super) fn leave_hour(&mut self, hour: u64, at_once: bool) -> Step {
+        let Some(row) = self.buf.get::<Hours>(&hour_key(hour))? else { return Ok(()) };
+        let left = self.buf.scan::<Timed>(&in_hour(hour).limit(limits::MAX_MOVED_EARLY + 1))?;
+        let clock = self.deadline_clock();
+        if left.first().is_some_and(|(_, row)| row.at <= clock.0) {
+            // The rest of what is due comes with the next commit.
+            return Ok(());
+        }
+        let many = left.len() > limits::MAX_MOVED_EARLY;
+        if !many && left.iter().all(|(_, row)| row.position.is_none()) {
+            for key in row.old.into_iter().chain([row.key]) {
+                self.buf.destroy_key(key);
+            }
+            self.buf.delete::<Hours>(&hour_key(hour));
+            self.mem.moving.remove(&hour);
+        } else if !many || at_once {
+            self.renew_hour(hour, row)?;
+        }
+        Ok(())
+    }
+
+    /// Gives an hour a new key; the old one is destroyed when the last message has moved.
+    fn renew_hour(&mut self, hour: u64, mut row: HourRow) -> Step {
+        row.old.push(row.key);
+        row.key = self.buf.create_key(&mut *self.rng);
+        row.moved.clear();
+        self.buf.put::<Hours>(&hour_key(hour), &row)?;
+        self.mem.moving.insert(hour);
+        self.move_some(hour)
+    }
+
+    /// Moves some messages of an hour to its new key.
+    fn move_some(&mut self, hour: u64) -> Step {
+        let Some(mut row) = self.buf.get::<Hours>(&hour_key(hour))? else {
+            self.mem.moving.remove(&hour);
+            return Ok(());
+        };
+        let scan = if row.moved.is_empty() { in_hour(hour) } else { in_hour(hour).after_bytes(&row.moved) };
+        let page = self.buf.scan::<Timed>(&scan.limit(limits::MAX_MOVED_AT_ONCE))?;
+        for (_, timed) in &page {
+            if let Some(position) = timed.position {
+                self.move_message(timed.peer, position)?;
+            }
+        }
+        match page.last() {
+            Some((key, _)) if page.len() == limits::MAX_MOVED_AT_ONCE => row.moved.clone_from(key),
+            _ => {
+                for old in row.old.drain(..) {
+                    self.buf.destroy_key(old);
+                }
+                row.moved.clear();
+                self.mem.moving.remove(&hour);
+            }
+        }
+        Ok(self.buf.put::<Hours>(&hour_key(hour), &row)?)
+    }
+
+    fn move_message(&mut self, peer: PeerId, position: u64) -> Step {
+        let (Some(conversation), Some(message)) = (self.conversation(&peer)?, self.message(&peer, position)?) else {
+            return Ok(());
+        };
+        // Its envelope goes with the old key: it is encrypted anew when there is a way.
+        self.put_message(&conversation, position, &message)
+    }
+}
+
+#[cfg(test)]
+mod tests;
