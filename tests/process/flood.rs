@@ -11,7 +11,7 @@ use rohrpost::envelope::frame::Frame;
 use serde_json::{Value, json};
 
 use crate::load::{ORDER, assert_small_talk};
-use crate::node::{Node, Talker};
+use crate::node::{Node, PATIENCE, Talker};
 use crate::person::{Person, TCP, contacts};
 use crate::socket::rss;
 use crate::stranger::{ENVELOPES, Manner, Stranger, Target};
@@ -258,7 +258,7 @@ fn a_connection_without_a_sign_of_life_is_closed() {
         let mut dead = dead.connect_as(target, [127, 0, 0, 1], Manner::Dead).await.unwrap();
         let alive = alive.connect(target, [127, 0, 0, 1]).await.unwrap();
         let (_his, _other) = (dead.open(ENVELOPES).await.unwrap(), alive.open(ENVELOPES).await.unwrap());
-        dead.gone().await;
+        tokio::time::timeout(PATIENCE, dead.gone()).await.expect("it is not closed");
         // Who does not speak the protocol at all is no corpse: libp2p lets nodes do without.
         assert!(alive.open(ENVELOPES).await.is_ok());
     });

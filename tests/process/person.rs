@@ -13,8 +13,11 @@ use crate::node::{Node, Watchdog};
 
 pub const TCP: &str = "/ip4/127.0.0.1/tcp/0";
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_rohrpost");
+
 pub struct Person {
     home: tempfile::TempDir,
+    program: PathBuf,
     /// The network namespace of their machine; `None`: this one's.
     machine: Option<String>,
     /// Another user of this machine; `None`: the one who runs the tests.
@@ -51,7 +54,18 @@ impl Person {
         for folder in ["", "run", "data", "config", "share"] {
             std::os::unix::fs::chown(homeless.path().join(folder), Some(uid), Some(uid)).unwrap();
         }
-        Self { uid: Some(uid), ..homeless }
+        // Where the program is may be closed to others.
+        let open = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o001 != 0;
+        let program = match Path::new(PROGRAM).ancestors().all(open) {
+            true => PROGRAM.into(),
+            false => {
+                let copy = homeless.path().join("rohrpost");
+                fs::copy(PROGRAM, &copy).unwrap();
+                fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+                copy
+            }
+        };
+        Self { uid: Some(uid), program, ..homeless }
     }
 
     pub fn named(mut self, name: &str) -> Self {
@@ -66,7 +80,7 @@ impl Person {
         for folder in ["run", "data", "config", "share"] {
             fs::create_dir(home.path().join(folder)).unwrap();
         }
-        Self { home, machine: None, uid: None, peer: String::new(), logs: AtomicUsize::new(0) }
+        Self { home, program: PROGRAM.into(), machine: None, uid: None, peer: String::new(), logs: AtomicUsize::new(0) }
     }
 
     pub fn path(&self) -> &Path {
@@ -91,9 +105,9 @@ impl Person {
 
     /// The program, in an environment that has only this home.
     pub fn command(&self, args: &[&str]) -> Command {
-        let program = env!("CARGO_BIN_EXE_rohrpost");
+        let program = self.program.as_path();
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let mut command = Command::new(if self.machine.is_some() { "ip" } else { program });
+        let mut command = Command::new(if self.machine.is_some() { Path::new("ip") } else { program });
         command
             .current_dir(self.path())
             .env_clear()
@@ -104,7 +118,7 @@ impl Person {
             .env("TZ", "UTC")
             .env("LANG", "C.UTF-8");
         match &self.machine {
-            Some(namespace) => command.env("PATH", path).args(["netns", "exec", namespace, program]),
+            Some(namespace) => command.env("PATH", path).args(["netns", "exec", namespace]).arg(program),
             // For the nodes that `send` starts.
             None => command.env("ROHRPOST_LISTEN", TCP).env("ROHRPOST_MDNS", "no"),
         };
