@@ -149,7 +149,7 @@ impl Pair {
             }
         }
         for at in [0, 1] {
-            self.ask_again(at, life.insists);
+            self.ask_again(at, life);
         }
         if life.traffic != Traffic::Talk {
             self.acquaint();
@@ -259,12 +259,14 @@ impl Pair {
     }
 
     /// What was not answered is asked again, under the same key, or given up.
-    fn ask_again(&mut self, at: usize, insists: bool) {
-        let to = self.sides[1 - at].person.peer().to_owned();
-        let side = &mut self.sides[at];
-        if !insists {
+    fn ask_again(&mut self, at: usize, life: &Life) {
+        if !life.insists {
             return;
         }
+        let other = &self.sides[1 - at];
+        // Nothing may be known of a stranger but the link.
+        let to = if life.traffic == Traffic::Talk { other.person.peer().to_owned() } else { other.link() };
+        let side = &mut self.sides[at];
         let open: Vec<usize> = (0..side.wanted.len()).filter(|i| side.wanted[*i].id.is_none()).collect();
         for i in open {
             let sent = ask(side.node(), "send", &send(&to, &side.wanted[i].text).1);
@@ -279,7 +281,7 @@ impl Pair {
         if self.sides[0].history(&bob).is_empty() && self.sides[1].history(&alice).is_empty() {
             // Death came before anything was said.
             let text = format!("{}.alice.first", self.lives);
-            let sent = ask(self.sides[0].node(), "send", &send(&bob, &text).1);
+            let sent = ask(self.sides[0].node(), "send", &send(&self.sides[1].link(), &text).1);
             let id = sent["message_id"].as_str().unwrap().to_owned();
             self.sides[0].wanted.push(Wanted { key: text.clone(), text, id: Some(id) });
         }
