@@ -67,7 +67,7 @@ impl Side {
         assert!(self.node.is_none());
         self.base = Some(Disk::of(self.person.path()));
         let mut with = shim::surroundings(&self.person, &self.journal, Asked { cut, days: self.days });
-        let logs = "warn,rohrpost::messenger=debug";
+        let logs = "warn,rohrpost::messenger=debug,rohrpost::net=debug";
         with.extend([("ROHRPOST_LOG", logs), ("ROHRPOST_FAILPOINTS", points)].map(|(a, b)| (a.into(), b.into())));
         self.person.surround(with);
         let begun = Node::begin(&self.person, &Node::args(TCP, other.as_slice()));
@@ -148,7 +148,9 @@ pub fn text_of(message: &Value) -> String {
 
 /// What would be mended by a new session, or by asking again, must not have been broken.
 pub fn check_log(log: &str) {
-    for sign in ["did not open", "panicked", "the store is closed", "failed"] {
+    for sign in
+        ["did not open", "panicked", "the store is closed", "the store failed", "an input failed", "a commit failed"]
+    {
         assert!(!log.contains(sign), "{log}");
     }
 }
