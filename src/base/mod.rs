@@ -3,11 +3,13 @@
 //! Owns no behaviour of the protocol: no cryptography, no parsing of anything a peer sent beyond
 //! the textual form of an identifier, no input or output.
 
+pub mod failpoint;
 pub mod ids;
 pub mod limits;
 pub mod secret;
 pub mod time;
 
+pub use failpoint::failpoint;
 pub use ids::{EnvelopeId, IdError, MessageId, PeerId, SessionId};
 pub use secret::Secret;
 pub use time::{Millis, MonoTime, Now, WallTime};

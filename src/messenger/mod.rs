@@ -27,7 +27,7 @@ mod timed;
 mod tx;
 pub mod view;
 
-use crate::base::{CryptoRng, Millis, Now, PeerId};
+use crate::base::{CryptoRng, Millis, Now, PeerId, failpoint};
 use crate::identity::IdentityKeypair;
 use crate::store::{Reader, Store, StoreError, WriteBuffer};
 
@@ -103,6 +103,7 @@ impl Messenger {
         }
         let mut tx = self.tx(&mut buf, &mut out, now, rng);
         let settled = tx.settle();
+        failpoint("computed");
         let committed = match settled {
             Ok(()) => self.store.commit(buf, rng),
             Err(Stop::Fault(error)) => Err(error),
@@ -113,6 +114,7 @@ impl Messenger {
             self.forget();
             return questions.into_iter().filter_map(|q| q.map(|q| q.failed(&error))).collect();
         }
+        failpoint("committed");
         if self.mem.next_event != first_event {
             out.push(Output::Events(self.mem.next_event - 1));
         }

@@ -11,8 +11,21 @@ pub(crate) fn full(addrs: &[String], me: PeerId) -> Vec<String> {
     addrs.iter().map(|addr| format!("{addr}{P2P}{me}")).collect()
 }
 
+/// Takes such addresses apart: all of each peer, in the order given.
+pub(crate) fn by_peer(addrs: &[String]) -> Result<Vec<(PeerId, Vec<String>)>, ApiError> {
+    let mut peers: Vec<(PeerId, Vec<String>)> = Vec::new();
+    for addr in addrs {
+        let (peer, addr) = split(addr)?;
+        match peers.iter_mut().find(|(known, _)| *known == peer) {
+            Some((_, addrs)) => addrs.push(addr),
+            None => peers.push((peer, vec![addr])),
+        }
+    }
+    Ok(peers)
+}
+
 /// Takes such an address apart.
-pub(crate) fn split(addr: &str) -> Result<(PeerId, String), ApiError> {
+fn split(addr: &str) -> Result<(PeerId, String), ApiError> {
     let wrong = |what: String| {
         ApiError::new(Code::Config, format!("'{addr}' cannot be used as a bootstrap address: {what}"))
             .with_hint("such an address ends in /p2p/ and the peer ID, as `rohrpost id` shows it")
@@ -31,6 +44,15 @@ mod tests {
         let me = PeerId::from_key_bytes([7; 32]);
         let shown = full(&["/ip4/127.0.0.1/tcp/4001".to_owned()], me);
         assert_eq!(split(&shown[0]), Ok((me, "/ip4/127.0.0.1/tcp/4001".to_owned())));
+    }
+
+    #[test]
+    fn the_addresses_of_a_peer_stay_together() {
+        let (one, other) = (PeerId::from_key_bytes([1; 32]), PeerId::from_key_bytes([2; 32]));
+        let addrs = [format!("/a/p2p/{one}"), format!("/b/p2p/{other}"), format!("/c/p2p/{one}")];
+        let (of_one, of_other) = (vec!["/a".to_owned(), "/c".to_owned()], vec!["/b".to_owned()]);
+        assert_eq!(by_peer(&addrs), Ok(vec![(one, of_one), (other, of_other)]));
+        assert!(by_peer(&["/a".to_owned()]).is_err());
     }
 
     #[test]

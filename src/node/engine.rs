@@ -17,7 +17,7 @@ use super::upkeep::Upkeep;
 use super::{errors, random};
 use crate::api::ApiError;
 use crate::base::limits::LANE_USER;
-use crate::base::{Millis, MonoTime};
+use crate::base::{Millis, MonoTime, failpoint};
 use crate::messenger::{Answer, Input, Output, PeerInput, Refusal, RefuseReason, query};
 use crate::net::NetEvent;
 use crate::store::StoreError;
@@ -162,6 +162,7 @@ impl Engine {
         if inputs.is_empty() {
             return;
         }
+        failpoint("received");
         let outputs = open.messenger.handle(inputs, self.clock.now(), &mut random::system());
         // The messenger ends every good commit with the time of its next timer.
         let failed = !outputs.iter().any(|output| matches!(output, Output::WakeAt(_)));
@@ -205,18 +206,27 @@ impl Engine {
             let said = match output {
                 Output::Reply(id, answer) => {
                     if let Some(reply) = self.asked.remove(&id) {
+                        failpoint("replying");
                         // Whoever asked may be gone.
                         let _ = reply.send(answer);
+                        failpoint("replied");
                     }
                     None
                 }
                 Output::Connect { peer, addrs } => self.carrier.connect(peer, &addrs),
-                Output::Send { peer, ticket, bytes } => self.carrier.send(peer, ticket, bytes),
+                Output::Send { peer, ticket, bytes } => {
+                    failpoint("sending");
+                    let said = self.carrier.send(peer, ticket, bytes);
+                    failpoint("handed-over");
+                    said
+                }
                 Output::FetchBundle { peer, ticket, want_prekey } => {
                     self.carrier.fetch_bundle(peer, ticket, want_prekey)
                 }
                 Output::Acknowledge(token) => {
+                    failpoint("acknowledging");
                     self.carrier.acknowledge(token);
+                    failpoint("acknowledged");
                     None
                 }
                 Output::Refuse(token, reason) => {

@@ -48,8 +48,7 @@ impl Node {
         options: RunOptions,
     ) -> Result<Self, ApiError> {
         let settings = options.settle(place, &|name| std::env::var(name).ok())?;
-        let bootstrap: Vec<_> =
-            settings.bootstrap.iter().map(|addr| addresses::split(addr)).collect::<Result<_, _>>()?;
+        let bootstrap = addresses::by_peer(&settings.bootstrap)?;
         let clock = Clock::new();
         let (open, outputs) = profile.open(clock.now(), &mut random::system()).map_err(|e| errors::store(&e))?;
         let bound = socket::bind(place)?;
@@ -80,6 +79,13 @@ impl Node {
         .await
         .map_err(|e| errors::net(&e))?;
 
+        // Before the messenger asks for anybody: a peer that is being dialled is not dialled at further addresses.
+        for (peer, addrs) in bootstrap {
+            if let Err(error) = net.connect(peer, &addrs) {
+                tracing::warn!(%peer, %error, "a bootstrap peer is not dialled");
+            }
+        }
+
         let (stop, stop_in) = watch::channel(false);
         let (halt, halt_in) = watch::channel(false);
         let (core, begun) = engine::spawn(Start {
@@ -94,11 +100,6 @@ impl Node {
         })?;
         if begun.await.is_err() {
             core.ended().await?;
-        }
-        for (peer, addr) in bootstrap {
-            if let Err(error) = net.connect(peer, &[addr]) {
-                tracing::warn!(%peer, %error, "a bootstrap peer is not dialled");
-            }
         }
         let live = Live { net: net.clone(), stop: stop.clone() };
         let dispatcher = Dispatcher::new(core.clone(), place.clone(), Some(live));

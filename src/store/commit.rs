@@ -15,7 +15,7 @@ use super::key::KeyId;
 use super::keyring::{Entry, Role};
 use super::meta::Totals;
 use super::row::{ChunkKeys, Header, Write, seal_value};
-use crate::base::CryptoRng;
+use crate::base::{CryptoRng, failpoint};
 
 /// One durable change of the store.
 #[derive(Default)]
@@ -157,6 +157,7 @@ impl Inner {
         }
         drop(view);
         writer.meta.keys_generation = self.write_keys(writer, rng)?;
+        failpoint("keys-made");
         Ok(())
     }
 
@@ -198,6 +199,7 @@ impl Inner {
         let mut writes = changes.writes;
         writes.push(writer.meta.seal(writer.schema, &self.secrets, rng)?);
 
+        failpoint("sealed");
         let mut view = self.view_mut();
         let opened = view.opened_mut()?;
         opened.database.apply(writes)?;
@@ -205,8 +207,10 @@ impl Inner {
         drop(view);
 
         writer.witness();
+        failpoint("marked");
         for _ in 0..usize::from(!created.is_empty()).max(2 * usize::from(!destroyed.is_empty())) {
             self.write_keys(writer, rng)?;
+            failpoint("keys-settled");
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ use super::durable::{Durable, Synced};
 use super::files::{DATABASE, private_file, private_folder, sync_folder, tighten};
 use super::guard::{catch, thread_panics};
 use super::row::Write;
+use crate::base::failpoint;
 
 /// Memory for sled's pages. Its default is a gigabyte.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -108,9 +109,12 @@ impl Database {
             std::mem::forget(self.db.take());
         }
         flatten(&self.folder, applied)?;
+        failpoint("applied");
         flatten(&self.folder, self.keeper.flush())?;
+        failpoint("flushed");
         let at = |error| StoreError::from_io(&self.folder, error);
         self.disk.sync(&self.file, Synced::Database).map_err(at)?;
+        failpoint("synced");
         let blobs = self.folder.join("blobs");
         if fs::read_dir(&blobs).map_err(at)?.next().is_some() {
             return Err(StoreError::Fault(format!("a row has grown out of the database into {}", blobs.display())));

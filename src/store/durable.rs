@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io;
 
+use crate::base::failpoint::{SKIP_SYNC, is_left_out};
+
 /// Makes a file's contents survive a power cut. A trait only so that tests can watch it and make it fail.
 pub(super) trait Durable: Send + Sync {
     /// Returns when what was written to `file` would survive.
@@ -29,6 +31,7 @@ pub(super) struct Disk;
 impl Durable for Disk {
     fn sync(&self, file: &File, what: Synced) -> io::Result<()> {
         match what {
+            Synced::Database if is_left_out(SKIP_SYNC) => Ok(()),
             // The length and the data, without the time stamps: this one is paid for every commit.
             Synced::Database => file.sync_data(),
             Synced::Keys | Synced::Whole | Synced::Folder => file.sync_all(),

@@ -25,7 +25,7 @@ use super::durable::{Durable, Synced};
 use super::files::{KEYS, private_file, replace_file, tighten};
 use super::key::KeyId;
 use super::keyring::Entry;
-use crate::base::{CryptoRng, Secret};
+use crate::base::{CryptoRng, Secret, failpoint};
 use crate::crypto::aead::{AeadKey, TAG_LEN, xopen, xseal};
 use crate::crypto::hash::sha256;
 
@@ -134,7 +134,9 @@ impl KeyFiles {
             tighten(path)?;
             let file = private_file().open(path).map_err(at)?;
             file.write_all_at(&bytes, 0).map_err(at)?;
+            failpoint("key-file-written");
             self.disk.sync(&file, Synced::Keys).map_err(at)?;
+            failpoint("key-file-synced");
         }
         (self.generation, self.second) = (generation, !self.second);
         Ok(generation)

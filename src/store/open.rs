@@ -20,7 +20,7 @@ use super::migrate::{MIGRATIONS, Migration, schema_after};
 use super::row::META_KEY;
 use super::secrets::Secrets;
 use super::{ProfileLock, StoreError, WriteBuffer};
-use crate::base::{CryptoRng, Now, Secret};
+use crate::base::{CryptoRng, Now, Secret, failpoint};
 
 /// A store of at most so many rows is counted when it is opened: some hundredths of a second. A larger one is counted
 /// by [`Store::check`].
@@ -64,6 +64,7 @@ pub(super) fn open(
         (Some(loaded), _) => loaded,
     };
     let database = open_database(dir, options)?;
+    failpoint("opened");
     let known = schema_after(options.migrations);
     let found = match database.get(META_KEY)? {
         Some(row) => Some(Meta::open(&row, known, &secrets)?),
@@ -88,6 +89,7 @@ pub(super) fn open(
     let writer = Writer { schema, meta, key_files, mark, checked, count, swept: Vec::new() };
     let inner = Arc::new(Inner::new(secrets, opened, writer));
     inner.bring_to_rest(is_new, tidy, options.counted_at_open, rng)?;
+    failpoint("at-rest");
     migrate(&inner, schema, options.migrations, rng)?;
     Ok(Store { inner })
 }

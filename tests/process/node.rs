@@ -53,17 +53,29 @@ impl Talker {
 
     /// The first line, printed already or still to come, that fits.
     pub fn wait(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        let (lines, changed) = &*self.lines;
-        let nothing_yet = |lines: &mut Lines| !lines.ended && !lines.seen.iter().any(&fits);
-        let (lines, _) = changed.wait_timeout_while(lines.lock().unwrap(), PATIENCE, nothing_yet).unwrap();
-        let found = lines.seen.iter().find(|line| fits(line)).cloned();
-        let (seen, ended) = (lines.seen.clone(), lines.ended);
-        drop(lines);
-        found.unwrap_or_else(|| {
-            let seen: Vec<String> = seen.iter().map(Value::to_string).collect();
-            let log = fs::read_to_string(&self.log).unwrap_or_default();
-            panic!("{what} did not come (ended: {ended}); printed:\n{}\nlog:\n{log}", seen.join("\n"));
+        let found = |seen: &[Value]| seen.iter().find(|line| fits(line)).cloned();
+        self.until(found).unwrap_or_else(|ended| {
+            let seen: Vec<String> = self.seen().iter().map(Value::to_string).collect();
+            panic!("{what} did not come (ended: {ended}); printed:\n{}\nlog:\n{}", seen.join("\n"), self.errors());
         })
+    }
+
+    /// What is found in the lines, those that were printed already and those still to come; when nothing was, whether
+    /// it has ended.
+    pub fn until<T>(&self, found: impl Fn(&[Value]) -> Option<T>) -> Result<T, bool> {
+        let (lines, changed) = &*self.lines;
+        let mut result = None;
+        let nothing_yet = |lines: &mut Lines| {
+            result = found(&lines.seen);
+            !lines.ended && result.is_none()
+        };
+        let (lines, _) = changed.wait_timeout_while(lines.lock().unwrap(), PATIENCE, nothing_yet).unwrap();
+        result.ok_or(lines.ended)
+    }
+
+    /// What it wrote to stderr.
+    pub fn errors(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// The first event of this name for which `fits`.
@@ -141,21 +153,36 @@ impl Node {
 
     /// With other global flags.
     pub fn with(person: &Person, flags: &[&str], listen: &str, knowing: &[&Self]) -> Self {
-        let mut args = [flags, &["run", "--listen", listen, "--no-mdns", "--no-upnp"]].concat();
         let others: Vec<String> = knowing.iter().map(|node| node.addr()).collect();
-        for other in &others {
-            args.extend(["--bootstrap", other]);
-        }
-        Self::run(person, &args)
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        Self::run(person, &[flags, &Self::args(listen, &others)].concat())
+    }
+
+    /// The arguments of `run`, with the nodes to dial.
+    pub fn args<'a>(listen: &'a str, others: &[&'a str]) -> Vec<&'a str> {
+        let args = ["run", "--listen", listen, "--no-mdns", "--no-upnp"].into_iter();
+        args.chain(others.iter().flat_map(|other| ["--bootstrap", other])).collect()
     }
 
     /// With these arguments.
     pub fn run(person: &Person, args: &[&str]) -> Self {
+        Self::begin(person, args).unwrap_or_else(|talker| panic!("no node; its log:\n{}", talker.errors()))
+    }
+
+    /// With these arguments; the process alone when it ended before it was ready.
+    pub fn begin(person: &Person, args: &[&str]) -> Result<Self, Box<Talker>> {
         let talker = Talker::spawn(person, args);
-        let ready = talker.wait("a first line", |_| true);
-        assert_eq!(ready["event"], "ready");
-        assert_eq!(ready["pid"], talker.pid());
-        Self { talker, ready }
+        match talker.until(|seen| seen.first().cloned()) {
+            Ok(ready) => {
+                assert_eq!(ready["event"], "ready");
+                assert_eq!(ready["pid"], talker.pid());
+                Ok(Self { talker, ready })
+            }
+            Err(ended) => {
+                assert!(ended, "it is not ready and does not end; its log:\n{}", talker.errors());
+                Err(Box::new(talker))
+            }
+        }
     }
 
     /// Where it listens, with its peer ID.
@@ -205,7 +232,7 @@ impl Node {
     pub fn end(mut self, signal: Signal) -> Vec<Value> {
         self.talker.signal(signal);
         let status = self.talker.ended();
-        let log = fs::read_to_string(&self.talker.log).unwrap_or_default();
+        let log = self.talker.errors();
         assert_eq!(status.code(), Some(0), "after {signal:?}: {status}\n{log}");
         assert!(!self.socket().exists(), "the socket is left behind");
         self.talker.seen()

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
@@ -24,6 +25,8 @@ pub struct Person {
     uid: Option<u32>,
     peer: String,
     logs: AtomicUsize,
+    /// What their programs find in the environment besides.
+    besides: Mutex<Vec<(String, String)>>,
 }
 
 /// What a command said, and how it ended.
@@ -80,7 +83,8 @@ impl Person {
         for folder in ["run", "data", "config", "share"] {
             fs::create_dir(home.path().join(folder)).unwrap();
         }
-        Self { home, program: PROGRAM.into(), machine: None, uid: None, peer: String::new(), logs: AtomicUsize::new(0) }
+        let (logs, besides) = (AtomicUsize::new(0), Mutex::default());
+        Self { home, program: PROGRAM.into(), machine: None, uid: None, peer: String::new(), logs, besides }
     }
 
     pub fn path(&self) -> &Path {
@@ -125,8 +129,15 @@ impl Person {
         if let Some(uid) = self.uid {
             command.uid(uid).gid(uid);
         }
+        command.envs(self.besides.lock().unwrap().iter().cloned());
         command.args(["--json", "--data-dir", "data"]).args(args).stdin(Stdio::null());
         command
+    }
+
+    /// From now on their programs find this in the environment besides.
+    #[allow(dead_code, reason = "the tests of crashes use it")]
+    pub fn surround(&self, with: Vec<(String, String)>) {
+        *self.besides.lock().unwrap() = with;
     }
 
     /// Runs a command to its end.

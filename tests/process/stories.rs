@@ -86,6 +86,22 @@ fn two_who_write_to_each_other_at_once_are_contacts() {
     }
 }
 
+#[test]
+fn two_who_have_both_moved_meet_where_they_are_told_to() {
+    let ((alice, alice_node), (bob, bob_node)) = contacts(TCP);
+    alice.send("bob", "Before", "delivered");
+    bob_node.off();
+    let bob_node = bob.on_knowing(&alice_node);
+    bob.send("alice", "I have moved", "delivered");
+    bob_node.off();
+    alice_node.off();
+    // Her node begins with the addresses that she remembers, one after the other, and nobody is there.
+    alice.one(&["send", "bob", "After", "--wait", "queued"]);
+    let bob_node = bob.on();
+    let _alice_node = alice.on_knowing(&bob_node);
+    bob_node.arrived("After");
+}
+
 fn talk_over(listen: &str, protocol: &str) {
     let ((alice, alice_node), (bob, bob_node)) = contacts(listen);
     assert!(alice_node.addr().contains(protocol), "{}", alice_node.addr());

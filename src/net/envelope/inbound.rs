@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::ledger::{Ledger, Verdict};
 use super::wire::{FrameReader, Ready, StreamEnd, close, write};
-use crate::base::PeerId;
 use crate::base::limits::{FRAME_TIMEOUT, MAX_REFUSED_RUN, STALL_TIMEOUT, STRANGER_IDLE};
+use crate::base::{PeerId, failpoint};
 use crate::envelope::frame::{Frame, RefuseReason, put_hello};
 use crate::net::event::{FrameToken, NetEvent};
 use crate::net::rates::Ask;
@@ -169,6 +169,7 @@ async fn respond(answers: &Answers, mut writer: impl AsyncWrite + Unpin) -> Resu
         answers.room.notify_one();
         if !out.is_empty() {
             write(&mut writer, &out).await?;
+            failpoint("acknowledgement-sent");
             out.clear();
         }
         if ended {

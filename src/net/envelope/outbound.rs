@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::wire::{FrameReader, Ready, StreamEnd, close, write};
-use crate::base::PeerId;
 use crate::base::limits::{DOUBLE_GRACE, FRAME_TIMEOUT, STALL_TIMEOUT, STRANGER_IDLE, STREAM_OPEN_TIMEOUT};
+use crate::base::{PeerId, failpoint};
 use crate::envelope::frame::{Frame, RefuseReason, put_envelope, put_hello};
 use crate::net::event::NetEvent;
 use crate::net::shared::{Load, Open, Outbox, Outgoing, Shared};
@@ -136,6 +136,7 @@ impl Sender {
                 put(&mut out, window, &waiting);
             }
             write(writer, &out).await?;
+            failpoint("envelope-sent");
             out.clear();
             if *outbox.preferred.borrow_and_update() != connection {
                 return Ok(());

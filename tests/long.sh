@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# The long forms of the tests, in blocks that can be interrupted: what has passed on this commit is remembered under
+# target/long and not run again. What it prints at the end can be pasted into docs/tests.md.
+#
+#   tests/long.sh                 everything that is not done yet
+#   tests/long.sh crash           only the blocks whose names begin so: sim, crash, fuzz
+#   tests/long.sh --list          the blocks, and which of them have passed
+#   FUZZ_SECONDS=60 tests/long.sh fuzz
+#
+# It is nice, and stops at the first block that fails; its log stays.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+commit=$(git rev-parse --short HEAD)
+[[ -z $(git status --porcelain --untracked-files=no) ]] || commit+="+"
+state=target/long/$commit
+mkdir -p "$state"
+fuzz_seconds=${FUZZ_SECONDS:-600}
+
+# name ‖ first seed ‖ scale ‖ command. Blocks of some minutes each; together the numbers that docs/tests.md names.
+blocks() {
+    local seed target
+    for seed in $(seq 100 10 220); do
+        echo "crash-kill-$seed $seed 10 crash survives_a_kill"
+    done
+    for seed in $(seq 300 10 420); do
+        echo "crash-cut-$seed $seed 10 crash survives_a_power_cut"
+    done
+    for seed in 500 505; do
+        echo "crash-large-$seed $seed 5 crash large_messages"
+    done
+    for seed in 600 601 602 603 604; do
+        echo "crash-points-$seed $seed 1 crash every_failpoint"
+    done
+    echo "crash-init-700 700 20 crash init::"
+    echo "sim-storms 0 100 sim storm"
+    echo "sim-model 0 100 model session::tests::model"
+    echo "sim-store 0 100 model store::open"
+    if [[ -d fuzz/fuzz_targets ]]; then
+        for target in fuzz/fuzz_targets/*.rs; do
+            target=$(basename "$target" .rs)
+            echo "fuzz-$target 0 1 fuzz $target"
+        done
+    fi
+}
+
+run() { # command, filter
+    case $1 in
+        crash) nice -n 19 cargo test --locked --features failpoints --test crash -- --nocapture "$2" ;;
+        sim) nice -n 19 cargo test --locked --no-default-features --test sim -- --nocapture "$2" ;;
+        model) nice -n 19 cargo test --locked --no-default-features --lib -- --nocapture "$2" ;;
+        fuzz) nice -n 19 cargo +nightly fuzz run "$2" -- -max_total_time="$fuzz_seconds" -len_control=0 ;;
+    esac
+}
+
+only=${1:-}
+if [[ $only == --list ]]; then
+    blocks | while read -r name _; do
+        printf '%s %s\n' "$([[ -e $state/$name.passed ]] && echo passed || echo open..)" "$name"
+    done
+    exit
+fi
+
+while read -r name seed scale command filter <&3; do
+    [[ $name == "$only"* && ! -e $state/$name.passed ]] || continue
+    printf '%s: ' "$name"
+    started=$SECONDS
+    unset ROHRPOST_TEST_SEED
+    # Only what has seeds of its own takes a first one.
+    [[ $seed == 0 ]] || export ROHRPOST_TEST_SEED=$seed
+    if ! ROHRPOST_TEST_SCALE=$scale run "$command" "$filter" >"$state/$name.log" 2>&1; then
+        printf 'FAILED after %d s; the log is %s\n' "$((SECONDS - started))" "$state/$name.log"
+        tail -n 20 "$state/$name.log"
+        exit 1
+    fi
+    # What the tests say of themselves, or how many there were.
+    said=$(grep -ho 'crash [a-z]*: seeds.*' "$state/$name.log" | paste -sd';' || true)
+    [[ -n $said ]] || said=$(grep -ho '[1-9][0-9]* passed' "$state/$name.log" | paste -sd',' || true)
+    [[ -n $said ]] || said=$(grep -ho 'Done [0-9]* runs.*' "$state/$name.log" || true)
+    printf '| %s | %s | %s | %s | scale %d | %s; %d s |\n' "$(date +%F)" "$commit" "$name" \
+        "$([[ $seed == 0 ]] && echo fixed || echo "from $seed")" "$scale" "$said" "$((SECONDS - started))" \
+        >"$state/$name.passed"
+    printf '%s; %d s\n' "$said" "$((SECONDS - started))"
+done 3< <(blocks)
+
+printf '\nOn %s, for docs/tests.md:\n\n| date | commit | block | seeds | scale | result |\n|---|---|---|---|---|---|\n' "$(uname -srm)"
+cat "$state"/*.passed
