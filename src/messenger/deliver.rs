@@ -355,6 +355,10 @@ impl Tx<'_> {
             return Ok(());
         }
         let clock = self.deadline_clock();
+        if row.heal_due {
+            // It does not open at one of us: that its ID is the lower one must not keep it (SES-55).
+            set.give_up(clock);
+        }
         if let Err(error) = set.begin(self.me, &bundle, &mut *self.rng, clock) {
             tracing::warn!(%peer, %error, "no session could be begun with this card");
             self.back_off(peer);

@@ -22,7 +22,7 @@ const MAX_MISSING: usize = 64;
 
 impl Tx<'_> {
     /// Applies the capsule of a contact. The message kept from it, if any, is returned.
-    pub(super) fn apply(&mut self, mut row: PeerRow, capsule: Capsule, new_session: bool) -> Step<Option<MessageId>> {
+    pub(super) fn apply(&mut self, mut row: PeerRow, capsule: Capsule, first_contact: bool) -> Step<Option<MessageId>> {
         let peer = row.peer;
         // Whoever writes to us within a session has accepted us: crossing requests accept each other.
         if !row.accepted {
@@ -48,8 +48,8 @@ impl Tx<'_> {
                 Item::Status(report) => self.apply_status(peer, &report)?,
                 Item::Profile(profile) => note_profile(&mut row, profile),
                 Item::Addresses(addrs) => merge_addrs(&mut row.addrs, &addrs),
-                // CON-29
-                Item::Reset if new_session => self.obey_reset(&mut row)?,
+                // CON-29. Messages that waited go before it, so that it need not stand in the first one.
+                Item::Reset if first_contact => self.obey_reset(&mut row)?,
                 // Acceptance is above; what is not known (yet) is skipped.
                 Item::Accepted | Item::Reset | Item::Unknown { .. } => {}
             }

@@ -199,7 +199,7 @@ impl Tx<'_> {
         let message = match standing {
             Standing::Contact(row) => {
                 self.put_sessions(&from, set)?;
-                self.apply(*row, capsule, opened.is_new_session)?
+                self.apply(*row, capsule, opened.is_first_contact)?
             }
             Standing::Pending | Standing::Stranger => match self.hold(from, capsule)? {
                 Some(message) => {

@@ -69,6 +69,8 @@ pub struct Opened {
     /// Whether the session began with this message: the one-time prekey it used is to be erased, or the mark of
     /// the card's prekey written, in the same commit.
     pub is_new_session: bool,
+    /// Whether it carried the first-contact header: no reply of ours has opened at the peer's yet (SES-16).
+    pub is_first_contact: bool,
 }
 
 impl fmt::Debug for Opened {
@@ -123,6 +125,15 @@ impl SessionSet {
         Ok(id)
     }
 
+    /// Gives the session that sends up, because it is broken: it only receives from now on, and the next one that
+    /// begins sends, whatever their IDs (SES-55).
+    pub fn give_up(&mut self, now: WallTime) {
+        if let Some(session) = self.sending.take() {
+            self.retired.push_front(Retired { session, at: now });
+            self.drop_retired(now);
+        }
+    }
+
     /// Seals a capsule with the session that sends; the first-contact header goes before it until a reply has
     /// opened (SES-16, SES-30).
     ///
@@ -174,7 +185,7 @@ impl SessionSet {
             self.follow(id, now);
         }
         self.drop_retired(now);
-        Ok(Opened { plaintext, session: id, is_new_session: false })
+        Ok(Opened { plaintext, session: id, is_new_session: false, is_first_contact: false })
     }
 
     /// Opens a first contact from the authenticated `peer`. The header of a session that is known needs no keys
@@ -208,7 +219,8 @@ impl SessionSet {
             if !is_same {
                 return Err(SessionError::Authentication);
             }
-            return self.open_session(pair.me, pair.peer, first.message(), now);
+            let opened = self.open_session(pair.me, pair.peer, first.message(), now)?;
+            return Ok(Opened { is_first_contact: true, ..opened });
         }
         let keys = keys.ok_or(SessionError::NeedsKeys)?;
         let agreed = handshake::accept(me, peer, first.header(), &keys)?;
@@ -216,7 +228,7 @@ impl SessionSet {
         let (session, plaintext) = Session::respond(agreed, keys.prekey, *first.fingerprint(), (&pair, &message), now)?;
         let id = session.id();
         self.add(pair, session, now);
-        Ok(Opened { plaintext, session: id, is_new_session: true })
+        Ok(Opened { plaintext, session: id, is_new_session: true, is_first_contact: true })
     }
 
     /// Drops what is too old: retired sessions and skipped keys after 30 days (SES-34, SES-54). A session that is

@@ -49,3 +49,30 @@ fn whoever_lost_the_state_can_write_first() {
     world.pass(Millis::from_hours(2));
     assert_eq!(world.texts(bob, alice, Direction::In), ["welcome back"]);
 }
+
+/// An old copy of the data folder is started beside the new one: two nodes that take themselves for Bob, in turns.
+#[test]
+fn an_old_copy_of_the_folder_beside_the_new_one() {
+    let mut world = World::new(33, Weather::CALM);
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    world.say(alice, bob, "before");
+    world.settle();
+    world.accept(bob, alice);
+    world.say(bob, alice, "known");
+    world.settle();
+    let mut other = world.copy_folder(bob);
+    for turn in 1..=4 {
+        world.say(alice, bob, &format!("to {turn}"));
+        world.say(bob, alice, &format!("from {turn}"));
+        world.pass(Millis::from_hours(6));
+        world.swap_folder(bob, &mut other);
+    }
+    world.pass(Millis::from_hours(6));
+    // Every message is somewhere, once: Alice has all, and each folder what came while it was in use.
+    let mut heard = world.texts(alice, bob, Direction::In);
+    heard.sort();
+    assert_eq!(heard, ["from 1", "from 2", "from 3", "from 4", "known"]);
+    assert_eq!(world.texts(bob, alice, Direction::In), ["before", "to 1", "to 3"]);
+    world.swap_folder(bob, &mut other);
+    assert_eq!(world.texts(bob, alice, Direction::In), ["before", "to 2", "to 4"]);
+}

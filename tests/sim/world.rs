@@ -257,6 +257,24 @@ impl World {
         self.load(who.0);
     }
 
+    /// A copy of the data folder, as a person makes one.
+    pub fn copy_folder(&mut self, who: Who) -> tempfile::TempDir {
+        self.cut(who.0);
+        self.nodes[who.0].messenger = None;
+        let copy = folder();
+        copy_into(self.nodes[who.0].dir.path(), copy.path());
+        self.load(who.0);
+        copy
+    }
+
+    /// Another folder of the same person takes the place of the one in use.
+    pub fn swap_folder(&mut self, who: Who, other: &mut tempfile::TempDir) {
+        self.cut(who.0);
+        self.nodes[who.0].messenger = None;
+        std::mem::swap(&mut self.nodes[who.0].dir, other);
+        self.load(who.0);
+    }
+
     /// The network forgets what is under way between nodes, and connections break.
     fn cut(&mut self, index: usize) {
         let broken: Vec<_> = self.links.iter().copied().filter(|(a, b)| *a == index || *b == index).collect();
@@ -578,6 +596,18 @@ impl World {
 /// what a disk does at a power cut is not their subject.
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+fn copy_into(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if from.is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy_into(&from, &to);
+        } else {
+            std::fs::copy(from, to).unwrap();
+        }
+    }
 }
 
 fn brief(output: &Output) -> String {

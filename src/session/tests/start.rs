@@ -224,6 +224,25 @@ fn a_late_message_does_not_bring_a_replaced_session_back() {
     });
 }
 
+/// SES-55: a session that was given up does not send again because its ID is lower; it still receives.
+#[test]
+fn a_session_that_was_given_up_does_not_send_again() {
+    for seed in 0..8 {
+        let mut world = World::new(seed, seed % 2 == 0);
+        let broken = world.begin(Alice);
+        world.says(Alice, "hello");
+        let late = world.send(Alice, "late");
+        let now = world.now;
+        world.set(Bob).give_up(now);
+        assert!(!world.set(Bob).can_send());
+        let newer = world.begin(Bob);
+        assert_eq!(world.sends_with(Bob), newer);
+        assert!(world.set(Bob).knows_session(&broken));
+        world.arrives(&late);
+        assert_eq!(world.sends_with(Bob), newer);
+    }
+}
+
 /// SES-53: nor does one that was confirmed before, to its initiator.
 #[test]
 fn a_late_message_does_not_bring_a_confirmed_session_back() {
