@@ -169,7 +169,7 @@ impl Connection {
                         self.queuing.push_back(queuing);
                         return Ok(());
                     }
-                    Begun::Not(call) => call,
+                    Begun::Not(call) => *call,
                 };
                 self.settle().await?;
                 let outcome = self.call(call).await;
@@ -185,7 +185,7 @@ impl Connection {
                         Begun::Queuing(begun) => queuing.push_back(begun),
                         Begun::Not(call) => {
                             self.settle_batch(&mut queuing, &mut outcomes).await;
-                            outcomes.push(self.call(call).await);
+                            outcomes.push(self.call(*call).await);
                         }
                     }
                 }
@@ -211,18 +211,18 @@ impl Connection {
     async fn begin(&mut self, call: Result<Request, Box<Response>>) -> Begun {
         let request = match call {
             Ok(request) => request,
-            Err(response) => return Begun::Not(Err(response)),
+            Err(response) => return Begun::Not(Box::new(Err(response))),
         };
         let call = match Call::parse(&request.method, request.params) {
             Ok(call) => call,
-            Err(error) => return Begun::Not(Ok((request.id, Err(error)))),
+            Err(error) => return Begun::Not(Box::new(Ok((request.id, Err(error))))),
         };
         match self.dispatcher.begin(call).await {
             Ok(begun) => {
                 let id = request.id;
                 Begun::Queuing(Box::pin(async move { (id, begun.await) }))
             }
-            Err(call) => Begun::Not(Ok((request.id, Ok(call)))),
+            Err(call) => Begun::Not(Box::new(Ok((request.id, Ok(call))))),
         }
     }
 
@@ -290,7 +290,7 @@ enum Begun {
     /// It is on its way.
     Queuing(Queuing),
     /// It must wait for those before it.
-    Not(Understood),
+    Not(Box<Understood>),
 }
 
 /// What became of one call.
