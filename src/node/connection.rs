@@ -169,7 +169,7 @@ impl Connection {
                         self.queuing.push_back(queuing);
                         return Ok(());
                     }
-                    Begun::Not(call) => *call,
+                    Begun::Not(call) => call,
                 };
                 self.settle().await?;
                 let outcome = self.call(*call).await;

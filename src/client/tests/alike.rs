@@ -41,6 +41,9 @@ fn questions(friend: PeerId) -> Vec<(&'static str, Value)> {
         ("reply", json!({"message": "ff00", "text": "hi"})),
         ("requests.accept", json!({"who": "Freund"})),
         ("requests.decline", json!({"who": "Freund"})),
+        ("conversation.delete", json!({"who": "Freund"})),
+        ("conversation.delete", json!({"who": "Freund"})),
+        ("history", json!({"who": "Freund"})),
         ("contacts.remove", json!({"who": "Freund"})),
     ]
 }
