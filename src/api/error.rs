@@ -97,6 +97,8 @@ codes! {
     MalformedNumber = "malformed_number", -32017, 1, Some("a safety number has 12 groups of 5 digits");
     /// There is a profile already.
     Exists = "exists", -32018, 1, Some("`rohrpost id` shows it; another profile is made with `-P NAME`");
+    /// There is nothing to recover.
+    Sound = "sound", -32022, 1, Some("if something else is wrong, `rohrpost doctor` may know more");
     /// The configuration, an environment variable or a path cannot be used.
     Config = "config", -32019, 1, None;
 

@@ -185,6 +185,8 @@ events! {
         /// The name to show (may be empty).
         name: String,
     }
+    /// The profile was recovered from a damaged store: events before this one, and what they were about, may be missing.
+    Recovered = "profile.recovered" {}
     /// The node is up: the first line of `rohrpost run`, not part of the log.
     Ready = "ready" {
         /// Who we are.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::error::{ApiError, Code};
 use super::event::EventPage;
+use super::health::Diagnosis;
 use super::params::*;
 use super::types::*;
 
@@ -146,6 +147,8 @@ methods! {
     Resolve = "resolve" (Who) -> Resolved, [NotFound, Ambiguous, BadLink];
     /// Shows what the node does.
     StatusShow = "status" (NoParams) -> Status, [];
+    /// Looks at folder, key file, store, snapshots, disk, clock, socket and network, and says how to mend what is wrong.
+    Doctor = "doctor" (NoParams) -> Diagnosis, [];
     /// Reads events of the log after a cursor.
     Events = "events" (EventsParams) -> EventPage, [];
     /// Subscribes this connection: every event after the cursor comes as a notification `event`. A second call replaces the first.

@@ -9,6 +9,7 @@
 mod docs;
 mod error;
 mod event;
+mod health;
 mod methods;
 mod openrpc;
 mod params;
@@ -19,6 +20,7 @@ mod types;
 pub use docs::reference;
 pub use error::{ApiError, CODES, Candidate, Code, CodeInfo};
 pub use event::{Event, EventKind, EventPage, EventType, MessageEnd, RequestEnd};
+pub use health::{Area, Diagnosis, Finding, Health, Recovery};
 pub use methods::{Call, METHODS, Method, Rpc, method};
 pub use openrpc::{COMMON_ERRORS, openrpc};
 pub use params::{

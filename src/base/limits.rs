@@ -184,6 +184,20 @@ pub const CLOCK_WARNING: Millis = Millis::from_hours(24);
 pub const MAX_ROW: usize = 4 * 1024;
 /// Largest value in all chunks.
 pub const MAX_VALUE: usize = 1024 * 1024;
+/// Snapshots that are kept: a few days in which damage may be noticed.
+pub const MAX_SNAPSHOTS: usize = 3;
+/// A snapshot is made when the newest is so old: daily, however the hours fall.
+pub const SNAPSHOT_INTERVAL: Millis = Millis::from_hours(20);
+/// Older ones are removed, but for the newest.
+pub const SNAPSHOT_LIFE: Millis = Millis::from_days(30);
+/// Longest snapshot; messages come last, and what does not fit of them is left out.
+pub const MAX_SNAPSHOT: u64 = 256 * 1024 * 1024;
+/// A snapshot takes at most this part of the free space of the disk (one fourth).
+pub const SNAPSHOT_SHARE: u64 = 4;
+/// Space put by for deleting on a full disk: two segments of sled's log.
+pub const RESERVE_BYTES: u64 = 1024 * 1024;
+/// It is put by where so many times as much is free.
+pub const RESERVE_SHARE: u64 = 4;
 /// Inputs that may share one durable commit.
 pub const MAX_GROUP_COMMIT: usize = 256;
 

@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Run(cmd::run::RunArgs),
     Status(cmd::status::StatusArgs),
     Stop(cmd::stop::StopArgs),
+    Doctor(cmd::doctor::DoctorArgs),
+    Recover(cmd::recover::RecoverArgs),
     Send(cmd::send::SendArgs),
     Reply(cmd::reply::ReplyArgs),
     Inbox(cmd::inbox::InboxArgs),

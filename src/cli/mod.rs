@@ -77,6 +77,8 @@ fn dispatch(command: Command, context: &mut Context) -> Result<()> {
         Command::Run(args) => cmd::run::run(args, context),
         Command::Status(args) => cmd::status::run(args, context),
         Command::Stop(args) => cmd::stop::run(args, context),
+        Command::Doctor(args) => cmd::doctor::run(args, context),
+        Command::Recover(args) => cmd::recover::run(args, context),
         Command::Send(args) => cmd::send::run(args, context),
         Command::Reply(args) => cmd::reply::run(args, context),
         Command::Inbox(args) => cmd::inbox::run(&args, context),

@@ -10,7 +10,7 @@ mod send;
 
 use serde_json::Value;
 
-use crate::api::{ApiError, Call, Code, Identity, NoParams, Rpc, Status, method};
+use crate::api::{ApiError, Call, Code, Diagnosis, Identity, NoParams, Recovery, Rpc, Status, method};
 use crate::node;
 pub use crate::node::{Ask, Passphrase, Place, RunOptions, Tap, Tapping};
 
@@ -40,6 +40,26 @@ pub fn exists(place: &Place) -> bool {
 /// `no_profile`, `damaged`, `too_new`.
 pub fn needs_passphrase(place: &Place) -> Result<bool, ApiError> {
     node::needs_passphrase(place)
+}
+
+/// What is wrong, and how to mend it: asks the node, or looks without one. Changes nothing.
+///
+/// # Errors
+/// `no_profile`, `wrong_passphrase`, and what the node says.
+pub fn doctor(place: &Place, ask: Ask<'_>) -> Result<Diagnosis, ApiError> {
+    match Client::connect(place) {
+        Ok(Some(mut client)) => client.ask::<method::Doctor>(&NoParams {}),
+        // A socket that cannot be used is one of the things to be told.
+        Ok(None) | Err(_) => node::doctor(place, ask),
+    }
+}
+
+/// Makes the profile anew of what is left of a damaged one.
+///
+/// # Errors
+/// `sound` when nothing is wrong; `busy` while somebody works on it; the passphrase's errors; `io`, `disk_full`.
+pub fn recover(place: &Place, ask: Ask<'_>) -> Result<Recovery, ApiError> {
+    node::recover(place, ask)
 }
 
 /// Wraps the key file anew. A running node is not disturbed.

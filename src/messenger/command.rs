@@ -63,6 +63,13 @@ pub enum Command {
     SetPolicy(Policy),
 }
 
+impl Command {
+    /// Whether it is to delete something: on a full disk it may use the space that is put by.
+    pub const fn deletes(&self) -> bool {
+        matches!(self, Self::DeclineRequest(_) | Self::Block(_) | Self::RemoveContact(_))
+    }
+}
+
 /// A message to queue.
 #[derive(Clone, Debug)]
 pub struct SendCommand {

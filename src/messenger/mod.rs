@@ -18,6 +18,7 @@ mod marks;
 mod memory;
 pub mod query;
 mod receive;
+pub mod recovery;
 mod requests;
 mod send;
 pub mod tables;

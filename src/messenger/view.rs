@@ -221,6 +221,8 @@ pub enum EventKind {
     },
     /// A conversation was deleted by us.
     ConversationDeleted(PeerId),
+    /// The profile was recovered from a damaged store: events before this one may be missing.
+    Recovered,
 }
 
 /// One entry of the durable event log.

@@ -17,10 +17,10 @@ use super::upkeep::Upkeep;
 use super::{errors, random};
 use crate::api::ApiError;
 use crate::base::limits::LANE_USER;
-use crate::base::{Millis, MonoTime, failpoint};
+use crate::base::{Millis, MonoTime, Now, failpoint};
 use crate::messenger::{Answer, Input, Output, PeerInput, Refusal, RefuseReason, query};
 use crate::net::NetEvent;
-use crate::store::StoreError;
+use crate::store::{StoreError, release_reserve};
 
 /// The first pause before a store that failed is opened again; it doubles.
 const REOPEN_FIRST: Millis = Millis(500);
@@ -154,7 +154,13 @@ impl Engine {
     /// One commit, and what follows from it.
     fn round(&mut self, batch: Vec<Waiting>) {
         let inputs = self.understand(batch);
+        let deletes = |input: &Input| matches!(input, Input::Command(_, command) if command.deletes());
+        if self.is_frozen() && inputs.iter().any(deletes) && release_reserve(self.profile.dir()) {
+            tracing::warn!("the disk is full: the space that was put by is used for deleting");
+            self.closed.at = self.clock.now().mono;
+        }
         self.reopen_if_due();
+        let is_frozen = self.is_frozen();
         let Some(open) = &mut self.open else {
             self.refuse(inputs);
             return;
@@ -169,15 +175,26 @@ impl Engine {
         self.carry_out(outputs);
         // Nobody is left waiting, whatever the messenger did.
         self.asked.clear();
-        if failed {
+        if is_frozen {
+            self.inlets.wake = Some(self.closed.at);
+        } else if failed {
             self.close("a commit failed".to_owned());
         }
     }
 
+    /// Whether the store can only be read.
+    fn is_frozen(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.store.frozen().is_some())
+    }
+
     /// Looks after the store, between commits.
     fn keep_up(&mut self) {
+        if self.is_frozen() {
+            self.inlets.upkeep = None;
+            return;
+        }
         let Some(open) = &self.open else { return };
-        let result = self.upkeep.step(&open.store, self.clock.now().mono, &mut random::system());
+        let result = self.upkeep.step(&open.store, self.clock.now(), &mut random::system());
         self.inlets.upkeep = Some(self.upkeep.due());
         if let Err(error) = result {
             self.close(error.to_string());
@@ -266,10 +283,21 @@ impl Engine {
 
     fn reopen_if_due(&mut self) {
         let now = self.clock.now();
-        if self.open.is_some() || self.closed.at > now.mono {
+        let is_frozen = self.is_frozen();
+        if (self.open.is_some() && !is_frozen) || self.closed.at > now.mono {
             return;
         }
-        match self.profile.open(now, &mut random::system()) {
+        // What can be read already need not be opened for reading once more.
+        let mut rng = random::system();
+        let opened =
+            if is_frozen { self.profile.open(now, &mut rng) } else { self.profile.open_or_read(now, &mut rng) };
+        match opened {
+            Ok((open, outputs)) if open.store.frozen().is_some() => {
+                self.reader.replace(open.messenger.reader());
+                self.open = Some(open);
+                self.carry_out(outputs);
+                self.try_again_later(now);
+            }
             Ok((open, outputs)) => {
                 tracing::info!("the store is open again");
                 self.reader.replace(open.messenger.reader());
@@ -285,12 +313,16 @@ impl Engine {
                     StoreError::Poisoned { because } => because,
                     error => error.to_string(),
                 };
-                self.closed.at = now.mono + self.closed.pause;
-                self.closed.pause = Millis((self.closed.pause.0 * 2).min(REOPEN_MAX.0));
-                self.inlets.wake = Some(self.closed.at);
+                self.try_again_later(now);
                 tracing::error!(because = %self.closed.because, "the store cannot be opened");
             }
         }
+    }
+
+    fn try_again_later(&mut self, now: Now) {
+        self.closed.at = now.mono + self.closed.pause;
+        self.closed.pause = Millis((self.closed.pause.0 * 2).min(REOPEN_MAX.0));
+        self.inlets.wake = Some(self.closed.at);
     }
 
     /// Without a store nothing can be promised to anybody.

@@ -77,6 +77,7 @@ pub(crate) fn refusal(refusal: &Refusal) -> ApiError {
         Refusal::ClientIdReused => Code::ClientIdReused,
         // The messenger hands the store's error on as text.
         Refusal::Store(text) if *text == StoreError::Full.to_string() => Code::DiskFull,
+        Refusal::Store(text) if text.ends_with("is on a read-only file system") => Code::Io,
         Refusal::Store(_) => Code::Store,
     };
     let error = ApiError::new(code, refusal.to_string());

@@ -18,12 +18,14 @@ mod config;
 mod connection;
 mod core;
 mod dispatch;
+mod doctor;
 mod engine;
 mod errors;
 mod lanes;
 mod place;
 mod profile;
 mod random;
+mod recover;
 mod run;
 mod server;
 mod socket;
@@ -35,7 +37,9 @@ pub use place::Place;
 pub use profile::Ask;
 
 pub(crate) use dispatch::Dispatcher;
+pub(crate) use doctor::doctor;
 pub(crate) use profile::{Profile, change_passphrase, create, exists, lock, needs_passphrase};
+pub(crate) use recover::recover;
 pub(crate) use run::{Local, Node, Signals};
 pub(crate) use socket::connect;
 

@@ -1,5 +1,7 @@
 //! A profile, opened: folder, lock, key file, store and messenger, in this order.
 
+use std::path::Path;
+
 use crate::api::{ApiError, Code, Identity};
 use crate::base::{CryptoRng, Now, PeerId, Secret, limits};
 use crate::crypto::password::{Cost, Passphrase};
@@ -44,6 +46,21 @@ impl Profile {
         Ok(Self { material, dir })
     }
 
+    /// Where it is.
+    pub(super) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The key of its store.
+    pub(super) const fn store_key(&self) -> &Secret<32> {
+        &self.material.store_key
+    }
+
+    /// The bytes of the key file, as they are.
+    pub(super) fn key_file(&self) -> Result<Vec<u8>, StoreError> {
+        self.dir.read_key_file()?.ok_or_else(|| StoreError::damaged("the key file is missing"))
+    }
+
     /// For the network.
     pub(crate) fn seed(&self) -> Secret<32> {
         self.material.identity_seed.clone()
@@ -57,12 +74,28 @@ impl Profile {
         self.keypair().peer_id()
     }
 
+    /// As [`Self::open`]; where nothing can be written, for reading only.
+    pub(super) fn open_or_read(&self, now: Now, rng: &mut dyn CryptoRng) -> Result<(Open, Vec<Output>), StoreError> {
+        match self.open(now, rng) {
+            Err(error @ (StoreError::Full | StoreError::ReadOnly { .. })) => {
+                tracing::warn!(%error, "the store can only be read");
+                self.over(Store::open_frozen(self.dir.path(), &self.material.store_key, error)?, now, rng)
+            }
+            opened => opened,
+        }
+    }
+
     /// Opens the store and the messenger over it.
     pub(crate) fn open(&self, now: Now, rng: &mut dyn CryptoRng) -> Result<(Open, Vec<Output>), StoreError> {
         self.over(Store::open_existing(self.dir.path(), &self.material.store_key, rng, now)?, now, rng)
     }
 
-    fn over(&self, store: Store, now: Now, rng: &mut dyn CryptoRng) -> Result<(Open, Vec<Output>), StoreError> {
+    pub(super) fn over(
+        &self,
+        store: Store,
+        now: Now,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(Open, Vec<Output>), StoreError> {
         let opened = Messenger::open(store.clone(), self.keypair(), now, rng);
         match opened {
             Ok((messenger, outputs)) => Ok((Open { store, messenger }, outputs)),

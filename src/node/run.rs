@@ -167,7 +167,8 @@ pub(crate) struct Local {
 impl Local {
     pub(crate) fn start(place: &Place, lock: ProfileLock, profile: Profile) -> Result<Self, ApiError> {
         let clock = Clock::new();
-        let (open, outputs) = profile.open(clock.now(), &mut random::system()).map_err(|e| errors::store(&e))?;
+        let (open, outputs) =
+            profile.open_or_read(clock.now(), &mut random::system()).map_err(|e| errors::store(&e))?;
         let (halt, halt_in) = watch::channel(false);
         let (core, _) = engine::spawn(Start {
             profile,

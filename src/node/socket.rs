@@ -88,6 +88,23 @@ fn private_parent(path: &Path) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Whether a node could bind a socket of this path.
+pub(crate) fn check_path(path: &Path) -> Result<(), ApiError> {
+    if path.as_os_str().as_bytes().len() <= MAX_SOCKET_PATH || !path.parent().is_some_and(Path::exists) {
+        return Ok(());
+    }
+    Address::of(path).map(|_| ())
+}
+
+/// Whether somebody listens at the socket of the profile, whoever it is.
+pub(crate) fn answers(place: &Place) -> Result<bool, ApiError> {
+    match UnixStream::connect(&Address::of(place.socket())?.path) {
+        Ok(_) => Ok(true),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(false),
+        Err(e) => Err(errors::io(place.socket(), &e)),
+    }
+}
+
 /// Connects to the node of a profile; `None` when none runs.
 pub(crate) fn connect(place: &Place) -> Result<Option<UnixStream>, ApiError> {
     let path = place.socket();

@@ -1,7 +1,9 @@
-//! What keeps the store in order, a little at a time between commits: all rows are counted, dead ones removed.
+//! What keeps the store in order, a little at a time between commits: all rows are counted, dead ones removed, and what
+//! is there is copied into a snapshot.
 
-use crate::base::{CryptoRng, Millis, MonoTime};
-use crate::store::{Store, StoreError};
+use crate::base::{CryptoRng, Millis, MonoTime, Now};
+use crate::messenger::recovery::SNAPSHOT;
+use crate::store::{Snapshotting, Store, StoreError};
 
 /// The first step comes so long after the store was opened: short commands do not pay for it.
 const BEGIN: Millis = Millis::from_secs(2);
@@ -18,12 +20,13 @@ pub(super) struct Upkeep {
     stage: Stage,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// Whether all rows are there.
     Count,
     /// Rows whose key was destroyed.
     Sweep,
+    /// A snapshot, of rows that were counted; `None`: it has not begun.
+    Snapshot(Option<Box<Snapshotting>>),
 }
 
 impl Upkeep {
@@ -41,20 +44,56 @@ impl Upkeep {
     ///
     /// # Errors
     /// Those of the store, which is closed then.
-    pub(super) fn step(&mut self, store: &Store, now: MonoTime, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
-        if now < self.due {
+    pub(super) fn step(&mut self, store: &Store, now: Now, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        if now.mono < self.due {
             return Ok(());
         }
-        let done = match self.stage {
-            Stage::Count => store.check(ROWS)?,
-            Stage::Sweep => store.sweep(ROWS, rng)?,
+        let (stage, pause) = match &mut self.stage {
+            Stage::Count if store.check(ROWS)? => (Stage::Sweep, PAUSE),
+            Stage::Sweep if store.sweep(ROWS, rng)? => {
+                if let Err(error) = store.keep_reserve() {
+                    tracing::debug!(%error, "no space is put by");
+                }
+                (Stage::Snapshot(None), PAUSE)
+            }
+            Stage::Count | Stage::Sweep => {
+                self.due = now.mono + PAUSE;
+                return Ok(());
+            }
+            Stage::Snapshot(snapshot) => match copy(snapshot, store, now, rng) {
+                Ok(true) => (Stage::Count, ROUND),
+                Ok(false) => {
+                    self.due = now.mono + PAUSE;
+                    return Ok(());
+                }
+                // The store goes on without it, until the next round.
+                Err(error) => {
+                    tracing::warn!(%error, "no snapshot could be made");
+                    (Stage::Count, ROUND)
+                }
+            },
         };
-        let (stage, pause) = match (self.stage, done) {
-            (stage, false) => (stage, PAUSE),
-            (Stage::Count, true) => (Stage::Sweep, PAUSE),
-            (Stage::Sweep, true) => (Stage::Count, ROUND),
-        };
-        *self = Self { due: now + pause, stage };
+        *self = Self { due: now.mono + pause, stage };
         Ok(())
     }
+}
+
+/// Goes on with a snapshot, if one is due. Says whether it is done.
+fn copy(
+    snapshot: &mut Option<Box<Snapshotting>>,
+    store: &Store,
+    now: Now,
+    rng: &mut dyn CryptoRng,
+) -> Result<bool, StoreError> {
+    let mut under_way = match snapshot.take() {
+        Some(under_way) => under_way,
+        None if !store.snapshot_is_due(now)? => return Ok(true),
+        None => Box::new(store.begin_snapshot(SNAPSHOT, rng, now)?),
+    };
+    if under_way.step(store, ROWS)? {
+        tracing::info!("a snapshot of the store was made");
+        return Ok(true);
+    }
+    *snapshot = Some(under_way);
+    Ok(false)
 }

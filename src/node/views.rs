@@ -175,6 +175,7 @@ pub(crate) fn event(names: &mut Names<'_>, event: &view::Event) -> Result<api::E
         view::EventKind::ContactKeyChanged(peer) => Shown::ContactKeyChanged { peer_id: peer, name: names.of(&peer)? },
         view::EventKind::PeerOnline(peer) => Shown::PeerOnline { peer_id: peer, name: names.of(&peer)? },
         view::EventKind::PeerOffline(peer) => Shown::PeerOffline { peer_id: peer, name: names.of(&peer)? },
+        view::EventKind::Recovered => Shown::Recovered {},
     };
     Ok(api::Event { seq: event.seq, at: event.at, kind })
 }

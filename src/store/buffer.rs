@@ -165,6 +165,20 @@ impl WriteBuffer {
         !self.overlay.hides(key) && (self.overlay.created.contains_key(&key) || self.inner.is_given(key))
     }
 
+    /// The erasable key of the row at `key`; `None` when there is no such row, or it is under none.
+    ///
+    /// # Errors
+    /// As [`Rows::get`].
+    pub fn key_of<T: Table>(&self, key: &RowKey) -> Result<Option<KeyId>, StoreError> {
+        let key = self.row_key::<T>(key);
+        let id = match self.overlay.rows.get(&key) {
+            Some(Change::Put { under: Sealing::Given(id), .. }) => Some(*id),
+            Some(_) => None,
+            None => self.source().key_of(&key)?,
+        };
+        Ok(id.filter(|id| self.has_key(*id)))
+    }
+
     /// Marks the present state.
     pub fn savepoint(&mut self) -> Savepoint {
         self.recording = true;

@@ -152,6 +152,9 @@ impl Inner {
         }
         let mut view = self.view_mut();
         let opened = view.opened_mut()?;
+        if let Some(because) = opened.database.frozen() {
+            return Err(because.clone());
+        }
         for (id, entry) in created {
             opened.keyring.add(*id, entry.clone());
         }

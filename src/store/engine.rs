@@ -1,9 +1,9 @@
 //! The store itself: what its parts share, and the ways in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::database::Database;
+use super::frozen::Backing;
 use super::key::KeyId;
 use super::keyfiles::KeyFiles;
 use super::keyring::{Keyring, Role};
@@ -98,6 +98,11 @@ impl Store {
         self.inner.check(rows)
     }
 
+    /// Why nothing can be written, if this one can only be read.
+    pub fn frozen(&self) -> Option<StoreError> {
+        self.inner.view().opened().ok().and_then(|opened| opened.database.frozen().cloned())
+    }
+
     /// Closes the database now, for all clones and readers. Dropping the last of them does the same.
     pub fn close(&self) {
         self.inner.shut("it was closed".to_owned());
@@ -106,6 +111,8 @@ impl Store {
 
 /// What the parts of an open store share.
 pub(super) struct Inner {
+    /// The profile folder.
+    pub(super) dir: PathBuf,
     pub(super) secrets: Secrets,
     /// What readers need. Held for writing while a commit becomes durable, so that nobody sees half of one, or one
     /// that a power cut could undo.
@@ -124,7 +131,7 @@ pub(super) enum View {
 
 /// Rows, and the keys that open them.
 pub(super) struct Opened {
-    pub(super) database: Database,
+    pub(super) database: Backing,
     pub(super) keyring: Keyring,
 }
 
@@ -168,8 +175,13 @@ impl View {
 }
 
 impl Inner {
-    pub(super) fn new(secrets: Secrets, opened: Opened, writer: Writer) -> Self {
-        Self { secrets, view: RwLock::new(View::Opened(Box::new(opened))), writer: Mutex::new(writer) }
+    pub(super) fn new(dir: &Path, secrets: Secrets, opened: Opened, writer: Writer) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            secrets,
+            view: RwLock::new(View::Opened(Box::new(opened))),
+            writer: Mutex::new(writer),
+        }
     }
 
     pub(super) fn view(&self) -> RwLockReadGuard<'_, View> {
@@ -183,6 +195,12 @@ impl Inner {
     /// A panic while it was held (in a row's own `Serialize`, say) happened before anything was written.
     pub(super) fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many commits there were, and the schema.
+    pub(super) fn standing(&self) -> (u64, u32) {
+        let writer = self.writer();
+        (writer.meta.commits, writer.schema)
     }
 
     /// Whether this is an erasable key that callers may use.
@@ -206,7 +224,9 @@ impl Inner {
 
     /// After an error in a commit nobody knows what is on the disk: nothing must go on from what is in memory.
     pub(super) fn failed(&self, error: StoreError) -> StoreError {
-        if !matches!(error, StoreError::Poisoned { .. }) {
+        // Of a store that can only be read nothing was changed.
+        let frozen = self.view().opened().is_ok_and(|opened| opened.database.frozen().is_some());
+        if !frozen && !matches!(error, StoreError::Poisoned { .. }) {
             tracing::error!(%error, "the store is closed");
             self.shut(error.to_string());
         }

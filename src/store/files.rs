@@ -18,6 +18,10 @@ pub(super) const DATABASE: &str = "db";
 pub(super) const KEYS: [&str; 2] = ["keys.a", "keys.b"];
 /// The witness of the last commit.
 pub(super) const MARK: &str = "mark";
+/// Space that is put by.
+pub(super) const RESERVE: &str = "reserve";
+/// The folder of the snapshots.
+pub(super) const SNAPSHOTS: &str = "snapshots";
 /// The lock file.
 pub(super) const LOCK: &str = "lock";
 
@@ -158,6 +162,28 @@ impl StagedDir {
         &self.dir
     }
 
+    /// Takes the place of the folder that is there, durably, which is kept as `aside`. The store in it must be closed.
+    ///
+    /// Both change their names in one step where the system can; at no time is there no profile.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn replace(mut self, aside: &Path) -> Result<ProfileLock, StoreError> {
+        let at = |error: std::io::Error| StoreError::from_io(&self.place, error);
+        let new = self.dir.path();
+        match exchange(new, &self.place) {
+            Ok(()) => fs::rename(new, aside).map_err(at)?,
+            Err(_) => {
+                fs::rename(&self.place, aside).map_err(at)?;
+                fs::rename(new, &self.place).map_err(at)?;
+            }
+        }
+        if let Some(parent) = self.place.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_folder(parent, &Disk)?;
+        }
+        self.lock.take().ok_or_else(|| StoreError::Fault("published twice".to_owned()))
+    }
+
     /// Gives the folder its name, durably. The store in it must be closed.
     ///
     /// # Errors
@@ -183,6 +209,18 @@ impl Drop for StagedDir {
             let _ = fs::remove_dir_all(self.dir.path());
         }
     }
+}
+
+/// Swaps the names of two folders.
+#[cfg(target_os = "linux")]
+fn exchange(one: &Path, other: &Path) -> rustix::io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn exchange(_: &Path, _: &Path) -> rustix::io::Result<()> {
+    Err(rustix::io::Errno::NOSYS)
 }
 
 /// Makes a folder, and its parents, for this user only.

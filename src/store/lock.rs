@@ -33,7 +33,13 @@ impl ProfileLock {
     pub fn acquire(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(LOCK);
         let at = |error| StoreError::from_io(&path, error);
-        let mut file = private_file().open(&path).map_err(at)?;
+        let mut file = match private_file().open(&path).map_err(at) {
+            // Where nothing can be written the lock is on what is there.
+            Err(StoreError::ReadOnly { .. }) => {
+                File::open(&path).or_else(|_| File::open(dir)).map_err(|error| StoreError::from_io(&path, error))?
+            }
+            opened => opened?,
+        };
         let mut tries = 1;
         while !try_lock(&file, &path)? {
             if tries == TRIES {
@@ -42,9 +48,11 @@ impl ProfileLock {
             tries += 1;
             std::thread::sleep(PAUSE);
         }
-        file.set_len(0).map_err(at)?;
-        file.seek(SeekFrom::Start(0)).map_err(at)?;
-        writeln!(file, "{}", std::process::id()).map_err(at)?;
+        // Best effort: on a full or read-only disk people are not told who has it.
+        let written = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
+        if let Err(error) = written.and_then(|_| writeln!(file, "{}", std::process::id())) {
+            tracing::debug!(%error, "the lock does not say who has it");
+        }
         Ok(Self { file })
     }
 

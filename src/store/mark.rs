@@ -26,7 +26,8 @@ pub(super) const LEN: usize = 40;
 
 /// The open file.
 pub(super) struct Mark {
-    file: File,
+    /// `None`: nothing is witnessed.
+    file: Option<File>,
     key: Secret<32>,
 }
 
@@ -44,24 +45,40 @@ impl Mark {
     pub(super) fn open(dir: &Path, key: &Secret<32>) -> Result<Self, StoreError> {
         let path = dir.join(MARK);
         let file = private_file().open(&path).map_err(|error| StoreError::from_io(&path, error))?;
-        Ok(Self { file, key: key.clone() })
+        Ok(Self { file: Some(file), key: key.clone() })
+    }
+
+    /// For a store to which nothing is written.
+    pub(super) fn none(key: &Secret<32>) -> Self {
+        Self { file: None, key: key.clone() }
     }
 
     /// What was witnessed last.
     pub(super) fn read(&self) -> Witness {
-        let mut bytes = [0; LEN];
-        if self.file.read_exact_at(&mut bytes, 0).is_err() {
-            return Witness::default();
-        }
-        decode(&self.key, &bytes).unwrap_or_default()
+        self.file.as_ref().map_or_else(Witness::default, |file| witnessed(file, &self.key))
+    }
+
+    /// What was witnessed last in the profile folder, which is not touched.
+    pub(super) fn look(dir: &Path, key: &Secret<32>) -> Witness {
+        File::open(dir.join(MARK)).map_or_else(|_| Witness::default(), |file| witnessed(&file, key))
     }
 
     /// Witnesses a commit. An error only means that this commit is not witnessed.
     pub(super) fn write(&self, witness: Witness) {
-        if let Err(error) = self.file.write_all_at(&encode(&self.key, witness), 0) {
+        let Some(file) = &self.file else { return };
+        if let Err(error) = file.write_all_at(&encode(&self.key, witness), 0) {
             tracing::warn!(%error, "the mark of the last commit could not be written");
         }
     }
+}
+
+/// What the file says; nothing when it cannot be read.
+fn witnessed(file: &File, key: &Secret<32>) -> Witness {
+    let mut bytes = [0; LEN];
+    if file.read_exact_at(&mut bytes, 0).is_err() {
+        return Witness::default();
+    }
+    decode(key, &bytes).unwrap_or_default()
 }
 
 /// The witness, if the bytes are a mark made with this key.

@@ -12,6 +12,7 @@ mod durable;
 mod engine;
 mod error;
 pub mod files;
+mod frozen;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod guard;
@@ -19,14 +20,19 @@ mod key;
 mod keyfiles;
 mod keyring;
 pub mod lock;
+mod log;
 mod mark;
 mod meta;
 mod migrate;
 mod open;
 mod read;
+mod recover;
+mod reserve;
 mod row;
+mod salvage;
 mod scan;
 mod secrets;
+mod snapshot;
 pub mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -42,7 +48,11 @@ pub use files::{ProfileDir, StagedDir};
 pub use key::{KeyId, RowKey};
 pub use lock::ProfileLock;
 pub use read::Reader;
+pub use recover::{Salvaged, examine, salvage};
+pub use reserve::release_reserve;
 pub use scan::Scan;
+pub(crate) use snapshot::free_space;
+pub use snapshot::{SnapshotFile, SnapshotPlan, Snapshotting, snapshots};
 
 /// Which key seals the rows of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

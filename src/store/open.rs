@@ -3,21 +3,24 @@
 //! Nothing that was there is ever taken for nothing: a store is made anew only when there is no trace of one, or when
 //! the making of one was interrupted before its first commit.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::commit::Step;
 use super::database::Database;
 use super::durable::{Disk, Durable};
 use super::engine::{Count, Inner, Opened, Store, Writer};
-use super::files::{KEYS, ProfileDir};
+use super::files::{DATABASE, KEYS, ProfileDir};
+use super::frozen::Backing;
 use super::key::KeyId;
 use super::keyfiles::{KeyFiles, Loaded};
 use super::keyring::{Keyring, Role, fresh};
+use super::log::is_torn;
 use super::mark::Mark;
 use super::meta::Meta;
 use super::migrate::{MIGRATIONS, Migration, schema_after};
 use super::row::META_KEY;
+use super::salvage::Remains;
 use super::secrets::Secrets;
 use super::{ProfileLock, StoreError, WriteBuffer};
 use crate::base::{CryptoRng, Now, Secret, failpoint};
@@ -41,6 +44,15 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// For rows of this schema: what comes after it is left for the next opening.
+    pub(super) fn at_schema(schema: Option<u32>) -> Self {
+        let steps = schema.and_then(|schema| usize::try_from(schema.saturating_sub(1)).ok());
+        let migrations = steps.and_then(|steps| MIGRATIONS.get(..steps)).unwrap_or(MIGRATIONS);
+        Self { migrations, ..Self::default() }
+    }
+}
+
 /// Opens the store in `dir`.
 pub(super) fn open(
     dir: &Path,
@@ -50,6 +62,20 @@ pub(super) fn open(
     options: &Options,
 ) -> Result<Store, StoreError> {
     ProfileDir::create(dir)?;
+    let Some(kept) = Kept::before_sled(dir, key)? else { return open_now(dir, key, rng, now, options) };
+    let counted = Options { counted_at_open: u64::MAX, disk: Arc::clone(&options.disk), ..*options };
+    let opened = open_now(dir, key, rng, now, &counted);
+    kept.settle(opened.as_ref().err())?;
+    opened
+}
+
+fn open_now(
+    dir: &Path,
+    key: &Secret<32>,
+    rng: &mut dyn CryptoRng,
+    now: Now,
+    options: &Options,
+) -> Result<Store, StoreError> {
     let secrets = Secrets::derive(key);
     let mark = Mark::open(dir, &secrets.mark)?;
     let mut key_files = KeyFiles::new(dir, &secrets.key_files, Arc::clone(&options.disk));
@@ -85,13 +111,54 @@ pub(super) fn open(
     let count = (witness.checked != meta.commits).then(Count::default);
     let checked = witness.checked;
     let (keyring, tidy) = settled_keys(&secrets, loaded, &meta, is_new)?;
-    let opened = Opened { database, keyring };
+    let opened = Opened { database: Backing::Live(database), keyring };
     let writer = Writer { schema, meta, key_files, mark, checked, count, swept: Vec::new() };
-    let inner = Arc::new(Inner::new(secrets, opened, writer));
+    let inner = Arc::new(Inner::new(dir, secrets, opened, writer));
     inner.bring_to_rest(is_new, tidy, options.counted_at_open, rng)?;
     failpoint("at-rest");
     migrate(&inner, schema, options.migrations, rng)?;
     Ok(Store { inner })
+}
+
+/// A copy of a log with a tear in it. Where sled finds one when it opens, it goes no further, and erases what comes
+/// behind; a crash leaves tears that mean nothing, damage leaves such that hide commits.
+struct Kept {
+    log: PathBuf,
+    copy: PathBuf,
+}
+
+impl Kept {
+    /// `None`: there is no tear.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when rows are missing already; sled is not let at them. Those of the disk.
+    fn before_sled(dir: &Path, key: &Secret<32>) -> Result<Option<Self>, StoreError> {
+        let folder = dir.join(DATABASE);
+        let (log, copy) = (folder.join("db"), folder.join("torn"));
+        let at = |error| StoreError::from_io(&log, error);
+        if copy.exists() {
+            // The process that had made it did not come to its end.
+            std::fs::rename(&copy, &log).map_err(at)?;
+        }
+        if !Database::exists(dir) || !is_torn(&folder).map_err(at)? {
+            return Ok(None);
+        }
+        if let Some(what) = Remains::look(dir, key)?.fault()? {
+            return Err(StoreError::Damaged { what });
+        }
+        let unfinished = folder.join("torn.new");
+        std::fs::copy(&log, &unfinished).and_then(|_| std::fs::rename(&unfinished, &copy)).map_err(at)?;
+        Ok(Some(Self { log, copy }))
+    }
+
+    /// Removes the copy, or puts it back in its place.
+    fn settle(self, error: Option<&StoreError>) -> Result<(), StoreError> {
+        let done = match error {
+            Some(_) => std::fs::rename(&self.copy, &self.log),
+            None => std::fs::remove_file(&self.copy),
+        };
+        done.map_err(|error| StoreError::from_io(&self.copy, error))
+    }
 }
 
 fn open_database(dir: &Path, options: &Options) -> Result<Database, StoreError> {

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::buffer::{Change, Overlay};
 use super::engine::{Inner, Opened};
 use super::row::{Header, open_value};
-use super::{Keyed, RowKey, Rows, Scan, StoreError, Table};
+use super::{KeyId, Keyed, RowKey, Rows, Scan, StoreError, Table};
 
 /// Sees committed rows only. Cheap to clone, for any thread.
 ///
@@ -21,6 +21,11 @@ pub struct Reader {
 impl Reader {
     fn source(&self) -> Source<'_> {
         Source { inner: &self.inner, overlay: None }
+    }
+
+    /// Why nothing can be written, if the store can only be read.
+    pub fn frozen(&self) -> Option<StoreError> {
+        self.inner.view().opened().ok().and_then(|opened| opened.database.frozen().cloned())
     }
 }
 
@@ -62,6 +67,13 @@ impl Source<'_> {
         let Some(row) = opened.database.get(key)? else { return Ok(None) };
         let value = self.open(opened, key, &row)?;
         value.map(|value| decode::<T>(&value)).transpose()
+    }
+
+    /// The key under which the row at `key` is sealed.
+    pub(super) fn key_of(&self, key: &[u8]) -> Result<Option<KeyId>, StoreError> {
+        let view = self.inner.view();
+        let row = view.opened()?.database.get(key)?;
+        row.map(|row| Header::of(&row).map(|header| header.key)).transpose()
     }
 
     /// Whether there is a committed row at `key`.

@@ -14,6 +14,8 @@ pub(super) struct Secrets {
     pub(super) root: AeadKey,
     /// Seals the files of erasable keys.
     pub(super) key_files: AeadKey,
+    /// Seals snapshots.
+    pub(super) snapshots: AeadKey,
     /// Authenticates the mark of the last commit.
     pub(super) mark: Secret<32>,
     /// Hashes parts of rows' keys.
@@ -27,6 +29,7 @@ impl Secrets {
         Self {
             root: derive("rohrpost-store-root-v1"),
             key_files: derive("rohrpost-store-keys-v1"),
+            snapshots: derive("rohrpost-store-snapshots-v1"),
             mark: derive("rohrpost-store-mark-v1"),
             blind: HmacKey::new(derive("rohrpost-store-blind-v1").expose()),
         }

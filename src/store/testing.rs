@@ -57,6 +57,12 @@ impl Place {
         open(self.dir.path(), &self.key, &mut self.rng, self.now, options)
     }
 
+    /// The same folder, for a store under this key.
+    pub(super) fn with_key(mut self, key: &Secret<32>) -> Self {
+        self.key = key.clone();
+        self
+    }
+
     /// Another folder with the same files in it (but sled's lock).
     pub(crate) fn copy(&self) -> Self {
         let copy =
@@ -99,6 +105,11 @@ impl Place {
         files.sort();
         files
     }
+}
+
+/// How much of the long tests to do.
+pub(super) fn scale() -> usize {
+    std::env::var("ROHRPOST_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1)
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

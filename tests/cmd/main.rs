@@ -8,6 +8,7 @@
 //! | `plain` | nothing |
 //! | `locked` | the profile `default` with a passphrase; the files `right` and `wrong` with passphrases |
 //! | `damaged` | the profile `default`, one bit of its key file turned |
+//! | `lost` | the profile `default`, its database removed |
 //! | `running` | the profile `default`, its node running |
 //! | `pair` | the profiles `alice` and `bob`, both nodes running; Alice has written to Bob's link |
 //!
@@ -131,6 +132,10 @@ fn play_alone(session: &Path) -> Result<(), String> {
             let last = bytes.len() - 1;
             bytes[last] ^= 1;
             fs::write(key, bytes).unwrap();
+        }
+        Some("lost") => {
+            home.succeed(&["init", "--no-passphrase", "--name", "Alice"]);
+            fs::remove_dir_all(home.path().join(".local/share/rohrpost/default/db")).unwrap();
         }
         Some("running") => {
             home.succeed(&["init", "--name", "Alice", "--no-passphrase"]);

@@ -71,6 +71,7 @@ impl Person {
         Self { uid: Some(uid), program, ..homeless }
     }
 
+    /// The same in a home that was prepared.
     pub fn named(mut self, name: &str) -> Self {
         let identity = self.one(&["init", "--no-passphrase", "--name", name]);
         self.peer = identity["peer_id"].as_str().unwrap().to_owned();

@@ -86,6 +86,7 @@ fn words(kind: &EventKind, whole: bool) -> (String, String) {
         | EventKind::PeerOnline { peer_id, name }
         | EventKind::PeerOffline { peer_id, name } => (named(name, peer_id), String::new()),
         EventKind::Ready { peer_id, addrs, .. } => (peer_id.to_string(), addrs.join(" ")),
+        EventKind::Recovered {} => (String::new(), "some events before this one may be missing".to_owned()),
         EventKind::Unknown => (String::new(), String::new()),
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::core::Core;
 use super::place::Place;
-use super::{addresses, errors, views};
+use super::{addresses, doctor, errors, views};
 use crate::api::{self, ApiError, Call, Code, EventPage, Listening, Stopping, WaitFor};
 use crate::base::limits::MAX_PAGE;
 use crate::base::{MessageId, PeerId};
@@ -101,6 +101,7 @@ impl Dispatcher {
             Call::ConversationDelete(who) => value(self.delete_conversation(who).await),
             Call::Resolve(who) => value(self.resolve(who).await),
             Call::StatusShow(_) => value(self.status().await),
+            Call::Doctor(_) => value(self.doctor().await),
             Call::Events(params) => value(self.events(params.since, page(params.limit, MAX_PAGE)?).await),
             Call::Stop(_) => value(self.stop()),
             call => self.about_people(call).await,
@@ -176,6 +177,11 @@ impl Dispatcher {
                 })
             })
             .await
+    }
+
+    async fn doctor(&self) -> Result<api::Diagnosis, ApiError> {
+        let (place, net) = (self.place.clone(), self.live.as_ref().map(|live| live.net.status()));
+        self.core.read(move |reader, _| doctor::of_a_node(&place, reader, net.as_ref())).await
     }
 
     async fn identity(&self) -> Result<api::Identity, ApiError> {

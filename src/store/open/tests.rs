@@ -11,7 +11,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::store::guard::thread_panics;
-use crate::store::testing::{Note, Place, Plain, Ratchet, at};
+use crate::store::testing::{Note, Place, Plain, Ratchet, at, scale};
 use crate::store::{RowKey, Rows, Scan};
 
 fn put(store: &Store, place: &mut Place, number: u64, value: Vec<u8>) {
@@ -169,11 +169,6 @@ fn well_used(sessions: u64) -> (Place, Vec<Vec<u8>>) {
         store.close();
     }
     (place, rows)
-}
-
-/// How much of the long tests to do.
-fn scale() -> usize {
-    std::env::var("ROHRPOST_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1)
 }
 
 /// Opens the store and reads every row: right, or an error.

@@ -1,0 +1,108 @@
+//! What `doctor` and `recover` say.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::base::{PeerId, WallTime};
+
+use super::time;
+use super::types::words;
+
+words! {
+    /// What was looked at.
+    Area {
+        /// The profile folder: owner and permissions.
+        Folder = "folder",
+        /// The key file.
+        KeyFile = "key_file",
+        /// Who works on the profile.
+        Lock = "lock",
+        /// The store: whether every row is there.
+        Store = "store",
+        /// The automatic snapshots.
+        Snapshots = "snapshots",
+        /// The disk: space, and whether it can be written to.
+        Disk = "disk",
+        /// The clock.
+        Clock = "clock",
+        /// The configuration file.
+        Config = "config",
+        /// The node's socket.
+        Socket = "socket",
+        /// The network: interfaces, addresses, mDNS.
+        Network = "network",
+    }
+}
+
+words! {
+    /// How it is.
+    Health {
+        /// Well.
+        Ok = "ok",
+        /// Worth knowing.
+        Note = "note",
+        /// To be mended.
+        Problem = "problem",
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// What.
+    pub area: Area,
+    /// How it is.
+    pub health: Health,
+    /// In words.
+    pub message: String,
+    /// What to do about it; `null` when there is nothing to do.
+    pub hint: Option<String>,
+}
+
+/// The answer to `doctor`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Diagnosis {
+    /// Whether there is nothing to be mended.
+    pub well: bool,
+    /// Whether a node runs.
+    pub running: bool,
+    /// Everything that was looked at.
+    pub findings: Vec<Finding>,
+}
+
+/// What `recover` did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Recovery {
+    /// Who we are, still.
+    #[schemars(with = "String")]
+    pub peer_id: PeerId,
+    /// The own name (may be empty).
+    pub name: String,
+    /// What was wrong with the store.
+    pub damage: String,
+    /// Where the damaged folder is now.
+    pub kept: PathBuf,
+    /// Rows that could be read in the damaged database.
+    pub from_database: u64,
+    /// Rows that came from a snapshot.
+    pub from_snapshot: u64,
+    /// When that snapshot was made; `null` when there was none.
+    #[serde(with = "time::option")]
+    #[schemars(with = "Option<String>")]
+    pub snapshot: Option<WallTime>,
+    /// Contacts there are now.
+    pub contacts: u64,
+    /// Conversations there are now.
+    pub conversations: u64,
+    /// Messages there are now.
+    pub messages: u64,
+    /// Pending requests there are now.
+    pub requests: u64,
+    /// Messages that wait to be sent again.
+    pub queued: u64,
+    /// What is lost, or may be, in sentences.
+    pub lost: Vec<String>,
+}

@@ -1,0 +1,83 @@
+//! `doctor`: what is wrong, and how to mend it.
+
+use crate::api::{Area, Diagnosis, Health};
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Result};
+use crate::cli::output::Output;
+use crate::cli::output::style::Tint;
+use crate::cli::output::table::{Cell, Column, Table};
+use crate::client;
+
+/// The exit code when there is something to mend.
+const TO_BE_MENDED: u8 = 1;
+
+/// Find what is wrong, and say how to mend it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Looks at the folder, the key file, the store, the snapshots, the disk, the clock, the socket and
+the network, and changes nothing. Without a node it reads the whole store, which takes a moment
+when it is large. The exit code is 1 when there is something to mend.")]
+pub(crate) struct DoctorArgs {}
+
+/// Asks the node, or looks by itself.
+pub(crate) fn run(_: DoctorArgs, context: &mut Context) -> Result<()> {
+    let diagnosis = context.unlocked(client::doctor)?;
+    show(&diagnosis, &mut context.output)?;
+    if diagnosis.well { Ok(()) } else { Err(CliError::told(TO_BE_MENDED)) }
+}
+
+fn show(diagnosis: &Diagnosis, output: &mut Output) -> Result<()> {
+    if output.is_json() {
+        return Ok(output.json(diagnosis)?);
+    }
+    let mut table = Table::new(&[Column::new("WHAT"), Column::new("HOW"), Column::new("")]);
+    for finding in &diagnosis.findings {
+        let tint = match finding.health {
+            Health::Ok => Tint::Green,
+            Health::Note => Tint::Yellow,
+            Health::Problem => Tint::Red,
+        };
+        let area = Cell::two(named(finding.area), finding.area.word());
+        let message = match &finding.hint {
+            Some(hint) if output.is_plain() => format!("{}; {hint}", finding.message),
+            _ => finding.message.clone(),
+        };
+        table.row([area, Cell::text(finding.health.word()).tint(tint), Cell::text(&message)]);
+        if let Some(hint) = finding.hint.as_ref().filter(|_| !output.is_plain()) {
+            table.row([Cell::text(""), Cell::text(""), Cell::text(&format!("→ {hint}")).tint(Tint::Dim)]);
+        }
+    }
+    Ok(output.table(&table, "")?)
+}
+
+const fn named(area: Area) -> &'static str {
+    match area {
+        Area::KeyFile => "key file",
+        other => other.word(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Finding;
+    use crate::cli::output::Form;
+    use crate::cli::testing::{HOSTILE, PEOPLE, written};
+
+    #[test]
+    fn each_finding_has_its_hint_below() {
+        let finding = |area, health, hint: Option<&str>| Finding {
+            area,
+            health,
+            message: HOSTILE.to_owned(),
+            hint: hint.map(str::to_owned),
+        };
+        let findings =
+            vec![finding(Area::KeyFile, Health::Ok, None), finding(Area::Clock, Health::Problem, Some("set it"))];
+        let diagnosis = Diagnosis { well: false, running: true, findings };
+        let shown = written(PEOPLE, |output| show(&diagnosis, output));
+        assert!(shown.contains("key file  ok") && shown.contains("→ set it\n") && !shown.contains('\x1b'), "{shown}");
+        let plain = written(Form::Plain, |output| show(&diagnosis, output));
+        assert!(plain.starts_with("key_file\tok\t") && plain.lines().count() == 2, "{plain}");
+    }
+}

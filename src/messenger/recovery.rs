@@ -1,0 +1,323 @@
+//! What a recovered store needs before a messenger works on it (protocol, "First contact": recovery).
+//!
+//! Its rows are of several days, and some are missing. So everything that follows from other rows is made again: the
+//! index, the inbox, the counters, the outbox. Sessions, prekeys and the marks of envelopes are gone, all of them: whoever
+//! sends an old envelope is told that its session is unknown, makes a new one, and encrypts again what has not arrived. A
+//! mark without its message would acknowledge what is lost.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::base::{CryptoRng, Now, PeerId, WallTime, limits};
+use crate::store::{KeyId, RowKey, Rows, Scan, SnapshotPlan, Store, StoreError, Table, WriteBuffer};
+
+use super::memory::number;
+use super::tables::{
+    ClientIdQueue, ClientIds, ConversationRow, Conversations, EnvelopeMarks, Events, Hours, IndexRow, MarkQueue,
+    MessageIndex, MessageRow, Messages, OutKind, OutMessages, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent,
+    RecentRow, Requests, client_id_key, index_key, message_key, messages_of, outbox_key, peer_key, recent_key,
+};
+use super::view::{Direction, Event, EventKind, State};
+
+/// What a snapshot holds: not what follows from other rows, nor what a recovery throws away; messages last.
+pub const SNAPSHOT: SnapshotPlan = SnapshotPlan {
+    without: &[Recent::ID, MessageIndex::ID, EnvelopeMarks::ID, MarkQueue::ID, PrekeyMarks::ID, OutMessages::ID],
+    last: &[Messages::ID],
+};
+
+/// Events that may have been told and are lost: the log goes on behind them, so that no number is used twice.
+const LEAP: u64 = limits::MAX_EVENTS / 10;
+/// Rows of one page, and of one commit.
+const PAGE: usize = 500;
+
+/// What there is after a recovery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InOrder {
+    /// Whether the own name, token and policy are known.
+    pub profile: bool,
+    /// Contacts.
+    pub contacts: u64,
+    /// Conversations.
+    pub conversations: u64,
+    /// Of these, such as had messages of which none is left: their keys are lost.
+    pub emptied: u64,
+    /// Messages.
+    pub messages: u64,
+    /// Messages that wait in the outbox again.
+    pub queued: u64,
+    /// Pending requests.
+    pub requests: u64,
+}
+
+/// Puts the rows of a recovered store in order. `keys`: whether the key files were there, so that a key that is missing
+/// was destroyed on purpose.
+///
+/// # Errors
+/// Those of the store. Interrupted, it is done again from the start.
+pub fn put_in_order(store: &Store, keys: bool, now: Now, rng: &mut dyn CryptoRng) -> Result<InOrder, StoreError> {
+    let mut order = Order { store, buf: store.begin(), changes: 0, rng, now, keys, done: InOrder::default() };
+    let peers = order.peers()?;
+    order.profile()?;
+    let mut active = order.conversations(&peers)?;
+    active.sort_unstable();
+    for (activity, (_, _, peer)) in (1..).zip(active) {
+        order.buf.put::<Recent>(&recent_key(activity), &RecentRow { peer })?;
+        if let Some(mut row) = order.buf.get::<Conversations>(&peer_key(&peer))? {
+            row.activity = activity;
+            order.buf.put::<Conversations>(&peer_key(&peer), &row)?;
+        }
+        order.step(2)?;
+    }
+    order.clients()?;
+    order.events()?;
+    order.done.requests = order.buf.scan::<Requests>(&Scan::new(RowKey::new()))?.len() as u64;
+    order.commit()?;
+    Ok(order.done)
+}
+
+/// The newest time that is known of the store, by which a clock that was set back is known.
+///
+/// # Errors
+/// Those of the store.
+pub fn newest_time(rows: &impl Rows) -> Result<Option<WallTime>, StoreError> {
+    let row = rows.get::<Profile>(&RowKey::new())?;
+    let events = rows.scan::<Events>(&Scan::new(RowKey::new()).reverse().limit(1))?;
+    let event = events.first().map(|(_, event)| event.at);
+    Ok(row.map(|row| row.high_water).max(event))
+}
+
+/// The work, in commits of some hundred rows.
+struct Order<'a> {
+    store: &'a Store,
+    buf: WriteBuffer,
+    changes: usize,
+    rng: &'a mut dyn CryptoRng,
+    now: Now,
+    keys: bool,
+    done: InOrder,
+}
+
+/// What the messages of a conversation amount to.
+#[derive(Default)]
+struct Walked {
+    count: u64,
+    last: u64,
+    unread: u64,
+    sent_counter: u64,
+    received_counter: u64,
+    /// Messages under each key.
+    keys: HashMap<KeyId, u64>,
+    undelivered: Vec<(u64, MessageRow)>,
+}
+
+impl Order<'_> {
+    fn commit(&mut self) -> Result<(), StoreError> {
+        let buf = std::mem::replace(&mut self.buf, self.store.begin());
+        self.changes = 0;
+        self.store.commit(buf, self.rng)
+    }
+
+    fn step(&mut self, changes: usize) -> Result<(), StoreError> {
+        self.changes += changes;
+        if self.changes >= PAGE { self.commit() } else { Ok(()) }
+    }
+
+    /// Every contact who has accepted us gets a fresh session; the others get one when there is something to send.
+    fn peers(&mut self) -> Result<BTreeSet<PeerId>, StoreError> {
+        let mut peers = BTreeSet::new();
+        for (_, mut row) in self.buf.scan::<Peers>(&Scan::new(RowKey::new()))? {
+            peers.insert(row.peer);
+            self.done.contacts += u64::from(row.contact.is_some());
+            row.heal_due = row.contact.is_some() && row.accepted;
+            row.healed_at = None;
+            row.profile_sent = 0;
+            self.buf.put::<Peers>(&peer_key(&row.peer), &row)?;
+            self.step(1)?;
+        }
+        Ok(peers)
+    }
+
+    /// The card named prekeys that are gone: it counts as old, so that the next look at it makes another.
+    fn profile(&mut self) -> Result<(), StoreError> {
+        let Some(mut row) = self.buf.get::<Profile>(&RowKey::new())? else { return Ok(()) };
+        self.done.profile = true;
+        row.card_issued = WallTime(0);
+        row.high_water = row.high_water.max(self.now.wall);
+        self.buf.put::<Profile>(&RowKey::new(), &row)
+    }
+
+    /// Gives who has a conversation, and its place in the inbox.
+    fn conversations(&mut self, peers: &BTreeSet<PeerId>) -> Result<Vec<(u64, u64, PeerId)>, StoreError> {
+        let rows = self.buf.scan::<Conversations>(&Scan::new(RowKey::new()))?;
+        let mut known: BTreeMap<PeerId, Option<ConversationRow>> = peers.iter().map(|peer| (*peer, None)).collect();
+        known.extend(rows.into_iter().map(|(_, row)| (row.peer, Some(row))));
+        let mut active = Vec::new();
+        for (peer, row) in known {
+            let walked = self.walk(&peer)?;
+            let had_row = row.is_some();
+            let Some(row) = self.conversation(peer, row, &walked)? else {
+                if had_row {
+                    self.buf.delete::<Conversations>(&peer_key(&peer));
+                    self.step(1)?;
+                }
+                continue;
+            };
+            self.done.conversations += u64::from(row.activity > 0 || walked.count > 0);
+            self.done.messages += walked.count;
+            // Two that claim one place are told apart by their last message.
+            // A deleted conversation is none of the inbox, until somebody writes.
+            if row.activity > 0 || walked.count > 0 {
+                active.push((row.activity, row.last, peer));
+            }
+            self.outbox(&row, walked.undelivered)?;
+            self.buf.put::<Conversations>(&peer_key(&peer), &row)?;
+            self.step(1)?;
+        }
+        Ok(active)
+    }
+
+    /// Reads all messages of a conversation, and writes where each is.
+    fn walk(&mut self, peer: &PeerId) -> Result<Walked, StoreError> {
+        let mut walked = Walked::default();
+        let mut from = 0;
+        loop {
+            let page = Scan::new(messages_of(peer)).from(from).limit(PAGE);
+            let rows = self.buf.scan::<Messages>(&page)?;
+            let more = rows.len() == PAGE;
+            for (key, row) in rows {
+                let position = number(&key).unwrap_or_default();
+                from = position.saturating_add(1);
+                if let Some(key) = self.buf.key_of::<Messages>(&message_key(peer, position))? {
+                    *walked.keys.entry(key).or_default() += 1;
+                }
+                let index = IndexRow { id: row.id, peer: *peer, position };
+                self.buf.put::<MessageIndex>(&index_key(&row.id), &index)?;
+                self.step(1)?;
+                walked.note(position, row);
+            }
+            if !more {
+                return Ok(walked);
+            }
+        }
+    }
+
+    /// The row of a conversation, as its messages say; `None` when there is none (any more).
+    fn conversation(
+        &mut self,
+        peer: PeerId,
+        row: Option<ConversationRow>,
+        walked: &Walked,
+    ) -> Result<Option<ConversationRow>, StoreError> {
+        let key = row.as_ref().map(|row| row.key).filter(|key| self.buf.has_key(*key));
+        // A conversation that was moved to another key, or whose row is lost: most of its messages know.
+        let vanishing: BTreeSet<KeyId> =
+            self.buf.scan::<Hours>(&Scan::new(RowKey::new()))?.into_iter().map(|(_, hour)| hour.key).collect();
+        let lasting = walked.keys.iter().filter(|(key, _)| !vanishing.contains(key));
+        let key = key.or_else(|| lasting.max_by_key(|(_, count)| **count).map(|(key, _)| *key));
+        let key = match (key, &row) {
+            (Some(key), _) => key,
+            // Without key files the messages are lost; with them, the conversation was deleted.
+            (None, Some(row)) if !self.keys => {
+                self.done.emptied += u64::from(row.last > 0);
+                self.buf.create_key(self.rng)
+            }
+            (None, _) => return Ok(None),
+        };
+        let mut row = row.unwrap_or(ConversationRow {
+            peer,
+            key,
+            last: 0,
+            forgotten: 0,
+            activity: 0,
+            unread: 0,
+            undelivered: 0,
+            sent_counter: 0,
+            received_counter: 0,
+            missing: Vec::new(),
+        });
+        row.key = key;
+        row.last = row.last.max(walked.last);
+        row.unread = walked.unread;
+        row.undelivered = walked.undelivered.len() as u64;
+        row.received_counter = row.received_counter.max(walked.received_counter);
+        // Messages may be lost that the other side has: a counter used twice would put new ones among the old. The other
+        // side shows a gap, which is what there may be.
+        row.sent_counter = row.sent_counter.max(walked.sent_counter).max(self.now.wall.0);
+        Ok(Some(row))
+    }
+
+    /// What had not been delivered is sent again, under the same message IDs.
+    fn outbox(&mut self, row: &ConversationRow, undelivered: Vec<(u64, MessageRow)>) -> Result<(), StoreError> {
+        for (number, (position, mut message)) in (1..).zip(undelivered) {
+            let out = OutRow {
+                peer: row.peer,
+                number,
+                kind: OutKind::Message(position),
+                queued_at: message.sent_at,
+                encrypted: false,
+                sent: false,
+                counted: message.state == State::Sent,
+            };
+            self.buf.put::<Outbox>(&outbox_key(&row.peer, number), &out)?;
+            message.outbox = Some(number);
+            let key = message_key(&row.peer, position);
+            // Under the key it has: one that is to vanish stays under the key that vanishes with it.
+            let under = self.buf.key_of::<Messages>(&key)?.unwrap_or(row.key);
+            self.buf.put_under::<Messages>(&key, under, &message)?;
+            self.done.queued += 1;
+            self.step(2)?;
+        }
+        Ok(())
+    }
+
+    /// A client's ID of a message that is lost must not stand for it: it is asked for again.
+    fn clients(&mut self) -> Result<(), StoreError> {
+        for (key, id) in self.buf.scan::<ClientIdQueue>(&Scan::new(RowKey::new()))? {
+            let row = self.buf.get::<ClientIds>(&client_id_key(&id))?;
+            let is_there = match row {
+                Some(row) => self.buf.contains::<MessageIndex>(&index_key(&row.message))?,
+                None => false,
+            };
+            if !is_there {
+                self.buf.delete::<ClientIds>(&client_id_key(&id));
+                self.buf.delete::<ClientIdQueue>(&RowKey::new().u64(number(&key).unwrap_or_default()));
+                self.step(2)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The log of events goes on behind all that may have been told.
+    fn events(&mut self) -> Result<(), StoreError> {
+        let newest = self.buf.scan::<Events>(&Scan::new(RowKey::new()).reverse().limit(1))?;
+        let last = newest.first().and_then(|(key, _)| number(key)).unwrap_or(0);
+        let seq = last + LEAP;
+        self.buf
+            .put::<Events>(&RowKey::new().u64(seq), &Event { seq, at: self.now.wall, kind: EventKind::Recovered })?;
+        // Those that are forgotten one by one as new ones come would otherwise stay.
+        let oldest = seq.saturating_sub(limits::MAX_EVENTS);
+        for (key, _) in self.buf.scan::<Events>(&Scan::new(RowKey::new()).to(oldest))? {
+            self.buf.delete::<Events>(&RowKey::new().u64(number(&key).unwrap_or_default()));
+            self.step(1)?;
+        }
+        Ok(())
+    }
+}
+
+impl Walked {
+    fn note(&mut self, position: u64, row: MessageRow) {
+        self.count += 1;
+        self.last = self.last.max(position);
+        match row.direction {
+            Direction::In => {
+                self.received_counter = self.received_counter.max(row.counter);
+                self.unread += u64::from(row.state == State::Received);
+            }
+            Direction::Out => {
+                self.sent_counter = self.sent_counter.max(row.counter);
+                if matches!(row.state, State::Queued | State::Sent) {
+                    self.undelivered.push((position, row));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `doctor`: what is wrong with a profile and what it stands on, and how to mend it.
+//!
+//! Nothing is changed, and nothing is opened that would change itself: without a node the store is read as on a
+//! read-only disk. What cannot be looked at is said, and the rest is looked at all the same.
+
+mod files;
+mod surroundings;
+
+use crate::api::{ApiError, Area, Code, Diagnosis, Finding, Health};
+use crate::base::WallTime;
+use crate::identity;
+use crate::messenger::recovery::newest_time;
+use crate::net::NetStatus;
+use crate::store::{Reader, Store, StoreError};
+
+use super::clock::Clock;
+use super::errors;
+use super::place::Place;
+use super::profile::Ask;
+
+/// What was found so far.
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn ok(&mut self, area: Area, message: impl Into<String>) {
+        self.add(area, Health::Ok, message.into(), None);
+    }
+
+    fn note(&mut self, area: Area, message: impl Into<String>, hint: &str) {
+        self.add(area, Health::Note, message.into(), Some(hint.to_owned()));
+    }
+
+    fn problem(&mut self, area: Area, message: impl Into<String>, hint: &str) {
+        self.add(area, Health::Problem, message.into(), Some(hint.to_owned()));
+    }
+
+    fn error(&mut self, area: Area, error: ApiError) {
+        self.add(area, Health::Problem, error.message, error.hint);
+    }
+
+    fn add(&mut self, area: Area, health: Health, message: String, hint: Option<String>) {
+        self.0.push(Finding { area, health, message, hint });
+    }
+
+    fn done(self, running: bool) -> Diagnosis {
+        let well = self.0.iter().all(|finding| finding.health != Health::Problem);
+        Diagnosis { well, running, findings: self.0 }
+    }
+}
+
+/// Looks, while no node runs.
+///
+/// # Errors
+/// `no_profile`; `wrong_passphrase`.
+pub(crate) fn doctor(place: &Place, ask: Ask<'_>) -> Result<Diagnosis, ApiError> {
+    let mut found = Findings::default();
+    let key_file = files::look_at_folder(place, &mut found)?;
+    let store = match key_file {
+        Some(bytes) => look_at_store(place, &bytes, ask, &mut found)?,
+        None => None,
+    };
+    files::look_at_lock(place, &mut found);
+    around(place, store.as_ref().map(Store::reader).as_ref(), None, &mut found);
+    Ok(found.done(false))
+}
+
+/// Looks from within: a node, or the dispatcher of a command.
+pub(crate) fn of_a_node(place: &Place, reader: &Reader, net: Option<&NetStatus>) -> Result<Diagnosis, ApiError> {
+    let mut found = Findings::default();
+    files::look_at_folder(place, &mut found)?;
+    match (newest_time(reader), reader.frozen()) {
+        (Err(error), _) | (Ok(_), Some(error)) => found.error(Area::Store, errors::store(&error)),
+        (Ok(_), None) => found.ok(Area::Store, "open; its rows are counted after each start"),
+    }
+    let pid = std::process::id();
+    found.ok(Area::Lock, format!("held by {}, process {pid}", if net.is_some() { "the node" } else { "this command" }));
+    around(place, Some(reader), net, &mut found);
+    Ok(found.done(net.is_some()))
+}
+
+fn around(place: &Place, reader: Option<&Reader>, net: Option<&NetStatus>, found: &mut Findings) {
+    let now = Clock::new().now().wall;
+    let newest: Option<WallTime> = reader.and_then(|reader| newest_time(reader).ok()).flatten();
+    files::look_at_snapshots(place, now, found);
+    files::look_at_disk(place, found);
+    surroundings::look_at_clock(now, newest, found);
+    let settings = surroundings::look_at_config(place, found);
+    surroundings::look_at_socket(place, net.is_some(), found);
+    surroundings::look_at_network(settings.as_ref(), net, found);
+}
+
+/// Reads the whole store. `None` when it could not be.
+fn look_at_store(
+    place: &Place,
+    key_file: &[u8],
+    ask: Ask<'_>,
+    found: &mut Findings,
+) -> Result<Option<Store>, ApiError> {
+    let passphrase = match identity::key_file_needs_passphrase(key_file) {
+        Ok(false) => None,
+        Ok(true) => match ask() {
+            Ok(passphrase) => Some(passphrase),
+            Err(error) if error.is(Code::PassphraseNeeded) => {
+                let hint = "give --passphrase-file, or look while the node runs";
+                found.note(Area::Store, "not looked at: the key file has a passphrase", hint);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        },
+        Err(error) => {
+            found.error(Area::KeyFile, errors::key_file(&error));
+            return Ok(None);
+        }
+    };
+    let material = match identity::open_key_file(key_file, passphrase.as_ref()) {
+        Ok(material) => material,
+        Err(error) => {
+            let error = errors::key_file(&error);
+            if error.is(Code::WrongPassphrase) {
+                return Err(error);
+            }
+            found.error(Area::KeyFile, error);
+            return Ok(None);
+        }
+    };
+    let because = StoreError::ReadOnly { path: place.dir().to_owned() };
+    match Store::open_frozen(place.dir(), &material.store_key, because) {
+        Ok(store) => {
+            found.ok(Area::Store, "sound: every row is there");
+            Ok(Some(store))
+        }
+        Err(error) => {
+            found.error(Area::Store, errors::store(&error));
+            Ok(None)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

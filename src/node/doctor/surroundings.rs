@@ -1,0 +1,167 @@
+//! What the profile stands in: the clock, the configuration, the socket, the network.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{IpAddr, TcpListener, UdpSocket};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use crate::api::{ApiError, Area};
+use crate::base::{Millis, WallTime};
+use crate::net::NetStatus;
+use crate::node::config::{RunOptions, Settings};
+use crate::node::place::Place;
+use crate::node::socket;
+
+use super::Findings;
+
+/// Clocks are set now and then, by a little.
+const SLACK: Millis = Millis::from_secs(60);
+/// Nobody is away for so long.
+const FAR: Millis = Millis::from_days(400);
+/// 1 January 2025: before it there was no rohrpost.
+const BEGINNING: WallTime = WallTime(1_735_689_600_000);
+const SET_IT: &str = "set it: `timedatectl set-ntp true`, or by hand";
+
+pub(super) fn look_at_clock(now: WallTime, newest: Option<WallTime>, found: &mut Findings) {
+    if now < BEGINNING {
+        return found.problem(Area::Clock, "it stands before 2025", SET_IT);
+    }
+    match newest {
+        Some(newest) if newest > now + SLACK => {
+            let message = format!("it stands {} before the newest time in the store", span(newest.since(now)));
+            let hint = "if it is wrong now, set it (`timedatectl set-ntp true`); if it was wrong then, deadlines wait until it has caught up";
+            found.problem(Area::Clock, message, hint);
+        }
+        Some(newest) if now.since(newest) > FAR => {
+            let message = format!("it stands {} after the newest time in the store", span(now.since(newest)));
+            found.note(Area::Clock, message, "if you have not been away for so long, set it before you start a node");
+        }
+        Some(_) => found.ok(Area::Clock, "it agrees with the times in the store"),
+        None => found.ok(Area::Clock, "not compared: no time in the store could be read"),
+    }
+}
+
+fn span(span: Millis) -> String {
+    let minutes = span.0 / 60_000;
+    match minutes {
+        0..=119 => format!("{minutes} minutes"),
+        120..=2_879 => format!("{} hours", minutes / 60),
+        _ => format!("{} days", minutes / (24 * 60)),
+    }
+}
+
+pub(super) fn look_at_config(place: &Place, found: &mut Findings) -> Option<Settings> {
+    match RunOptions::default().settle(place, &|name| std::env::var(name).ok()) {
+        Ok(settings) => {
+            let path = place.config().filter(|path| path.exists());
+            found.ok(
+                Area::Config,
+                path.map_or_else(|| "none: the defaults hold".to_owned(), |p| p.display().to_string()),
+            );
+            Some(settings)
+        }
+        Err(error) => {
+            found.error(Area::Config, error);
+            None
+        }
+    }
+}
+
+pub(super) fn look_at_socket(place: &Place, running: bool, found: &mut Findings) {
+    let path = place.socket();
+    let shown = path.display();
+    if running {
+        return found.ok(Area::Socket, shown.to_string());
+    }
+    if let Some(owner) = foreign_folder(path) {
+        let hint = "choose another place with XDG_RUNTIME_DIR or --data-dir";
+        return found.problem(Area::Socket, format!("{owner} belongs to another user"), hint);
+    }
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => match socket::check_path(path) {
+            Ok(()) => found.ok(Area::Socket, format!("{shown} is free for a node")),
+            Err(error) => found.error(Area::Socket, error),
+        },
+        Err(error) => found.error(Area::Socket, crate::node::errors::io(path, &error)),
+        Ok(about) if !about.file_type().is_socket() => {
+            found.problem(Area::Socket, format!("{shown} is in the way of the socket, and is none"), "move it away");
+        }
+        Ok(_) => match socket::answers(place) {
+            Ok(true) => {
+                let hint = "choose another profile name with `-P`";
+                found.problem(Area::Socket, format!("{shown} belongs to the node of another data folder"), hint);
+            }
+            Ok(false) => {
+                let hint = "nothing to do: the next node removes it";
+                found.note(Area::Socket, format!("{shown} was left over by a node that was killed"), hint);
+            }
+            Err(error) => found.error(Area::Socket, error),
+        },
+    }
+}
+
+/// The folder of the socket, if it is there and somebody else's.
+fn foreign_folder(socket: &Path) -> Option<String> {
+    let parent = socket.parent()?;
+    let about = fs::metadata(parent).ok()?;
+    (about.uid() != rustix::process::geteuid().as_raw()).then(|| parent.display().to_string())
+}
+
+pub(super) fn look_at_network(settings: Option<&Settings>, net: Option<&NetStatus>, found: &mut Findings) {
+    if !has_way_out() {
+        let hint = "connect the machine; what you write waits in the outbox until then";
+        found.problem(Area::Network, "this machine has no way to any network", hint);
+    }
+    if let Some(net) = net {
+        if net.listen_addrs.is_empty() {
+            let hint = "nobody can reach this node; start it with other `--listen` addresses, or without any";
+            found.problem(Area::Network, "the node listens nowhere", hint);
+        } else {
+            let peers = net.peers.len();
+            found.ok(Area::Network, format!("listening at {}; {peers} connected", net.listen_addrs.join(", ")));
+        }
+    }
+    let Some(settings) = settings else { return };
+    if net.is_none() {
+        for (addr, error) in settings.listen.iter().flatten().filter_map(|addr| Some((addr, taken(addr)?))) {
+            let hint = "choose another port, or end the program that has it";
+            found.problem(Area::Network, format!("a node could not listen at {addr}: {error}"), hint);
+        }
+    }
+    if settings.mdns {
+        found.ok(Area::Network, "peers in the local network are looked for (mDNS)");
+    } else {
+        let hint = "set `mdns = true`, if that was not meant";
+        found.note(Area::Network, "peers in the local network are not looked for: mDNS is off", hint);
+    }
+}
+
+/// Whether the system knows where it would send to somewhere else; nothing is sent.
+fn has_way_out() -> bool {
+    let reaches = |from: &str, to: &str| UdpSocket::bind(from).is_ok_and(|socket| socket.connect(to).is_ok());
+    // Addresses that are nobody's, for documentation.
+    reaches("0.0.0.0:0", "192.0.2.1:9") || reaches("[::]:0", "[2001:db8::1]:9") || has_interface()
+}
+
+/// Whether there is an interface besides the loopback one that is up: a network without a way to others is one, too.
+fn has_interface() -> bool {
+    let entries = fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name() != "lo").any(|entry| {
+        let state = fs::read_to_string(entry.path().join("operstate")).unwrap_or_default();
+        state.trim() == "up"
+    })
+}
+
+/// Why nobody could listen at this TCP address with a port of its own, if nobody could.
+fn taken(addr: &str) -> Option<ApiError> {
+    let mut parts = addr.split('/').skip(1);
+    let (Some("ip4" | "ip6"), Some(ip), Some("tcp"), Some(port)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return None;
+    };
+    let (ip, port): (IpAddr, u16) = (ip.parse().ok()?, port.parse().ok().filter(|port| *port > 0)?);
+    let error = TcpListener::bind((ip, port)).err()?;
+    Some(ApiError::new(crate::api::Code::Network, error.to_string()))
+}

@@ -1,0 +1,144 @@
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::*;
+use crate::base::Millis;
+use crate::node::profile;
+
+fn never() -> Result<crate::node::Passphrase, ApiError> {
+    Err(ApiError::new(Code::PassphraseNeeded, "nobody is there"))
+}
+
+/// A home with a profile.
+fn home() -> (tempfile::TempDir, Place) {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().as_os_str().to_owned();
+    let place = Place::resolve_with("a", None, &|name| (name == "HOME").then(|| path.clone())).unwrap();
+    profile::create(&place, None, Some("Alice")).unwrap();
+    (home, place)
+}
+
+fn look(place: &Place) -> Diagnosis {
+    doctor(place, &mut never).unwrap()
+}
+
+/// The finding that is not well, of which there is one.
+#[track_caller]
+fn only(diagnosis: &Diagnosis, area: Area) -> (Health, String, String) {
+    let bad: Vec<_> = diagnosis.findings.iter().filter(|f| f.area == area && f.health != Health::Ok).collect();
+    assert_eq!(bad.len(), 1, "{diagnosis:?}");
+    assert_eq!(diagnosis.well, bad[0].health != Health::Problem, "{diagnosis:?}");
+    (bad[0].health, bad[0].message.clone(), bad[0].hint.clone().unwrap())
+}
+
+fn chmod(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_new_profile_is_well_and_stays_as_it_is() {
+    let (_home, place) = home();
+    let log = std::fs::read(place.dir().join("db/db")).unwrap();
+    let diagnosis = look(&place);
+    assert!(diagnosis.well && !diagnosis.running, "{diagnosis:?}");
+    let ok = |area| diagnosis.findings.iter().any(|f| f.area == area && f.health == Health::Ok);
+    for area in [Area::Folder, Area::KeyFile, Area::Store, Area::Lock, Area::Clock, Area::Socket, Area::Config] {
+        assert!(ok(area), "{area}: {diagnosis:?}");
+    }
+    assert_eq!(only(&diagnosis, Area::Snapshots).0, Health::Note);
+    assert_eq!(std::fs::read(place.dir().join("db/db")).unwrap(), log);
+}
+
+#[test]
+fn files_that_others_can_read_are_told_and_left() {
+    let (_home, place) = home();
+    chmod(&place.dir().join("key"), 0o644);
+    let (health, message, hint) = only(&look(&place), Area::KeyFile);
+    assert!(health == Health::Problem && message.ends_with("can be read by others"), "{message}");
+    assert!(hint.starts_with("chmod 600 ") && hint.ends_with("/key"), "{hint}");
+    chmod(&place.dir().join("key"), 0o600);
+    chmod(place.dir(), 0o755);
+    assert!(only(&look(&place), Area::Folder).2.starts_with("chmod 700 "));
+    assert_eq!(std::fs::metadata(place.dir()).unwrap().permissions().mode() & 0o777, 0o755, "it was changed");
+}
+
+#[test]
+fn a_missing_and_a_damaged_key_file() {
+    let (_home, place) = home();
+    let path = place.dir().join("key");
+    std::fs::write(&path, "rubbish").unwrap();
+    assert_eq!(only(&look(&place), Area::KeyFile).0, Health::Problem);
+    std::fs::remove_file(&path).unwrap();
+    assert!(only(&look(&place), Area::KeyFile).1.ends_with("is missing"));
+}
+
+#[test]
+fn a_damaged_store_is_told_with_the_way_out() {
+    let (_home, place) = home();
+    std::fs::remove_file(place.dir().join("db/db")).unwrap();
+    let (health, message, hint) = only(&look(&place), Area::Store);
+    assert_eq!((health, message.as_str()), (Health::Problem, "the store is damaged: its database is missing"));
+    assert!(hint.contains("rohrpost recover"), "{hint}");
+}
+
+#[test]
+fn a_socket_that_was_left_over_and_one_that_is_none() {
+    let (_home, place) = home();
+    drop(std::os::unix::net::UnixListener::bind(place.socket()).unwrap());
+    assert_eq!(only(&look(&place), Area::Socket).0, Health::Note);
+    std::fs::remove_file(place.socket()).unwrap();
+    std::fs::write(place.socket(), "x").unwrap();
+    assert_eq!(only(&look(&place), Area::Socket).2, "move it away");
+}
+
+#[test]
+fn somebody_works_on_it() {
+    let (_home, place) = home();
+    let lock = profile::lock(&place).unwrap();
+    let (health, message, _) = only(&look(&place), Area::Lock);
+    assert!(health == Health::Note && message.contains(&std::process::id().to_string()), "{message}");
+    drop(lock);
+}
+
+#[test]
+fn what_recover_kept_is_not_forgotten() {
+    let (_home, place) = home();
+    std::fs::create_dir(place.dir().with_file_name("a.damaged-17")).unwrap();
+    assert!(only(&look(&place), Area::Folder).2.contains("rm -r"));
+}
+
+#[test]
+fn clocks_that_are_wrong() {
+    let now = WallTime(1_800_000_000_000);
+    let look = |now: WallTime, newest| {
+        let mut found = Findings::default();
+        surroundings::look_at_clock(now, newest, &mut found);
+        (found.0[0].health, found.0[0].message.clone())
+    };
+    assert_eq!(look(now, Some(now)).0, Health::Ok);
+    assert_eq!(look(now, Some(now + Millis::from_secs(30))).0, Health::Ok);
+    let behind = look(now, Some(now + Millis::from_hours(5)));
+    assert_eq!(behind, (Health::Problem, "it stands 5 hours before the newest time in the store".to_owned()));
+    let ahead = look(now + Millis::from_days(500), Some(now));
+    assert_eq!(ahead, (Health::Note, "it stands 500 days after the newest time in the store".to_owned()));
+    assert_eq!(look(WallTime(0), None).0, Health::Problem);
+}
+
+#[test]
+fn a_port_that_is_taken() {
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (_home, place) = home();
+    let config = place.config().unwrap();
+    std::fs::create_dir_all(config.parent().unwrap()).unwrap();
+    let addr = format!("/ip4/127.0.0.1/tcp/{}", held.local_addr().unwrap().port());
+    std::fs::write(config, format!("listen = ['{addr}']")).unwrap();
+    let diagnosis = look(&place);
+    assert!(
+        diagnosis.findings.iter().any(|f| f.health == Health::Problem && f.message.contains(&addr)),
+        "{diagnosis:?}"
+    );
+    std::fs::write(config, "lisen = 1").unwrap();
+    let diagnosis = look(&place);
+    assert!(diagnosis.findings.iter().any(|f| f.area == Area::Config && f.health == Health::Problem), "{diagnosis:?}");
+}

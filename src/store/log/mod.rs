@@ -1,0 +1,349 @@
+//! Reads sled's log without sled.
+//!
+//! sled cuts its log at the first damaged byte and fills what comes behind it with zeros, and its errors are panics. So
+//! whoever must not change anything (`recover`, `doctor`, a read-only or a full disk) reads the log here: each
+//! undamaged piece of it counts, wherever it stands. What was read is believed only as far as rows open and their sum
+//! is right, so nothing hangs on this being sled's own idea of its log; a test compares the two.
+//!
+//! ```text
+//! log     = segment ‖ segment …                    512 KiB each, in any order
+//! segment = crc (4) ‖ ¬position (8) ‖ ¬… (8) ‖ message ‖ message …        position: a multiple of 512 KiB
+//! message = crc (4) ‖ kind (1) ‖ length (varint) ‖ number of the segment (varint) ‖ page (varint) ‖ body
+//! ```
+
+mod message;
+mod page;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use message::{Kind, Message, SEGMENT, Segment};
+use page::{Change, Changes};
+
+/// Whether there is something sound behind damage in that part of the log which sled reads when it opens: there it would
+/// stop, and erase what comes behind. What a power cut has torn looks the same.
+///
+/// # Errors
+/// Those of the disk.
+pub(super) fn is_torn(folder: &Path) -> io::Result<bool> {
+    let file = match File::open(folder.join("db")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        file => file?,
+    };
+    let stable = stable_position(folder)?;
+    let log = Log::over(file, &[]);
+    let segments = log.segments()?;
+    let last = segments.last().copied();
+    for (position, at) in segments {
+        if position + SEGMENT as u64 <= stable {
+            continue;
+        }
+        let bytes = log.segment(at)?;
+        let mut segment = Segment::new(&bytes, position);
+        while segment.next().is_some() {}
+        let is_last = last == Some((position, at));
+        if segment.gaps > 0 || message::position(&bytes).is_none() || !(is_last || segment.is_full()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Up to where sled's table of pages knows the log, which is where it begins to read: the first number in the newest one.
+fn stable_position(folder: &Path) -> io::Result<u64> {
+    let mut newest = None;
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let is_table = name.to_str().is_some_and(|name| name.starts_with("snap.") && !name.ends_with(".generating"));
+        newest = newest.max(is_table.then_some(name));
+    }
+    let Some(newest) = newest else { return Ok(0) };
+    let mut bytes = [0; 8];
+    let read = File::open(folder.join(newest))?.read_exact_at(&mut bytes, 0);
+    // Written as one more than it is; a negative one is none.
+    Ok(read.map_or(0, |()| u64::try_from(i64::from_le_bytes(bytes) - 1).unwrap_or(0)))
+}
+
+/// A row of the log: where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The position in the log at which this was so.
+    pub(super) position: u64,
+    /// Where its bytes are in the file; `None`: it was removed.
+    place: Option<Place>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    at: u64,
+    len: usize,
+}
+
+impl Found {
+    /// Whether the row was there at last.
+    pub(super) const fn is_there(&self) -> bool {
+        self.place.is_some()
+    }
+}
+
+/// What is left of a log.
+pub(super) struct Log {
+    file: File,
+    rows: BTreeMap<Vec<u8>, Found>,
+    /// The pages: where each begins, where it ends (empty: nowhere), and where it was last written.
+    pages: BTreeMap<Vec<u8>, (Vec<u8>, u64)>,
+    /// What the watched row was, oldest first.
+    history: Vec<Found>,
+    watched: Vec<u8>,
+    /// Pieces that could not be read; what sled itself leaves behind may be among them.
+    pub(super) gaps: usize,
+}
+
+impl Log {
+    /// Reads the log at `path`, from one end to the other, remembering all that the row at `watched` was.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn read(path: &Path, watched: &[u8]) -> io::Result<Self> {
+        let mut log = Self::over(File::open(path)?, watched);
+        let (mut batch, mut pages) = (None::<Batch>, Pages::default());
+        let segments = log.segments()?;
+        for (index, (position, at)) in segments.iter().copied().enumerate() {
+            let bytes = log.segment(at)?;
+            let mut segment = Segment::new(&bytes, position);
+            while let Some(message) = segment.next() {
+                if let Kind::Batch(last) = message.kind {
+                    // One that follows another: what is missing of that one is damage, and no reason to drop the rest.
+                    let next = Batch { last, gaps: log.gaps + segment.gaps, whole: false, steps: Vec::new() };
+                    log.apply_all(batch.replace(next), &mut pages);
+                } else if message.kind != Kind::Other {
+                    let changes = pages.changes(&message);
+                    let (at, position) = (at + message.body_start as u64, position + message.start as u64);
+                    let step = Step { position, at, page: message.page, is_link: message.kind == Kind::Link, changes };
+                    match &mut batch {
+                        Some(Batch { steps, .. }) => steps.push(step),
+                        None => log.apply(step, &mut pages),
+                    }
+                }
+                if let Some(batch) = batch.as_mut().filter(|batch| position + message.end as u64 > batch.last) {
+                    batch.whole |= batch.gaps == log.gaps + segment.gaps;
+                    // Looked at once, where it ends.
+                    batch.last = u64::MAX;
+                }
+            }
+            log.gaps += segment.gaps;
+            let next = segments.get(index + 1).map(|(next, _)| *next);
+            let goes_on = segment.is_full() && next == Some(position + SEGMENT as u64);
+            log.gaps += usize::from(!goes_on && next.is_some());
+        }
+        // The last batch, if it is not all there, may have been torn before it was acknowledged: none of it counts.
+        log.apply_all(batch.filter(|batch| batch.whole), &mut pages);
+        Ok(log)
+    }
+
+    fn over(file: File, watched: &[u8]) -> Self {
+        Self {
+            file,
+            rows: BTreeMap::new(),
+            pages: BTreeMap::new(),
+            history: Vec::new(),
+            watched: watched.to_vec(),
+            gaps: 0,
+        }
+    }
+
+    /// The last that is known of the row at `key`.
+    pub(super) fn find(&self, key: &[u8]) -> Option<Found> {
+        self.rows.get(key).copied()
+    }
+
+    /// What the watched row was, oldest first.
+    pub(super) fn history(&self) -> &[Found] {
+        &self.history
+    }
+
+    /// The rows of a range, removed ones included.
+    pub(super) fn range(
+        &self,
+        low: &[u8],
+        high: Option<&[u8]>,
+    ) -> std::collections::btree_map::Range<'_, Vec<u8>, Found> {
+        let high = high.map_or(Bound::Unbounded, Bound::Excluded);
+        self.rows.range::<[u8], _>((Bound::Included(low), high))
+    }
+
+    /// The bytes of a row.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn bytes(&self, found: Found) -> io::Result<Option<Vec<u8>>> {
+        let Some(place) = found.place else { return Ok(None) };
+        let mut bytes = vec![0; place.len];
+        self.file.read_exact_at(&mut bytes, place.at)?;
+        Ok(Some(bytes))
+    }
+
+    /// The bytes of the row at `key`.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn row(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        self.find(key).map_or(Ok(None), |found| self.bytes(found))
+    }
+
+    /// The position up to which it is known whether there is a row at `key`.
+    pub(super) fn known_until(&self, key: &[u8]) -> Option<u64> {
+        let page = self.pages.range::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back();
+        let page = page.filter(|(_, (high, _))| high.is_empty() || key < high.as_slice());
+        let row = self.find(key).map(|found| found.position);
+        page.map(|(_, (_, position))| *position).max(row)
+    }
+
+    /// A page was written that begins and ends there.
+    fn cover(&mut self, low: Vec<u8>, high: Vec<u8>, position: u64) {
+        let end = if high.is_empty() { Bound::Unbounded } else { Bound::Excluded(high.as_slice()) };
+        let inside = self.pages.range::<[u8], _>((Bound::Included(low.as_slice()), end));
+        let inside: Vec<Vec<u8>> = inside.map(|(low, _)| low.clone()).collect();
+        for low in inside {
+            self.pages.remove(&low);
+        }
+        self.pages.insert(low, (high, position));
+    }
+
+    /// The positions of the segments, in order, and where in the file each is.
+    fn segments(&self) -> io::Result<Vec<(u64, u64)>> {
+        let length = self.file.metadata()?.len();
+        let mut found = Vec::new();
+        for at in (0..length).step_by(SEGMENT) {
+            // Most are sound, and a few bytes tell; of the others any message in them says where they belong.
+            let head = self.read_up_to(at, message::HEADER)?;
+            let position = match message::position(&head) {
+                Some(position) => Some(position),
+                None => message::guess_position(&self.segment(at)?),
+            };
+            found.extend(position.map(|position| (position, at)));
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    fn segment(&self, at: u64) -> io::Result<Vec<u8>> {
+        self.read_up_to(at, SEGMENT)
+    }
+
+    fn read_up_to(&self, at: u64, wanted: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; wanted];
+        let mut filled = 0;
+        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, at + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A block that the disk cannot give back: a gap as any other.
+                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
+    fn apply_all(&mut self, batch: Option<Batch>, pages: &mut Pages) {
+        for step in batch.into_iter().flat_map(|batch| batch.steps) {
+            self.apply(step, pages);
+        }
+    }
+
+    fn apply(&mut self, Step { position, at, page, is_link, changes }: Step, pages: &mut Pages) {
+        if !is_link {
+            // A page that was written anew says itself what its changes came to. What it does not say was none of its
+            // rows: a change that had outlived its own page.
+            let within = changes.as_ref().and_then(|changes| changes.within.as_ref());
+            for (key, position) in pages.changed.remove(&page).into_iter().flatten() {
+                let is_its_own = within.is_some_and(|(low, high)| *low <= key && (high.is_empty() || key < *high));
+                if !is_its_own && self.find(&key).is_some_and(|found| found.position == position) {
+                    self.rows.remove(&key);
+                }
+            }
+        }
+        // What cannot be understood is of a page that was moved: it is written anew later.
+        let Some(Changes { within, rows }) = changes else { return };
+        let mut seen: BTreeMap<Vec<u8>, Found> = BTreeMap::new();
+        for Change { key, value } in rows {
+            if is_link {
+                pages.changed.entry(page).or_default().push((key.clone(), position));
+            }
+            let found = Found { position, place: value.map(|(start, len)| Place { at: at + start as u64, len }) };
+            if key == self.watched {
+                self.history.push(found);
+            }
+            seen.insert(key, found);
+        }
+        // A page says everything of its range: what is not in it is not there.
+        if let Some((low, high)) = within {
+            self.cover(low.clone(), high.clone(), position);
+            let high = if high.is_empty() { Bound::Unbounded } else { Bound::Excluded(high.as_slice()) };
+            for (key, found) in self.rows.range_mut::<[u8], _>((Bound::Included(low.as_slice()), high)) {
+                if !seen.contains_key(key) {
+                    *found = Found { position, place: None };
+                }
+            }
+        }
+        self.rows.append(&mut seen);
+    }
+}
+
+/// What has to be known of pages on the way.
+#[derive(Default)]
+struct Pages {
+    /// What the keys of each page begin with.
+    prefixes: HashMap<u64, Vec<u8>>,
+    /// The rows that changes have named since the page was last written as a whole, and where.
+    changed: HashMap<u64, Vec<(Vec<u8>, u64)>>,
+}
+
+impl Pages {
+    /// What a message changes. A change of a page that was lost goes by what the page was before, if it was: when that
+    /// is wrong, its row does not open.
+    fn changes(&mut self, message: &Message<'_>) -> Option<Changes> {
+        if message.kind == Kind::Link {
+            return page::link(message.body, self.prefixes.get(&message.page)?);
+        }
+        self.prefixes.remove(&message.page);
+        if message.kind == Kind::Free {
+            return None;
+        }
+        let (changes, prefix) = page::node(message.body)?;
+        self.prefixes.insert(message.page, prefix.to_vec());
+        Some(changes)
+    }
+}
+
+/// One message that says something of rows.
+struct Step {
+    position: u64,
+    /// Where its body is in the file.
+    at: u64,
+    page: u64,
+    /// A change of a page; otherwise a whole page, or the end of one.
+    is_link: bool,
+    changes: Option<Changes>,
+}
+
+/// Steps that count only together, and what comes behind them.
+struct Batch {
+    /// The last position of the batch.
+    last: u64,
+    /// Gaps before it.
+    gaps: usize,
+    /// Its end was seen, and no gap in it.
+    whole: bool,
+    steps: Vec<Step>,
+}
+
+#[cfg(test)]
+mod tests;

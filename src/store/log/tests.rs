@@ -1,0 +1,133 @@
+// The numbers in here are small.
+#![allow(clippy::cast_possible_truncation)]
+
+use std::fs;
+use std::sync::Arc;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::message::HEADER;
+use super::*;
+use crate::store::database::Database;
+use crate::store::durable::Disk;
+
+fn read(path: &Path) -> io::Result<Log> {
+    Log::read(path, &[])
+}
+
+fn rows_of(database: &Database) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut range = database.range(&[], None, false).unwrap();
+    std::iter::from_fn(|| range.next().unwrap()).map(|(key, row)| (key.to_vec(), row.to_vec())).collect()
+}
+
+fn rows_in(log: &Log) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let there = log.range(&[], None).filter(|(_, found)| found.is_there());
+    there.map(|(key, found)| (key.clone(), log.bytes(*found).unwrap().unwrap())).collect()
+}
+
+/// Commits as the store makes them: rows come, change and go, in keys that share beginnings.
+fn use_it(database: &mut Database, rng: &mut ChaCha20Rng, commits: usize, keys: u32) {
+    for _ in 0..commits {
+        let mut writes = BTreeMap::new();
+        for _ in 0..1 + rng.next_u32() % 40 {
+            let number = rng.next_u32() % keys;
+            let key = [&[(number % 5) as u8][..], &[7; 16], &number.to_be_bytes()].concat();
+            let value = vec![rng.next_u32() as u8; (rng.next_u32() % 900) as usize];
+            writes.insert(key, (!rng.next_u32().is_multiple_of(4)).then_some(value));
+        }
+        database.apply(writes.into_iter().collect()).unwrap();
+    }
+}
+
+#[test]
+fn it_reads_what_sled_reads() {
+    for (seed, keys) in [(1, 30), (2, 1_000), (3, 12_000)] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        for _ in 0..3 {
+            let mut database = Database::open(dir.path(), Arc::new(Disk)).unwrap();
+            use_it(&mut database, &mut rng, 100, keys);
+            // While it is open, and what was committed must be on the disk.
+            let log = read(&dir.path().join("db/db")).unwrap();
+            assert!(rows_in(&log) == rows_of(&database), "seed {seed}");
+            database.close();
+            let log = read(&dir.path().join("db/db")).unwrap();
+            let database = Database::open(dir.path(), Arc::new(Disk)).unwrap();
+            assert!(rows_in(&log) == rows_of(&database), "seed {seed}, closed");
+            database.close();
+        }
+    }
+}
+
+#[test]
+fn what_is_behind_damage_is_read_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db/db");
+    let mut rng = ChaCha20Rng::seed_from_u64(4);
+    let mut database = Database::open(dir.path(), Arc::new(Disk)).unwrap();
+    use_it(&mut database, &mut rng, 150, 2_000);
+    let all = rows_of(&database);
+    database.close();
+    let sound = fs::read(&path).unwrap();
+    for round in 0..20 {
+        let mut bytes = sound.clone();
+        let at = rng.next_u64() as usize % bytes.len();
+        bytes[at] ^= 1 << (round % 8);
+        fs::write(&path, &bytes).unwrap();
+        let found: BTreeMap<_, _> = rows_in(&read(&path).unwrap()).into_iter().collect();
+        let lost = all.iter().filter(|(key, row)| found.get(key) != Some(row)).count();
+        // One page, at most: some hundred rows of thousands.
+        assert!(lost < 400, "round {round}: {lost} of {} rows are lost by the bit at {at}", all.len());
+    }
+    // Headers of segments are not needed.
+    let mut bytes = sound;
+    for segment in bytes.chunks_mut(SEGMENT) {
+        segment[..HEADER].fill(0);
+    }
+    fs::write(&path, &bytes).unwrap();
+    assert!(rows_in(&read(&path).unwrap()) == all);
+}
+
+#[test]
+fn half_of_a_batch_is_none_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db/db");
+    let mut database = Database::open(dir.path(), Arc::new(Disk)).unwrap();
+    let rows = |value: u8| (0..50_u8).map(|n| (vec![1, n], Some(vec![value; 100]))).collect::<Vec<_>>();
+    database.apply(rows(1)).unwrap();
+    let before = rows_in(&read(&path).unwrap());
+    database.apply(rows(2)).unwrap();
+    let after = rows_in(&read(&path).unwrap());
+    database.close();
+    assert!(before.len() == 50 && after.len() == 50 && before != after);
+    // However much of the end is missing: all of the last batch is there, or nothing of it.
+    let bytes = fs::read(&path).unwrap();
+    let mut seen = [0, 0];
+    for cut in (0..bytes.len()).rev().step_by(97) {
+        fs::write(&path, &bytes[..cut]).unwrap();
+        let found = rows_in(&read(&path).unwrap());
+        if found.len() < 50 {
+            assert!(found.is_empty(), "{cut}: {} rows", found.len());
+            break;
+        }
+        assert!(found == before || found == after, "{cut}");
+        seen[usize::from(found == after)] += 1;
+    }
+    assert!(seen[0] > 10 && seen[1] == 0, "{seen:?}");
+}
+
+#[test]
+fn rubbish_is_no_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let mut rng = ChaCha20Rng::seed_from_u64(5);
+    for length in [0, 1, HEADER + 11, SEGMENT, SEGMENT + 1, 3 * SEGMENT - 7] {
+        let mut bytes = vec![0; length];
+        fs::write(&path, &bytes).unwrap();
+        assert!(rows_in(&read(&path).unwrap()).is_empty());
+        rng.fill_bytes(&mut bytes);
+        fs::write(&path, &bytes).unwrap();
+        assert!(rows_in(&read(&path).unwrap()).is_empty());
+    }
+}

@@ -1,0 +1,159 @@
+//! What is left of a store: looked at without changing a byte of it.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::StoreError;
+use super::durable::Disk;
+use super::files::{DATABASE, KEYS};
+use super::key::KeyId;
+use super::keyfiles::KeyFiles;
+use super::keyring::{Entry, Role};
+use super::log::Log;
+use super::mark::{Mark, Witness};
+use super::meta::{Meta, Totals};
+use super::migrate::{MIGRATIONS, schema_after};
+use super::row::{CHUNK_TABLE, META_KEY};
+use super::secrets::Secrets;
+use crate::base::Secret;
+
+/// What was found in a profile folder.
+pub(super) struct Remains {
+    pub(super) secrets: Secrets,
+    /// `None`: there is no log.
+    pub(super) log: Option<Log>,
+    /// `None`: neither of the key files can be read.
+    pub(super) keys: Option<HashMap<KeyId, Entry>>,
+    /// The schema, and what the database says about itself.
+    pub(super) meta: Option<(u32, Meta)>,
+    /// Commits that the key files know of.
+    commits_in_keys: u64,
+    /// Generation of the newest key file.
+    pub(super) generation: u64,
+    pub(super) witness: Witness,
+}
+
+impl Remains {
+    /// Looks at all files of the store in `dir`.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongKey`], [`StoreError::TooNew`], those of the disk. Damage is none: it is what is looked at.
+    pub(super) fn look(dir: &Path, key: &Secret<32>) -> Result<Self, StoreError> {
+        let secrets = Secrets::derive(key);
+        let mut files = KeyFiles::new(dir, &secrets.key_files, Arc::new(Disk));
+        let loaded = match files.load() {
+            Err(StoreError::Damaged { .. }) => None,
+            loaded => loaded?,
+        };
+        let path = dir.join(DATABASE).join("db");
+        let log = match Log::read(&path, META_KEY) {
+            Ok(log) => Some(log),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(StoreError::from_io(&path, error)),
+        };
+        let mut remains = Self {
+            witness: Mark::look(dir, &secrets.mark),
+            secrets,
+            log,
+            commits_in_keys: loaded.as_ref().map_or(0, |loaded| loaded.commits),
+            keys: loaded.map(|loaded| loaded.keys),
+            meta: None,
+            generation: files.generation(),
+        };
+        remains.meta = remains.newest_meta()?;
+        if let (Some(keys), Some((_, meta))) = (&mut remains.keys, &remains.meta) {
+            // What a commit destroyed stays destroyed, though it was interrupted.
+            keys.retain(|id, _| !meta.doomed.contains(id));
+        }
+        Ok(remains)
+    }
+
+    /// What is wrong with it; `None`: nothing.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn fault(&self) -> Result<Option<String>, StoreError> {
+        let Some(log) = &self.log else { return Ok(Some("its database is missing".to_owned())) };
+        let Some((_, meta)) = &self.meta else { return Ok(Some("its database has lost its contents".to_owned())) };
+        if self.keys.is_none() {
+            return Ok(Some(format!("neither {} nor {} can be read", KEYS[0], KEYS[1])));
+        }
+        let commits = self.commits_in_keys.max(self.witness.commits);
+        if meta.commits < commits {
+            return Ok(Some(format!("the last {} commits are gone", commits - meta.commits)));
+        }
+        if meta.keys_generation > self.generation {
+            return Ok(Some("its key files are older than its database".to_owned()));
+        }
+        let mut totals = Totals::default();
+        for (key, found) in log.range(&[], None).filter(|(key, _)| key.as_slice() != META_KEY) {
+            if let Some(row) = read(log.bytes(*found))? {
+                // What stands under no table is a shred that only looks like a row.
+                if key.first().is_some_and(|table| *table <= CHUNK_TABLE) {
+                    totals.add(&row);
+                }
+            }
+        }
+        Ok((totals != meta.totals).then(|| {
+            if totals.rows == meta.totals.rows {
+                "rows have fallen back to older ones".to_owned()
+            } else {
+                format!("there are {} rows where there should be {}", totals.rows, meta.totals.rows)
+            }
+        }))
+    }
+
+    /// Whether a row under this key was sealed for a while only, and is never taken over.
+    pub(super) fn is_state(&self, id: KeyId, table: u8) -> bool {
+        let by_key = self.keys.as_ref().and_then(|keys| keys.get(&id));
+        match by_key {
+            Some(entry) => matches!(entry.role, Role::State { .. }),
+            None => self.meta.as_ref().is_some_and(|(_, meta)| meta.state_tables.contains(&table)),
+        }
+    }
+
+    /// The position in the log from which on everything is newer than the state after so many commits; `None` when the
+    /// log does not tell.
+    ///
+    /// Pages are also written between commits. So what stands behind the row of the last known commit need not be newer
+    /// than that, but for the very commit that is asked for.
+    pub(super) fn newer_than(&self, commits: u64) -> Result<Option<u64>, StoreError> {
+        let Some(log) = &self.log else { return Ok(None) };
+        let mut before = None;
+        for found in log.history() {
+            match self.meta_at(log, *found)? {
+                Some((_, meta)) if meta.commits <= commits => before = Some((found.position, meta.commits)),
+                Some(_) => {
+                    let exactly = before.filter(|(_, known)| *known == commits);
+                    return Ok(Some(exactly.map_or(found.position, |(position, _)| position + 1)));
+                }
+                None => {}
+            }
+        }
+        Ok(before.map(|_| u64::MAX))
+    }
+
+    fn newest_meta(&self) -> Result<Option<(u32, Meta)>, StoreError> {
+        let Some(log) = &self.log else { return Ok(None) };
+        for found in log.history().iter().rev() {
+            if let Some(meta) = self.meta_at(log, *found)? {
+                return Ok(Some(meta));
+            }
+        }
+        Ok(None)
+    }
+
+    fn meta_at(&self, log: &Log, found: super::log::Found) -> Result<Option<(u32, Meta)>, StoreError> {
+        let Some(row) = read(log.bytes(found))? else { return Ok(None) };
+        match Meta::open(&row, schema_after(MIGRATIONS), &self.secrets) {
+            Err(StoreError::Damaged { .. }) => Ok(None),
+            opened => opened.map(Some),
+        }
+    }
+}
+
+fn read<T>(result: std::io::Result<T>) -> Result<T, StoreError> {
+    result.map_err(|error| StoreError::from_io(Path::new("db/db"), error))
+}
