@@ -31,7 +31,7 @@ pub(super) fn store(bytes: &[u8]) -> bool {
     }
 }
 
-/// The rows of all tables, in the order of their numbers.
+/// The rows of all tables; later ones at the end, because the corpora hold places in this list.
 const ROWS: &[fn(&[u8]) -> bool] = &[
     row::<t::Profile>,
     row::<t::Peers>,
@@ -40,9 +40,6 @@ const ROWS: &[fn(&[u8]) -> bool] = &[
     row::<t::Recent>,
     row::<t::Messages>,
     row::<t::MessageIndex>,
-    row::<t::Hours>,
-    row::<t::Timed>,
-    row::<t::Tombs>,
     sessions,
     row::<t::CardKeysTable>,
     row::<t::OneTimeTable>,
@@ -54,8 +51,11 @@ const ROWS: &[fn(&[u8]) -> bool] = &[
     row::<t::PrekeyMarks>,
     row::<t::Outbox>,
     row::<t::OutControls>,
-    row::<t::OutMessages>,
     row::<t::Requests>,
+    row::<t::Hours>,
+    row::<t::Timed>,
+    row::<t::Tombs>,
+    row::<t::OutMessages>,
 ];
 
 fn row<T: Table>(bytes: &[u8]) -> bool {
