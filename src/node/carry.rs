@@ -84,13 +84,20 @@ pub(super) struct Carrier {
     tap: Option<Tapping>,
     /// Envelopes waiting for the next outcome of their peer; the messenger's window bounds them.
     held: HashMap<PeerId, VecDeque<Held>>,
+    /// Where the user says that somebody is; tried at every dial, before what the messenger knows.
+    bootstrap: HashMap<PeerId, Vec<String>>,
     /// How often the store was opened: a ticket of a former messenger means nothing to the present one.
     opening: u64,
 }
 
 impl Carrier {
     pub(super) fn new(net: Option<Box<dyn Port>>, contacts: Contacts, tap: Option<Tapping>) -> Self {
-        Self { net, contacts, tap, held: HashMap::new(), opening: 0 }
+        Self { net, contacts, tap, held: HashMap::new(), bootstrap: HashMap::new(), opening: 0 }
+    }
+
+    /// With addresses that the user gave.
+    pub(super) fn with_bootstrap(self, addrs: impl IntoIterator<Item = (PeerId, Vec<String>)>) -> Self {
+        Self { bootstrap: addrs.into_iter().collect(), ..self }
     }
 
     pub(super) fn class(&self, peer: PeerId, contact: bool) {
@@ -112,7 +119,9 @@ impl Carrier {
     }
 
     pub(super) fn connect(&self, peer: PeerId, addrs: &[String]) -> Option<PeerInput> {
-        let outcome = self.net.as_ref()?.connect(peer, addrs);
+        let given = self.bootstrap.get(&peer).into_iter().flatten();
+        let addrs: Vec<String> = given.chain(addrs).cloned().collect();
+        let outcome = self.net.as_ref()?.connect(peer, &addrs);
         outcome.is_err().then_some(PeerInput::Unreachable(peer))
     }
 

@@ -80,8 +80,8 @@ impl Node {
         .map_err(|e| errors::net(&e))?;
 
         // Before the messenger asks for anybody: a peer that is being dialled is not dialled at further addresses.
-        for (peer, addrs) in bootstrap {
-            if let Err(error) = net.connect(peer, &addrs) {
+        for (peer, addrs) in &bootstrap {
+            if let Err(error) = net.connect(*peer, addrs) {
                 tracing::warn!(%peer, %error, "a bootstrap peer is not dialled");
             }
         }
@@ -93,7 +93,7 @@ impl Node {
             open,
             outputs,
             clock,
-            carrier: Carrier::new(Some(Box::new(net.clone())), contacts, options.tap),
+            carrier: Carrier::new(Some(Box::new(net.clone())), contacts, options.tap).with_bootstrap(bootstrap),
             contacts: from_contacts,
             strangers: from_strangers,
             halt: halt_in,

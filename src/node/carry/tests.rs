@@ -8,6 +8,7 @@ struct Script {
     room: usize,
     connected: bool,
     sent: Vec<u64>,
+    dialled: Vec<String>,
 }
 
 #[derive(Clone, Default)]
@@ -24,7 +25,8 @@ impl FakeNet {
 }
 
 impl Port for FakeNet {
-    fn connect(&self, _: PeerId, _: &[String]) -> Result<(), SendError> {
+    fn connect(&self, _: PeerId, addrs: &[String]) -> Result<(), SendError> {
+        self.0.lock().unwrap().dialled = addrs.to_vec();
         Err(SendError::Full)
     }
 
@@ -59,7 +61,7 @@ impl Port for FakeNet {
 const PEER: PeerId = PeerId::from_key_bytes([1; 32]);
 
 fn carrier(room: usize) -> (FakeNet, Carrier) {
-    let net = FakeNet(Arc::new(Mutex::new(Script { room, connected: true, sent: Vec::new() })));
+    let net = FakeNet(Arc::new(Mutex::new(Script { room, connected: true, sent: Vec::new(), dialled: Vec::new() })));
     let carrier = Carrier::new(Some(Box::new(net.clone())), Contacts::default(), None);
     (net, carrier)
 }
@@ -125,4 +127,19 @@ fn a_ticket_of_a_former_messenger_is_not_taken_for_a_new_one() {
     assert_ne!(second, 1);
     let said = carrier.understand(NetEvent::Acked { peer: PEER, ticket: second });
     assert!(matches!(said[..], [PeerInput::Acked { ticket: 1, .. }]));
+}
+
+#[test]
+fn what_the_user_said_is_tried_at_every_dial() {
+    let net = FakeNet::default();
+    let given = vec!["/ip4/192.0.2.1/tcp/1".to_owned()];
+    let carrier =
+        Carrier::new(Some(Box::new(net.clone())), Contacts::default(), None).with_bootstrap([(PEER, given.clone())]);
+    let known = ["/ip4/192.0.2.2/tcp/2".to_owned()];
+    for _ in 0..2 {
+        carrier.connect(PEER, &known);
+        assert_eq!(net.0.lock().unwrap().dialled, [given[0].clone(), known[0].clone()]);
+    }
+    carrier.connect(PeerId::from_key_bytes([2; 32]), &known);
+    assert_eq!(net.0.lock().unwrap().dialled, known);
 }
