@@ -22,6 +22,10 @@ impl Tx<'_> {
             return Ok(done);
         }
         let life = command.expires.map(|life| self.lifetime(life)).transpose()?;
+        // Whoever answers a request accepts it.
+        if self.mem.requests.iter().any(|pending| pending.peer == command.to) {
+            self.accept(command.to)?;
+        }
         let mut peer = self.writable_peer(&command)?;
         let reply_to = self.checked_reply(&peer, command.reply_to)?;
         if self.conversation(&peer.peer)?.is_some_and(|row| row.undelivered >= limits::MAX_OUTBOX_PER_PEER) {

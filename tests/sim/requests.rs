@@ -29,6 +29,22 @@ fn at_most_three_messages_leave_before_acceptance_and_the_rest_follows() {
 }
 
 #[test]
+fn whoever_answers_a_request_accepts_it() {
+    both_ways(|world| {
+        let (alice, bob) = (world.join("alice"), world.join("bob"));
+        let first = world.say(alice, bob, "may I?");
+        world.settle();
+        assert_eq!(world.requests(bob).len(), 1);
+        world.say(bob, alice, "you may");
+        world.settle();
+        assert_eq!(world.requests(bob), []);
+        assert_eq!(world.talk(bob, alice), ["< may I?", "> (delivered) you may"]);
+        assert_eq!(world.talk(alice, bob), ["> (delivered) may I?", "< you may"]);
+        assert_eq!(world.state(alice, &first), State::Delivered);
+    });
+}
+
+#[test]
 fn a_declined_peer_is_dropped_quietly_for_thirty_days() {
     both_ways(|world| {
         let (alice, bob) = (world.join("alice"), world.join("bob"));
