@@ -25,37 +25,43 @@ pub(super) fn store(bytes: &[u8]) -> bool {
         4 => files::key_file(bytes.0, true, &mut rng()),
         5 => files::witness(bytes.0),
         _ => {
-            let table = usize::from(bytes.u8()) % ROWS.len();
-            ROWS[table](bytes.0)
+            // By its number; what is none stands for one, too.
+            let table = bytes.u8();
+            let any = &ROWS[usize::from(table) % ROWS.len()];
+            let (_, row) = ROWS.iter().find(|(id, _)| *id == table).unwrap_or(any);
+            row(bytes.0)
         }
     }
 }
 
-/// The rows of all tables; later ones at the end, because the corpora hold places in this list.
-const ROWS: &[fn(&[u8]) -> bool] = &[
-    row::<t::Profile>,
-    row::<t::Peers>,
-    row::<t::Cards>,
-    row::<t::Conversations>,
-    row::<t::Recent>,
-    row::<t::Messages>,
-    row::<t::MessageIndex>,
-    sessions,
-    row::<t::CardKeysTable>,
-    row::<t::OneTimeTable>,
-    row::<t::Events>,
-    row::<t::ClientIds>,
-    row::<t::ClientIdQueue>,
-    row::<t::EnvelopeMarks>,
-    row::<t::MarkQueue>,
-    row::<t::PrekeyMarks>,
-    row::<t::Outbox>,
-    row::<t::OutControls>,
-    row::<t::Requests>,
-    row::<t::Hours>,
-    row::<t::Timed>,
-    row::<t::Tombs>,
-    row::<t::OutMessages>,
+/// The number of a table, and what its rows go through.
+type RowTarget = (u8, fn(&[u8]) -> bool);
+
+/// The rows of all tables, in the order of their numbers.
+const ROWS: &[RowTarget] = &[
+    (t::Profile::ID, row::<t::Profile>),
+    (t::Peers::ID, row::<t::Peers>),
+    (t::Cards::ID, row::<t::Cards>),
+    (t::Conversations::ID, row::<t::Conversations>),
+    (t::Recent::ID, row::<t::Recent>),
+    (t::Messages::ID, row::<t::Messages>),
+    (t::MessageIndex::ID, row::<t::MessageIndex>),
+    (t::Hours::ID, row::<t::Hours>),
+    (t::Timed::ID, row::<t::Timed>),
+    (t::Tombs::ID, row::<t::Tombs>),
+    (t::Sessions::ID, sessions),
+    (t::CardKeysTable::ID, row::<t::CardKeysTable>),
+    (t::OneTimeTable::ID, row::<t::OneTimeTable>),
+    (t::Events::ID, row::<t::Events>),
+    (t::ClientIds::ID, row::<t::ClientIds>),
+    (t::ClientIdQueue::ID, row::<t::ClientIdQueue>),
+    (t::EnvelopeMarks::ID, row::<t::EnvelopeMarks>),
+    (t::MarkQueue::ID, row::<t::MarkQueue>),
+    (t::PrekeyMarks::ID, row::<t::PrekeyMarks>),
+    (t::Outbox::ID, row::<t::Outbox>),
+    (t::OutControls::ID, row::<t::OutControls>),
+    (t::OutMessages::ID, row::<t::OutMessages>),
+    (t::Requests::ID, row::<t::Requests>),
 ];
 
 fn row<T: Table>(bytes: &[u8]) -> bool {

@@ -6,9 +6,9 @@ use super::{Seeds, seed};
 use crate::base::{PeerId, WallTime};
 use crate::fuzzing::rng;
 use crate::identity::{CardKeys, IdentityKeypair, OneTimeKeys};
-use crate::messenger::tables::{CardKeysRow, OneTimeRow, RecentRow};
+use crate::messenger::tables::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, Recent, RecentRow, Sessions};
 use crate::session::{RemoteBundle, SessionSet};
-use crate::store::fuzzing as files;
+use crate::store::{Table, fuzzing as files};
 
 pub(super) fn store() -> Seeds {
     let now = WallTime(1_700_000_000_000);
@@ -24,16 +24,16 @@ pub(super) fn store() -> Seeds {
         seed("keys", 3, &files::some_keys(&mut rng())[..]),
         seed("keys-contents", 4, files::some_keys_contents()),
         seed("mark", 5, files::some_mark()),
-        table("recent", 4, &to_allocvec(&RecentRow { peer: PeerId::from_key_bytes([1; 32]) }).unwrap()),
-        table("sessions", 7, &to_allocvec(&sessions(&card_keys.keys)).unwrap()),
-        table("card-keys", 8, &to_allocvec(&card_keys).unwrap()),
-        table("one-time", 9, &to_allocvec(&OneTimeRow { keys: one_time, handed_out: true }).unwrap()),
+        table("recent", Recent::ID, &to_allocvec(&RecentRow { peer: PeerId::from_key_bytes([1; 32]) }).unwrap()),
+        table("sessions", Sessions::ID, &to_allocvec(&sessions(&card_keys.keys)).unwrap()),
+        table("card-keys", CardKeysTable::ID, &to_allocvec(&card_keys).unwrap()),
+        table("one-time", OneTimeTable::ID, &to_allocvec(&OneTimeRow { keys: one_time, handed_out: true }).unwrap()),
     ]
 }
 
-/// A row of the table in this place.
-fn table(name: &str, place: u8, row: &[u8]) -> (String, Vec<u8>) {
-    seed(&format!("table-{name}"), 6, [&[place], row].concat())
+/// A row of the table with this number.
+fn table(name: &str, id: u8, row: &[u8]) -> (String, Vec<u8>) {
+    seed(&format!("table-{name}"), 6, [&[id], row].concat())
 }
 
 /// A session that has begun, and one that retired for it.
