@@ -66,7 +66,7 @@ pub enum Command {
 impl Command {
     /// Whether it is to delete something: on a full disk it may use the space that is put by.
     pub const fn deletes(&self) -> bool {
-        matches!(self, Self::DeclineRequest(_) | Self::Block(_) | Self::RemoveContact(_))
+        matches!(self, Self::DeclineRequest(_) | Self::Block(_) | Self::RemoveContact(_) | Self::DeleteConversation(_))
     }
 }
 

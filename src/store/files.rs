@@ -146,6 +146,12 @@ impl StagedDir {
         let dir = ProfileDir::create(&path)?;
         let lock = dir.lock()?;
         let at = |error| StoreError::from_io(&path, error);
+        if path.join(KEY_FILE).exists() && place.join(KEY_FILE).exists() {
+            // A recovery was interrupted when the names were swapped already: this is the damaged profile.
+            fs::rename(&path, left_over(place)).map_err(at)?;
+            drop(lock);
+            return Self::begin(place);
+        }
         for entry in fs::read_dir(&path).map_err(at)? {
             let entry = entry.map_err(at)?;
             if entry.file_name() == LOCK {
@@ -170,6 +176,8 @@ impl StagedDir {
     /// Those of the disk.
     pub fn replace(mut self, aside: &Path) -> Result<ProfileLock, StoreError> {
         let at = |error: std::io::Error| StoreError::from_io(&self.place, error);
+        // From here on this folder may be the one that was there, which nobody must remove.
+        let lock = self.lock.take().ok_or_else(|| StoreError::Fault("published twice".to_owned()))?;
         let new = self.dir.path();
         match exchange(new, &self.place) {
             Ok(()) => fs::rename(new, aside).map_err(at)?,
@@ -181,7 +189,7 @@ impl StagedDir {
         if let Some(parent) = self.place.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             sync_folder(parent, &Disk)?;
         }
-        self.lock.take().ok_or_else(|| StoreError::Fault("published twice".to_owned()))
+        Ok(lock)
     }
 
     /// Gives the folder its name, durably. The store in it must be closed.
@@ -209,6 +217,16 @@ impl Drop for StagedDir {
             let _ = fs::remove_dir_all(self.dir.path());
         }
     }
+}
+
+/// A name that nobody has for a damaged profile that an interrupted recovery left.
+fn left_over(place: &Path) -> PathBuf {
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    let mut path = place.with_file_name(format!("{name}.damaged-left"));
+    while path.exists() {
+        path.as_mut_os_string().push("x");
+    }
+    path
 }
 
 /// Swaps the names of two folders.
@@ -341,6 +359,19 @@ mod tests {
         assert_eq!(fs::read(place.join(KEY_FILE)).unwrap(), b"second");
         assert!(matches!(ProfileDir::open(&place).unwrap().unwrap().lock(), Err(StoreError::Locked { .. })));
         drop(lock);
+        // A recovery was interrupted after the swap: what is under the other name is the damaged profile.
+        fs::create_dir(&making).unwrap();
+        fs::write(making.join(KEY_FILE), "damaged").unwrap();
+        drop(StagedDir::begin(&place).unwrap());
+        assert_eq!(fs::read(dir.path().join("a.damaged-left").join(KEY_FILE)).unwrap(), b"damaged");
+        // What was there is kept even when it cannot get its other name.
+        let staged = StagedDir::begin(&place).unwrap();
+        staged.dir().write_key_file(b"third").unwrap();
+        assert!(staged.replace(&dir.path().join("missing/aside")).is_err());
+        let both = [&place, &making].map(|path| fs::read(path.join(KEY_FILE)).unwrap());
+        assert_eq!(both, [b"third".to_vec(), b"second".to_vec()]);
+        fs::remove_dir_all(&making).unwrap();
+        fs::write(place.join(KEY_FILE), "second").unwrap();
         // Nothing is written over.
         let staged = StagedDir::begin(&place).unwrap();
         assert!(matches!(staged.publish(), Err(StoreError::Occupied { .. })));
