@@ -18,6 +18,7 @@ use super::profile::Profile;
 use super::socket::{self, SocketFile};
 use super::{addresses, errors, random, server};
 use crate::api::{ApiError, Event, EventKind};
+use crate::base::PeerId;
 use crate::base::limits::{LANE_CONTACTS, LANE_STRANGERS};
 use crate::messenger::{Output, query};
 use crate::net::{self, Lanes, NetConfig, NetHandle};
@@ -25,6 +26,10 @@ use crate::store::ProfileLock;
 
 /// How long the network may take to close.
 const NET_CLOSING: Duration = Duration::from_secs(5);
+/// The first pause before a bootstrap peer is dialled again; it doubles.
+const BOOTSTRAP_FIRST: Duration = Duration::from_secs(2);
+/// The longest.
+const BOOTSTRAP_MAX: Duration = Duration::from_secs(60);
 
 /// A running node.
 pub(crate) struct Node {
@@ -86,6 +91,7 @@ impl Node {
             }
         }
 
+        let given = bootstrap.iter().map(|(peer, addrs)| (*peer, addrs.clone())).collect();
         let (stop, stop_in) = watch::channel(false);
         let (halt, halt_in) = watch::channel(false);
         let (core, begun) = engine::spawn(Start {
@@ -101,6 +107,7 @@ impl Node {
         if begun.await.is_err() {
             core.ended().await?;
         }
+        tokio::spawn(call_again(net.clone(), given, stop_in.clone()));
         let live = Live { net: net.clone(), stop: stop.clone() };
         let dispatcher = Dispatcher::new(core.clone(), place.clone(), Some(live));
         let server = tokio::spawn(server::serve(listener, dispatcher.clone(), stop_in));
@@ -154,6 +161,26 @@ impl Node {
         // Only now do clients see the end of the connection, and know that the profile is free.
         drop(clients);
         result
+    }
+}
+
+/// Dials the bootstrap peers until each was connected once: the first dial may fail, or be lost on a busy machine, and
+/// nobody else may know where they are.
+async fn call_again(net: NetHandle, mut peers: Vec<(PeerId, Vec<String>)>, mut stop: watch::Receiver<bool>) {
+    let mut pause = BOOTSTRAP_FIRST;
+    while !peers.is_empty() {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        let connected = net.status().peers;
+        peers.retain(|(peer, _)| connected.iter().all(|there| there.peer != *peer));
+        for (peer, addrs) in &peers {
+            if let Err(error) = net.connect(*peer, addrs) {
+                tracing::debug!(%peer, %error, "a bootstrap peer is not dialled");
+            }
+        }
+        pause = (pause * 2).min(BOOTSTRAP_MAX);
     }
 }
 

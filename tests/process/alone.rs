@@ -112,3 +112,17 @@ fn send_without_a_node_starts_one_for_as_long_as_it_takes() {
     bob.send("alice", "Thank you", "delivered");
     alice_node.arrived("Thank you");
 }
+
+/// Nobody else may know where the two are: the first dial failing must not be the end of it.
+#[test]
+fn a_bootstrap_peer_who_comes_later_is_found() {
+    let (alice, bob) = (Person::new("Alice"), Person::new("Bob"));
+    let node = alice.on();
+    let addr = node.addr();
+    let listen = addr.split("/p2p/").next().unwrap().to_owned();
+    node.off();
+    let _bob_node = Node::run(&bob, &["run", "--listen", TCP, "--no-mdns", "--no-upnp", "--bootstrap", &addr]);
+    let _alice_node = Node::start(&alice, &listen, &[]);
+    // Alice has no address of Bob's.
+    alice.send(bob.peer(), "There you are", "sent");
+}
