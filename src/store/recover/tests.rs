@@ -12,6 +12,9 @@ use crate::base::Millis;
 use crate::store::testing::{Erasable, Note, Place, Plain, Ratchet, at};
 use crate::store::{RowKey, Rows, Scan, Table};
 
+/// Rows that one damaged place may cost: those of one page of sled's, written anew as a whole.
+const PAGE: usize = 200;
+
 const PLAN: SnapshotPlan = SnapshotPlan { without: &[], last: &[Erasable::ID] };
 type Expected = BTreeMap<(u8, u64), Vec<u8>>;
 
@@ -224,7 +227,7 @@ fn flipped_bits_cost_a_page_and_zeroed_blocks_what_was_in_them() {
         fs::write(copy.path().join("db/db"), &bytes).unwrap();
         let (_to, store, _) = recovered(&mut copy);
         let now = check(&used, &contents(&store), &format!("round {round}, {at}"));
-        assert!(block || now < 40, "round {round}: one bit cost {now} rows");
+        assert!(block || now < PAGE, "round {round}: one bit cost {now} rows");
         lost += now;
     }
     assert!(lost < 200 * 40, "{lost} rows of {}", used.now.len());
@@ -243,7 +246,7 @@ fn opening_what_is_damaged_leaves_to_recover_what_is_behind_the_damage() {
     store.close();
     let path = place.path().join("db/db");
     let sound = fs::read(&path).unwrap();
-    let mut refused = 0;
+    let (mut refused, mut lost_in_all) = (0, 0);
     for step in 1..20 {
         let mut bytes = sound.clone();
         let at = bytes.len() * step / 20;
@@ -258,9 +261,11 @@ fn opening_what_is_damaged_leaves_to_recover_what_is_behind_the_damage() {
         let (_to, store, _) = recovered(&mut copy);
         let found = contents(&store);
         let lost = expected.iter().filter(|(at, value)| found.get(at) != Some(value)).count();
-        assert!(lost < 60, "damage at {at} of {}: {lost} of {} rows are lost", bytes.len(), expected.len());
+        assert!(lost < PAGE, "damage at {at} of {}: {lost} of {} rows are lost", bytes.len(), expected.len());
+        lost_in_all += lost;
     }
-    assert!(refused > 10, "{refused}");
+    // With all that is behind the damage half of the rows would be lost on average.
+    assert!(refused > 0 && lost_in_all < 19 * expected.len() / 6, "{refused} refused, {lost_in_all} rows lost");
 }
 
 #[test]
