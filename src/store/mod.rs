@@ -51,6 +51,7 @@ pub use read::Reader;
 pub use recover::{Salvaged, examine, salvage};
 pub use reserve::release_reserve;
 pub use scan::Scan;
+#[cfg(feature = "app")]
 pub(crate) use snapshot::free_space;
 pub use snapshot::{SnapshotFile, SnapshotPlan, Snapshotting, snapshots};
 
