@@ -7,20 +7,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::base::{CryptoRng, Now, PeerId, WallTime, limits};
+use crate::base::{CryptoRng, MessageId, Now, PeerId, WallTime, limits};
 use crate::store::{KeyId, RowKey, Rows, Scan, SnapshotPlan, Store, StoreError, Table, WriteBuffer};
 
 use super::memory::number;
 use super::tables::{
     ClientIdQueue, ClientIds, ConversationRow, Conversations, EnvelopeMarks, Events, Hours, IndexRow, MarkQueue,
     MessageIndex, MessageRow, Messages, OutKind, OutMessages, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent,
-    RecentRow, Requests, client_id_key, index_key, message_key, messages_of, outbox_key, peer_key, recent_key,
+    RecentRow, Requests, Tomb, TombRow, Tombs, client_id_key, index_key, message_key, messages_of, outbox_key,
+    peer_key, recent_key, tomb_key,
 };
 use super::view::{Direction, Event, EventKind, State};
 
 /// What a snapshot holds: not what follows from other rows, nor what a recovery throws away; messages last.
 pub const SNAPSHOT: SnapshotPlan = SnapshotPlan {
-    without: &[Recent::ID, MessageIndex::ID, EnvelopeMarks::ID, MarkQueue::ID, PrekeyMarks::ID, OutMessages::ID],
+    without: &[Recent::ID, EnvelopeMarks::ID, MarkQueue::ID, PrekeyMarks::ID, OutMessages::ID],
     last: &[Messages::ID],
 };
 
@@ -54,7 +55,8 @@ pub struct InOrder {
 /// # Errors
 /// Those of the store. Interrupted, it is done again from the start.
 pub fn put_in_order(store: &Store, keys: bool, now: Now, rng: &mut dyn CryptoRng) -> Result<InOrder, StoreError> {
-    let mut order = Order { store, buf: store.begin(), changes: 0, rng, now, keys, done: InOrder::default() };
+    let (forgotten, done) = (HashMap::new(), InOrder::default());
+    let mut order = Order { store, buf: store.begin(), changes: 0, rng, now, keys, forgotten, done };
     let peers = order.peers()?;
     order.profile()?;
     let mut active = order.conversations(&peers)?;
@@ -67,6 +69,7 @@ pub fn put_in_order(store: &Store, keys: bool, now: Now, rng: &mut dyn CryptoRng
         }
         order.step(2)?;
     }
+    order.index()?;
     order.clients()?;
     order.events()?;
     order.done.requests = order.buf.scan::<Requests>(&Scan::new(RowKey::new()))?.len() as u64;
@@ -93,6 +96,8 @@ struct Order<'a> {
     rng: &'a mut dyn CryptoRng,
     now: Now,
     keys: bool,
+    /// Positions up to which messages were deleted with their conversation.
+    forgotten: HashMap<PeerId, u64>,
     done: InOrder,
 }
 
@@ -153,14 +158,15 @@ impl Order<'_> {
         let mut active = Vec::new();
         for (peer, row) in known {
             let walked = self.walk(&peer)?;
-            let had_row = row.is_some();
+            let last = row.as_ref().map(|row| row.last);
             let Some(row) = self.conversation(peer, row, &walked)? else {
-                if had_row {
+                if let Some(last) = last {
                     self.buf.delete::<Conversations>(&peer_key(&peer));
-                    self.step(1)?;
+                    self.bury(peer, last)?;
                 }
                 continue;
             };
+            self.forgotten.insert(peer, row.forgotten);
             self.done.conversations += u64::from(row.activity > 0 || walked.count > 0);
             self.done.messages += walked.count;
             // Two that claim one place are told apart by their last message.
@@ -173,6 +179,39 @@ impl Order<'_> {
             self.step(1)?;
         }
         Ok(active)
+    }
+
+    /// The conversation was deleted, though a row of it is left: what is known of its messages keeps them from coming back.
+    fn bury(&mut self, peer: PeerId, upto: u64) -> Result<(), StoreError> {
+        self.forgotten.insert(peer, upto);
+        let of = Tomb::Conversation { peer, upto, seen: Vec::new() };
+        let row = TombRow { until: self.now.wall + limits::FORGOTTEN_LIFE, of };
+        self.buf.put::<Tombs>(&tomb_key(&row), &row)?;
+        self.step(2)
+    }
+
+    /// A message of the index that is not there was forgotten, and must not come back, or it is lost, and may.
+    fn index(&mut self) -> Result<(), StoreError> {
+        let tombs = self.buf.scan::<Tombs>(&Scan::all())?.into_iter();
+        let buried: BTreeSet<MessageId> =
+            tombs.filter_map(|(_, row)| if let Tomb::Message(id) = row.of { Some(id) } else { None }).collect();
+        let mut page = Scan::all().limit(PAGE);
+        loop {
+            let rows = self.buf.scan::<MessageIndex>(&page)?;
+            for (_, row) in &rows {
+                let message = self.buf.get::<Messages>(&message_key(&row.peer, row.position))?;
+                let is_there = message.is_some_and(|message| message.id == row.id);
+                let deleted = self.forgotten.get(&row.peer).is_some_and(|upto| row.position <= *upto);
+                if !is_there && !deleted && !buried.contains(&row.id) {
+                    self.buf.delete::<MessageIndex>(&index_key(&row.id));
+                    self.step(1)?;
+                }
+            }
+            match rows.last() {
+                Some((key, _)) if rows.len() == PAGE => page = Scan::all().after_bytes(key).limit(PAGE),
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// Reads all messages of a conversation, and writes where each is.
@@ -222,18 +261,7 @@ impl Order<'_> {
             }
             (None, _) => return Ok(None),
         };
-        let mut row = row.unwrap_or(ConversationRow {
-            peer,
-            key,
-            last: 0,
-            forgotten: 0,
-            activity: 0,
-            unread: 0,
-            undelivered: 0,
-            sent_counter: 0,
-            received_counter: 0,
-            missing: Vec::new(),
-        });
+        let mut row = row.unwrap_or_else(|| ConversationRow::new(peer, key, 0));
         row.key = key;
         row.last = row.last.max(walked.last);
         row.unread = walked.unread;
@@ -321,3 +349,6 @@ impl Walked {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

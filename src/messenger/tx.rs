@@ -97,19 +97,8 @@ impl Tx<'_> {
             return Ok(row);
         }
         let key = self.buf.create_key(&mut *self.rng);
-        Ok(ConversationRow {
-            peer,
-            key,
-            last: 0,
-            forgotten: 0,
-            activity: 0,
-            unread: 0,
-            undelivered: 0,
-            // Not below what a lost store counted to: the other side would take new messages for late ones.
-            sent_counter: self.deadline_clock().0,
-            received_counter: 0,
-            missing: Vec::new(),
-        })
+        // Not below what a lost store counted to: the other side would take new messages for late ones.
+        Ok(ConversationRow::new(peer, key, self.deadline_clock().0))
     }
 
     pub(super) fn put_conversation(&mut self, row: &ConversationRow) -> Step {

@@ -79,6 +79,24 @@ pub struct ConversationRow {
     pub missing: Vec<(u64, u64)>,
 }
 
+impl ConversationRow {
+    /// One without messages, sealed under this key. The counter of what we send begins behind `sent_counter`.
+    pub fn new(peer: PeerId, key: KeyId, sent_counter: u64) -> Self {
+        Self {
+            peer,
+            key,
+            last: 0,
+            forgotten: 0,
+            activity: 0,
+            unread: 0,
+            undelivered: 0,
+            sent_counter,
+            received_counter: 0,
+            missing: Vec::new(),
+        }
+    }
+}
+
 /// Which conversation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecentRow {

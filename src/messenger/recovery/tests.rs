@@ -1,0 +1,63 @@
+use super::*;
+use crate::base::{MessageId, Millis};
+use crate::messenger::command::Command;
+use crate::messenger::testing::Office;
+use crate::store::Reader;
+
+fn knows(rows: &Reader, id: &MessageId) -> bool {
+    rows.contains::<MessageIndex>(&index_key(id)).unwrap()
+}
+
+/// Puts somebody's rows in order, as if they had been salvaged.
+fn recover(office: &mut Office, who: usize) -> InOrder {
+    let now = office.now;
+    office.close(who);
+    let place = &mut office.desks[who].place;
+    let store = place.open().unwrap();
+    let done = put_in_order(&store, true, now, &mut place.rng).unwrap();
+    store.close();
+    office.open(who);
+    done
+}
+
+/// A second copy of what was forgotten must not bring it back; a second copy of what was lost must.
+#[test]
+fn what_was_forgotten_stays_known_and_what_is_lost_does_not() {
+    let mut office = Office::pair();
+    let deleted = office.say(0, 1, "to be deleted");
+    let peer = office.id(0);
+    office.command(1, Command::DeleteConversation(peer)).unwrap();
+    let vanished = office.whisper(0, 1, "to vanish", Millis::from_secs(60));
+    let kept = office.say(0, 1, "to be kept");
+    let lost = office.say(0, 1, "to be lost");
+    office.pass(Millis::from_hours(2));
+    assert_eq!(office.texts(1, 0), ["to be kept", "to be lost"]);
+    office.tx(1, |tx| {
+        let row = tx.buf.get::<MessageIndex>(&index_key(&lost)).unwrap().unwrap();
+        tx.buf.delete::<Messages>(&message_key(&peer, row.position));
+    });
+
+    let done = recover(&mut office, 1);
+    assert_eq!((done.conversations, done.messages), (1, 1));
+    let rows = office.rows(1);
+    assert_eq!([deleted, vanished, kept, lost].map(|id| knows(&rows, &id)), [true, true, true, false]);
+    assert_eq!(office.texts(1, 0), ["to be kept"]);
+}
+
+/// The row of a conversation is older than its deletion.
+#[test]
+fn a_conversation_that_was_deleted_stays_deleted_when_an_old_row_is_left() {
+    let mut office = Office::pair();
+    let deleted = office.say(0, 1, "to be deleted");
+    let peer = office.id(0);
+    let old = office.rows(1).get::<Conversations>(&peer_key(&peer)).unwrap().unwrap();
+    office.command(1, Command::DeleteConversation(peer)).unwrap();
+    office.tx(1, |tx| tx.buf.put::<Conversations>(&peer_key(&peer), &old).unwrap());
+
+    assert_eq!(recover(&mut office, 1).conversations, 0);
+    assert!(knows(&office.rows(1), &deleted));
+    // Not for ever.
+    office.leap(Millis(limits::FORGOTTEN_LIFE.0 + Millis::from_days(1).0));
+    office.pass(Millis::from_hours(3));
+    assert!(!knows(&office.rows(1), &deleted));
+}
