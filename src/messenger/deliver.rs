@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde_bytes::ByteBuf;
+
 use crate::base::{Millis, MonoTime, PeerId, limits};
 use crate::content::{Capsule, Introduction, Item, Profile};
 use crate::crypto::hash::sha256;
@@ -131,6 +133,7 @@ impl Tx<'_> {
             SealedKind::Session => EnvelopeKind::Session,
         };
         let bytes = envelope::encode(kind, &sealed.payload)
+            .map(ByteBuf::from)
             .map_err(|e| Stop::Fault(StoreError::damaged(format!("an envelope is too large: {e}"))))?;
         if !peer.accepted && !row.counted && matches!(row.kind, OutKind::Message(_)) {
             row.counted = true;
@@ -139,7 +142,7 @@ impl Tx<'_> {
         row.encrypted = true;
         self.put_envelope(&row, under, &bytes)?;
         self.buf.put::<Outbox>(&key, &row)?;
-        Ok(Some(bytes))
+        Ok(Some(bytes.into_vec()))
     }
 
     /// The envelope of a row that was encrypted before.
@@ -148,11 +151,12 @@ impl Tx<'_> {
         Ok(match row.kind {
             OutKind::Message(_) => self.buf.get::<OutMessages>(&key)?,
             OutKind::Control(_) => self.buf.get::<OutControls>(&key)?,
-        })
+        }
+        .map(ByteBuf::into_vec))
     }
 
     /// Keeps it; that of a message `under` its key, with which it is forgotten.
-    fn put_envelope(&mut self, row: &OutRow, under: Option<KeyId>, bytes: &Vec<u8>) -> Step {
+    fn put_envelope(&mut self, row: &OutRow, under: Option<KeyId>, bytes: &ByteBuf) -> Step {
         let key = outbox_key(&row.peer, row.number);
         match under {
             Some(under) => self.buf.put_under::<OutMessages>(&key, under, bytes)?,

@@ -95,5 +95,6 @@ pub struct CardRow {
     /// Its sequence: a lower one is refused from now on.
     pub sequence: u64,
     /// The signed card.
+    #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
 }

@@ -120,6 +120,7 @@ pub struct MessageRow {
     /// The sender's counter for the room.
     pub counter: u64,
     /// The MIMI content, exact.
+    #[serde(with = "serde_bytes")]
     pub body: Vec<u8>,
     /// A subject that came beside it.
     pub subject: Option<String>,

@@ -34,6 +34,7 @@ pub struct HourRow {
     /// Keys before it that still seal some, while these are being moved: destroyed when that is done.
     pub old: Vec<KeyId>,
     /// The rows of [`Timed`] up to this key were moved.
+    #[serde(with = "serde_bytes")]
     pub moved: Vec<u8>,
 }
 
@@ -71,6 +72,7 @@ pub enum Tomb {
         /// Up to this position.
         upto: u64,
         /// The rows of the index up to this key were looked at.
+        #[serde(with = "serde_bytes")]
         seen: Vec<u8>,
     },
 }

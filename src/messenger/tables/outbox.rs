@@ -2,6 +2,7 @@
 //! until the recipient's node has stored it).
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use super::table;
 use crate::base::{PeerId, WallTime};
@@ -13,11 +14,11 @@ table!(
 );
 table!(
     /// The envelope of a capsule without a message, encrypted and not stored by the recipient yet; the same key.
-    OutControls = 51, State, Vec<u8>
+    OutControls = 51, State, ByteBuf
 );
 table!(
     /// The same of a message; under the key of the message, because an older state of the session opens it.
-    OutMessages = 52, Given, Vec<u8>
+    OutMessages = 52, Given, ByteBuf
 );
 
 /// Key of all three tables.
@@ -50,5 +51,5 @@ pub enum OutKind {
     /// The message at this position of the conversation.
     Message(u64),
     /// A capsule of receipts, profile, acceptance or reset, encoded.
-    Control(Vec<u8>),
+    Control(#[serde(with = "serde_bytes")] Vec<u8>),
 }

@@ -26,6 +26,7 @@ pub struct ProfileRow {
     /// Sequence of the newest card.
     pub card_sequence: u64,
     /// The newest card, signed.
+    #[serde(with = "serde_bytes")]
     pub card: Vec<u8>,
     /// When it was issued.
     pub card_issued: WallTime,

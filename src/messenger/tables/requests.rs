@@ -43,6 +43,7 @@ pub struct HeldMessage {
     /// The sender's counter for the room.
     pub counter: u64,
     /// The MIMI content, exact.
+    #[serde(with = "serde_bytes")]
     pub body: Vec<u8>,
     /// Its subject.
     pub subject: Option<String>,
