@@ -15,8 +15,8 @@ use crate::store::{KeyId, Rows, Scan, StoreError};
 
 use super::io::{Output, RefuseReason};
 use super::tables::{
-    CardRow, Cards, OutControls, OutKind, OutMessages, OutRow, Outbox, PeerRow, ProfileRow, Sessions, outbox_key,
-    peer_key,
+    CardRow, Cards, ConversationRow, MessageRow, OutControls, OutKind, OutMessages, OutRow, Outbox, PeerRow,
+    ProfileRow, Sessions, outbox_key, peer_key,
 };
 use super::tx::{Step, Stop, Tx};
 use super::view::{EventKind, State};
@@ -234,17 +234,31 @@ impl Tx<'_> {
 
     /// Moves an own message further; never back.
     pub(super) fn advance(&mut self, peer: PeerId, position: u64, state: State) -> Step {
-        let (Some(conversation), Some(mut message)) = (self.conversation(&peer)?, self.message(&peer, position)?)
-        else {
+        let (Some(conversation), Some(message)) = (self.conversation(&peer)?, self.message(&peer, position)?) else {
             return Ok(());
         };
+        self.move_on(&conversation, position, message, state, false)
+    }
+
+    /// The same with the rows at hand; writes the message also when it was `changed` otherwise.
+    fn move_on(
+        &mut self,
+        conversation: &ConversationRow,
+        position: u64,
+        mut message: MessageRow,
+        state: State,
+        changed: bool,
+    ) -> Step {
         let further = message.state < state || message.state == State::Undelivered;
-        if message.state == state || !further {
-            return Ok(());
+        let moves = further && message.state != state;
+        if moves {
+            message.state = state;
+            self.event(EventKind::MessageState { peer: conversation.peer, message: message.id, state })?;
         }
-        message.state = state;
-        self.put_message(&conversation, position, &message)?;
-        self.event(EventKind::MessageState { peer, message: message.id, state })
+        if moves || changed {
+            self.put_message(conversation, position, &message)?;
+        }
+        Ok(())
     }
 
     /// It is not known whether the peer has it: it goes again when there is a way.
@@ -291,22 +305,21 @@ impl Tx<'_> {
 
     /// A message needs no delivery any more: it is delivered, or given up.
     pub(super) fn settled(&mut self, peer: PeerId, position: u64, state: State) -> Step {
-        if let Some(mut conversation) = self.conversation(&peer)? {
-            conversation.undelivered = conversation.undelivered.saturating_sub(1);
-            self.put_conversation(&conversation)?;
-            if let Some(mut message) = self.message(&peer, position)? {
-                message.outbox = None;
-                self.put_message(&conversation, position, &message)?;
-            }
-        }
-        self.advance(peer, position, state)
+        let Some(mut conversation) = self.conversation(&peer)? else { return Ok(()) };
+        conversation.undelivered = conversation.undelivered.saturating_sub(1);
+        self.put_conversation(&conversation)?;
+        let Some(mut message) = self.message(&peer, position)? else { return Ok(()) };
+        message.outbox = None;
+        self.move_on(&conversation, position, message, state, true)
     }
 
     /// Takes a row out of the outbox.
     pub(super) fn forget_row(&mut self, row: &OutRow) -> Step {
         let key = outbox_key(&row.peer, row.number);
         self.buf.delete::<Outbox>(&key);
-        self.drop_envelope(row);
+        if row.encrypted {
+            self.drop_envelope(row);
+        }
         let link = self.link(row.peer);
         link.pending.remove(&row.number);
         link.in_flight.retain(|_, (number, _)| *number != row.number);
