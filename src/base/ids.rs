@@ -9,6 +9,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// bytes, holding the protobuf `{type: Ed25519, data: 32 bytes}`.
 const PEER_ID_PREFIX: [u8; 6] = [0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
 
+/// Characters of a peer ID of this kind.
+const PEER_ID_CHARS: usize = 52;
+const BASE58: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+/// As many digits as fit into 32 bits…
+const DIGITS_A_PLACE: usize = 5;
+/// …and how many numbers they make.
+const PLACE: u64 = 58_u64.pow(5);
+
 /// Why a text is not an identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
@@ -62,6 +70,38 @@ impl PeerId {
         key.try_into().map(Self).map_err(|_| IdError::KeyType)
     }
 
+    /// The textual form: the multihash in base58. Made for this one length: every message and event names peers, and
+    /// for any length it takes six times as long.
+    fn text(&self) -> [u8; PEER_ID_CHARS] {
+        // A number in places of 58⁵, the lowest first, to which four bytes at a time are appended.
+        let mut places = [0_u32; PEER_ID_CHARS.div_ceil(DIGITS_A_PLACE)];
+        let multihash = self.to_multihash();
+        let (head, words) = multihash.as_rchunks::<4>();
+        let head = head.iter().fold(0, |head, byte| head << 8 | u32::from(*byte));
+        for word in std::iter::once(head).chain(words.iter().map(|word| u32::from_be_bytes(*word))) {
+            let mut carry = u64::from(word);
+            for place in &mut places {
+                let longer = u64::from(*place) << 32 | carry;
+                // Less than PLACE, and so less than 2³².
+                *place = u32::try_from(longer % PLACE).unwrap_or_default();
+                carry = longer / PLACE;
+            }
+        }
+        // What is left in front is the zero with which the multihash begins.
+        let mut text = [BASE58[0]; PEER_ID_CHARS];
+        let digits = places.into_iter().flat_map(|place| {
+            (0..DIGITS_A_PLACE).scan(place, |left, _| {
+                let digit = *left % 58;
+                *left /= 58;
+                Some(digit)
+            })
+        });
+        for (to, digit) in text.iter_mut().rev().zip(digits) {
+            *to = BASE58.get(digit as usize).copied().unwrap_or_default();
+        }
+        text
+    }
+
     /// The last characters of the textual form: enough to tell two peers of one name apart.
     pub fn short(&self) -> String {
         let text = self.to_string();
@@ -71,7 +111,7 @@ impl PeerId {
 
 impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&bs58::encode(self.to_multihash()).into_string())
+        f.write_str(std::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -207,6 +247,8 @@ fn parse_hex(text: &str, out: &mut [u8]) -> Result<(), IdError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// From the libp2p peer ID specification: the Ed25519 test key.
@@ -220,6 +262,22 @@ mod tests {
         let text = peer.to_string();
         assert!(text.starts_with("12D3KooW") && text.len() == 52, "{text}");
         assert_eq!(text.parse::<PeerId>().unwrap(), peer);
+    }
+
+    proptest! {
+        #[test]
+        fn the_text_is_the_base58_of_the_multihash(key: [u8; 32]) {
+            let peer = PeerId::from_key_bytes(key);
+            prop_assert_eq!(peer.to_string(), bs58::encode(peer.to_multihash()).into_string());
+        }
+    }
+
+    #[test]
+    fn the_first_and_the_last_peer_id_have_their_text() {
+        for key in [[0; 32], [0xff; 32]] {
+            let peer = PeerId::from_key_bytes(key);
+            assert_eq!(peer.to_string(), bs58::encode(peer.to_multihash()).into_string());
+        }
     }
 
     #[test]
