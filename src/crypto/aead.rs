@@ -42,6 +42,18 @@ pub fn xseal(key: &AeadKey, nonce: &[u8; 24], plaintext: &[u8], aad: &[u8]) -> V
     out
 }
 
+/// Appends what [`xseal`] would give.
+pub fn xseal_onto(key: &AeadKey, nonce: &[u8; 24], plaintext: &[u8], aad: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(plaintext);
+    let sealed = out.get_mut(start..).unwrap_or_default().into();
+    // As above.
+    #[allow(clippy::expect_used)]
+    let tag =
+        XChaCha20Poly1305::new(key.expose().into()).encrypt_inout_detached(nonce.into(), aad, sealed).expect("fits");
+    out.extend_from_slice(&tag);
+}
+
 /// Opens what [`xseal`] made.
 ///
 /// # Errors

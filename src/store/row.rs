@@ -16,7 +16,7 @@ use super::key::KeyId;
 use super::secrets::Secrets;
 use crate::base::CryptoRng;
 use crate::base::limits::{MAX_ROW, MAX_VALUE};
-use crate::crypto::aead::{AeadKey, TAG_LEN, xopen, xseal};
+use crate::crypto::aead::{AeadKey, TAG_LEN, xopen, xseal_onto};
 
 /// The table of chunk rows: `0xF0 ‖ blind(key of the row) ‖ index (2)`.
 pub(super) const CHUNK_TABLE: u8 = 240;
@@ -162,8 +162,11 @@ fn seal(
     let mut nonce = [0; NONCE_LEN];
     rng.fill_bytes(&mut nonce);
     let header = header.bytes();
-    let sealed = xseal(key, &nonce, plaintext, &[LABEL, at, &header, value_id].concat());
-    [&header, &nonce[..], &sealed].concat()
+    let mut row = Vec::with_capacity(HEADER_LEN + NONCE_LEN + plaintext.len() + TAG_LEN);
+    row.extend_from_slice(&header);
+    row.extend_from_slice(&nonce);
+    xseal_onto(key, &nonce, plaintext, &[LABEL, at, &header, value_id].concat(), &mut row);
+    row
 }
 
 fn open(key: &AeadKey, at: &[u8], value_id: &[u8], row: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
