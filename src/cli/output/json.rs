@@ -15,8 +15,11 @@ use super::safe;
 /// # Errors
 /// Those of the writer.
 pub(crate) fn write_line<T: Serialize + ?Sized>(mut out: impl Write, value: &T) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(&mut out, Escaping))?;
-    out.write_all(b"\n")
+    // In one piece: a node writes a line for each event.
+    let mut line = Vec::with_capacity(512);
+    value.serialize(&mut Serializer::with_formatter(&mut line, Escaping))?;
+    line.push(b'\n');
+    out.write_all(&line)
 }
 
 /// Compact, and nothing hidden is written raw.
@@ -24,6 +27,10 @@ struct Escaping;
 
 impl Formatter for Escaping {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        // Most are, and that is quickly found out.
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return CompactFormatter.write_string_fragment(writer, fragment);
+        }
         let mut plain = fragment;
         while let Some((at, c)) = plain.char_indices().find(|&(_, c)| safe::is_hidden(c)) {
             let (before, rest) = plain.split_at(at);
