@@ -49,31 +49,43 @@ fn is_new(event: &Value) -> bool {
     event["event"] == "message.new"
 }
 
-/// One after the other: from the call of `send` to the event at the other side, whose row is durable then.
+fn is_delivered(event: &Value) -> bool {
+    event["event"] == "message.state" && event["state"] == "delivered"
+}
+
+/// One after the other: from the call of `send` to the event at the other side, whose row is durable then. Either the
+/// nodes come to rest before the next one, or it is written while the receipt of the one before is still on its way.
 pub fn latency(table: &mut Table) {
     let (_alice, alice_node, bob, bob_node) = contacts();
     let mut writer = alice_node.client();
     let mut reader: Client = bob_node.client().listening();
+    let mut receipts: Client = alice_node.client().listening();
     let message = json!({"to": bob.peer, "text": "x".repeat(200)});
-    let mut once = || {
+    let mut once = |rest: Option<&mut Client>| {
         let start = Instant::now();
         writer.write("send", [&message]);
         reader.event(is_new);
         let took = start.elapsed();
         writer.read();
+        if let Some(receipts) = rest {
+            receipts.event(is_delivered);
+        }
         took
     };
     for _ in 0..ONE_BY_ONE / 10 {
-        once();
+        once(Some(&mut receipts));
     }
     // The limits beside it, in alternation, since such machines change their mind.
-    let (mut times, mut commits, mut trips) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut times, mut busy, mut commits, mut trips) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..5 {
-        times.extend((0..ONE_BY_ONE / 5).map(|_| once()));
+        times.extend((0..ONE_BY_ONE / 5).map(|_| once(Some(&mut receipts))));
+        busy.extend((0..ONE_BY_ONE / 5).map(|_| once(None)));
+        (0..ONE_BY_ONE / 5).for_each(|_| drop(receipts.event(is_delivered)));
         commits.push(limits::commit(ONE_BY_ONE / 5).median());
         trips.push(limits::round_trip(ONE_BY_ONE / 5).median());
     }
-    let (times, commit, trip) = (Times::new(times), Times::new(commits).median(), Times::new(trips).median());
+    let (times, busy) = (Times::new(times), Times::new(busy));
+    let (commit, trip) = (Times::new(commits).median(), Times::new(trips).median());
     let limit = commit * 2 + trip;
     table.row("sled, one row flushed and synced", ms(commit), "limit");
     table.row("libp2p round trip, TCP", ms(trip), "limit");
@@ -87,6 +99,8 @@ pub fn latency(table: &mut Table) {
         ),
     );
     table.row("the same, p99", ms(times.percentile(99)), "");
+    table.row("the same without waiting for the receipt before, p50", ms(busy.median()), "");
+    table.row("the same, p99", ms(busy.percentile(99)), "");
 }
 
 /// As fast as it goes: each message is durable at the sender before it is answered, and at the recipient before it is
