@@ -173,3 +173,16 @@ pub enum Output {
     /// Hand in [`Input::Timer`] at this time; replaces the one before.
     WakeAt(MonoTime),
 }
+
+impl Output {
+    /// The place among what follows from one commit; what has the same stays in order. What others wait for goes first:
+    /// envelopes on their way, then the news for whoever listens here.
+    pub(super) const fn rank(&self) -> u8 {
+        match self {
+            Self::Class { .. } => 0,
+            Self::Send { .. } => 1,
+            Self::Events(_) => 2,
+            _ => 3,
+        }
+    }
+}

@@ -60,14 +60,14 @@ impl Tx<'_> {
 
     /// A message whose sender and room are those of this stream; `None` for anything else.
     pub(super) fn checked_message(
-        &self,
+        &mut self,
         from: PeerId,
         sent_at: WallTime,
         body: Vec<u8>,
         subject: Option<String>,
     ) -> Option<HeldMessage> {
-        let sender = content::sender_uri(from);
-        let room = content::direct_room_uri(self.my_id(), from);
+        let names = self.names(from);
+        let (sender, room) = (&names.peer, &names.room);
         // CON-23: it is decoded by itself, and the other items of the capsule stand.
         let mimi = match MimiContent::decode(&body) {
             Ok(mimi) => mimi,
@@ -76,11 +76,11 @@ impl Tx<'_> {
                 return None;
             }
         };
-        if mimi.sender_uri() != Some(sender.as_str()) || mimi.room_uri() != Some(room.as_str()) {
+        if mimi.sender_uri() != Some(sender) || mimi.room_uri() != Some(room) {
             tracing::debug!(%from, "a message names another sender or room than it came from");
             return None;
         }
-        let id = content::message_id(&sender, &room, &body, &mimi.salt);
+        let id = content::message_id(sender, room, &body, &mimi.salt);
         let counter = mimi.counter().unwrap_or(0);
         let vanishes = mimi.expires.map(|wish| wish.for_recipient(sent_at, self.deadline_clock()));
         Some(HeldMessage { id, sent_at, received_at: self.now.wall, counter, body, subject, vanishes })
@@ -206,7 +206,8 @@ impl Tx<'_> {
         self.link(peer).controls == 0
     }
 
-    /// Turns the receipts that became due into capsules.
+    /// Turns the receipts that became due into capsules. They are encrypted with the next commit: whoever waits for a
+    /// message need not wait for its receipt.
     pub(super) fn flush_receipts(&mut self) -> Step {
         for (peer, mut due) in std::mem::take(&mut self.mem.receipts) {
             let contact = self.peer(&peer)?.is_some_and(|row| row.contact.is_some() && row.accepted && !row.blocked);
@@ -275,3 +276,6 @@ fn note_counter(conversation: &mut ConversationRow, counter: u64) {
         conversation.missing.insert(at + i, part);
     }
 }
+
+#[cfg(test)]
+mod tests;

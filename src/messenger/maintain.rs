@@ -110,6 +110,7 @@ impl Tx<'_> {
     pub(super) fn next_wake(&self) -> MonoTime {
         let retry = self.mem.links.values().fold(None, |next, link| earliest(next, link.retry_at));
         let next = earliest(retry, self.next_expiry());
+        let next = earliest(next, (!self.mem.touched.is_empty()).then_some(self.now.mono));
         next.map_or(self.mem.maintenance_at, |next| next.min(self.mem.maintenance_at))
     }
 }

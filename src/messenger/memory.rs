@@ -2,6 +2,7 @@
 //! after an error or a restart it is loaded again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use crate::base::{MessageId, MonoTime, PeerId, WallTime};
 use crate::identity::PrekeyId;
@@ -37,7 +38,8 @@ pub(super) struct Memory {
     pub prekey_marks: Option<u64>,
     /// Contacts in all.
     pub contacts: u64,
-    /// Peers whose link is to be looked at when the inputs of this commit are done.
+    /// Peers whose link is to be looked at when the inputs of this commit are done; those with nothing but receipts, when
+    /// those of the next are.
     pub touched: BTreeSet<PeerId>,
     /// Receipts that become due with this commit.
     pub receipts: BTreeMap<PeerId, Receipts>,
@@ -97,6 +99,16 @@ pub(super) struct Link {
     pub controls: usize,
     /// Number of the next outbox row.
     pub next_number: u64,
+    /// What the two are called in messages, once it was needed.
+    pub names: Option<Arc<Names>>,
+}
+
+/// What the two sides of a conversation are called in its messages (CON-13).
+#[derive(Debug)]
+pub(super) struct Names {
+    pub me: String,
+    pub peer: String,
+    pub room: String,
 }
 
 impl Link {

@@ -119,6 +119,7 @@ impl Messenger {
         if self.mem.next_event != first_event {
             out.push(Output::Events(self.mem.next_event - 1));
         }
+        out.sort_by_key(Output::rank);
         self.mem.links.retain(|_, link| !link.is_idle() || link.reset_at.is_some());
         let wake = self.tx(&mut self.store.begin(), &mut Vec::new(), now, rng).next_wake();
         out.push(Output::WakeAt(wake));
@@ -293,14 +294,13 @@ impl Tx<'_> {
         }
     }
 
-    /// When the inputs of a commit are done: what vanishes (it must not be sent any more), receipts that became due, and
-    /// every link that changed.
+    /// When the inputs of a commit are done: what vanishes (it must not be sent any more), every link that changed, and
+    /// receipts that became due.
     fn settle(&mut self) -> Step {
         self.expire()?;
-        self.flush_receipts()?;
         while let Some(peer) = self.mem.touched.pop_first() {
             self.pump(peer)?;
         }
-        Ok(())
+        self.flush_receipts()
     }
 }

@@ -37,12 +37,12 @@ impl Tx<'_> {
         conversation.sent_counter += 1;
         let mut salt = [0; 16];
         self.rng.fill_bytes(&mut salt);
-        let sender = content::sender_uri(self.my_id());
-        let room = content::direct_room_uri(self.my_id(), peer.peer);
-        let mut content = mimi::text(salt, &sender, &room, conversation.sent_counter, &command.text, reply_to);
+        let names = self.names(peer.peer);
+        let (sender, room) = (&names.me, &names.room);
+        let mut content = mimi::text(salt, sender, room, conversation.sent_counter, &command.text, reply_to);
         content.expires = life.map(|(wish, _)| wish);
         let body = content.encode();
-        let id = content::message_id(&sender, &room, &body, &salt);
+        let id = content::message_id(sender, room, &body, &salt);
         let position = conversation.last + POSITION_STEP;
         conversation.last = position;
         conversation.undelivered += 1;

@@ -155,6 +155,12 @@ impl Office {
         self.run();
     }
 
+    /// Hands inputs to one messenger in one commit; what follows from it is not carried out.
+    pub(crate) fn hand_in(&mut self, who: usize, inputs: Vec<Input>) -> Vec<Output> {
+        let (now, desk) = (self.now, &mut self.desks[who]);
+        desk.messenger.as_mut().unwrap().handle(inputs, now, &mut desk.place.rng)
+    }
+
     /// Closes a messenger and its store.
     pub(crate) fn close(&mut self, who: usize) {
         self.desks[who].messenger = None;

@@ -1,12 +1,15 @@
 //! The work on one commit: rows through the buffer, outputs gathered, nothing leaves before the commit.
 
+use std::sync::Arc;
+
 use crate::base::{CryptoRng, MessageId, Now, PeerId, WallTime, limits};
+use crate::content;
 use crate::identity::IdentityKeypair;
 use crate::store::{Rows, StoreError, WriteBuffer};
 
 use super::command::Refusal;
 use super::io::Output;
-use super::memory::{Link, Memory};
+use super::memory::{Link, Memory, Names};
 use super::query;
 use super::tables::{
     ConversationRow, Conversations, Events, IndexRow, MessageRow, Messages, PeerRow, Peers, Profile, ProfileRow,
@@ -67,6 +70,17 @@ impl Tx<'_> {
 
     pub(super) fn my_id(&self) -> PeerId {
         self.me.peer_id()
+    }
+
+    /// What we and a peer are called in messages. Base58 is slow, so it is made once.
+    pub(super) fn names(&mut self, peer: PeerId) -> Arc<Names> {
+        let me = self.my_id();
+        let make = || Names {
+            me: content::sender_uri(me),
+            peer: content::sender_uri(peer),
+            room: content::direct_room_uri(me, peer),
+        };
+        Arc::clone(self.link(peer).names.get_or_insert_with(|| Arc::new(make())))
     }
 
     pub(super) fn profile(&self) -> Step<ProfileRow> {

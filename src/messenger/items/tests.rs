@@ -1,0 +1,48 @@
+use crate::base::PeerId;
+use crate::messenger::io::{FrameToken, Input, Output, PeerInput};
+use crate::messenger::testing::Office;
+
+/// A message for the second of a pair, who is connected and has not seen it yet.
+fn message(office: &mut Office) -> Vec<Input> {
+    office.close(1);
+    office.say(0, 1, "while nobody looked");
+    office.open(1);
+    let (from, bytes) = (office.id(0), office.envelopes[&0].clone());
+    let token = FrameToken { stream: 1, frame: 1 };
+    vec![Input::Peer(PeerInput::Connected(from)), Input::Peer(PeerInput::Envelope { from, token, bytes })]
+}
+
+fn sends(outputs: &[Output], to: PeerId) -> usize {
+    outputs.iter().filter(|output| matches!(output, Output::Send { peer, .. } if *peer == to)).count()
+}
+
+/// Whoever waits for the message does not wait for the encryption of its receipt.
+#[test]
+fn a_receipt_is_encrypted_with_the_commit_after_that_of_the_message() {
+    let mut office = Office::pair();
+    let inputs = message(&mut office);
+    let (peer, now) = (office.id(0), office.now.mono);
+    let outputs = office.hand_in(1, inputs);
+    let kept = |output: &Output| matches!(output, Output::Acknowledge(_));
+    let told = |output: &Output| matches!(output, Output::Events(_));
+    let place = |is: &dyn Fn(&Output) -> bool| outputs.iter().position(is).unwrap();
+    assert!(place(&told) < place(&kept), "{outputs:?}");
+    assert_eq!(sends(&outputs, peer), 0, "{outputs:?}");
+    assert!(matches!(outputs.last(), Some(Output::WakeAt(at)) if *at == now), "{outputs:?}");
+    let outputs = office.hand_in(1, vec![Input::Timer]);
+    assert_eq!(sends(&outputs, peer), 1, "{outputs:?}");
+    assert!(matches!(outputs.last(), Some(Output::WakeAt(at)) if *at > now), "{outputs:?}");
+}
+
+#[test]
+fn a_receipt_that_was_due_when_everything_ended_goes_later() {
+    let mut office = Office::pair();
+    let inputs = message(&mut office);
+    let peer = office.id(0);
+    assert_eq!(sends(&office.hand_in(1, inputs), peer), 0);
+    office.close(1);
+    office.online = false;
+    office.open(1);
+    let outputs = office.hand_in(1, vec![Input::Peer(PeerInput::Connected(peer))]);
+    assert_eq!(sends(&outputs, peer), 1, "{outputs:?}");
+}
