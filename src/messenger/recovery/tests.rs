@@ -61,3 +61,44 @@ fn a_conversation_that_was_deleted_stays_deleted_when_an_old_row_is_left() {
     office.pass(Millis::from_hours(3));
     assert!(!knows(&office.rows(1), &deleted));
 }
+
+/// The key of an hour was renewed after the snapshot was made, because something of that hour was forgotten: the row
+/// names a key that is gone.
+#[test]
+fn an_hour_whose_key_is_gone_begins_anew() {
+    let mut office = Office::new(3);
+    office.befriend(0, 1);
+    office.befriend(2, 1);
+    let minutes = |minutes: u64| Millis::from_secs(60 * minutes);
+    // All in one hour of the clock.
+    office.forward(Millis(minutes(60).0 - office.now.wall.0 % minutes(60).0));
+    office.whisper(0, 1, "to be deleted", minutes(50));
+    office.whisper(2, 1, "under the next key", minutes(50));
+    office.take_snapshot(1);
+    let peer = office.id(0);
+    office.command(1, Command::DeleteConversation(peer)).unwrap();
+    assert_eq!(office.texts(1, 2).last().unwrap(), "under the next key");
+    office.recover(1, true);
+    assert_eq!(office.texts(1, 2), ["hello", "hello"], "its new key came after the snapshot");
+    office.pass(minutes(5));
+    office.whisper(1, 2, "of the same hour", minutes(30));
+    office.whisper(2, 1, "so is this", minutes(30));
+    assert_eq!(office.texts(1, 2), ["hello", "hello", "of the same hour", "so is this"]);
+    office.pass(minutes(60));
+    assert_eq!(office.texts(1, 2), ["hello", "hello"]);
+    assert_eq!(office.rows(1).count::<Hours>(&Scan::all()).unwrap(), 0);
+}
+
+/// It vanished after the snapshot was made, and what was remembered of it is lost with the database.
+#[test]
+fn what_vanished_since_the_snapshot_does_not_come_again() {
+    let mut office = Office::pair();
+    let vanished = office.whisper(0, 1, "to vanish", Millis::from_secs(60));
+    office.take_snapshot(1);
+    office.pass(Millis::from_hours(2));
+    office.recover(1, true);
+    assert!(knows(&office.rows(1), &vanished));
+    office.leap(Millis(limits::FORGOTTEN_LIFE.0 + Millis::from_days(1).0));
+    office.pass(Millis::from_hours(3));
+    assert!(!knows(&office.rows(1), &vanished), "not for ever");
+}
