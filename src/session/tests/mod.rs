@@ -3,6 +3,7 @@
 
 mod bounds;
 mod conversation;
+mod healing;
 mod hostile;
 mod model;
 mod start;
