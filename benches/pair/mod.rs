@@ -47,15 +47,7 @@ impl Pair {
 
     /// Alice begins, and seals a first message.
     pub fn first(&mut self) -> Vec<u8> {
-        let card = &self.bob.card;
-        let bundle = RemoteBundle {
-            identity: *self.bob.keys.public(),
-            prekey_id: card.prekey_id,
-            prekey: card.prekey.public(),
-            kem_id: card.kem_id,
-            kem: card.kem.public(),
-            one_time: None,
-        };
+        let bundle = RemoteBundle::of(&self.bob.keys, &self.bob.card, None);
         self.alice.set.begin(&self.alice.keys, &bundle, &mut self.rng, NOW).unwrap();
         let sealed = self.alice.set.encrypt(TEXT, &mut self.rng, NOW).unwrap();
         assert_eq!(sealed.kind, SealedKind::First);

@@ -94,7 +94,8 @@ pub struct SendParams {
     /// The message it replies to: an ID or an unambiguous prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
-    /// A key of the client's own: the second call with it changes nothing and gets the first one's answer.
+    /// A key of the client's own, of 1 to 128 bytes: the second call with it changes nothing and gets the first one's
+    /// answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// Answer only when this state is reached, or the time is over; the answer says which state it is.
@@ -116,7 +117,8 @@ pub struct ReplyParams {
     pub message: String,
     /// The text, exact.
     pub text: String,
-    /// A key of the client's own: the second call with it changes nothing and gets the first one's answer.
+    /// A key of the client's own, of 1 to 128 bytes: the second call with it changes nothing and gets the first one's
+    /// answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// Answer only when this state is reached, or the time is over; the answer says which state it is.

@@ -40,6 +40,7 @@ pub(super) fn reach(place: &Place) -> Result<Reached, ApiError> {
             reached => return reached,
         }
         tries += 1;
+        // No event to wait for: see there.
         thread::sleep(PAUSE);
     }
 }

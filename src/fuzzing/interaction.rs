@@ -122,14 +122,7 @@ fn foreign() -> &'static [Sealed; 2] {
 
 impl Person {
     fn bundle(&self, one_time: Option<OneTimePrekey>) -> RemoteBundle {
-        RemoteBundle {
-            identity: *self.keys.public(),
-            prekey_id: self.card.prekey_id,
-            prekey: self.card.prekey.public(),
-            kem_id: self.card.kem_id,
-            kem: self.card.kem.public(),
-            one_time,
-        }
+        RemoteBundle::of(&self.keys, &self.card, one_time)
     }
 }
 

@@ -96,7 +96,7 @@ impl Tx<'_> {
         self.refill_one_time()
     }
 
-    /// Forgets the secrets that nobody can use any more.
+    /// Forgets the secrets that nobody can use any more (ID-28).
     fn sweep_keys(&mut self) -> Step {
         let now = self.deadline_clock();
         for old in self.card_keys()? {
@@ -177,3 +177,6 @@ fn card_keys_key(prekey: PrekeyId) -> RowKey {
 fn one_time_key(id: PrekeyId) -> RowKey {
     RowKey::new().u64(id.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 //!
 //! Its rows are of several days, and some are missing. So everything that follows from other rows is made again: the
 //! index, the inbox, the counters, the outbox. Sessions, prekeys and the marks of envelopes are gone, all of them: whoever
-//! sends an old envelope is told that its session is unknown, makes a new one, and encrypts again what has not arrived. A
-//! mark without its message would acknowledge what is lost.
+//! sends an old envelope is told that its session is unknown, makes a new one, and encrypts again what has not arrived
+//! (SES-63). A mark without its message would acknowledge what is lost.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,8 +14,8 @@ use super::memory::number;
 use super::tables::{
     ClientIdQueue, ClientIds, ConversationRow, Conversations, EnvelopeMarks, Events, Hours, IndexRow, MarkQueue,
     MessageIndex, MessageRow, Messages, OutKind, OutMessages, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent,
-    RecentRow, Requests, Tomb, TombRow, Tombs, client_id_key, index_key, message_key, messages_of, outbox_key,
-    peer_key, recent_key, tomb_key,
+    RecentRow, Requests, Timed, Tomb, TombRow, Tombs, client_id_key, hour_key, index_key, message_key, messages_of,
+    outbox_key, peer_key, recent_key, tomb_key,
 };
 use super::view::{Direction, Event, EventKind, State};
 
@@ -59,6 +59,7 @@ pub fn put_in_order(store: &Store, keys: bool, now: Now, rng: &mut dyn CryptoRng
     let mut order = Order { store, buf: store.begin(), changes: 0, rng, now, keys, forgotten, done };
     let peers = order.peers()?;
     order.profile()?;
+    order.hours()?;
     let mut active = order.conversations(&peers)?;
     active.sort_unstable();
     for (activity, (_, _, peer)) in (1..).zip(active) {
@@ -150,6 +151,27 @@ impl Order<'_> {
         self.buf.put::<Profile>(&RowKey::new(), &row)
     }
 
+    /// The key of an hour may be gone: it was renewed later than the row was written. With the next message the hour begins
+    /// anew; a key before it that was to be destroyed still is.
+    fn hours(&mut self) -> Result<(), StoreError> {
+        for (key, mut row) in self.buf.scan::<Hours>(&Scan::all())? {
+            if self.buf.has_key(row.key) {
+                continue;
+            }
+            let hour = hour_key(number(&key).unwrap_or_default());
+            row.old.retain(|old| self.buf.has_key(*old));
+            if row.old.is_empty() {
+                self.buf.delete::<Hours>(&hour);
+            } else {
+                row.key = self.buf.create_key(self.rng);
+                row.moved.clear();
+                self.buf.put::<Hours>(&hour, &row)?;
+            }
+            self.step(1)?;
+        }
+        Ok(())
+    }
+
     /// Gives who has a conversation, and its place in the inbox.
     fn conversations(&mut self, peers: &BTreeSet<PeerId>) -> Result<Vec<(u64, u64, PeerId)>, StoreError> {
         let rows = self.buf.scan::<Conversations>(&Scan::new(RowKey::new()))?;
@@ -190,8 +212,23 @@ impl Order<'_> {
         self.step(2)
     }
 
+    /// What was to vanish by now and is not there has vanished, though what was remembered of it is lost.
+    fn vanished(&mut self) -> Result<(), StoreError> {
+        for (_, row) in self.buf.scan::<Timed>(&Scan::all().to(self.now.wall.0.saturating_add(1)))? {
+            let Some(position) = row.position else { continue };
+            if !self.buf.contains::<Messages>(&message_key(&row.peer, position))? {
+                let until = self.now.wall + limits::FORGOTTEN_LIFE;
+                let tomb = TombRow { until, of: Tomb::Message(row.id) };
+                self.buf.put::<Tombs>(&tomb_key(&tomb), &tomb)?;
+                self.step(1)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A message of the index that is not there was forgotten, and must not come back, or it is lost, and may.
     fn index(&mut self) -> Result<(), StoreError> {
+        self.vanished()?;
         let tombs = self.buf.scan::<Tombs>(&Scan::all())?.into_iter();
         let buried: BTreeSet<MessageId> =
             tombs.filter_map(|(_, row)| if let Tomb::Message(id) = row.of { Some(id) } else { None }).collect();

@@ -5,6 +5,7 @@ use std::fs;
 
 use super::command::{Answer, Command, Hints, Refusal, SendCommand};
 use super::io::{FrameToken, Input, Output, PeerInput};
+use super::recovery::{InOrder, SNAPSHOT, put_in_order};
 use super::tables::HeldMessage;
 use super::tx::Tx;
 use super::view::{EventKind, MessageView};
@@ -13,8 +14,8 @@ use crate::base::{MessageId, Millis, MonoTime, Now, PeerId, Secret};
 use crate::content::mimi::Vanishes;
 use crate::content::{self, mimi};
 use crate::identity::IdentityKeypair;
-use crate::store::Reader;
 use crate::store::testing::{Dump, Place};
+use crate::store::{Reader, salvage};
 
 /// One messenger, and everything that was ever on its disk.
 pub(crate) struct Desk {
@@ -33,6 +34,8 @@ pub(crate) struct Office {
     pub(crate) now: Now,
     /// Whether they reach each other.
     pub(crate) online: bool,
+    /// Whether letters disappear on the way, and nobody learns of it.
+    pub(crate) loses_letters: bool,
     queue: VecDeque<(usize, Input)>,
     links: BTreeSet<(usize, usize)>,
     reply: Option<Result<Answer, Refusal>>,
@@ -48,6 +51,7 @@ impl Office {
             desks: Vec::new(),
             now,
             online: true,
+            loses_letters: false,
             queue: VecDeque::new(),
             links: BTreeSet::new(),
             reply: None,
@@ -247,6 +251,52 @@ impl Office {
         })
     }
 
+    /// What somebody's node does daily.
+    pub(crate) fn renew_state_key(&mut self, who: usize) {
+        let (now, desk) = (self.now, &mut self.desks[who]);
+        desk.messenger.as_ref().unwrap().store.renew_state_key(&mut desk.place.rng, now).unwrap();
+    }
+
+    /// Somebody's node makes a snapshot.
+    pub(crate) fn take_snapshot(&mut self, who: usize) {
+        let (now, desk) = (self.now, &mut self.desks[who]);
+        let store = &desk.messenger.as_ref().unwrap().store;
+        let mut new = store.begin_snapshot(SNAPSHOT, &mut desk.place.rng, now).unwrap();
+        while !new.step(store, 100).unwrap() {}
+    }
+
+    /// In how many of the snapshots a text can be found, with the keys as they are now; and in how many not.
+    pub(crate) fn snapshots_with(&self, who: usize, text: &str) -> (usize, usize) {
+        let place = &self.desks[who].place;
+        let found = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        let has = |dump: &Dump| {
+            dump.iter().any(|(key, row)| found(key) || found(row))
+                || place.open_all(dump).iter().any(|(_, row)| found(row))
+        };
+        let (with, without): (Vec<_>, Vec<_>) = place.snapshots().into_iter().partition(has);
+        (with.len(), without.len())
+    }
+
+    /// Somebody recovers his profile, perhaps after the database was lost, and goes on with what that gives.
+    pub(crate) fn recover(&mut self, who: usize, is_lost: bool) -> InOrder {
+        self.close(who);
+        let (now, desk) = (self.now, &mut self.desks[who]);
+        let from = desk.place.path();
+        if is_lost {
+            fs::remove_dir_all(from.join("db")).unwrap();
+        }
+        let mut place = Place::new(1_000 + who as u64).with_key(&desk.place.key);
+        let to = place.path().to_owned();
+        let (store, told) = salvage(from, &to, &desk.place.key, SNAPSHOT, &mut place.rng, now).unwrap();
+        assert!((told.from_snapshot > 0) == is_lost && (told.from_database > 0) != is_lost, "{told:?}");
+        let done = put_in_order(&store, told.keys, now, &mut place.rng).unwrap();
+        store.close();
+        drop(store);
+        desk.place = place;
+        self.open(who);
+        done
+    }
+
     /// How many rows of a table were ever copied and open with the keys of now.
     pub(crate) fn readable_rows(&self, who: usize, table: u8) -> usize {
         let desk = &self.desks[who];
@@ -287,6 +337,9 @@ impl Office {
             }
             Output::Send { peer, ticket, bytes } => {
                 self.envelopes.insert(who, bytes.to_vec());
+                if self.loses_letters {
+                    return;
+                }
                 if !self.online {
                     self.tell(who, PeerInput::Lost { peer, ticket });
                     self.links.remove(&(who.min(index(self, peer)), who.max(index(self, peer))));

@@ -26,7 +26,8 @@ use crate::store::ProfileLock;
 
 /// How long the network may take to close.
 const NET_CLOSING: Duration = Duration::from_secs(5);
-/// The first pause before a bootstrap peer is dialled again; it doubles.
+/// The first pause before a bootstrap peer is dialled again; it doubles. That a machine can be reached again is told by
+/// nobody but an answer to a dial.
 const BOOTSTRAP_FIRST: Duration = Duration::from_secs(2);
 /// The longest.
 const BOOTSTRAP_MAX: Duration = Duration::from_secs(60);

@@ -14,7 +14,8 @@ use crate::base::limits::MAX_RPC_CLIENTS;
 
 /// How long clients may take to read their last answers when the node ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
-/// Pause after an error of `accept`: out of descriptors, it would fail again at once.
+/// Pause after an error of `accept`: out of descriptors, it would fail again at once, and nothing tells when there are
+/// some again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves clients until the node ends. What is returned are their connections, still open: closing them tells the

@@ -16,7 +16,7 @@ use super::files::{LOCK, private_file};
 
 /// Tries before the profile counts as taken: [`ProfileLock::holder`] holds the lock for a moment, too.
 const TRIES: u32 = 5;
-/// Pause between two tries.
+/// Pause between two tries. To wait in `flock` itself would be to wait for as long as somebody works on the profile.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The profile belongs to this process until this is dropped.

@@ -62,19 +62,22 @@ pub(super) fn open(
     options: &Options,
 ) -> Result<Store, StoreError> {
     ProfileDir::create(dir)?;
-    let Some(kept) = Kept::before_sled(dir, key)? else { return open_now(dir, key, rng, now, options) };
-    let counted = Options { counted_at_open: u64::MAX, disk: Arc::clone(&options.disk), ..*options };
-    let opened = open_now(dir, key, rng, now, &counted);
-    kept.settle(opened.as_ref().err())?;
-    opened
+    let kept = Kept::before_sled(dir, key)?;
+    // A log with a tear in it is let go only when every row was counted.
+    let counted = if kept.is_some() { u64::MAX } else { options.counted_at_open };
+    let opened = open_now(dir, key, (rng, now), options, counted);
+    match kept {
+        Some(kept) => kept.settle(opened.as_ref().err()).and(opened),
+        None => opened,
+    }
 }
 
 fn open_now(
     dir: &Path,
     key: &Secret<32>,
-    rng: &mut dyn CryptoRng,
-    now: Now,
+    (rng, now): (&mut dyn CryptoRng, Now),
     options: &Options,
+    counted: u64,
 ) -> Result<Store, StoreError> {
     let secrets = Secrets::derive(key);
     let mark = Mark::open(dir, &secrets.mark)?;
@@ -114,7 +117,7 @@ fn open_now(
     let opened = Opened { database: Backing::Live(database), keyring };
     let writer = Writer { schema, meta, key_files, mark, checked, count, swept: Vec::new() };
     let inner = Arc::new(Inner::new(dir, secrets, opened, writer));
-    inner.bring_to_rest(is_new, tidy, options.counted_at_open, rng)?;
+    inner.bring_to_rest(is_new, tidy, counted, rng)?;
     failpoint("at-rest");
     migrate(&inner, schema, options.migrations, rng)?;
     Ok(Store { inner })

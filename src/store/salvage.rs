@@ -105,7 +105,7 @@ impl Remains {
         }))
     }
 
-    /// Whether a row under this key was sealed for a while only, and is never taken over.
+    /// Whether a row under this key was sealed for a while only, and is never taken over (SES-63).
     pub(super) fn is_state(&self, id: KeyId, table: u8) -> bool {
         let by_key = self.keys.as_ref().and_then(|keys| keys.get(&id));
         match by_key {

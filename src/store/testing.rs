@@ -15,8 +15,9 @@ use super::database::Database;
 use super::durable::{Disk, Durable, Synced};
 use super::keyfiles::KeyFiles;
 use super::open::{Options, open};
-use super::row::open_value;
+use super::row::{ChunkKeys, open_value};
 use super::secrets::Secrets;
+use super::snapshot::{Reading, SnapshotFile, snapshots};
 use super::{RowKey, Store, StoreError, Table, Under};
 use crate::base::{MonoTime, Now, Secret, WallTime};
 
@@ -58,7 +59,7 @@ impl Place {
     }
 
     /// The same folder, for a store under this key.
-    pub(super) fn with_key(mut self, key: &Secret<32>) -> Self {
+    pub(crate) fn with_key(mut self, key: &Secret<32>) -> Self {
         self.key = key.clone();
         self
     }
@@ -81,6 +82,25 @@ impl Place {
             dump.insert(key.to_vec(), row.to_vec());
         }
         dump
+    }
+
+    /// What is in each of its snapshots, all blocks of it: rows and chunk rows, sealed as they are.
+    pub(crate) fn snapshots(&self) -> Vec<Dump> {
+        let secrets = Secrets::derive(&self.key);
+        let rows_of = |file: &SnapshotFile| {
+            let mut reading = Reading::open(file, &secrets).unwrap();
+            let mut dump = Dump::new();
+            while let Some(entries) = reading.next() {
+                for entry in entries {
+                    let chunk_keys = ChunkKeys::of(&secrets, &entry.key);
+                    dump.extend((1..).zip(entry.chunks).map(|(index, chunk)| (chunk_keys.at(index), chunk)));
+                    dump.insert(entry.key, entry.row);
+                }
+            }
+            assert!(reading.whole, "not all of a snapshot was looked at");
+            dump
+        };
+        snapshots(self.path()).unwrap().iter().map(rows_of).collect()
     }
 
     /// What of these rows opens with the store key and the erasable keys that are on the disk now: each key is tried on

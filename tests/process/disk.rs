@@ -92,21 +92,13 @@ fn on_a_full_disk_what_is_there_can_be_read_and_nothing_is_promised() {
     let Some((disk, alice, alice_node, bob, bob_node)) = on_a_small_disk() else { return };
     snapshot_made(&alice_node);
     // While the node runs: what comes is refused, and its sender keeps it.
-    disk.fill();
-    let mut late = Vec::new();
-    let mut stopped = false;
-    for number in 0..200 {
-        let text = format!("{number} {}", "x".repeat(40_000));
-        let said = bob.say(&["send", "alice", &text, "--wait", "sent", "--timeout", "3s"]);
-        let state = said.out[0]["state"].clone();
-        late.push((text, state.clone()));
-        if state == "queued" {
-            assert_eq!(said.code, Some(10), "{}", said.err);
-            stopped = true;
-            break;
-        }
-    }
-    assert!(stopped, "the disk did not fill");
+    let late = fill_up(&disk, &bob);
+    let of_the_store = finding(&alice, "store");
+    let (message, hint) = (of_the_store["message"].as_str().unwrap(), of_the_store["hint"].as_str().unwrap());
+    assert_eq!(of_the_store["health"], "problem");
+    assert!(message.contains("only be read") && message.contains("the disk is full"), "{of_the_store}");
+    assert!(hint.contains("free some space") && hint.contains("tries again by itself"), "{of_the_store}");
+    assert!(finding(&alice, "disk")["hint"].as_str().unwrap().contains("free some space"));
     can_read_with(&alice, &bob, &late);
     alice_node.off();
     disk.fill();
@@ -127,6 +119,56 @@ fn on_a_full_disk_what_is_there_can_be_read_and_nothing_is_promised() {
         std::iter::once("Before".to_owned()).chain(late.into_iter().map(|(text, _)| text)).collect();
     assert!(alice.texts(&bob) == texts);
     assert!(alice.all(&["requests"]).is_empty(), "what was deleted came back");
+}
+
+/// Fills Alice's disk, and then lets Bob write to her until she takes no more. What he wrote, and how it stands.
+fn fill_up(disk: &SmallDisk, bob: &Person) -> Vec<(String, serde_json::Value)> {
+    disk.fill();
+    let mut late = Vec::new();
+    for number in 0..200 {
+        let text = format!("{number} {}", "x".repeat(40_000));
+        let said = bob.say(&["send", "alice", &text, "--wait", "sent", "--timeout", "3s"]);
+        let state = said.out[0]["state"].clone();
+        late.push((text, state.clone()));
+        if state == "queued" {
+            assert_eq!(said.code, Some(10), "{}", said.err);
+            return late;
+        }
+    }
+    panic!("the disk did not fill");
+}
+
+/// What `doctor` says of an area.
+fn finding(person: &Person, area: &str) -> serde_json::Value {
+    let said = person.say(&["doctor"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let findings = said.out[0]["findings"].as_array().unwrap();
+    findings.iter().find(|finding| finding["area"] == area).unwrap().clone()
+}
+
+/// A node whose store is damaged while it runs serves nothing and loses nothing; `doctor` says how to go on.
+#[test]
+fn a_store_that_is_damaged_under_a_running_node_is_told_with_the_way_out() {
+    let Some((disk, alice, alice_node, bob, _bob_node)) = on_a_small_disk() else { return };
+    snapshot_made(&alice_node);
+    // Nobody looks at the log until a commit fails.
+    let log = alice.path().join("data/default/db/db");
+    let length = fs::metadata(&log).unwrap().len();
+    File::options().write(true).open(&log).unwrap().write_all(&vec![0; usize::try_from(length).unwrap()]).unwrap();
+    fill_up(&disk, &bob);
+    alice_node.says("the store cannot be opened");
+    disk.empty();
+    let of_the_store = finding(&alice, "store");
+    assert_eq!(of_the_store["health"], "problem");
+    let hint = of_the_store["hint"].as_str().unwrap();
+    assert!(hint.contains("rohrpost stop") && hint.contains("rohrpost doctor"), "{of_the_store}");
+    // What it says can be done.
+    alice_node.off();
+    let of_the_store = finding(&alice, "store");
+    assert!(of_the_store["message"].as_str().unwrap().contains("damaged"), "{of_the_store}");
+    assert!(of_the_store["hint"].as_str().unwrap().contains("rohrpost recover"), "{of_the_store}");
+    alice.one(&["recover"]);
+    assert!(alice.texts(&bob)[0] == "Before");
 }
 
 /// As [`can_read`], with what has come since.

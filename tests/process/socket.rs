@@ -253,6 +253,26 @@ fn a_client_id_sends_once() {
     let long = "k".repeat(129);
     assert_eq!(alice.fails(&["send", bob.peer(), "Hi", "--client-id", &long], 1)["code"], "too_long");
     assert_eq!(alice.fails(&["send", bob.peer(), "Hi", "--client-id", ""], 2)["code"], "usage");
+    // Nor on the socket, whatever the message is found by, and however the node is reached.
+    let mut call = node.call();
+    let message = &ids[0];
+    let empty = [
+        ("send", json!({"to": bob.peer(), "text": "Hi", "client_id": ""})),
+        ("send", json!({"to": bob.peer(), "text": "Hi", "client_id": "", "reply_to": message})),
+        ("reply", json!({"message": message, "text": "Hi", "client_id": ""})),
+    ];
+    for (method, params) in &empty {
+        let error = &call.ask(method, params)["error"];
+        assert_eq!(
+            (&error["data"]["code"], &error["message"]),
+            (&json!("invalid_params"), &json!("the client ID is empty"))
+        );
+        assert!(error["data"]["hint"].as_str().unwrap().contains("leave it out"), "{error}");
+    }
     let error = alice.fails(&["send", bob.peer(), carol.peer(), "Hi", "--client-id", "k"], 2);
     assert_eq!(error["code"], "usage");
+    node.off();
+    let (method, params) = &empty[0];
+    assert_eq!(alice.fails(&["rpc", method, &params.to_string()], 2)["code"], "invalid_params");
+    assert_eq!(alice.texts(&bob).len(), 2);
 }

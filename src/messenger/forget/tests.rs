@@ -232,3 +232,72 @@ fn the_text_of_a_request_goes_with_the_request() {
     gone_for_good(&office, 1, MARK);
     assert!(office.rows(1).contains::<Sessions>(&peer_key(&peer)).unwrap(), "the session goes on");
 }
+
+/// What is forgotten in the tests of snapshots: at whose place, how it comes there, and how it is forgotten.
+type Story = (&'static str, usize, fn(&mut Office), fn(&mut Office));
+
+/// More than fits into one row.
+fn long_mark() -> String {
+    [&"x".repeat(9_000), MARK, &"y".repeat(9_000)].concat()
+}
+
+fn wait_until_over(office: &mut Office) {
+    office.pass(minutes(2));
+}
+
+fn decline(office: &mut Office) {
+    let peer = office.id(0);
+    office.command(2, Command::DeclineRequest(peer)).unwrap();
+}
+
+/// Who is written to by desk 0 is away.
+fn write_to_nobody(office: &mut Office) {
+    office.online = false;
+    office.open(0);
+    office.say(0, 1, MARK);
+}
+
+const STORIES: [Story; 7] = [
+    ("a conversation, theirs", 1, |o| _ = o.say(0, 1, MARK), |o| _ = delete(o, 1, 0)),
+    ("a conversation, ours", 0, |o| _ = o.say(0, 1, MARK), |o| _ = delete(o, 0, 1)),
+    ("a long message", 1, |o| _ = o.say(0, 1, &long_mark()), |o| _ = delete(o, 1, 0)),
+    ("in the outbox", 0, write_to_nobody, |o| _ = delete(o, 0, 1)),
+    ("vanished, theirs", 1, |o| _ = o.whisper(0, 1, MARK, MINUTE), wait_until_over),
+    ("vanished, ours", 0, |o| _ = o.whisper(0, 1, MARK, MINUTE), wait_until_over),
+    ("a request", 2, |o| _ = o.say(0, 2, MARK), decline),
+];
+
+/// A snapshot holds rows without the keys that are destroyed: what is forgotten after it was made is dead in it, too,
+/// and a recovery does not bring it back (docs/decisions/0006).
+#[test]
+fn no_snapshot_outlives_what_is_forgotten() {
+    for (what, who, comes, is_forgotten) in STORIES {
+        let mut office = Office::new(4);
+        office.befriend(0, 1);
+        office.befriend(who, 3);
+        office.say(3, who, OTHER);
+        comes(&mut office);
+        // Before: the same search finds it, in each snapshot.
+        office.take_snapshot(who);
+        office.forward(Millis(1));
+        office.take_snapshot(who);
+        assert_eq!(office.snapshots_with(who, MARK), (2, 0), "{what}");
+        assert_eq!(office.snapshots_with(who, OTHER), (2, 0), "{what}");
+        is_forgotten(&mut office);
+        assert_eq!(office.snapshots_with(who, MARK), (0, 2), "{what}");
+        assert_eq!(office.snapshots_with(who, OTHER), (2, 0), "{what}");
+        gone_for_good(&office, who, MARK);
+
+        office.recover(who, true);
+        gone_for_good(&office, who, MARK);
+        assert_eq!(office.texts(who, 3).last().unwrap(), OTHER, "{what}: what was not forgotten comes back");
+        for with in 0..3 {
+            assert!(with == who || !office.texts(who, with).iter().any(|text| text.contains(MARK)), "{what}");
+        }
+        // What comes from then on says nothing of it, either.
+        office.online = true;
+        (0..3).for_each(|desk| office.open(desk));
+        office.pass(Millis::from_hours(3));
+        gone_for_good(&office, who, MARK);
+    }
+}

@@ -1,8 +1,10 @@
 use super::*;
 use crate::base::{MessageId, Millis};
 use crate::messenger::command::Command;
+use crate::messenger::tables::{CardKeysTable, OneTimeTable, OutControls, Sessions};
 use crate::messenger::testing::Office;
 use crate::store::Reader;
+use crate::store::testing::Dump;
 
 fn knows(rows: &Reader, id: &MessageId) -> bool {
     rows.contains::<MessageIndex>(&index_key(id)).unwrap()
@@ -60,4 +62,79 @@ fn a_conversation_that_was_deleted_stays_deleted_when_an_old_row_is_left() {
     office.leap(Millis(limits::FORGOTTEN_LIFE.0 + Millis::from_days(1).0));
     office.pass(Millis::from_hours(3));
     assert!(!knows(&office.rows(1), &deleted));
+}
+
+/// SES-63: a snapshot has no session, and neither does who comes back from one, or from a damaged database: both begin
+/// anew, and what is said afterwards arrives.
+#[test]
+fn no_session_is_in_a_snapshot_or_comes_back_with_a_recovery() {
+    for is_lost in [true, false] {
+        let mut office = Office::pair();
+        office.say(0, 1, "in the old session");
+        office.say(1, 0, "in the old session, too");
+        office.take_snapshot(1);
+        let peer = office.id(0);
+        let sessions = |office: &Office| office.rows(1).get::<Sessions>(&peer_key(&peer)).unwrap();
+        let old = sessions(&office).unwrap().sending().unwrap().id();
+        let state_tables = [Sessions::ID, CardKeysTable::ID, OneTimeTable::ID, Outbox::ID, OutControls::ID];
+        let has_state = |rows: &Dump| rows.keys().any(|key| state_tables.contains(&key[0]));
+        assert!(has_state(&office.desks[1].place.dump()));
+        let snapshots = office.desks[1].place.snapshots();
+        assert!(snapshots.len() == 1 && !snapshots[0].is_empty() && !has_state(&snapshots[0]));
+        // The ratchet goes on: what the snapshot could have held would be an old state.
+        office.say(1, 0, "later");
+        office.say(0, 1, "later, too");
+        office.pass(Millis::from_secs(60));
+
+        office.recover(1, is_lost);
+        assert!(sessions(&office).is_none_or(|set| !set.knows_session(&old)), "the database is lost: {is_lost}");
+        office.say(1, 0, "I am back");
+        office.say(0, 1, "welcome");
+        office.pass(Millis::from_hours(2));
+        let new = sessions(&office).unwrap();
+        assert!(new.sending().unwrap().id() != old && !new.knows_session(&old) && new.is_confirmed());
+        assert_eq!(office.texts(0, 1).iter().rev().take(2).rev().collect::<Vec<_>>(), ["I am back", "welcome"]);
+        assert_eq!(office.texts(1, 0).iter().rev().take(2).rev().collect::<Vec<_>>(), ["I am back", "welcome"]);
+    }
+}
+
+/// The key of an hour was renewed after the snapshot was made, because something of that hour was forgotten: the row
+/// names a key that is gone.
+#[test]
+fn an_hour_whose_key_is_gone_begins_anew() {
+    let mut office = Office::new(3);
+    office.befriend(0, 1);
+    office.befriend(2, 1);
+    let minutes = |minutes: u64| Millis::from_secs(60 * minutes);
+    // All in one hour of the clock.
+    office.forward(Millis(minutes(60).0 - office.now.wall.0 % minutes(60).0));
+    office.whisper(0, 1, "to be deleted", minutes(50));
+    office.whisper(2, 1, "under the next key", minutes(50));
+    office.take_snapshot(1);
+    let peer = office.id(0);
+    office.command(1, Command::DeleteConversation(peer)).unwrap();
+    assert_eq!(office.texts(1, 2).last().unwrap(), "under the next key");
+    office.recover(1, true);
+    assert_eq!(office.texts(1, 2), ["hello", "hello"], "its new key came after the snapshot");
+    office.pass(minutes(5));
+    office.whisper(1, 2, "of the same hour", minutes(30));
+    office.whisper(2, 1, "so is this", minutes(30));
+    assert_eq!(office.texts(1, 2), ["hello", "hello", "of the same hour", "so is this"]);
+    office.pass(minutes(60));
+    assert_eq!(office.texts(1, 2), ["hello", "hello"]);
+    assert_eq!(office.rows(1).count::<Hours>(&Scan::all()).unwrap(), 0);
+}
+
+/// It vanished after the snapshot was made, and what was remembered of it is lost with the database.
+#[test]
+fn what_vanished_since_the_snapshot_does_not_come_again() {
+    let mut office = Office::pair();
+    let vanished = office.whisper(0, 1, "to vanish", Millis::from_secs(60));
+    office.take_snapshot(1);
+    office.pass(Millis::from_hours(2));
+    office.recover(1, true);
+    assert!(knows(&office.rows(1), &vanished));
+    office.leap(Millis(limits::FORGOTTEN_LIFE.0 + Millis::from_days(1).0));
+    office.pass(Millis::from_hours(3));
+    assert!(!knows(&office.rows(1), &vanished), "not for ever");
 }

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 
 use super::{Answering, Dispatcher, Until, page, value, which, whom, whom_exactly};
 use crate::api::{
-    ApiError, Conversation, DeletedConversation, HistoryParams, InboxParams, Message, MessageParams, ReadCount,
+    ApiError, Code, Conversation, DeletedConversation, HistoryParams, InboxParams, Message, MessageParams, ReadCount,
     ReadParams, ReplyParams, SendParams, Who,
 };
 use crate::base::Millis;
@@ -64,7 +64,11 @@ impl Dispatcher {
         &self,
         params: SendParams,
     ) -> Result<BoxFuture<'static, Result<Answering, ApiError>>, SendParams> {
-        let (None, Ok(Some(to))) = (&params.reply_to, whom_exactly(&params.to)) else { return Err(params) };
+        let (None, Ok(Some(to)), Ok(())) =
+            (&params.reply_to, whom_exactly(&params.to), check_client_id(params.client_id.as_deref()))
+        else {
+            return Err(params);
+        };
         let until = Until::new(params.wait, params.timeout_ms);
         let command = SendCommand {
             to: to.peer,
@@ -82,6 +86,7 @@ impl Dispatcher {
     }
 
     async fn queue(&self, command: SendCommand, until: Option<Until>) -> Result<Answering, ApiError> {
+        check_client_id(command.client_id.as_deref())?;
         let client_id = command.client_id.clone();
         let submitted = self.core.submit(Command::Send(command)).await;
         self.queued(submitted, client_id, until).await
@@ -159,6 +164,16 @@ impl Dispatcher {
             }
             _ => Err(errors::internal("the messenger did not say what it deleted")),
         }
+    }
+}
+
+/// An empty one is a variable of a script that nobody set, and would stand for every message. The messenger refuses one
+/// that is too long.
+fn check_client_id(client_id: Option<&str>) -> Result<(), ApiError> {
+    match client_id {
+        Some("") => Err(ApiError::new(Code::InvalidParams, "the client ID is empty")
+            .with_hint("give every message a client ID of its own, of 1 to 128 bytes, or leave it out")),
+        _ => Ok(()),
     }
 }
 

@@ -18,6 +18,13 @@ use super::errors;
 use super::place::Place;
 use super::profile::Ask;
 
+/// What a node does without a store that it can write to.
+const TRIES_AGAIN: &str = "tries again by itself, at least every 30 seconds; where that does not help, `rohrpost stop`, \
+    and then `rohrpost doctor` looks at every row";
+/// For what a node cannot look at.
+const FROM_OUTSIDE: &str =
+    "`rohrpost stop`; then `rohrpost doctor` says more, and `rohrpost recover` saves what is left";
+
 /// What was found so far.
 #[derive(Default)]
 struct Findings(Vec<Finding>);
@@ -69,14 +76,31 @@ pub(crate) fn doctor(place: &Place, ask: Ask<'_>) -> Result<Diagnosis, ApiError>
 pub(crate) fn of_a_node(place: &Place, reader: &Reader, net: Option<&NetStatus>) -> Result<Diagnosis, ApiError> {
     let mut found = Findings::default();
     files::look_at_folder(place, &mut found)?;
-    match (newest_time(reader), reader.frozen()) {
-        (Err(error), _) | (Ok(_), Some(error)) => found.error(Area::Store, errors::store(&error)),
-        (Ok(_), None) => found.ok(Area::Store, "open; its rows are counted after each start"),
-    }
+    look_at_open_store(newest_time(reader), reader.frozen(), &mut found);
     let pid = std::process::id();
     found.ok(Area::Lock, format!("held by {}, process {pid}", if net.is_some() { "the node" } else { "this command" }));
     around(place, Some(reader), net, &mut found);
     Ok(found.done(net.is_some()))
+}
+
+/// What a node knows of its store. It does not count rows: who wants that stops it first.
+fn look_at_open_store(newest: Result<Option<WallTime>, StoreError>, frozen: Option<StoreError>, found: &mut Findings) {
+    match (newest, frozen) {
+        (Ok(Some(_)), None) => found.ok(Area::Store, "open; its rows are counted after each start"),
+        (Ok(Some(_)), Some(because)) => {
+            let message = format!("it can only be read, and nothing is sent or taken in: {because}");
+            let first = because.hint().unwrap_or("mend that");
+            found.problem(Area::Store, message, &format!("{first}; the node {TRIES_AGAIN}"));
+        }
+        // Every store has this row.
+        (Ok(None), _) => {
+            found.problem(Area::Store, "it is damaged: not even the profile's own row can be read", FROM_OUTSIDE);
+        }
+        (Err(error @ StoreError::Poisoned { .. }), _) => {
+            found.problem(Area::Store, error.to_string(), &format!("the node {TRIES_AGAIN}"));
+        }
+        (Err(error), _) => found.error(Area::Store, errors::store(&error)),
+    }
 }
 
 fn around(place: &Place, reader: Option<&Reader>, net: Option<&NetStatus>, found: &mut Findings) {

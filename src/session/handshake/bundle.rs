@@ -3,7 +3,7 @@
 use crate::crypto::dh::{DhPublic, DhSecret};
 use crate::crypto::kem::KemPublic;
 use crate::crypto::kem::KemSecret;
-use crate::identity::{IdentityKey, OneTimePrekey, PrekeyId};
+use crate::identity::{CardKeys, IdentityKey, IdentityKeypair, OneTimePrekey, PrekeyId};
 
 /// What is known of a peer with whom a session is begun: from his verified card and, when one was to be had,
 /// a verified one-time prekey of his (SES-10).
@@ -21,6 +21,20 @@ pub struct RemoteBundle {
     pub kem: KemPublic,
     /// `OPK_B`, and the ML-KEM key that takes the place of the card's.
     pub one_time: Option<OneTimePrekey>,
+}
+
+impl RemoteBundle {
+    /// What somebody's card says whose secrets are here: for both sides in one process.
+    pub fn of(owner: &IdentityKeypair, card: &CardKeys, one_time: Option<OneTimePrekey>) -> Self {
+        Self {
+            identity: *owner.public(),
+            prekey_id: card.prekey_id,
+            prekey: card.prekey.public(),
+            kem_id: card.kem_id,
+            kem: card.kem.public(),
+            one_time,
+        }
+    }
 }
 
 /// The secret keys that a first contact names.

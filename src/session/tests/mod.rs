@@ -3,6 +3,7 @@
 
 mod bounds;
 mod conversation;
+mod healing;
 mod hostile;
 mod model;
 mod start;
@@ -81,14 +82,7 @@ impl Party {
     }
 
     fn bundle(&self, one_time: Option<OneTimePrekey>) -> RemoteBundle {
-        RemoteBundle {
-            identity: *self.keys.public(),
-            prekey_id: self.card.prekey_id,
-            prekey: self.card.prekey.public(),
-            kem_id: self.card.kem_id,
-            kem: self.card.kem.public(),
-            one_time,
-        }
+        RemoteBundle::of(&self.keys, &self.card, one_time)
     }
 
     fn row(&self) -> Vec<u8> {

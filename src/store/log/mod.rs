@@ -293,7 +293,8 @@ impl Log {
                 }
             }
         }
-        self.rows.append(&mut seen);
+        // One by one: `append` would build the whole map anew for each of them.
+        self.rows.extend(seen);
     }
 }
 

@@ -39,14 +39,7 @@ fn table(name: &str, id: u8, row: &[u8]) -> (String, Vec<u8>) {
 /// A session that has begun, and one that retired for it.
 fn sessions(card: &CardKeys) -> SessionSet {
     let (me, peer) = (IdentityKeypair::generate(&mut rng()), crate::fuzzing::identity::owner());
-    let bundle = RemoteBundle {
-        identity: *peer.public(),
-        prekey_id: card.prekey_id,
-        prekey: card.prekey.public(),
-        kem_id: card.kem_id,
-        kem: card.kem.public(),
-        one_time: None,
-    };
+    let bundle = RemoteBundle::of(&peer, card, None);
     let mut set = SessionSet::default();
     for _ in 0..2 {
         set.begin(&me, &bundle, &mut rng(), WallTime(1_700_000_000_000)).unwrap();

@@ -113,6 +113,7 @@ async fn an_idle_stream_is_kept_for_contacts_only() {
     stranger.end.await.unwrap().unwrap();
 
     let mut contact = Served::greeted(true, 8).await;
+    // The clock is paused: it jumps to the end as soon as nobody has anything to do. Idleness is the input here.
     tokio::time::sleep(10 * span(STRANGER_IDLE)).await;
     contact.far.envelope(1).await;
     contact.envelope().await;
@@ -120,6 +121,7 @@ async fn an_idle_stream_is_kept_for_contacts_only() {
     let mut waiting = Served::greeted(false, 8).await;
     waiting.far.envelope(1).await;
     waiting.envelope().await;
+    // As above: no time goes by.
     tokio::time::sleep(10 * span(STRANGER_IDLE)).await;
     waiting.answers.answer(1, Verdict::Stored);
     assert_eq!(waiting.far.hears().await, Frame::Ack { upto: 1 });

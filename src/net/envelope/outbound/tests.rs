@@ -151,6 +151,7 @@ async fn an_idle_stream_to_a_contact_is_kept() {
     let mut session = Session::begin(true, 64).await;
     session.far.ack(1).await;
     session.acked(1..=1).await;
+    // The clock is paused: it jumps to the end as soon as nobody has anything to do. Silence is the input here.
     tokio::time::sleep(20 * span(STALL_TIMEOUT)).await;
     session.sent(2..=2).await;
     session.far.ack(2).await;

@@ -86,6 +86,7 @@ async fn who_reads_slowly_is_served() {
     let written = tokio::spawn(async move { write(&mut writer, &bytes).await });
     // Far longer than the deadline in all.
     for n in 1..=50 {
+        // The clock is paused: it jumps on as soon as the writer waits. Slowness is the input here.
         tokio::time::sleep(span(STALL_TIMEOUT) / 10).await;
         assert_eq!(reader.frame().await.unwrap(), Frame::Ack { upto: n });
     }
