@@ -116,8 +116,8 @@ impl Office {
         self.send(from, command).unwrap().message_id
     }
 
-    /// So many messages of somebody arrive in one commit; they live so long.
-    pub(crate) fn receive(&mut self, who: usize, from: usize, text: &str, life: Millis, count: u64) {
+    /// So many messages of somebody arrive in one commit; they live so long, or for ever.
+    pub(crate) fn receive(&mut self, who: usize, from: usize, text: &str, life: Option<Millis>, count: u64) {
         let (peer, me, now) = (self.id(from), self.id(who), self.now.wall);
         let (sender, room) = (content::sender_uri(peer), content::direct_room_uri(me, peer));
         self.tx(who, |tx| {
@@ -126,7 +126,7 @@ impl Office {
                 tx.rng.fill_bytes(&mut salt);
                 let body = mimi::text(salt, &sender, &room, 1, text, None).encode();
                 let id = content::message_id(&sender, &room, &body, &salt);
-                let vanishes = Some(Vanishes::At(now + life));
+                let vanishes = life.map(|life| Vanishes::At(now + life));
                 let held =
                     HeldMessage { id, sent_at: now, received_at: now, counter: 0, body, subject: None, vanishes };
                 tx.insert_incoming(peer, held).unwrap();

@@ -16,6 +16,8 @@ use crate::person::{Person, TCP, contacts};
 use crate::socket::rss;
 use crate::stranger::{ENVELOPES, Manner, Stranger, Target};
 
+const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
+
 /// A hundredth of the full number, unless the scale says more.
 fn scaled(full: u64) -> u64 {
     let scale = std::env::var("ROHRPOST_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1);
@@ -106,9 +108,14 @@ impl Siege {
 }
 
 /// Alice, a contact of Bob, writes to him until the attack has come as far as `until`, and ten times after that.
-#[expect(clippy::disallowed_methods, reason = "a measurement, not a condition")]
 fn besiege(what: &str, count: u64, until: &str) -> (Siege, (Person, Node)) {
-    let ((alice, alice_node), (bob, bob_node)) = contacts(TCP);
+    besiege_at(TCP, what, count, until)
+}
+
+/// The same where both listen at such an address.
+#[expect(clippy::disallowed_methods, reason = "a measurement, not a condition")]
+fn besiege_at(listen: &str, what: &str, count: u64, until: &str) -> (Siege, (Person, Node)) {
+    let ((alice, alice_node), (bob, bob_node)) = contacts(listen);
     alice.send("bob", "Before", "delivered");
     let mut rpc = alice_node.call();
     let before = Cost::of(&bob, &bob_node);
@@ -127,7 +134,7 @@ fn besiege(what: &str, count: u64, until: &str) -> (Siege, (Person, Node)) {
     let told = load.wait("the end of it", |line| line[until].is_string());
     // Also one whose connection is new gets through, and the node answers its user.
     alice_node.off();
-    let alice_node = alice.on_knowing(&bob_node);
+    let alice_node = Node::start(&alice, listen, &[&bob_node]);
     alice.send("bob", "After", "delivered");
     bob_node.arrived("After");
     assert_eq!(bob.status()["running"], true);
@@ -179,6 +186,38 @@ fn connections_are_bounded() {
 #[test]
 fn slow_strangers_hold_up_nobody() {
     let (siege, _bob) = besiege("slow", scaled(300).max(8), "event");
+    siege.is_bounded(100 + 4 * siege.told["connections"].as_u64().unwrap().min(128), 32);
+}
+
+/// 5,000 connections over QUIC: most are turned away, and a contact still gets in.
+#[test]
+fn connections_over_quic_are_bounded() {
+    let (siege, _bob) = besiege_at(QUIC, "quic-connections", scaled(5_000), "event");
+    let open = ["still_open", "of_one_address"].map(|name| siege.told[name].as_u64().unwrap());
+    assert!(open[0] <= 128 && open[1] <= 32, "{}", siege.told);
+    siege.is_bounded(160, 32);
+}
+
+/// 5,000 handshakes over QUIC that begin and never go on.
+#[test]
+fn handshakes_over_quic_that_never_end_are_bounded() {
+    let (siege, _bob) = besiege_at(QUIC, "quic-half-open", scaled(5_000), "event");
+    assert!(siege.told["answered"].as_u64().unwrap() > 0, "none was a handshake: {}", siege.told);
+    siege.is_bounded(160, 32);
+}
+
+/// 500,000 datagrams that mean nothing, and more while the contact writes.
+#[test]
+fn garbage_at_the_port_of_quic_costs_no_memory() {
+    let (siege, _bob) = besiege_at(QUIC, "quic-garbage", scaled(500_000), "event");
+    siege.is_bounded(64, 32);
+}
+
+/// 300 peers who open every stream they may, and fill it.
+#[test]
+fn streams_over_quic_are_bounded() {
+    let (siege, _bob) = besiege_at(QUIC, "quic-streams", scaled(300).max(8), "event");
+    assert!(siege.told["streams"].as_u64() > siege.told["connections"].as_u64(), "{}", siege.told);
     siege.is_bounded(100 + 4 * siege.told["connections"].as_u64().unwrap().min(128), 32);
 }
 

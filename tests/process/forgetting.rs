@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::node::Talker;
 use crate::person::{Person, TCP, contacts};
+use crate::recovery::snapshot_made;
 
 const MARK: &str = "MARK-the-eagle-lands-at-nine";
 const STAYS: &str = "STAYS-the-owl-has-time";
@@ -196,4 +197,26 @@ fn what_vanishes_while_nobody_runs_is_gone_before_it_is_shown() {
     let again = ["send", &link, MARK, "--expires", "1s", "--client-id", "k", "--wait", "queued"];
     assert_eq!(alice.fails(&again, 6)["code"], "message_gone");
     is_forgotten_by(&alice, MARK);
+}
+
+/// The snapshot was made while the message was there; what recovers from it has not the key any more.
+#[test]
+fn a_recovery_does_not_bring_back_what_was_deleted() {
+    let ((alice, alice_node), (bob, bob_node)) = contacts(TCP);
+    alice.send("bob", MARK, "delivered");
+    snapshot_made(&bob_node);
+    bob.one(&["conversation", "delete", "alice", "--yes"]);
+    bob_node.off();
+    fs::remove_dir_all(bob.path().join("data/default/db")).unwrap();
+    let told = bob.one(&["recover"]);
+    assert!(told["snapshot"].is_string() && told["contacts"] == 1 && told["messages"] == 0, "{told}");
+    assert!(bob.texts(&alice).is_empty());
+    is_forgotten_by(&bob, MARK);
+
+    let bob_node = bob.on_knowing(&alice_node);
+    alice.send("bob", "And now?", "delivered");
+    bob_node.arrived("And now?");
+    assert_eq!(bob.texts(&alice), ["And now?"]);
+    bob_node.off();
+    is_forgotten_by(&bob, MARK);
 }

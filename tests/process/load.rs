@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
+use crate::quic;
 use crate::stranger::{CARDS, ENVELOPES, Line, Stranger, Target, spelled, tcp};
 
 /// Names what this process is to do: `<what> <how many> <address of the node>`.
@@ -42,12 +43,16 @@ fn load() {
             "large" => large(count, target).await,
             "connections" => connections(count, target).await,
             "slow" => slow(count, target).await,
+            "quic-connections" => quic::connections(count, target).await,
+            "quic-half-open" => quic::half_open(count, target).await,
+            "quic-garbage" => quic::garbage(count, target).await,
+            "quic-streams" => quic::streams(count, target).await,
             other => panic!("{other}"),
         }
     });
 }
 
-fn say(line: &Value) {
+pub fn say(line: &Value) {
     println!("{line}");
 }
 
@@ -59,7 +64,7 @@ fn raise_open_files() -> u64 {
 }
 
 /// An address of the local network for each: the bound per IP address is not what holds these back.
-fn from(number: u64) -> [u8; 4] {
+pub fn from(number: u64) -> [u8; 4] {
     let [.., a, b] = (number + 257).to_be_bytes();
     [127, 3, a, b.max(1)]
 }

@@ -18,6 +18,7 @@ mod local;
 mod node;
 mod openrpc;
 mod person;
+mod quic;
 mod secrets;
 mod socket;
 mod recovery;

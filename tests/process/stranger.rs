@@ -47,11 +47,11 @@ pub struct Target {
 }
 
 impl Target {
-    /// From `/ip4/…/tcp/…/p2p/…`.
+    /// From `/ip4/…/tcp/…/p2p/…` or `/ip4/…/udp/…/quic-v1/p2p/…`.
     pub fn parse(text: &str) -> Self {
         let parts: Vec<&str> = text.split('/').collect();
         let addr = format!("{}:{}", parts[2], parts[4]).parse().unwrap();
-        Self { addr, peer: parts[6].parse().unwrap() }
+        Self { addr, peer: parts[parts.len() - 1].parse().unwrap() }
     }
 }
 
@@ -281,7 +281,11 @@ async fn drive(
 }
 
 /// Notes what the node wants to speak, and says that we do not.
-async fn decline(mut stream: yamux::Stream, proposed: Arc<Mutex<Vec<String>>>, manner: Manner) -> io::Result<()> {
+pub async fn decline(
+    mut stream: impl futures::AsyncRead + futures::AsyncWrite + Unpin,
+    proposed: Arc<Mutex<Vec<String>>>,
+    manner: Manner,
+) -> io::Result<()> {
     assert_eq!(line(&mut stream).await?, MULTISTREAM);
     let protocol = line(&mut stream).await?;
     stream.write_all(&spelled(MULTISTREAM)).await?;

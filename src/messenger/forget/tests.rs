@@ -129,7 +129,7 @@ fn messages_with_a_time_to_live_go_too_and_those_of_others_stay() {
     office.befriend(0, 1);
     office.befriend(0, 2);
     let many = limits::MAX_MOVED_AT_ONCE as u64 + 44;
-    office.receive(0, 2, OTHER, minutes(10), many);
+    office.receive(0, 2, OTHER, Some(minutes(10)), many);
     office.whisper(1, 0, MARK, minutes(10));
     office.whisper(0, 1, MARK, minutes(10));
     office.copy_disk(0);
@@ -151,7 +151,7 @@ fn a_move_that_was_interrupted_goes_on() {
     let mut office = Office::new(3);
     office.befriend(0, 1);
     office.befriend(0, 2);
-    office.receive(0, 2, OTHER, minutes(10), 2 * limits::MAX_MOVED_AT_ONCE as u64 + 10);
+    office.receive(0, 2, OTHER, Some(minutes(10)), 2 * limits::MAX_MOVED_AT_ONCE as u64 + 10);
     office.whisper(0, 1, MARK, minutes(10));
     office.copy_disk(0);
     delete(&mut office, 0, 1);

@@ -138,3 +138,57 @@ fn what_vanished_since_the_snapshot_does_not_come_again() {
     office.pass(Millis::from_hours(3));
     assert!(!knows(&office.rows(1), &vanished), "not for ever");
 }
+
+/// Names what a process of its own opens, how, and with which seed.
+const ORDER: &str = "ROHRPOST_TEST_MEMORY";
+
+/// What it costs to have a store open: the figures in docs/store.md. `ROHRPOST_TEST_SCALE=100` makes them of 200,000
+/// messages.
+#[test]
+fn what_an_open_store_takes_of_memory() {
+    if let Ok(order) = std::env::var(ORDER) {
+        return open_and_tell(&order);
+    }
+    let scale = std::env::var("ROHRPOST_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1);
+    let mut office = Office::pair();
+    for _ in 0..4 * scale {
+        office.receive(1, 0, &"a text as it comes ".repeat(5), None, 500);
+    }
+    let rows = office.desks[1].place.dump().len() as u64;
+    office.close(1);
+    let path = office.desks[1].place.path().to_owned();
+    let told = |how: &str| -> u64 {
+        let order = format!("{} {how}", path.display());
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "messenger::recovery::tests::what_an_open_store_takes_of_memory", "--nocapture"]);
+        let said = child.env(ORDER, order).output().unwrap();
+        let text = String::from_utf8(said.stdout).unwrap();
+        let number = text.split("KiB: ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        number.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&said.stderr))).parse().unwrap()
+    };
+    let nothing = told("nothing");
+    let [open, read, frozen] = ["open", "read", "frozen"].map(|how| told(how).saturating_sub(nothing));
+    let messages = 2000 * scale;
+    eprintln!("{messages} messages, {rows} rows: {open} KiB open, {read} KiB and every row read, {frozen} KiB frozen");
+    // A bound for each row, beside the buffers of reading, and the program itself.
+    assert!(frozen * 1024 <= 300 * rows + (24 << 20), "{frozen} KiB for {rows} rows");
+}
+
+/// Opens a store, and prints the largest resident memory of this process.
+fn open_and_tell(order: &str) {
+    let (path, how) = order.split_once(' ').unwrap();
+    let (path, mut place) = (std::path::Path::new(path), crate::store::testing::Place::new(2));
+    let store = match how {
+        "nothing" => None,
+        "frozen" => Some(Store::open_frozen(path, &place.key, StoreError::Full).unwrap()),
+        _ => Some(Store::open_existing(path, &place.key, &mut place.rng, place.now).unwrap()),
+    };
+    if let Some(store) = store.filter(|_| how != "open") {
+        assert!(store.reader().count::<Messages>(&Scan::all()).unwrap() > 0);
+        // The node counts the rows when it has opened a large store.
+        while how == "read" && !store.check(4096).unwrap() {}
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    println!("KiB: {}", line.split_whitespace().nth(1).unwrap());
+}

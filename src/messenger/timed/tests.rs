@@ -168,7 +168,7 @@ fn the_envelope_of_a_message_goes_with_its_key() {
 #[test]
 fn what_became_due_while_nobody_was_there_is_gone_before_anybody_looks() {
     let mut office = Office::pair();
-    office.receive(1, 0, MARK, MINUTE, 300);
+    office.receive(1, 0, MARK, Some(MINUTE), 300);
     office.copy_disk(1);
     office.close(1);
     office.forward(Millis::from_days(400));

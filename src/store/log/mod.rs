@@ -112,13 +112,16 @@ impl Log {
         let mut log = Self::over(File::open(path)?, watched);
         let (mut batch, mut pages) = (None::<Batch>, Pages::default());
         let segments = log.segments()?;
+        // What sled's table of pages knows has been whole, whatever sled has given up since: a segment without anything
+        // that is still so is used anew, and leaves a gap.
+        let stable = path.parent().map_or(Ok(0), stable_position)?;
         for (index, (position, at)) in segments.iter().copied().enumerate() {
             let bytes = log.segment(at)?;
             let mut segment = Segment::new(&bytes, position);
             while let Some(message) = segment.next() {
                 if let Kind::Batch(last) = message.kind {
                     // One that follows another: what is missing of that one is damage, and no reason to drop the rest.
-                    let next = Batch { last, gaps: log.gaps + segment.gaps, whole: false, steps: Vec::new() };
+                    let next = Batch { last, gaps: log.gaps + segment.gaps, whole: last <= stable, steps: Vec::new() };
                     log.apply_all(batch.replace(next), &mut pages);
                 } else if message.kind != Kind::Other {
                     let changes = pages.changes(&message);
