@@ -114,25 +114,15 @@ impl Remains {
         }
     }
 
-    /// The position in the log from which on everything is newer than the state after so many commits; `None` when the
-    /// log does not tell.
-    ///
-    /// Pages are also written between commits. So what stands behind the row of the last known commit need not be newer
-    /// than that, but for the very commit that is asked for.
+    /// The position in the log from which on everything is of the state after so many commits, or newer; `None` when
+    /// the log does not tell.
     pub(super) fn newer_than(&self, commits: u64) -> Result<Option<u64>, StoreError> {
         let Some(log) = &self.log else { return Ok(None) };
-        let mut before = None;
+        let mut known = Vec::new();
         for found in log.history() {
-            match self.meta_at(log, *found)? {
-                Some((_, meta)) if meta.commits <= commits => before = Some((found.position, meta.commits)),
-                Some(_) => {
-                    let exactly = before.filter(|(_, known)| *known == commits);
-                    return Ok(Some(exactly.map_or(found.position, |(position, _)| position + 1)));
-                }
-                None => {}
-            }
+            known.extend(self.meta_at(log, *found)?.map(|(_, meta)| (found.position, meta.commits)));
         }
-        Ok(before.map(|_| u64::MAX))
+        Ok(newer_than(&known, commits))
     }
 
     fn newest_meta(&self) -> Result<Option<(u32, Meta)>, StoreError> {
@@ -154,6 +144,41 @@ impl Remains {
     }
 }
 
+/// Where the log goes beyond the state after `commits`, of the positions at which the engine's own row named a number of
+/// commits, in order.
+///
+/// That row may stand several times with one number: its page is also written between commits, and in the middle of the
+/// next one, behind rows of that. So only behind the first is everything of this commit or newer.
+fn newer_than(known: &[(u64, u64)], commits: u64) -> Option<u64> {
+    let first = known.iter().find(|(_, number)| *number == commits).map(|(position, _)| position + 1);
+    let beyond = known.iter().find(|(_, number)| *number > commits).map(|(position, _)| *position);
+    match (first, beyond) {
+        (first, Some(beyond)) => Some(first.unwrap_or(beyond)),
+        (_, None) => known.last().map(|_| u64::MAX),
+    }
+}
+
 fn read<T>(result: std::io::Result<T>) -> Result<T, StoreError> {
     result.map_err(|error| StoreError::from_io(Path::new("db/db"), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::newer_than;
+
+    #[test]
+    fn what_is_newer_than_a_commit_begins_behind_the_first_row_that_names_it() {
+        // Position and number of commits. The page of the row was written anew between two commits (300), and in the
+        // middle of a commit (500), of which rows stand before that.
+        let known = [(100, 6), (200, 7), (300, 7), (400, 8), (500, 8), (600, 9)];
+        assert_eq!(newer_than(&known, 7), Some(201));
+        assert_eq!(newer_than(&known, 8), Some(401));
+        // Nothing came after it.
+        assert_eq!(newer_than(&known, 9), Some(u64::MAX));
+        assert_eq!(newer_than(&known, 10), Some(u64::MAX));
+        // The row that named it is lost: the next one has to do.
+        assert_eq!(newer_than(&[(100, 6), (400, 8)], 7), Some(400));
+        assert_eq!(newer_than(&known, 5), Some(100));
+        assert_eq!(newer_than(&[], 5), None);
+    }
 }
