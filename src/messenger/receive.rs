@@ -197,8 +197,10 @@ impl Tx<'_> {
             return self.taken(from, id, None, card_prekey);
         };
         let message = match standing {
-            Standing::Contact(row) => {
+            Standing::Contact(mut row) => {
                 self.put_sessions(&from, set)?;
+                // He has begun anew already: a session of ours beside his would leave each of us in his own (SES-55).
+                row.heal_due &= !opened.is_new_session;
                 self.apply(*row, capsule, opened.is_first_contact)?
             }
             Standing::Pending | Standing::Stranger => match self.hold(from, capsule)? {

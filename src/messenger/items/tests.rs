@@ -1,5 +1,6 @@
 use crate::base::PeerId;
 use crate::messenger::io::{FrameToken, Input, Output, PeerInput};
+use crate::messenger::tables::{Sessions, peer_key};
 use crate::messenger::testing::Office;
 
 /// A message for the second of a pair, who is connected and has not seen it yet.
@@ -45,4 +46,24 @@ fn a_receipt_that_was_due_when_everything_ended_goes_later() {
     office.open(1);
     let outputs = office.hand_in(1, vec![Input::Peer(PeerInput::Connected(peer))]);
     assert_eq!(sends(&outputs, peer), 1, "{outputs:?}");
+}
+
+/// A session of one's own beside the one with which the other side has mended things would leave each in his own.
+#[test]
+fn whoever_is_healed_need_not_heal() {
+    let mut office = Office::pair();
+    let (one, two) = (office.id(0), office.id(1));
+    office.tx(0, |tx| tx.buf.delete::<Sessions>(&peer_key(&two)));
+    office.tx(1, |tx| {
+        let mut row = tx.peer(&one).unwrap().unwrap();
+        row.heal_due = true;
+        tx.put_peer(&row).unwrap();
+    });
+    office.say(0, 1, "anew");
+    office.say(1, 0, "in the same");
+    office.tx(1, |tx| {
+        assert!(!tx.peer(&one).unwrap().unwrap().heal_due);
+        assert!(!tx.sessions(&one).unwrap().sending().unwrap().is_ours());
+    });
+    assert_eq!(office.texts(0, 1), office.texts(1, 0));
 }
