@@ -162,9 +162,11 @@ fn a_cost_out_of_bounds_is_brought_inside() {
         Cost { memory_kib: MAX_MEMORY_KIB, passes: MAX_PASSES, lanes: MAX_LANES }
     );
     assert_eq!(bounded(Cost::DEFAULT), Cost::DEFAULT);
-    let none = Cost { memory_kib: 0, passes: 0, lanes: 0 };
-    let file = seal_key_file(&example(), Some(&phrase("a")), none, &mut rng(6));
-    assert_eq!(open_key_file(&file, Some(&phrase("a"))), Ok(example()));
+    for lanes in [0, 4] {
+        let least = Cost { memory_kib: 0, passes: 0, lanes };
+        let file = seal_key_file(&example(), Some(&phrase("a")), least, &mut rng(6));
+        assert_eq!(open_key_file(&file, Some(&phrase("a"))), Ok(example()));
+    }
 }
 
 proptest! {
