@@ -126,6 +126,8 @@ fn skipped_keys_grow_old() {
         // Not usable from the very moment, and erased by the next change.
         world.refused(&letters[1], SessionError::Forgotten);
         assert_eq!(world.bob.set.sending().unwrap().sizes().1, 1);
+        let mut swept = world.bob.set.clone();
+        assert!(swept.prune(world.now) && !swept.prune(world.now));
         world.send(Bob, "a change");
         assert_eq!(world.bob.set.sending().unwrap().sizes().1, 0);
         world.refused(&letters[1], SessionError::Forgotten);
