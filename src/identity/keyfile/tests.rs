@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::super::testing::{bit_flips, counting, hex, rng};
@@ -84,6 +86,21 @@ fn each_trouble_has_its_own_error() {
     let newer = tampered(&sealed(), |file| file[16] = 2);
     assert_eq!(open_key_file(&newer, None), Err(KeyFileError::TooNew { version: 2 }));
     assert_eq!(key_file_needs_passphrase(&newer), Err(KeyFileError::TooNew { version: 2 }));
+}
+
+#[test]
+fn each_trouble_has_a_hint_of_its_own() {
+    let troubles = [
+        KeyFileError::NotAKeyFile,
+        KeyFileError::Damaged,
+        KeyFileError::TooNew { version: 2 },
+        KeyFileError::PassphraseNeeded,
+        KeyFileError::WrongPassphrase,
+        KeyFileError::TooExpensive { memory_kib: u32::MAX, passes: 1, lanes: 1 },
+    ];
+    let hints: BTreeSet<_> = troubles.iter().map(KeyFileError::hint).collect();
+    assert_eq!(hints.len(), troubles.len());
+    assert!(!hints.contains(""));
 }
 
 /// ID-42: without running Argon2id, which would take the memory.
