@@ -56,6 +56,11 @@ pub struct Cost {
 impl Cost {
     /// What new files get: 64 MiB, 3 passes, 4 lanes (RFC 9106, section 4, second recommendation).
     pub const DEFAULT: Self = Self { memory_kib: 64 * 1024, passes: 3, lanes: 4 };
+
+    /// Whether a file may ask for it: nothing of it is above its maximum.
+    pub const fn is_accepted(self) -> bool {
+        self.memory_kib <= MAX_MEMORY_KIB && self.passes <= MAX_PASSES && self.lanes <= MAX_LANES
+    }
 }
 
 /// `Argon2id(passphrase, salt, cost)` → 32 bytes.
@@ -64,7 +69,7 @@ impl Cost {
 /// [`CryptoError::PasswordParams`] when the cost is outside what is accepted, or invalid.
 pub fn derive(passphrase: &Passphrase, salt: &[u8; 16], cost: Cost) -> Result<Secret<32>, CryptoError> {
     let bad = CryptoError::PasswordParams;
-    if cost.memory_kib > MAX_MEMORY_KIB || cost.passes > MAX_PASSES || cost.lanes > MAX_LANES {
+    if !cost.is_accepted() {
         return Err(bad);
     }
     let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32)).map_err(|_| bad)?;
@@ -73,4 +78,36 @@ pub fn derive(passphrase: &Passphrase, salt: &[u8; 16], cost: Cost) -> Result<Se
         .hash_password_into(passphrase.0.as_bytes(), salt, out.expose_mut())
         .map_err(|_| bad)?;
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The maxima themselves are accepted, each with the others; one more is not.
+    #[test]
+    fn a_cost_is_accepted_up_to_its_maxima() {
+        let most = Cost { memory_kib: MAX_MEMORY_KIB, passes: MAX_PASSES, lanes: MAX_LANES };
+        let passphrase = Passphrase::new("password".into());
+        assert!(most.is_accepted() && Cost::DEFAULT.is_accepted());
+        for beyond in [
+            Cost { memory_kib: MAX_MEMORY_KIB + 1, ..Cost::DEFAULT },
+            Cost { passes: MAX_PASSES + 1, ..Cost::DEFAULT },
+            Cost { lanes: MAX_LANES + 1, ..Cost::DEFAULT },
+        ] {
+            assert!(!beyond.is_accepted(), "{beyond:?}");
+            assert_eq!(derive(&passphrase, &[0; 16], beyond), Err(CryptoError::PasswordParams));
+        }
+    }
+
+    #[test]
+    fn passphrases_are_compared_and_not_shown() {
+        let passphrase = |text: &str| Passphrase::new(text.into());
+        assert!(passphrase("").is_empty() && !passphrase(" ").is_empty());
+        assert_eq!(passphrase("correct horse"), passphrase("correct horse"));
+        for other in ["", "correct", "correct horsf", "correct horse "] {
+            assert!(passphrase("correct horse") != passphrase(other), "{other}");
+        }
+        assert_eq!(format!("{:?}", passphrase("correct horse")), "Passphrase(redacted)");
+    }
 }

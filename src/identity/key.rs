@@ -1,7 +1,6 @@
 //! The checked public key of a peer.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 
 use crate::base::PeerId;
 use crate::crypto::CryptoError;
@@ -67,12 +66,6 @@ impl PartialEq for IdentityKey {
 }
 
 impl Eq for IdentityKey {}
-
-impl Hash for IdentityKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key.as_bytes().hash(state);
-    }
-}
 
 impl fmt::Debug for IdentityKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -216,7 +216,7 @@ impl<'b> Parsed<'b> {
         }
         let params = Params::parse(params).ok_or_else(damaged)?;
         let Cost { memory_kib, passes, lanes } = params.cost;
-        if memory_kib > MAX_MEMORY_KIB || passes > MAX_PASSES || lanes > MAX_LANES {
+        if !params.cost.is_accepted() {
             return Err(KeyFileError::TooExpensive { memory_kib, passes, lanes });
         }
         Ok(Self { header, params: Some(params), payload })

@@ -213,7 +213,7 @@ fn decode(value: &str) -> Result<String, LinkError> {
 
 fn hex_byte(pair: [u8; 2]) -> Option<u8> {
     let [high, low] = pair.map(|digit| char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok()));
-    Some(high? << 4 | low?)
+    Some(high? * 16 + low?)
 }
 
 #[cfg(test)]

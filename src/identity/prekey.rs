@@ -1,7 +1,5 @@
 //! Prekeys: the secret halves that the owner keeps, and the signed one-time prekeys he hands out.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::key::IdentityKey;
@@ -30,12 +28,6 @@ impl PrekeyId {
     /// A fresh one.
     pub fn random(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         Self(rng.next_u64())
-    }
-}
-
-impl fmt::Display for PrekeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
     }
 }
 

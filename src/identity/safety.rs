@@ -119,7 +119,7 @@ impl fmt::Display for SafetyNumber {
 }
 
 fn big_endian(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    bytes.iter().fold(0, |number, byte| number * 256 + u64::from(*byte))
 }
 
 #[cfg(test)]

@@ -62,6 +62,9 @@ fn the_number_of_items_and_the_size_are_bounded() {
     let items = |n| Capsule { items: vec![Item::Accepted; n] };
     assert_eq!(Capsule::decode(&items(MAX_CAPSULE_ITEMS).encode()), Ok(items(MAX_CAPSULE_ITEMS)));
     assert_eq!(Capsule::decode(&items(MAX_CAPSULE_ITEMS + 1).encode()), Err(ContentError::TooMany("items")));
+    let largest = Capsule { items: vec![Item::Unknown { kind: u64::MAX, bytes: vec![0; MAX_PAYLOAD - 14] }] };
+    assert_eq!(largest.encode().len(), MAX_PAYLOAD);
+    assert_eq!(Capsule::decode(&largest.encode()), Ok(largest));
     assert_eq!(Capsule::decode(&[0; MAX_PAYLOAD + 1]), Err(ContentError::TooLarge));
     assert_eq!(
         Capsule::decode(&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
@@ -119,10 +122,24 @@ fn addresses_are_bounded() {
 /// CON-22
 #[test]
 fn payloads_are_held_to_their_kind() {
-    assert_eq!(Capsule::decode(&[0x81, 0x82, 0x05, 0x41, 0x00]), Err(ContentError::TrailingBytes));
-    assert_eq!(Capsule::decode(&[0x81, 0x82, 0x06, 0x41, 0x00]), Err(ContentError::TrailingBytes));
+    let payloads: [(u8, &[u8]); 7] = [
+        (1, &[0x82, 0x00, 0x40]),
+        (2, &[0x83, 0xf6, 0xf6, 0xf6]),
+        (3, &[0x82, 0x40, 0x40]),
+        (4, &[0x81, 0x60]),
+        (5, &[]),
+        (6, &[]),
+        (7, &[0x80]),
+    ];
+    for (kind, payload) in payloads {
+        let item = |payload: &[u8]| {
+            let len = 0x40 + u8::try_from(payload.len()).unwrap();
+            Capsule::decode(&[&[0x81, 0x82, kind, len], payload].concat())
+        };
+        assert!(item(payload).is_ok(), "{kind}");
+        assert_eq!(item(&[payload, &[0]].concat()), Err(ContentError::TrailingBytes), "{kind}");
+    }
     assert_eq!(Capsule::decode(&[0x81, 0x82, 0x01, 0x40]), Err(ContentError::Malformed));
-    assert_eq!(Capsule::decode(&[0x81, 0x82, 0x04, 0x43, 0x81, 0x60, 0x00]), Err(ContentError::TrailingBytes));
     assert_eq!(Capsule::decode(&[0x81, 0x83, 0x05, 0x40, 0x00]), Err(ContentError::Field("item")));
 }
 

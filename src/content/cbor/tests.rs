@@ -36,6 +36,9 @@ fn what_is_deterministic_is_taken() {
         "f7",
         "f8 20",
         "f9 7e 00",
+        // Zero: the bits of a float are no shorter number.
+        "f9 00 00",
+        "fb 00 00 00 00 00 00 00 00",
         "fa 47 c3 50 00",
         "fb 3f f1 99 99 99 99 99 9a",
     ] {

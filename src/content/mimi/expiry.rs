@@ -112,6 +112,7 @@ mod tests {
         assert_eq!(stays(NOW - Millis::from_days(3)), life);
         // It is ahead: not gone unseen.
         assert_eq!(stays(NOW + Millis::from_days(3)), Millis(EXPIRY_GRACE.0 + rest_of_second.0).min(life));
+        assert_eq!(stays(wish.at().unwrap()), EXPIRY_GRACE.min(life), "over at this moment is over");
         let short = Expires::after(Millis::from_secs(2), NOW).unwrap().for_recipient(NOW, NOW + HOUR);
         assert_eq!(short, Vanishes::At(NOW + HOUR + Millis(2_600)), "never longer than the sender meant");
         // Nonsense is bounded.

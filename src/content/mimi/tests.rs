@@ -75,8 +75,10 @@ fn reactions_edits_and_deletions_are_the_same_form() {
     assert_eq!(unreact.act(), Act::Unreact(id(2)));
     let edited = edit([9; 16], ALICE, ROOM, to, "hello!", Some(id(3)));
     assert_eq!((edited.act(), edited.as_text()), (Act::Edit(to), Some("hello!")));
+    assert_eq!(edited.in_reply_to, Some(id(3)));
     let deleted = deletion([9; 16], ALICE, ROOM, to, Some(id(3)));
     assert_eq!((deleted.act(), deleted.as_text()), (Act::Delete(to), None));
+    assert_eq!(deleted.in_reply_to, Some(id(3)));
     for content in [react, other, unreact, edited, deleted] {
         assert_eq!(again(&content).as_ref(), Ok(&content));
         assert_eq!(content.as_text().is_some(), matches!(content.act(), Act::Edit(_)));

@@ -95,6 +95,8 @@ fn checks_have_an_order_and_errors_of_their_own() {
 fn the_largest_envelope_can_be_sealed_and_nothing_larger() {
     let largest = envelope(&vec![1; crate::base::limits::MAX_PAYLOAD]);
     assert_eq!(open(&sealed(&largest, 2)), Ok((alice(), largest)));
+    let at_the_bound = vec![0; MAX_ENVELOPE - OVERHEAD];
+    assert_eq!(open(&sealed(&at_the_bound, 2)), Ok((alice(), at_the_bound)));
     let beyond = vec![0; MAX_ENVELOPE - OVERHEAD + 1];
     let refused = seal(&QUEUE, SEAL_ID, &seal_key().public(), alice(), &beyond, &mut rng(2));
     assert_eq!(refused, Err(SealError::TooLarge));

@@ -189,6 +189,7 @@ fn bounds_are_kept() {
     let lifetime = |expires: u64| Fields::example().with(4, number(expires)).open().map(|_| ());
     let outside = |what| Err(RecordError::Bounds(what));
     assert_eq!(lifetime(NOW.0 + CARD_LIFE.0 + 1), outside("lifetime"));
+    assert_eq!(lifetime(NOW.0), Err(RecordError::Expired));
     assert_eq!(lifetime(NOW.0 - 1), outside("lifetime"));
     assert_eq!(lifetime(u64::MAX), outside("lifetime"));
 
@@ -237,10 +238,31 @@ fn keys_that_are_none_are_refused() {
 fn nothing_of_a_large_card_is_parsed() {
     let bytes = [example().sign(&alice()), vec![0; MAX_CARD]].concat();
     assert_eq!(open(&bytes), Err(RecordError::TooLarge { got: bytes.len(), max: MAX_CARD }));
-    let largest = Fields::example().with(32, record::encode(|e| e.bytes(&vec![0; 2560])?.ok()));
-    let bytes = record::sign(&alice(), LABEL, &largest.body());
-    assert!(bytes.len() > MAX_CARD - 16 && bytes.len() <= MAX_CARD, "{}", bytes.len());
+    let with_extension = |len| {
+        let fields = Fields::example().with(32, record::encode(|e| e.bytes(&vec![0; len])?.ok()));
+        record::sign(&alice(), LABEL, &fields.body())
+    };
+    let largest = 2500 + MAX_CARD - with_extension(2500).len();
+    let bytes = with_extension(largest);
+    assert_eq!(bytes.len(), MAX_CARD);
     assert!(open(&bytes).is_ok());
+    assert!(matches!(open(&with_extension(largest + 1)), Err(RecordError::TooLarge { .. })));
+}
+
+/// ID-10, ID-23: what fills a card to its last byte is not left out.
+#[test]
+fn a_card_may_be_as_large_as_its_bound() {
+    let filled = |last: usize| {
+        let lengths = |lengths: &[usize]| lengths.iter().map(|len| format!("/{}", "a".repeat(len - 1))).collect();
+        let node = |n, addrs| Mailbox { peer: PeerId::from_key_bytes([n; 32]), addrs };
+        let mailboxes = vec![node(1, lengths(&[MAX_ADDR_LEN; 8])), node(2, lengths(&[MAX_ADDR_LEN, 100, last]))];
+        CardContent { mailboxes, ..example() }
+    };
+    let body_len = |content: &CardContent| content.encode_body(alice().peer_id()).len();
+    let content = filled(100 + MAX_CARD - FRAME_LEN - body_len(&filled(100)));
+    let bytes = content.sign(&alice());
+    assert_eq!(bytes.len(), MAX_CARD);
+    assert_eq!(open(&bytes).unwrap().content(), &content);
 }
 
 /// ID-27.

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::super::testing::{bit_flips, counting, hex, rng};
@@ -86,6 +88,21 @@ fn each_trouble_has_its_own_error() {
     assert_eq!(key_file_needs_passphrase(&newer), Err(KeyFileError::TooNew { version: 2 }));
 }
 
+#[test]
+fn each_trouble_has_a_hint_of_its_own() {
+    let troubles = [
+        KeyFileError::NotAKeyFile,
+        KeyFileError::Damaged,
+        KeyFileError::TooNew { version: 2 },
+        KeyFileError::PassphraseNeeded,
+        KeyFileError::WrongPassphrase,
+        KeyFileError::TooExpensive { memory_kib: u32::MAX, passes: 1, lanes: 1 },
+    ];
+    let hints: BTreeSet<_> = troubles.iter().map(KeyFileError::hint).collect();
+    assert_eq!(hints.len(), troubles.len());
+    assert!(!hints.contains(""));
+}
+
 /// ID-42: without running Argon2id, which would take the memory.
 #[test]
 fn a_file_that_asks_for_too_much_is_refused() {
@@ -162,9 +179,11 @@ fn a_cost_out_of_bounds_is_brought_inside() {
         Cost { memory_kib: MAX_MEMORY_KIB, passes: MAX_PASSES, lanes: MAX_LANES }
     );
     assert_eq!(bounded(Cost::DEFAULT), Cost::DEFAULT);
-    let none = Cost { memory_kib: 0, passes: 0, lanes: 0 };
-    let file = seal_key_file(&example(), Some(&phrase("a")), none, &mut rng(6));
-    assert_eq!(open_key_file(&file, Some(&phrase("a"))), Ok(example()));
+    for lanes in [0, 4] {
+        let least = Cost { memory_kib: 0, passes: 0, lanes };
+        let file = seal_key_file(&example(), Some(&phrase("a")), least, &mut rng(6));
+        assert_eq!(open_key_file(&file, Some(&phrase("a"))), Ok(example()));
+    }
 }
 
 proptest! {

@@ -92,13 +92,20 @@ fn each_trouble_has_its_own_error() {
     for token in ["", "00", &"0".repeat(31), &"0".repeat(33), &"g".repeat(32), &"+0".repeat(16)] {
         assert_eq!(parse(&format!("?t={token}")), Err(LinkError::Token), "{token}");
     }
-    assert_eq!(parse(&format!("?x={}", "a".repeat(MAX_LINK))), Err(LinkError::TooLong(MAX_LINK + 64)));
     for other in ["", "rohrpost", "mailto:alice", ALICE, "röhrpost:"] {
         assert_eq!(other.parse::<Link>(), Err(LinkError::Scheme), "{other}");
     }
     for peer in ["", "alice", "//", &ALICE[1..]] {
         assert!(matches!(format!("rohrpost:{peer}").parse::<Link>(), Err(LinkError::Peer(_))), "{peer}");
     }
+}
+
+/// ID-50.
+#[test]
+fn a_link_is_not_longer_than_its_bound() {
+    let of_length = |len: usize| parse(&format!("?x={}", "a".repeat(len - 64)));
+    assert_eq!(of_length(MAX_LINK), parse(""));
+    assert_eq!(of_length(MAX_LINK + 1), Err(LinkError::TooLong(MAX_LINK + 1)));
 }
 
 /// ID-51: the neutral point is a well-formed peer ID, and anybody's signature.

@@ -85,14 +85,12 @@ impl ReceivingChains {
                 chain.forget_first();
             }
         }
-        if self.chains.len() > MAX_RECEIVING_CHAINS {
-            self.drop_old();
-        }
+        self.drop_old();
         expired
     }
 
     fn drop_old(&mut self) {
-        let late = self.chains.split_off(MAX_RECEIVING_CHAINS);
+        let late = self.chains.split_off(self.chains.len().min(MAX_RECEIVING_CHAINS));
         for chain in late {
             if !chain.is_over() && self.chains.len() < MAX_RECEIVING_CHAINS + MAX_LATE_CHAINS {
                 self.chains.push_back(chain);

@@ -62,6 +62,28 @@ fn two_thousand_skipped_keys() {
     });
 }
 
+/// SES-34: the key that was kept longest, in whichever chain it is.
+#[test]
+fn the_older_chain_does_not_lose_its_newer_keys() {
+    both_ways(|world| {
+        let jump = MAX_JUMP as usize;
+        *world = World::confirmed(39, world.reload);
+        let older = send_many(world, Alice, jump + 2);
+        world.arrives(&older[0]);
+        world.says(Bob, "turn");
+        let newer = send_many(world, Alice, jump + 12);
+        world.arrives(&newer[jump]);
+        world.wait(Millis(1));
+        world.arrives(&older[jump + 1]);
+        assert_eq!(world.bob.set.sending().unwrap().sizes().1, MAX_SKIPPED_KEYS);
+        world.arrives(&newer[jump + 11]);
+        world.refused(&newer[0], SessionError::Forgotten);
+        world.refused(&newer[9], SessionError::Forgotten);
+        world.arrives(&newer[10]);
+        world.arrives(&older[1]);
+    });
+}
+
 /// SES-34: ten thousand messages are lost, in one chain and over many. What is kept stays within its bounds, what was
 /// lost last still opens, and so does all that follows.
 #[test]
@@ -104,6 +126,8 @@ fn skipped_keys_grow_old() {
         // Not usable from the very moment, and erased by the next change.
         world.refused(&letters[1], SessionError::Forgotten);
         assert_eq!(world.bob.set.sending().unwrap().sizes().1, 1);
+        let mut swept = world.bob.set.clone();
+        assert!(swept.prune(world.now) && !swept.prune(world.now));
         world.send(Bob, "a change");
         assert_eq!(world.bob.set.sending().unwrap().sizes().1, 0);
         world.refused(&letters[1], SessionError::Forgotten);
@@ -203,6 +227,26 @@ fn duplicates_of_long_ago() {
         // Beyond the bound it is only known not to open.
         world.refused(alices[0], SessionError::Authentication);
         world.says(Alice, "on");
+    });
+}
+
+/// SES-35: an ended chain whose last message comes late is used up by it like any other.
+#[test]
+fn a_late_last_message_uses_its_chain_up() {
+    both_ways(|world| {
+        *world = World::confirmed(40, world.reload);
+        let letters = send_many(world, Alice, 2);
+        world.arrives(&letters[0]);
+        world.says(Bob, "turn");
+        world.says(Alice, "turn");
+        world.arrives(&letters[1]);
+        for turn in 0..=MAX_RECEIVING_CHAINS {
+            world.says(Bob, format!("{turn}"));
+            world.says(Alice, format!("{turn}"));
+        }
+        let (chains, skipped, _) = world.bob.set.sending().unwrap().sizes();
+        assert_eq!((chains, skipped), (MAX_RECEIVING_CHAINS, 0));
+        letters.iter().for_each(|letter| world.refused(letter, SessionError::Duplicate));
     });
 }
 

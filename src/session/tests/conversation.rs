@@ -23,13 +23,16 @@ fn first_contact_and_reply() {
         for (letter, is_new) in [(&letters[1], true), (&letters[2], false), (&letters[0], false)] {
             let opened = world.deliver(letter).unwrap();
             assert_eq!((opened.plaintext, opened.session, opened.is_new_session), (letter.text.clone(), id, is_new));
+            assert!(opened.is_first_contact);
         }
         assert!(world.set(Bob).can_send() && !world.set(Bob).is_confirmed());
         assert_eq!(world.set(Bob).unanswered_since(), None);
 
         // SES-50: the reply confirms the session for the initiator, his answer to it for the responder.
-        let reply = world.says(Bob, "reply");
+        let reply = world.send(Bob, "reply");
         assert_eq!(reply.sealed.kind, SealedKind::Session);
+        let opened = world.deliver(&reply).unwrap();
+        assert!(!opened.is_new_session && !opened.is_first_contact);
         assert!(world.set(Alice).is_confirmed() && !world.set(Bob).is_confirmed());
         assert_eq!(world.set(Alice).unanswered_since(), None);
         assert_eq!(world.says(Alice, "four").sealed.kind, SealedKind::Session);

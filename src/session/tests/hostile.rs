@@ -331,6 +331,9 @@ fn first_contacts_without_a_form_are_refused() {
         changed[1] = flags;
         assert_eq!(FirstContactIn::parse(&changed).unwrap_err(), SessionError::Malformed);
     }
+    let mut longest = payload;
+    longest.resize(MAX_PAYLOAD, 0);
+    assert!(FirstContactIn::parse(&longest).is_ok());
     assert!(matches!(
         FirstContactIn::parse(&vec![1; MAX_PAYLOAD + 1]),
         Err(SessionError::TooLarge { len, max: MAX_PAYLOAD }) if len == MAX_PAYLOAD + 1

@@ -51,13 +51,16 @@ fn a_first_contact_comes_after_the_reply_to_the_crossing_one() {
         world.says(winner, "in the lower session");
         let reply = world.says(loser, "reply");
         assert_eq!((reply.sealed.session, world.sends_with(winner)), (lower, lower));
+        let late = world.send(winner, "late, in the lower session");
         // For the winner the lower session is confirmed: the newest first contact sends (SES-52).
         world.arrives(&overtaken);
         let higher = world.sends_with(winner);
         assert_ne!(higher, lower);
-        // The other side sees it by the first reply.
+        // The other side sees it by the first reply, and still opens what was under way in the lower one.
         assert_eq!(world.sends_with(loser), lower);
         world.says(winner, "in the higher session");
+        assert_eq!(world.sends_with(loser), higher);
+        world.arrives(&late);
         assert_eq!(world.sends_with(loser), higher);
         for _ in 0..3 {
             assert_eq!(world.says(loser, "on").sealed.session, higher);
@@ -197,12 +200,14 @@ fn retired_sessions_receive_for_thirty_days() {
         world.arrives(&early);
         world.wait(Millis(1));
         world.refused(&late, SessionError::UnknownSession);
-        // The next change erases it; so does the daily sweep.
+        // The next change erases it, sealing and opening; so does the daily sweep.
         let mut swept = world.bob.set.clone();
         assert!(swept.prune(world.now) && !swept.prune(world.now));
         let before = world.bob.row().len();
+        assert!(world.alice.set.knows_session(&late.sealed.session));
         world.says(Bob, "erases");
         assert!(world.bob.row().len() < before);
+        assert!(!world.alice.set.knows_session(&late.sealed.session));
         assert!(!world.bob.set.knows_session(&late.sealed.session));
         assert!(!swept.knows_session(&late.sealed.session));
     });
@@ -305,11 +310,16 @@ fn ten_retired_sessions() {
             world.wait(Millis(1));
         }
         // Twelve began: one sends, ten are retired, the first is gone.
-        let first = FirstContactIn::parse(&letters[0].sealed.payload).unwrap();
-        assert!(!world.bob.set.knows_session(&first.session_id()));
+        assert!(!world.bob.set.knows_session(&letters[0].sealed.session));
         for letter in &letters[1..] {
             world.arrives(letter);
         }
+        // The one that sends is given up: again one too many.
+        let now = world.now;
+        assert!(world.bob.set.knows_session(&letters[1].sealed.session));
+        world.set(Bob).give_up(now);
+        assert!(!world.bob.set.knows_session(&letters[1].sealed.session));
+        assert!(world.bob.set.knows_session(&letters[2].sealed.session));
     });
 }
 

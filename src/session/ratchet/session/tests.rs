@@ -128,6 +128,27 @@ fn another_id_in_a_first_message_is_refused() {
     }
 }
 
+/// SES-42, in the first message of a session, though an honest initiator offers nothing before a reply.
+#[test]
+fn an_offer_in_a_first_message_is_answered_and_an_answer_refused() {
+    let mut two = Two::new(0);
+    let agreed = || Agreed { id: SessionId::new([7; 16]), root: RootKey::new(Secret::new([8; 32])) };
+    let (prekey, ek) = (DhSecret::generate(&mut two.rng), KemSecret::generate(&mut two.rng).public());
+    let Side::Initiator { first_contact: Some(first), .. } = &two.alice.side else { panic!("Alice began") };
+    let mut mallory = Session::begin(agreed(), prekey.public(), (**first).clone(), NOW);
+    mallory.seal(&two.a_to_b, b"lost", &mut Vec::new(), &mut two.rng, NOW).unwrap();
+    let respond = |kem| {
+        let sealed = forge(&mut mallory.clone(), &two.a_to_b, |h| h.kem = kem);
+        let message = MessageIn::parse(&sealed).unwrap();
+        Session::respond(agreed(), &prekey, [0; 32], (&two.b_to_a, &message), NOW).map(|(session, _)| session)
+    };
+    assert_eq!(respond(KemPart::Answer { id: 1, ct: &[0; CT_LEN] }).unwrap_err(), SessionError::Malformed);
+    let mut bob = respond(KemPart::Offer { id: 1, ek: ek.as_bytes() }).unwrap();
+    let mut reply = Vec::new();
+    bob.seal(&two.b_to_a, b"reply", &mut reply, &mut two.rng, NOW).unwrap();
+    assert!(matches!(MessageIn::parse(&reply).unwrap().header.kem, KemPart::Answer { id: 1, .. }));
+}
+
 #[test]
 fn a_forged_but_honest_message_opens() {
     let mut two = Two::new(1);
