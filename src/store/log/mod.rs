@@ -111,6 +111,7 @@ impl Log {
     pub(super) fn read(path: &Path, watched: &[u8]) -> io::Result<Self> {
         let mut log = Self::over(File::open(path)?, watched);
         let (mut batch, mut pages) = (None::<Batch>, Pages::default());
+        let mut gaps = 0;
         let segments = log.segments()?;
         // What sled's table of pages knows has been whole, whatever sled has given up since: a segment without anything
         // that is still so is used anew, and leaves a gap.
@@ -119,9 +120,16 @@ impl Log {
             let bytes = log.segment(at)?;
             let mut segment = Segment::new(&bytes, position);
             while let Some(message) = segment.next() {
+                // Behind a gap nobody knows what a message belongs to: the beginning of its batch may be what is missing.
+                let is_behind_a_gap = log.gaps + segment.gaps > std::mem::replace(&mut gaps, log.gaps + segment.gaps);
+                if is_behind_a_gap && batch.as_ref().is_none_or(Batch::has_ended_whole) {
+                    let whole = position + message.start as u64 <= stable;
+                    let next = Batch { last: u64::MAX, gaps, whole, steps: Vec::new() };
+                    log.apply_all(batch.replace(next), &mut pages);
+                }
                 if let Kind::Batch(last) = message.kind {
                     // One that follows another: what is missing of that one is damage, and no reason to drop the rest.
-                    let next = Batch { last, gaps: log.gaps + segment.gaps, whole: last <= stable, steps: Vec::new() };
+                    let next = Batch { last, gaps, whole: last <= stable, steps: Vec::new() };
                     log.apply_all(batch.replace(next), &mut pages);
                 } else if message.kind != Kind::Other {
                     let changes = pages.changes(&message);
@@ -133,7 +141,7 @@ impl Log {
                     }
                 }
                 if let Some(batch) = batch.as_mut().filter(|batch| position + message.end as u64 > batch.last) {
-                    batch.whole |= batch.gaps == log.gaps + segment.gaps;
+                    batch.whole |= batch.gaps == gaps;
                     // Looked at once, where it ends.
                     batch.last = u64::MAX;
                 }
@@ -347,6 +355,13 @@ struct Batch {
     /// Its end was seen, and no gap in it.
     whole: bool,
     steps: Vec<Step>,
+}
+
+impl Batch {
+    /// Whether all of it was seen: what follows is not of it.
+    const fn has_ended_whole(&self) -> bool {
+        self.last == u64::MAX && self.whole
+    }
 }
 
 #[cfg(test)]

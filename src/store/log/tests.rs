@@ -117,6 +117,49 @@ fn half_of_a_batch_is_none_of_it() {
     assert!(seen[0] > 10 && seen[1] == 0, "{seen:?}");
 }
 
+/// A power cut may keep any of the sectors that were not synced.
+#[test]
+fn holes_in_the_last_batch_cost_all_of_it() {
+    const SECTOR: usize = 512;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db/db");
+    let mut database = Database::open(dir.path(), Arc::new(Disk)).unwrap();
+    let rows = |value: u8| (0..50_u8).map(|n| (vec![1, n], Some(vec![value; 100]))).collect::<Vec<_>>();
+    database.apply(rows(1)).unwrap();
+    let (before, then) = (rows_in(&read(&path).unwrap()), fs::read(&path).unwrap());
+    database.apply(rows(2)).unwrap();
+    let (after, now) = (rows_in(&read(&path).unwrap()), fs::read(&path).unwrap());
+    database.close();
+    // What the second commit has written.
+    let differs = |at: &usize| then.get(*at) != Some(&now[*at]);
+    let (first, last) = ((0..now.len()).find(differs).unwrap(), (0..now.len()).rfind(differs).unwrap());
+    let sectors: Vec<usize> = (first / SECTOR..=last / SECTOR).collect();
+    assert!(sectors.len() > 8);
+    let without = |lost: &dyn Fn(usize) -> bool| {
+        let mut bytes = now.clone();
+        for sector in sectors.iter().filter(|sector| lost(**sector)) {
+            for at in sector * SECTOR..((sector + 1) * SECTOR).min(bytes.len()) {
+                bytes[at] = then.get(at).copied().unwrap_or_default();
+            }
+        }
+        fs::write(&path, bytes).unwrap();
+        rows_in(&read(&path).unwrap())
+    };
+    assert!(without(&|_| false) == after);
+    for from in &sectors {
+        for upto in sectors.iter().filter(|upto| *upto >= from) {
+            let found = without(&|sector| (*from..=*upto).contains(&sector));
+            assert!(found == before, "sectors {from} to {upto} of {sectors:?}");
+        }
+    }
+    let mut rng = ChaCha20Rng::seed_from_u64(6);
+    for _ in 0..100 {
+        let lost: Vec<usize> = sectors.iter().copied().filter(|_| rng.next_u32().is_multiple_of(3)).collect();
+        let found = without(&|sector| lost.contains(&sector));
+        assert!(found == *if lost.is_empty() { &after } else { &before }, "without {lost:?}");
+    }
+}
+
 #[test]
 fn rubbish_is_no_log() {
     let dir = tempfile::tempdir().unwrap();
