@@ -30,23 +30,37 @@ pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMu
         let ready = node.ready();
         tell(&ready);
         let mut cursor = ready.seq;
-        let mut events = node.dispatcher().core().events();
-        let told = loop {
+        let core = node.dispatcher().core();
+        let (mut events, mut closed) = (core.events(), None::<node::Openings>);
+        loop {
+            let behind = async {
+                // What could not be read is told when the store is open again.
+                if let Some(openings) = &mut closed {
+                    openings.next().await;
+                }
+                closed = None;
+                events.wait_for(|last| *last > cursor).await.map(|last| *last)
+            };
             tokio::select! {
-                () = signals.wait() => break Ok(()),
-                () = node.wait() => break Ok(()),
-                Ok(last) = async { events.wait_for(|last| *last > cursor).await.map(|last| *last) } => {
+                () = signals.wait() => break,
+                () = node.wait() => break,
+                Ok(last) = behind => {
+                    let openings = core.openings();
                     match node.dispatcher().events(cursor, MAX_PAGE).await {
                         Ok(page) => {
                             page.events.iter().for_each(&mut *tell);
                             cursor = if page.events.is_empty() { last } else { page.next };
+                            closed = None;
                         }
-                        Err(error) => break Err(error),
+                        Err(error) => {
+                            tracing::debug!(%error, "events cannot be read now");
+                            closed = Some(openings);
+                        }
                     }
                 }
             }
-        };
-        node.shutdown().await.and(told)
+        }
+        node.shutdown().await
     })
 }
 

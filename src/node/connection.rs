@@ -13,6 +13,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::watch;
 
+use super::core::Openings;
 use super::dispatch::{Answering, Dispatcher};
 use crate::api::rpc::{self, Id, Incoming, Request, Response};
 use crate::api::{ApiError, Call, Code};
@@ -45,6 +46,7 @@ pub(crate) async fn serve(
         events: dispatcher.core().events(),
         dispatcher,
         cursor: None,
+        closed: None,
         queuing: FuturesOrdered::new(),
         waiting: FuturesUnordered::new(),
         stop,
@@ -66,6 +68,8 @@ struct Connection {
     events: watch::Receiver<u64>,
     /// The last event the client was told of; `None`: it does not listen.
     cursor: Option<u64>,
+    /// The events could not be read: they come when the store is open again.
+    closed: Option<Openings>,
     /// Calls begun and not yet carried out, in the order in which they came.
     queuing: FuturesOrdered<Queuing>,
     waiting: FuturesUnordered<Later>,
@@ -115,10 +119,12 @@ impl Connection {
     async fn next(&mut self) -> io::Result<Next> {
         let (cursor, has_room) = (self.cursor, self.has_room());
         let behind = async {
-            match cursor {
-                Some(cursor) => self.events.wait_for(|last| *last > cursor).await.is_ok().then_some(cursor),
-                None => None,
+            let cursor = cursor?;
+            if let Some(openings) = &mut self.closed {
+                openings.next().await;
             }
+            self.closed = None;
+            self.events.wait_for(|last| *last > cursor).await.is_ok().then_some(cursor)
         };
         Ok(tokio::select! {
             _ = self.stop.wait_for(|stop| *stop) => Next::Stop,
@@ -264,7 +270,16 @@ impl Connection {
     /// Writes the next events. A client that reads slowly holds up nothing but its own cursor.
     async fn tell(&mut self, cursor: u64) -> io::Result<()> {
         let last = *self.events.borrow();
-        let page = self.dispatcher.events(cursor, EVENTS_AT_A_TIME).await.map_err(io::Error::other)?;
+        let openings = self.dispatcher.core().openings();
+        let page = match self.dispatcher.events(cursor, EVENTS_AT_A_TIME).await {
+            Ok(page) => page,
+            Err(error) => {
+                tracing::debug!(%error, "events cannot be read now");
+                self.closed = Some(openings);
+                return Ok(());
+            }
+        };
+        self.closed = None;
         let mut lines = String::new();
         for event in &page.events {
             lines.push_str(&rpc::event_line(event).map_err(io::Error::other)?);
@@ -360,3 +375,6 @@ impl Lines {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

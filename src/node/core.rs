@@ -1,6 +1,6 @@
 //! The handle of the messenger's thread: commands in, answers and committed rows out.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -70,6 +70,11 @@ impl Core {
             .unwrap_or_else(|_| Err(errors::internal("a question failed; the log says more")))
     }
 
+    /// Tells when the store was opened anew, from now on.
+    pub(crate) fn openings(&self) -> Openings {
+        Openings(self.reader.0.subscribe())
+    }
+
     /// Tells the place of the newest event whenever it changes.
     pub(crate) fn events(&self) -> watch::Receiver<u64> {
         self.events.clone()
@@ -116,18 +121,30 @@ impl Submitted {
 
 /// The reader of the store that is open now: after a failed commit it is opened anew.
 #[derive(Clone)]
-pub(super) struct SharedReader(Arc<RwLock<Reader>>);
+pub(super) struct SharedReader(Arc<watch::Sender<Reader>>);
 
 impl SharedReader {
     pub(super) fn new(reader: Reader) -> Self {
-        Self(Arc::new(RwLock::new(reader)))
+        Self(Arc::new(watch::Sender::new(reader)))
     }
 
     fn now(&self) -> Reader {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.borrow().clone()
     }
 
     pub(super) fn replace(&self, reader: Reader) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = reader;
+        self.0.send_replace(reader);
+    }
+}
+
+/// Openings of the store since this was asked for, or since the last of them was told.
+pub(crate) struct Openings(watch::Receiver<Reader>);
+
+impl Openings {
+    /// Waits for the next. Never comes when the node ends first.
+    pub(crate) async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

@@ -36,6 +36,7 @@ pub use config::{Environment, RunOptions, Tap, Tapping};
 pub use place::Place;
 pub use profile::Ask;
 
+pub(crate) use self::core::Openings;
 pub(crate) use dispatch::Dispatcher;
 pub(crate) use doctor::doctor;
 pub(crate) use profile::{Profile, change_passphrase, create, exists, lock, needs_passphrase};

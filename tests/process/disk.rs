@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::node::Node;
+use crate::node::{Node, becomes};
 use crate::person::{Person, TCP};
 use crate::recovery::snapshot_made;
 
@@ -93,6 +93,8 @@ fn on_a_full_disk_what_is_there_can_be_read_and_nothing_is_promised() {
     snapshot_made(&alice_node);
     // While the node runs: what comes is refused, and its sender keeps it.
     let late = fill_up(&disk, &bob);
+    let can_be_read = || finding(&alice, "store")["message"].as_str().unwrap().contains("only be read");
+    becomes("the store is open for reading", can_be_read);
     let of_the_store = finding(&alice, "store");
     let (message, hint) = (of_the_store["message"].as_str().unwrap(), of_the_store["hint"].as_str().unwrap());
     assert_eq!(of_the_store["health"], "problem");
