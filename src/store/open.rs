@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::commit::Step;
 use super::database::Database;
-use super::durable::{Disk, Durable};
+use super::durable::{Disk, Durable, Synced};
 use super::engine::{Count, Inner, Opened, Store, Writer};
-use super::files::{DATABASE, KEYS, ProfileDir};
+use super::files::{DATABASE, KEYS, ProfileDir, sync_folder};
 use super::frozen::Backing;
 use super::key::KeyId;
 use super::keyfiles::{KeyFiles, Loaded};
@@ -62,13 +62,11 @@ pub(super) fn open(
     options: &Options,
 ) -> Result<Store, StoreError> {
     ProfileDir::create(dir)?;
-    let kept = Kept::before_sled(dir, key)?;
-    // A log with a tear in it is let go only when every row was counted.
-    let counted = if kept.is_some() { u64::MAX } else { options.counted_at_open };
-    let opened = open_now(dir, key, (rng, now), options, counted);
+    let kept = Kept::before_sled(dir, key, options.disk.as_ref())?;
+    let opened = open_now(dir, key, (rng, now), options, kept.as_ref());
     match kept {
-        Some(kept) => kept.settle(opened.as_ref().err()).and(opened),
-        None => opened,
+        Some(kept) if opened.is_err() => kept.put_back(options.disk.as_ref()).and(opened),
+        _ => opened,
     }
 }
 
@@ -77,7 +75,7 @@ fn open_now(
     key: &Secret<32>,
     (rng, now): (&mut dyn CryptoRng, Now),
     options: &Options,
-    counted: u64,
+    kept: Option<&Kept>,
 ) -> Result<Store, StoreError> {
     let secrets = Secrets::derive(key);
     let mark = Mark::open(dir, &secrets.mark)?;
@@ -111,13 +109,18 @@ fn open_now(
     if meta.keys_generation > key_files.generation() {
         return Err(StoreError::damaged("its key files are older than its database"));
     }
-    let count = (witness.checked != meta.commits).then(Count::default);
+    let count = (kept.is_some() || witness.checked != meta.commits).then(Count::default);
     let checked = witness.checked;
     let (keyring, tidy) = settled_keys(&secrets, loaded, &meta, is_new)?;
     let opened = Opened { database: Backing::Live(database), keyring };
     let writer = Writer { schema, meta, key_files, mark, checked, count, swept: Vec::new() };
     let inner = Arc::new(Inner::new(dir, secrets, opened, writer));
-    inner.bring_to_rest(is_new, tidy, counted, rng)?;
+    if let Some(kept) = kept {
+        // The log as it was is let go when every row was counted, and before the first commit, which is not in it.
+        inner.check(usize::MAX)?;
+        kept.let_go(options.disk.as_ref())?;
+    }
+    inner.bring_to_rest(is_new, tidy, options.counted_at_open, rng)?;
     failpoint("at-rest");
     migrate(&inner, schema, options.migrations, rng)?;
     Ok(Store { inner })
@@ -126,6 +129,7 @@ fn open_now(
 /// A copy of a log with a tear in it. Where sled finds one when it opens, it goes no further, and erases what comes
 /// behind; a crash leaves tears that mean nothing, damage leaves such that hide commits.
 struct Kept {
+    folder: PathBuf,
     log: PathBuf,
     copy: PathBuf,
 }
@@ -135,13 +139,14 @@ impl Kept {
     ///
     /// # Errors
     /// [`StoreError::Damaged`] when rows are missing already; sled is not let at them. Those of the disk.
-    fn before_sled(dir: &Path, key: &Secret<32>) -> Result<Option<Self>, StoreError> {
+    fn before_sled(dir: &Path, key: &Secret<32>, disk: &dyn Durable) -> Result<Option<Self>, StoreError> {
         let folder = dir.join(DATABASE);
         let (log, copy) = (folder.join("db"), folder.join("torn"));
         let at = |error| StoreError::from_io(&log, error);
         if copy.exists() {
             // The process that had made it did not come to its end.
             std::fs::rename(&copy, &log).map_err(at)?;
+            sync_folder(&folder, disk)?;
         }
         if !Database::exists(dir) || !is_torn(&folder).map_err(at)? {
             return Ok(None);
@@ -149,18 +154,29 @@ impl Kept {
         if let Some(what) = Remains::look(dir, key)?.fault()? {
             return Err(StoreError::Damaged { what });
         }
+        // The copy has its name when all of it is certain to be there: by that name it is put in the place of the log.
         let unfinished = folder.join("torn.new");
-        std::fs::copy(&log, &unfinished).and_then(|_| std::fs::rename(&unfinished, &copy)).map_err(at)?;
-        Ok(Some(Self { log, copy }))
+        std::fs::copy(&log, &unfinished)
+            .and_then(|_| disk.sync(&std::fs::File::open(&unfinished)?, Synced::Whole))
+            .and_then(|()| std::fs::rename(&unfinished, &copy))
+            .map_err(at)?;
+        sync_folder(&folder, disk)?;
+        Ok(Some(Self { folder, log, copy }))
     }
 
-    /// Removes the copy, or puts it back in its place.
-    fn settle(self, error: Option<&StoreError>) -> Result<(), StoreError> {
-        let done = match error {
-            Some(_) => std::fs::rename(&self.copy, &self.log),
-            None => std::fs::remove_file(&self.copy),
-        };
-        done.map_err(|error| StoreError::from_io(&self.copy, error))
+    /// Removes the copy. It does not come back, or it would take away what was committed since.
+    fn let_go(&self, disk: &dyn Durable) -> Result<(), StoreError> {
+        std::fs::remove_file(&self.copy).map_err(|error| StoreError::from_io(&self.copy, error))?;
+        sync_folder(&self.folder, disk)
+    }
+
+    /// Puts the copy back in its place, if it was not let go.
+    fn put_back(&self, disk: &dyn Durable) -> Result<(), StoreError> {
+        if !self.copy.exists() {
+            return Ok(());
+        }
+        std::fs::rename(&self.copy, &self.log).map_err(|error| StoreError::from_io(&self.copy, error))?;
+        sync_folder(&self.folder, disk)
     }
 }
 

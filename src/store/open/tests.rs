@@ -10,8 +10,9 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
+use crate::store::durable::Synced;
 use crate::store::guard::thread_panics;
-use crate::store::testing::{Note, Place, Plain, Ratchet, at, scale};
+use crate::store::testing::{Note, Place, Plain, Ratchet, Watched, at, scale};
 use crate::store::{RowKey, Rows, Scan};
 
 fn put(store: &Store, place: &mut Place, number: u64, value: Vec<u8>) {
@@ -139,6 +140,60 @@ fn a_newer_store_is_refused_and_an_older_brought_up() {
     assert!(matches!(error, StoreError::TooNew { found: 3, known: 2 }), "{error:?}");
     assert!(error.to_string().contains("format 3") && error.hint().unwrap().contains("newer version"));
     assert!(place.open_with(&with(STEPS)).is_ok(), "refusing does no harm");
+}
+
+/// A store of which a power cut has torn the last commit, in the middle.
+fn torn(seed: u64) -> Place {
+    let mut place = used(seed);
+    let before = place.copy();
+    let log = |place: &Place| fs::read(place.path().join("db/db")).unwrap();
+    let store = place.open().unwrap();
+    let mut buffer = store.begin();
+    (2..40).for_each(|number| buffer.put::<Plain>(&at(1, number), &Note(vec![7; 200])).unwrap());
+    store.commit(buffer, &mut place.rng).unwrap();
+    store.close();
+    let (then, mut now) = (log(&before), log(&place));
+    let from = (0..now.len()).find(|at| then.get(*at) != Some(&now[*at])).unwrap();
+    now[from..from + 512].fill(0);
+    fs::write(before.path().join("db/db"), now).unwrap();
+    before
+}
+
+#[test]
+fn what_is_kept_of_a_torn_log_is_whole_and_is_gone_before_the_next_commit() {
+    let rows = |store: &Store| store.reader().scan::<Plain>(&Scan::new(RowKey::new())).unwrap().len();
+    // Interrupted at any sync, and not at all.
+    for syncs in (0..12).map(Some).chain([None]) {
+        let mut place = torn(31);
+        let (copy, log) = (place.path().join("db/torn"), place.path().join("db/db"));
+        let bytes = fs::read(&log).unwrap();
+        let disk = Arc::new(Watched::default());
+        *disk.fails_after.lock().unwrap() = syncs;
+        let (kept, whole) = (copy.clone(), bytes.clone());
+        let mut seen = 0;
+        *disk.before.lock().unwrap() = Some(Box::new(move |what| {
+            let found = fs::read(&kept).ok();
+            seen += 1;
+            match what {
+                // The first is of the copy, which has not its name yet.
+                Synced::Whole if seen == 1 => assert!(found.is_none()),
+                Synced::Database => assert!(found.is_none(), "a commit while the old log is still there"),
+                _ => assert!(found.is_none_or(|found| found == whole)),
+            }
+        }));
+        let mut rng = place.rng.clone();
+        let opened = open(place.path(), &place.key, &mut rng, place.now, &disk.options());
+        assert!(syncs.is_some() || opened.is_ok());
+        let told = disk.take();
+        if syncs.is_none_or(|syncs| syncs > 1) {
+            assert_eq!(told[..2], [Synced::Whole, Synced::Folder], "the copy, and its name");
+        }
+        drop(opened);
+        let store = place.open().unwrap();
+        assert_eq!(rows(&store), 1, "after {syncs:?} syncs");
+        assert!(!copy.exists());
+        store.close();
+    }
 }
 
 #[test]
