@@ -22,6 +22,7 @@ use super::view::{Direction, Event, EventKind, State};
 /// What a snapshot holds: not what follows from other rows, nor what a recovery throws away; messages last.
 pub const SNAPSHOT: SnapshotPlan = SnapshotPlan {
     without: &[Recent::ID, EnvelopeMarks::ID, MarkQueue::ID, PrekeyMarks::ID, OutMessages::ID],
+    never: &[],
     last: &[Messages::ID],
 };
 
