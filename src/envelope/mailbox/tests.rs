@@ -199,6 +199,28 @@ proptest! {
         }
     }
 
+    /// MBX-3: with one byte changed it is something else, or nothing; but no second form of the same.
+    #[test]
+    fn a_changed_byte_makes_another_question_or_none(
+        parts in any_parts(),
+        answer in any_answer(),
+        place in any::<prop::sample::Index>(),
+        bits in 1..=u8::MAX,
+    ) {
+        let mut bytes = parts.question().encode().unwrap();
+        let at = place.index(bytes.len());
+        bytes[at] ^= bits;
+        if let Ok(question) = Question::decode(&bytes) {
+            prop_assert_eq!(&question.encode().unwrap(), &bytes);
+        }
+        let mut bytes = answer.encode().unwrap();
+        let at = place.index(bytes.len());
+        bytes[at] ^= bits;
+        if let Ok(answer) = Answer::decode(&bytes) {
+            prop_assert_eq!(&answer.encode().unwrap(), &bytes);
+        }
+    }
+
     /// No panic, and one encoding only.
     #[test]
     fn garbage_is_refused_or_encodes_back(
@@ -292,6 +314,21 @@ fn what_is_out_of_bounds_does_not_go_out() {
     assert_eq!(page(&[MAX_ENVELOPE; MAX_BOX_PAGE_BYTES / MAX_ENVELOPE + 1]), Err(MailboxError::TooLarge));
     assert_eq!(page(&[MIN_ENVELOPE + OVERHEAD; MAX_BOX_PAGE + 1]), Err(MailboxError::TooLarge));
     assert_eq!(page(&[MIN_ENVELOPE + OVERHEAD - 1]), Err(MailboxError::TooLarge));
+    let pages = [[2, 1], [1, 1]].map(|numbers| {
+        let items = numbers.map(|number| PageItem { number, sealed: vec![1; MIN_ENVELOPE + OVERHEAD] }).to_vec();
+        Answer::Page { more: false, prekeys: 0, items }.encode()
+    });
+    assert_eq!(pages, [const { Err(MailboxError::TooLarge) }; 2], "numbers ascend");
+    // The flags of what came: 0 or 1.
+    let mut card = Question::Card { owner: owner(1).peer_id(), want_prekey: true }.encode().unwrap();
+    *card.last_mut().unwrap() = 2;
+    assert_eq!(Question::decode(&card), Err(MailboxError::Malformed));
+    let mut backwards = delete(vec![1, 2]).unwrap();
+    backwards[HEAD_LEN + 26] = 3;
+    assert_eq!(Question::decode(&backwards), Err(MailboxError::Malformed));
+    let mut page = page(&[]).unwrap();
+    page[HEAD_LEN] = 2;
+    assert_eq!(Answer::decode(&page), Err(MailboxError::Malformed));
     assert_eq!(Answer::Work { level: 0 }.encode(), Err(MailboxError::Malformed));
     assert_eq!(Answer::Work { level: MAX_WORK + 1 }.encode(), Err(MailboxError::Malformed));
     assert_eq!(Answer::Kept { prekeys: 101 }.encode(), Err(MailboxError::Malformed));
