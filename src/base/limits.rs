@@ -208,8 +208,8 @@ pub const MAX_REVOKED_TAGS: u32 = 1_024;
 pub const MAX_REVOKED_AT_ONCE: usize = 256;
 /// Envelopes in one page.
 pub const MAX_BOX_PAGE: usize = 256;
-/// Bytes of envelopes in one page.
-pub const MAX_BOX_PAGE_BYTES: usize = 1024 * 1024;
+/// Bytes of envelopes in one page: small, because a page is in memory until it is sent, and many may be asked for at once.
+pub const MAX_BOX_PAGE_BYTES: usize = 256 * 1024;
 /// Numbers in one deletion.
 pub const MAX_DELETED_AT_ONCE: usize = 256;
 /// When to come again to a box that is full. The same whatever is full, so that it tells nothing.
