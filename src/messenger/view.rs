@@ -33,6 +33,17 @@ pub enum MailService {
     Listed(BTreeSet<PeerId>),
 }
 
+/// The mailbox that is kept for others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailboxView {
+    /// For whom.
+    pub service: MailService,
+    /// How many boxes there are.
+    pub boxes: u32,
+    /// Bytes of envelopes in them.
+    pub bytes: u64,
+}
+
 /// Which way a message went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
