@@ -61,7 +61,23 @@ fn a_death_before_the_answer_loses_nothing_and_doubles_nothing() {
     house.check(&owner);
 }
 
-/// A question that fails undoes only itself, and is answered; a commit that fails, too, whoever asked.
+/// MBX-1: when the store fails nobody is told that anything is kept, and everybody is told something.
+#[test]
+fn a_store_that_fails_is_unavailable() {
+    let (mut house, mut owner) = House::with_box(1);
+    let envelope = owner.sealed(10);
+    let questions = [owner.deposit(None, Proof::None, &envelope), owner.fetch(0), owner.ask_card(true)];
+    let all: Vec<_> = questions.iter().map(|question| (owner.id(), question.clone())).collect();
+    house.office.break_store(0);
+    let answers = house.at_once(all.clone());
+    assert!(answers.iter().all(|answer| MailAnswer::decode(answer) == Ok(MailAnswer::Unavailable)), "{answers:?}");
+    house.restart();
+    let answers = house.at_once(all);
+    assert!(answers.iter().all(|answer| MailAnswer::decode(answer) != Ok(MailAnswer::Unavailable)));
+    assert_eq!(house.waiting(&owner), [envelope]);
+}
+
+/// A question that fails undoes only itself, and is answered.
 #[test]
 fn one_that_fails_undoes_only_itself() {
     let (mut house, mut owner) = House::with_box(0);
