@@ -20,6 +20,7 @@ use crate::store::{Scan, Table};
 mod ages;
 mod deposits;
 mod owners;
+mod story;
 mod trouble;
 
 const DAY: Millis = Millis::from_days(1);
