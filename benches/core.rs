@@ -5,6 +5,7 @@
 // What cannot be set up has to stop the run; a bench has no other crate to be reached from.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod mail;
 mod pair;
 
 use std::fs::OpenOptions;
@@ -133,5 +134,5 @@ fn store(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, limits, handshake, ratchet, store);
+criterion_group!(benches, limits, handshake, ratchet, store, mail::mail);
 criterion_main!(benches);

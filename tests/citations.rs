@@ -11,8 +11,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The documents and what their rules begin with.
-const AREAS: [(&str, &str); 5] =
-    [("identity", "ID"), ("session", "SES"), ("envelope", "ENV"), ("content", "CON"), ("network", "NET")];
+const AREAS: [(&str, &str); 6] = [
+    ("identity", "ID"),
+    ("session", "SES"),
+    ("envelope", "ENV"),
+    ("content", "CON"),
+    ("network", "NET"),
+    ("mailbox", "MBX"),
+];
 
 /// A numbered rule: its area and number.
 type Rule = (&'static str, u32);

@@ -211,7 +211,7 @@ impl Post {
                     self.tell(asker, PeerInput::Bundle { peer: me, ticket, card, prekey });
                 }
                 Output::Reply(_, answer) => drop(answer.unwrap()),
-                Output::Class { .. } | Output::Events(_) | Output::WakeAt(_) => {}
+                Output::Class { .. } | Output::Events(_) | Output::AnswerMail { .. } | Output::WakeAt(_) => {}
             }
         }
     }

@@ -177,6 +177,54 @@ pub const MAX_BURIED_AT_ONCE: usize = 1_024;
 /// A clock that differs by more is warned about.
 pub const CLOCK_WARNING: Millis = Millis::from_hours(24);
 
+// ---- Mailboxes ----------------------------------------------------------------------------------
+
+/// Envelopes that wait in one box.
+pub const BOX_ENVELOPES: u32 = 4_096;
+/// Bytes of them.
+pub const BOX_BYTES: u64 = 32 * 1024 * 1024;
+/// Envelopes that wait under one token: an eighth of the box, so that no single contact fills it.
+pub const TOKEN_ENVELOPES: u32 = BOX_ENVELOPES / 8;
+/// Bytes of them.
+pub const TOKEN_BYTES: u64 = BOX_BYTES / 8;
+/// Envelopes that wait without a token, of all strangers together.
+pub const SLOT_ENVELOPES: u32 = 32;
+/// Bytes of them.
+pub const SLOT_BYTES: u64 = 256 * 1024;
+/// Largest envelope that is taken without a token: a request of 2 KiB of text with everything around it has half of it,
+/// and one stranger cannot fill the slot with four.
+pub const MAX_SLOT_DEPOSIT: usize = 16 * 1024;
+/// Days that an envelope waits, beside the one on which it came.
+pub const BOX_ENVELOPE_DAYS: u32 = 21;
+/// Days after which a box is dropped whose owner did not come: all that he left there is over by then.
+pub const BOX_LEASE_DAYS: u32 = 60;
+/// Boxes that one node keeps.
+pub const MAX_BOXES: u32 = 10_000;
+/// Bytes of envelopes in all of them.
+pub const MAX_MAIL_BYTES: u64 = 1024 * 1024 * 1024;
+/// Tags that are revoked in one box; with more the owner makes a new key of the queue.
+pub const MAX_REVOKED_TAGS: u32 = 1_024;
+/// Tags revoked by one question.
+pub const MAX_REVOKED_AT_ONCE: usize = 256;
+/// Envelopes in one page.
+pub const MAX_BOX_PAGE: usize = 256;
+/// Bytes of envelopes in one page: small, because a page is in memory until it is sent, and many may be asked for at once.
+pub const MAX_BOX_PAGE_BYTES: usize = 256 * 1024;
+/// Numbers in one deletion.
+pub const MAX_DELETED_AT_ONCE: usize = 256;
+/// When to come again to a box that is full. The same whatever is full, so that it tells nothing.
+pub const BOX_RETRY: Millis = Millis::from_hours(1);
+/// One-time prekeys of one box that are handed out at once…
+pub const BOX_PREKEY_BURST: u32 = 12;
+/// …and after it one an hour: a batch lasts for four days of somebody who does nothing but ask.
+pub const BOX_PREKEY_INTERVAL: Millis = Millis::from_hours(1);
+/// Owners on the list of a node that serves only those.
+pub const MAX_SERVED_OWNERS: usize = 1_000;
+/// Boxes whose age is looked at in one commit.
+pub const MAX_BOXES_AT_ONCE: usize = 64;
+/// Envelopes of one box that expire in one commit.
+pub const MAX_MAIL_EXPIRED_AT_ONCE: usize = 256;
+
 // ---- Store --------------------------------------------------------------------------------------
 
 /// Largest sealed row: above about 128 KiB sled writes side files that are never synced, and small

@@ -5,6 +5,7 @@
 
 pub mod exchange;
 pub mod frame;
+pub mod mailbox;
 pub mod padding;
 pub mod seal;
 

@@ -11,6 +11,7 @@ mod content;
 mod envelope;
 mod identity;
 mod interaction;
+mod mailbox;
 #[cfg(feature = "api")]
 mod rpc;
 mod rows;
@@ -27,6 +28,7 @@ pub type Target = (&'static str, fn(&[u8]) -> bool);
 pub const TARGETS: &[Target] = &[
     ("envelope", envelope::envelope),
     ("frames", envelope::frames),
+    ("mailbox", mailbox::mailbox),
     ("records", identity::records),
     ("content", content::content),
     #[cfg(feature = "api")]

@@ -62,6 +62,15 @@ const ROWS: &[RowTarget] = &[
     (t::OutControls::ID, row::<t::OutControls>),
     (t::OutMessages::ID, row::<t::OutMessages>),
     (t::Requests::ID, row::<t::Requests>),
+    (t::MailServices::ID, row::<t::MailServices>),
+    (t::MailTotals::ID, row::<t::MailTotals>),
+    (t::Boxes::ID, row::<t::Boxes>),
+    (t::BoxCards::ID, row::<t::BoxCards>),
+    (t::BoxPrekeys::ID, row::<t::BoxPrekeys>),
+    (t::BoxTokens::ID, row::<t::BoxTokens>),
+    (t::Deposits::ID, row::<t::Deposits>),
+    (t::DepositBodies::ID, row::<t::DepositBodies>),
+    (t::DepositMarks::ID, row::<t::DepositMarks>),
 ];
 
 fn row<T: Table>(bytes: &[u8]) -> bool {

@@ -3,7 +3,7 @@
 use crate::base::{MessageId, Millis, PeerId};
 use crate::identity::RequestToken;
 
-use super::view::{ContactView, MessageView, Policy};
+use super::view::{ContactView, MailService, MessageView, Policy};
 
 /// A change the user asks for. Questions are functions of [`super::query`].
 #[derive(Clone, Debug)]
@@ -61,6 +61,8 @@ pub enum Command {
     RemoveContact(PeerId),
     /// Who may write to us.
     SetPolicy(Policy),
+    /// For whom to keep a mailbox.
+    SetMailService(MailService),
 }
 
 impl Command {

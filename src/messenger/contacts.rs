@@ -28,6 +28,7 @@ impl Tx<'_> {
             Command::Unblock(peer) => self.unblock(&peer),
             Command::RemoveContact(peer) => self.remove_contact(&peer),
             Command::SetPolicy(policy) => self.set_policy(policy),
+            Command::SetMailService(service) => self.set_mail_service(&service),
         }
     }
 

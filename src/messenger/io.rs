@@ -90,6 +90,15 @@ pub enum PeerInput {
         /// Whether a one-time prekey is wanted (and the rate of that peer allows one).
         want_prekey: bool,
     },
+    /// A peer asks something of the mailbox that we keep for others; answered by exactly one [`Output::AnswerMail`].
+    Mail {
+        /// Who asks: an owner, or a key made for this one question.
+        from: PeerId,
+        /// Which question.
+        request: u64,
+        /// The encoded question, as it came.
+        question: Vec<u8>,
+    },
 }
 
 /// Names one received frame: the stream (a number of the process) and its sequence number there.
@@ -160,6 +169,13 @@ pub enum Output {
         card: Vec<u8>,
         /// A one-time prekey, handed out this once.
         prekey: Option<Vec<u8>>,
+    },
+    /// Answer to [`PeerInput::Mail`].
+    AnswerMail {
+        /// Which question.
+        request: u64,
+        /// The encoded answer.
+        answer: Vec<u8>,
     },
     /// The peer is a contact from now on, or no longer: decides his lane and his rates.
     Class {

@@ -18,6 +18,7 @@ impl Tx<'_> {
         if self.mem.burying {
             self.forget_tombs()?;
         }
+        self.walk_boxes()?;
         let now = self.now.mono;
         let due: Vec<PeerId> = self
             .mem
@@ -49,6 +50,7 @@ impl Tx<'_> {
         self.rotate_keys()?;
         self.expire_requests()?;
         self.expire_outbox()?;
+        self.begin_walk()?;
         for (_, mut row) in self.buf.scan::<Peers>(&Scan::new(RowKey::new()))? {
             if row.heal_due {
                 self.touch(row.peer);

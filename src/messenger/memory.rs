@@ -53,6 +53,8 @@ pub(super) struct Memory {
     pub moving: BTreeSet<u64>,
     /// What is remembered of forgotten messages is being looked through.
     pub burying: bool,
+    /// The boxes kept for others are being looked through: those up to this key were.
+    pub walking: Option<Vec<u8>>,
     /// When to look after ageing rows next.
     pub maintenance_at: MonoTime,
 }
@@ -187,6 +189,7 @@ impl Memory {
         fresh.high_water = self.high_water;
         fresh.high_water_at = self.high_water_at;
         fresh.burying = self.burying;
+        fresh.walking = self.walking.take();
         fresh.maintenance_at = self.maintenance_at;
         *self = fresh;
         Ok(())

@@ -13,6 +13,7 @@ pub mod io;
 mod items;
 mod keys;
 mod links;
+mod mailbox;
 mod maintain;
 mod marks;
 mod memory;
@@ -225,6 +226,7 @@ fn answer_to(stop: Stop, asked: Option<Question>) -> Option<Output> {
 enum Question {
     Command(u64),
     Envelope(FrameToken),
+    Mail(u64),
 }
 
 impl Question {
@@ -233,6 +235,7 @@ impl Question {
         match self {
             Self::Command(id) => Output::Reply(id, Err(Refusal::Store(error.to_string()))),
             Self::Envelope(token) => Output::Refuse(token, RefuseReason::Unavailable),
+            Self::Mail(request) => mailbox::unavailable(request),
         }
     }
 }
@@ -241,6 +244,7 @@ const fn question(input: &Input) -> Option<Question> {
     match input {
         Input::Command(id, _) => Some(Question::Command(*id)),
         Input::Peer(PeerInput::Envelope { token, .. }) => Some(Question::Envelope(*token)),
+        Input::Peer(PeerInput::Mail { request, .. }) => Some(Question::Mail(*request)),
         Input::Peer(_) | Input::Timer => None,
     }
 }
@@ -282,6 +286,7 @@ impl Tx<'_> {
             PeerInput::Bundle { peer, ticket, card, prekey } => self.bundle(peer, ticket, &card, prekey.as_deref()),
             PeerInput::BundleFailed { peer, ticket } => self.bundle_failed(peer, ticket),
             PeerInput::BundleRequested { from, request, want_prekey } => self.answer_bundle(from, request, want_prekey),
+            PeerInput::Mail { from, request, question } => self.mail(from, request, &question),
         }
     }
 

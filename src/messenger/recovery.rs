@@ -12,16 +12,28 @@ use crate::store::{KeyId, RowKey, Rows, Scan, SnapshotPlan, Store, StoreError, T
 
 use super::memory::number;
 use super::tables::{
-    ClientIdQueue, ClientIds, ConversationRow, Conversations, EnvelopeMarks, Events, Hours, IndexRow, MarkQueue,
-    MessageIndex, MessageRow, Messages, OutKind, OutMessages, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent,
-    RecentRow, Requests, Timed, Tomb, TombRow, Tombs, client_id_key, hour_key, index_key, message_key, messages_of,
-    outbox_key, peer_key, recent_key, tomb_key,
+    BoxCards, BoxPrekeys, BoxTokens, Boxes, ClientIdQueue, ClientIds, ConversationRow, Conversations, DepositBodies,
+    DepositMarks, Deposits, EnvelopeMarks, Events, Hours, IndexRow, MailTotals, MarkQueue, MessageIndex, MessageRow,
+    Messages, OutKind, OutMessages, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent, RecentRow, Requests, Timed,
+    Tomb, TombRow, Tombs, client_id_key, hour_key, index_key, message_key, messages_of, outbox_key, peer_key,
+    recent_key, tomb_key,
 };
 use super::view::{Direction, Event, EventKind, State};
 
-/// What a snapshot holds: not what follows from other rows, nor what a recovery throws away; messages last.
+/// What a snapshot holds: not what follows from other rows, nor what a recovery throws away; messages last. What is kept for
+/// others is in none: an old copy of a box would bring back what its owner has deleted, and hand out prekeys twice.
 pub const SNAPSHOT: SnapshotPlan = SnapshotPlan {
     without: &[Recent::ID, EnvelopeMarks::ID, MarkQueue::ID, PrekeyMarks::ID, OutMessages::ID],
+    never: &[
+        MailTotals::ID,
+        Boxes::ID,
+        BoxCards::ID,
+        BoxPrekeys::ID,
+        BoxTokens::ID,
+        Deposits::ID,
+        DepositBodies::ID,
+        DepositMarks::ID,
+    ],
     last: &[Messages::ID],
 };
 
@@ -73,6 +85,7 @@ pub fn put_in_order(store: &Store, keys: bool, now: Now, rng: &mut dyn CryptoRng
     order.index()?;
     order.clients()?;
     order.events()?;
+    order.boxes()?;
     order.done.requests = order.buf.scan::<Requests>(&Scan::new(RowKey::new()))?.len() as u64;
     order.commit()?;
     Ok(order.done)
@@ -387,5 +400,6 @@ impl Walked {
     }
 }
 
+mod boxes;
 #[cfg(test)]
 mod tests;

@@ -165,6 +165,11 @@ impl Office {
         desk.messenger.as_mut().unwrap().handle(inputs, now, &mut desk.place.rng)
     }
 
+    /// Somebody's store fails: every commit from now on.
+    pub(crate) fn break_store(&mut self, who: usize) {
+        self.desks[who].messenger.as_ref().unwrap().store.close();
+    }
+
     /// Closes a messenger and its store.
     pub(crate) fn close(&mut self, who: usize) {
         self.desks[who].messenger = None;

@@ -92,7 +92,7 @@ impl Tx<'_> {
 
     /// When that is to be called again.
     pub(super) fn next_expiry(&self) -> Option<MonoTime> {
-        let busy = !self.mem.moving.is_empty() || self.mem.burying;
+        let busy = !self.mem.moving.is_empty() || self.mem.burying || self.mem.walking.is_some();
         let next = self.mem.next_expiry.map(|at| self.now.mono + at.since(self.deadline_clock()));
         earliest(next, busy.then_some(self.now.mono))
     }

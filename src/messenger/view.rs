@@ -1,6 +1,6 @@
 //! What a person is shown: the answers to questions, and the events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,31 @@ pub enum Policy {
     Contacts,
     /// Nobody who is not a contact, and no new contacts by invitation either.
     Nobody,
+}
+
+/// For whom this node keeps a mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MailService {
+    /// For nobody: nothing new is taken. Who has a box may still empty it.
+    #[default]
+    Off,
+    /// For everybody.
+    Open,
+    /// For the contacts of this profile.
+    Contacts,
+    /// For these, at most `MAX_SERVED_OWNERS`.
+    Listed(BTreeSet<PeerId>),
+}
+
+/// The mailbox that is kept for others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailboxView {
+    /// For whom.
+    pub service: MailService,
+    /// How many boxes there are.
+    pub boxes: u32,
+    /// Bytes of envelopes in them.
+    pub bytes: u64,
 }
 
 /// Which way a message went.

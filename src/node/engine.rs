@@ -254,6 +254,8 @@ impl Engine {
                     self.carrier.answer_bundle(request, card, prekey);
                     None
                 }
+                // No protocol brings a question of that kind yet.
+                Output::AnswerMail { .. } => None,
                 Output::Class { peer, contact } => {
                     self.carrier.class(peer, contact);
                     None

@@ -157,7 +157,9 @@ fn from_log(
         if !found.is_there() || taken.keys.contains(key) || plan.without.contains(&table) {
             continue;
         }
-        let was_removed = taken.superseded.is_some_and(|newer| found.position < newer);
+        // Of a table that is in no snapshot the snapshot knows nothing.
+        let in_snapshots = !plan.never.contains(&table);
+        let was_removed = in_snapshots && taken.superseded.is_some_and(|newer| found.position < newer);
         match value_in(log, *found, key, remains)? {
             Err(Unopened::State) => {}
             Err(Unopened::WithoutKey) => told.without_key += 1,

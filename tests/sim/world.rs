@@ -474,7 +474,7 @@ impl World {
                     contacts.remove(&peer)
                 };
             }
-            Output::Events(_) => {}
+            Output::Events(_) | Output::AnswerMail { .. } => {}
             Output::WakeAt(at) => self.nodes[index].wake = at.0.max(self.now + 1),
         }
     }

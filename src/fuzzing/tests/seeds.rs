@@ -14,6 +14,7 @@ use crate::identity::{
     seal_key_file,
 };
 
+mod mailbox;
 mod rows;
 #[cfg(feature = "api")]
 mod rpc;
@@ -25,6 +26,7 @@ pub(super) fn all() -> Vec<(&'static str, Seeds)> {
     vec![
         ("envelope", envelope()),
         ("frames", frames()),
+        ("mailbox", mailbox::mailbox()),
         ("records", records()),
         ("content", content()),
         #[cfg(feature = "api")]

@@ -12,11 +12,12 @@ use crate::store::{RowKey, Rows, Scan, StoreError};
 
 use super::memory::number;
 use super::tables::{
-    ConversationRow, Conversations, Events, HeldMessage, IndexRow, MessageIndex, MessageRow, Messages, PeerRow, Peers,
-    Profile, Recent, Requests, index_key, kept_of, message_key, peer_key,
+    ConversationRow, Conversations, Events, HeldMessage, IndexRow, MailServices, MailTotals, MessageIndex, MessageRow,
+    Messages, PeerRow, Peers, Profile, Recent, Requests, index_key, kept_of, message_key, peer_key,
 };
 use super::view::{
-    ContactView, ConversationView, Counts, Direction, Event, IdentityView, MessageView, Policy, RequestView,
+    ContactView, ConversationView, Counts, Direction, Event, IdentityView, MailboxView, MessageView, Policy,
+    RequestView,
 };
 
 pub use resolve::{ResolveError, resolve_message, resolve_peer};
@@ -33,6 +34,13 @@ pub fn identity(rows: &impl Rows, me: PeerId) -> Result<Option<IdentityView>, St
 /// Who may write to us.
 pub fn policy(rows: &impl Rows) -> Result<Policy, StoreError> {
     Ok(rows.get::<Profile>(&RowKey::new())?.map_or_else(Policy::default, |row| row.policy))
+}
+
+/// For whom we keep a mailbox, and what is in it.
+pub fn mailbox(rows: &impl Rows) -> Result<MailboxView, StoreError> {
+    let service = rows.get::<MailServices>(&RowKey::new())?.unwrap_or_default();
+    let totals = rows.get::<MailTotals>(&RowKey::new())?.unwrap_or_default();
+    Ok(MailboxView { service, boxes: totals.boxes, bytes: totals.bytes })
 }
 
 /// Conversations, the most recently active first; at most `limit`.

@@ -9,6 +9,7 @@ mod conversations;
 mod forgetting;
 mod keys;
 mod log;
+mod mailbox;
 mod marks;
 mod outbox;
 mod profile;
@@ -25,6 +26,10 @@ pub use forgetting::{
 };
 pub use keys::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, Sessions};
 pub use log::{ClientIdQueue, ClientIdRow, ClientIds, Events, client_id_key};
+pub use mailbox::{
+    BoxCardRow, BoxCards, BoxPrekeyRow, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositBody,
+    DepositMarks, DepositRow, Deposits, MailServices, MailTotals, TotalsRow, in_box, of_box, tagged,
+};
 pub use marks::{
     EnvelopeMark, EnvelopeMarks, MarkQueue, PrekeyMark, PrekeyMarks, QueuedMark, mark_key, prekey_mark_key,
 };

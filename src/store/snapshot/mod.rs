@@ -43,6 +43,9 @@ const MAX_BLOCK: usize = 2 * BLOCK + 2 * crate::base::limits::MAX_VALUE;
 pub struct SnapshotPlan {
     /// Tables that are left out: what can be made again of others.
     pub without: &'static [u8],
+    /// Tables of which no snapshot holds anything, because an old copy of them would do harm; of a damaged database a
+    /// recovery takes what is left of them.
+    pub never: &'static [u8],
     /// Tables that come last, for when not everything fits.
     pub last: &'static [u8],
 }

@@ -6,7 +6,7 @@ use crate::store::secrets::Secrets;
 use crate::store::testing::{Erasable, Note, Place, Plain, Ratchet, at};
 use crate::store::{Store, Table};
 
-const PLAN: SnapshotPlan = SnapshotPlan { without: &[], last: &[Erasable::ID] };
+const PLAN: SnapshotPlan = SnapshotPlan { without: &[], never: &[], last: &[Erasable::ID] };
 
 fn take(place: &mut Place, store: &Store, plan: SnapshotPlan, rows: usize) {
     let mut new = store.begin_snapshot(plan, &mut place.rng, place.now).unwrap();
@@ -53,7 +53,7 @@ fn it_holds_what_it_should_and_no_ratchets() {
         assert!(all.iter().any(|entry| entry.chunks.len() == 2));
     }
     place.now.wall = place.now.wall + Millis(1);
-    take(&mut place, &store, SnapshotPlan { without: &[Plain::ID], last: &[] }, 100);
+    take(&mut place, &store, SnapshotPlan { without: &[Plain::ID], never: &[], last: &[] }, 100);
     let (all, _) = entries(&place, &snapshots(place.path()).unwrap()[0]);
     assert!(all.len() == 300 && all.iter().all(|entry| entry.key[0] == Erasable::ID));
 }

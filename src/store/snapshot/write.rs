@@ -157,7 +157,7 @@ impl Snapshotting {
             let Some((key, row)) = range.next()? else { return Ok(self.next_table()) };
             let table = key.first().copied().unwrap_or_default();
             let not_now = self.stage == Stage::First && self.plan.last.contains(&table);
-            if not_now || self.plan.without.contains(&table) {
+            if not_now || self.plan.without.contains(&table) || self.plan.never.contains(&table) {
                 self.from = vec![table + 1];
                 if self.from.as_slice() >= &[high][..] {
                     return Ok(self.next_table());

@@ -1,0 +1,89 @@
+//! Envelopes and boxes whose time is over.
+
+use crate::base::limits;
+use crate::messenger::memory::number;
+use crate::messenger::tables::{BoxRow, Boxes, DepositRow, Deposits, of_box};
+use crate::messenger::tx::{Step, Stop, Tx};
+use crate::store::{Rows, Scan};
+
+impl Tx<'_> {
+    /// Once a day all boxes are looked through.
+    pub(in crate::messenger) fn begin_walk(&mut self) -> Step {
+        let totals = self.mail_totals()?;
+        if self.mem.walking.is_none() && totals.boxes > 0 && totals.walked != self.mail_day() {
+            self.mem.walking = Some(Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Goes on with that by some boxes. A row that does not open must not keep the rest of the house from its work.
+    pub(in crate::messenger) fn walk_boxes(&mut self) -> Step {
+        let Some(from) = self.mem.walking.clone() else { return Ok(()) };
+        let savepoint = self.buf.savepoint();
+        self.mem.walking = match self.walk_some(from) {
+            Ok(next) => next,
+            Err(stop) => {
+                self.buf.rollback(savepoint);
+                if let Stop::Fault(error) = stop {
+                    tracing::error!(%error, "the mailboxes kept for others cannot be looked through");
+                }
+                None
+            }
+        };
+        Ok(())
+    }
+
+    /// The boxes behind a key. Where to go on; `None` at the end.
+    fn walk_some(&mut self, mut from: Vec<u8>) -> Step<Option<Vec<u8>>> {
+        let today = self.mail_day();
+        let scan = if from.is_empty() { Scan::all() } else { Scan::all().after_bytes(&from) };
+        let page = self.buf.scan::<Boxes>(&scan.limit(limits::MAX_BOXES_AT_ONCE))?;
+        let full = page.len() == limits::MAX_BOXES_AT_ONCE;
+        let mut expired = 0;
+        for (key, row) in page {
+            // MBX-43
+            if today > row.seen.saturating_add(limits::BOX_LEASE_DAYS) {
+                self.drop_box(&row)?;
+                return Ok(Some(key));
+            }
+            let gone = self.expire_mail(row, today)?;
+            if gone == limits::MAX_MAIL_EXPIRED_AT_ONCE {
+                // There may be more in this one.
+                return Ok(Some(from));
+            }
+            from = key;
+            expired += gone;
+            if expired >= limits::MAX_MAIL_EXPIRED_AT_ONCE {
+                return Ok(Some(from));
+            }
+        }
+        if full {
+            return Ok(Some(from));
+        }
+        let mut totals = self.mail_totals()?;
+        totals.walked = today;
+        self.put_mail_totals(&totals)?;
+        Ok(None)
+    }
+
+    /// Takes out what waited too long, the oldest first: numbers grow with the days (MBX-42).
+    fn expire_mail(&mut self, mut row: BoxRow, today: u32) -> Step<usize> {
+        if row.count == 0 {
+            return Ok(0);
+        }
+        let oldest = Scan::new(of_box(row.number)).limit(limits::MAX_MAIL_EXPIRED_AT_ONCE);
+        let is_over = |deposit: &DepositRow| today > deposit.day.saturating_add(limits::BOX_ENVELOPE_DAYS);
+        let (before, mut gone) = (row.bytes, 0);
+        for (key, deposit) in self.buf.scan::<Deposits>(&oldest)? {
+            if !is_over(&deposit) {
+                break;
+            }
+            self.take_out(&mut row, number(&key).unwrap_or_default(), &deposit)?;
+            gone += 1;
+        }
+        if gone > 0 {
+            self.settle_box(&row, before)?;
+        }
+        Ok(gone)
+    }
+}

@@ -1,0 +1,131 @@
+//! What anybody may ask: leave an envelope, have a card.
+
+use crate::base::{PeerId, limits};
+use crate::crypto::hash::sha256;
+use crate::envelope::mailbox::{Answer, Deposit, Tag, needed_work};
+use crate::envelope::seal::SealedIn;
+use crate::messenger::tables::{
+    BoxCards, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, DepositBodies, DepositBody, DepositMarks, DepositRow,
+    Deposits, in_box, of_box, tagged,
+};
+use crate::messenger::tx::{Step, Tx};
+use crate::store::{Rows, Scan};
+
+use super::FULL;
+
+impl Tx<'_> {
+    /// Takes an envelope (MBX-20 to MBX-28).
+    pub(super) fn deposit(&mut self, deposit: &Deposit<'_>) -> Step<Answer> {
+        // Its head was looked at when the question was decoded.
+        let Ok(sealed) = SealedIn::decode(deposit.sealed) else { return Ok(Answer::Malformed) };
+        let found = self.served_box(&deposit.recipient)?;
+        // MBX-21: who does not know the queue has no card of the owner's, and learns nothing of the box.
+        let Some(mut row) = found.filter(|row| row.queue == *sealed.queue()) else { return Ok(Answer::NoBox) };
+        let hash = sha256(&[deposit.sealed]);
+        let mut digest = [0; 16];
+        digest.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        // MBX-27: a second copy, perhaps because the first answer was lost.
+        if let Some(number) = self.buf.get::<DepositMarks>(&tagged(row.number, &digest))?
+            && self.buf.contains::<Deposits>(&in_box(row.number, number))?
+        {
+            return Ok(Answer::Stored);
+        }
+        let size = deposit.sealed.len();
+        let mut token = self.good_token(&row, deposit)?;
+        if let Some(refusal) = self.room(&row, token.as_ref(), size)? {
+            return Ok(refusal);
+        }
+        let day = self.mail_day();
+        if token.is_none() {
+            // MBX-31: before anything is written.
+            let level = needed_work(row.work, row.slot_count);
+            if !deposit.proof.is_enough(level, &deposit.recipient, day, &hash, &row.invitation) {
+                return Ok(Answer::Work { level });
+            }
+        }
+        let number = row.last + 1;
+        let bytes = size as u64;
+        let tag = token.as_ref().map(|token| token.tag);
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
+        let (at, mark) = (in_box(row.number, number), tagged(row.number, &digest));
+        self.buf.put_under::<Deposits>(&at, row.key, &DepositRow { digest, size, day, tag })?;
+        self.buf.put_under::<DepositBodies>(&at, row.key, &DepositBody(deposit.sealed.to_vec()))?;
+        self.buf.put_under::<DepositMarks>(&mark, row.key, &number)?;
+        row.last = number;
+        row.count += 1;
+        row.bytes += bytes;
+        if let Some(token) = &mut token {
+            token.count += 1;
+            token.bytes += bytes;
+            self.put_token(&row, token)?;
+        } else {
+            row.slot_count += 1;
+            row.slot_bytes += bytes;
+        }
+        let mut totals = self.mail_totals()?;
+        totals.bytes += bytes;
+        self.put_mail_totals(&totals)?;
+        self.put_box(&row)?;
+        Ok(Answer::Stored)
+    }
+
+    /// What is known of a token. One that is forged or void is none: its bearer learns nothing of that (MBX-22).
+    fn good_token(&self, row: &BoxRow, deposit: &Deposit<'_>) -> Step<Option<BoxTokenRow>> {
+        let Some(tag): Option<Tag> = deposit.token.as_ref().and_then(|token| token.verify(&row.tokens)) else {
+            return Ok(None);
+        };
+        let token = self.buf.get::<BoxTokens>(&tagged(row.number, &tag))?;
+        let token = token.unwrap_or(BoxTokenRow { tag, ..BoxTokenRow::default() });
+        Ok(Some(token).filter(|token| !token.revoked))
+    }
+
+    /// Whether there is room (MBX-23 to MBX-26); if not, what is answered.
+    fn room(&self, row: &BoxRow, token: Option<&BoxTokenRow>, size: usize) -> Step<Option<Answer>> {
+        let (count, bytes, max_count, max_bytes) = match token {
+            Some(token) => (token.count, token.bytes, limits::TOKEN_ENVELOPES, limits::TOKEN_BYTES),
+            None if size > limits::MAX_SLOT_DEPOSIT => return Ok(Some(Answer::TooLarge)),
+            None => (row.slot_count, row.slot_bytes, limits::SLOT_ENVELOPES, limits::SLOT_BYTES),
+        };
+        let size = size as u64;
+        let fits = count < max_count
+            && bytes + size <= max_bytes
+            && row.count < limits::BOX_ENVELOPES
+            && row.bytes + size <= limits::BOX_BYTES
+            && self.mail_totals()?.bytes + size <= limits::MAX_MAIL_BYTES;
+        Ok((!fits).then_some(FULL))
+    }
+
+    /// Hands out a card, and, seldom enough, a one-time prekey: each once (MBX-35 to MBX-37).
+    pub(super) fn card_of(&mut self, owner: &PeerId, want_prekey: bool) -> Step<Answer> {
+        let Some(mut row) = self.served_box(owner)? else { return Ok(Answer::NoBox) };
+        let Some(card) = self.buf.get::<BoxCards>(&of_box(row.number))? else { return Ok(Answer::NoBox) };
+        let mut prekey = None;
+        if want_prekey && row.prekeys > 0 {
+            let hour = self.deadline_clock().0 / limits::BOX_PREKEY_INTERVAL.0;
+            let earned = u32::try_from(hour.saturating_sub(row.allowance_hour)).unwrap_or(u32::MAX);
+            let allowance = row.allowance.saturating_add(earned).min(limits::BOX_PREKEY_BURST);
+            if let Some(left) = allowance.checked_sub(1) {
+                prekey = self.next_prekey(&mut row)?;
+                (row.allowance, row.allowance_hour) = (left, hour);
+                self.put_box(&row)?;
+            }
+        }
+        Ok(Answer::Card { card: card.bytes, prekey })
+    }
+
+    /// The oldest prekey that is still good; it is gone with the commit behind which the answer leaves (MBX-36).
+    fn next_prekey(&mut self, row: &mut BoxRow) -> Step<Option<Vec<u8>>> {
+        let clock = self.deadline_clock();
+        let all = Scan::new(of_box(row.number)).limit(limits::ONE_TIME_BATCH);
+        for (key, prekey) in self.buf.scan::<BoxPrekeys>(&all)? {
+            let number = crate::messenger::memory::number(&key).unwrap_or_default();
+            self.buf.delete::<BoxPrekeys>(&in_box(row.number, number));
+            row.prekeys = row.prekeys.saturating_sub(1);
+            if prekey.expires > clock {
+                return Ok(Some(prekey.bytes));
+            }
+        }
+        row.prekeys = 0;
+        Ok(None)
+    }
+}

@@ -1,0 +1,165 @@
+//! The mailbox that is kept for others (docs/protocol/mailbox.md): one question, one durable commit, one answer.
+//!
+//! What this layer does not own: how questions travel and how many a peer may ask (`net`), and both other sides, the owner's
+//! and the depositor's.
+
+mod age;
+mod deposit;
+mod owner;
+#[cfg(test)]
+mod tests;
+
+use crate::base::{PeerId, limits};
+use crate::envelope::mailbox::{Answer as MailAnswer, MailboxError, Question, day_of};
+use crate::store::{RowKey, Rows, StoreError};
+
+use super::command::{Answer, Refusal};
+use super::io::Output;
+use super::tables::{
+    BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositMarks, DepositRow, Deposits, MailServices, MailTotals,
+    TotalsRow, in_box, peer_key, tagged,
+};
+use super::tx::{Step, Stop, Tx};
+use super::view::MailService;
+
+/// The answer when the store failed.
+pub(super) fn unavailable(request: u64) -> Output {
+    // It has no field that could be out of bounds.
+    Output::AnswerMail { request, answer: MailAnswer::Unavailable.encode().unwrap_or_default() }
+}
+
+/// There is no room. The same whatever is full (MBX-24).
+const FULL: MailAnswer = MailAnswer::Full { retry_after: retry_after() };
+
+#[allow(clippy::cast_possible_truncation)] // An hour.
+const fn retry_after() -> u32 {
+    (limits::BOX_RETRY.0 / 1000) as u32
+}
+
+impl Tx<'_> {
+    /// Answers a question of anybody (MBX-1, MBX-4); what is none changes nothing (MBX-2).
+    pub(super) fn mail(&mut self, from: PeerId, request: u64, question: &[u8]) -> Step {
+        let answer = match Question::decode(question) {
+            Ok(question) => self.answer_mail(from, question)?,
+            Err(MailboxError::TooLarge) => MailAnswer::TooLarge,
+            Err(_) => MailAnswer::Malformed,
+        };
+        let answer = answer.encode().map_err(|error| StoreError::Fault(format!("an answer of a mailbox: {error}")))?;
+        self.push(Output::AnswerMail { request, answer });
+        Ok(())
+    }
+
+    fn answer_mail(&mut self, from: PeerId, question: Question<'_>) -> Step<MailAnswer> {
+        match question {
+            Question::Register { key, invitation, offer } => self.register_box(from, key, invitation, &offer),
+            Question::Renew { invitation, revoked, offer } => self.renew_box(from, invitation, &revoked, &offer),
+            Question::Fetch { queue, after } => self.fetch_mail(&from, &queue, after),
+            Question::Delete { queue, what } => self.delete_mail(&from, &queue, &what),
+            Question::Drop { queue } => self.leave_box(&from, &queue),
+            Question::Deposit(deposit) => self.deposit(&deposit),
+            Question::Card { owner, want_prekey } => self.card_of(&owner, want_prekey),
+        }
+    }
+
+    /// For whom boxes are kept from now on.
+    pub(super) fn set_mail_service(&mut self, service: &MailService) -> Step<Answer> {
+        if let MailService::Listed(owners) = service
+            && owners.len() > limits::MAX_SERVED_OWNERS
+        {
+            let (got, max) = (owners.len(), limits::MAX_SERVED_OWNERS);
+            return Err(Refusal::TooLong { what: "the list of the mailbox", got, max, unit: "peers" }.into());
+        }
+        self.buf.put::<MailServices>(&RowKey::new(), service)?;
+        Ok(Answer::Done)
+    }
+
+    /// Whether a box is kept for this owner (MBX-5).
+    fn serves(&self, owner: &PeerId) -> Step<bool> {
+        Ok(match self.buf.get::<MailServices>(&RowKey::new())?.unwrap_or_default() {
+            MailService::Off => false,
+            MailService::Open => true,
+            MailService::Contacts => self.peer(owner)?.is_some_and(|row| row.contact.is_some() && !row.blocked),
+            MailService::Listed(owners) => owners.contains(owner),
+        })
+    }
+
+    fn mail_totals(&self) -> Step<TotalsRow> {
+        Ok(self.buf.get::<MailTotals>(&RowKey::new())?.unwrap_or_default())
+    }
+
+    fn put_mail_totals(&mut self, totals: &TotalsRow) -> Step {
+        Ok(self.buf.put::<MailTotals>(&RowKey::new(), totals)?)
+    }
+
+    fn box_of(&self, owner: &PeerId) -> Step<Option<BoxRow>> {
+        Ok(self.buf.get::<Boxes>(&peer_key(owner))?)
+    }
+
+    /// The box of whoever asks, if its queue is this one: another's is as if it were not there (MBX-12).
+    fn own_box(&self, owner: &PeerId, queue: &[u8; 16]) -> Step<Option<BoxRow>> {
+        Ok(self.box_of(owner)?.filter(|row| row.queue == *queue))
+    }
+
+    /// A box as others see it: without the policy's consent there is none (MBX-5).
+    fn served_box(&self, owner: &PeerId) -> Step<Option<BoxRow>> {
+        match self.box_of(owner)? {
+            Some(row) if self.serves(owner)? => Ok(Some(row)),
+            _ => Ok(None),
+        }
+    }
+
+    fn put_box(&mut self, row: &BoxRow) -> Step {
+        Ok(self.buf.put_under::<Boxes>(&peer_key(&row.owner), row.key, row)?)
+    }
+
+    /// The present day: the finest time that a row tells (MBX-40).
+    fn mail_day(&self) -> u32 {
+        day_of(self.deadline_clock())
+    }
+
+    /// Takes an envelope out of a box. The rows of box and totals are still to be written.
+    fn take_out(&mut self, row: &mut BoxRow, number: u64, deposit: &DepositRow) -> Step {
+        self.buf.delete::<Deposits>(&in_box(row.number, number));
+        self.buf.delete::<DepositBodies>(&in_box(row.number, number));
+        self.buf.delete::<DepositMarks>(&tagged(row.number, &deposit.digest));
+        let size = u64::from(deposit.size);
+        row.count = row.count.saturating_sub(1);
+        row.bytes = row.bytes.saturating_sub(size);
+        let Some(tag) = deposit.tag else {
+            row.slot_count = row.slot_count.saturating_sub(1);
+            row.slot_bytes = row.slot_bytes.saturating_sub(size);
+            return Ok(());
+        };
+        let key = tagged(row.number, &tag);
+        if let Some(mut token) = self.buf.get::<BoxTokens>(&key)? {
+            token.count = token.count.saturating_sub(1);
+            token.bytes = token.bytes.saturating_sub(size);
+            self.put_token(row, &token)?;
+        }
+        Ok(())
+    }
+
+    /// A token under which nothing waits and that is not void needs no row.
+    fn put_token(&mut self, row: &BoxRow, token: &BoxTokenRow) -> Step {
+        let key = tagged(row.number, &token.tag);
+        if token.count == 0 && !token.revoked {
+            self.buf.delete::<BoxTokens>(&key);
+            return Ok(());
+        }
+        Ok(self.buf.put_under::<BoxTokens>(&key, row.key, token)?)
+    }
+
+    /// Writes a box out of which envelopes were taken, and what is in all of them.
+    fn settle_box(&mut self, row: &BoxRow, bytes_before: u64) -> Step {
+        let mut totals = self.mail_totals()?;
+        totals.bytes = totals.bytes.saturating_sub(bytes_before.saturating_sub(row.bytes));
+        self.put_mail_totals(&totals)?;
+        self.put_box(row)
+    }
+}
+
+impl From<MailboxError> for Stop {
+    fn from(error: MailboxError) -> Self {
+        Self::Fault(StoreError::Fault(format!("a mailbox: {error}")))
+    }
+}

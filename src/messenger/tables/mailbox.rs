@@ -1,0 +1,168 @@
+//! What is kept for others: their boxes. Everything of a box is under one erasable key, which is destroyed with it. No row
+//! names a sender, or a time finer than a day.
+
+use serde::{Deserialize, Serialize};
+
+use super::table;
+use crate::base::{PeerId, WallTime};
+use crate::envelope::mailbox::{InvitationKey, QueueKey, Tag};
+use crate::messenger::view::MailService;
+use crate::store::{KeyId, RowKey};
+
+table!(
+    /// For whom boxes are kept; one row, with an empty key. None: for nobody.
+    MailServices = 70, Root, MailService
+);
+table!(
+    /// What all boxes amount to; one row, with an empty key.
+    MailTotals = 71, Root, TotalsRow
+);
+table!(
+    /// Keyed by owner.
+    Boxes = 72, Given, BoxRow
+);
+table!(
+    /// The owner's card; keyed by box.
+    BoxCards = 73, Given, BoxCardRow
+);
+table!(
+    /// One-time prekeys of the owner that nobody was given; keyed by box and a number that grows.
+    BoxPrekeys = 74, Given, BoxPrekeyRow
+);
+table!(
+    /// What waits under a token, and whether it is void; keyed by box and tag.
+    BoxTokens = 75, Given, BoxTokenRow
+);
+table!(
+    /// What is known of an envelope that waits; keyed by box and number.
+    Deposits = 76, Given, DepositRow
+);
+table!(
+    /// The envelope itself; keyed by box and number.
+    DepositBodies = 77, Given, DepositBody
+);
+table!(
+    /// By which a second copy is known; keyed by box and digest. Holds the number.
+    DepositMarks = 78, Given, u64
+);
+
+/// What all boxes amount to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TotalsRow {
+    /// How many boxes.
+    pub boxes: u32,
+    /// Bytes of envelopes in them.
+    pub bytes: u64,
+    /// The highest number that a box has had.
+    pub last_box: u64,
+    /// The last day on which all boxes were looked through.
+    pub walked: u32,
+}
+
+/// A box. It is written with every deposit, so what is long has rows of its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BoxRow {
+    /// Whose.
+    pub owner: PeerId,
+    /// Names it in the keys of its other rows.
+    pub number: u64,
+    /// Seals its rows.
+    pub key: KeyId,
+    /// The queue of the owner's card.
+    pub queue: [u8; 16],
+    /// Checks tokens.
+    pub tokens: QueueKey,
+    /// Checks invitations.
+    pub invitation: InvitationKey,
+    /// The work that the owner's card asks of strangers.
+    pub work: u8,
+    /// The number of the newest offer that was taken.
+    pub batch: u64,
+    /// The day on which the owner came last.
+    pub seen: u32,
+    /// The highest number that an envelope has had.
+    pub last: u64,
+    /// Envelopes that wait.
+    pub count: u32,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Of these, without a token.
+    pub slot_count: u32,
+    /// Their bytes.
+    pub slot_bytes: u64,
+    /// Tags that are void.
+    pub revoked: u32,
+    /// One-time prekeys that are held.
+    pub prekeys: u32,
+    /// The highest number that one of them has had.
+    pub last_prekey: u64,
+    /// How many may be handed out…
+    pub allowance: u32,
+    /// …as of this hour since 1970.
+    pub allowance_hour: u64,
+}
+
+/// The card that is handed out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BoxCardRow {
+    /// Its sequence.
+    pub sequence: u64,
+    /// The signed card.
+    #[serde(with = "serde_bytes")]
+    pub bytes: Vec<u8>,
+}
+
+/// A prekey to be handed out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BoxPrekeyRow {
+    /// Until when it is good.
+    pub expires: WallTime,
+    /// Signed.
+    #[serde(with = "serde_bytes")]
+    pub bytes: Vec<u8>,
+}
+
+/// A token.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct BoxTokenRow {
+    /// Which.
+    pub tag: Tag,
+    /// Envelopes that wait under it.
+    pub count: u32,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Whether the owner has made it void.
+    pub revoked: bool,
+}
+
+/// What is known of an envelope.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct DepositRow {
+    /// The first half of its SHA-256.
+    pub digest: [u8; 16],
+    /// Its length.
+    pub size: u32,
+    /// The day on which it came.
+    pub day: u32,
+    /// Under which token.
+    pub tag: Option<Tag>,
+}
+
+/// The sealed envelope.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DepositBody(#[serde(with = "serde_bytes")] pub Vec<u8>);
+
+/// Everything of a box, in one of its tables.
+pub fn of_box(number: u64) -> RowKey {
+    RowKey::new().u64(number)
+}
+
+/// Key of [`BoxPrekeys`], [`Deposits`] and [`DepositBodies`].
+pub fn in_box(number: u64, row: u64) -> RowKey {
+    of_box(number).u64(row)
+}
+
+/// Key of [`BoxTokens`] and [`DepositMarks`].
+pub fn tagged(number: u64, tag: &[u8; 16]) -> RowKey {
+    of_box(number).blind(tag)
+}
