@@ -1,5 +1,8 @@
 //! Delivery: from the outbox to the peer's node. Everything here may happen twice; the recipient
 //! keeps one (protocol, "Delivery").
+//!
+//! One file, because it is one life: a row of the outbox is sent, answered, sent again or given up, and each step
+//! has to leave the link, the row and the message as the others expect them.
 
 use std::sync::Arc;
 

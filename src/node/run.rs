@@ -172,6 +172,7 @@ async fn call_again(net: NetHandle, mut peers: Vec<(PeerId, Vec<String>)>, mut s
     while !peers.is_empty() {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
+            // The time to try again: that nobody answered is no event.
             () = tokio::time::sleep(pause) => {}
         }
         let connected = net.status().peers;

@@ -201,6 +201,7 @@ fn open_patiently(config: &Config, folder: &Path) -> Result<Db, StoreError> {
     for _ in 0..LOCK_PAUSES {
         match catch(|| config.open()) {
             Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
+                // sled's last threads let go of it without telling anybody.
                 thread::sleep(LOCK_PAUSE);
             }
             result => return flatten(folder, result),

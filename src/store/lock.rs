@@ -46,6 +46,7 @@ impl ProfileLock {
                 return Err(StoreError::Locked { pid: written_pid(&mut file) });
             }
             tries += 1;
+            // Who has it may be another process, which tells nobody when it lets go.
             std::thread::sleep(PAUSE);
         }
         // Best effort: on a full or read-only disk people are not told who has it.

@@ -147,6 +147,7 @@ impl Sender {
                     None => return Ok(()),
                 },
                 moved = outbox.preferred.changed() => if moved.is_err() { return Ok(()) },
+                // A deadline, beside the events that it waits for.
                 () = tokio::time::sleep(span(STRANGER_IDLE)) => {
                     if !self.shared.is_contact(&self.peer) && lock(window).open.is_empty() {
                         return Ok(());
