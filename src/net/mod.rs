@@ -40,7 +40,7 @@ use tokio::sync::mpsc;
 pub use self::config::{Classify, Lanes, NetConfig};
 pub use self::error::{NetError, SendError};
 pub use self::event::{FrameToken, NetEvent};
-pub use self::handle::{NetHandle, NetStatus, PeerStatus};
+pub use self::handle::{DhtStatus, MailAsk, NetHandle, NetStatus, PeerStatus};
 pub use crate::envelope::frame::RefuseReason;
 
 use self::behaviour::Behaviour;
