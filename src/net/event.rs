@@ -79,10 +79,13 @@ pub enum NetEvent {
         /// Whether a one-time prekey is wanted, and the rate of that peer allows one.
         want_prekey: bool,
     },
-    /// Somebody can reach us at this address (a multiaddress in textual form).
+    /// Somebody can reach us at this address (a multiaddress in textual form): a listener's, a confirmed external
+    /// one, or one on a relay (it ends in `/p2p-circuit`).
     Listening(String),
-    /// Nobody can any more: the interface went away.
+    /// Nobody can any more: the interface or the relay went away.
     Expired(String),
+    /// The relays through which we can be reached now, each with its addresses. Told on every change.
+    Relays(Vec<(PeerId, Vec<String>)>),
 }
 
 /// Names one received frame: the stream (a number of the process, never used twice) and its

@@ -54,7 +54,7 @@ impl Port for FakeNet {
     fn refuse(&self, _: net::FrameToken, _: net::RefuseReason) {}
 
     fn status(&self) -> NetStatus {
-        NetStatus { listen_addrs: vec!["/ip4/127.0.0.1/tcp/1".to_owned()], peers: Vec::new() }
+        NetStatus { listen_addrs: vec!["/ip4/127.0.0.1/tcp/1".to_owned()], ..NetStatus::default() }
     }
 }
 
