@@ -132,10 +132,13 @@ pub enum NetEvent {
     },
     /// Peers of the DHT that are worth keeping for the next start, with addresses. Takes the place of what was told before.
     KnownPeers(Vec<(PeerId, Vec<String>)>),
-    /// Somebody can reach us at this address (a multiaddress in textual form).
+    /// Somebody can reach us at this address (a multiaddress in textual form): a listener's, a confirmed external
+    /// one, or one on a relay (it ends in `/p2p-circuit`).
     Listening(String),
-    /// Nobody can any more: the interface went away.
+    /// Nobody can any more: the interface or the relay went away.
     Expired(String),
+    /// The relays through which we can be reached now, each with its addresses. Told on every change.
+    Relays(Vec<(PeerId, Vec<String>)>),
 }
 
 /// Names one received frame: the stream (a number of the process, never used twice) and its

@@ -10,6 +10,7 @@ use super::addresses;
 use super::envelope::Verdict;
 use super::error::SendError;
 use super::event::FrameToken;
+use super::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
 use super::shared::{Outgoing, Shared};
 use crate::base::limits::MAX_ENVELOPE;
 use crate::base::{PeerId, WallTime};
@@ -227,12 +228,25 @@ impl fmt::Debug for NetHandle {
 /// Where we listen and with whom we are connected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetStatus {
-    /// Real addresses of the listeners, multiaddresses in textual form.
+    /// Where we can be reached, multiaddresses in textual form: the listeners first, then what was confirmed from
+    /// outside, then the relays.
     pub listen_addrs: Vec<String>,
     /// The connected peers, in the order of their IDs.
     pub peers: Vec<PeerStatus>,
     /// Our part in the DHT.
     pub dht: DhtStatus,
+    /// Whether peers can reach us without help.
+    pub reachability: Reachability,
+    /// Addresses that were reached from outside.
+    pub external_addrs: Vec<String>,
+    /// The relays through which we can be reached.
+    pub relays: Vec<RelayStatus>,
+    /// The router before us.
+    pub nat: NatKind,
+    /// What it grants.
+    pub upnp: UpnpStatus,
+    /// Our own relay, if it is offered.
+    pub relay_service: Option<RelayService>,
 }
 
 /// Our part in the DHT.

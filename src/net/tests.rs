@@ -34,7 +34,7 @@ struct Node {
 
 fn config(seed: u8, listen: &[&str]) -> NetConfig {
     let listen = listen.iter().map(|addr| (*addr).to_owned()).collect();
-    NetConfig { listen, mdns: false, ..NetConfig::new(Secret::new([seed; 32])) }
+    NetConfig { listen, ..NetConfig::new(Secret::new([seed; 32])) }
 }
 
 fn peer_of(seed: u8) -> PeerId {

@@ -251,6 +251,8 @@ impl Carrier {
                 let addrs = self.net.as_ref().map(|net| net.status().listen_addrs);
                 addrs.map(PeerInput::Listening).into_iter().collect()
             }
+            // The messenger has no use for them yet.
+            NetEvent::Relays(_) => Vec::new(),
         }
     }
 
