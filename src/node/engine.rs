@@ -256,6 +256,9 @@ impl Engine {
                 }
                 // No protocol brings a question of that kind yet.
                 Output::AnswerMail { .. } => None,
+                Output::AskMailbox { mailbox, ticket, .. } => Some(PeerInput::MailFailed { mailbox, ticket }),
+                Output::FindCard { peer, ticket } => Some(PeerInput::CardNotFound { peer, ticket, asked: 0 }),
+                Output::PublishCard { .. } => None,
                 Output::Class { peer, contact } => {
                     self.carrier.class(peer, contact);
                     None
