@@ -220,6 +220,8 @@ pub const BOX_PREKEY_BURST: u32 = 12;
 pub const BOX_PREKEY_INTERVAL: Millis = Millis::from_hours(1);
 /// Owners on the list of a node that serves only those.
 pub const MAX_SERVED_OWNERS: usize = 1_000;
+/// Nodes that are remembered for the next start.
+pub const MAX_KNOWN_PEERS: usize = 64;
 /// Boxes whose age is looked at in one commit.
 pub const MAX_BOXES_AT_ONCE: usize = 64;
 /// Envelopes of one box that expire in one commit.

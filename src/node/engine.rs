@@ -258,6 +258,9 @@ impl Engine {
                     self.carrier.answer_mail(request, answer);
                     None
                 }
+                Output::AskMailbox { mailbox, ticket, .. } => Some(PeerInput::MailFailed { mailbox, ticket }),
+                Output::FindCard { peer, ticket } => Some(PeerInput::CardNotFound { peer, ticket, asked: 0 }),
+                Output::PublishCard { .. } => None,
                 Output::Class { peer, contact } => {
                     self.carrier.class(peer, contact);
                     None

@@ -68,7 +68,7 @@ pub(crate) fn refusal(refusal: &Refusal) -> ApiError {
         Refusal::NoMessage => Code::NoMessage,
         Refusal::NoConversation => Code::NoConversation,
         Refusal::Gone => Code::MessageGone,
-        Refusal::Lifetime => Code::InvalidParams,
+        Refusal::Lifetime | Refusal::TooManyMailboxes | Refusal::NotAMailbox => Code::InvalidParams,
         Refusal::WrongNumber => Code::WrongNumber,
         Refusal::MalformedNumber => Code::MalformedNumber,
         Refusal::OutboxFull => Code::OutboxFull,

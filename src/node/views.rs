@@ -15,6 +15,7 @@ pub(crate) fn identity(identity: &view::IdentityView, listening: Vec<String>) ->
         name: Some(identity.name.clone()).filter(|name| !name.is_empty()),
         addrs: identity.addrs.iter().take(limits::MAX_ADDRS).cloned().collect(),
         token: Some(identity.token.clone()),
+        mailboxes: identity.mailboxes.clone(),
     };
     api::Identity { peer_id: identity.peer, name: identity.name.clone(), link: link.to_string(), addrs: listening }
 }

@@ -226,7 +226,7 @@ fn whom_exactly(text: &str) -> Result<Option<Meant>, ApiError> {
     let text = text.trim();
     if text.get(..9).is_some_and(|scheme| scheme.eq_ignore_ascii_case("rohrpost:")) {
         let link: Link = text.parse().map_err(|e| errors::link(&e))?;
-        let hints = Hints { name: link.name, addrs: link.addrs, token: link.token };
+        let hints = Hints { name: link.name, addrs: link.addrs, token: link.token, mailboxes: link.mailboxes };
         return Ok(Some(Meant { peer: link.peer, hints }));
     }
     Ok(text.parse().ok().map(|peer| Meant { peer, hints: Hints::default() }))
