@@ -22,6 +22,7 @@ mod doctor;
 mod engine;
 mod errors;
 mod lanes;
+mod news;
 mod place;
 mod profile;
 mod random;
@@ -36,9 +37,9 @@ pub use config::{Environment, RunOptions, Tap, Tapping};
 pub use place::Place;
 pub use profile::Ask;
 
-pub(crate) use self::core::Openings;
 pub(crate) use dispatch::Dispatcher;
 pub(crate) use doctor::doctor;
+pub(crate) use news::News;
 pub(crate) use profile::{Profile, change_passphrase, create, exists, lock, needs_passphrase};
 pub(crate) use recover::recover;
 pub(crate) use run::{Local, Node, Signals};
