@@ -38,6 +38,7 @@ use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use tokio::sync::mpsc;
 
+pub use self::addresses::is_dialable;
 pub use self::config::{Classify, Lanes, NetConfig};
 pub use self::error::{NetError, SendError};
 pub use self::event::{FrameToken, NetEvent};

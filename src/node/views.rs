@@ -103,6 +103,17 @@ pub(crate) fn contact(contact: view::ContactView) -> api::Contact {
     }
 }
 
+pub(crate) const fn mailbox_state(state: view::BoxState) -> api::MailboxState {
+    match state {
+        view::BoxState::Asking => api::MailboxState::Asking,
+        view::BoxState::InUse => api::MailboxState::InUse,
+        view::BoxState::Refused => api::MailboxState::Refused,
+        view::BoxState::Full => api::MailboxState::Full,
+        view::BoxState::Unreachable => api::MailboxState::Unreachable,
+        view::BoxState::Leaving => api::MailboxState::Leaving,
+    }
+}
+
 pub(crate) const fn policy(policy: view::Policy) -> api::Policy {
     match policy {
         view::Policy::Requests => api::Policy::Requests,
