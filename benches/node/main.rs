@@ -13,6 +13,7 @@ mod figures;
 mod limits;
 mod machine;
 mod million;
+mod reach;
 mod talk;
 
 use std::path::PathBuf;
@@ -38,6 +39,12 @@ fn main() {
     }
     if wants("burst") {
         talk::burst(&mut table);
+    }
+    if wants("cold") {
+        reach::cold(&mut table);
+    }
+    if wants("asleep") {
+        reach::asleep(&mut table);
     }
     if wants("million") {
         million::run(&mut table);

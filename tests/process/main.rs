@@ -11,11 +11,14 @@
 mod alone;
 mod crashes;
 mod flood;
-mod load;
-mod forgetting;
 mod disk;
+mod forgetting;
+mod hostile;
+mod liar;
+mod load;
 mod local;
 mod node;
+mod offline;
 mod openrpc;
 mod person;
 mod quic;
