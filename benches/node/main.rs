@@ -13,6 +13,7 @@ mod figures;
 mod limits;
 mod machine;
 mod million;
+mod post;
 mod reach;
 mod talk;
 
@@ -45,6 +46,12 @@ fn main() {
     }
     if wants("asleep") {
         reach::asleep(&mut table);
+    }
+    if wants("post") {
+        post::run(&mut table);
+    }
+    if wants("boxes") {
+        post::boxes(&mut table);
     }
     if wants("million") {
         million::run(&mut table);

@@ -82,7 +82,8 @@ pub fn asleep(table: &mut Table) {
         bob_node.off();
     }
     let (left, fetched) = (Times::new(left), Times::new(fetched));
-    let beside = format!("slowest {}; 3 s of it are the time for a straight way; goal below 4 s", ms(left.percentile(100)));
+    let beside =
+        format!("slowest {}; 3 s of it are the time for a straight way; goal below 4 s", ms(left.percentile(100)));
     table.row("to somebody who is off: `send` until a mailbox has it", ms(left.median()), beside);
     let beside = format!("slowest {}; goal below 3 s", ms(fetched.percentile(100)));
     table.row("start of the process until it is fetched from there", ms(fetched.median()), beside);
