@@ -11,6 +11,8 @@
 mod alone;
 mod crashes;
 mod flood;
+mod crowd;
+mod dht;
 mod disk;
 mod forgetting;
 mod hostile;
