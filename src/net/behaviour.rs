@@ -3,10 +3,13 @@
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{StreamProtocol, identify, mdns, memory_connection_limits, ping};
+use libp2p::{StreamProtocol, dcutr, identify, mdns, memory_connection_limits, ping, relay, upnp};
 
-use super::config::Classify;
+use super::addresses::Scope;
+use super::config::{Classify, NetConfig};
 use super::error::NetError;
+use super::nat::guard::{Guarded, Purpose, Told};
+use super::nat::{alive, probe, serve, service};
 use super::{exchange, limits, span, streams};
 use crate::base::limits::{MAX_PROCESS_MEMORY, PING_INTERVAL, PING_TIMEOUT};
 use crate::envelope::frame;
@@ -25,12 +28,30 @@ pub(super) struct Behaviour {
     pub(super) ping: ping::Behaviour,
     pub(super) streams: streams::Behaviour,
     pub(super) cards: exchange::Behaviour,
+    pub(super) alive: alive::Behaviour,
+    pub(super) circuits: Guarded<relay::client::Behaviour>,
+    pub(super) punch: Guarded<dcutr::Behaviour>,
+    pub(super) probe: probe::Behaviour,
+    pub(super) serve: serve::Behaviour,
+    pub(super) relay: Toggle<Guarded<relay::Behaviour>>,
+    pub(super) upnp: Toggle<upnp::tokio::Behaviour>,
 }
 
 impl Behaviour {
-    pub(super) fn new(keypair: &Keypair, mdns: bool, classify: &Classify) -> Result<Self, NetError> {
+    /// `scope` is how far the network reaches that we are part of; `circuits` belongs to the transport of circuits.
+    pub(super) fn new(
+        keypair: &Keypair,
+        config: &NetConfig,
+        classify: &Classify,
+        scope: Scope,
+        circuits: relay::client::Behaviour,
+    ) -> Result<Self, NetError> {
         let local = keypair.public();
-        let mdns = mdns
+        let told = Told::default();
+        let me = local.to_peer_id();
+        let relay = config.serve_relay.then(|| Guarded::new(service::behaviour(me)));
+        let mdns = config
+            .mdns
             .then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local.to_peer_id()))
             .transpose()
             .map_err(|error| NetError::Mdns(error.to_string()))?;
@@ -41,13 +62,20 @@ impl Behaviour {
             .with_cache_size(0);
         let ping = ping::Config::new().with_interval(span(PING_INTERVAL)).with_timeout(span(PING_TIMEOUT));
         Ok(Self {
-            limits: limits::Behaviour::new(classify.clone()),
+            limits: limits::Behaviour::new(classify.clone(), told.clone(), scope),
             memory: memory_connection_limits::Behaviour::with_max_bytes(MAX_PROCESS_MEMORY),
             mdns: mdns.into(),
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping),
             streams: streams::Behaviour::new(StreamProtocol::new(frame::PROTOCOL), classify.clone()),
             cards: exchange::behaviour(),
+            alive: alive::Behaviour::default(),
+            circuits: Guarded::new(circuits),
+            punch: Guarded::dialling(dcutr::Behaviour::new(me), told.clone(), Purpose::Punch),
+            probe: probe::Behaviour::new(scope),
+            serve: serve::Behaviour::new(told),
+            relay: relay.into(),
+            upnp: config.upnp.then(upnp::tokio::Behaviour::default).into(),
         })
     }
 }

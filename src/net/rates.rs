@@ -3,6 +3,9 @@
 //! Each rate is a token bucket, kept as the one time at which it will be full again (GCRA).
 
 use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::base::PeerId;
 use crate::base::limits::{
@@ -40,6 +43,27 @@ impl Rate {
             *full = after;
         }
         granted
+    }
+}
+
+/// One such bucket that keeps the time itself.
+#[derive(Debug)]
+pub(super) struct Meter {
+    rate: Rate,
+    start: Instant,
+    full: u64,
+}
+
+impl Meter {
+    pub(super) fn new(burst: u32, interval: Duration) -> Self {
+        let micros = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
+        Self { rate: Rate { burst: u64::from(burst), micros }, start: Instant::now(), full: 0 }
+    }
+
+    /// Takes a token, if there is one.
+    pub(super) fn take(&mut self) -> bool {
+        let now = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.rate.take(&mut self.full, now)
     }
 }
 

@@ -19,6 +19,7 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
+use super::addresses::is_circuit;
 use super::config::Classify;
 use super::{from_libp2p, span};
 use crate::base::limits::{MAX_ENVELOPE_STREAMS, STREAM_OPEN_TIMEOUT};
@@ -79,12 +80,13 @@ impl Behaviour {
         self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::One(connection), event });
     }
 
-    fn handler(&self, peer: &PeerId) -> Handler {
+    fn handler(&self, peer: &PeerId, circuit: bool) -> Handler {
         Handler {
             protocol: self.protocol.clone(),
             slots: Arc::new(Semaphore::new(MAX_ENVELOPE_STREAMS)),
             alive: Gone::new(),
-            keep: from_libp2p(peer).is_some_and(|peer| (self.classify)(&peer)),
+            // Relays have few circuits: they stand while something is on its way.
+            keep: !circuit && from_libp2p(peer).is_some_and(|peer| (self.classify)(&peer)),
             wanted: VecDeque::new(),
             taken: VecDeque::new(),
         }
@@ -99,21 +101,21 @@ impl NetworkBehaviour for Behaviour {
         &mut self,
         _: ConnectionId,
         peer: PeerId,
-        _: &Multiaddr,
+        local: &Multiaddr,
         _: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(&peer))
+        Ok(self.handler(&peer, is_circuit(local)))
     }
 
     fn handle_established_outbound_connection(
         &mut self,
         _: ConnectionId,
         peer: PeerId,
-        _: &Multiaddr,
+        addr: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(&peer))
+        Ok(self.handler(&peer, is_circuit(addr)))
     }
 
     fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
