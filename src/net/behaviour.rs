@@ -10,7 +10,7 @@ use libp2p::{StreamProtocol, identify, mdns, memory_connection_limits, ping};
 use super::config::{Classify, NetConfig};
 use super::error::NetError;
 use super::streams::{self, Terms};
-use super::{exchange, limits, span};
+use super::{dht, exchange, limits, span};
 use crate::base::limits::{MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, MAX_PROCESS_MEMORY, PING_INTERVAL, PING_TIMEOUT};
 use crate::envelope::{frame, mailbox};
 
@@ -29,11 +29,13 @@ pub(super) struct Behaviour {
     pub(super) streams: streams::Behaviour,
     pub(super) cards: exchange::Behaviour,
     pub(super) mail: streams::Behaviour,
+    pub(super) dht: dht::behaviour::Behaviour,
 }
 
 impl Behaviour {
     pub(super) fn new(keypair: &Keypair, config: &NetConfig, classify: &Classify) -> Result<Self, NetError> {
         let local = keypair.public();
+        let (local_id, server) = (local.to_peer_id(), config.dht_server == Some(true));
         let mdns = config
             .mdns
             .then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local.to_peer_id()))
@@ -41,7 +43,8 @@ impl Behaviour {
             .map_err(|error| NetError::Mdns(error.to_string()))?;
         let identify = identify::Config::new(GENERIC_NAME.to_owned(), local)
             .with_agent_version(GENERIC_NAME.to_owned())
-            .with_hide_listen_addrs(true)
+            // NET-5, NET-57: a server says where it is; one by reachability has external addresses, which are told in any case.
+            .with_hide_listen_addrs(!server)
             // Addresses that peers claim for themselves are not dialled.
             .with_cache_size(0);
         let ping = ping::Config::new().with_interval(span(PING_INTERVAL)).with_timeout(span(PING_TIMEOUT));
@@ -65,6 +68,7 @@ impl Behaviour {
             streams: streams::Behaviour::new(envelopes),
             cards: exchange::behaviour(),
             mail: streams::Behaviour::new(mail),
+            dht: dht::behaviour::Behaviour::new(local_id, server),
         })
     }
 }

@@ -5,6 +5,7 @@
 //! - `envelope` is the envelope protocol, with two tasks for each connected peer and stream;
 //!   `exchange` is the card protocol.
 //! - `mailbox` asks mailboxes, as ourselves or under names made for it, and takes questions to our own.
+//! - `dht` puts cards where others find them, finds those of others, and holds some.
 //! - `peers` chooses one connection per peer, `limits` and `rates` bound what strangers may do,
 //!   `addresses` and `discovery` say where a peer may be, `notices` tells without waiting.
 //!
@@ -13,6 +14,7 @@
 mod addresses;
 mod behaviour;
 mod config;
+mod dht;
 mod discovery;
 mod envelope;
 mod error;
@@ -27,6 +29,7 @@ mod notices;
 mod origin;
 mod peers;
 mod rates;
+mod seeks;
 mod shared;
 mod streams;
 mod task;
@@ -73,7 +76,7 @@ pub async fn start(config: NetConfig, lanes: Lanes, classify: Classify) -> Resul
     let (opens, open_requests) = mpsc::channel(MAX_CONNECTIONS as usize);
     let (commands, requests) = mpsc::channel(MAX_NET_COMMANDS);
     let shared = Arc::new(Shared::new(me, lanes, classify, opens));
-    let mut task = Task::new(swarm, Arc::clone(&shared));
+    let mut task = Task::new(swarm, Arc::clone(&shared), &config);
     let listeners = listen::bind(task.swarm(), &config)?;
     task.listening(listeners).await;
     notices::spawn(&shared);

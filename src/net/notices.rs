@@ -29,6 +29,8 @@ struct State {
     unreachable: BTreeSet<PeerId>,
     discovered: BTreeSet<PeerId>,
     addrs: VecDeque<NetEvent>,
+    /// The peers of the DHT that are worth keeping, if they are news.
+    known: Option<Vec<(PeerId, Vec<String>)>>,
     stopped: bool,
 }
 
@@ -95,6 +97,11 @@ impl Notices {
         });
     }
 
+    /// Peers of the DHT that are worth keeping.
+    pub(super) fn known(&self, known: Vec<(PeerId, Vec<String>)>) {
+        self.change(|state| state.known = Some(known));
+    }
+
     /// Nothing more is told.
     pub(super) fn stop(&self) {
         self.change(|state| *state = State { stopped: true, ..State::default() });
@@ -158,6 +165,9 @@ impl State {
             if let Some(told) = self.link(peer, classify) {
                 return Some(told);
             }
+        }
+        if let Some(known) = self.known.take() {
+            return Some((Lane::Contacts, NetEvent::KnownPeers(known)));
         }
         let peer = self.discovered.pop_first()?;
         Some((Lane::class(classify(&peer)), NetEvent::Discovered(peer)))

@@ -13,13 +13,15 @@ use super::config::{Classify, Lanes};
 use super::envelope::inbound::Answers;
 use super::error::SendError;
 use super::event::NetEvent;
-use super::handle::{NetStatus, PeerStatus};
+use super::handle::{DhtStatus, NetStatus, PeerStatus};
 use super::lock;
 use super::mailbox::serve::Desk;
 use super::notices::Notices;
 use super::rates::{Ask, Rates};
 use super::streams;
-use crate::base::limits::{MAX_CARD_FETCHES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_MAIL_QUESTIONS};
+use crate::base::limits::{
+    MAX_CARD_FETCHES, MAX_CARD_SEARCHES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_MAIL_QUESTIONS,
+};
 use crate::base::{PeerId, WallTime};
 
 /// An envelope on its way into the stream to its recipient.
@@ -48,11 +50,15 @@ pub(super) struct Shared {
     pub(super) fetches: Arc<Semaphore>,
     /// One permit for each question of ours to a mailbox, held until its outcome is told.
     pub(super) questions: Arc<Semaphore>,
+    /// One permit for each search for a card, held until its outcome is told.
+    pub(super) searches: Arc<Semaphore>,
     /// Questions of others to our mailbox.
     pub(super) desk: Desk,
     /// How many connections there are with each peer.
     #[cfg(test)]
     pub(super) links: watch::Sender<HashMap<PeerId, usize>>,
+    /// Our part in the DHT.
+    pub(super) dht: watch::Sender<DhtStatus>,
     registry: Mutex<Registry>,
     rates: Mutex<Rates>,
     start: Instant,
@@ -125,9 +131,11 @@ impl Shared {
             opens,
             fetches: Arc::new(Semaphore::new(MAX_CARD_FETCHES)),
             questions: Arc::new(Semaphore::new(MAX_MAIL_QUESTIONS)),
+            searches: Arc::new(Semaphore::new(MAX_CARD_SEARCHES)),
             desk: Desk::default(),
             #[cfg(test)]
             links: watch::Sender::default(),
+            dht: watch::Sender::default(),
             registry: Mutex::default(),
             rates: Mutex::default(),
             start: Instant::now(),
@@ -239,6 +247,10 @@ impl Shared {
         lock(&self.registry).listen_addrs = addrs;
     }
 
+    pub(super) fn set_dht(&self, dht: DhtStatus) {
+        self.dht.send_replace(dht);
+    }
+
     pub(super) fn status(&self) -> NetStatus {
         let registry = lock(&self.registry);
         let status = |(peer, known): (&PeerId, &Peer)| PeerStatus {
@@ -250,7 +262,7 @@ impl Shared {
         };
         let mut peers: Vec<_> = registry.peers.iter().map(status).collect();
         peers.sort_by_key(|status| status.peer);
-        NetStatus { listen_addrs: registry.listen_addrs.clone(), peers, ..NetStatus::default() }
+        NetStatus { listen_addrs: registry.listen_addrs.clone(), peers, dht: self.dht.borrow().clone() }
     }
 
     /// Everybody is disconnected: the network stops.
@@ -258,6 +270,7 @@ impl Shared {
         let mut registry = lock(&self.registry);
         registry.peers.clear();
         registry.listen_addrs.clear();
+        self.dht.send_replace(DhtStatus::default());
     }
 }
 

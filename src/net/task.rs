@@ -7,14 +7,18 @@ use std::sync::Arc;
 use futures::StreamExt;
 use libp2p::core::ConnectedPoint;
 use libp2p::core::transport::ListenerId;
+use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
-use libp2p::{Multiaddr, Swarm, ping};
+use libp2p::{Multiaddr, Swarm, identify, ping};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, Sleep, interval, sleep, timeout};
 
 use super::addresses::{AddressBook, Source};
 use super::behaviour::{Behaviour, BehaviourEvent};
+use super::config::NetConfig;
+use super::dht::Dht;
+use super::dht::behaviour::Heard;
 use super::envelope::{inbound, outbound};
 use super::event::NetEvent;
 use super::exchange::Cards;
@@ -23,10 +27,11 @@ use super::mailbox::ask::{Asks, Want};
 use super::mailbox::courier::Courier;
 use super::mailbox::serve;
 use super::peers::{Change, Link, Peers, Way};
+use super::seeks::Seeks;
 use super::shared::{Open, Shared};
 use super::{discovery, from_libp2p, span, to_libp2p, wall_now};
 use crate::base::PeerId;
-use crate::base::limits::{CLASS_REFRESH, LISTEN_TIMEOUT, MAX_DISCOVERED, MAX_LISTEN, MAX_PEER_ADDRS};
+use crate::base::limits::{CLASS_REFRESH, DHT_TICK, LISTEN_TIMEOUT, MAX_DISCOVERED, MAX_LISTEN, MAX_PEER_ADDRS};
 
 /// How long a stopping network waits for its connections to say goodbye.
 const GOODBYE: std::time::Duration = std::time::Duration::from_secs(2);
@@ -40,8 +45,8 @@ pub(super) struct Task {
     asks: Asks,
     wants: mpsc::Receiver<Want>,
     courier: Courier,
-    /// Who was asked for by the node, and is being dialled.
-    sought: HashSet<PeerId>,
+    dht: Dht,
+    seeks: Seeks,
     listen_addrs: Vec<Multiaddr>,
     listeners: HashSet<ListenerId>,
     /// Listeners that have not named an address yet.
@@ -51,7 +56,7 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn new(swarm: Swarm<Behaviour>, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(swarm: Swarm<Behaviour>, shared: Arc<Shared>, config: &NetConfig) -> Self {
         let (asks, wants) = Asks::new(Arc::clone(&shared));
         Self {
             swarm,
@@ -60,7 +65,8 @@ impl Task {
             asks,
             wants,
             courier: Courier::new(Arc::clone(&shared)),
-            sought: HashSet::new(),
+            dht: Dht::new(Arc::clone(&shared), config.dht_server, &config.known),
+            seeks: Seeks::default(),
             shared,
             book: AddressBook::default(),
             listen_addrs: Vec::new(),
@@ -95,6 +101,8 @@ impl Task {
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut opens: mpsc::Receiver<Open>) {
         let mut classes = interval(span(CLASS_REFRESH));
         classes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = interval(span(DHT_TICK));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let done = loop {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
@@ -106,6 +114,7 @@ impl Task {
                     None => break None,
                 },
                 _ = classes.tick() => self.refresh_classes(),
+                _ = ticks.tick() => self.tick(),
                 () = due(&mut self.doubles) => self.close_doubles(),
             }
         };
@@ -152,6 +161,10 @@ impl Task {
             }
             Command::Ask { question, anonymous: true } => self.courier.ask(question),
             Command::Ask { question, anonymous: false } => self.asks.ask(question),
+            Command::Publish { owner, card } => self.dht.publish(owner, card),
+            Command::Find(find) => self.dht.find(find),
+            Command::FindMailboxes { reply } => self.dht.find_mailboxes(&mut self.swarm.behaviour_mut().dht, reply),
+            Command::Announce { open } => self.dht.announce(open),
             #[cfg(test)]
             Command::DialAgain { peer, addr } => {
                 let opts = DialOpts::peer_id(to_libp2p(&peer)).condition(PeerCondition::Always).addresses(vec![addr]);
@@ -182,10 +195,47 @@ impl Task {
             return;
         }
         if self.dial(peer, hints).is_ok() {
-            self.sought.insert(peer);
+            self.seeks.dialling(peer);
+        } else {
+            self.seek(peer);
+        }
+    }
+
+    /// There is no address, or nobody was there: he is looked for once, before he is told as unreachable.
+    fn seek(&mut self, peer: PeerId) {
+        if self.seeks.may_begin(peer, Instant::now()) && self.dht.seek(&mut self.swarm.behaviour_mut().dht, peer) {
+            self.seeks.begun(peer, Instant::now());
         } else {
             self.shared.notices.unreachable(peer);
         }
+    }
+
+    /// The search for a peer has ended; it has dialled him, if anybody knew where he is.
+    fn sought(&mut self, peer: PeerId) {
+        if self.seeks.ended(&peer) && !self.peers.is_connected(&peer) {
+            self.shared.notices.unreachable(peer);
+        }
+    }
+
+    fn tick(&mut self) {
+        for (peer, addrs) in self.dht.tick(&mut self.swarm.behaviour_mut().dht) {
+            if !self.peers.is_connected(&peer) {
+                // One that fails is tried again with the others.
+                let _ = self.dial(peer, addrs);
+            }
+        }
+    }
+
+    fn on_identify(&mut self, event: identify::Event) {
+        let (identify::Event::Received { connection_id, peer_id, info }
+        | identify::Event::Pushed { connection_id, peer_id, info }) = event
+        else {
+            return;
+        };
+        let Some(peer) = from_libp2p(&peer_id) else { return };
+        let Some(link) = self.peers.links(&peer).find(|link| link.id == connection_id) else { return };
+        let heard = Heard { remote: &link.addr, ours: link.ours };
+        self.dht.on_identify(&mut self.swarm.behaviour_mut().dht, peer_id, heard, &info);
     }
 
     /// Dials a peer, if nobody does: at these addresses, and where he was found before.
@@ -221,6 +271,7 @@ impl Task {
             }
             SwarmEvent::ExpiredListenAddr { address, .. } => self.on_expired(vec![address]),
             SwarmEvent::ListenerClosed { addresses, .. } => self.on_expired(addresses),
+            SwarmEvent::ExternalAddrConfirmed { .. } | SwarmEvent::ExternalAddrExpired { .. } => self.on_external(),
             SwarmEvent::IncomingConnectionError { error, .. } => tracing::debug!(%error, "inbound connection failed"),
             _ => {}
         }
@@ -242,7 +293,13 @@ impl Task {
                 tracing::debug!(%connection, "no sign of life");
                 self.swarm.close_connection(connection);
             }
-            BehaviourEvent::Ping(_) | BehaviourEvent::Identify(_) => {}
+            BehaviourEvent::Identify(event) => self.on_identify(event),
+            BehaviourEvent::Dht(event) => {
+                if let Some(peer) = self.dht.on_event(&mut self.swarm.behaviour_mut().dht, &self.peers, event) {
+                    self.sought(peer);
+                }
+            }
+            BehaviourEvent::Ping(_) => {}
             BehaviourEvent::Limits(never) | BehaviourEvent::Memory(never) => match never {},
         }
     }
@@ -284,7 +341,7 @@ impl Task {
                 for reply in self.asks.waiting(&peer) {
                     self.swarm.behaviour_mut().mail.open(to_libp2p(&peer), id, reply);
                 }
-                self.sought.remove(&peer);
+                self.seeks.connected(&peer);
                 tokio::spawn(outbound::serve(Arc::clone(&self.shared), peer, outbox));
                 self.shared.notices.connected(peer);
             }
@@ -307,9 +364,11 @@ impl Task {
             return;
         }
         self.asks.waiting(&peer);
+        let alone = self.swarm.connected_peers().next().is_none();
+        self.dht.on_dial_failed(&mut self.swarm.behaviour_mut().dht, peer_id, alone);
         // Others are dialled by the protocols on their own.
-        if self.sought.remove(&peer) {
-            self.shared.notices.unreachable(peer);
+        if self.seeks.failed(&peer) {
+            self.seek(peer);
         }
     }
 
@@ -335,6 +394,13 @@ impl Task {
             self.shared.notices.address(NetEvent::Expired(addr.to_string()));
         }
         self.show_listen_addrs();
+    }
+
+    /// NET-51: what others reach only through a relay is not where they would ask for records.
+    fn on_external(&mut self) {
+        let relayed = |addr: &Multiaddr| addr.iter().any(|part| matches!(part, Protocol::P2pCircuit));
+        let reachable = self.swarm.external_addresses().any(|addr| !relayed(addr));
+        self.dht.set_server(&mut self.swarm.behaviour_mut().dht, reachable);
     }
 
     fn show_listen_addrs(&self) {
