@@ -21,7 +21,6 @@ use super::event::NetEvent;
 use super::exchange::Cards;
 use super::handle::Command;
 use super::nat::Nat;
-use super::nat::alive::Dead;
 use super::peers::{Change, Link, Peers};
 use super::shared::{Open, Shared, Suspicion};
 use super::{discovery, from_libp2p, span, to_libp2p, wall_now};
@@ -174,17 +173,11 @@ impl Task {
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer_id), connection_id, error } => {
                 self.on_dial_failed(&peer_id, connection_id, &error);
             }
-            SwarmEvent::NewListenAddr { listener_id, address } => {
-                if !self.on_granted(listener_id, &address) {
-                    self.on_listening(listener_id, address);
-                }
-            }
-            // One address of a relay that goes while others stay does not matter: the listener ends with the last.
+            SwarmEvent::NewListenAddr { listener_id, address } => self.on_listening(listener_id, &address),
             SwarmEvent::ExpiredListenAddr { address, .. } => self.on_expired(vec![address]),
             SwarmEvent::ListenerClosed { listener_id, addresses, .. } => {
-                if !self.on_relay_lost(listener_id) {
-                    self.on_expired(addresses);
-                }
+                self.on_relay_lost(listener_id);
+                self.on_expired(addresses);
             }
             SwarmEvent::ExternalAddrConfirmed { address } => self.on_confirmed(&address),
             SwarmEvent::ExternalAddrExpired { address } => self.on_unconfirmed(&address),
@@ -208,21 +201,7 @@ impl Task {
                 tracing::debug!(%connection, "no sign of life");
                 self.swarm.close_connection(connection);
             }
-            BehaviourEvent::Alive(Dead(connection)) => {
-                // NET-81
-                tracing::debug!(%connection, "it does not answer");
-                self.swarm.close_connection(connection);
-            }
-            BehaviourEvent::Identify(event) => self.on_identify(&event),
-            BehaviourEvent::Probe(event) => self.on_probe(&event),
-            BehaviourEvent::Upnp(event) => self.on_upnp(event),
-            BehaviourEvent::Relay(event) => self.on_relay_service(&event),
-            BehaviourEvent::Circuits(event) => tracing::debug!(?event, "a relay"),
-            BehaviourEvent::Punch(event) => {
-                tracing::debug!(peer = %event.remote_peer_id, result = ?event.result, "a hole")
-            }
-            BehaviourEvent::Ping(_) | BehaviourEvent::Serve(_) => {}
-            BehaviourEvent::Limits(never) | BehaviourEvent::Memory(never) => match never {},
+            other => self.on_nat_event(other),
         }
     }
 
@@ -289,7 +268,10 @@ impl Task {
         self.nat_closed(peer, connection);
     }
 
-    fn on_listening(&mut self, listener: ListenerId, addr: Multiaddr) {
+    fn on_listening(&mut self, listener: ListenerId, addr: &Multiaddr) {
+        if self.on_granted(listener, addr) {
+            return;
+        }
         tracing::info!(%addr, "listening");
         if !self.unheard.remove(&listener) {
             self.note_change();
@@ -297,12 +279,13 @@ impl Task {
         self.shared.notices.address(NetEvent::Listening(addr.to_string()));
         self.listen_addrs.push(addr.clone());
         self.listen_addrs.truncate(MAX_LISTEN);
-        self.declare(&addr);
+        self.declare(addr);
         self.show_listen_addrs();
     }
 
     fn on_expired(&mut self, addrs: Vec<Multiaddr>) {
-        for addr in addrs {
+        // Those on relays are told of when the relay is lost.
+        for addr in addrs.into_iter().filter(|addr| !is_circuit(addr)) {
             tracing::info!(%addr, "no longer listening");
             self.listen_addrs.retain(|known| *known != addr);
             self.shared.notices.address(NetEvent::Expired(addr.to_string()));

@@ -5,6 +5,7 @@ mod abuse;
 mod cards;
 mod delivery;
 mod doubles;
+mod lost;
 mod relayed;
 mod start;
 
