@@ -251,6 +251,42 @@ mod tests {
         assert_eq!(read(&format!("/dns4/{}/tcp/1", "a".repeat(300))), None);
     }
 
+    /// NET-43.
+    #[test]
+    fn a_relay_stands_before_the_peer_and_is_somebody_else() {
+        let relay = "/ip4/203.0.113.7/udp/4001/quic-v1";
+        let through = format!("{relay}/p2p/{}/p2p-circuit", peer(2));
+        assert_eq!(read(&through).as_deref(), Some(through.as_str()));
+        assert_eq!(read(&format!("{through}/p2p/{}", peer(1))).as_deref(), Some(through.as_str()));
+        for bad in [
+            format!("{through}/p2p/{}", peer(3)),
+            format!("{relay}/p2p/{}/p2p-circuit", peer(1)),
+            format!("{relay}/p2p-circuit"),
+            format!("/p2p/{}/p2p-circuit", peer(2)),
+            format!("{through}/p2p/{}/p2p-circuit", peer(3)),
+            format!("{through}/tcp/1"),
+            format!("/ip4/0.0.0.0/tcp/1/p2p/{}/p2p-circuit", peer(2)),
+            format!("/ip4/203.0.113.7/p2p/{}/p2p-circuit", peer(2)),
+        ] {
+            assert_eq!(read(&bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn how_far_the_network_reaches_is_told_by_those_whom_the_user_names() {
+        let named = |addrs: &[&str]| vec![(peer(2), addrs.iter().map(|addr| (*addr).to_owned()).collect::<Vec<_>>())];
+        let listen = |addr: &str| vec![addr.to_owned()];
+        let (lan, wan) = ("/ip4/10.0.0.1/tcp/1", "/ip4/203.0.113.7/tcp/1");
+        assert_eq!(reach(&[], &[]), Scope::Global);
+        assert_eq!(reach(&[], &listen("/ip4/127.0.0.1/tcp/1")), Scope::Machine);
+        assert_eq!(reach(&[], &listen("/ip4/0.0.0.0/tcp/1")), Scope::Global);
+        assert_eq!(reach(&[], &listen(lan)), Scope::Global);
+        assert_eq!(reach(&named(&[lan]), &[]), Scope::Local);
+        assert_eq!(reach(&named(&[lan, wan]), &[]), Scope::Global);
+        assert_eq!(reach(&named(&["/ip4/127.0.0.1/tcp/1"]), &listen("/ip4/127.0.0.1/tcp/1")), Scope::Machine);
+        assert_eq!(reach(&named(&["/dns4/example.org/tcp/1"]), &[]), Scope::Global);
+    }
+
     #[test]
     fn hints_are_bounded_and_told_once() {
         let mut texts: Vec<_> = (1..100).map(|port| format!("/ip4/192.0.2.7/tcp/{port}")).collect();

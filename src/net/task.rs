@@ -27,7 +27,6 @@ use super::mailbox::ask::{Asks, Want};
 use super::mailbox::courier::Courier;
 use super::mailbox::serve;
 use super::nat::Nat;
-use super::nat::alive::Dead;
 use super::peers::{Change, Link, Peers};
 use super::seeks::Seeks;
 use super::shared::{Open, Shared, Suspicion};
@@ -253,28 +252,16 @@ impl Task {
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer_id), connection_id, error } => {
                 self.on_dial_failed(&peer_id, connection_id, &error);
             }
-            SwarmEvent::NewListenAddr { listener_id, address } => self.on_new_address(listener_id, address),
-            // One address of a relay that goes while others stay does not matter: the listener ends with the last.
+            SwarmEvent::NewListenAddr { listener_id, address } => self.on_listening(listener_id, &address),
             SwarmEvent::ExpiredListenAddr { address, .. } => self.on_expired(vec![address]),
             SwarmEvent::ListenerClosed { listener_id, addresses, .. } => {
-                self.on_listener_closed(listener_id, addresses);
+                self.on_relay_lost(listener_id);
+                self.on_expired(addresses);
             }
             SwarmEvent::ExternalAddrConfirmed { address } => self.on_confirmed(&address),
             SwarmEvent::ExternalAddrExpired { address } => self.on_unconfirmed(&address),
             SwarmEvent::IncomingConnectionError { error, .. } => tracing::debug!(%error, "inbound connection failed"),
             _ => {}
-        }
-    }
-
-    fn on_new_address(&mut self, listener: ListenerId, address: Multiaddr) {
-        if !self.on_granted(listener, &address) {
-            self.on_listening(listener, address);
-        }
-    }
-
-    fn on_listener_closed(&mut self, listener: ListenerId, addresses: Vec<Multiaddr>) {
-        if !self.on_relay_lost(listener) {
-            self.on_expired(addresses);
         }
     }
 
@@ -304,25 +291,7 @@ impl Task {
                 }
             }
             BehaviourEvent::Limits(never) | BehaviourEvent::Memory(never) => match never {},
-            event => self.on_nat_behaviour(event),
-        }
-    }
-
-    fn on_nat_behaviour(&mut self, event: BehaviourEvent) {
-        match event {
-            BehaviourEvent::Alive(Dead(connection)) => {
-                // NET-81
-                tracing::debug!(%connection, "it does not answer");
-                self.swarm.close_connection(connection);
-            }
-            BehaviourEvent::Probe(event) => self.on_probe(&event),
-            BehaviourEvent::Upnp(event) => self.on_upnp(event),
-            BehaviourEvent::Relay(event) => self.on_relay_service(&event),
-            BehaviourEvent::Circuits(event) => tracing::debug!(?event, "a relay"),
-            BehaviourEvent::Punch(event) => {
-                tracing::debug!(peer = %event.remote_peer_id, result = ?event.result, "a hole");
-            }
-            _ => {}
+            other => self.on_nat_event(other),
         }
     }
 
@@ -394,7 +363,10 @@ impl Task {
         self.nat_closed(peer, connection);
     }
 
-    fn on_listening(&mut self, listener: ListenerId, addr: Multiaddr) {
+    fn on_listening(&mut self, listener: ListenerId, addr: &Multiaddr) {
+        if self.on_granted(listener, addr) {
+            return;
+        }
         tracing::info!(%addr, "listening");
         if !self.unheard.remove(&listener) {
             self.note_change();
@@ -402,12 +374,13 @@ impl Task {
         self.shared.notices.address(NetEvent::Listening(addr.to_string()));
         self.listen_addrs.push(addr.clone());
         self.listen_addrs.truncate(MAX_LISTEN);
-        self.declare(&addr);
+        self.declare(addr);
         self.show_listen_addrs();
     }
 
     fn on_expired(&mut self, addrs: Vec<Multiaddr>) {
-        for addr in addrs {
+        // Those on relays are told of when the relay is lost.
+        for addr in addrs.into_iter().filter(|addr| !is_circuit(addr)) {
             tracing::info!(%addr, "no longer listening");
             self.listen_addrs.retain(|known| *known != addr);
             self.shared.notices.address(NetEvent::Expired(addr.to_string()));

@@ -6,6 +6,7 @@ mod cards;
 mod delivery;
 mod dht;
 mod doubles;
+mod lost;
 mod mail;
 mod relayed;
 mod start;

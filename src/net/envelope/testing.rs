@@ -11,7 +11,7 @@ use super::wire::{FrameReader, Ready, StreamEnd, close, write};
 use crate::base::PeerId;
 use crate::envelope::frame::{Frame, put_ack, put_envelope, put_hello, put_refusal};
 use crate::net::event::NetEvent;
-use crate::net::shared::{Open, Shared};
+use crate::net::shared::{Open, Shared, Suspicion};
 use crate::net::{Lanes, RefuseReason};
 
 pub(super) type Pipe = Compat<tokio::io::DuplexStream>;
@@ -71,9 +71,20 @@ pub(super) const PEER: PeerId = PeerId::from_key_bytes([7; 32]);
 
 /// A network without a swarm, whose peers are all contacts or all strangers, and its lane.
 pub(super) fn network(contacts: bool, lane: usize) -> (Arc<Shared>, mpsc::Receiver<NetEvent>, mpsc::Receiver<Open>) {
+    let (shared, events, wanted, _) = suspicious_network(contacts, lane);
+    (shared, events, wanted)
+}
+
+/// The same, and what is suspected in it.
+pub(super) fn suspicious_network(
+    contacts: bool,
+    lane: usize,
+) -> (Arc<Shared>, mpsc::Receiver<NetEvent>, mpsc::Receiver<Open>, mpsc::Receiver<Suspicion>) {
     let (sender, events) = mpsc::channel(lane);
     let (opens, wanted) = mpsc::channel(1);
+    let (suspicions, suspected) = mpsc::channel(1);
     let lanes = Lanes { contacts: sender.clone(), strangers: sender };
     let me = PeerId::from_key_bytes([1; 32]);
-    (Arc::new(Shared::new(me, lanes, Arc::new(move |_| contacts), opens, mpsc::channel(1).0)), events, wanted)
+    let shared = Shared::new(me, lanes, Arc::new(move |_| contacts), opens, suspicions);
+    (Arc::new(shared), events, wanted, suspected)
 }

@@ -67,6 +67,34 @@ impl Driven {
         Ok(id)
     }
 
+    /// A connection through the relay at this address.
+    fn circuit(&mut self, peer: PeerId, relay: &Multiaddr) -> Result<ConnectionId, Denied> {
+        self.next += 1;
+        let id = ConnectionId::new_unchecked(self.next);
+        let local = relay.clone().with(Protocol::P2pCircuit);
+        let remote = Multiaddr::from(Protocol::P2p(peer));
+        let behaviour = &mut self.behaviour;
+        behaviour
+            .handle_pending_inbound_connection(id, &local, &remote)
+            .and_then(|()| behaviour.handle_established_inbound_connection(id, peer, &local, &remote))
+            .map_err(|error| error.downcast().unwrap())?;
+        self.establish(id, peer, &ConnectedPoint::Listener { local_addr: local, send_back_addr: remote });
+        Ok(id)
+    }
+
+    /// A dial to these addresses on the word of the peer. It stays under way.
+    fn told(&mut self, peer: PeerId, addrs: &[&str]) -> Result<ConnectionId, Denied> {
+        self.next += 1;
+        let id = ConnectionId::new_unchecked(self.next);
+        self.behaviour.told.note(id, Purpose::Trial);
+        let addrs: Vec<_> = addrs.iter().map(|addr| addr.parse().unwrap()).collect();
+        let denied = self.behaviour.handle_pending_outbound_connection(id, Some(peer), &addrs, Endpoint::Dialer);
+        if denied.is_err() {
+            self.behaviour.told.done(id);
+        }
+        denied.map(|_| id).map_err(|error| error.downcast().unwrap())
+    }
+
     fn establish(&mut self, connection_id: ConnectionId, peer_id: PeerId, endpoint: &ConnectedPoint) {
         self.behaviour.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
             peer_id,
@@ -166,4 +194,93 @@ fn another_kind_of_key_is_denied() {
     let rsa = PeerId::from_bytes(&digest).unwrap();
     assert_eq!(Driven::new().inbound(rsa, &addr(1)), Err(Denied::KeyType));
     assert_eq!(Driven::new().outbound(rsa, &addr(1)), Err(Denied::KeyType));
+}
+
+/// NET-65: circuits have no address but the relay's.
+#[tokio::test(start_paused = true)]
+async fn those_who_come_through_relays_are_bounded_in_all_and_per_relay() {
+    let mut driven = Driven::new();
+    let per_relay = u16::try_from(MAX_STRANGER_CIRCUITS_PER_RELAY).unwrap();
+    for n in 0..per_relay {
+        driven.circuit(peer(2000 + n), &addr(1)).unwrap();
+    }
+    assert_eq!(driven.circuit(peer(3000), &addr(1)), Err(Denied::Circuits));
+    driven.inbound(peer(3001), &addr(1)).expect("the relay's own address has its own count");
+    tokio::time::advance(100 * span(STRANGER_CIRCUIT_INTERVAL)).await;
+    let mut others = (0..).map(|n| (peer(4000 + n), addr(2 + u8::try_from(n / per_relay).unwrap())));
+    for _ in usize::from(per_relay)..MAX_STRANGER_CIRCUITS {
+        let (stranger, relay) = others.next().unwrap();
+        driven.circuit(stranger, &relay).unwrap();
+    }
+    assert_eq!(driven.circuit(peer(3000), &addr(9)), Err(Denied::Circuits));
+    for n in MAX_STRANGER_CIRCUITS..MAX_INBOUND_CIRCUITS {
+        driven.circuit(peer(u16::try_from(n).unwrap()), &addr(1)).unwrap();
+    }
+    assert_eq!(driven.circuit(peer(999), &addr(1)), Err(Denied::Circuits), "contacts, too, in all");
+}
+
+/// NET-65: each costs handshakes and dials, even when it ends at once.
+#[tokio::test(start_paused = true)]
+async fn circuits_of_strangers_have_a_rate() {
+    let mut driven = Driven::new();
+    for n in 0..u16::try_from(STRANGER_CIRCUIT_BURST).unwrap() {
+        let id = driven.circuit(peer(2000 + n), &addr(1)).unwrap();
+        driven.close(id);
+    }
+    assert_eq!(driven.circuit(peer(3000), &addr(1)), Err(Denied::Circuits));
+    driven.circuit(peer(1), &addr(1)).expect("a contact's have none");
+    tokio::time::advance(span(STRANGER_CIRCUIT_INTERVAL)).await;
+    driven.circuit(peer(3000), &addr(1)).unwrap();
+}
+
+/// NET-66: nobody makes us knock at the doors of our own network, nor at somebody else's behind a name or a relay.
+#[tokio::test(start_paused = true)]
+async fn a_strangers_word_leads_to_the_internet_or_to_himself() {
+    let stranger = peer(2000);
+    let relayed = format!("/ip4/203.0.113.1/tcp/1/p2p/{}/p2p-circuit", peer(9));
+    for bad in [
+        "/ip4/127.0.0.1/tcp/22",
+        "/ip4/192.168.1.1/tcp/80",
+        "/ip4/10.0.0.1/udp/53/quic-v1",
+        "/ip4/100.64.0.1/tcp/1",
+        "/ip4/169.254.169.254/tcp/80",
+        "/ip6/::1/tcp/1",
+        "/ip6/fd00::1/tcp/1",
+        "/ip6/::ffff:192.168.1.1/tcp/1",
+        "/dns4/router.lan/tcp/80",
+        &relayed,
+    ] {
+        assert_eq!(Driven::new().told(stranger, &[bad]), Err(Denied::Told), "{bad}");
+        assert_eq!(Driven::new().told(stranger, &["/ip4/203.0.113.7/tcp/1", bad]), Err(Denied::Told), "{bad}");
+        Driven::new().told(peer(1), &[bad]).expect("a contact may");
+    }
+    let mut driven = Driven::new();
+    driven.told(stranger, &["/ip4/203.0.113.7/tcp/1", "/ip6/2001:db8::1/udp/1/quic-v1"]).unwrap();
+    // A neighbour is tried at the address from which he came.
+    driven.inbound(stranger, &"/ip4/192.168.1.9/tcp/50000".parse().unwrap()).unwrap();
+    driven.told(stranger, &["/ip4/192.168.1.9/tcp/4001"]).unwrap();
+    assert_eq!(driven.told(stranger, &["/ip4/192.168.1.1/tcp/4001"]), Err(Denied::Told));
+    // But not at the relay's.
+    driven.circuit(peer(2001), &"/ip4/192.168.1.7/tcp/1".parse().unwrap()).unwrap();
+    assert_eq!(driven.told(peer(2001), &["/ip4/192.168.1.7/tcp/2"]), Err(Denied::Told));
+}
+
+/// NET-66.
+#[tokio::test(start_paused = true)]
+async fn dials_on_the_word_of_peers_are_bounded_and_have_a_rate() {
+    let (mut driven, addrs) = (Driven::new(), ["/ip4/203.0.113.7/tcp/1"]);
+    for _ in 0..MAX_TOLD_DIALS {
+        driven.told(peer(1), &addrs).unwrap();
+    }
+    assert_eq!(driven.told(peer(1), &addrs), Err(Denied::Pending));
+    assert_eq!(driven.behaviour.told.count(), MAX_TOLD_DIALS);
+    let mut driven = Driven::new();
+    for _ in 0..TOLD_DIAL_BURST {
+        let id = driven.told(peer(1), &addrs).unwrap();
+        driven.behaviour.pending_out.remove(&id);
+        driven.behaviour.told.done(id);
+    }
+    assert_eq!(driven.told(peer(1), &addrs), Err(Denied::Pending));
+    tokio::time::advance(span(TOLD_DIAL_INTERVAL)).await;
+    driven.told(peer(1), &addrs).unwrap();
 }

@@ -7,11 +7,13 @@ use libp2p::swarm::{ConnectionId, DialError};
 use libp2p::{Multiaddr, autonat, identify, relay, upnp};
 use tokio::time::Instant;
 
+use super::alive::Dead;
 use super::relays::Rank;
 use super::status::{Reachability, RelayStatus, UpnpStatus};
 use crate::base::PeerId;
 use crate::base::limits::{ADDRESS_RETEST, MAX_PEER_ADDRS, MAX_RELAYS_TRIED, SLEEP_SUSPECTED};
 use crate::net::addresses::{Scope, dialable, is_circuit, scope, through};
+use crate::net::behaviour::BehaviourEvent;
 use crate::net::event::NetEvent;
 use crate::net::peers::{Link, Way};
 use crate::net::shared::{Place, Suspicion};
@@ -26,10 +28,29 @@ fn circuit(place: Multiaddr, relay: &PeerId) -> Multiaddr {
     place.with(Protocol::P2p(to_libp2p(relay))).with(Protocol::P2pCircuit)
 }
 
+impl Task {
+    /// What the behaviours tell that belong here.
+    pub(in crate::net) fn on_nat_event(&mut self, event: BehaviourEvent) {
+        match event {
+            BehaviourEvent::Alive(Dead(connection)) => {
+                // NET-81
+                tracing::debug!(%connection, "it does not answer");
+                self.swarm.close_connection(connection);
+            }
+            BehaviourEvent::Probe(event) => self.on_probe(&event),
+            BehaviourEvent::Upnp(event) => self.on_upnp(event),
+            BehaviourEvent::Relay(event) => self.on_relay_service(&event),
+            BehaviourEvent::Circuits(event) => tracing::debug!(?event, "a relay"),
+            BehaviourEvent::Punch(event) => tracing::debug!(?event, "a hole"),
+            _ => {}
+        }
+    }
+}
+
 // ---- Dialling -----------------------------------------------------------------------------------
 
 impl Task {
-    /// Connects with a peer by all the ways there are (NET-67).
+    /// Connects with a peer by all the ways there are (NET-60, NET-67).
     pub(in crate::net) fn connect(&mut self, peer: PeerId, hints: Vec<Multiaddr>) {
         if self.peers.is_connected(&peer) || self.nat.dials.is_under_way(&peer) {
             return;
@@ -258,7 +279,7 @@ impl Task {
         }
     }
 
-    pub(in crate::net) fn on_probe(&mut self, event: &autonat::v2::client::Event) {
+    fn on_probe(&mut self, event: &autonat::v2::client::Event) {
         tracing::debug!(addr = %event.tested_addr, reached = event.result.is_ok(), "an address of ours was tried");
         if !self.nat.reach.is_open() || event.result.is_ok() {
             // That it was reached is told as a confirmed address, too.
@@ -310,7 +331,7 @@ impl Task {
         self.show_place();
     }
 
-    pub(in crate::net) fn on_upnp(&mut self, event: upnp::Event) {
+    fn on_upnp(&mut self, event: upnp::Event) {
         match event {
             upnp::Event::NewExternalAddr { external_addr, .. } => {
                 self.nat.upnp = UpnpStatus::Mapped(external_addr.to_string());
@@ -369,16 +390,15 @@ impl Task {
         true
     }
 
-    /// A listener is closed. Tells whether it was one on a relay.
-    pub(in crate::net) fn on_relay_lost(&mut self, listener: ListenerId) -> bool {
-        let Some(addrs) = self.nat.relays.closed(listener, Instant::now()) else { return false };
+    /// A listener is closed; if it was one on a relay, that is lost.
+    pub(in crate::net) fn on_relay_lost(&mut self, listener: ListenerId) {
+        let Some(addrs) = self.nat.relays.closed(listener, Instant::now()) else { return };
         for addr in addrs {
             tracing::info!(%addr, "no longer reachable through a relay");
             self.shared.notices.address(NetEvent::Expired(addr.to_string()));
         }
         self.relays_changed();
         self.look_after_relays();
-        true
     }
 
     fn relays_changed(&mut self) {
@@ -393,7 +413,7 @@ impl Task {
         self.show_place();
     }
 
-    pub(in crate::net) fn on_relay_service(&mut self, event: &relay::Event) {
+    fn on_relay_service(&mut self, event: &relay::Event) {
         tracing::debug!(?event, "our relay");
         let swarm = &self.swarm;
         if let Some(usage) = &mut self.nat.usage {

@@ -206,7 +206,7 @@ mod tests {
         let seen = addr("/ip4/203.0.113.7/udp/50000/quic-v1");
         assert!(observed.note(ConnectionId::new_unchecked(1), peer(1), &seen, true));
         assert!(!observed.note(ConnectionId::new_unchecked(1), peer(1), &seen, true));
-        assert_eq!(observed.holes(&[], Scope::Global), [seen.clone()]);
+        assert_eq!(observed.holes(&[], Scope::Global), std::slice::from_ref(&seen));
         assert_eq!(observed.holes(&own(), Scope::Global), [seen.clone(), addr("/ip4/203.0.113.7/tcp/4002")]);
         assert_eq!(observed.doors(&own(), Scope::Global), [addr("/ip4/203.0.113.7/udp/4001/quic-v1"), seen]);
         observed.forget(ConnectionId::new_unchecked(1));

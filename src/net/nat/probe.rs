@@ -149,3 +149,23 @@ impl NetworkBehaviour for Behaviour {
         next.map(|action| action.map_in(Either::Left))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// NET-73: each address is tried once, until all are tried anew; and no more than so many.
+    #[test]
+    fn what_was_tried_is_tried_again_when_it_is_worth_it() {
+        let mut probe = Behaviour::new(Scope::Global);
+        let addr = |n: usize| format!("/ip4/203.0.113.{}/tcp/{}", n % 250, 1 + n).parse::<Multiaddr>().unwrap();
+        for n in 0..1_000 {
+            probe.candidate(&addr(n));
+        }
+        assert_eq!(probe.given.len(), MAX_ADDRESS_CANDIDATES);
+        probe.again();
+        assert!(probe.given.is_empty() && probe.known.is_empty());
+        probe.candidate(&addr(1_000));
+        assert!(probe.given.contains(&addr(1_000)));
+    }
+}

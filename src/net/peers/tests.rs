@@ -69,6 +69,45 @@ fn a_later_connection_is_preferred_whoever_dialled_it() {
     }
 }
 
+/// NET-40: neither a circuit nor a trial takes over from a direct connection, and a direct one does from both.
+#[test]
+fn a_way_that_is_not_to_stay_never_takes_over() {
+    let (now, later) = (Instant::now(), Instant::now() + 2 * span(CROSSING_WINDOW));
+    for worse in [Way::Relay, Way::Trial] {
+        for good in [Way::Tcp, Way::Quic] {
+            for (first, second) in [(now, later), (later, now), (now, now)] {
+                for ours in [false, true] {
+                    let mut peers = Peers::new(LOW);
+                    opened(&mut peers, HIGH, link(1, good, true, first));
+                    opened(&mut peers, HIGH, link(2, worse, ours, second));
+                    assert_eq!(preferred(&peers, &HIGH), id(1));
+                    let mut peers = Peers::new(LOW);
+                    opened(&mut peers, HIGH, link(1, worse, ours, first));
+                    opened(&mut peers, HIGH, link(2, good, true, second));
+                    assert_eq!(preferred(&peers, &HIGH), id(2));
+                }
+            }
+        }
+    }
+    let mut peers = Peers::new(LOW);
+    opened(&mut peers, HIGH, link(1, Way::Relay, true, now));
+    opened(&mut peers, HIGH, link(2, Way::Relay, false, later));
+    assert_eq!(preferred(&peers, &HIGH), id(2), "among themselves the later");
+}
+
+/// NET-41: a trial lives as long as a trial takes, whoever looks at it.
+#[test]
+fn a_trial_is_closed_by_either_side_when_it_is_over() {
+    let begun = Instant::now();
+    for (me, other) in [(LOW, HIGH), (HIGH, LOW)] {
+        let mut peers = Peers::new(me);
+        opened(&mut peers, other, link(1, Way::Quic, true, begun));
+        opened(&mut peers, other, link(2, Way::Trial, false, begun));
+        assert_eq!(peers.overdue(begun + span(DOUBLE_GRACE) - Duration::from_millis(1), |_| 0).0, []);
+        assert_eq!(peers.overdue(begun + span(DOUBLE_GRACE), |_| 0).0, [id(2)]);
+    }
+}
+
 #[test]
 fn of_two_dials_by_one_side_the_later_is_preferred() {
     for ours in [false, true] {

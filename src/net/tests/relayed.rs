@@ -188,13 +188,16 @@ async fn a_peer_whose_relay_is_gone_is_unreachable() {
     alice.expect(unreachable).await;
 }
 
-/// NET-71: a node finds out that it can be reached, with the help of one that has dialled it, and one that it has.
+/// NET-71, NET-72: a node finds out that it can be reached, with the help of one that has dialled it, and one that it
+/// has. The connections that this takes end, and move nothing.
 #[tokio::test]
 async fn two_nodes_tell_each_other_that_they_can_be_reached() {
     for listen in [QUIC, TCP] {
         let first = Node::start(10, &[listen]).await;
         let bootstrap = vec![(first.id(), first.addrs())];
-        let second = Node::with(NetConfig { bootstrap, serve_relay: true, ..config(11, &[listen]) }).await;
+        let mut second = Node::with(NetConfig { bootstrap, serve_relay: true, ..config(11, &[listen]) }).await;
+        second.expect_connected(first.id()).await;
+        let way = second.net.status().peers[0].addr.clone();
         for node in [&first, &second] {
             let status = node.status(|status| status.reachability == Reachability::Public).await;
             assert_eq!(status.external_addrs, status.listen_addrs);
@@ -202,5 +205,6 @@ async fn two_nodes_tell_each_other_that_they_can_be_reached() {
         }
         first.links(second.id(), 1).await;
         second.links(first.id(), 1).await;
+        assert_eq!(second.net.status().peers[0].addr, way);
     }
 }

@@ -1,17 +1,19 @@
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::super::testing::{Far, PEER, network, stream};
+use super::super::testing::{Far, PEER, network, stream, suspicious_network};
 use super::*;
 use crate::base::WallTime;
 use crate::base::limits::{MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
 use crate::net::SendError;
-use crate::net::peers::Link;
+use crate::net::peers::{Link, Way};
+use crate::net::shared::Suspicion;
 
 /// A session with a far end, and what the node sees of it.
 struct Session {
     shared: Arc<Shared>,
     events: mpsc::Receiver<NetEvent>,
+    suspected: mpsc::Receiver<Suspicion>,
     far: Far,
     end: JoinHandle<(Result<(), StreamEnd>, Outbox)>,
 }
@@ -23,11 +25,16 @@ fn connection(id: usize) -> ConnectionId {
 impl Session {
     /// Begins with envelope 1 on its way.
     async fn begin(contact: bool, lane: usize) -> Self {
-        let (shared, events, _) = network(contact, lane);
-        let mut outbox = shared.connect(PEER, &Link::straight(connection(1)), WallTime(0));
+        Self::begin_on(contact, lane, &Link::straight(connection(1))).await
+    }
+
+    /// The same, on this connection.
+    async fn begin_on(contact: bool, lane: usize, link: &Link) -> Self {
+        let (shared, events, _, suspected) = suspicious_network(contact, lane);
+        let mut outbox = shared.connect(PEER, link, WallTime(0));
         let (near, far) = stream(256 * 1024);
         let sender = Sender { shared: Arc::clone(&shared), peer: PEER, load: Arc::clone(&outbox.load) };
-        let mut session = Self { shared, events, far, end: tokio::spawn(std::future::pending()) };
+        let mut session = Self { shared, events, suspected, far, end: tokio::spawn(std::future::pending()) };
         session.send(1).unwrap();
         let first = outbox.queue.recv().await.unwrap();
         session.end =
@@ -167,6 +174,33 @@ async fn an_idle_stream_to_a_stranger_ends_in_order() {
     session.acked(1..=1).await;
     assert!(session.far.hears_the_end().await);
     session.end.await.unwrap().0.unwrap();
+}
+
+/// NET-61.
+#[tokio::test(start_paused = true)]
+async fn an_idle_stream_through_a_relay_ends_in_order_with_a_contact_too() {
+    let circuit = Link { way: Way::Relay, ..Link::straight(connection(1)) };
+    let mut session = Session::begin_on(true, 64, &circuit).await;
+    session.far.ack(1).await;
+    session.acked(1..=1).await;
+    assert!(session.far.hears_the_end().await);
+    session.end.await.unwrap().0.unwrap();
+}
+
+/// NET-81: silence is suspected when an answer is due, and only then.
+#[tokio::test(start_paused = true)]
+async fn what_is_unanswered_makes_the_connection_suspected() {
+    let mut session = Session::begin(true, 64).await;
+    session.far.ack(1).await;
+    session.acked(1..=1).await;
+    // The clock is paused: it jumps as soon as nobody has anything to do. Silence is the input here.
+    tokio::time::sleep(20 * span(STALL_TIMEOUT)).await;
+    assert!(session.suspected.try_recv().is_err());
+    session.sent(2..=2).await;
+    let suspicion = session.suspected.recv().await.unwrap();
+    assert_eq!((suspicion.peer, suspicion.connection), (PEER, connection(1)));
+    session.far.ack(2).await;
+    session.acked(2..=2).await;
 }
 
 /// NET-42: what is under way on a connection that is no longer preferred is waited for; what comes
