@@ -523,6 +523,8 @@ pub const DHT_CHECK_BURST: u32 = 2_000;
 pub const DHT_CHECK_RATE: u32 = 200;
 /// How long a query may take.
 pub const DHT_QUERY_TIMEOUT: Millis = Millis::from_secs(30);
+/// How long it is waited for all who are to hold a card to say so; then it is read back.
+pub const DHT_PUT_PATIENCE: Millis = Millis::from_secs(3);
 /// How long one peer may take to answer.
 pub const DHT_STEP_TIMEOUT: Millis = Millis::from_secs(10);
 /// How long a peer is looked for whom we want to connect with.

@@ -32,8 +32,8 @@ use super::shared::Shared;
 use super::{from_libp2p, span, to_libp2p, wall_now};
 use crate::base::PeerId;
 use crate::base::limits::{
-    DHT_ANNOUNCE_FIRST, DHT_ANNOUNCE_INTERVAL, DHT_ENOUGH_COPIES, DHT_REFRESH, DHT_SEEK_TIMEOUT, MAX_ADDRS,
-    MAX_DHT_FINDS, MAX_DHT_MAILBOXES, MAX_DHT_PUBLISHING, MAX_DHT_SEEKS, MAX_DHT_WAITING,
+    DHT_ANNOUNCE_FIRST, DHT_ANNOUNCE_INTERVAL, DHT_ENOUGH_COPIES, DHT_PUT_PATIENCE, DHT_REFRESH, DHT_SEEK_TIMEOUT,
+    MAX_ADDRS, MAX_DHT_FINDS, MAX_DHT_MAILBOXES, MAX_DHT_PUBLISHING, MAX_DHT_SEEKS, MAX_DHT_WAITING,
 };
 use crate::envelope::directory::{PROTOCOL, card_key, mailboxes_key};
 use crate::identity::CardIn;
@@ -386,7 +386,10 @@ impl Dht {
             hold(kad.kad().store_mut(), record.clone(), &sound);
         }
         let id = kad.kad().put_record_to(record, nearest.into_iter(), Quorum::All);
-        self.begin(id, Query::Put { owner, sequence, slot });
+        // The crate waits for each of them until the query times out: one whose connection was closed as a double meanwhile is
+        // never heard of again. What counts is who gives the card back.
+        let enough_at = Some(Instant::now() + span(DHT_PUT_PATIENCE));
+        self.queries.insert(id, Running { what: Query::Put { owner, sequence, slot }, enough_at });
     }
 
     /// A card was read back from so many.
