@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
-use libp2p::kad::{self, BucketInserts, Caching, Mode, StoreInserts};
+use libp2p::kad::{self, BucketInserts, Caching, Mode, QueryId, RecordKey, StoreInserts};
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
@@ -17,6 +17,7 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol};
 use super::super::addresses::dialable;
 use super::super::origin::{Network, Origin};
 use super::super::{from_libp2p, span};
+use super::confirm::{Handler, Switch};
 use super::store::Records;
 use crate::base::limits::{
     DHT_PROVIDER_LIFE, DHT_QUERY_TIMEOUT, DHT_RECORD_LIFE, DHT_STEP_TIMEOUT, MAX_PEER_ADDRS, MAX_ROUTED_ADDRS,
@@ -29,6 +30,7 @@ type Inner = kad::Behaviour<Records>;
 /// The behaviour.
 pub(in crate::net) struct Behaviour {
     inner: Inner,
+    confirm: Switch,
 }
 
 /// Who can have an address.
@@ -101,7 +103,7 @@ impl Behaviour {
             .set_periodic_bootstrap_interval(None);
         let mut inner = Inner::with_config(me, Records::new(me), config);
         inner.set_mode(Some(mode(server)));
-        Self { inner }
+        Self { inner, confirm: Switch::default() }
     }
 
     pub(super) fn kad(&mut self) -> &mut Inner {
@@ -111,6 +113,18 @@ impl Behaviour {
     /// Holds records for others, or no longer.
     pub(super) fn set_server(&mut self, server: bool) {
         self.inner.set_mode(Some(mode(server)));
+    }
+
+    /// Tells those who are nearest that we have what stands under this key. Until that is done, `confirm` holds.
+    pub(super) fn provide(&mut self, key: &[u8]) -> Option<QueryId> {
+        let query = self.inner.start_providing(RecordKey::new(&key));
+        self.confirm.set(query.is_ok());
+        query.inspect_err(|error| tracing::debug!(%error, "our mailbox is not announced")).ok()
+    }
+
+    /// It was told.
+    pub(super) fn provided(&mut self) {
+        self.confirm.set(false);
     }
 
     /// How many peers are in the routing table.
@@ -236,7 +250,7 @@ fn without_peer(addr: &Multiaddr) -> Option<Multiaddr> {
 }
 
 impl NetworkBehaviour for Behaviour {
-    type ConnectionHandler = THandler<Inner>;
+    type ConnectionHandler = Handler<THandler<Inner>>;
     type ToSwarm = kad::Event;
 
     fn handle_established_inbound_connection(
@@ -246,7 +260,8 @@ impl NetworkBehaviour for Behaviour {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.inner.handle_established_inbound_connection(id, peer, local, remote)
+        let inner = self.inner.handle_established_inbound_connection(id, peer, local, remote)?;
+        Ok(Handler::new(inner, &self.confirm))
     }
 
     fn handle_established_outbound_connection(
@@ -257,7 +272,8 @@ impl NetworkBehaviour for Behaviour {
         role: Endpoint,
         port: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.inner.handle_established_outbound_connection(id, peer, remote, role, port)
+        let inner = self.inner.handle_established_outbound_connection(id, peer, remote, role, port)?;
+        Ok(Handler::new(inner, &self.confirm))
     }
 
     fn handle_pending_outbound_connection(

@@ -4,6 +4,7 @@
 //! there, `table` who is worth knowing. Here the queries are begun and their ends understood.
 
 pub(super) mod behaviour;
+mod confirm;
 mod judge;
 mod publish;
 mod store;
@@ -33,7 +34,7 @@ use super::{from_libp2p, span, to_libp2p, wall_now};
 use crate::base::PeerId;
 use crate::base::limits::{
     DHT_ANNOUNCE_FIRST, DHT_ANNOUNCE_INTERVAL, DHT_ENOUGH_COPIES, DHT_PUT_PATIENCE, DHT_REFRESH, DHT_SEEK_TIMEOUT,
-    MAX_ADDRS, MAX_DHT_FINDS, MAX_DHT_MAILBOXES, MAX_DHT_PUBLISHING, MAX_DHT_SEEKS, MAX_DHT_WAITING,
+    DHT_STEP_TIMEOUT, MAX_ADDRS, MAX_DHT_FINDS, MAX_DHT_MAILBOXES, MAX_DHT_PUBLISHING, MAX_DHT_SEEKS, MAX_DHT_WAITING,
 };
 use crate::envelope::directory::{PROTOCOL, card_key, mailboxes_key};
 use crate::identity::CardIn;
@@ -62,6 +63,8 @@ enum Query {
     Find { find: Find, best: Option<(u64, Vec<u8>)>, copies: usize },
     /// Open mailboxes.
     Mailboxes { reply: MailboxReply, found: HashMap<PeerId, Vec<String>> },
+    /// Our open mailbox is announced.
+    Announce,
     /// Where a peer is.
     Seek { peer: PeerId },
 }
@@ -100,6 +103,8 @@ struct Announce {
     open: bool,
     times: u32,
     due: Option<Instant>,
+    /// When what was handed over has gone.
+    gone_at: Option<Instant>,
 }
 
 impl Dht {
@@ -158,7 +163,7 @@ impl Dht {
 
     pub(super) fn announce(&mut self, open: bool) {
         if open != self.announce.open {
-            self.announce = Announce { open, times: 0, due: open.then(Instant::now) };
+            self.announce = Announce { open, times: 0, due: open.then(Instant::now), ..self.announce };
         }
     }
 
@@ -257,6 +262,10 @@ impl Dht {
 
     /// Looks at our surroundings again, and says again that we keep a mailbox.
     fn renew(&mut self, kad: &mut Behaviour, now: Instant) {
+        if self.announce.gone_at.is_some_and(|at| at <= now) {
+            self.announce.gone_at = None;
+            kad.provided();
+        }
         if kad.len() == 0 {
             return;
         }
@@ -270,8 +279,9 @@ impl Dht {
             self.announce.times = self.announce.times.saturating_add(1);
             let pause = if self.announce.times < 4 { DHT_ANNOUNCE_FIRST } else { DHT_ANNOUNCE_INTERVAL };
             self.announce.due = Some(now + span(pause));
-            if let Err(error) = kad.kad().start_providing(RecordKey::new(&mailboxes_key())) {
-                tracing::debug!(%error, "our mailbox is not announced");
+            if let Some(id) = kad.provide(&mailboxes_key()) {
+                // Its end is when all was handed over, not when it has gone.
+                self.begin(id, Query::Announce);
             }
         }
     }
@@ -361,6 +371,7 @@ impl Dht {
             Query::ReadBack { owner, sequence, slot, copies } => self.settle(owner, sequence, copies.len(), slot),
             Query::Find { find, best, .. } => self.tell(find, best, stats.num_successes()),
             Query::Mailboxes { reply, found } => _ = reply.send(found.into_iter().collect()),
+            Query::Announce => self.announce.gone_at = Some(Instant::now() + span(DHT_STEP_TIMEOUT)),
             Query::Seek { peer } => return Some(peer),
         }
         None

@@ -88,7 +88,7 @@ async fn network(servers: u8) -> (Vec<Node>, Node) {
 /// NET-51, NET-52, NET-56: by a client, of a client, found by another; and nobody has a client in his table.
 #[tokio::test]
 async fn a_card_is_published_and_found() {
-    let (nodes, mut client) = network(5).await;
+    let (mut nodes, mut client) = network(5).await;
     let mine = card(100, 7);
     client.net.publish_card(client.id(), mine.clone());
     assert!((1..=5).contains(&client.published(client.id()).await));
@@ -97,7 +97,7 @@ async fn a_card_is_published_and_found() {
     );
 
     let mut seeker = Node::start(101, &[TCP, QUIC]).await;
-    connect(&mut seeker, &mut { nodes }[3]).await;
+    connect(&mut seeker, &mut nodes[3]).await;
     seeker.dht(|dht| dht.peers > 0).await;
     let found = NetEvent::CardFound { peer: client.id(), ticket: 1, card: mine };
     assert_eq!(seeker.find(client.id(), 1).await, found);
@@ -201,9 +201,9 @@ async fn open_mailboxes_are_announced_and_found() {
 /// `connect` without an address finds a peer who is in the DHT, once, and tells of one who is not.
 #[tokio::test]
 async fn a_peer_without_an_address_is_looked_for() {
-    let (nodes, mut client) = network(4).await;
+    let (mut nodes, mut client) = network(4).await;
     let mut alone = Node::start(101, &[QUIC]).await;
-    connect(&mut alone, &mut { nodes }[0]).await;
+    connect(&mut alone, &mut nodes[0]).await;
     alone.dht(|dht| dht.peers > 0).await;
     alone.net.connect(peer_of(4), &[]).unwrap();
     alone.expect_connected(peer_of(4)).await;
@@ -279,6 +279,34 @@ impl Liar {
                 kad::Event::OutboundQueryProgressed { id, .. })) if *id == query)
         })
         .await;
+    }
+
+    /// Who provides this, by what the node says and those he names.
+    async fn providers(&mut self, key: &[u8]) -> HashSet<libp2p::PeerId> {
+        let query = self.swarm.behaviour_mut().kad.get_providers(kad::RecordKey::new(&key));
+        let mut found = HashSet::new();
+        loop {
+            let event = timeout(GUARD, self.swarm.select_next_some()).await.unwrap();
+            let SwarmEvent::Behaviour(LiarBehaviourEvent::Kad(kad::Event::OutboundQueryProgressed {
+                id,
+                result,
+                step,
+                ..
+            })) = event
+            else {
+                continue;
+            };
+            if id == query {
+                if let kad::QueryResult::GetProviders(Ok(kad::GetProvidersOk::FoundProviders { providers, .. })) =
+                    result
+                {
+                    found.extend(providers);
+                }
+                if step.last {
+                    return found;
+                }
+            }
+        }
     }
 
     /// What the node has under this key.
@@ -404,35 +432,12 @@ async fn nothing_else_is_provided_here() {
     let mut liar = Liar::connect(2, &node, &[]).await;
     let mut other = Liar::connect(3, &node, &[]).await;
     let key = kad::RecordKey::new(b"a film");
-    liar.swarm.behaviour_mut().kad.start_providing(key.clone()).unwrap();
+    liar.swarm.behaviour_mut().kad.start_providing(key).unwrap();
     liar.swarm.behaviour_mut().kad.start_providing(kad::RecordKey::new(&mailboxes_key())).unwrap();
     // The second is kept, so the first was judged before.
-    let mut providers = async |key: kad::RecordKey| {
-        let query = other.swarm.behaviour_mut().kad.get_providers(key);
-        let mut found = HashSet::new();
-        loop {
-            let event = tokio::select! {
-                event = other.swarm.select_next_some() => event,
-                _ = liar.swarm.select_next_some() => continue,
-            };
-            let SwarmEvent::Behaviour(LiarBehaviourEvent::Kad(kad::Event::OutboundQueryProgressed {
-                id,
-                result,
-                step,
-                ..
-            })) = event
-            else {
-                continue;
-            };
-            if let kad::QueryResult::GetProviders(Ok(kad::GetProvidersOk::FoundProviders { providers, .. })) = result {
-                found.extend(providers);
-            }
-            if id == query && step.last {
-                return found;
-            }
-        }
-    };
     let wanted = to_libp2p(&peer_of(2));
-    while !timeout(GUARD, providers(kad::RecordKey::new(&mailboxes_key()))).await.unwrap().contains(&wanted) {}
-    assert!(providers(key).await.is_empty());
+    while !liar.while_(other.providers(&mailboxes_key())).await.contains(&wanted) {}
+    // He himself would say that he has it.
+    drop(liar);
+    assert!(other.providers(b"a film").await.is_empty());
 }
