@@ -1,5 +1,5 @@
 //! Whom the node wants to be connected with, and how far we are: first the addresses are dialled, then the DHT is asked, then he is
-//! unreachable. Everybody else is dialled by the protocols on their own, and his absence is no news.
+//! unreachable (NET-68). Everybody else is dialled by the protocols on their own, and his absence is no news.
 
 use std::collections::HashMap;
 
@@ -70,6 +70,7 @@ mod tests {
 
     const A: PeerId = PeerId::from_key_bytes([1; 32]);
 
+    /// NET-68
     #[test]
     fn a_peer_is_dialled_then_looked_for_once_in_a_while() {
         let (mut seeks, now) = (Seeks::default(), Instant::now());

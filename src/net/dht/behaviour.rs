@@ -1,4 +1,4 @@
-//! Kademlia as it is used here: under our own name, records filtered, and no address dialled only because somebody
+//! Kademlia as it is used here: under our own name only (NET-50), records filtered, and no address dialled only because somebody
 //! told it (NET-57).
 
 use std::net::IpAddr;
@@ -199,7 +199,7 @@ impl Behaviour {
     /// What of these addresses of a peer, told by whomever, is dialled: direct ones that begin with an IP address; those
     /// of a site or of a machine only if we have peers in the table who are there. The table's own are good.
     pub(super) fn sane(&mut self, peer: &PeerId, told: &[Multiaddr]) -> Vec<Multiaddr> {
-        let known: Vec<_> = self.addrs_of(peer).iter().filter_map(|addr| without_peer(addr)).collect();
+        let known: Vec<_> = self.addrs_of(peer).iter().filter_map(without_peer).collect();
         let mut scopes = None;
         let mut sane = Vec::new();
         for addr in told.iter().take(4 * MAX_PEER_ADDRS).filter_map(without_peer) {

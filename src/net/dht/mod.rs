@@ -257,7 +257,7 @@ impl Dht {
             published: self.stands_until.is_some_and(|until| until > now),
         };
         self.shared.set_dht(status);
-        self.table.to_dial(routed.len(), now)
+        self.table.next_dials(routed.len(), now)
     }
 
     /// Looks at our surroundings again, and says again that we keep a mailbox.
@@ -288,7 +288,6 @@ impl Dht {
 
     /// Begins what waits, as far as there is room.
     fn proceed(&mut self, kad: &mut Behaviour) {
-        let empty = kad.len() == 0;
         let finds = |query: &Running| matches!(query.what, Query::Find { .. });
         while self.queries.values().filter(|query| finds(query)).count() < MAX_DHT_FINDS {
             let Some(find) = self.finds.pop_front() else { break };
@@ -302,9 +301,12 @@ impl Dht {
             let enough_at = Some(Instant::now() + span(DHT_SEEK_TIMEOUT));
             self.queries.insert(id, Running { what: Query::Seek { peer }, enough_at });
         }
-        while !empty {
-            let Ok(slot) = Arc::clone(&self.publishing).try_acquire_owned() else { break };
-            let Some((owner, sequence)) = self.publisher.next(Instant::now()) else { break };
+        if kad.len() == 0 {
+            return;
+        }
+        loop {
+            let Ok(slot) = Arc::clone(&self.publishing).try_acquire_owned() else { return };
+            let Some((owner, sequence)) = self.publisher.next(Instant::now()) else { return };
             let id = kad.kad().get_closest_peers(card_key(&owner).to_vec());
             self.begin(id, Query::Nearest { owner, sequence, slot });
         }

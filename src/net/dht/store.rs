@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_is_over_is_forgotten() {
-        let (mut records, now) = (records(), Instant::now());
+        let (mut records, now) = (records(), tokio::time::Instant::now().into_std());
         for n in 0..10 {
             let expires = Some(now + Duration::from_secs(n));
             records.hold(Record { expires, ..record(u32::try_from(n).unwrap(), 7) }, 1);
@@ -206,7 +206,7 @@ mod tests {
     /// NET-59
     #[test]
     fn open_mailboxes_are_bounded_in_all_and_by_network() {
-        let (mut records, now) = (records(), Instant::now());
+        let (mut records, now) = (records(), tokio::time::Instant::now().into_std());
         let network = |n: usize| {
             let addr = format!("/ip4/10.{}.{}.1/tcp/1", n / 200, n % 200).parse().unwrap();
             super::super::super::origin::Origin::of(&addr).map(|origin| origin.network())

@@ -1,5 +1,5 @@
 //! Who is worth knowing: the peers of the routing table that are told to the node for its next start, those it told at this one,
-//! and who was not there lately.
+//! and who was not there lately (NET-58).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -78,7 +78,7 @@ impl Table {
     }
 
     /// Whom of the known peers to dial now: a few at a time, as long as there are few in the routing table.
-    pub(super) fn to_dial(&mut self, routed: usize, now: Instant) -> Vec<(PeerId, Vec<Multiaddr>)> {
+    pub(super) fn next_dials(&mut self, routed: usize, now: Instant) -> Vec<(PeerId, Vec<Multiaddr>)> {
         if routed >= DHT_FEW_PEERS || self.dial_at.is_some_and(|at| at > now) {
             return Vec::new();
         }
@@ -117,21 +117,21 @@ mod tests {
     fn known_peers_are_dialled_a_few_at_a_time_and_again_when_none_is_left() {
         let now = Instant::now();
         let mut table = Table::new(ME, &known(10));
-        assert_eq!(table.to_dial(0, now).len(), MAX_DHT_DIALS);
-        assert_eq!(table.to_dial(0, now), []);
+        assert_eq!(table.next_dials(0, now).len(), MAX_DHT_DIALS);
+        assert_eq!(table.next_dials(0, now), []);
         let mut at = now;
         let mut dialled = MAX_DHT_DIALS;
         while dialled < 10 {
             at += Duration::from_secs(10);
-            dialled += table.to_dial(0, at).len();
+            dialled += table.next_dials(0, at).len();
         }
         at += Duration::from_secs(10);
-        assert_eq!(table.to_dial(0, at), [], "all were tried");
+        assert_eq!(table.next_dials(0, at), [], "all were tried");
         at += Duration::from_secs(60);
-        assert_eq!(table.to_dial(1, at), [], "there is somebody to ask");
+        assert_eq!(table.next_dials(1, at), [], "there is somebody to ask");
         at += Duration::from_secs(60);
-        assert_eq!(table.to_dial(0, at).len(), MAX_DHT_DIALS);
-        assert_eq!(Table::new(ME, &known(10)).to_dial(DHT_FEW_PEERS, now), [], "there are enough");
+        assert_eq!(table.next_dials(0, at).len(), MAX_DHT_DIALS);
+        assert_eq!(Table::new(ME, &known(10)).next_dials(DHT_FEW_PEERS, now), [], "there are enough");
     }
 
     /// NET-58
@@ -145,7 +145,7 @@ mod tests {
         let many = table.news(&routed(200), now + Duration::from_secs(62)).unwrap();
         assert_eq!(many.len(), MAX_DHT_KNOWN);
         assert_eq!(table.news(&[], now + Duration::from_secs(999)), None);
-        assert_eq!(table.to_dial(0, now + Duration::from_secs(999)).len(), MAX_DHT_DIALS);
+        assert_eq!(table.next_dials(0, now + Duration::from_secs(999)).len(), MAX_DHT_DIALS);
     }
 
     #[test]

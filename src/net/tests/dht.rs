@@ -198,7 +198,7 @@ async fn open_mailboxes_are_announced_and_found() {
     }
 }
 
-/// `connect` without an address finds a peer who is in the DHT, once, and tells of one who is not.
+/// NET-68: `connect` without an address finds a peer who is in the DHT, once, and tells of one who is not.
 #[tokio::test]
 async fn a_peer_without_an_address_is_looked_for() {
     let (mut nodes, mut client) = network(4).await;
@@ -226,11 +226,15 @@ struct Liar {
 impl Liar {
     /// One who says that he holds records, at these addresses.
     async fn connect(seed: u8, node: &Node, claims: &[&str]) -> Self {
+        Self::connect_as(seed, node, claims, kad::Mode::Server).await
+    }
+
+    async fn connect_as(seed: u8, node: &Node, claims: &[&str], mode: kad::Mode) -> Self {
         let (keypair, _) = identity(&config(seed, &[])).unwrap();
         let me = keypair.public().to_peer_id();
         let kad = kad::Config::new(StreamProtocol::new(PROTOCOL));
         let mut kad = kad::Behaviour::with_config(me, MemoryStore::new(me), kad);
-        kad.set_mode(Some(kad::Mode::Server));
+        kad.set_mode(Some(mode));
         let identify = identify::Behaviour::new(identify::Config::new("liar".to_owned(), keypair.public()));
         let transport = transport::build(&keypair, &(Arc::new(|_: &PeerId| true) as Classify)).unwrap();
         let config = libp2p::swarm::Config::with_tokio_executor();
@@ -429,15 +433,14 @@ async fn a_peer_leads_nobody_to_others() {
 #[tokio::test]
 async fn nothing_else_is_provided_here() {
     let node = server(1).await;
-    let mut liar = Liar::connect(2, &node, &[]).await;
-    let mut other = Liar::connect(3, &node, &[]).await;
-    let key = kad::RecordKey::new(b"a film");
-    liar.swarm.behaviour_mut().kad.start_providing(key).unwrap();
-    liar.swarm.behaviour_mut().kad.start_providing(kad::RecordKey::new(&mailboxes_key())).unwrap();
+    // A client, whom nobody asks what he has himself.
+    let mut liar = Liar::connect_as(2, &node, &["/ip4/127.0.0.1/tcp/9"], kad::Mode::Client).await;
+    let mut other = Liar::connect_as(3, &node, &[], kad::Mode::Client).await;
+    for key in [&b"a film"[..], &mailboxes_key()] {
+        liar.swarm.behaviour_mut().kad.start_providing(kad::RecordKey::new(&key)).unwrap();
+    }
     // The second is kept, so the first was judged before.
-    let wanted = to_libp2p(&peer_of(2));
-    while !liar.while_(other.providers(&mailboxes_key())).await.contains(&wanted) {}
-    // He himself would say that he has it.
-    drop(liar);
-    assert!(other.providers(b"a film").await.is_empty());
+    let kept = async { while !other.providers(&mailboxes_key()).await.contains(&to_libp2p(&peer_of(2))) {} };
+    timeout(GUARD, liar.while_(kept)).await.expect("not kept");
+    assert!(liar.while_(other.providers(b"a film")).await.is_empty());
 }

@@ -130,10 +130,8 @@ async fn sizes_are_checked_before_anything_is_sent() {
     assert_eq!(alice.send(bob.id(), 1, &large), Err(SendError::TooLarge));
 }
 
-/// NET-5: what everybody is told of a node is the same for every node, and names no address.
-#[tokio::test]
-async fn identify_tells_nothing_of_a_node() {
-    let node = Node::start(1, &[TCP, QUIC]).await;
+/// What identify tells a stranger of this node: the names of its versions, where it listens, and its protocols.
+async fn identified(node: &Node) -> ([String; 2], Vec<String>, Vec<String>) {
     let (keypair, _) = identity(&config(2, &[])).unwrap();
     let behaviour = identify::Behaviour::new(identify::Config::new("test".to_owned(), keypair.public()));
     let transport = transport::build(&keypair, &(Arc::new(|_: &PeerId| true) as Classify)).unwrap();
@@ -149,19 +147,43 @@ async fn identify_tells_nothing_of_a_node() {
         }
     };
     let info = timeout(GUARD, heard).await.unwrap();
-    assert_eq!((info.protocol_version.as_str(), info.agent_version.as_str()), ("rohrpost", "rohrpost"));
-    assert_eq!(info.listen_addrs, []);
-    let mut protocols: Vec<_> = info.protocols.iter().map(ToString::to_string).collect();
-    protocols.sort();
-    let expected = [
-        "/ipfs/id/1.0.0",
-        "/ipfs/id/push/1.0.0",
-        "/ipfs/ping/1.0.0",
-        "/libp2p/autonat/2/dial-back",
-        "/libp2p/autonat/2/dial-request",
-        "/libp2p/circuit/relay/0.2.0/stop",
-        "/rohrpost/card/1",
-        "/rohrpost/env/1",
-    ];
+    let sorted = |mut texts: Vec<String>| {
+        texts.sort();
+        texts
+    };
+    let addrs = info.listen_addrs.iter().map(ToString::to_string).collect();
+    let protocols = info.protocols.iter().map(ToString::to_string).collect();
+    ([info.protocol_version, info.agent_version], sorted(addrs), sorted(protocols))
+}
+
+const PROTOCOLS: [&str; 8] = [
+    "/ipfs/id/1.0.0",
+    "/ipfs/id/push/1.0.0",
+    "/ipfs/ping/1.0.0",
+    "/libp2p/autonat/2/dial-back",
+    "/libp2p/autonat/2/dial-request",
+    "/libp2p/circuit/relay/0.2.0/stop",
+    "/rohrpost/card/1",
+    "/rohrpost/env/1",
+];
+
+/// NET-5: what everybody is told of a node is the same for every node, and names no address.
+#[tokio::test]
+async fn identify_tells_nothing_of_a_node() {
+    let (versions, addrs, protocols) = identified(&Node::start(1, &[TCP, QUIC]).await).await;
+    assert_eq!(versions, ["rohrpost", "rohrpost"]);
+    assert_eq!((addrs, protocols), (vec![], PROTOCOLS.map(str::to_owned).to_vec()));
+}
+
+/// NET-5, NET-50, NET-57, MBX-50: who serves others says what, and a server of the DHT where.
+#[tokio::test]
+async fn identify_tells_what_a_node_does_for_others() {
+    let serving = NetConfig { dht_server: Some(true), serve_mailbox: true, ..config(1, &[TCP, QUIC]) };
+    let node = Node::with(serving).await;
+    let (versions, addrs, protocols) = identified(&node).await;
+    let mut listening = node.addrs();
+    listening.sort();
+    let expected: Vec<_> = PROTOCOLS.into_iter().chain(["/rohrpost/kad/1", "/rohrpost/mbox/1"]).collect();
+    assert_eq!((versions, addrs), (["rohrpost".to_owned(), "rohrpost".to_owned()], listening));
     assert_eq!(protocols, expected);
 }
