@@ -62,7 +62,7 @@ async fn network(seed: u8) -> (NetHandle, mpsc::Receiver<NetEvent>) {
     let (to_contacts, contacts) = mpsc::channel(1024);
     let lanes = Lanes { strangers: to_contacts.clone(), contacts: to_contacts };
     let listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned()];
-    let config = NetConfig { identity: Secret::new([seed; 32]), listen, before: Vec::new(), mdns: false };
+    let config = NetConfig { listen, ..NetConfig::new(Secret::new([seed; 32])) };
     (start(config, lanes, Arc::new(|_| true)).await.unwrap(), contacts)
 }
 

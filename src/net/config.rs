@@ -21,9 +21,42 @@ pub struct NetConfig {
     pub before: Vec<String>,
     /// Whether to find, and be found by, peers of the local network.
     pub mdns: bool,
+    /// Whether questions to our mailbox are taken: else the protocol is not offered, and nobody asks.
+    pub serve_mailbox: bool,
+    /// Whether we hold records of the DHT for others: `None` is by what is found out of our reachability, and no until
+    /// then. To be forced where that finds nothing out: on one machine, or one network.
+    pub dht_server: Option<bool>,
+    /// Peers of the DHT that were good before ([`NetEvent::KnownPeers`]), asked at start until the DHT is found again.
+    pub known: Vec<(PeerId, Vec<String>)>,
+    /// Peers whom the user has named, and where they are: they are dialled for ever, and first asked to be our relays.
+    pub bootstrap: Vec<(PeerId, Vec<String>)>,
+    /// Whether to be a relay for others.
+    pub serve_relay: bool,
+    /// Whether to ask the router for a way in.
+    pub upnp: bool,
+    /// Whether others can reach us without help. `None`: it is found out. `Some(true)`: every listen address counts
+    /// as reachable at once; `Some(false)`: none ever does.
+    pub public: Option<bool>,
 }
 
 impl NetConfig {
+    /// For this identity: the default listeners, no mDNS, nobody known, nothing offered.
+    pub const fn new(identity: Secret<32>) -> Self {
+        Self {
+            identity,
+            listen: Vec::new(),
+            before: Vec::new(),
+            mdns: false,
+            serve_mailbox: false,
+            dht_server: None,
+            known: Vec::new(),
+            bootstrap: Vec::new(),
+            serve_relay: false,
+            upnp: false,
+            public: None,
+        }
+    }
+
     /// Where a node listens when it is not told: every interface, on the port of last time or one of the system's choice.
     pub const DEFAULT_LISTEN: [&'static str; 4] =
         ["/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/0.0.0.0/tcp/0", "/ip6/::/udp/0/quic-v1", "/ip6/::/tcp/0"];

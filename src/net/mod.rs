@@ -21,6 +21,7 @@ mod handle;
 mod limits;
 mod listen;
 mod muxer;
+mod nat;
 mod notices;
 mod peers;
 mod rates;
@@ -40,7 +41,8 @@ use tokio::sync::mpsc;
 pub use self::config::{Classify, Lanes, NetConfig};
 pub use self::error::{NetError, SendError};
 pub use self::event::{FrameToken, NetEvent};
-pub use self::handle::{NetHandle, NetStatus, PeerStatus};
+pub use self::handle::{DhtStatus, MailAsk, NetHandle, NetStatus, PeerStatus};
+pub use self::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
 pub use crate::envelope::frame::RefuseReason;
 
 use self::behaviour::Behaviour;

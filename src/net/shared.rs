@@ -238,7 +238,7 @@ impl Shared {
         };
         let mut peers: Vec<_> = registry.peers.iter().map(status).collect();
         peers.sort_by_key(|status| status.peer);
-        NetStatus { listen_addrs: registry.listen_addrs.clone(), peers }
+        NetStatus { listen_addrs: registry.listen_addrs.clone(), peers, ..NetStatus::default() }
     }
 
     /// Everybody is disconnected: the network stops.

@@ -34,7 +34,7 @@ struct Node {
 
 fn config(seed: u8, listen: &[&str]) -> NetConfig {
     let listen = listen.iter().map(|addr| (*addr).to_owned()).collect();
-    NetConfig { identity: Secret::new([seed; 32]), listen, before: Vec::new(), mdns: false }
+    NetConfig { listen, ..NetConfig::new(Secret::new([seed; 32])) }
 }
 
 fn peer_of(seed: u8) -> PeerId {

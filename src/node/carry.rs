@@ -42,6 +42,7 @@ pub(super) trait Port: Send {
     fn send_envelope(&self, peer: PeerId, ticket: u64, bytes: Arc<[u8]>) -> Result<(), SendError>;
     fn fetch_bundle(&self, peer: PeerId, ticket: u64, want_prekey: bool) -> Result<(), SendError>;
     fn answer_bundle(&self, request: u64, card: Vec<u8>, prekey: Option<Vec<u8>>);
+    fn answer_mail(&self, request: u64, answer: Vec<u8>);
     fn acknowledge(&self, token: net::FrameToken);
     fn refuse(&self, token: net::FrameToken, reason: net::RefuseReason);
     fn status(&self) -> NetStatus;
@@ -62,6 +63,10 @@ impl Port for NetHandle {
 
     fn answer_bundle(&self, request: u64, card: Vec<u8>, prekey: Option<Vec<u8>>) {
         Self::answer_bundle(self, request, card, prekey);
+    }
+
+    fn answer_mail(&self, request: u64, answer: Vec<u8>) {
+        Self::answer_mail(self, request, answer);
     }
 
     fn acknowledge(&self, token: net::FrameToken) {
@@ -185,6 +190,12 @@ impl Carrier {
         }
     }
 
+    pub(super) fn answer_mail(&self, request: u64, answer: Vec<u8>) {
+        if let Some(net) = &self.net {
+            net.answer_mail(request, answer);
+        }
+    }
+
     pub(super) fn acknowledge(&self, token: FrameToken) {
         if let Some(net) = &self.net {
             net.acknowledge(net::FrameToken { stream: token.stream, frame: token.frame });
@@ -228,10 +239,20 @@ impl Carrier {
             NetEvent::BundleRequested { from, request, want_prekey } => {
                 one(PeerInput::BundleRequested { from, request, want_prekey })
             }
+            NetEvent::MailAsked { from, request, question } => one(PeerInput::Mail { from, request, question }),
+            // Nobody asks for these yet.
+            NetEvent::MailAnswered { .. }
+            | NetEvent::MailFailed { .. }
+            | NetEvent::CardPublished { .. }
+            | NetEvent::CardFound { .. }
+            | NetEvent::CardNotFound { .. }
+            | NetEvent::KnownPeers(_) => Vec::new(),
             NetEvent::Listening(_) | NetEvent::Expired(_) => {
                 let addrs = self.net.as_ref().map(|net| net.status().listen_addrs);
                 addrs.map(PeerInput::Listening).into_iter().collect()
             }
+            // The messenger has no use for them yet.
+            NetEvent::Relays(_) => Vec::new(),
         }
     }
 

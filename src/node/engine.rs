@@ -254,8 +254,10 @@ impl Engine {
                     self.carrier.answer_bundle(request, card, prekey);
                     None
                 }
-                // No protocol brings a question of that kind yet.
-                Output::AnswerMail { .. } => None,
+                Output::AnswerMail { request, answer } => {
+                    self.carrier.answer_mail(request, answer);
+                    None
+                }
                 Output::Class { peer, contact } => {
                     self.carrier.class(peer, contact);
                     None

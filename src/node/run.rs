@@ -71,10 +71,10 @@ impl Node {
         let (to_strangers, from_strangers) = mpsc::channel(LANE_STRANGERS);
         let before = query::identity(&open.messenger.reader(), profile.peer_id()).map_err(|e| errors::store(&e))?;
         let config = NetConfig {
-            identity: profile.seed(),
             listen: settings.listen.unwrap_or_default(),
             before: before.map(|found| found.addrs).unwrap_or_default(),
             mdns: settings.mdns,
+            ..NetConfig::new(profile.seed())
         };
         let classify = contacts.clone();
         let net = net::start(

@@ -19,7 +19,7 @@ async fn serve(seed: u8) {
     let (to_contacts, mut contacts) = mpsc::channel(LANE_CONTACTS);
     let (to_strangers, mut strangers) = mpsc::channel(LANE_STRANGERS);
     let lanes = Lanes { contacts: to_contacts, strangers: to_strangers };
-    let config = NetConfig { identity: Secret::new([seed; 32]), listen: Vec::new(), before: Vec::new(), mdns: true };
+    let config = NetConfig { mdns: true, ..NetConfig::new(Secret::new([seed; 32])) };
     let net = start(config, lanes, Arc::new(|_| true)).await.unwrap();
     say(&format!("ready {}", net.peer_id()));
     let mut orders = orders();

@@ -49,12 +49,14 @@ impl Port for FakeNet {
 
     fn answer_bundle(&self, _: u64, _: Vec<u8>, _: Option<Vec<u8>>) {}
 
+    fn answer_mail(&self, _: u64, _: Vec<u8>) {}
+
     fn acknowledge(&self, _: net::FrameToken) {}
 
     fn refuse(&self, _: net::FrameToken, _: net::RefuseReason) {}
 
     fn status(&self) -> NetStatus {
-        NetStatus { listen_addrs: vec!["/ip4/127.0.0.1/tcp/1".to_owned()], peers: Vec::new() }
+        NetStatus { listen_addrs: vec!["/ip4/127.0.0.1/tcp/1".to_owned()], ..NetStatus::default() }
     }
 }
 
