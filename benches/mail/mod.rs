@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
-use rohrpost::base::limits::CARD_LIFE;
 use rohrpost::base::{MonoTime, Now, Secret, WallTime};
 use rohrpost::envelope::mailbox::{
     Answer, Delete, Deposit, InvitationKey, OfferIn, Proof, Question, QueueKey, TokenIn,
 };
 use rohrpost::envelope::seal::seal;
 use rohrpost::envelope::{EnvelopeKind, encode};
-use rohrpost::identity::{CardContent, CardKeys, IdentityKeypair, RequestPolicy};
+use rohrpost::identity::{CardContent, CardKeys, IdentityKeypair};
 use rohrpost::messenger::view::MailService;
 use rohrpost::messenger::{Command, Input, Messenger, Output, PeerInput};
 use rohrpost::store::Store;
@@ -53,23 +52,7 @@ impl House {
     fn move_in(&mut self, n: u8) {
         let me = IdentityKeypair::generate(&mut self.rng);
         let (keys, queue) = (CardKeys::generate(&mut self.rng), [n; 16]);
-        let card = CardContent {
-            sequence: 1,
-            issued: NOW.wall,
-            expires: NOW.wall + CARD_LIFE,
-            prekey_id: keys.prekey_id,
-            prekey: keys.prekey.public(),
-            kem_id: keys.kem_id,
-            kem: keys.kem.public(),
-            seal_id: keys.seal_id,
-            seal: keys.seal.public(),
-            queue,
-            mailboxes: Vec::new(),
-            relays: Vec::new(),
-            policy: RequestPolicy::Requests,
-            work: 0,
-        };
-        let card = card.sign(&me);
+        let card = CardContent::new(&keys, 1, NOW.wall, queue).sign(&me);
         let offer = OfferIn { batch: 1, card: &card, prekeys: Vec::new() };
         let invitation = InvitationKey::from_bytes([0; 32]);
         let register = Question::Register { key: QueueKey::from_bytes([1; 32]), invitation, offer };

@@ -211,7 +211,19 @@ impl Post {
                     self.tell(asker, PeerInput::Bundle { peer: me, ticket, card, prekey });
                 }
                 Output::Reply(_, answer) => drop(answer.unwrap()),
-                Output::Class { .. } | Output::Events(_) | Output::AnswerMail { .. } | Output::WakeAt(_) => {}
+                Output::AskMailbox { mailbox, ticket, .. } => {
+                    self.tell(place, PeerInput::MailFailed { mailbox, ticket });
+                }
+
+                Output::FindCard { peer, ticket } => {
+                    self.tell(place, PeerInput::CardNotFound { peer, ticket, asked: 0 });
+                }
+
+                Output::Class { .. }
+                | Output::Events(_)
+                | Output::AnswerMail { .. }
+                | Output::PublishCard { .. }
+                | Output::WakeAt(_) => {}
             }
         }
     }

@@ -76,6 +76,8 @@ codes! {
     NoConversation = "no_conversation", -32007, 6, Some("`rohrpost inbox` shows the conversations");
     /// The message was there, and is gone: its time was over, or its conversation was deleted.
     MessageGone = "message_gone", -32008, 6, None;
+    /// This peer keeps no mailbox for us.
+    NoMailbox = "no_mailbox", -32009, 6, Some("`rohrpost mailbox list` shows yours");
     /// There is no such profile.
     NoProfile = "no_profile", -32006, 6, Some("`rohrpost init` makes one");
 
@@ -95,6 +97,8 @@ codes! {
     ClientIdReused = "client_id_reused", -32016, 1, Some("give every message a client ID of its own");
     /// Not a safety number: it has 60 digits.
     MalformedNumber = "malformed_number", -32017, 1, Some("a safety number has 12 groups of 5 digits");
+    /// Not an address of a node: a multiaddress that ends in `/p2p/` and a peer ID.
+    BadAddress = "bad_address", -32023, 1, Some("such an address ends in /p2p/ and the peer ID, as `rohrpost id` shows it");
     /// There is a profile already.
     Exists = "exists", -32018, 1, Some("`rohrpost id` shows it; another profile is made with `-P NAME`");
     /// There is nothing to recover.
@@ -111,6 +115,8 @@ codes! {
     OutboxFull = "outbox_full", -32030, 5, Some("they go out when the recipient's node appears; send more then");
     /// No more contacts fit.
     TooManyContacts = "too_many_contacts", -32031, 5, Some("remove some with `rohrpost contacts remove`");
+    /// There are three mailboxes already.
+    TooManyMailboxes = "too_many_mailboxes", -32034, 5, Some("leave one with `rohrpost mailbox drop`");
     /// No more clients are served at the moment.
     TooManyClients = "too_many_clients", -32032, 5, Some("close other clients, or try again in a moment");
     /// The request is larger than one line may be.

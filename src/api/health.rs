@@ -34,6 +34,18 @@ words! {
         Socket = "socket",
         /// The network: interfaces, addresses, mDNS.
         Network = "network",
+        /// Whether others can dial us: NAT, router, relays.
+        Reachability = "reachability",
+        /// The DHT, in which cards are found.
+        Dht = "dht",
+        /// Our mailboxes.
+        Mailboxes = "mailboxes",
+        /// What is known of a peer.
+        Peer = "peer",
+        /// The way to a peer.
+        Way = "way",
+        /// What waits for a peer.
+        Outbox = "outbox",
     }
 }
 

@@ -9,6 +9,7 @@ use super::error::{ApiError, Code};
 use super::event::EventPage;
 use super::health::Diagnosis;
 use super::params::*;
+use super::reach::*;
 use super::types::*;
 
 /// A method and its types: `client.ask::<method::Inbox>(&InboxParams::default())`.
@@ -147,8 +148,18 @@ methods! {
     Resolve = "resolve" (Who) -> Resolved, [NotFound, Ambiguous, BadLink];
     /// Shows what the node does.
     StatusShow = "status" (NoParams) -> Status, [];
-    /// Looks at folder, key file, store, snapshots, disk, clock, socket and network, and says how to mend what is wrong.
-    Doctor = "doctor" (NoParams) -> Diagnosis, [];
+    /// Looks at folder, key file, store, snapshots, disk, clock, socket and network, or at the ways to one peer, and says how to mend what is wrong.
+    Doctor = "doctor" (DoctorParams) -> Diagnosis, [NotFound, Ambiguous, BadLink];
+    /// Lists the connected peers, and those by whom the node would find the network again.
+    Peers = "peers" (NoParams) -> Vec<Peer>, [];
+    /// Lists our mailboxes: where messages wait for us while no node of ours runs.
+    MailboxList = "mailbox.list" (NoParams) -> Vec<Mailbox>, [];
+    /// Asks the network for mailboxes that serve everybody. None is used because it was found.
+    MailboxFind = "mailbox.find" (NoParams) -> Vec<OpenMailbox>, [NodeNeeded];
+    /// Has a node keep a mailbox for us, one of at most three. Messages wait there once its state is `in_use`.
+    MailboxUse = "mailbox.use" (MailboxParams) -> Mailbox, [NotFound, Ambiguous, BadAddress, Oneself, UnsoundPeer, TooManyMailboxes];
+    /// Leaves a mailbox: what still waits there is fetched first, if it answers.
+    MailboxDrop = "mailbox.drop" (Who) -> Resolved, [NotFound, Ambiguous, BadLink, NoMailbox];
     /// Reads events of the log after a cursor.
     Events = "events" (EventsParams) -> EventPage, [];
     /// Subscribes this connection: every event after the cursor comes as a notification `event`. A second call replaces the first.

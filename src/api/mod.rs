@@ -13,6 +13,7 @@ mod health;
 mod methods;
 mod openrpc;
 mod params;
+mod reach;
 pub mod rpc;
 pub mod time;
 mod types;
@@ -24,8 +25,12 @@ pub use health::{Area, Diagnosis, Finding, Health, Recovery};
 pub use methods::{Call, METHODS, Method, Rpc, method};
 pub use openrpc::{COMMON_ERRORS, openrpc};
 pub use params::{
-    AddContact, EventsParams, HistoryParams, InboxParams, ListenParams, MessageParams, NameParams, NoParams,
-    PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, VerifyParams, WaitFor, Who,
+    AddContact, DoctorParams, EventsParams, HistoryParams, InboxParams, ListenParams, MailboxParams, MessageParams,
+    NameParams, NoParams, PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, VerifyParams, WaitFor, Who,
+};
+pub use reach::{
+    Dht, Mailbox, MailboxService, MailboxState, Nat, OpenMailbox, Peer, Reach, Reachability, RelayInUse, RelayService,
+    ServeMailbox, Upnp,
 };
 pub use types::{
     Connection, Contact, Conversation, ConversationKind, DeletedConversation, Direction, HeldMessage, Identity,

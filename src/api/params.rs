@@ -226,6 +226,25 @@ pub struct PolicyParams {
     pub policy: Policy,
 }
 
+/// Parameters of `doctor`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DoctorParams {
+    /// Somebody: look at the ways to them instead of at everything. A peer ID, a `rohrpost:` link, a name, or an
+    /// unambiguous prefix of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+}
+
+/// Parameters of `mailbox.use`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MailboxParams {
+    /// Addresses of one node, each ending in `/p2p/PEER-ID`; or a peer ID, a link or the name of a contact, if it is
+    /// known where they are.
+    pub at: Vec<String>,
+}
+
 /// Parameters of `events`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{MessageId, PeerId, WallTime};
 
+use super::reach::{Reach, Reachability};
 use super::time;
 
 macro_rules! words {
@@ -328,12 +329,14 @@ pub struct Status {
     pub peers: u64,
     /// How many messages are not delivered yet.
     pub outbox: u64,
-    /// The relay in use; `null` as yet.
+    /// The peer ID of a relay through which we can be reached; `null` when there is none, or none is needed.
     pub relay: Option<String>,
-    /// The mailboxes in use; empty as yet.
+    /// The peer IDs of our mailboxes that are in use.
     pub mailboxes: Vec<String>,
-    /// `unknown` or, with a node, `local`: whether others can dial us from outside is not tested as yet.
-    pub reachability: String,
+    /// Whether others can dial us.
+    pub reachability: Reachability,
+    /// How the node is reached, and what it does for others; `null` when none runs.
+    pub reach: Option<Reach>,
     /// Pending requests.
     pub requests: u64,
     /// Unread messages.

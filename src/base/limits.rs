@@ -220,6 +220,8 @@ pub const BOX_PREKEY_BURST: u32 = 12;
 pub const BOX_PREKEY_INTERVAL: Millis = Millis::from_hours(1);
 /// Owners on the list of a node that serves only those.
 pub const MAX_SERVED_OWNERS: usize = 1_000;
+/// Nodes that are remembered for the next start.
+pub const MAX_KNOWN_PEERS: usize = 64;
 /// Boxes whose age is looked at in one commit.
 pub const MAX_BOXES_AT_ONCE: usize = 64;
 /// Envelopes of one box that expire in one commit.
@@ -359,6 +361,51 @@ pub const MAX_HELLO: usize = 64;
 pub const MAX_PEER_ADDRS: usize = 16;
 /// Peers found by mDNS whose addresses are remembered.
 pub const MAX_DISCOVERED: usize = 1_000;
+
+// ---- Mailboxes on the wire ----------------------------------------------------------------------
+
+/// Questions of others that are being read, answered or written at a time: with the longest page each is 16 MiB.
+pub const MAX_MAIL_REQUESTS: usize = 64;
+/// Of these, questions of peers who are no contacts; most are, as depositors ask under keys made for it.
+pub const MAX_STRANGER_MAIL_REQUESTS: usize = 48;
+/// Of these, from one IP address, whatever keys are used there…
+pub const MAX_MAIL_PER_HOST: usize = 8;
+/// …and from one /24 or /48: two networks do not fill the house.
+pub const MAX_MAIL_PER_NETWORK: usize = 16;
+/// Questions that a peer may have open on one connection.
+pub const MAX_MAIL_STREAMS: usize = 8;
+/// Questions at once by one key that is no contact's: a page full of deposits…
+pub const MAIL_STRANGER_BURST: u32 = 256;
+/// …and a second after it.
+pub const MAIL_STRANGER_RATE: u32 = 8;
+/// Questions at once from one IP address, of all strangers there…
+pub const MAIL_HOST_BURST: u32 = 512;
+/// …and a second after it.
+pub const MAIL_HOST_RATE: u32 = 16;
+/// Questions at once from one /24 or /48…
+pub const MAIL_NETWORK_BURST: u32 = 2_048;
+/// …and a second after it.
+pub const MAIL_NETWORK_RATE: u32 = 64;
+/// How long a question or an answer may take on its stream: the longest, 256 KiB, by a slow line.
+pub const MAIL_TRANSFER_TIMEOUT: Millis = Millis::from_secs(15);
+/// How long our node may take to answer, the wait for its lane included.
+pub const MAIL_ANSWER_TIMEOUT: Millis = Millis::from_secs(10);
+/// How long we wait for an answer: as long as a mailbox takes at most.
+pub const MAIL_TIMEOUT: Millis = Millis::from_secs(40);
+/// After it a question of ours has failed, whatever it waited for.
+pub const MAIL_DEADLINE: Millis = Millis::from_secs(60);
+/// Questions of ours that have no outcome yet.
+pub const MAX_MAIL_QUESTIONS: usize = 128;
+/// Of these, to one mailbox at a time: fewer than it takes.
+pub const MAX_MAIL_PARALLEL: usize = 4;
+/// Mailboxes that are asked anonymously at a time: each has a key and sockets of its own.
+pub const MAX_COURIERS: usize = 16;
+/// How long an anonymous connection stays without a question.
+pub const COURIER_IDLE: Millis = Millis::from_secs(60);
+/// How long one key is used for one mailbox.
+pub const COURIER_KEY_LIFE: Millis = Millis::from_hours(1);
+/// Keys that are kept for it; beyond that they are made anew.
+pub const MAX_COURIER_KEYS: usize = 1_024;
 
 // ---- Local API ----------------------------------------------------------------------------------
 

@@ -87,6 +87,8 @@ pub(crate) enum Command {
     Listen(cmd::listen::ListenArgs),
     Requests(cmd::requests::RequestsArgs),
     Policy(cmd::policy::PolicyArgs),
+    Mailbox(cmd::mailbox::MailboxArgs),
+    Peers(cmd::peers::PeersArgs),
     Contacts(cmd::contacts::ContactsArgs),
     Demo(cmd::demo::DemoArgs),
     Rpc(cmd::rpc::RpcArgs),

@@ -101,7 +101,7 @@ impl Context {
         let mut options = SendOptions {
             wait: delivery.wait.map(Into::into),
             timeout: Some(delivery.timeout),
-            run: RunOptions::default(),
+            run: RunOptions { brief: true, ..RunOptions::default() },
         };
         // A running node takes a message at once; a person would rather see it leave, if it does.
         if delivery.wait.is_none() && self.output.is_people() && client::status(&self.place)?.running {

@@ -88,6 +88,8 @@ fn dispatch(command: Command, context: &mut Context) -> Result<()> {
         Command::Listen(args) => cmd::listen::run(&args, context),
         Command::Requests(args) => cmd::requests::run(args, context),
         Command::Policy(args) => cmd::policy::run(args, context),
+        Command::Mailbox(args) => cmd::mailbox::run(args, context),
+        Command::Peers(args) => cmd::peers::run(args, context),
         Command::Contacts(args) => cmd::contacts::run(args, context),
         Command::Demo(args) => cmd::demo::run(args, &mut context.output),
         Command::Rpc(args) => cmd::rpc::run(&args, context),

@@ -10,9 +10,11 @@ mod send;
 
 use serde_json::Value;
 
-use crate::api::{ApiError, Call, Code, Diagnosis, Identity, NoParams, Recovery, Rpc, Status, method};
+use crate::api::{
+    ApiError, Call, Code, Diagnosis, DoctorParams, Identity, NoParams, Reachability, Recovery, Rpc, Status, method,
+};
 use crate::node;
-pub use crate::node::{Ask, Passphrase, Place, RunOptions, Tap, Tapping};
+pub use crate::node::{Ask, MailFor, Passphrase, Place, RunOptions, Tap, Tapping};
 
 pub use events::{Events, Heard};
 pub use run::{Node, run, stop};
@@ -48,7 +50,7 @@ pub fn needs_passphrase(place: &Place) -> Result<bool, ApiError> {
 /// `no_profile`, `wrong_passphrase`, and what the node says.
 pub fn doctor(place: &Place, ask: Ask<'_>) -> Result<Diagnosis, ApiError> {
     match Client::connect(place) {
-        Ok(Some(mut client)) => client.ask::<method::Doctor>(&NoParams {}),
+        Ok(Some(mut client)) => client.ask::<method::Doctor>(&DoctorParams::default()),
         // A socket that cannot be used is one of the things to be told.
         Ok(None) | Err(_) => node::doctor(place, ask),
     }
@@ -87,7 +89,8 @@ pub fn status(place: &Place) -> Result<Status, ApiError> {
             outbox: 0,
             relay: None,
             mailboxes: Vec::new(),
-            reachability: "unknown".to_owned(),
+            reachability: Reachability::Unknown,
+            reach: None,
             requests: 0,
             unread: 0,
             contacts: 0,

@@ -29,35 +29,12 @@ pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMu
         let node = node::Node::start(place, lock, profile, options).await?;
         let ready = node.ready();
         tell(&ready);
-        let mut cursor = ready.seq;
-        let core = node.dispatcher().core();
-        let (mut events, mut closed) = (core.events(), None::<node::Openings>);
+        let mut news = node::News::after(node.dispatcher(), ready.seq);
         loop {
-            let behind = async {
-                // What could not be read is told when the store is open again.
-                if let Some(openings) = &mut closed {
-                    openings.next().await;
-                }
-                closed = None;
-                events.wait_for(|last| *last > cursor).await.map(|last| *last)
-            };
             tokio::select! {
                 () = signals.wait() => break,
                 () = node.wait() => break,
-                Ok(last) = behind => {
-                    let openings = core.openings();
-                    match node.dispatcher().events(cursor, MAX_PAGE).await {
-                        Ok(page) => {
-                            page.events.iter().for_each(&mut *tell);
-                            cursor = if page.events.is_empty() { last } else { page.next };
-                            closed = None;
-                        }
-                        Err(error) => {
-                            tracing::debug!(%error, "events cannot be read now");
-                            closed = Some(openings);
-                        }
-                    }
-                }
+                true = news.ready() => news.read(MAX_PAGE).await.iter().for_each(&mut *tell),
             }
         }
         node.shutdown().await

@@ -3,10 +3,11 @@
 use std::ops::Deref;
 
 use minicbor::Encoder;
+use serde::{Deserialize, Serialize};
 
 use super::key::IdentityKey;
 use super::keypair::IdentityKeypair;
-use super::prekey::PrekeyId;
+use super::prekey::{CardKeys, PrekeyId};
 use super::record::{self, EncodeError, FRAME_LEN, Reader, RecordError, SignedIn, Unverified};
 use crate::base::limits::{CARD_LIFE, MAX_ADDR_LEN, MAX_ADDRS, MAX_CARD, MAX_MAILBOXES, MAX_RELAYS, MAX_WORK};
 use crate::base::{PeerId, WallTime};
@@ -60,7 +61,7 @@ impl RequestPolicy {
 }
 
 /// A node that does something for the owner, and where it is found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mailbox {
     /// Who. Not checked to be a sound key: [`IdentityKey::from_peer_id`] before it is used (ID-24).
     pub peer: PeerId,
@@ -105,6 +106,27 @@ pub struct CardContent {
 }
 
 impl CardContent {
+    /// A card with these keys, valid from `issued` for as long as may be. It names neither mailboxes nor relays, lets
+    /// strangers write, and asks for no work.
+    pub fn new(keys: &CardKeys, sequence: u64, issued: WallTime, queue: [u8; 16]) -> Self {
+        Self {
+            sequence,
+            issued,
+            expires: issued + CARD_LIFE,
+            prekey_id: keys.prekey_id,
+            prekey: keys.prekey.public(),
+            kem_id: keys.kem_id,
+            kem: keys.kem.public(),
+            seal_id: keys.seal_id,
+            seal: keys.seal.public(),
+            queue,
+            mailboxes: Vec::new(),
+            relays: Vec::new(),
+            policy: RequestPolicy::Requests,
+            work: 0,
+        }
+    }
+
     /// Signs and encodes: deterministic CBOR of at most `MAX_CARD` bytes that [`CardIn::decode`]
     /// always takes (ID-20 to ID-25).
     ///

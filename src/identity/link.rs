@@ -1,7 +1,7 @@
 //! Links: a peer ID, hints where it is found, and the token that makes a request an invited one.
 //!
 //! ```text
-//! rohrpost:<peer-id>?name=…&addr=<multiaddr>&addr=…&t=<token>
+//! rohrpost:<peer-id>?name=…&addr=<multiaddr>&addr=…&t=<token>&mbox=<multiaddr>/p2p/<peer-id>
 //! ```
 
 use std::fmt;
@@ -10,12 +10,14 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-use super::card::is_address;
+use super::card::{Mailbox, is_address};
 use super::key::IdentityKey;
-use crate::base::limits::{MAX_ADDR_LEN, MAX_ADDRS, MAX_LINK, MAX_NAME_CHARS};
+use crate::base::limits::{MAX_ADDR_LEN, MAX_ADDRS, MAX_LINK, MAX_MAILBOXES, MAX_NAME_CHARS};
 use crate::base::{CryptoRng, IdError, PeerId, Secret};
 
 const SCHEME: &str = "rohrpost:";
+/// What stands between an address and the peer ID of who is there.
+const P2P: &str = "/p2p/";
 
 /// What is percent-encoded in a name: all but RFC 3986's unreserved characters.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -80,6 +82,8 @@ pub struct Link {
     pub addrs: Vec<String>,
     /// The request token.
     pub token: Option<RequestToken>,
+    /// Mailboxes that the owner uses, at most 3, each with the addresses that the link gives; hints.
+    pub mailboxes: Vec<Mailbox>,
 }
 
 /// Why a text is not a link.
@@ -112,6 +116,12 @@ pub enum LinkError {
     /// More addresses than a link may hold (ID-53).
     #[error("there are too many addresses in this link, at most {MAX_ADDRS}")]
     TooManyAddresses,
+    /// What stands for a mailbox is not an address that ends in `/p2p/` and a peer ID (ID-56).
+    #[error("a mailbox in this link is not an address that ends in '/p2p/' and a peer ID")]
+    Mailbox,
+    /// More mailboxes than a link may hold (ID-56).
+    #[error("there are too many mailboxes in this link, at most {MAX_MAILBOXES}")]
+    TooManyMailboxes,
     /// The token is not 32 hexadecimal digits (ID-53).
     #[error("a request token has 32 hexadecimal digits")]
     Token,
@@ -123,11 +133,16 @@ pub enum LinkError {
 impl fmt::Display for Link {
     /// Leaves out what [`Link::from_str`] would refuse, so that what is shown always parses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{SCHEME}{}", self.peer)?;
-        let mut separator = '?';
+        let start = format!("{SCHEME}{}", self.peer);
+        f.write_str(&start)?;
+        let (mut separator, mut len) = ('?', start.len());
+        // Only mailboxes may not fit: all else is bounded so that it does.
         let mut pair = |key: &str, value: &dyn fmt::Display| {
-            write!(f, "{separator}{key}={value}")?;
-            separator = '&';
+            let pair = format!("{separator}{key}={value}");
+            if len + pair.len() <= MAX_LINK {
+                (separator, len) = ('&', len + pair.len());
+                f.write_str(&pair)?;
+            }
             Ok(())
         };
         if let Some(name) = self.name.as_deref().filter(|name| !name.is_empty() && is_name(name)) {
@@ -138,6 +153,12 @@ impl fmt::Display for Link {
         }
         if let Some(token) = &self.token {
             pair("t", token)?;
+        }
+        for mailbox in self.mailboxes.iter().take(MAX_MAILBOXES) {
+            let addr = mailbox_addr(mailbox);
+            if is_address(&addr) {
+                pair("mbox", &utf8_percent_encode(&addr, ADDR))?;
+            }
         }
         Ok(())
     }
@@ -163,7 +184,7 @@ impl FromStr for Link {
         let peer: PeerId = peer.parse()?;
         IdentityKey::from_peer_id(peer).map_err(|_| LinkError::UnsoundKey)?;
 
-        let mut link = Self { peer, name: None, addrs: Vec::new(), token: None };
+        let mut link = Self { peer, name: None, addrs: Vec::new(), token: None, mailboxes: Vec::new() };
         for pair in query.split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             link.take_pair(key, value)?;
@@ -191,9 +212,29 @@ impl Link {
                 self.token = Some(decode(value)?.parse()?);
                 Ok(())
             }
+            "mbox" if self.mailboxes.len() >= MAX_MAILBOXES => Err(LinkError::TooManyMailboxes),
+            "mbox" => {
+                self.mailboxes.push(mailbox(&decode(value)?).ok_or(LinkError::Mailbox)?);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
+}
+
+/// The first address, with who is there: what follows is for whoever gets the card.
+fn mailbox_addr(mailbox: &Mailbox) -> String {
+    let addr = mailbox.addrs.iter().find(|addr| is_address(addr)).map_or("", String::as_str);
+    format!("{addr}{P2P}{}", mailbox.peer)
+}
+
+/// ID-56.
+fn mailbox(text: &str) -> Option<Mailbox> {
+    let (addr, peer) = Some(text).filter(|text| is_address(text))?.rsplit_once(P2P)?;
+    let peer: PeerId = peer.parse().ok()?;
+    IdentityKey::from_peer_id(peer).ok()?;
+    let addrs = if addr.is_empty() { Vec::new() } else { vec![addr.to_owned()] };
+    addrs.iter().all(|addr| is_address(addr)).then_some(Mailbox { peer, addrs })
 }
 
 /// ID-53.

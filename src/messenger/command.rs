@@ -1,7 +1,8 @@
 //! What the user can ask for: every change that does not come from a peer or a timer.
 
+use crate::base::limits::MAX_MAILBOXES;
 use crate::base::{MessageId, Millis, PeerId};
-use crate::identity::RequestToken;
+use crate::identity::{Mailbox, RequestToken};
 
 use super::view::{ContactView, MailService, MessageView, Policy};
 
@@ -63,6 +64,15 @@ pub enum Command {
     SetPolicy(Policy),
     /// For whom to keep a mailbox.
     SetMailService(MailService),
+    /// Have a mailbox keep what is sent to us while we are away. The same again: other addresses.
+    UseMailbox {
+        /// Which.
+        peer: PeerId,
+        /// Multiaddresses in textual form, without the peer ID at the end.
+        addrs: Vec<String>,
+    },
+    /// Leave a mailbox.
+    DropMailbox(PeerId),
 }
 
 impl Command {
@@ -100,6 +110,8 @@ pub struct Hints {
     pub addrs: Vec<String>,
     /// The owner's request token.
     pub token: Option<RequestToken>,
+    /// Mailboxes that the owner uses, at most `MAX_MAILBOXES`.
+    pub mailboxes: Vec<Mailbox>,
 }
 
 /// What a command gave.
@@ -180,6 +192,12 @@ pub enum Refusal {
     /// The peer ID is not a sound key.
     #[error("this peer ID is not a sound Ed25519 key")]
     UnsoundPeer,
+    /// No more mailboxes fit into a card.
+    #[error("there are {MAX_MAILBOXES} mailboxes in use already")]
+    TooManyMailboxes,
+    /// Not a mailbox of ours.
+    #[error("this mailbox is not in use")]
+    NotAMailbox,
     /// The same client ID was used for another message.
     #[error("this client ID was used for another message")]
     ClientIdReused,

@@ -29,6 +29,8 @@ impl Tx<'_> {
             Command::RemoveContact(peer) => self.remove_contact(&peer),
             Command::SetPolicy(policy) => self.set_policy(policy),
             Command::SetMailService(service) => self.set_mail_service(&service),
+            Command::UseMailbox { peer, addrs } => self.use_mailbox(peer, &addrs),
+            Command::DropMailbox(peer) => self.drop_mailbox(peer),
         }
     }
 

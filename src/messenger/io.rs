@@ -99,6 +99,44 @@ pub enum PeerInput {
         /// The encoded question, as it came.
         question: Vec<u8>,
     },
+    /// What a mailbox answered to [`Output::AskMailbox`]. Unverified: it may say anything.
+    MailAnswered {
+        /// Which mailbox.
+        mailbox: PeerId,
+        /// Which question.
+        ticket: u64,
+        /// The encoded answer, as it came.
+        answer: Vec<u8>,
+    },
+    /// No answer came: it is not known whether the mailbox heard the question.
+    MailFailed {
+        /// Which mailbox.
+        mailbox: PeerId,
+        /// Which question.
+        ticket: u64,
+    },
+    /// The distributed hash table has a card of the peer. Unverified.
+    CardFound {
+        /// Whose it is said to be.
+        peer: PeerId,
+        /// Which question.
+        ticket: u64,
+        /// The encoded signed card.
+        card: Vec<u8>,
+    },
+    /// It has none.
+    CardNotFound {
+        /// Whose.
+        peer: PeerId,
+        /// Which question.
+        ticket: u64,
+        /// How many nodes answered; 0: there was nobody to ask.
+        asked: u32,
+    },
+    /// Through whom we can be reached now, and where they are; what was told before is void.
+    Relays(Vec<(PeerId, Vec<String>)>),
+    /// Nodes that are good to begin with at the next start; what was told before is void.
+    KnownPeers(Vec<(PeerId, Vec<String>)>),
 }
 
 /// Names one received frame: the stream (a number of the process) and its sequence number there.
@@ -176,6 +214,34 @@ pub enum Output {
         request: u64,
         /// The encoded answer.
         answer: Vec<u8>,
+    },
+    /// Ask a mailbox; answered by [`PeerInput::MailAnswered`] or [`PeerInput::MailFailed`].
+    AskMailbox {
+        /// Returned with the outcome.
+        ticket: u64,
+        /// Which mailbox.
+        mailbox: PeerId,
+        /// Multiaddresses, unverified.
+        addrs: Vec<String>,
+        /// Whether it must not learn who asks.
+        anonymous: bool,
+        /// The encoded question.
+        question: Vec<u8>,
+    },
+    /// Look for a peer's card in the distributed hash table; answered by [`PeerInput::CardFound`] or
+    /// [`PeerInput::CardNotFound`].
+    FindCard {
+        /// Whose.
+        peer: PeerId,
+        /// Returned with the outcome.
+        ticket: u64,
+    },
+    /// Put a card into the distributed hash table: our own, or one of somebody for whom we keep a box.
+    PublishCard {
+        /// Whose.
+        owner: PeerId,
+        /// The encoded signed card.
+        card: Vec<u8>,
     },
     /// The peer is a contact from now on, or no longer: decides his lane and his rates.
     Class {

@@ -45,27 +45,15 @@ impl Tx<'_> {
     pub(super) fn issue_card(&mut self, row: &mut ProfileRow, keys: CardKeys) -> Step {
         let now = self.deadline_clock();
         row.card_sequence = next_sequence(row.card_sequence, now);
-        let expires = now + limits::CARD_LIFE;
         let content = CardContent {
-            sequence: row.card_sequence,
-            issued: now,
-            expires,
-            prekey_id: keys.prekey_id,
-            prekey: keys.prekey.public(),
-            kem_id: keys.kem_id,
-            kem: keys.kem.public(),
-            seal_id: keys.seal_id,
-            seal: keys.seal.public(),
-            queue: row.queue,
-            mailboxes: Vec::new(),
-            relays: Vec::new(),
             policy: match row.policy {
                 Policy::Requests => RequestPolicy::Requests,
                 Policy::Contacts => RequestPolicy::Contacts,
                 Policy::Nobody => RequestPolicy::Nobody,
             },
-            work: 0,
+            ..CardContent::new(&keys, row.card_sequence, now, row.queue)
         };
+        let expires = content.expires;
         row.card = content.sign(self.me);
         row.card_issued = now;
         let key = card_keys_key(keys.prekey_id);

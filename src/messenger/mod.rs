@@ -5,6 +5,7 @@
 //! output leaves. What this layer does not own: how bytes are encrypted (`session`), how they are
 //! stored (`store`), how they travel (`net`), when it is called (`node`).
 
+mod boxes;
 pub mod command;
 mod contacts;
 mod deliver;
@@ -287,6 +288,12 @@ impl Tx<'_> {
             PeerInput::BundleFailed { peer, ticket } => self.bundle_failed(peer, ticket),
             PeerInput::BundleRequested { from, request, want_prekey } => self.answer_bundle(from, request, want_prekey),
             PeerInput::Mail { from, request, question } => self.mail(from, request, &question),
+            PeerInput::MailAnswered { mailbox, ticket, answer } => self.mail_answered(mailbox, ticket, Some(&answer)),
+            PeerInput::MailFailed { mailbox, ticket } => self.mail_answered(mailbox, ticket, None),
+            PeerInput::CardFound { peer, ticket, card } => self.card_found(peer, ticket, &card),
+            PeerInput::CardNotFound { peer, ticket, asked } => self.card_not_found(peer, ticket, asked),
+            PeerInput::Relays(relays) => self.relays(relays),
+            PeerInput::KnownPeers(peers) => self.keep_known_peers(peers),
         }
     }
 

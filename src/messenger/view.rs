@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::base::{MessageId, PeerId, WallTime};
-use crate::identity::RequestToken;
+use crate::identity::{Mailbox, RequestToken};
 
 /// Who may write to us (protocol, "Requests").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,84 @@ pub struct MailboxView {
     pub boxes: u32,
     /// Bytes of envelopes in them.
     pub bytes: u64,
+}
+
+/// How far it is with a mailbox that keeps our mail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BoxState {
+    /// It was asked to keep a box for us, and has not said that it does.
+    #[default]
+    Asking,
+    /// It keeps a box for us, and our card names it.
+    InUse,
+    /// It does not serve us.
+    Refused,
+    /// It has no room for us.
+    Full,
+    /// It does not answer.
+    Unreachable,
+    /// We leave it, and it has not said yet that the box is gone.
+    Leaving,
+}
+
+/// A mailbox that keeps our mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnMailboxView {
+    /// Who.
+    pub peer: PeerId,
+    /// Where it is found, as the user said.
+    pub addrs: Vec<String>,
+    /// How far it is.
+    pub state: BoxState,
+    /// Since when.
+    pub since: WallTime,
+    /// When it was last emptied; told every few minutes at most.
+    pub fetched_at: Option<WallTime>,
+    /// One-time prekeys of ours that it says it holds.
+    pub prekeys: u16,
+}
+
+/// What is known of the ways to a peer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReachView {
+    /// The newest card of theirs that we have verified.
+    pub card: Option<CardView>,
+    /// When no card of theirs could be found last, and how many nodes were asked; `None`: one was found, or it was not
+    /// looked for.
+    pub not_found: Option<(WallTime, u32)>,
+    /// Mailboxes named by a link.
+    pub hinted: Vec<Mailbox>,
+    /// Addresses from a link, or that they told us.
+    pub addrs: Vec<String>,
+    /// Whether there is a session in which we could write.
+    pub has_session: bool,
+    /// Whether they gave us a token for their mailboxes.
+    pub has_token: bool,
+    /// Messages and other things that nobody has stored yet.
+    pub queued: u64,
+    /// Those that a mailbox of theirs has stored.
+    pub deposited: u64,
+    /// Those that their node has stored, and has not said to be delivered.
+    pub awaiting: u64,
+    /// When the next try to connect is made at the latest; `None`: nothing waits, or it is tried now.
+    pub next_try: Option<WallTime>,
+}
+
+/// What a card says, as far as it tells how its owner is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardView {
+    /// Its sequence.
+    pub sequence: u64,
+    /// When it was made.
+    pub issued: WallTime,
+    /// Until when it is valid.
+    pub expires: WallTime,
+    /// Where envelopes may be left.
+    pub mailboxes: Vec<Mailbox>,
+    /// Through whom the owner may be reached.
+    pub relays: Vec<Mailbox>,
+    /// The work asked of strangers, in leading zero bits.
+    pub work: u8,
 }
 
 /// Which way a message went.
@@ -172,6 +250,8 @@ pub struct IdentityView {
     pub token: RequestToken,
     /// Addresses the node last listened on.
     pub addrs: Vec<String>,
+    /// Mailboxes that keep our mail, for the link.
+    pub mailboxes: Vec<Mailbox>,
 }
 
 /// Numbers for `status`.

@@ -24,6 +24,11 @@ pub(super) fn hints(peer: &PeerId, texts: &[String]) -> Vec<Multiaddr> {
     found
 }
 
+/// Whether an address, in textual form and without the peer ID at its end, is one that can be dialled for this peer (NET-43).
+pub fn is_dialable(peer: &PeerId, addr: &str) -> bool {
+    addr.len() <= MAX_ADDR_LEN && addr.parse().is_ok_and(|addr| dialable(peer, &addr).is_some())
+}
+
 /// The address without the peer ID at its end, if it is one we can dial for this peer:
 /// `/ip4|ip6|dns|dns4|dns6/…/tcp/…` or `…/udp/…/quic-v1`, with a port, to one machine.
 pub(super) fn dialable(peer: &PeerId, addr: &Multiaddr) -> Option<Multiaddr> {

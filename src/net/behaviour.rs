@@ -1,15 +1,18 @@
 //! The protocols of a node, put together.
 
+use std::sync::Arc;
+
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{StreamProtocol, identify, mdns, memory_connection_limits, ping};
 
-use super::config::Classify;
+use super::config::{Classify, NetConfig};
 use super::error::NetError;
-use super::{exchange, limits, span, streams};
-use crate::base::limits::{MAX_PROCESS_MEMORY, PING_INTERVAL, PING_TIMEOUT};
-use crate::envelope::frame;
+use super::streams::{self, Terms};
+use super::{exchange, limits, span};
+use crate::base::limits::{MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, MAX_PROCESS_MEMORY, PING_INTERVAL, PING_TIMEOUT};
+use crate::envelope::{frame, mailbox};
 
 /// What identify says of us to everybody: the same for every node (NET-5).
 const GENERIC_NAME: &str = "rohrpost";
@@ -25,12 +28,14 @@ pub(super) struct Behaviour {
     pub(super) ping: ping::Behaviour,
     pub(super) streams: streams::Behaviour,
     pub(super) cards: exchange::Behaviour,
+    pub(super) mail: streams::Behaviour,
 }
 
 impl Behaviour {
-    pub(super) fn new(keypair: &Keypair, mdns: bool, classify: &Classify) -> Result<Self, NetError> {
+    pub(super) fn new(keypair: &Keypair, config: &NetConfig, classify: &Classify) -> Result<Self, NetError> {
         let local = keypair.public();
-        let mdns = mdns
+        let mdns = config
+            .mdns
             .then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local.to_peer_id()))
             .transpose()
             .map_err(|error| NetError::Mdns(error.to_string()))?;
@@ -40,14 +45,26 @@ impl Behaviour {
             // Addresses that peers claim for themselves are not dialled.
             .with_cache_size(0);
         let ping = ping::Config::new().with_interval(span(PING_INTERVAL)).with_timeout(span(PING_TIMEOUT));
+        let envelopes = Terms {
+            protocol: StreamProtocol::new(frame::PROTOCOL),
+            slots: MAX_ENVELOPE_STREAMS,
+            keep: classify.clone(),
+        };
+        let mail = Terms {
+            protocol: StreamProtocol::new(mailbox::PROTOCOL),
+            // MBX-50
+            slots: if config.serve_mailbox { MAX_MAIL_STREAMS } else { 0 },
+            keep: Arc::new(|_| false),
+        };
         Ok(Self {
             limits: limits::Behaviour::new(classify.clone()),
             memory: memory_connection_limits::Behaviour::with_max_bytes(MAX_PROCESS_MEMORY),
             mdns: mdns.into(),
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping),
-            streams: streams::Behaviour::new(StreamProtocol::new(frame::PROTOCOL), classify.clone()),
+            streams: streams::Behaviour::new(envelopes),
             cards: exchange::behaviour(),
+            mail: streams::Behaviour::new(mail),
         })
     }
 }

@@ -10,6 +10,7 @@ use super::addresses;
 use super::envelope::Verdict;
 use super::error::SendError;
 use super::event::FrameToken;
+use super::mailbox::{self, ask::Question};
 use super::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
 use super::shared::{Outgoing, Shared};
 use crate::base::limits::MAX_ENVELOPE;
@@ -44,6 +45,10 @@ pub(super) enum Command {
     Answer {
         request: u64,
         response: CardResponse,
+    },
+    Ask {
+        question: Question,
+        anonymous: bool,
     },
     Shutdown {
         done: oneshot::Sender<()>,
@@ -141,14 +146,23 @@ impl NetHandle {
         if ask.mailbox == self.shared.me {
             return Err(SendError::Oneself);
         }
-        Err(SendError::Full)
+        if !mailbox::wire::is_question(&ask.question) {
+            return Err(SendError::TooLarge);
+        }
+        let permit = Arc::clone(&self.shared.questions).try_acquire_owned().map_err(|_| SendError::Full)?;
+        let addrs = addresses::hints(&ask.mailbox, &ask.addrs);
+        let question = Question::new(ask.ticket, ask.mailbox, addrs, ask.question, permit);
+        self.command(Command::Ask { question, anonymous: ask.anonymous })
     }
 
     /// Answers `MailAsked`. Ignored when the question is no longer open, or this is no answer of the protocol; the peer's
     /// question then fails, and he asks again.
     pub fn answer_mail(&self, request: u64, answer: Vec<u8>) {
-        drop(answer);
-        tracing::warn!(request, "a question to the mailbox stays unanswered");
+        if mailbox::wire::is_answer(&answer) {
+            self.shared.desk.answer(request, answer);
+        } else {
+            tracing::warn!(request, "a question to the mailbox stays unanswered");
+        }
     }
 
     /// Puts a signed card into the DHT, and reads it back, again and again until it stands; then `CardPublished` follows.

@@ -4,6 +4,7 @@
 //! - `task` owns the swarm and only dispatches; `behaviour` and `transport` say what it is made of.
 //! - `envelope` is the envelope protocol, with two tasks for each connected peer and stream;
 //!   `exchange` is the card protocol.
+//! - `mailbox` asks mailboxes, as ourselves or under names made for it, and takes questions to our own.
 //! - `peers` chooses one connection per peer, `limits` and `rates` bound what strangers may do,
 //!   `addresses` and `discovery` say where a peer may be, `notices` tells without waiting.
 //!
@@ -20,9 +21,11 @@ mod exchange;
 mod handle;
 mod limits;
 mod listen;
+mod mailbox;
 mod muxer;
 mod nat;
 mod notices;
+mod origin;
 mod peers;
 mod rates;
 mod shared;
@@ -38,6 +41,7 @@ use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use tokio::sync::mpsc;
 
+pub use self::addresses::is_dialable;
 pub use self::config::{Classify, Lanes, NetConfig};
 pub use self::error::{NetError, SendError};
 pub use self::event::{FrameToken, NetEvent};
@@ -58,7 +62,7 @@ use crate::base::{Millis, PeerId, WallTime};
 /// [`NetError`], each with a hint.
 pub async fn start(config: NetConfig, lanes: Lanes, classify: Classify) -> Result<NetHandle, NetError> {
     let (keypair, me) = identity(&config)?;
-    let behaviour = Behaviour::new(&keypair, config.mdns, &classify)?;
+    let behaviour = Behaviour::new(&keypair, &config, &classify)?;
     let swarm_config = libp2p::swarm::Config::with_tokio_executor()
         // NET-3: else each stream costs a round trip before its first byte.
         .with_substream_upgrade_protocol_override(Version::V1Lazy)

@@ -3,6 +3,7 @@
 //! Each rate is a token bucket, kept as the one time at which it will be full again (GCRA).
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use crate::base::PeerId;
 use crate::base::limits::{
@@ -22,16 +23,21 @@ pub(super) enum Ask {
 
 /// A bucket of `burst` tokens of which one comes back every `micros` microseconds.
 #[derive(Clone, Copy, Debug)]
-struct Rate {
+pub(super) struct Rate {
     burst: u64,
     micros: u64,
 }
 
-const CONTACT: Rate = Rate { burst: CONTACT_BURST as u64, micros: 1_000_000 / CONTACT_RATE as u64 };
-const STRANGER: Rate = Rate { burst: STRANGER_BURST as u64, micros: 1_000_000 / STRANGER_RATE as u64 };
+const CONTACT: Rate = Rate::per_second(CONTACT_BURST, CONTACT_RATE);
+const STRANGER: Rate = Rate::per_second(STRANGER_BURST, STRANGER_RATE);
 const PREKEY: Rate = Rate { burst: PREKEY_BURST as u64, micros: PREKEY_INTERVAL.0 * 1_000 };
 
 impl Rate {
+    /// So many at once, and then so many a second.
+    pub(super) const fn per_second(burst: u32, rate: u32) -> Self {
+        Self { burst: burst as u64, micros: 1_000_000 / rate as u64 }
+    }
+
     /// Takes a token from the bucket that is full at `full`.
     fn take(self, full: &mut u64, now: u64) -> bool {
         let after = (*full).max(now) + self.micros;
@@ -43,8 +49,41 @@ impl Rate {
     }
 }
 
+/// One bucket for each of whatever is counted by: at most `MAX_RATED_PEERS`.
+#[derive(Debug)]
+pub(super) struct Buckets<K> {
+    rate: Rate,
+    map: HashMap<K, u64>,
+}
+
+impl<K: Copy + Eq + Hash> Buckets<K> {
+    pub(super) fn new(rate: Rate) -> Self {
+        Self { rate, map: HashMap::new() }
+    }
+
+    /// Takes a token from the bucket of this key, if there is one. `now` is in microseconds.
+    pub(super) fn take(&mut self, key: K, now: u64) -> bool {
+        if self.map.len() >= MAX_RATED_PEERS && !self.map.contains_key(&key) {
+            self.forget(now);
+        }
+        self.rate.take(self.map.entry(key).or_default(), now)
+    }
+
+    /// Makes room for a tenth: a full bucket is as good as none, then those that are full next.
+    fn forget(&mut self, now: u64) {
+        self.map.retain(|_, full| *full > now);
+        let keep = MAX_RATED_PEERS - MAX_RATED_PEERS / 10;
+        if self.map.len() > keep {
+            let mut times: Vec<_> = self.map.values().copied().collect();
+            times.sort_unstable();
+            let first = times.get(self.map.len() - keep).copied().unwrap_or(now);
+            self.map.retain(|_, full| *full > first);
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
-struct Buckets {
+struct PeerBuckets {
     envelope: u64,
     card: u64,
     prekey: u64,
@@ -54,7 +93,7 @@ struct Buckets {
 /// The buckets of the peers: at most `MAX_RATED_PEERS`, the longest idle forgotten first.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
-    map: HashMap<PeerId, Buckets>,
+    map: HashMap<PeerId, PeerBuckets>,
 }
 
 impl Rates {
@@ -133,6 +172,20 @@ mod tests {
             assert_eq!(granted(&mut rates, Ask::Prekey, contact, PREKEY.micros, 50), 1);
             assert!(rates.take(&peer(1), Ask::Card, contact, 0), "the card has a rate of its own");
         }
+    }
+
+    #[test]
+    fn buckets_are_bounded_whatever_they_are_counted_by() {
+        let mut buckets = Buckets::new(Rate::per_second(2, 1));
+        for n in 0..35_000_u64 {
+            assert!(buckets.take(n, 0));
+            assert!(buckets.map.len() <= MAX_RATED_PEERS);
+        }
+        for n in 0..35_000_u64 {
+            buckets.take(n, 10 * SECOND);
+        }
+        let left = |buckets: &mut Buckets<u64>, now| (0..9).filter(|_| buckets.take(7, now)).count();
+        assert_eq!((left(&mut buckets, 20 * SECOND), left(&mut buckets, 21 * SECOND)), (2, 1));
     }
 
     #[test]

@@ -15,10 +15,11 @@ use super::error::SendError;
 use super::event::NetEvent;
 use super::handle::{NetStatus, PeerStatus};
 use super::lock;
+use super::mailbox::serve::Desk;
 use super::notices::Notices;
 use super::rates::{Ask, Rates};
 use super::streams;
-use crate::base::limits::{MAX_CARD_FETCHES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
+use crate::base::limits::{MAX_CARD_FETCHES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_MAIL_QUESTIONS};
 use crate::base::{PeerId, WallTime};
 
 /// An envelope on its way into the stream to its recipient.
@@ -45,6 +46,10 @@ pub(super) struct Shared {
     pub(super) opens: mpsc::Sender<Open>,
     /// One permit for each card question of ours, held until its outcome is told.
     pub(super) fetches: Arc<Semaphore>,
+    /// One permit for each question of ours to a mailbox, held until its outcome is told.
+    pub(super) questions: Arc<Semaphore>,
+    /// Questions of others to our mailbox.
+    pub(super) desk: Desk,
     /// How many connections there are with each peer.
     #[cfg(test)]
     pub(super) links: watch::Sender<HashMap<PeerId, usize>>,
@@ -119,6 +124,8 @@ impl Shared {
             notices: Notices::default(),
             opens,
             fetches: Arc::new(Semaphore::new(MAX_CARD_FETCHES)),
+            questions: Arc::new(Semaphore::new(MAX_MAIL_QUESTIONS)),
+            desk: Desk::default(),
             #[cfg(test)]
             links: watch::Sender::default(),
             registry: Mutex::default(),
@@ -139,8 +146,13 @@ impl Shared {
     /// Whether the rate of this peer allows it.
     pub(super) fn allows(&self, peer: &PeerId, ask: Ask) -> bool {
         let contact = self.is_contact(peer);
-        let now = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let now = self.micros();
         lock(&self.rates).take(peer, ask, contact, now)
+    }
+
+    /// The time since the start of the network, in microseconds.
+    pub(super) fn micros(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     // ---- peers ----------------------------------------------------------------------------------

@@ -5,12 +5,14 @@
 //! ever was. It owns no frames: what a stream says is for `envelope`.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
-use libp2p::core::upgrade::ReadyUpgrade;
+use libp2p::core::upgrade::{InboundUpgrade, ReadyUpgrade, UpgradeInfo};
 use libp2p::swarm::handler::{ConnectionEvent, FullyNegotiatedInbound, FullyNegotiatedOutbound};
 use libp2p::swarm::{
     ConnectionDenied, ConnectionHandler, ConnectionHandlerEvent, ConnectionId, FromSwarm, NetworkBehaviour,
@@ -21,13 +23,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::config::Classify;
 use super::{from_libp2p, span};
-use crate::base::limits::{MAX_ENVELOPE_STREAMS, STREAM_OPEN_TIMEOUT};
+use crate::base::limits::STREAM_OPEN_TIMEOUT;
 
 /// A stream that a peer has opened. Its place is free again when the slot is dropped.
 #[derive(Debug)]
 pub(super) struct Inbound {
     pub(super) peer: PeerId,
     pub(super) connection: ConnectionId,
+    /// The remote address of the connection.
+    pub(super) remote: Multiaddr,
     pub(super) stream: Stream,
     pub(super) slot: OwnedSemaphorePermit,
     pub(super) gone: Gone,
@@ -53,16 +57,25 @@ impl Gone {
 /// Where a stream that was asked for comes out; dropped when there will be none.
 pub(super) type Reply = oneshot::Sender<Stream>;
 
+/// What is taken and kept by the streams of a protocol.
+#[derive(Clone)]
+pub(super) struct Terms {
+    pub(super) protocol: StreamProtocol,
+    /// How many of a peer's streams are open on one connection; 0: the protocol is not offered to him.
+    pub(super) slots: usize,
+    /// With whom a connection is kept though nothing happens on it.
+    pub(super) keep: Classify,
+}
+
 /// The behaviour.
 pub(super) struct Behaviour {
-    protocol: StreamProtocol,
-    classify: Classify,
+    terms: Terms,
     actions: VecDeque<ToSwarm<Inbound, ToHandler>>,
 }
 
 impl Behaviour {
-    pub(super) fn new(protocol: StreamProtocol, classify: Classify) -> Self {
-        Self { protocol, classify, actions: VecDeque::new() }
+    pub(super) const fn new(terms: Terms) -> Self {
+        Self { terms, actions: VecDeque::new() }
     }
 
     /// Opens a stream on this connection. The reply is dropped when that fails.
@@ -79,12 +92,15 @@ impl Behaviour {
         self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::One(connection), event });
     }
 
-    fn handler(&self, peer: &PeerId) -> Handler {
+    fn handler(&self, peer: &PeerId, remote: &Multiaddr) -> Handler {
+        let Terms { protocol, slots, keep } = &self.terms;
         Handler {
-            protocol: self.protocol.clone(),
-            slots: Arc::new(Semaphore::new(MAX_ENVELOPE_STREAMS)),
+            protocol: protocol.clone(),
+            offered: *slots > 0,
+            slots: Arc::new(Semaphore::new(*slots)),
+            remote: remote.clone(),
             alive: Gone::new(),
-            keep: from_libp2p(peer).is_some_and(|peer| (self.classify)(&peer)),
+            keep: from_libp2p(peer).is_some_and(|peer| keep(&peer)),
             wanted: VecDeque::new(),
             taken: VecDeque::new(),
         }
@@ -100,20 +116,20 @@ impl NetworkBehaviour for Behaviour {
         _: ConnectionId,
         peer: PeerId,
         _: &Multiaddr,
-        _: &Multiaddr,
+        remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(&peer))
+        Ok(self.handler(&peer, remote))
     }
 
     fn handle_established_outbound_connection(
         &mut self,
         _: ConnectionId,
         peer: PeerId,
-        _: &Multiaddr,
+        remote: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(&peer))
+        Ok(self.handler(&peer, remote))
     }
 
     fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
@@ -122,9 +138,9 @@ impl NetworkBehaviour for Behaviour {
         &mut self,
         peer: PeerId,
         connection: ConnectionId,
-        Taken { stream, slot, gone }: THandlerOutEvent<Self>,
+        Taken { stream, slot, gone, remote }: THandlerOutEvent<Self>,
     ) {
-        self.actions.push_back(ToSwarm::GenerateEvent(Inbound { peer, connection, stream, slot, gone }));
+        self.actions.push_back(ToSwarm::GenerateEvent(Inbound { peer, connection, remote, stream, slot, gone }));
     }
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
@@ -145,17 +161,43 @@ pub(super) struct Taken {
     stream: Stream,
     slot: OwnedSemaphorePermit,
     gone: Gone,
+    remote: Multiaddr,
+}
+
+/// The protocol as it is offered to a peer, or nothing.
+#[derive(Clone, Debug)]
+pub(super) struct Offer(Option<StreamProtocol>);
+
+impl UpgradeInfo for Offer {
+    type Info = StreamProtocol;
+    type InfoIter = std::option::IntoIter<StreamProtocol>;
+
+    fn protocol_info(&self) -> Self::InfoIter {
+        self.0.clone().into_iter()
+    }
+}
+
+impl InboundUpgrade<Stream> for Offer {
+    type Output = Stream;
+    type Error = Infallible;
+    type Future = Ready<Result<Stream, Infallible>>;
+
+    fn upgrade_inbound(self, stream: Stream, _: StreamProtocol) -> Self::Future {
+        ready(Ok(stream))
+    }
 }
 
 /// The streams of one connection.
 #[derive(Debug)]
 pub(super) struct Handler {
     protocol: StreamProtocol,
+    offered: bool,
+    remote: Multiaddr,
     slots: Arc<Semaphore>,
     /// Dropped with this handler, which lives as long as the connection.
     alive: (watch::Sender<()>, Gone),
     keep: bool,
-    /// At most one of the one task that sends to the peer.
+    /// At most one of the one task that sends envelopes to the peer; questions to his mailbox are bounded by their permits.
     wanted: VecDeque<Reply>,
     /// At most one for each slot.
     taken: VecDeque<Taken>,
@@ -164,13 +206,14 @@ pub(super) struct Handler {
 impl ConnectionHandler for Handler {
     type FromBehaviour = ToHandler;
     type ToBehaviour = Taken;
-    type InboundProtocol = ReadyUpgrade<StreamProtocol>;
+    type InboundProtocol = Offer;
     type OutboundProtocol = ReadyUpgrade<StreamProtocol>;
     type InboundOpenInfo = ();
     type OutboundOpenInfo = Reply;
 
     fn listen_protocol(&self) -> SubstreamProtocol<Self::InboundProtocol> {
-        SubstreamProtocol::new(ReadyUpgrade::new(self.protocol.clone()), ()).with_timeout(span(STREAM_OPEN_TIMEOUT))
+        let offer = Offer(self.offered.then(|| self.protocol.clone()));
+        SubstreamProtocol::new(offer, ()).with_timeout(span(STREAM_OPEN_TIMEOUT))
     }
 
     fn connection_keep_alive(&self) -> bool {
@@ -207,7 +250,8 @@ impl ConnectionHandler for Handler {
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol: stream, .. }) => {
                 // One too many is dropped, which resets it (NET-22).
                 if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
-                    self.taken.push_back(Taken { stream, slot, gone: self.alive.1.clone() });
+                    let (gone, remote) = (self.alive.1.clone(), self.remote.clone());
+                    self.taken.push_back(Taken { stream, slot, gone, remote });
                 }
             }
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol: stream, info: reply }) => {

@@ -19,6 +19,9 @@ use super::envelope::{inbound, outbound};
 use super::event::NetEvent;
 use super::exchange::Cards;
 use super::handle::Command;
+use super::mailbox::ask::{Asks, Want};
+use super::mailbox::courier::Courier;
+use super::mailbox::serve;
 use super::peers::{Change, Link, Peers, Way};
 use super::shared::{Open, Shared};
 use super::{discovery, from_libp2p, span, to_libp2p, wall_now};
@@ -34,6 +37,11 @@ pub(super) struct Task {
     peers: Peers,
     book: AddressBook,
     cards: Cards,
+    asks: Asks,
+    wants: mpsc::Receiver<Want>,
+    courier: Courier,
+    /// Who was asked for by the node, and is being dialled.
+    sought: HashSet<PeerId>,
     listen_addrs: Vec<Multiaddr>,
     listeners: HashSet<ListenerId>,
     /// Listeners that have not named an address yet.
@@ -44,10 +52,15 @@ pub(super) struct Task {
 
 impl Task {
     pub(super) fn new(swarm: Swarm<Behaviour>, shared: Arc<Shared>) -> Self {
+        let (asks, wants) = Asks::new(Arc::clone(&shared));
         Self {
             swarm,
             peers: Peers::new(shared.me),
             cards: Cards::new(Arc::clone(&shared)),
+            asks,
+            wants,
+            courier: Courier::new(Arc::clone(&shared)),
+            sought: HashSet::new(),
             shared,
             book: AddressBook::default(),
             listen_addrs: Vec::new(),
@@ -86,6 +99,7 @@ impl Task {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some(open) = opens.recv() => self.open(open),
+                Some(want) = self.wants.recv() => self.open_mail(want),
                 command = commands.recv() => match command {
                     Some(Command::Shutdown { done }) => break Some(done),
                     Some(command) => self.command(command),
@@ -136,6 +150,8 @@ impl Task {
             Command::Answer { request, response } => {
                 self.cards.answer(&mut self.swarm.behaviour_mut().cards, request, response);
             }
+            Command::Ask { question, anonymous: true } => self.courier.ask(question),
+            Command::Ask { question, anonymous: false } => self.asks.ask(question),
             #[cfg(test)]
             Command::DialAgain { peer, addr } => {
                 let opts = DialOpts::peer_id(to_libp2p(&peer)).condition(PeerCondition::Always).addresses(vec![addr]);
@@ -149,10 +165,31 @@ impl Task {
         self.swarm.behaviour_mut().streams.open(to_libp2p(&peer), connection, reply);
     }
 
+    /// A stream to a mailbox, on the preferred connection; without one, the mailbox is dialled first.
+    fn open_mail(&mut self, Want { mailbox, addrs, reply }: Want) {
+        if let Some((link, _)) = self.peers.preferred(&mailbox) {
+            let id = link.id;
+            return self.swarm.behaviour_mut().mail.open(to_libp2p(&mailbox), id, reply);
+        }
+        self.asks.wait(mailbox, reply);
+        if self.dial(mailbox, addrs).is_err() {
+            self.asks.waiting(&mailbox);
+        }
+    }
+
     fn connect(&mut self, peer: PeerId, hints: Vec<Multiaddr>) {
         if self.peers.is_connected(&peer) {
             return;
         }
+        if self.dial(peer, hints).is_ok() {
+            self.sought.insert(peer);
+        } else {
+            self.shared.notices.unreachable(peer);
+        }
+    }
+
+    /// Dials a peer, if nobody does: at these addresses, and where he was found before.
+    fn dial(&mut self, peer: PeerId, hints: Vec<Multiaddr>) -> Result<(), DialError> {
         let mut addrs = hints;
         addrs.extend(self.book.of(&peer).take(MAX_PEER_ADDRS).cloned());
         let opts = DialOpts::peer_id(to_libp2p(&peer))
@@ -160,10 +197,10 @@ impl Task {
             .addresses(addrs)
             .build();
         match self.swarm.dial(opts) {
-            Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => {}
+            Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => Ok(()),
             Err(error) => {
                 tracing::debug!(?peer, %error, "cannot dial");
-                self.shared.notices.unreachable(peer);
+                Err(error)
             }
         }
     }
@@ -194,6 +231,7 @@ impl Task {
             BehaviourEvent::Streams(stream) => {
                 tokio::spawn(inbound::serve(Arc::clone(&self.shared), stream));
             }
+            BehaviourEvent::Mail(stream) => serve::take(&self.shared, stream),
             BehaviourEvent::Cards(event) => self.cards.on_event(event),
             BehaviourEvent::Mdns(event) => {
                 discovery::on_event(&self.shared, &mut self.book, event);
@@ -243,6 +281,10 @@ impl Task {
             Change::Connected(id) => {
                 let Some((link, since)) = self.peers.preferred(&peer) else { return };
                 let outbox = self.shared.connect(peer, id, link.addr.to_string(), since);
+                for reply in self.asks.waiting(&peer) {
+                    self.swarm.behaviour_mut().mail.open(to_libp2p(&peer), id, reply);
+                }
+                self.sought.remove(&peer);
                 tokio::spawn(outbound::serve(Arc::clone(&self.shared), peer, outbox));
                 self.shared.notices.connected(peer);
             }
@@ -261,7 +303,12 @@ impl Task {
     fn on_dial_failed(&mut self, peer_id: &libp2p::PeerId, error: &DialError) {
         let Some(peer) = from_libp2p(peer_id) else { return };
         tracing::debug!(?peer, %error, "dial failed");
-        if !self.peers.is_connected(&peer) {
+        if self.peers.is_connected(&peer) {
+            return;
+        }
+        self.asks.waiting(&peer);
+        // Others are dialled by the protocols on their own.
+        if self.sought.remove(&peer) {
             self.shared.notices.unreachable(peer);
         }
     }

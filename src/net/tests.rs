@@ -5,6 +5,7 @@ mod abuse;
 mod cards;
 mod delivery;
 mod doubles;
+mod mail;
 mod start;
 
 use std::collections::{HashSet, VecDeque};
@@ -47,13 +48,21 @@ impl Node {
     }
 
     async fn with_lanes(seed: u8, listen: &[&str], contact_lane: usize, stranger_lane: usize) -> Self {
+        Self::with(config(seed, listen), contact_lane, stranger_lane).await
+    }
+
+    async fn configured(config: NetConfig) -> Self {
+        Self::with(config, LANE_CONTACTS, LANE_STRANGERS).await
+    }
+
+    async fn with(config: NetConfig, contact_lane: usize, stranger_lane: usize) -> Self {
         let (to_contacts, contacts) = mpsc::channel(contact_lane);
         let (to_strangers, strangers) = mpsc::channel(stranger_lane);
         let friends = Arc::new(Mutex::new(HashSet::new()));
         let asked = Arc::clone(&friends);
         let classify: Classify = Arc::new(move |peer| lock(&asked).contains(peer));
         let lanes = Lanes { contacts: to_contacts, strangers: to_strangers };
-        let net = start(config(seed, listen), lanes, classify).await.unwrap();
+        let net = start(config, lanes, classify).await.unwrap();
         Self { net, contacts, strangers, heard: VecDeque::new(), friends }
     }
 
@@ -155,12 +164,18 @@ struct RawBehaviour {
 }
 
 impl Raw {
-    /// Dials the node.
+    /// Dials the node, for envelope streams.
     async fn connect(seed: u8, node: &Node) -> Self {
+        Self::connect_by(seed, node, crate::envelope::frame::PROTOCOL).await
+    }
+
+    /// Dials the node, for streams of this protocol.
+    async fn connect_by(seed: u8, node: &Node, protocol: &'static str) -> Self {
         let (keypair, _) = identity(&config(seed, &[])).unwrap();
         let classify: Classify = Arc::new(|_| true);
-        let protocol = StreamProtocol::new(crate::envelope::frame::PROTOCOL);
-        let behaviour = RawBehaviour { streams: streams::Behaviour::new(protocol, classify) };
+        let protocol = StreamProtocol::new(protocol);
+        let terms = streams::Terms { protocol, slots: 2, keep: classify };
+        let behaviour = RawBehaviour { streams: streams::Behaviour::new(terms) };
         let config = libp2p::swarm::Config::with_tokio_executor();
         let transport = transport::build(&keypair, &(Arc::new(|_: &PeerId| true) as Classify)).unwrap();
         let mut swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config);

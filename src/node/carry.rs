@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::config::{Tap, Tapping};
 use crate::base::PeerId;
 use crate::messenger::{FrameToken, PeerInput, RefuseReason};
-use crate::net::{self, NetEvent, NetHandle, NetStatus, SendError};
+use crate::net::{self, MailAsk, NetEvent, NetHandle, NetStatus, SendError};
 
 /// Bits of a ticket that count the openings of the store; the rest is the messenger's own number.
 const OPENING_SHIFT: u32 = 48;
@@ -43,6 +43,9 @@ pub(super) trait Port: Send {
     fn fetch_bundle(&self, peer: PeerId, ticket: u64, want_prekey: bool) -> Result<(), SendError>;
     fn answer_bundle(&self, request: u64, card: Vec<u8>, prekey: Option<Vec<u8>>);
     fn answer_mail(&self, request: u64, answer: Vec<u8>);
+    fn ask_mailbox(&self, ask: MailAsk) -> Result<(), SendError>;
+    fn find_card(&self, peer: PeerId, ticket: u64) -> Result<(), SendError>;
+    fn publish_card(&self, owner: PeerId, card: Vec<u8>);
     fn acknowledge(&self, token: net::FrameToken);
     fn refuse(&self, token: net::FrameToken, reason: net::RefuseReason);
     fn status(&self) -> NetStatus;
@@ -67,6 +70,18 @@ impl Port for NetHandle {
 
     fn answer_mail(&self, request: u64, answer: Vec<u8>) {
         Self::answer_mail(self, request, answer);
+    }
+
+    fn ask_mailbox(&self, ask: MailAsk) -> Result<(), SendError> {
+        Self::ask_mailbox(self, ask)
+    }
+
+    fn find_card(&self, peer: PeerId, ticket: u64) -> Result<(), SendError> {
+        Self::find_card(self, peer, ticket)
+    }
+
+    fn publish_card(&self, owner: PeerId, card: Vec<u8>) {
+        Self::publish_card(self, owner, card);
     }
 
     fn acknowledge(&self, token: net::FrameToken) {
@@ -119,8 +134,9 @@ impl Carrier {
     pub(super) fn present(&self) -> Vec<PeerInput> {
         let Some(net) = &self.net else { return Vec::new() };
         let status = net.status();
+        let relays = relays(&status);
         let connected = status.peers.into_iter().map(|peer| PeerInput::Connected(peer.peer));
-        std::iter::once(PeerInput::Listening(status.listen_addrs)).chain(connected).collect()
+        [PeerInput::Listening(status.listen_addrs), PeerInput::Relays(relays)].into_iter().chain(connected).collect()
     }
 
     pub(super) fn connect(&self, peer: PeerId, addrs: &[String]) -> Option<PeerInput> {
@@ -196,6 +212,23 @@ impl Carrier {
         }
     }
 
+    pub(super) fn ask_mailbox(&self, ask: MailAsk) -> Option<PeerInput> {
+        let (mailbox, ticket) = (ask.mailbox, ask.ticket);
+        let asked = self.net.as_ref()?.ask_mailbox(MailAsk { ticket: self.opening << OPENING_SHIFT | ticket, ..ask });
+        asked.is_err().then_some(PeerInput::MailFailed { mailbox, ticket })
+    }
+
+    pub(super) fn find_card(&self, peer: PeerId, ticket: u64) -> Option<PeerInput> {
+        let asked = self.net.as_ref()?.find_card(peer, self.opening << OPENING_SHIFT | ticket);
+        asked.is_err().then_some(PeerInput::CardNotFound { peer, ticket, asked: 0 })
+    }
+
+    pub(super) fn publish_card(&self, owner: PeerId, card: Vec<u8>) {
+        if let Some(net) = &self.net {
+            net.publish_card(owner, card);
+        }
+    }
+
     pub(super) fn acknowledge(&self, token: FrameToken) {
         if let Some(net) = &self.net {
             net.acknowledge(net::FrameToken { stream: token.stream, frame: token.frame });
@@ -240,19 +273,29 @@ impl Carrier {
                 one(PeerInput::BundleRequested { from, request, want_prekey })
             }
             NetEvent::MailAsked { from, request, question } => one(PeerInput::Mail { from, request, question }),
-            // Nobody asks for these yet.
-            NetEvent::MailAnswered { .. }
-            | NetEvent::MailFailed { .. }
-            | NetEvent::CardPublished { .. }
-            | NetEvent::CardFound { .. }
-            | NetEvent::CardNotFound { .. }
-            | NetEvent::KnownPeers(_) => Vec::new(),
+            NetEvent::MailAnswered { mailbox, ticket, answer } => {
+                let told = self.own(ticket).map(|ticket| PeerInput::MailAnswered { mailbox, ticket, answer });
+                told.into_iter().collect()
+            }
+            NetEvent::MailFailed { mailbox, ticket } => {
+                self.own(ticket).map(|ticket| PeerInput::MailFailed { mailbox, ticket }).into_iter().collect()
+            }
+            NetEvent::CardFound { peer, ticket, card } => {
+                self.own(ticket).map(|ticket| PeerInput::CardFound { peer, ticket, card }).into_iter().collect()
+            }
+            NetEvent::CardNotFound { peer, ticket, asked } => {
+                self.own(ticket).map(|ticket| PeerInput::CardNotFound { peer, ticket, asked }).into_iter().collect()
+            }
+            NetEvent::KnownPeers(peers) => one(PeerInput::KnownPeers(peers)),
+            NetEvent::CardPublished { owner, copies } => {
+                tracing::debug!(?owner, copies, "a card stands in the DHT");
+                Vec::new()
+            }
             NetEvent::Listening(_) | NetEvent::Expired(_) => {
                 let addrs = self.net.as_ref().map(|net| net.status().listen_addrs);
                 addrs.map(PeerInput::Listening).into_iter().collect()
             }
-            // The messenger has no use for them yet.
-            NetEvent::Relays(_) => Vec::new(),
+            NetEvent::Relays(relays) => one(PeerInput::Relays(relays)),
         }
     }
 
@@ -265,6 +308,20 @@ impl Carrier {
     const fn own(&self, ticket: u64) -> Option<u64> {
         if ticket >> OPENING_SHIFT == self.opening { Some(ticket & ((1 << OPENING_SHIFT) - 1)) } else { None }
     }
+}
+
+/// The relays in use, each with the addresses at which it is reached.
+fn relays(status: &NetStatus) -> Vec<(PeerId, Vec<String>)> {
+    let mut relays: Vec<(PeerId, Vec<String>)> = Vec::new();
+    for relay in &status.relays {
+        // What stands before `/p2p/RELAY/p2p-circuit`.
+        let Some((addr, _)) = relay.addr.split_once("/p2p/") else { continue };
+        match relays.iter_mut().find(|(known, _)| *known == relay.peer) {
+            Some((_, addrs)) => addrs.push(addr.to_owned()),
+            None => relays.push((relay.peer, vec![addr.to_owned()])),
+        }
+    }
+    relays
 }
 
 const fn reason_out(reason: RefuseReason) -> net::RefuseReason {

@@ -1,6 +1,7 @@
 //! What a node is to do: flags beat environment variables, these beat the configuration file.
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -35,8 +36,18 @@ pub struct RunOptions {
     pub bootstrap: Option<Vec<String>>,
     /// Whether to find peers in the local network, and be found.
     pub mdns: Option<bool>,
-    /// Whether to ask the router for a port. Nothing does so as yet; accepted, so that scripts can already say no.
+    /// Whether to ask the router for a port.
     pub upnp: Option<bool>,
+    /// For whom to keep a mailbox.
+    pub serve_mailbox: Option<MailFor>,
+    /// Whether to be a relay for others.
+    pub serve_relay: Option<bool>,
+    /// Whether the addresses it listens on can be reached by everybody; otherwise that is found out.
+    pub public: Option<bool>,
+    /// Where to serve figures, `HOST:PORT` or `PORT`.
+    pub metrics: Option<String>,
+    /// It is there for one command only: nothing is served to others.
+    pub brief: bool,
     /// Is shown every envelope.
     pub tap: Option<Tapping>,
 }
@@ -48,9 +59,48 @@ impl fmt::Debug for RunOptions {
             .field("bootstrap", &self.bootstrap)
             .field("mdns", &self.mdns)
             .field("upnp", &self.upnp)
+            .field("serve_mailbox", &self.serve_mailbox)
+            .field("serve_relay", &self.serve_relay)
+            .field("public", &self.public)
+            .field("metrics", &self.metrics)
+            .field("brief", &self.brief)
             .field("tap", &self.tap.is_some())
             .finish()
     }
+}
+
+/// For whom a mailbox is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailFor {
+    /// For everybody.
+    Open,
+    /// For our contacts.
+    Contacts,
+    /// For these.
+    Listed(Vec<PeerId>),
+}
+
+impl MailFor {
+    /// `open`, `contacts`, or peer IDs; `None`: for nobody.
+    fn read(words: &[String]) -> Result<Option<Self>, String> {
+        Ok(match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            [] | ["off"] => None,
+            ["open"] => Some(Self::Open),
+            ["contacts"] => Some(Self::Contacts),
+            peers => {
+                let read = |text: &&str| text.parse().map_err(|e: crate::base::IdError| format!("'{text}': {e}"));
+                Some(Self::Listed(peers.iter().map(read).collect::<Result<_, _>>()?))
+            }
+        })
+    }
+}
+
+/// One word, or a list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+enum Words {
+    One(String),
+    Many(Vec<String>),
 }
 
 /// The configuration file.
@@ -61,6 +111,10 @@ struct File {
     bootstrap: Option<Vec<String>>,
     mdns: Option<bool>,
     upnp: Option<bool>,
+    serve_mailbox: Option<Words>,
+    serve_relay: Option<bool>,
+    public: Option<bool>,
+    metrics: Option<String>,
 }
 
 /// What a node is to do, decided.
@@ -70,6 +124,11 @@ pub(crate) struct Settings {
     pub(crate) listen: Option<Vec<String>>,
     pub(crate) bootstrap: Vec<String>,
     pub(crate) mdns: bool,
+    pub(crate) upnp: bool,
+    pub(crate) serve_mailbox: Option<MailFor>,
+    pub(crate) serve_relay: bool,
+    pub(crate) public: Option<bool>,
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 impl RunOptions {
@@ -84,10 +143,23 @@ impl RunOptions {
                 text.split([',', ' ']).filter(|item| !item.is_empty()).map(str::to_owned).collect::<Vec<_>>()
             })
         };
-        let mdns = match self.mdns {
-            Some(mdns) => Some(mdns),
-            None => env("ROHRPOST_MDNS").map(|text| switch("ROHRPOST_MDNS", &text)).transpose()?,
+        let flag = |given: Option<bool>, name: &str, in_file: Option<bool>| match (given, env(name)) {
+            (Some(given), _) => Ok(Some(given)),
+            (None, Some(text)) => switch(name, &text).map(Some),
+            (None, None) => Ok(in_file),
         };
+        let mail = match (&self.serve_mailbox, list("ROHRPOST_SERVE_MAILBOX"), file.serve_mailbox) {
+            (Some(given), ..) => Ok(Some(given.clone())),
+            (None, Some(words), _) | (None, None, Some(Words::Many(words))) => MailFor::read(&words),
+            (None, None, Some(Words::One(word))) => MailFor::read(&[word]),
+            (None, None, None) => Ok(None),
+        };
+        let mail = mail.map_err(|e| {
+            ApiError::new(Code::Config, format!("serve_mailbox is not understood: {e}"))
+                .with_hint("it is \"open\", \"contacts\", \"off\", or a list of peer IDs")
+        })?;
+        let metrics = self.metrics.clone().or_else(|| env("ROHRPOST_METRICS")).or(file.metrics);
+        let serves = !self.brief;
         Ok(Settings {
             listen: self.listen.clone().or_else(|| list("ROHRPOST_LISTEN")).or(file.listen),
             bootstrap: self
@@ -96,7 +168,12 @@ impl RunOptions {
                 .or_else(|| list("ROHRPOST_BOOTSTRAP"))
                 .or(file.bootstrap)
                 .unwrap_or_default(),
-            mdns: mdns.or(file.mdns).unwrap_or(true),
+            mdns: flag(self.mdns, "ROHRPOST_MDNS", file.mdns)?.unwrap_or(true),
+            upnp: flag(self.upnp, "ROHRPOST_UPNP", file.upnp)?.unwrap_or(true) && serves,
+            serve_mailbox: mail.filter(|_| serves),
+            serve_relay: flag(self.serve_relay, "ROHRPOST_SERVE_RELAY", file.serve_relay)?.unwrap_or(false) && serves,
+            public: flag(self.public, "ROHRPOST_PUBLIC", file.public)?,
+            metrics: metrics.filter(|_| serves).map(|text| metrics_at(&text)).transpose()?,
         })
     }
 }
@@ -106,12 +183,22 @@ fn read_file(place: &Place) -> Result<File, ApiError> {
     match std::fs::read_to_string(path) {
         Ok(text) => toml::from_str(&text).map_err(|e| {
             ApiError::new(Code::Config, format!("{}: {}", path.display(), e.to_string().trim_end())).with_hint(
-                "it may say `listen`, `bootstrap` (lists of multiaddresses), `mdns` and `upnp` (true or false)",
+                "it may say `listen`, `bootstrap` (lists of multiaddresses), `mdns`, `upnp`, `serve_relay`, `public` (true or \
+                 false), `serve_mailbox` (\"open\", \"contacts\" or a list of peer IDs) and `metrics` (\"HOST:PORT\")",
             )
         }),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(File::default()),
         Err(e) => Err(ApiError::new(Code::Config, format!("{}: {e}", path.display()))),
     }
+}
+
+/// Where to serve figures. They tell how busy a node is: without a host nobody but this machine is told.
+fn metrics_at(text: &str) -> Result<SocketAddr, ApiError> {
+    let port = text.parse().ok().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    port.or_else(|| text.parse().ok()).ok_or_else(|| {
+        ApiError::new(Code::Config, format!("'{text}' is no place to serve figures at"))
+            .with_hint("give a port, or an IP address and a port, as in 127.0.0.1:9464")
+    })
 }
 
 fn switch(name: &str, text: &str) -> Result<bool, ApiError> {
@@ -154,6 +241,31 @@ mod tests {
         let options = RunOptions { listen: Some(Vec::new()), mdns: Some(false), ..RunOptions::default() };
         let settings = options.settle(&place, &env).unwrap();
         assert_eq!((settings.listen, settings.mdns), (Some(Vec::new()), false));
+    }
+
+    #[test]
+    fn what_is_served_to_others() {
+        let one = PeerId::from_key_bytes([7; 32]);
+        let (_home, place) = place(&format!("serve_mailbox = ['{one}']\nserve_relay = true\nmetrics = '9464'"));
+        let settings = RunOptions::default().settle(&place, &|_| None).unwrap();
+        assert_eq!(settings.serve_mailbox, Some(MailFor::Listed(vec![one])));
+        assert_eq!((settings.serve_relay, settings.metrics), (true, Some("127.0.0.1:9464".parse().unwrap())));
+        let brief = RunOptions { brief: true, ..RunOptions::default() }.settle(&place, &|_| None).unwrap();
+        assert_eq!((brief.serve_mailbox, brief.serve_relay, brief.metrics), (None, false, None));
+
+        let env = |name: &str| (name == "ROHRPOST_SERVE_MAILBOX").then(|| "contacts".to_owned());
+        let settings = RunOptions::default().settle(&place, &env).unwrap();
+        assert_eq!(settings.serve_mailbox, Some(MailFor::Contacts));
+        let options = RunOptions { serve_mailbox: Some(MailFor::Open), ..RunOptions::default() };
+        assert_eq!(options.settle(&place, &env).unwrap().serve_mailbox, Some(MailFor::Open));
+        let env = |name: &str| (name == "ROHRPOST_SERVE_MAILBOX").then(|| "off".to_owned());
+        assert_eq!(RunOptions::default().settle(&place, &env).unwrap().serve_mailbox, None);
+
+        for bad in ["serve_mailbox = 'everybody'", "metrics = 'localhost'", "metrics = '70000'"] {
+            let (_home, place) = self::place(bad);
+            let error = RunOptions::default().settle(&place, &|_| None).unwrap_err();
+            assert!(error.is(Code::Config) && error.hint.is_some(), "{bad}: {error:?}");
+        }
     }
 
     #[test]

@@ -13,8 +13,8 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::watch;
 
-use super::core::Openings;
 use super::dispatch::{Answering, Dispatcher};
+use super::news::News;
 use crate::api::rpc::{self, Id, Incoming, Request, Response};
 use crate::api::{ApiError, Call, Code};
 use crate::base::limits::MAX_RPC_LINE;
@@ -43,10 +43,8 @@ pub(crate) async fn serve(
     let mut connection = Connection {
         lines: Lines { reader: BufReader::new(reader), partial: Vec::new(), skipping: false },
         writer,
-        events: dispatcher.core().events(),
         dispatcher,
-        cursor: None,
-        closed: None,
+        news: None,
         queuing: FuturesOrdered::new(),
         waiting: FuturesUnordered::new(),
         stop,
@@ -65,11 +63,8 @@ struct Connection {
     lines: Lines,
     writer: OwnedWriteHalf,
     dispatcher: Dispatcher,
-    events: watch::Receiver<u64>,
-    /// The last event the client was told of; `None`: it does not listen.
-    cursor: Option<u64>,
-    /// The events could not be read: they come when the store is open again.
-    closed: Option<Openings>,
+    /// What the client is told next; `None`: it does not listen.
+    news: Option<News>,
     /// Calls begun and not yet carried out, in the order in which they came.
     queuing: FuturesOrdered<Queuing>,
     waiting: FuturesUnordered<Later>,
@@ -87,7 +82,7 @@ enum Next {
     Line(Line),
     Answer(Option<String>),
     Queued(Option<Id>, Result<Answering, ApiError>),
-    Events(u64),
+    Events,
     Stop,
 }
 
@@ -105,7 +100,7 @@ impl Connection {
                 Next::Stop => break End::Node,
                 Next::Answer(line) => self.write(line).await?,
                 Next::Queued(id, answering) => self.queued(id, answering).await?,
-                Next::Events(cursor) => self.tell(cursor).await?,
+                Next::Events => self.tell().await?,
             }
         };
         // No more lines: what was asked is still answered. When the node stops, every wait ends at once.
@@ -117,21 +112,19 @@ impl Connection {
     }
 
     async fn next(&mut self) -> io::Result<Next> {
-        let (cursor, has_room) = (self.cursor, self.has_room());
+        let has_room = self.has_room();
         let behind = async {
-            let cursor = cursor?;
-            if let Some(openings) = &mut self.closed {
-                openings.next().await;
+            match &mut self.news {
+                Some(news) => news.ready().await,
+                None => false,
             }
-            self.closed = None;
-            self.events.wait_for(|last| *last > cursor).await.is_ok().then_some(cursor)
         };
         Ok(tokio::select! {
             _ = self.stop.wait_for(|stop| *stop) => Next::Stop,
             line = self.lines.next(), if has_room => Next::Line(line?),
             Some((id, answering)) = self.queuing.next() => Next::Queued(id, answering),
             Some(line) = self.waiting.next() => Next::Answer(line),
-            Some(cursor) = behind => Next::Events(cursor),
+            true = behind => Next::Events,
         })
     }
 
@@ -259,7 +252,7 @@ impl Connection {
             }
             Ok(Answering::Now(value)) => Ok(value),
             Ok(Answering::Listen(listening)) => {
-                self.cursor = Some(listening.since);
+                self.news = Some(News::after(&self.dispatcher, listening.since));
                 serde_json::to_value(listening).map_err(|e| ApiError::new(Code::Internal, e.to_string()))
             }
             Err(error) => Err(error),
@@ -268,25 +261,13 @@ impl Connection {
     }
 
     /// Writes the next events. A client that reads slowly holds up nothing but its own cursor.
-    async fn tell(&mut self, cursor: u64) -> io::Result<()> {
-        let last = *self.events.borrow();
-        let openings = self.dispatcher.core().openings();
-        let page = match self.dispatcher.events(cursor, EVENTS_AT_A_TIME).await {
-            Ok(page) => page,
-            Err(error) => {
-                tracing::debug!(%error, "events cannot be read now");
-                self.closed = Some(openings);
-                return Ok(());
-            }
-        };
-        self.closed = None;
+    async fn tell(&mut self) -> io::Result<()> {
+        let Some(news) = &mut self.news else { return Ok(()) };
         let mut lines = String::new();
-        for event in &page.events {
+        for event in &news.read(EVENTS_AT_A_TIME).await {
             lines.push_str(&rpc::event_line(event).map_err(io::Error::other)?);
             lines.push('\n');
         }
-        // Where the log is shorter than it says, waiting for the missing ones would never end.
-        self.cursor = Some(if page.events.is_empty() { last } else { page.next });
         self.writer.write_all(lines.as_bytes()).await
     }
 

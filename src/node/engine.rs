@@ -18,8 +18,9 @@ use super::{errors, random};
 use crate::api::ApiError;
 use crate::base::limits::LANE_USER;
 use crate::base::{Millis, MonoTime, Now, failpoint};
+use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::messenger::{Answer, Input, Output, PeerInput, Refusal, RefuseReason, query};
-use crate::net::NetEvent;
+use crate::net::{MailAsk, NetEvent};
 use crate::store::{StoreError, release_reserve};
 
 /// The first pause before a store that failed is opened again; it doubles.
@@ -258,6 +259,14 @@ impl Engine {
                     self.carrier.answer_mail(request, answer);
                     None
                 }
+                Output::AskMailbox { ticket, mailbox, addrs, anonymous, question } => {
+                    self.carrier.ask_mailbox(MailAsk { ticket, mailbox, addrs, anonymous, question })
+                }
+                Output::FindCard { peer, ticket } => self.carrier.find_card(peer, ticket),
+                Output::PublishCard { owner, card } => {
+                    self.carrier.publish_card(owner, card);
+                    None
+                }
                 Output::Class { peer, contact } => {
                     self.carrier.class(peer, contact);
                     None
@@ -341,6 +350,10 @@ impl Engine {
                 }
                 Input::Peer(PeerInput::Envelope { token, .. }) => {
                     self.carrier.refuse(token, RefuseReason::Unavailable);
+                }
+                Input::Peer(PeerInput::Mail { request, .. }) => {
+                    // It has no field that could be out of bounds.
+                    self.carrier.answer_mail(request, MailAnswer::Unavailable.encode().unwrap_or_default());
                 }
                 Input::Peer(_) | Input::Timer => {}
             }

@@ -73,6 +73,8 @@ pub(crate) fn refusal(refusal: &Refusal) -> ApiError {
         Refusal::MalformedNumber => Code::MalformedNumber,
         Refusal::OutboxFull => Code::OutboxFull,
         Refusal::TooManyContacts => Code::TooManyContacts,
+        Refusal::TooManyMailboxes => Code::TooManyMailboxes,
+        Refusal::NotAMailbox => Code::NoMailbox,
         Refusal::UnsoundPeer => Code::UnsoundPeer,
         Refusal::ClientIdReused => Code::ClientIdReused,
         // The messenger hands the store's error on as text.

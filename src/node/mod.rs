@@ -22,6 +22,8 @@ mod doctor;
 mod engine;
 mod errors;
 mod lanes;
+mod metrics;
+mod news;
 mod place;
 mod profile;
 mod random;
@@ -32,13 +34,13 @@ mod socket;
 mod upkeep;
 mod views;
 
-pub use config::{Environment, RunOptions, Tap, Tapping};
+pub use config::{Environment, MailFor, RunOptions, Tap, Tapping};
 pub use place::Place;
 pub use profile::Ask;
 
-pub(crate) use self::core::Openings;
 pub(crate) use dispatch::Dispatcher;
 pub(crate) use doctor::doctor;
+pub(crate) use news::News;
 pub(crate) use profile::{Profile, change_passphrase, create, exists, lock, needs_passphrase};
 pub(crate) use recover::recover;
 pub(crate) use run::{Local, Node, Signals};

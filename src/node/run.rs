@@ -9,10 +9,11 @@ use tokio::task::JoinHandle;
 
 use super::carry::{Carrier, Contacts};
 use super::clock::Clock;
-use super::config::RunOptions;
+use super::config::{MailFor, RunOptions, Settings};
 use super::core::Core;
 use super::dispatch::{Dispatcher, Live};
 use super::engine::{self, Start};
+use super::metrics::{Metrics, Source};
 use super::place::Place;
 use super::profile::Profile;
 use super::socket::{self, SocketFile};
@@ -20,9 +21,10 @@ use super::{addresses, errors, random, server};
 use crate::api::{ApiError, Event, EventKind};
 use crate::base::PeerId;
 use crate::base::limits::{LANE_CONTACTS, LANE_STRANGERS};
-use crate::messenger::{Output, query};
+use crate::messenger::view::MailService;
+use crate::messenger::{Command, Output, query};
 use crate::net::{self, Lanes, NetConfig, NetHandle};
-use crate::store::ProfileLock;
+use crate::store::{ProfileLock, Reader, StoreError};
 
 /// How long the network may take to close.
 const NET_CLOSING: Duration = Duration::from_secs(5);
@@ -55,6 +57,10 @@ impl Node {
     ) -> Result<Self, ApiError> {
         let settings = options.settle(place, &|name| std::env::var(name).ok())?;
         let bootstrap = addresses::by_peer(&settings.bootstrap)?;
+        let metrics = match settings.metrics {
+            Some(addr) => Some(Metrics::bind(addr).await?),
+            None => None,
+        };
         let clock = Clock::new();
         let (open, outputs) = profile.open(clock.now(), &mut random::system()).map_err(|e| errors::store(&e))?;
         let bound = socket::bind(place)?;
@@ -69,16 +75,12 @@ impl Node {
         }
         let (to_contacts, from_contacts) = mpsc::channel(LANE_CONTACTS);
         let (to_strangers, from_strangers) = mpsc::channel(LANE_STRANGERS);
-        let before = query::identity(&open.messenger.reader(), profile.peer_id()).map_err(|e| errors::store(&e))?;
-        let config = NetConfig {
-            listen: settings.listen.unwrap_or_default(),
-            before: before.map(|found| found.addrs).unwrap_or_default(),
-            mdns: settings.mdns,
-            ..NetConfig::new(profile.seed())
-        };
+        let reader = open.messenger.reader();
+        let keeps = query::mailbox(&reader).map_err(|e| errors::store(&e))?.service;
+        let wanted = mail_service(settings.serve_mailbox.clone());
         let classify = contacts.clone();
         let net = net::start(
-            config,
+            net_config(settings, &profile, &reader, &bootstrap).map_err(|e| errors::store(&e))?,
             Lanes { contacts: to_contacts, strangers: to_strangers },
             std::sync::Arc::new(move |peer| classify.contains(peer)),
         )
@@ -111,6 +113,13 @@ impl Node {
         tokio::spawn(call_again(net.clone(), given, stop_in.clone()));
         let live = Live { net: net.clone(), stop: stop.clone() };
         let dispatcher = Dispatcher::new(core.clone(), place.clone(), Some(live));
+        net.announce_mailbox(wanted == MailService::Open);
+        if keeps != wanted {
+            keep_mailbox(&core, wanted).await;
+        }
+        if let Some(metrics) = metrics {
+            tokio::spawn(metrics.serve(Source { core: core.clone(), net: net.clone() }, stop_in.clone()));
+        }
         let server = tokio::spawn(server::serve(listener, dispatcher.clone(), stop_in));
         Ok(Self { place: place.clone(), core, net, dispatcher, stop, halt, server, socket: bound.file, lock })
     }
@@ -162,6 +171,45 @@ impl Node {
         // Only now do clients see the end of the connection, and know that the profile is free.
         drop(clients);
         result
+    }
+}
+
+/// How the network is started.
+fn net_config(
+    settings: Settings,
+    profile: &Profile,
+    reader: &Reader,
+    bootstrap: &[(PeerId, Vec<String>)],
+) -> Result<NetConfig, StoreError> {
+    let before = query::identity(reader, profile.peer_id())?;
+    Ok(NetConfig {
+        listen: settings.listen.unwrap_or_default(),
+        before: before.map(|found| found.addrs).unwrap_or_default(),
+        mdns: settings.mdns,
+        upnp: settings.upnp,
+        bootstrap: bootstrap.to_vec(),
+        known: query::known_peers(reader)?,
+        serve_relay: settings.serve_relay,
+        serve_mailbox: settings.serve_mailbox.is_some(),
+        public: settings.public,
+        ..NetConfig::new(profile.seed())
+    })
+}
+
+/// Says for whom boxes are kept from now on. A store that can only be read is no reason not to start.
+async fn keep_mailbox(core: &Core, service: MailService) {
+    if let Err(error) = core.command(Command::SetMailService(service)).await {
+        tracing::error!(%error, "for whom a mailbox is kept stays as it was");
+    }
+}
+
+/// For whom the messenger is to keep boxes.
+fn mail_service(serve: Option<MailFor>) -> MailService {
+    match serve {
+        None => MailService::Off,
+        Some(MailFor::Open) => MailService::Open,
+        Some(MailFor::Contacts) => MailService::Contacts,
+        Some(MailFor::Listed(peers)) => MailService::Listed(peers.into_iter().collect()),
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) fn identity(identity: &view::IdentityView, listening: Vec<String>) ->
         name: Some(identity.name.clone()).filter(|name| !name.is_empty()),
         addrs: identity.addrs.iter().take(limits::MAX_ADDRS).cloned().collect(),
         token: Some(identity.token.clone()),
+        mailboxes: identity.mailboxes.clone(),
     };
     api::Identity { peer_id: identity.peer, name: identity.name.clone(), link: link.to_string(), addrs: listening }
 }
@@ -99,6 +100,17 @@ pub(crate) fn contact(contact: view::ContactView) -> api::Contact {
         contact: contact.contact,
         added_at: contact.contact.then_some(contact.added_at),
         safety_number: Some(contact.safety_number).filter(|number| !number.is_empty()),
+    }
+}
+
+pub(crate) const fn mailbox_state(state: view::BoxState) -> api::MailboxState {
+    match state {
+        view::BoxState::Asking => api::MailboxState::Asking,
+        view::BoxState::InUse => api::MailboxState::InUse,
+        view::BoxState::Refused => api::MailboxState::Refused,
+        view::BoxState::Full => api::MailboxState::Full,
+        view::BoxState::Unreachable => api::MailboxState::Unreachable,
+        view::BoxState::Leaving => api::MailboxState::Leaving,
     }
 }
 

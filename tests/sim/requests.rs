@@ -149,7 +149,7 @@ fn a_link_with_the_token_makes_the_request_invited() {
         let (alice, bob) = (world.join("alice"), world.join("bob"));
         let token = world.token(bob);
         let to = world.id(bob);
-        let hints = Hints { name: Some("Bob".to_owned()), addrs: Vec::new(), token: Some(token) };
+        let hints = Hints { name: Some("Bob".to_owned()), token: Some(token), ..Hints::default() };
         let command = SendCommand {
             to,
             text: "from the party".to_owned(),

@@ -474,7 +474,11 @@ impl World {
                     contacts.remove(&peer)
                 };
             }
-            Output::Events(_) | Output::AnswerMail { .. } => {}
+            Output::Events(_)
+            | Output::AnswerMail { .. }
+            | Output::AskMailbox { .. }
+            | Output::FindCard { .. }
+            | Output::PublishCard { .. } => {}
             Output::WakeAt(at) => self.nodes[index].wake = at.0.max(self.now + 1),
         }
     }

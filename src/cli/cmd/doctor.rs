@@ -1,6 +1,6 @@
 //! `doctor`: what is wrong, and how to mend it.
 
-use crate::api::{Area, Diagnosis, Health};
+use crate::api::{Area, Diagnosis, DoctorParams, Health, method};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::Output;
@@ -16,12 +16,24 @@ const TO_BE_MENDED: u8 = 1;
 #[command(after_help = "\
 Looks at the folder, the key file, the store, the snapshots, the disk, the clock, the socket and
 the network, and changes nothing. Without a node it reads the whole store, which takes a moment
-when it is large. The exit code is 1 when there is something to mend.")]
-pub(crate) struct DoctorArgs {}
+when it is large. With WHO it looks at the ways to somebody instead: what is known of them, whether
+they can be reached, and what waits for them. The exit code is 1 when there is something to mend.
+
+Examples:
+  rohrpost doctor
+  rohrpost doctor bob")]
+pub(crate) struct DoctorArgs {
+    /// Look at the ways to them instead
+    #[arg(value_name = "WHO")]
+    who: Option<String>,
+}
 
 /// Asks the node, or looks by itself.
-pub(crate) fn run(_: DoctorArgs, context: &mut Context) -> Result<()> {
-    let diagnosis = context.unlocked(client::doctor)?;
+pub(crate) fn run(args: DoctorArgs, context: &mut Context) -> Result<()> {
+    let diagnosis = match args.who {
+        Some(who) => context.client()?.ask::<method::Doctor>(&DoctorParams { who: Some(who) })?,
+        None => context.unlocked(client::doctor)?,
+    };
     show(&diagnosis, &mut context.output)?;
     if diagnosis.well { Ok(()) } else { Err(CliError::told(TO_BE_MENDED)) }
 }

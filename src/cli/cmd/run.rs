@@ -1,11 +1,12 @@
 //! `run`: the node, in the foreground.
 
 use crate::api::{Event, EventKind};
+use crate::base::PeerId;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
 use crate::cli::output::{Form, Output, safe};
-use crate::client::RunOptions;
+use crate::client::{MailFor, RunOptions};
 
 use super::listen;
 
@@ -18,6 +19,7 @@ End it with Ctrl-C or `rohrpost stop`.
 Examples:
   rohrpost run
   rohrpost run --listen /ip4/0.0.0.0/tcp/4001 --listen /ip4/0.0.0.0/udp/4001/quic-v1
+  rohrpost run --serve-mailbox --serve-relay --listen /ip4/0.0.0.0/udp/4001/quic-v1
   rohrpost --json run --listen /ip4/127.0.0.1/tcp/0 --no-mdns")]
 pub(crate) struct RunArgs {
     /// Listen on this multiaddress instead of on all interfaces (may be repeated)
@@ -32,19 +34,51 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     no_mdns: bool,
 
-    /// Do not ask the router for a port (none is asked for yet)
+    /// Do not ask the router for a port (UPnP)
     #[arg(long)]
     no_upnp: bool,
+
+    /// Keep messages for others while their nodes are off: for everybody, or for your contacts only
+    #[arg(long, value_name = "WHOM", num_args = 0..=1, require_equals = true, default_missing_value = "open")]
+    #[arg(value_parser = ["open", "contacts"])]
+    serve_mailbox: Option<String>,
+
+    /// Keep messages for this peer only (may be repeated)
+    #[arg(long, value_name = "PEER-ID", conflicts_with = "serve_mailbox")]
+    mailbox_for: Vec<PeerId>,
+
+    /// Pass bytes on between peers who cannot reach each other
+    #[arg(long)]
+    serve_relay: bool,
+
+    /// Others can reach the addresses it listens on: count them as public without a test
+    #[arg(long)]
+    public: bool,
+
+    /// Serve figures in the format of Prometheus here; without a host: on 127.0.0.1
+    #[arg(long, value_name = "[HOST:]PORT")]
+    metrics: Option<String>,
 }
 
 /// Runs it and prints its events.
 pub(crate) fn run(args: RunArgs, context: &mut Context) -> Result<()> {
     let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
+    let serve_mailbox = match args.serve_mailbox.as_deref() {
+        Some("contacts") => Some(MailFor::Contacts),
+        Some(_) => Some(MailFor::Open),
+        None if args.mailbox_for.is_empty() => None,
+        None => Some(MailFor::Listed(args.mailbox_for)),
+    };
     let options = RunOptions {
         listen: some(args.listen),
         bootstrap: some(args.bootstrap),
         mdns: args.no_mdns.then_some(false),
         upnp: args.no_upnp.then_some(false),
+        serve_mailbox,
+        serve_relay: args.serve_relay.then_some(true),
+        public: args.public.then_some(true),
+        metrics: args.metrics,
+        brief: false,
         tap: None,
     };
     context.run(&options, show)

@@ -1,6 +1,6 @@
 //! `status`: what the node does.
 
-use crate::api::Status;
+use crate::api::{Nat, Reachability, Status};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
@@ -46,15 +46,59 @@ fn show(status: &Status, output: &mut Output) -> Result<()> {
         for (i, addr) in status.addrs.iter().enumerate() {
             record.row(if i == 0 { "address" } else { "" }, "addr", Cell::text(addr));
         }
+        reach(status, &mut record);
         record.row("connected", "peers", number(status.peers));
         for connection in &status.connections {
             let who = name_and_peer(&connection.name, &connection.peer_id);
             let since = output.time(connection.since);
-            let shown = format!("{who} since {since} over {}", connection.addr);
+            let way = if connection.direct { "" } else { ", through a relay" };
+            let shown = format!("{who} since {since} over {}{way}", connection.addr);
             record.row("", "peer", Cell::two(&shown, &connection.peer_id.to_string()));
         }
     }
     Ok(output.record(&record)?)
+}
+
+/// How others reach us, and what the node does for them.
+fn reach(status: &Status, record: &mut Record) {
+    let Some(reach) = &status.reach else { return };
+    let (shown, tint) = match (status.reachability, reach.relays.len()) {
+        (Reachability::Public, _) => ("others can dial this node".to_owned(), Tint::Green),
+        (Reachability::Private, 0) => ("others cannot dial this node".to_owned(), Tint::Yellow),
+        (Reachability::Private, n) => (format!("behind a NAT, reached through {n} relays"), Tint::Green),
+        (Reachability::Unknown, _) => ("not known yet".to_owned(), Tint::Dim),
+    };
+    record.row("reachable", "reachability", Cell::two(&shown, status.reachability.word()).tint(tint));
+    let nat = match reach.nat {
+        Nat::Unknown => "",
+        Nat::None => "none",
+        Nat::Stable => "keeps ports: straight connections can be made",
+        Nat::PortChanging => "changes ports: straight connections can be made",
+        Nat::Symmetric => "gives each peer another port: straight connections succeed seldom",
+    };
+    if !nat.is_empty() {
+        record.row("NAT", "nat", Cell::two(nat, reach.nat.word()));
+    }
+    for (i, relay) in reach.relays.iter().enumerate() {
+        let shown = format!("…{} at {}", relay.peer_id.short(), relay.addr);
+        record.row(if i == 0 { "relay" } else { "" }, "relay", Cell::two(&shown, &relay.peer_id.to_string()));
+    }
+    for (i, mailbox) in status.mailboxes.iter().enumerate() {
+        record.row(if i == 0 { "mailbox" } else { "" }, "mailbox", Cell::text(mailbox));
+    }
+    let dht = &reach.dht;
+    let part = if dht.server { format!(", keeps {} cards for others", dht.records) } else { String::new() };
+    let card = if dht.published { "own card is there" } else { "own card is not there yet" };
+    let shown = format!("{} peers, {card}{part}", dht.peers);
+    record.row("DHT", "dht_peers", Cell::two(&shown, &dht.peers.to_string()));
+    if let Some(relay) = &reach.relay_service {
+        let shown = format!("{} peers, {} circuits", relay.reservations, relay.circuits);
+        record.row("serves as relay", "relay_reservations", Cell::two(&shown, &relay.reservations.to_string()));
+    }
+    if let Some(mailbox) = &reach.mailbox_service {
+        let shown = format!("{}: {} boxes, {} bytes", mailbox.serves, mailbox.boxes, mailbox.bytes);
+        record.row("serves mailboxes", "mailbox_boxes", Cell::two(&shown, &mailbox.boxes.to_string()));
+    }
 }
 
 fn waiting(messages: u64) -> String {
@@ -68,7 +112,7 @@ fn waiting(messages: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::Connection;
+    use crate::api::{Connection, Dht, Reach, Upnp};
     use crate::cli::output::Form;
     use crate::cli::testing::{HOSTILE, NOW, PEOPLE, peer, written};
 
@@ -88,7 +132,16 @@ mod tests {
             outbox: 2,
             relay: None,
             mailboxes: Vec::new(),
-            reachability: "local".to_owned(),
+            reachability: Reachability::Private,
+            reach: running.then(|| Reach {
+                nat: Nat::Symmetric,
+                upnp: Upnp::NotFound,
+                external_addrs: Vec::new(),
+                relays: Vec::new(),
+                dht: Dht { peers: 7, ..Dht::default() },
+                relay_service: None,
+                mailbox_service: None,
+            }),
             requests: 0,
             unread: 0,
             contacts: 5,
@@ -108,6 +161,10 @@ mod tests {
         assert!(on.starts_with("node       running, process 42\n"), "{on}");
         assert!(on.contains("outbox     2 messages are not delivered yet\n"), "{on}");
         assert!(on.contains("since 14:02 over /ip4/192.0.2.1/tcp/1\n") && !on.contains('\x1b'), "{on}");
+        assert!(
+            on.contains("others cannot dial this node\n") && on.contains("7 peers, own card is not there yet\n"),
+            "{on}"
+        );
         let off = written(PEOPLE, |output| show(&status(false), output));
         assert_eq!(off, "node     not running\npeer ID  locked with a passphrase\nfolder   /data/x\n");
         let plain = written(Form::Plain, |output| show(&status(false), output));

@@ -9,9 +9,7 @@ use crate::crypto::dh::DhSecret;
 use crate::crypto::hash::sha256;
 use crate::envelope::seal::{OVERHEAD, seal};
 use crate::envelope::{EnvelopeKind, encode};
-use crate::identity::{
-    CardContent, CardKeys, IdentityKeypair, OneTimeKeys, PrekeyId, RecordError, RequestPolicy, RequestToken,
-};
+use crate::identity::{CardContent, CardKeys, IdentityKeypair, OneTimeKeys, PrekeyId, RecordError, RequestToken};
 
 const NOW: WallTime = WallTime(1_700_000_000_000);
 
@@ -25,23 +23,7 @@ fn owner(seed: u8) -> IdentityKeypair {
 
 fn card(owner: &IdentityKeypair) -> Vec<u8> {
     let keys = CardKeys::generate(&mut rng());
-    let content = CardContent {
-        sequence: 7,
-        issued: NOW,
-        expires: NOW + CARD_LIFE,
-        prekey_id: keys.prekey_id,
-        prekey: keys.prekey.public(),
-        kem_id: keys.kem_id,
-        kem: keys.kem.public(),
-        seal_id: keys.seal_id,
-        seal: keys.seal.public(),
-        queue: [4; 16],
-        mailboxes: Vec::new(),
-        relays: Vec::new(),
-        policy: RequestPolicy::Requests,
-        work: 0,
-    };
-    content.sign(owner)
+    CardContent::new(&keys, 7, NOW, [4; 16]).sign(owner)
 }
 
 fn prekeys(owner: &IdentityKeypair, count: usize) -> Vec<Vec<u8>> {

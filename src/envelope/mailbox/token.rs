@@ -65,7 +65,7 @@ impl InvitationKey {
 }
 
 /// A token as it came: `tag ‖ HMAC(K_queue, label ‖ tag)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenIn {
     /// The tag it names.
     pub(super) tag: Tag,

@@ -102,20 +102,12 @@ fn card(nodes: usize) -> CardContent {
         addrs: (0..n).map(|n| format!("/ip4/192.0.2.{n}/tcp/4001")).collect(),
     };
     CardContent {
-        sequence: 1,
-        issued: WallTime(1_700_000_000_000),
         expires: WallTime(1_700_000_600_000),
-        prekey_id: keys.prekey_id,
-        prekey: keys.prekey.public(),
-        kem_id: keys.kem_id,
-        kem: keys.kem.public(),
-        seal_id: keys.seal_id,
-        seal: keys.seal.public(),
-        queue: [3; 16],
         mailboxes: (0..nodes).map(node).collect(),
         relays: (1..=nodes).map(node).collect(),
         policy: RequestPolicy::Contacts,
         work: 8,
+        ..CardContent::new(&keys, 1, WallTime(1_700_000_000_000), [3; 16])
     }
 }
 
@@ -207,6 +199,12 @@ fn key_file() -> Seeds {
     ]
 }
 
+/// The first without an address.
+fn mailbox_at(n: u8) -> Mailbox {
+    let peer = IdentityKeypair::from_seed(&Secret::new([n + 20; 32])).peer_id();
+    Mailbox { peer, addrs: (0..n.min(1)).map(|_| format!("/ip4/192.0.2.{n}/udp/4001/quic-v1")).collect() }
+}
+
 fn link() -> Seeds {
     let peer = owner().peer_id();
     let full = Link {
@@ -214,8 +212,9 @@ fn link() -> Seeds {
         name: Some("Ada L. \u{1f4ef}".to_owned()),
         addrs: vec!["/ip4/192.0.2.1/tcp/4001".to_owned(), "/dns4/example.org/udp/4001/quic-v1".to_owned()],
         token: Some(RequestToken::from_bytes([7; 16])),
+        mailboxes: (0..3).map(mailbox_at).collect(),
     };
-    let bare = Link { peer, name: None, addrs: Vec::new(), token: None };
+    let bare = Link { peer, name: None, addrs: Vec::new(), token: None, mailboxes: Vec::new() };
     let number = safety_number_of_two();
     vec![
         seed("full", 0, full.to_string()),

@@ -1,10 +1,12 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::testing::{alice, counting, rng};
+use super::super::testing::{alice, bob, counting, rng};
 use super::*;
 
 const ALICE: &str = "12D3KooWA4Xop1JaT3MHxwYMkCepYsv4iPVopMXwCz5iHYdBfeSB";
+
+const BOB: &str = "12D3KooWCd3eX8r5ihRvzK7P1yPq5aakaBJhG5GNj18YTztPhoCa";
 
 fn full() -> Link {
     Link {
@@ -12,7 +14,13 @@ fn full() -> Link {
         name: Some("Jürgen & Søn".into()),
         addrs: vec!["/ip4/192.0.2.1/tcp/4001".into(), "/dns/example.org/udp/4001/quic-v1".into()],
         token: Some(RequestToken::from_bytes(counting(0))),
+        mailboxes: vec![bobs(&["/ip4/192.0.2.7/udp/4001/quic-v1"])],
     }
+}
+
+/// Bob keeps mail.
+fn bobs(addrs: &[&str]) -> Mailbox {
+    Mailbox { peer: bob().peer_id(), addrs: addrs.iter().map(|addr| (*addr).to_owned()).collect() }
 }
 
 fn parse(query: &str) -> Result<Link, LinkError> {
@@ -26,11 +34,12 @@ fn a_link_is_shown_and_read() {
         text,
         format!(
             "rohrpost:{ALICE}?name=J%C3%BCrgen%20%26%20S%C3%B8n&addr=/ip4/192.0.2.1/tcp/4001\
-             &addr=/dns/example.org/udp/4001/quic-v1&t=000102030405060708090a0b0c0d0e0f"
+             &addr=/dns/example.org/udp/4001/quic-v1&t=000102030405060708090a0b0c0d0e0f\
+             &mbox=/ip4/192.0.2.7/udp/4001/quic-v1/p2p/{BOB}"
         )
     );
     assert_eq!(text.parse(), Ok(full()));
-    let bare = Link { name: None, addrs: vec![], token: None, ..full() };
+    let bare = Link { name: None, addrs: vec![], token: None, mailboxes: vec![], ..full() };
     assert_eq!(bare.to_string(), format!("rohrpost:{ALICE}"));
     assert_eq!(parse(""), Ok(bare.clone()));
     assert_eq!(parse("?"), Ok(bare));
@@ -129,12 +138,41 @@ fn a_token_is_shown_in_links_only() {
     assert!(!format!("{link:?}").contains(&token.to_string()));
 }
 
+/// ID-56: a mailbox is an address and who is there; at most three, and only sound keys.
+#[test]
+fn mailboxes_are_read_and_others_refused() {
+    let (first, bare) = (format!("/dns/box.example/tcp/1/p2p/{BOB}"), format!("/p2p/{BOB}"));
+    assert_eq!(parse(&format!("?mbox={first}")).unwrap().mailboxes, [bobs(&["/dns/box.example/tcp/1"])]);
+    assert_eq!(parse(&format!("?mbox={bare}")).unwrap().mailboxes, [bobs(&[])]);
+    let three = format!("?mbox={bare}&mbox={bare}&mbox={bare}");
+    assert_eq!(parse(&three).unwrap().mailboxes.len(), 3);
+    assert_eq!(parse(&format!("{three}&mbox={bare}")), Err(LinkError::TooManyMailboxes));
+    let unsound = PeerId::from_key_bytes([2; 32]);
+    for bad in [BOB, "/ip4/192.0.2.1/tcp/1", &format!("x/p2p/{BOB}"), "/p2p/nobody", "", &format!("/p2p/{unsound}")] {
+        assert_eq!(parse(&format!("?mbox={bad}")), Err(LinkError::Mailbox), "{bad}");
+    }
+}
+
+/// The first address that is one; a mailbox that does not fit is left out, and what is shown is read.
+#[test]
+fn of_a_mailbox_the_first_address_is_shown() {
+    let mailboxes = vec![bobs(&["none", "/a", "/b"]), bobs(&[]), bobs(&["/c"]), bobs(&["/d"])];
+    let read: Link = Link { mailboxes, ..full() }.to_string().parse().unwrap();
+    assert_eq!(read.mailboxes, [bobs(&["/a"]), bobs(&[]), bobs(&["/c"])]);
+    let long = format!("/{}", "^".repeat(195));
+    let all = Link { addrs: vec![format!("/{}", "^".repeat(255)); 8], mailboxes: vec![bobs(&[&long]); 3], ..full() };
+    let text = all.to_string();
+    assert!(text.len() <= MAX_LINK);
+    assert!((1..3).contains(&text.parse::<Link>().unwrap().mailboxes.len()), "{}", text.len());
+}
+
 fn any_link() -> impl Strategy<Value = Link> {
     let addr = prop_oneof!["/[ -~]{0,300}", ".{0,20}"];
     let name = proptest::option::of(prop_oneof![".{0,70}", "\\PC{64}"]);
     (name, vec(addr, 0..12), proptest::option::of(any::<[u8; 16]>())).prop_map(|(name, addrs, token)| Link {
         peer: alice().peer_id(),
         name,
+        mailboxes: addrs.iter().map(|addr| bobs(&[addr])).collect(),
         addrs,
         token: token.map(RequestToken::from_bytes),
     })

@@ -9,9 +9,7 @@ use crate::crypto::dh::DhSecret;
 use crate::envelope::mailbox::{Deposit, InvitationKey, OfferIn, PageItem, Proof, QueueKey, Tag, TokenIn};
 use crate::envelope::seal::seal;
 use crate::envelope::{EnvelopeKind, encode};
-use crate::identity::{
-    CardContent, CardKeys, IdentityKeypair, OneTimeKeys, PrekeyId, RequestPolicy, RequestToken, next_sequence,
-};
+use crate::identity::{CardContent, CardKeys, IdentityKeypair, OneTimeKeys, PrekeyId, RequestToken, next_sequence};
 use crate::messenger::command::Command;
 use crate::messenger::io::{Input, PeerInput};
 use crate::messenger::testing::Office;
@@ -60,22 +58,7 @@ impl Owner {
     fn card(&mut self, now: WallTime) -> Vec<u8> {
         let keys = CardKeys::generate(&mut self.rng);
         self.sequence = next_sequence(self.sequence, now);
-        let content = CardContent {
-            sequence: self.sequence,
-            issued: now,
-            expires: now + limits::CARD_LIFE,
-            prekey_id: keys.prekey_id,
-            prekey: keys.prekey.public(),
-            kem_id: keys.kem_id,
-            kem: keys.kem.public(),
-            seal_id: keys.seal_id,
-            seal: keys.seal.public(),
-            queue: self.queue,
-            mailboxes: Vec::new(),
-            relays: Vec::new(),
-            policy: RequestPolicy::Requests,
-            work: self.work,
-        };
+        let content = CardContent { work: self.work, ..CardContent::new(&keys, self.sequence, now, self.queue) };
         content.sign(&self.me)
     }
 

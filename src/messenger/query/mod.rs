@@ -1,5 +1,6 @@
 //! Questions: what is read between commits, in pages. Nothing here changes anything.
 
+mod reach;
 mod resolve;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ use super::view::{
     RequestView,
 };
 
+pub(super) use reach::mailboxes_in_use;
+pub use reach::{known_peers, mailboxes, reach};
 pub use resolve::{ResolveError, resolve_message, resolve_peer};
 
 /// The own identity. `None` until the messenger was opened for the first time.
@@ -27,8 +30,9 @@ pub use resolve::{ResolveError, resolve_message, resolve_peer};
 /// # Errors
 /// Those of the store, as with all questions.
 pub fn identity(rows: &impl Rows, me: PeerId) -> Result<Option<IdentityView>, StoreError> {
-    let row = rows.get::<Profile>(&RowKey::new())?;
-    Ok(row.map(|row| IdentityView { peer: me, name: row.name, token: row.token, addrs: row.addrs }))
+    let Some(row) = rows.get::<Profile>(&RowKey::new())? else { return Ok(None) };
+    let mailboxes = mailboxes_in_use(rows)?;
+    Ok(Some(IdentityView { peer: me, name: row.name, token: row.token, addrs: row.addrs, mailboxes }))
 }
 
 /// Who may write to us.

@@ -4,6 +4,7 @@
 //! They live here and not in `store`, because rows hold sessions, prekeys and identifiers of the
 //! layers above it; `store` is the engine and knows no row.
 
+mod boxes;
 mod contacts;
 mod conversations;
 mod forgetting;
@@ -15,6 +16,10 @@ mod outbox;
 mod profile;
 mod requests;
 
+pub use boxes::{
+    BoxedPrekeys, GivenTokenRow, GivenTokens, KnownPeers, OfferRow, Offered, Offers, OutDepositRow, OutDeposits,
+    OwnBoxRow, OwnBoxes, QueueRow, Queues, ReachRow, Reaches, VoidTags, boxed_key, void_key,
+};
 pub use contacts::{CardRow, Cards, Contact, PeerRow, Peers, peer_key};
 pub use conversations::{
     ConversationRow, Conversations, IndexRow, MessageIndex, MessageRow, Messages, POSITION_STEP, Recent, RecentRow,

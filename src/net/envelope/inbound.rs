@@ -45,7 +45,7 @@ impl Answers {
 
 /// Serves the stream until it ends.
 pub(in crate::net) async fn serve(shared: Arc<Shared>, inbound: streams::Inbound) {
-    let streams::Inbound { peer, connection, stream, slot, gone } = inbound;
+    let streams::Inbound { peer, connection, stream, slot, gone, .. } = inbound;
     let Some(peer) = from_libp2p(&peer) else { return };
     let guard = shared.count_stream(connection);
     let answers = Arc::new(Answers::default());

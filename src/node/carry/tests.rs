@@ -51,6 +51,16 @@ impl Port for FakeNet {
 
     fn answer_mail(&self, _: u64, _: Vec<u8>) {}
 
+    fn ask_mailbox(&self, _: MailAsk) -> Result<(), SendError> {
+        Err(SendError::Full)
+    }
+
+    fn find_card(&self, _: PeerId, _: u64) -> Result<(), SendError> {
+        Err(SendError::Full)
+    }
+
+    fn publish_card(&self, _: PeerId, _: Vec<u8>) {}
+
     fn acknowledge(&self, _: net::FrameToken) {}
 
     fn refuse(&self, _: net::FrameToken, _: net::RefuseReason) {}
@@ -122,7 +132,7 @@ fn a_ticket_of_a_former_messenger_is_not_taken_for_a_new_one() {
     let (net, mut carrier) = carrier(9);
     send(&mut carrier, 1);
     carrier.reopened();
-    assert!(matches!(carrier.present()[..], [PeerInput::Listening(_)]));
+    assert!(matches!(carrier.present()[..], [PeerInput::Listening(_), PeerInput::Relays(_)]));
     assert!(carrier.understand(NetEvent::Acked { peer: PEER, ticket: 1 }).is_empty());
     send(&mut carrier, 1);
     let second = *net.sent().last().unwrap();

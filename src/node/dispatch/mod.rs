@@ -2,6 +2,7 @@
 
 mod messages;
 mod people;
+mod reach;
 mod wait;
 
 use futures::future::BoxFuture;
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 
 use super::core::Core;
 use super::place::Place;
-use super::{addresses, doctor, errors, views};
+use super::{addresses, errors, views};
 use crate::api::{self, ApiError, Call, Code, EventPage, Listening, Stopping, WaitFor};
 use crate::base::limits::MAX_PAGE;
 use crate::base::{MessageId, PeerId};
@@ -101,7 +102,12 @@ impl Dispatcher {
             Call::ConversationDelete(who) => value(self.delete_conversation(who).await),
             Call::Resolve(who) => value(self.resolve(who).await),
             Call::StatusShow(_) => value(self.status().await),
-            Call::Doctor(_) => value(self.doctor().await),
+            Call::Doctor(params) => value(self.doctor(params.who).await),
+            Call::Peers(_) => value(self.peers().await),
+            Call::MailboxList(_) => value(self.mailboxes().await),
+            Call::MailboxFind(_) => value(self.find_mailboxes().await),
+            Call::MailboxUse(params) => value(self.use_mailbox(params.at).await),
+            Call::MailboxDrop(who) => value(self.drop_mailbox(who).await),
             Call::Events(params) => value(self.events(params.since, page(params.limit, MAX_PAGE)?).await),
             Call::Stop(_) => value(self.stop()),
             call => self.about_people(call).await,
@@ -135,53 +141,6 @@ impl Dispatcher {
                 Ok(EventPage { more: events.len() == limit, events, next })
             })
             .await
-    }
-
-    async fn status(&self) -> Result<api::Status, ApiError> {
-        let status = self.live.as_ref().map(|live| live.net.status());
-        let (socket, data_dir) = (self.place.socket().to_owned(), self.place.dir().to_owned());
-        self.core
-            .read(move |reader, me| {
-                let counts = query::counts(reader).map_err(|e| errors::store(&e))?;
-                let identity = query::identity(reader, me).map_err(|e| errors::store(&e))?;
-                let mut names = views::Names::new(reader, me);
-                let mut connections = Vec::new();
-                for peer in status.iter().flat_map(|status| &status.peers) {
-                    connections.push(api::Connection {
-                        peer_id: peer.peer,
-                        name: names.of(&peer.peer).map_err(|e| errors::store(&e))?,
-                        addr: peer.addr.clone(),
-                        direct: peer.direct,
-                        since: peer.since,
-                    });
-                }
-                Ok(api::Status {
-                    peer_id: Some(me),
-                    name: identity.map(|identity| identity.name).unwrap_or_default(),
-                    running: status.is_some(),
-                    peers: connections.len() as u64,
-                    outbox: counts.outbox,
-                    relay: None,
-                    mailboxes: Vec::new(),
-                    reachability: "unknown".to_owned(),
-                    requests: counts.requests,
-                    unread: counts.unread,
-                    contacts: counts.contacts,
-                    last_event: counts.last_event,
-                    pid: status.is_some().then(std::process::id),
-                    addrs: status.map(|status| addresses::full(&status.listen_addrs, me)).unwrap_or_default(),
-                    connections,
-                    socket,
-                    data_dir,
-                    version: env!("CARGO_PKG_VERSION").to_owned(),
-                })
-            })
-            .await
-    }
-
-    async fn doctor(&self) -> Result<api::Diagnosis, ApiError> {
-        let (place, net) = (self.place.clone(), self.live.as_ref().map(|live| live.net.status()));
-        self.core.read(move |reader, _| doctor::of_a_node(&place, reader, net.as_ref())).await
     }
 
     async fn identity(&self) -> Result<api::Identity, ApiError> {
@@ -226,7 +185,7 @@ fn whom_exactly(text: &str) -> Result<Option<Meant>, ApiError> {
     let text = text.trim();
     if text.get(..9).is_some_and(|scheme| scheme.eq_ignore_ascii_case("rohrpost:")) {
         let link: Link = text.parse().map_err(|e| errors::link(&e))?;
-        let hints = Hints { name: link.name, addrs: link.addrs, token: link.token };
+        let hints = Hints { name: link.name, addrs: link.addrs, token: link.token, mailboxes: link.mailboxes };
         return Ok(Some(Meant { peer: link.peer, hints }));
     }
     Ok(text.parse().ok().map(|peer| Meant { peer, hints: Hints::default() }))

@@ -4,14 +4,18 @@
 //! read-only disk. What cannot be looked at is said, and the rest is looked at all the same.
 
 mod files;
+mod reach;
 mod surroundings;
 
 use crate::api::{ApiError, Area, Code, Diagnosis, Finding, Health};
 use crate::base::WallTime;
 use crate::identity;
+use crate::messenger::query;
 use crate::messenger::recovery::newest_time;
 use crate::net::NetStatus;
 use crate::store::{Reader, Store, StoreError};
+
+pub(crate) use reach::of_a_peer;
 
 use super::clock::Clock;
 use super::errors;
@@ -112,6 +116,13 @@ fn around(place: &Place, reader: Option<&Reader>, net: Option<&NetStatus>, found
     let settings = surroundings::look_at_config(place, found);
     surroundings::look_at_socket(place, net.is_some(), found);
     surroundings::look_at_network(settings.as_ref(), net, found);
+    if let Some(net) = net {
+        reach::look_at_reach(net, found);
+    }
+    // That rows cannot be read is said above.
+    if let Some(Ok(mailboxes)) = reader.map(query::mailboxes) {
+        reach::look_at_mailboxes(&mailboxes, found);
+    }
 }
 
 /// Reads the whole store. `None` when it could not be.

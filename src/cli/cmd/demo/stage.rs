@@ -128,6 +128,8 @@ impl Person {
             mdns: Some(false),
             upnp: Some(false),
             tap: Some(Arc::new(tap)),
+            brief: true,
+            ..RunOptions::default()
         };
         self.node = Some(Node::start(&self.place, Some(&self.passphrase), options)?);
         Ok(())

@@ -1,0 +1,211 @@
+//! How a node is reached, and what it does for others: relays, mailboxes, the DHT.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::base::{PeerId, WallTime};
+
+use super::time;
+use super::types::words;
+
+words! {
+    /// Whether others can dial us.
+    Reachability {
+        /// Not known (yet).
+        Unknown = "unknown",
+        /// Somebody else has dialled us at one of our addresses.
+        Public = "public",
+        /// Somebody else has tried, and could not: a NAT or a firewall is between.
+        Private = "private",
+    }
+}
+
+words! {
+    /// What the NAT between us and the others does with our ports.
+    Nat {
+        /// Not known (yet): two peers outside must have seen us.
+        Unknown = "unknown",
+        /// There is none: others see the address on which we listen.
+        None = "none",
+        /// Others see another address, with the port that we have: homes behind such NATs reach each other.
+        Stable = "stable",
+        /// Others see another address and another port, all of them the same one: no hindrance either.
+        PortChanging = "port_changing",
+        /// Each sees another port: no two homes behind such a NAT reach each other straight.
+        Symmetric = "symmetric",
+    }
+}
+
+words! {
+    /// What came of asking the router for a port.
+    Upnp {
+        /// It is not asked.
+        Off = "off",
+        /// It was asked and has not answered.
+        Searching = "searching",
+        /// It gave one.
+        Mapped = "mapped",
+        /// No router answers.
+        NotFound = "not_found",
+        /// The router itself has no public address.
+        NonRoutable = "non_routable",
+    }
+}
+
+words! {
+    /// How it stands with a mailbox of ours.
+    MailboxState {
+        /// It was asked to keep a box for us.
+        Asking = "asking",
+        /// It keeps one.
+        InUse = "in_use",
+        /// It keeps none for us.
+        Refused = "refused",
+        /// It has no room.
+        Full = "full",
+        /// It does not answer.
+        Unreachable = "unreachable",
+        /// It is told that we leave.
+        Leaving = "leaving",
+    }
+}
+
+words! {
+    /// For whom a node keeps mailboxes.
+    ServeMailbox {
+        /// For nobody.
+        Off = "off",
+        /// For everybody.
+        Open = "open",
+        /// For its contacts.
+        Contacts = "contacts",
+        /// For a list of peers.
+        Listed = "listed",
+    }
+}
+
+/// A relay through which we can be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RelayInUse {
+    /// Who.
+    #[schemars(with = "String")]
+    pub peer_id: PeerId,
+    /// Where we reach it.
+    pub addr: String,
+    /// Since when it has a place for us.
+    #[serde(with = "time")]
+    #[schemars(with = "String")]
+    pub since: WallTime,
+}
+
+/// What the node knows of the DHT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Dht {
+    /// Whether it answers questions of others and keeps cards for them.
+    pub server: bool,
+    /// Peers in its routing table.
+    pub peers: u64,
+    /// Cards that it keeps for others.
+    pub records: u64,
+    /// Whether the own card stands there.
+    pub published: bool,
+}
+
+/// What the node does for others as a relay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RelayService {
+    /// Peers that can be reached through it.
+    pub reservations: u64,
+    /// Circuits that are open.
+    pub circuits: u64,
+}
+
+/// What the node does for others as a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MailboxService {
+    /// For whom.
+    pub serves: ServeMailbox,
+    /// Boxes.
+    pub boxes: u64,
+    /// Bytes of the envelopes in them.
+    pub bytes: u64,
+}
+
+/// How a running node is reached, and what it does for others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reach {
+    /// The NAT.
+    pub nat: Nat,
+    /// The router.
+    pub upnp: Upnp,
+    /// Addresses at which somebody else has reached us.
+    pub external_addrs: Vec<String>,
+    /// Relays through which we can be reached.
+    pub relays: Vec<RelayInUse>,
+    /// The DHT.
+    pub dht: Dht,
+    /// What it does as a relay; `null` when it is none.
+    pub relay_service: Option<RelayService>,
+    /// What it does as a mailbox; `null` when it is none.
+    pub mailbox_service: Option<MailboxService>,
+}
+
+/// A mailbox of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Mailbox {
+    /// Who keeps it.
+    #[schemars(with = "String")]
+    pub peer_id: PeerId,
+    /// The name to show (may be empty).
+    pub name: String,
+    /// Where.
+    pub addrs: Vec<String>,
+    /// How it stands.
+    pub state: MailboxState,
+    /// Since when it is ours.
+    #[serde(with = "time")]
+    #[schemars(with = "String")]
+    pub since: WallTime,
+    /// When it last answered a fetch; `null`: never.
+    #[serde(with = "time::option")]
+    #[schemars(with = "Option<String>")]
+    pub fetched_at: Option<WallTime>,
+    /// One-time prekeys that it holds for us.
+    pub prekeys: u64,
+}
+
+/// A mailbox that serves everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OpenMailbox {
+    /// Who keeps it.
+    #[schemars(with = "String")]
+    pub peer_id: PeerId,
+    /// Where, each with the peer ID: what `mailbox use` takes.
+    pub addrs: Vec<String>,
+}
+
+/// A peer of the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Peer {
+    /// Who.
+    #[schemars(with = "String")]
+    pub peer_id: PeerId,
+    /// The name to show (may be empty).
+    pub name: String,
+    /// Whether a contact.
+    pub contact: bool,
+    /// Whether there is a connection.
+    pub connected: bool,
+    /// Over which address; without a connection, where it was found.
+    pub addr: Option<String>,
+    /// Whether the connection goes straight, through no relay.
+    pub direct: bool,
+    /// Since when there is a connection.
+    #[serde(with = "time::option")]
+    #[schemars(with = "Option<String>")]
+    pub since: Option<WallTime>,
+    /// Whether it is kept as a way back into the network.
+    pub known: bool,
+}

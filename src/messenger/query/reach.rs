@@ -1,0 +1,91 @@
+//! How we are reached, and how others are.
+
+use crate::base::{PeerId, WallTime};
+use crate::identity::{CardIn, IdentityKey, Mailbox};
+use crate::messenger::tables::{
+    Cards, KnownPeers, OutDeposits, Outbox, OwnBoxes, Peers, Reaches, Sessions, outbox_key, peer_key,
+};
+use crate::messenger::view::{BoxState, CardView, OwnMailboxView, ReachView};
+use crate::store::{RowKey, Rows, Scan, StoreError};
+
+/// Mailboxes that keep our mail.
+///
+/// # Errors
+/// Those of the store, as with all questions.
+pub fn mailboxes(rows: &impl Rows) -> Result<Vec<OwnMailboxView>, StoreError> {
+    let mut found: Vec<_> = rows
+        .scan::<OwnBoxes>(&Scan::all())?
+        .into_iter()
+        .map(|(_, row)| OwnMailboxView {
+            peer: row.peer,
+            addrs: row.addrs,
+            state: row.state,
+            since: row.since,
+            fetched_at: row.fetched_at,
+            prekeys: row.prekeys,
+        })
+        .collect();
+    found.sort_by_key(|view| view.peer);
+    Ok(found)
+}
+
+/// Those that our card and our link name.
+pub(in crate::messenger) fn mailboxes_in_use(rows: &impl Rows) -> Result<Vec<Mailbox>, StoreError> {
+    let named = |state| matches!(state, BoxState::InUse | BoxState::Unreachable);
+    let mut found: Vec<_> = rows
+        .scan::<OwnBoxes>(&Scan::all())?
+        .into_iter()
+        .filter(|(_, row)| named(row.state) && row.kept.is_some())
+        .map(|(_, row)| Mailbox { peer: row.peer, addrs: row.addrs })
+        .collect();
+    found.sort_by_key(|mailbox| mailbox.peer);
+    Ok(found)
+}
+
+/// Nodes that were good to begin with.
+pub fn known_peers(rows: &impl Rows) -> Result<Vec<(PeerId, Vec<String>)>, StoreError> {
+    let known = rows.get::<KnownPeers>(&RowKey::new())?.unwrap_or_default();
+    Ok(known.into_iter().map(|node| (node.peer, node.addrs)).collect())
+}
+
+/// What is known of the ways to a peer.
+pub fn reach(rows: &impl Rows, peer: &PeerId) -> Result<ReachView, StoreError> {
+    let key = peer_key(peer);
+    let known = rows.get::<Reaches>(&key)?.unwrap_or_default();
+    let mut view = ReachView {
+        card: card(rows, peer)?,
+        not_found: known.not_found,
+        hinted: known.hinted,
+        addrs: rows.get::<Peers>(&key)?.map(|row| row.addrs).unwrap_or_default(),
+        has_session: rows.get::<Sessions>(&key)?.is_some_and(|sessions| sessions.can_send()),
+        has_token: known.token.is_some(),
+        next_try: known.next_try,
+        ..ReachView::default()
+    };
+    for (_, row) in rows.scan::<Outbox>(&Scan::new(key))? {
+        let is_stored = |row: super::super::tables::OutDepositRow| !row.places.is_empty();
+        if row.sent {
+            view.awaiting += 1;
+        } else if rows.get::<OutDeposits>(&outbox_key(peer, row.number))?.is_some_and(is_stored) {
+            view.deposited += 1;
+        } else {
+            view.queued += 1;
+        }
+    }
+    Ok(view)
+}
+
+/// The pinned card; its time may be over.
+fn card(rows: &impl Rows, peer: &PeerId) -> Result<Option<CardView>, StoreError> {
+    let Some(row) = rows.get::<Cards>(&peer_key(peer))? else { return Ok(None) };
+    let Ok(owner) = IdentityKey::from_peer_id(*peer) else { return Ok(None) };
+    let card = CardIn::decode(&row.bytes).and_then(|card| card.verify(&owner, WallTime(0)));
+    Ok(card.ok().map(|card| CardView {
+        sequence: card.sequence,
+        issued: card.issued,
+        expires: card.expires,
+        mailboxes: card.mailboxes.clone(),
+        relays: card.relays.clone(),
+        work: card.work,
+    }))
+}

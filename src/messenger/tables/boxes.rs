@@ -1,0 +1,165 @@
+//! The own mailboxes, what is needed to use those of others, and where to begin at the next start.
+
+use serde::{Deserialize, Serialize};
+
+use super::table;
+use crate::base::{PeerId, WallTime};
+use crate::envelope::mailbox::{QueueKey, Tag, TokenIn};
+use crate::identity::{Mailbox, PrekeyId};
+use crate::messenger::view::BoxState;
+use crate::store::RowKey;
+
+table!(
+    /// Mailboxes that keep our mail; keyed by mailbox.
+    OwnBoxes = 80, Root, OwnBoxRow
+);
+table!(
+    /// The key of our queue; one row, with an empty key. A recovery loses it, and the boxes are registered anew.
+    Queues = 81, State, QueueRow
+);
+table!(
+    /// The token that a contact has for our queue; keyed by contact.
+    GivenTokens = 82, State, GivenTokenRow
+);
+table!(
+    /// Tags of tokens that are void; keyed by a number that grows.
+    VoidTags = 83, State, Tag
+);
+table!(
+    /// What is known of the way to somebody, beside the card; keyed by peer.
+    Reaches = 84, State, ReachRow
+);
+table!(
+    /// One-time prekeys that were given to a mailbox; keyed by ID.
+    BoxedPrekeys = 85, State, PeerId
+);
+table!(
+    /// The offer to a mailbox that it has not answered; keyed by mailbox.
+    Offers = 86, State, OfferRow
+);
+table!(
+    /// Mailboxes that have stored something of the outbox; the key is that of the row there.
+    OutDeposits = 87, State, OutDepositRow
+);
+table!(
+    /// Nodes that were good to begin with; one row, with an empty key.
+    KnownPeers = 88, Root, Vec<Mailbox>
+);
+
+/// Key of [`VoidTags`].
+pub fn void_key(number: u64) -> RowKey {
+    RowKey::new().u64(number)
+}
+
+/// Key of [`BoxedPrekeys`].
+pub fn boxed_key(id: PrekeyId) -> RowKey {
+    RowKey::new().u64(id.0)
+}
+
+/// A mailbox that keeps our mail.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OwnBoxRow {
+    /// Who.
+    pub peer: PeerId,
+    /// Where it is found, as the user said.
+    pub addrs: Vec<String>,
+    /// How far it is.
+    pub state: BoxState,
+    /// Since when.
+    pub since: WallTime,
+    /// When it was last emptied; written seldom.
+    pub fetched_at: Option<WallTime>,
+    /// One-time prekeys that it says it holds.
+    pub prekeys: u16,
+    /// What it has said that it keeps.
+    pub kept: Option<Offered>,
+    /// When it was last given prekeys.
+    pub refilled_at: Option<WallTime>,
+}
+
+impl OwnBoxRow {
+    /// A mailbox that was not asked yet.
+    pub const fn new(peer: PeerId, now: WallTime) -> Self {
+        Self {
+            peer,
+            addrs: Vec::new(),
+            state: BoxState::Asking,
+            since: now,
+            fetched_at: None,
+            prekeys: 0,
+            kept: None,
+            refilled_at: None,
+        }
+    }
+}
+
+/// What an offer tells a mailbox, beside the prekeys. It is made again when one of these has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offered {
+    /// Names the key of the queue.
+    pub key: u64,
+    /// Sequence of the card.
+    pub card: u64,
+    /// Digest of the key of invitations.
+    pub invitation: u64,
+    /// Void tags up to this number.
+    pub voids: u64,
+}
+
+/// The key of our queue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct QueueRow {
+    /// Random: tells this key from one before.
+    pub id: u64,
+    /// Makes tokens.
+    pub key: QueueKey,
+    /// Number of the last offer (MBX-13).
+    pub last_offer: u64,
+    /// Number of the last void tag.
+    pub last_void: u64,
+    /// How many there are under this key.
+    pub voids: u32,
+}
+
+/// A token that a contact has.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct GivenTokenRow {
+    /// Names the key of the queue it was made with.
+    pub key: u64,
+    /// Tells it from others.
+    pub tag: Tag,
+}
+
+/// What is known of the way to somebody, beside the card.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ReachRow {
+    /// Mailboxes named by a link.
+    pub hinted: Vec<Mailbox>,
+    /// The token that they gave us for their queue.
+    pub token: Option<TokenIn>,
+    /// When no card of theirs was found last, and how many nodes were asked.
+    pub not_found: Option<(WallTime, u32)>,
+    /// When the next try to connect is made.
+    pub next_try: Option<WallTime>,
+}
+
+/// An offer that was made and not answered: asked again it says the same, so that no prekey is lost with an answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OfferRow {
+    /// Its number.
+    pub number: u64,
+    /// What it tells.
+    pub offered: Offered,
+    /// The signed card.
+    #[serde(with = "serde_bytes")]
+    pub card: Vec<u8>,
+    /// Which prekeys are in it.
+    pub prekeys: Vec<PrekeyId>,
+}
+
+/// Where something of the outbox was left.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct OutDepositRow {
+    /// The mailboxes that have stored it, and when.
+    pub places: Vec<(PeerId, WallTime)>,
+}

@@ -1,0 +1,142 @@
+//! Our own questions to mailboxes, as ourselves, over the connection that everything goes over.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Weak};
+
+use libp2p::{Multiaddr, Stream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::super::event::NetEvent;
+use super::super::shared::Shared;
+use super::super::span;
+use super::super::streams::Reply;
+use super::wire;
+use crate::base::PeerId;
+use crate::base::limits::{MAIL_DEADLINE, MAIL_TIMEOUT, MAX_MAIL_PARALLEL, MAX_MAIL_QUESTIONS};
+
+/// A question of ours. It holds its permit until its one outcome is told.
+#[derive(Debug)]
+pub(in crate::net) struct Question {
+    pub(in crate::net) ticket: u64,
+    pub(in crate::net) mailbox: PeerId,
+    pub(in crate::net) addrs: Vec<Multiaddr>,
+    pub(in crate::net) bytes: Vec<u8>,
+    /// When it has failed, whatever it waits for.
+    deadline: Instant,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Question {
+    pub(in crate::net) fn new(
+        ticket: u64,
+        mailbox: PeerId,
+        addrs: Vec<Multiaddr>,
+        bytes: Vec<u8>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        Self { ticket, mailbox, addrs, bytes, deadline: Instant::now() + span(MAIL_DEADLINE), permit }
+    }
+
+    pub(super) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Puts it on the stream that comes, and tells the outcome.
+    pub(super) async fn put(self, shared: &Shared, stream: oneshot::Receiver<Stream>) {
+        let answered = timeout_at(self.deadline, async {
+            let mut stream = stream.await.map_err(io::Error::other)?;
+            timeout(span(MAIL_TIMEOUT), exchange(&mut stream, &self.bytes)).await?
+        });
+        let answer = answered.await.map_err(io::Error::from).flatten();
+        let answer = answer.inspect_err(|error| tracing::debug!(%error, "a mailbox did not answer")).ok();
+        self.tell(shared, answer).await;
+    }
+
+    /// Tells the outcome; waits for the lane, so only in tasks that the permits bound.
+    pub(super) async fn tell(self, shared: &Shared, answer: Option<Vec<u8>>) {
+        let Self { ticket, mailbox, permit, .. } = self;
+        let event = match answer {
+            Some(answer) => NetEvent::MailAnswered { mailbox, ticket, answer },
+            None => NetEvent::MailFailed { mailbox, ticket },
+        };
+        let place = shared.lanes.contacts.reserve().await;
+        drop(permit);
+        // Without a place the node has stopped.
+        if let Ok(place) = place {
+            place.send(event);
+        }
+    }
+}
+
+async fn exchange(stream: &mut Stream, question: &[u8]) -> io::Result<Vec<u8>> {
+    wire::write(stream, question).await?;
+    wire::read_answer(stream).await
+}
+
+/// A stream to a mailbox is wanted of the swarm task; the reply is dropped when there will be none.
+#[derive(Debug)]
+pub(in crate::net) struct Want {
+    pub(in crate::net) mailbox: PeerId,
+    pub(in crate::net) addrs: Vec<Multiaddr>,
+    pub(in crate::net) reply: Reply,
+}
+
+/// Our questions as ourselves.
+pub(in crate::net) struct Asks {
+    shared: Arc<Shared>,
+    /// The places of each mailbox, shared by the tasks of its questions.
+    lines: HashMap<PeerId, Weak<Semaphore>>,
+    wants: mpsc::Sender<Want>,
+    /// For mailboxes that are being dialled.
+    waiting: HashMap<PeerId, Vec<Reply>>,
+}
+
+impl Asks {
+    /// With the streams that are wanted.
+    pub(in crate::net) fn new(shared: Arc<Shared>) -> (Self, mpsc::Receiver<Want>) {
+        let (wants, wanted) = mpsc::channel(MAX_MAIL_QUESTIONS);
+        (Self { shared, lines: HashMap::new(), wants, waiting: HashMap::new() }, wanted)
+    }
+
+    /// Begins a question; the permits bound these tasks.
+    pub(in crate::net) fn ask(&mut self, mut question: Question) {
+        let (line, wants, shared) = (self.line(question.mailbox), self.wants.clone(), Arc::clone(&self.shared));
+        tokio::spawn(async move {
+            let turn = timeout_at(question.deadline, line.acquire()).await;
+            let (reply, stream) = oneshot::channel();
+            if turn.is_ok() {
+                let addrs = std::mem::take(&mut question.addrs);
+                // When it is not taken, the reply is dropped.
+                let _ = wants.send(Want { mailbox: question.mailbox, addrs, reply }).await;
+            } else {
+                drop(reply);
+            }
+            question.put(&shared, stream).await;
+        });
+    }
+
+    /// Keeps a reply until the mailbox is connected.
+    pub(in crate::net) fn wait(&mut self, mailbox: PeerId, reply: Reply) {
+        let waiting = self.waiting.entry(mailbox).or_default();
+        // Those whose deadline has passed.
+        waiting.retain(|reply| !reply.is_closed());
+        waiting.push(reply);
+    }
+
+    /// The replies that waited for this peer; dropped, they say that there is no connection.
+    pub(in crate::net) fn waiting(&mut self, mailbox: &PeerId) -> Vec<Reply> {
+        self.waiting.remove(mailbox).unwrap_or_default()
+    }
+
+    fn line(&mut self, mailbox: PeerId) -> Arc<Semaphore> {
+        self.lines.retain(|_, line| line.strong_count() > 0);
+        let line = self.lines.get(&mailbox).and_then(Weak::upgrade);
+        line.unwrap_or_else(|| {
+            let line = Arc::new(Semaphore::new(MAX_MAIL_PARALLEL));
+            self.lines.insert(mailbox, Arc::downgrade(&line));
+            line
+        })
+    }
+}

@@ -1,0 +1,223 @@
+//! Questions to mailboxes that must not name us (MBX-55): for each mailbox a swarm of its own, that only dials, under a key that
+//! lives for an hour. It shares neither key nor connection nor socket with our node, and tells nothing by identify.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use libp2p::core::upgrade::Version;
+use libp2p::identity::Keypair;
+use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::swarm::{ConnectionId, NetworkBehaviour, SwarmEvent};
+use libp2p::{StreamProtocol, Swarm};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::super::config::Classify;
+use super::super::error::NetError;
+use super::super::shared::Shared;
+use super::super::streams::{self, Terms};
+use super::super::{span, to_libp2p, transport};
+use super::ask::Question;
+use crate::base::PeerId;
+use crate::base::limits::{
+    CONNECTION_IDLE, COURIER_IDLE, COURIER_KEY_LIFE, MAX_COURIER_KEYS, MAX_COURIERS, MAX_MAIL_PARALLEL,
+    MAX_MAIL_QUESTIONS,
+};
+use crate::envelope::mailbox::PROTOCOL;
+
+/// Who we are to one mailbox, and the way to the task that asks it, if one runs.
+struct Alias {
+    keypair: Keypair,
+    since: Instant,
+    questions: mpsc::Sender<Question>,
+}
+
+/// Our questions under other names.
+pub(in crate::net) struct Courier {
+    shared: Arc<Shared>,
+    aliases: HashMap<PeerId, Alias>,
+    /// One permit for each swarm.
+    swarms: Arc<Semaphore>,
+}
+
+impl Courier {
+    pub(in crate::net) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, aliases: HashMap::new(), swarms: Arc::new(Semaphore::new(MAX_COURIERS)) }
+    }
+
+    /// Begins a question. The permits of the questions bound the tasks.
+    pub(in crate::net) fn ask(&mut self, question: Question) {
+        let (now, mailbox) = (Instant::now(), question.mailbox);
+        let fresh = |alias: &Alias| now.saturating_duration_since(alias.since) < span(COURIER_KEY_LIFE);
+        self.aliases.retain(|_, alias| fresh(alias));
+        let Some(alias) = self.aliases.remove(&mailbox) else {
+            return self.begin(Keypair::generate_ed25519(), now, question);
+        };
+        match alias.questions.try_send(question) {
+            Ok(()) => _ = self.aliases.insert(mailbox, alias),
+            // It has gone to sleep. (It is never full: there are no more permits than it has places.)
+            Err(refused) => self.begin(alias.keypair, alias.since, refused.into_inner()),
+        }
+    }
+
+    fn begin(&mut self, keypair: Keypair, since: Instant, question: Question) {
+        if self.aliases.len() >= MAX_COURIER_KEYS {
+            // Any of them: a key made anew harms nobody.
+            let out = self.aliases.keys().next().copied();
+            out.map(|out| self.aliases.remove(&out));
+        }
+        let (questions, asked) = mpsc::channel(MAX_MAIL_QUESTIONS);
+        let mailbox = question.mailbox;
+        // Never full, as it is empty.
+        let _ = questions.try_send(question);
+        self.aliases.insert(mailbox, Alias { keypair: keypair.clone(), since, questions });
+        let (shared, swarms) = (Arc::clone(&self.shared), Arc::clone(&self.swarms));
+        tokio::spawn(async move {
+            let mut trip = Trip::new(shared, mailbox, asked);
+            if let Err(error) = trip.wait_and_run(&swarms, &keypair).await {
+                tracing::warn!(%error, "no swarm for anonymous questions");
+            }
+            trip.fail_all().await;
+        });
+    }
+}
+
+#[derive(NetworkBehaviour)]
+struct Behaviour {
+    streams: streams::Behaviour,
+}
+
+fn swarm(keypair: &Keypair) -> Result<Swarm<Behaviour>, NetError> {
+    let nobody: Classify = Arc::new(|_| false);
+    let transport = transport::build(keypair, &nobody)?;
+    let config = libp2p::swarm::Config::with_tokio_executor()
+        .with_substream_upgrade_protocol_override(Version::V1Lazy)
+        .with_idle_connection_timeout(span(CONNECTION_IDLE))
+        .with_smart_dial();
+    let terms = Terms { protocol: StreamProtocol::new(PROTOCOL), slots: 0, keep: nobody };
+    let behaviour = Behaviour { streams: streams::Behaviour::new(terms) };
+    Ok(Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config))
+}
+
+/// One swarm for one mailbox, from its first question until it is idle.
+struct Trip {
+    shared: Arc<Shared>,
+    mailbox: PeerId,
+    asked: mpsc::Receiver<Question>,
+    waiting: VecDeque<Question>,
+    under_way: JoinSet<()>,
+    connection: Option<ConnectionId>,
+    dialling: bool,
+}
+
+impl Trip {
+    fn new(shared: Arc<Shared>, mailbox: PeerId, asked: mpsc::Receiver<Question>) -> Self {
+        let (waiting, under_way) = (VecDeque::new(), JoinSet::new());
+        Self { shared, mailbox, asked, waiting, under_way, connection: None, dialling: false }
+    }
+
+    async fn wait_and_run(&mut self, swarms: &Semaphore, keypair: &Keypair) -> Result<(), NetError> {
+        let Some(first) = self.asked.recv().await else { return Ok(()) };
+        let turn = timeout_at(first.deadline(), swarms.acquire()).await;
+        self.waiting.push_back(first);
+        // Else there was no place before the first has failed.
+        if let Ok(Ok(_place)) = turn {
+            self.run(swarm(keypair)?).await;
+        }
+        Ok(())
+    }
+
+    async fn run(&mut self, mut swarm: Swarm<Behaviour>) {
+        let mut open = true;
+        let mut idle_at = Instant::now() + span(COURIER_IDLE);
+        loop {
+            self.proceed(&mut swarm).await;
+            let busy = !self.waiting.is_empty() || !self.under_way.is_empty();
+            if busy {
+                idle_at = Instant::now() + span(COURIER_IDLE);
+            } else if !open {
+                // The key has had its time.
+                return;
+            }
+            let look_at = self.waiting.front().map_or(idle_at, Question::deadline);
+            tokio::select! {
+                event = swarm.select_next_some() => self.on_event(event).await,
+                question = self.asked.recv(), if open => match question {
+                    Some(question) => self.waiting.push_back(question),
+                    None => open = false,
+                },
+                Some(_) = self.under_way.join_next() => {}
+                () = sleep_until(look_at) => {
+                    if !busy {
+                        // What came at this very moment is still asked.
+                        self.asked.close();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Fails what is overdue, dials if need be, and puts as many questions as may be under way.
+    async fn proceed(&mut self, swarm: &mut Swarm<Behaviour>) {
+        while let Some(late) = self.waiting.pop_front_if(|question| question.deadline() <= Instant::now()) {
+            late.tell(&self.shared, None).await;
+        }
+        let Some(connection) = self.connection else { return self.dial(swarm).await };
+        while self.under_way.len() < MAX_MAIL_PARALLEL {
+            let Some(question) = self.waiting.pop_front() else { return };
+            let (reply, stream) = oneshot::channel();
+            swarm.behaviour_mut().streams.open(to_libp2p(&self.mailbox), connection, reply);
+            let shared = Arc::clone(&self.shared);
+            self.under_way.spawn(async move { question.put(&shared, stream).await });
+        }
+    }
+
+    async fn dial(&mut self, swarm: &mut Swarm<Behaviour>) {
+        let Some(first) = self.waiting.front().filter(|_| !self.dialling) else { return };
+        let ours = self.shared.status().listen_addrs;
+        let addrs: Vec<_> = first.addrs.iter().filter(|addr| !ours.contains(&addr.to_string())).cloned().collect();
+        match swarm.dial(DialOpts::peer_id(to_libp2p(&self.mailbox)).addresses(addrs).build()) {
+            Ok(()) => self.dialling = true,
+            Err(error) => {
+                tracing::debug!(%error, "a mailbox cannot be dialled");
+                self.fail_waiting().await;
+            }
+        }
+    }
+
+    async fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::ConnectionEstablished { connection_id, .. } => {
+                self.dialling = false;
+                self.connection = Some(connection_id);
+            }
+            SwarmEvent::ConnectionClosed { connection_id, .. } if self.connection == Some(connection_id) => {
+                self.connection = None;
+            }
+            SwarmEvent::OutgoingConnectionError { error, .. } => {
+                tracing::debug!(%error, "a mailbox was not reached");
+                self.dialling = false;
+                self.fail_waiting().await;
+            }
+            _ => {}
+        }
+    }
+
+    async fn fail_waiting(&mut self) {
+        while let Some(question) = self.waiting.pop_front() {
+            question.tell(&self.shared, None).await;
+        }
+    }
+
+    /// Nothing more is asked: what is still there has failed, and what is under way ends.
+    async fn fail_all(mut self) {
+        self.asked.close();
+        while let Some(question) = self.asked.recv().await {
+            self.waiting.push_back(question);
+        }
+        self.fail_waiting().await;
+        while self.under_way.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,154 @@
+//! How much may be asked of our mailbox: at a time, and as time goes by (MBX-52, MBX-53).
+
+use super::super::origin::{Network, Origin};
+use super::super::rates::{Buckets, Rate};
+use crate::base::PeerId;
+use crate::base::limits::{
+    CONTACT_BURST, CONTACT_RATE, MAIL_HOST_BURST, MAIL_HOST_RATE, MAIL_NETWORK_BURST, MAIL_NETWORK_RATE,
+    MAIL_STRANGER_BURST, MAIL_STRANGER_RATE, MAX_MAIL_PER_HOST, MAX_MAIL_PER_NETWORK, MAX_MAIL_REQUESTS,
+    MAX_STRANGER_MAIL_REQUESTS,
+};
+
+/// A question that is being read, answered or written.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    id: u64,
+    contact: bool,
+    origin: Option<Origin>,
+}
+
+/// Counts and rates.
+#[derive(Debug)]
+pub(super) struct Gate {
+    open: Vec<Open>,
+    last: u64,
+    contacts: Buckets<PeerId>,
+    strangers: Buckets<PeerId>,
+    hosts: Buckets<Origin>,
+    networks: Buckets<Network>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self {
+            open: Vec::new(),
+            last: 0,
+            contacts: Buckets::new(Rate::per_second(CONTACT_BURST, CONTACT_RATE)),
+            strangers: Buckets::new(Rate::per_second(MAIL_STRANGER_BURST, MAIL_STRANGER_RATE)),
+            hosts: Buckets::new(Rate::per_second(MAIL_HOST_BURST, MAIL_HOST_RATE)),
+            networks: Buckets::new(Rate::per_second(MAIL_NETWORK_BURST, MAIL_NETWORK_RATE)),
+        }
+    }
+}
+
+impl Gate {
+    /// Lets a question in, or not. What was let in is let out by [`Gate::leave`] with its number.
+    pub(super) fn enter(&mut self, peer: PeerId, contact: bool, origin: Option<Origin>, now: u64) -> Option<u64> {
+        let fits = if contact { self.open.len() < MAX_MAIL_REQUESTS } else { self.has_room(origin) };
+        if !fits || !self.is_due(peer, contact, origin, now) {
+            return None;
+        }
+        self.last += 1;
+        self.open.push(Open { id: self.last, contact, origin });
+        Some(self.last)
+    }
+
+    pub(super) fn leave(&mut self, id: u64) {
+        self.open.retain(|open| open.id != id);
+    }
+
+    /// For one more of a stranger. Counted over at most `MAX_MAIL_REQUESTS` entries.
+    fn has_room(&self, origin: Option<Origin>) -> bool {
+        let strangers = || self.open.iter().filter(|open| !open.contact);
+        let of = |fits: &dyn Fn(Origin) -> bool| strangers().filter(|open| open.origin.is_some_and(fits)).count();
+        self.open.len() < MAX_MAIL_REQUESTS
+            && strangers().count() < MAX_STRANGER_MAIL_REQUESTS
+            && origin.is_none_or(|origin| {
+                of(&|other| other == origin) < MAX_MAIL_PER_HOST
+                    && of(&|other| other.network() == origin.network()) < MAX_MAIL_PER_NETWORK
+            })
+    }
+
+    fn is_due(&mut self, peer: PeerId, contact: bool, origin: Option<Origin>, now: u64) -> bool {
+        if contact {
+            return self.contacts.take(peer, now);
+        }
+        // The peer first, the network last: who has used up his own takes nothing from his neighbours.
+        self.strangers.take(peer, now)
+            && origin.is_none_or(|origin| self.hosts.take(origin, now) && self.networks.take(origin.network(), now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(n: u32) -> PeerId {
+        let mut key = [7; 32];
+        key[..4].copy_from_slice(&n.to_be_bytes());
+        PeerId::from_key_bytes(key)
+    }
+
+    fn at(text: &str) -> Option<Origin> {
+        Origin::of(&format!("/ip4/{text}/tcp/1").parse().unwrap())
+    }
+
+    /// How many of so many, each by a new key, get in and stay.
+    fn stay(gate: &mut Gate, contact: bool, tries: u32, origin: impl Fn(u32) -> Option<Origin>) -> usize {
+        (0..tries).filter(|n| gate.enter(peer(*n), contact, origin(*n), 0).is_some()).count()
+    }
+
+    /// MBX-52
+    #[test]
+    fn what_is_open_is_bounded_by_address_network_and_class() {
+        let mut gate = Gate::default();
+        assert_eq!(stay(&mut gate, false, 100, |_| at("192.0.2.1")), MAX_MAIL_PER_HOST);
+        assert_eq!(
+            stay(&mut gate, false, 100, |n| at(&format!("192.0.2.{}", n + 2))),
+            MAX_MAIL_PER_NETWORK - MAX_MAIL_PER_HOST
+        );
+        let left = MAX_STRANGER_MAIL_REQUESTS - MAX_MAIL_PER_NETWORK;
+        assert_eq!(stay(&mut gate, false, 100, |n| at(&format!("198.51.{n}.1"))), left);
+        let rest = MAX_MAIL_REQUESTS - MAX_STRANGER_MAIL_REQUESTS;
+        assert_eq!(stay(&mut gate, true, 100, |_| at("192.0.2.1")), rest);
+        assert_eq!(gate.open.len(), MAX_MAIL_REQUESTS);
+        // One that leaves makes room for one.
+        let id = gate.open[0].id;
+        gate.leave(id);
+        assert_eq!(stay(&mut gate, true, 100, |_| None), 1);
+    }
+
+    /// How many of so many, one after the other, get in.
+    fn pass(
+        gate: &mut Gate,
+        contact: bool,
+        tries: u32,
+        who: impl Fn(u32) -> (PeerId, Option<Origin>),
+        now: u64,
+    ) -> u32 {
+        let one = |n: &u32| {
+            let (peer, origin) = who(*n);
+            gate.enter(peer, contact, origin, now).inspect(|id| gate.leave(*id)).is_some()
+        };
+        (0..tries).filter(one).count().try_into().unwrap()
+    }
+
+    /// MBX-53
+    #[test]
+    fn strangers_have_a_rate_by_key_address_and_network() {
+        let mut gate = Gate::default();
+        assert_eq!(pass(&mut gate, false, 9_000, |_| (peer(0), at("192.0.2.1")), 0), MAIL_STRANGER_BURST);
+        assert_eq!(pass(&mut gate, false, 9_000, |_| (peer(0), at("192.0.2.1")), 1_000_000), MAIL_STRANGER_RATE);
+
+        let mut gate = Gate::default();
+        assert_eq!(pass(&mut gate, false, 9_000, |n| (peer(n), at("192.0.2.1")), 0), MAIL_HOST_BURST, "new keys");
+        assert_eq!(pass(&mut gate, false, 9_000, |n| (peer(n), at("192.0.2.1")), 1_000_000), MAIL_HOST_RATE);
+
+        let mut gate = Gate::default();
+        let neighbours = |n: u32| (peer(n), at(&format!("192.0.2.{}", n % 250)));
+        assert_eq!(pass(&mut gate, false, 9_000, neighbours, 0), MAIL_NETWORK_BURST);
+        assert_eq!(pass(&mut gate, false, 9_000, neighbours, 1_000_000), MAIL_NETWORK_RATE);
+        assert_eq!(pass(&mut gate, false, 1, |_| (peer(1), at("198.51.100.1")), 0), 1, "another network");
+        assert_eq!(pass(&mut gate, true, 3_000, |_| (peer(1), at("192.0.2.1")), 0), 3_000, "a contact from there");
+    }
+}

@@ -1,0 +1,100 @@
+//! Questions of others to our mailbox: each has a task of its own, from its first byte to the last of the answer.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::super::event::NetEvent;
+use super::super::origin::Origin;
+use super::super::shared::Shared;
+use super::super::streams::Inbound;
+use super::super::{from_libp2p, lock, span};
+use super::gate::Gate;
+use super::wire;
+use crate::base::PeerId;
+use crate::base::limits::{MAIL_ANSWER_TIMEOUT, MAIL_TRANSFER_TIMEOUT};
+
+/// What is open at our mailbox.
+#[derive(Debug, Default)]
+pub(in crate::net) struct Desk {
+    gate: Mutex<Gate>,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    last: u64,
+    map: HashMap<u64, oneshot::Sender<Vec<u8>>>,
+}
+
+impl Desk {
+    /// The node's answer; ignored when nobody waits for it any more.
+    pub(in crate::net) fn answer(&self, request: u64, answer: Vec<u8>) {
+        if let Some(waiting) = lock(&self.waiting).map.remove(&request) {
+            let _ = waiting.send(answer);
+        }
+    }
+
+    fn register(&self) -> (u64, oneshot::Receiver<Vec<u8>>) {
+        let (reply, answer) = oneshot::channel();
+        let mut waiting = lock(&self.waiting);
+        waiting.last += 1;
+        let request = waiting.last;
+        waiting.map.insert(request, reply);
+        (request, answer)
+    }
+}
+
+/// The place of one question; given back when it is dropped, however the task ends.
+struct Place {
+    shared: Arc<Shared>,
+    id: u64,
+    request: Option<u64>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.shared.desk.gate).leave(self.id);
+        if let Some(request) = self.request {
+            lock(&self.shared.desk.waiting).map.remove(&request);
+        }
+    }
+}
+
+/// Takes a stream, if there is room for it; otherwise it is dropped, which resets it.
+pub(in crate::net) fn take(shared: &Arc<Shared>, inbound: Inbound) {
+    let Some(from) = from_libp2p(&inbound.peer) else { return };
+    let (contact, origin) = (shared.is_contact(&from), Origin::of(&inbound.remote));
+    let id = lock(&shared.desk.gate).enter(from, contact, origin, shared.micros());
+    let Some(id) = id else {
+        tracing::debug!("a question to the mailbox too many");
+        return;
+    };
+    let place = Place { shared: Arc::clone(shared), id, request: None };
+    tokio::spawn(async move {
+        if let Err(error) = serve(place, from, inbound).await {
+            // Not who: a mailbox keeps no record of who asks (MBX-40).
+            tracing::debug!(%error, "a question to the mailbox failed");
+        }
+    });
+}
+
+async fn serve(mut place: Place, from: PeerId, mut inbound: Inbound) -> io::Result<()> {
+    let stream = &mut inbound.stream;
+    // MBX-51
+    let question = timeout(span(MAIL_TRANSFER_TIMEOUT), wire::read_question(stream)).await??;
+    let shared = Arc::clone(&place.shared);
+    let (request, answer) = shared.desk.register();
+    place.request = Some(request);
+    let answered = async {
+        // A node that no longer listens has stopped.
+        let event = NetEvent::MailAsked { from, request, question };
+        shared.lane(&from).send(event).await.map_err(io::Error::other)?;
+        answer.await.map_err(io::Error::other)
+    };
+    let answer = timeout(span(MAIL_ANSWER_TIMEOUT), answered).await??;
+    timeout(span(MAIL_TRANSFER_TIMEOUT), wire::write(stream, &answer)).await?
+}

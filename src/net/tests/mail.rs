@@ -1,0 +1,255 @@
+use futures::{AsyncReadExt, AsyncWriteExt};
+
+use super::*;
+use crate::base::limits::{MAX_MAIL_PER_HOST, MAX_MAIL_QUESTIONS, MAX_MAIL_STREAMS};
+use crate::envelope::mailbox::{Answer, PROTOCOL, PageItem, Question};
+
+/// A node that keeps boxes.
+async fn mailbox(seed: u8, listen: &[&str]) -> Node {
+    Node::configured(NetConfig { serve_mailbox: true, ..config(seed, listen) }).await
+}
+
+fn question() -> Vec<u8> {
+    Question::Card { owner: peer_of(99), want_prekey: true }.encode().unwrap()
+}
+
+fn answer() -> Vec<u8> {
+    Answer::NoBox.encode().unwrap()
+}
+
+/// The longest there is.
+fn page() -> Vec<u8> {
+    let sealed = vec![7; crate::base::limits::MAX_ENVELOPE];
+    let items = (1..=3).map(|number| PageItem { number, sealed: sealed.clone() }).collect();
+    Answer::Page { more: true, prekeys: 7, items }.encode().unwrap()
+}
+
+fn ask(node: &Node, mailbox: &Node, ticket: u64, anonymous: bool) {
+    let (mailbox, addrs) = (mailbox.id(), mailbox.addrs());
+    node.net.ask_mailbox(MailAsk { ticket, mailbox, addrs, anonymous, question: question() }).unwrap();
+}
+
+async fn asked(node: &mut Node) -> (PeerId, u64) {
+    match node.expect(|event| matches!(event, NetEvent::MailAsked { .. })).await {
+        NetEvent::MailAsked { from, request, question: asked } => {
+            assert_eq!(asked, question());
+            (from, request)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn told(node: &mut Node, wanted: u64) -> NetEvent {
+    let of = |event: &NetEvent| match event {
+        NetEvent::MailAnswered { ticket, .. } | NetEvent::MailFailed { ticket, .. } => *ticket == wanted,
+        _ => false,
+    };
+    node.expect(of).await
+}
+
+/// Asks and answers once; who seemed to ask.
+async fn once(node: &mut Node, mailbox: &mut Node, ticket: u64, anonymous: bool) -> PeerId {
+    ask(node, mailbox, ticket, anonymous);
+    let (from, request) = asked(mailbox).await;
+    mailbox.net.answer_mail(request, answer());
+    let expected = NetEvent::MailAnswered { mailbox: mailbox.id(), ticket, answer: answer() };
+    assert_eq!(told(node, ticket).await, expected);
+    from
+}
+
+#[tokio::test]
+async fn an_owner_asks_as_himself() {
+    for listen in [TCP, QUIC] {
+        let (mut alice, mut mailbox) = (Node::start(1, &[listen]).await, mailbox(2, &[listen]).await);
+        assert_eq!(once(&mut alice, &mut mailbox, 1, false).await, alice.id(), "dialled for it");
+        assert_eq!(once(&mut alice, &mut mailbox, 2, false).await, alice.id(), "by the connection there is");
+        ask(&alice, &mailbox, 3, false);
+        let (_, request) = asked(&mut mailbox).await;
+        mailbox.net.answer_mail(request, page());
+        let expected = NetEvent::MailAnswered { mailbox: mailbox.id(), ticket: 3, answer: page() };
+        assert_eq!(told(&mut alice, 3).await, expected);
+    }
+}
+
+/// MBX-55: a key for each mailbox, the same for the hour, and nothing that leads to our own.
+#[tokio::test]
+async fn a_depositor_is_another_at_every_mailbox() {
+    for listen in [TCP, QUIC] {
+        let mut alice = Node::start(1, &[listen]).await;
+        let (mut one, mut other) = (mailbox(2, &[listen]).await, mailbox(3, &[listen]).await);
+        alice.befriend(one.id());
+        connect(&mut alice, &mut one).await;
+        let first = once(&mut alice, &mut one, 1, true).await;
+        let second = once(&mut alice, &mut one, 2, true).await;
+        let elsewhere = once(&mut alice, &mut other, 3, true).await;
+        assert_eq!(first, second);
+        assert!(first != alice.id() && elsewhere != alice.id() && first != elsewhere);
+        // Its connection is another, from another port, and no peer of ours.
+        let at = |who: PeerId| one.net.status().peers.into_iter().find(|peer| peer.peer == who).map(|peer| peer.addr);
+        let (ours, alias) = (at(alice.id()).unwrap(), at(first).unwrap());
+        assert_ne!(ours, alias);
+        assert!(alice.net.status().peers.iter().all(|peer| peer.peer == one.id()));
+        // Together, the answers in another order.
+        for ticket in 10..14 {
+            ask(&alice, &one, ticket, true);
+        }
+        let mut requests = Vec::new();
+        for _ in 10..14 {
+            requests.push(asked(&mut one).await);
+        }
+        for (from, request) in requests.into_iter().rev() {
+            assert_eq!(from, first);
+            one.net.answer_mail(request, answer());
+        }
+        for ticket in 10..14 {
+            assert!(matches!(told(&mut alice, ticket).await, NetEvent::MailAnswered { .. }));
+        }
+    }
+}
+
+/// MBX-50
+#[tokio::test]
+async fn who_keeps_no_mailbox_is_not_asked() {
+    let (mut alice, bob) = friends(1, QUIC).await;
+    for (ticket, anonymous) in [(1, false), (2, true)] {
+        ask(&alice, &bob, ticket, anonymous);
+        assert_eq!(told(&mut alice, ticket).await, NetEvent::MailFailed { mailbox: bob.id(), ticket });
+    }
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_not_there_fails_once_and_is_no_peer_the_node_asked_for() {
+    let mut alice = Node::start(1, &[TCP]).await;
+    let bob = mailbox(2, &[TCP]).await;
+    let (nobody, gone) = (peer_of(9), bob.addrs());
+    bob.net.shutdown().await;
+    let mut ticket = 0;
+    for addrs in [vec![], vec!["nonsense".to_owned()], gone, alice.addrs()] {
+        for anonymous in [false, true] {
+            ticket += 1;
+            let ask = MailAsk { ticket, mailbox: nobody, addrs: addrs.clone(), anonymous, question: question() };
+            alice.net.ask_mailbox(ask).unwrap();
+            assert_eq!(told(&mut alice, ticket).await, NetEvent::MailFailed { mailbox: nobody, ticket });
+        }
+    }
+    let ask = |mailbox, question| MailAsk { ticket: 9, mailbox, addrs: vec![], anonymous: true, question };
+    assert_eq!(alice.net.ask_mailbox(ask(alice.id(), question())), Err(SendError::Oneself));
+    assert_eq!(alice.net.ask_mailbox(ask(nobody, b"GET / HTTP/1.1".to_vec())), Err(SendError::TooLarge));
+    assert!(!alice.heard.iter().any(|event| matches!(event, NetEvent::Unreachable(_))), "{:?}", alice.heard);
+}
+
+#[tokio::test]
+async fn every_question_has_one_outcome_when_the_mailbox_goes() {
+    for anonymous in [false, true] {
+        let (mut alice, mut bob) = (Node::start(1, &[QUIC]).await, mailbox(2, &[QUIC]).await);
+        once(&mut alice, &mut bob, 0, anonymous).await;
+        for ticket in 1..=20 {
+            ask(&alice, &bob, ticket, anonymous);
+        }
+        let (_, request) = asked(&mut bob).await;
+        bob.net.shutdown().await;
+        bob.net.answer_mail(request, answer());
+        for ticket in 1..=20 {
+            assert_eq!(told(&mut alice, ticket).await, NetEvent::MailFailed { mailbox: bob.id(), ticket });
+        }
+        assert!(!alice.heard.iter().any(|event| matches!(event, NetEvent::MailFailed { .. })), "{:?}", alice.heard);
+        assert_eq!(alice.net.shared().questions.available_permits(), MAX_MAIL_QUESTIONS);
+    }
+}
+
+/// MBX-51, MBX-54: our node has ten seconds; the mailbox lives on, and what comes too late or is no answer harms nothing.
+#[tokio::test]
+async fn a_question_that_our_node_does_not_answer_is_given_up() {
+    let (mut alice, mut bob) = (Node::start(1, &[TCP]).await, mailbox(2, &[TCP]).await);
+    ask(&alice, &bob, 1, false);
+    let (_, late) = asked(&mut bob).await;
+    assert_eq!(told(&mut alice, 1).await, NetEvent::MailFailed { mailbox: bob.id(), ticket: 1 });
+    bob.net.answer_mail(late, page());
+    ask(&alice, &bob, 2, false);
+    let (_, request) = asked(&mut bob).await;
+    bob.net.answer_mail(request, b"no answer".to_vec());
+    bob.net.answer_mail(request + 7, page());
+    bob.net.answer_mail(request, answer());
+    bob.net.answer_mail(request, page());
+    let expected = NetEvent::MailAnswered { mailbox: bob.id(), ticket: 2, answer: answer() };
+    assert_eq!(told(&mut alice, 2).await, expected);
+}
+
+/// Reads to the end, however it ends.
+async fn rest(mut stream: Stream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _ = timeout(GUARD, stream.read_to_end(&mut bytes)).await.expect("the stream does not end");
+    bytes
+}
+
+async fn say(raw: &Raw, bytes: &[u8]) -> Stream {
+    let mut stream = raw.open().await;
+    // It may be reset before or while this is said.
+    let _ = stream.write_all(bytes).await;
+    let _ = stream.close().await;
+    stream
+}
+
+/// MBX-2, MBX-3, on the wire: the stream ends, and the node hears nothing of it.
+#[tokio::test]
+async fn what_is_no_question_ends_its_stream() {
+    for listen in [TCP, QUIC] {
+        let mut bob = mailbox(1, &[listen]).await;
+        let raw = Raw::connect_by(2, &bob, PROTOCOL).await;
+        let (whole, mut longer) = (question(), question());
+        longer.push(0);
+        for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &whole[..20], &longer, &[1, 16, 0xff, 0xff, 0xff, 0xff], &[]] {
+            assert_eq!(rest(say(&raw, bytes).await).await, b"");
+        }
+        let stream = say(&raw, &whole).await;
+        let (from, request) = asked(&mut bob).await;
+        assert_eq!(from, peer_of(2));
+        bob.net.answer_mail(request, answer());
+        assert_eq!(rest(stream).await, answer());
+        assert!(!bob.heard.iter().any(|event| matches!(event, NetEvent::MailAsked { .. })), "{:?}", bob.heard);
+    }
+}
+
+/// MBX-52, on the wire: one address has so many places, whatever keys are used there; a contact has others.
+#[tokio::test]
+async fn questions_at_a_time_are_bounded() {
+    let mut bob = mailbox(1, &[QUIC]).await;
+    let raws = [Raw::connect_by(2, &bob, PROTOCOL).await, Raw::connect_by(3, &bob, PROTOCOL).await];
+    let mut open = Vec::new();
+    for n in 0..MAX_MAIL_PER_HOST {
+        let stream = say(&raws[n % 2], &question()).await;
+        open.push((stream, asked(&mut bob).await));
+    }
+    assert_eq!(rest(say(&raws[0], &question()).await).await, b"", "one too many");
+    bob.befriend(peer_of(3));
+    let stream = say(&raws[1], &question()).await;
+    let (from, request) = asked(&mut bob).await;
+    assert_eq!(from, peer_of(3));
+    bob.net.answer_mail(request, answer());
+    assert_eq!(rest(stream).await, answer());
+    let (stream, (_, request)) = open.remove(0);
+    bob.net.answer_mail(request, answer());
+    assert_eq!(rest(stream).await, answer());
+    // A place that is given back can be taken again; it may take a moment to be.
+    loop {
+        let stream = say(&raws[0], &question()).await;
+        tokio::select! {
+            bytes = rest(stream) => assert_eq!(bytes, b""),
+            _ = asked(&mut bob) => break,
+        }
+    }
+}
+
+/// MBX-52: of one connection, contact or not.
+#[tokio::test]
+async fn questions_of_one_connection_are_bounded() {
+    let mut bob = mailbox(1, &[QUIC]).await;
+    bob.befriend(peer_of(2));
+    let raw = Raw::connect_by(2, &bob, PROTOCOL).await;
+    let mut open = Vec::new();
+    for _ in 0..MAX_MAIL_STREAMS {
+        open.push(say(&raw, &question()).await);
+        asked(&mut bob).await;
+    }
+    assert_eq!(rest(say(&raw, &question()).await).await, b"");
+}

@@ -1,0 +1,258 @@
+//! Calls about how we are reached: status, peers, mailboxes, and what is wrong.
+
+use std::collections::HashSet;
+
+use super::{Dispatcher, whom};
+use crate::api::{
+    self, ApiError, Code, Dht, MailboxService, Nat, OpenMailbox, Peer, Reach, Reachability, RelayInUse, RelayService,
+    Resolved, ServeMailbox, Upnp, Who,
+};
+use crate::base::PeerId;
+use crate::messenger::view::{BoxState, MailService, MailboxView};
+use crate::messenger::{Command, query};
+use crate::net::{self, NetHandle, NetStatus};
+use crate::node::{addresses, doctor, errors, views};
+use crate::store::Reader;
+
+impl Dispatcher {
+    pub(super) async fn status(&self) -> Result<api::Status, ApiError> {
+        let status = self.live.as_ref().map(|live| live.net.status());
+        let (socket, data_dir) = (self.place.socket().to_owned(), self.place.dir().to_owned());
+        self.core
+            .read(move |reader, me| {
+                let counts = query::counts(reader).map_err(|e| errors::store(&e))?;
+                let identity = query::identity(reader, me).map_err(|e| errors::store(&e))?;
+                let served = query::mailbox(reader).map_err(|e| errors::store(&e))?;
+                let own = query::mailboxes(reader).map_err(|e| errors::store(&e))?;
+                let mut names = views::Names::new(reader, me);
+                let mut connections = Vec::new();
+                for peer in status.iter().flat_map(|status| &status.peers) {
+                    connections.push(api::Connection {
+                        peer_id: peer.peer,
+                        name: names.of(&peer.peer).map_err(|e| errors::store(&e))?,
+                        addr: peer.addr.clone(),
+                        direct: peer.direct,
+                        since: peer.since,
+                    });
+                }
+                let in_use = own.iter().filter(|mailbox| mailbox.state == BoxState::InUse);
+                Ok(api::Status {
+                    peer_id: Some(me),
+                    name: identity.map(|identity| identity.name).unwrap_or_default(),
+                    running: status.is_some(),
+                    peers: connections.len() as u64,
+                    outbox: counts.outbox,
+                    relay: status.iter().flat_map(|status| &status.relays).map(|relay| relay.peer.to_string()).next(),
+                    mailboxes: in_use.map(|mailbox| mailbox.peer.to_string()).collect(),
+                    reachability: status.as_ref().map_or(Reachability::Unknown, |s| reachability(s.reachability)),
+                    reach: status.as_ref().map(|status| reach(status, &served)),
+                    requests: counts.requests,
+                    unread: counts.unread,
+                    contacts: counts.contacts,
+                    last_event: counts.last_event,
+                    pid: status.is_some().then(std::process::id),
+                    addrs: status.map(|status| addresses::full(&status.listen_addrs, me)).unwrap_or_default(),
+                    connections,
+                    socket,
+                    data_dir,
+                    version: env!("CARGO_PKG_VERSION").to_owned(),
+                })
+            })
+            .await
+    }
+
+    pub(super) async fn doctor(&self, who: Option<String>) -> Result<api::Diagnosis, ApiError> {
+        let (place, net) = (self.place.clone(), self.live.as_ref().map(|live| live.net.status()));
+        self.core
+            .read(move |reader, me| match who {
+                Some(who) => doctor::of_a_peer(reader, me, whom(reader, &who)?.peer, net.as_ref()),
+                None => doctor::of_a_node(&place, reader, net.as_ref()),
+            })
+            .await
+    }
+
+    /// Who is connected, contacts first, then those whom the network is found by.
+    pub(super) async fn peers(&self) -> Result<Vec<Peer>, ApiError> {
+        let connected = self.live.as_ref().map(|live| live.net.status().peers).unwrap_or_default();
+        self.core
+            .read(move |reader, me| {
+                let known = query::known_peers(reader).map_err(|e| errors::store(&e))?;
+                let contacts: HashSet<PeerId> = query::contacts(reader, me)
+                    .map_err(|e| errors::store(&e))?
+                    .into_iter()
+                    .filter(|contact| contact.contact)
+                    .map(|contact| contact.peer)
+                    .collect();
+                let mut names = views::Names::new(reader, me);
+                let mut peers = Vec::new();
+                for peer in &connected {
+                    peers.push(Peer {
+                        peer_id: peer.peer,
+                        name: names.of(&peer.peer).map_err(|e| errors::store(&e))?,
+                        contact: contacts.contains(&peer.peer),
+                        connected: true,
+                        addr: Some(peer.addr.clone()),
+                        direct: peer.direct,
+                        since: Some(peer.since),
+                        known: known.iter().any(|(id, _)| *id == peer.peer),
+                    });
+                }
+                peers.sort_by_key(|peer| !peer.contact);
+                for (peer, addrs) in known {
+                    if connected.iter().all(|there| there.peer != peer) {
+                        peers.push(Peer {
+                            peer_id: peer,
+                            name: names.of(&peer).map_err(|e| errors::store(&e))?,
+                            contact: contacts.contains(&peer),
+                            connected: false,
+                            addr: addrs.into_iter().next(),
+                            direct: false,
+                            since: None,
+                            known: true,
+                        });
+                    }
+                }
+                Ok(peers)
+            })
+            .await
+    }
+
+    pub(super) async fn mailboxes(&self) -> Result<Vec<api::Mailbox>, ApiError> {
+        self.core.read(mailboxes).await
+    }
+
+    pub(super) async fn find_mailboxes(&self) -> Result<Vec<OpenMailbox>, ApiError> {
+        let live = self.live.as_ref().ok_or_else(|| ApiError::new(Code::NodeNeeded, "no node is running"))?;
+        let found = live.net.find_mailboxes().await;
+        let open =
+            |(peer, addrs): (PeerId, Vec<String>)| OpenMailbox { peer_id: peer, addrs: addresses::full(&addrs, peer) };
+        Ok(found.into_iter().map(open).collect())
+    }
+
+    pub(super) async fn use_mailbox(&self, at: Vec<String>) -> Result<api::Mailbox, ApiError> {
+        let net = self.live.as_ref().map(|live| live.net.clone());
+        let (peer, addrs) = self.core.read(move |reader, _| mailbox_at(reader, net.as_ref(), &at)).await?;
+        self.core.command(Command::UseMailbox { peer, addrs }).await?;
+        let found = self.mailboxes().await?.into_iter().find(|mailbox| mailbox.peer_id == peer);
+        found.ok_or_else(|| errors::internal("the mailbox is not among ours"))
+    }
+
+    pub(super) async fn drop_mailbox(&self, who: Who) -> Result<Resolved, ApiError> {
+        let text = who.who.clone();
+        // Nobody else is meant by the beginning of a peer ID than one of the mailboxes, if it is one of theirs.
+        let own = self.mailboxes().await?;
+        let mut meant = own.iter().filter(|mailbox| is_meant(mailbox, &text));
+        let mailbox = match (meant.next(), meant.next()) {
+            (Some(one), None) => Resolved { peer_id: one.peer_id, name: one.name.clone() },
+            _ => self.resolve(who).await?,
+        };
+        self.core.command(Command::DropMailbox(mailbox.peer_id)).await?;
+        Ok(mailbox)
+    }
+}
+
+fn is_meant(mailbox: &api::Mailbox, text: &str) -> bool {
+    let (id, text) = (mailbox.peer_id.to_string(), text.trim());
+    let end = text.strip_prefix("...").or_else(|| text.strip_prefix('…'));
+    !text.is_empty() && (id.starts_with(text) || end.is_some_and(|end| !end.is_empty() && id.ends_with(end)))
+}
+
+fn mailboxes(reader: &Reader, me: PeerId) -> Result<Vec<api::Mailbox>, ApiError> {
+    let mut names = views::Names::new(reader, me);
+    let found = query::mailboxes(reader).map_err(|e| errors::store(&e))?;
+    let shown = found.into_iter().map(|mailbox| {
+        Ok(api::Mailbox {
+            peer_id: mailbox.peer,
+            name: names.of(&mailbox.peer).map_err(|e| errors::store(&e))?,
+            addrs: mailbox.addrs,
+            state: views::mailbox_state(mailbox.state),
+            since: mailbox.since,
+            fetched_at: mailbox.fetched_at,
+            prekeys: u64::from(mailbox.prekeys),
+        })
+    });
+    shown.collect()
+}
+
+/// Understands where a mailbox is: addresses of one node, or somebody of whom it is known.
+fn mailbox_at(reader: &Reader, net: Option<&NetHandle>, at: &[String]) -> Result<(PeerId, Vec<String>), ApiError> {
+    let bad = |message: String| ApiError::new(Code::BadAddress, message);
+    let is_address = |text: &String| text.trim().starts_with('/');
+    let nowhere = || bad("give the address of a node".to_owned());
+    if at.iter().any(is_address) {
+        let mut peers = addresses::by_peer(at).map_err(|e| bad(e.message))?;
+        let (peer, addrs) = peers.pop().ok_or_else(nowhere)?;
+        if !peers.is_empty() {
+            return Err(bad("these are addresses of different nodes".to_owned())
+                .with_hint("take one node after the other; each is a mailbox of its own"));
+        }
+        if let Some(addr) = addrs.iter().find(|addr| !net::is_dialable(&peer, addr)) {
+            return Err(bad(format!("'{addr}' is not an address that can be dialled")));
+        }
+        return Ok((peer, addrs));
+    }
+    let [who] = at else { return Err(nowhere()) };
+    let meant = whom(reader, who)?;
+    let mut addrs = meant.hints.addrs;
+    let connected = net.and_then(|net| net.status().peers.into_iter().find(|there| there.peer == meant.peer));
+    // Who has dialled us has a port that nobody can dial: it is a hint like the others.
+    addrs.extend(query::reach(reader, &meant.peer).map_err(|e| errors::store(&e))?.addrs);
+    if addrs.is_empty() && connected.is_none() {
+        return Err(bad("it is not known where this node is".to_owned()));
+    }
+    Ok((meant.peer, addrs))
+}
+
+/// In the words of `api`.
+pub(crate) const fn reachability(found: net::Reachability) -> Reachability {
+    match found {
+        net::Reachability::Unknown => Reachability::Unknown,
+        net::Reachability::Public => Reachability::Public,
+        net::Reachability::Private => Reachability::Private,
+    }
+}
+
+fn reach(status: &NetStatus, served: &MailboxView) -> Reach {
+    let count = |n: usize| n as u64;
+    let serves = match served.service {
+        MailService::Off => ServeMailbox::Off,
+        MailService::Open => ServeMailbox::Open,
+        MailService::Contacts => ServeMailbox::Contacts,
+        MailService::Listed(_) => ServeMailbox::Listed,
+    };
+    let relay =
+        |relay: &net::RelayStatus| RelayInUse { peer_id: relay.peer, addr: relay.addr.clone(), since: relay.since };
+    Reach {
+        nat: match status.nat {
+            net::NatKind::Unknown => Nat::Unknown,
+            net::NatKind::None => Nat::None,
+            net::NatKind::EndpointIndependent => Nat::Stable,
+            net::NatKind::PortChanging => Nat::PortChanging,
+            net::NatKind::Symmetric => Nat::Symmetric,
+        },
+        upnp: match &status.upnp {
+            net::UpnpStatus::Off => Upnp::Off,
+            net::UpnpStatus::Searching => Upnp::Searching,
+            net::UpnpStatus::Mapped(_) => Upnp::Mapped,
+            net::UpnpStatus::NotFound => Upnp::NotFound,
+            net::UpnpStatus::NonRoutable => Upnp::NonRoutable,
+        },
+        external_addrs: status.external_addrs.clone(),
+        relays: status.relays.iter().map(relay).collect(),
+        dht: Dht {
+            server: status.dht.server,
+            peers: count(status.dht.peers),
+            records: count(status.dht.records),
+            published: status.dht.published,
+        },
+        relay_service: status.relay_service.map(|service| RelayService {
+            reservations: count(service.reservations),
+            circuits: count(service.circuits),
+        }),
+        mailbox_service: (serves != ServeMailbox::Off).then(|| MailboxService {
+            serves,
+            boxes: u64::from(served.boxes),
+            bytes: served.bytes,
+        }),
+    }
+}
