@@ -58,7 +58,8 @@ pub fn round_trip(rounds: usize) -> Times {
     })
 }
 
-async fn network(seed: u8) -> (NetHandle, mpsc::Receiver<NetEvent>) {
+/// A network in this process, on loopback, in which everybody is a contact.
+pub async fn network(seed: u8) -> (NetHandle, mpsc::Receiver<NetEvent>) {
     let (to_contacts, contacts) = mpsc::channel(1024);
     let lanes = Lanes { strangers: to_contacts.clone(), contacts: to_contacts };
     let listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned()];

@@ -65,9 +65,19 @@ impl Person {
 
     /// Starts the node; also how long it took until it said `ready`.
     pub fn on(&self) -> (Node, Duration) {
+        self.on_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub fn on_with(&self, args: &[&str]) -> (Node, Duration) {
+        self.on_at("/ip4/127.0.0.1/tcp/0", args)
+    }
+
+    /// The same, listening there.
+    pub fn on_at(&self, listen: &str, args: &[&str]) -> (Node, Duration) {
         let start = Instant::now();
         let mut child = self
-            .command(&["run", "--listen", "/ip4/127.0.0.1/tcp/0", "--no-mdns", "--no-upnp"])
+            .command(&[&["run", "--listen", listen, "--no-mdns", "--no-upnp"], args].concat())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -160,6 +170,12 @@ impl Client {
         let answer = self.read();
         assert!(answer["error"].is_null(), "{method}: {answer}");
         answer["result"].clone()
+    }
+
+    /// Events as they come, from this place on.
+    pub fn listening_since(mut self, since: u64) -> Self {
+        self.call("listen", &json!({"since": since}));
+        self
     }
 
     /// Events as they come, from now on.

@@ -13,6 +13,8 @@ mod figures;
 mod limits;
 mod machine;
 mod million;
+mod post;
+mod reach;
 mod talk;
 
 use std::path::PathBuf;
@@ -38,6 +40,18 @@ fn main() {
     }
     if wants("burst") {
         talk::burst(&mut table);
+    }
+    if wants("cold") {
+        reach::cold(&mut table);
+    }
+    if wants("asleep") {
+        reach::asleep(&mut table);
+    }
+    if wants("post") {
+        post::run(&mut table);
+    }
+    if wants("boxes") {
+        post::boxes(&mut table);
     }
     if wants("million") {
         million::run(&mut table);

@@ -40,8 +40,10 @@ words! {
         Dht = "dht",
         /// Our mailboxes.
         Mailboxes = "mailboxes",
-        /// What is known of a peer.
+        /// Who a peer is to us.
         Peer = "peer",
+        /// The card of a peer: without it no message can be encrypted for them.
+        Card = "card",
         /// The way to a peer.
         Way = "way",
         /// What waits for a peer.

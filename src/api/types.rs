@@ -125,6 +125,9 @@ pub struct Sent {
     pub state: State,
     /// The client's own key, as given.
     pub client_id: Option<String>,
+    /// What is missing for it to go out, in words; only the command `send` says so, of a message that is still queued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
 }
 
 /// One message.

@@ -407,6 +407,94 @@ pub const COURIER_KEY_LIFE: Millis = Millis::from_hours(1);
 /// Keys that are kept for it; beyond that they are made anew.
 pub const MAX_COURIER_KEYS: usize = 1_024;
 
+// ---- Network: reachability and relays -----------------------------------------------------------
+
+/// Relays through which we can be reached at a time: one may be lost while the other stands.
+pub const OWN_RELAYS: usize = 2;
+/// Peers that offer a relay, of whom we remember it.
+pub const MAX_RELAY_CANDIDATES: usize = 64;
+/// Addresses of one relay that we tell others: a relay can name as many as it likes.
+pub const MAX_RELAY_ADDRS: usize = 4;
+/// How long a relay may take to grant a reservation.
+pub const RESERVATION_TIMEOUT: Millis = Millis::from_secs(15);
+/// The first pause before a relay that refused or was lost is asked again; it doubles.
+pub const RELAY_PAUSE_FIRST: Millis = Millis::from_secs(2);
+/// The longest.
+pub const RELAY_PAUSE_MAX: Millis = Millis::from_secs(300);
+/// Reservations that our own relay grants, in all…
+pub const MAX_RESERVATIONS: usize = 128;
+/// …and to one peer: his own, and one of a connection that is about to end.
+pub const MAX_RESERVATIONS_PER_PEER: usize = 2;
+/// Reservations granted to one peer at once (a node behind a bad line comes back often); then one in two minutes.
+pub const RESERVATION_BURST: u32 = 30;
+/// The same from one IP address: a household, or a small company.
+pub const RESERVATION_BURST_PER_IP: u32 = 60;
+/// How long a reservation holds; it is renewed before.
+pub const RESERVATION_LIFE: Millis = Millis::from_hours(1);
+/// Circuits through our own relay, in all…
+pub const MAX_RELAYED_CIRCUITS: usize = 16;
+/// …and of one peer.
+pub const MAX_RELAYED_CIRCUITS_PER_PEER: usize = 4;
+/// Bytes that one circuit through our own relay carries: envelopes, no files.
+pub const MAX_CIRCUIT_BYTES: u64 = 1024 * 1024;
+/// How long it stands.
+pub const MAX_CIRCUIT_TIME: Millis = Millis::from_secs(600);
+/// Circuits opened by one peer at once; then one in 30 seconds.
+pub const CIRCUIT_BURST: u32 = 30;
+/// The same from one IP address.
+pub const CIRCUIT_BURST_PER_IP: u32 = 60;
+/// Connections that come to us through relays, in all.
+pub const MAX_INBOUND_CIRCUITS: usize = 64;
+/// Of these, of peers who are no contacts…
+pub const MAX_STRANGER_CIRCUITS: usize = 32;
+/// …and through one relay: whose circuits have no IP address of their own but the relay's.
+pub const MAX_STRANGER_CIRCUITS_PER_RELAY: usize = 16;
+/// Circuits that strangers may open to us at once…
+pub const STRANGER_CIRCUIT_BURST: u32 = 32;
+/// …and after it one in this time: each costs us handshakes, and dials for a hole.
+pub const STRANGER_CIRCUIT_INTERVAL: Millis = Millis::from_secs(2);
+/// A circuit on which nothing was on its way for so long is closed, with contacts too: relays have few.
+pub const CIRCUIT_IDLE: Millis = Millis::from_secs(60);
+/// Dials to addresses that a peer has named (for a hole, or to test whether he can be reached) that are under way.
+pub const MAX_TOLD_DIALS: usize = 16;
+/// Such dials that may be made at once…
+pub const TOLD_DIAL_BURST: u32 = 64;
+/// …and after it one in this time.
+pub const TOLD_DIAL_INTERVAL: Millis = Millis::from_secs(1);
+/// Relays of one peer that are tried.
+pub const MAX_RELAYS_TRIED: usize = MAX_RELAYS;
+/// How long a dial through a relay waits for the relay to be there, and to have told how it sees us.
+pub const RELAY_WAIT: Millis = Millis::from_secs(8);
+/// Our own addresses that others are asked to try.
+pub const MAX_ADDRESS_CANDIDATES: usize = 16;
+/// How often untried addresses are looked at.
+pub const ADDRESS_TEST_INTERVAL: Millis = Millis::from_secs(3);
+/// Addresses that were tried are tried again after this time: a router may have been set up anew.
+pub const ADDRESS_RETEST: Millis = Millis::from_secs(1_800);
+/// A connection that comes from a peer who is asked to try our addresses is taken for such a trial for so long.
+pub const TRIAL_WINDOW: Millis = Millis::from_secs(20);
+/// A connection that is suspected to be dead has so long to answer.
+pub const CHECK_TIMEOUT: Millis = Millis(1_500);
+/// Bytes that are unanswered for so long make it suspected.
+pub const UNANSWERED: Millis = Millis::from_secs(3);
+/// Suspicions that wait for the swarm task.
+pub const MAX_SUSPICIONS: usize = 64;
+/// How often the clocks are compared, and what is due is looked at.
+pub const TICK: Millis = Millis::from_secs(1);
+/// The clocks differ by more, or a look comes so late: the machine was asleep.
+pub const SLEEP_SUSPECTED: Millis = Millis::from_secs(10);
+/// The first pause before a bootstrap peer is dialled again; it doubles. That a machine can be reached again is told by
+/// nobody but an answer to a dial.
+pub const REDIAL_FIRST: Millis = Millis::from_secs(2);
+/// The longest.
+pub const REDIAL_MAX: Millis = Millis::from_secs(60);
+/// The pause after a connection with one ended that was had and is not needed.
+pub const REDIAL_IDLE: Millis = Millis::from_secs(300);
+/// Peers that are redialled.
+pub const MAX_BOOTSTRAP: usize = 64;
+/// Peers who could not be reached and are told as worth a try when the network has changed.
+pub const MAX_MISSED: usize = 256;
+
 // ---- Local API ----------------------------------------------------------------------------------
 
 /// Largest JSON-RPC request line.

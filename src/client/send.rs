@@ -6,7 +6,9 @@ use super::open::{self, InProcess, Reached};
 use super::remote::Remote;
 use super::run::Node;
 use super::{Client, Inner};
-use crate::api::{ApiError, Code, MessageParams, SendParams, Sent, State, WaitFor, method};
+use crate::api::{
+    ApiError, Area, Code, DoctorParams, Finding, Health, MessageParams, SendParams, Sent, State, WaitFor, method,
+};
 use crate::node::{self, Ask, Passphrase, Place, RunOptions};
 
 /// How long a delivery may take when nothing else is said.
@@ -43,6 +45,7 @@ pub fn send(
             let mut sent = queue(&mut client, messages);
             if let Some(wait) = options.wait {
                 follow(&mut client, &mut sent, true, |client, sent| reach(client, sent, wait, deadline.left()));
+                explain(&mut client, &mut sent);
             }
             return Ok(sent);
         }
@@ -78,6 +81,7 @@ pub fn send(
             });
         }
     }
+    explain(&mut client, &mut sent);
     drop(client);
     node.shutdown()?;
     Ok(sent)
@@ -119,6 +123,18 @@ fn follow(
             // It is queued all the same; how far it came is told as far as it is known.
             Err(error) => tracing::warn!(%error, "the delivery could not be followed"),
         }
+    }
+}
+
+/// Says of what is still queued what it waits for.
+fn explain(client: &mut Client, all: &mut [Result<Sent, ApiError>]) {
+    for sent in all.iter_mut().flatten().filter(|sent| sent.state == State::Queued) {
+        let who = DoctorParams { who: Some(sent.to.to_string()) };
+        let Ok(diagnosis) = client.ask::<method::Doctor>(&who) else { continue };
+        let missing =
+            |finding: &Finding| finding.health != Health::Ok && matches!(finding.area, Area::Card | Area::Way);
+        let told: Vec<_> = diagnosis.findings.into_iter().filter(missing).map(|finding| finding.message).collect();
+        sent.missing = Some(told.join("; ")).filter(|told| !told.is_empty());
     }
 }
 

@@ -1,12 +1,12 @@
 //! Which addresses are worth dialling, and where peers were found.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 
-use super::to_libp2p;
+use super::{from_libp2p, to_libp2p};
 use crate::base::PeerId;
 use crate::base::limits::{MAX_ADDR_LEN, MAX_DISCOVERED, MAX_PEER_ADDRS};
 
@@ -29,8 +29,7 @@ pub fn is_dialable(peer: &PeerId, addr: &str) -> bool {
     addr.len() <= MAX_ADDR_LEN && addr.parse().is_ok_and(|addr| dialable(peer, &addr).is_some())
 }
 
-/// The address without the peer ID at its end, if it is one we can dial for this peer:
-/// `/ip4|ip6|dns|dns4|dns6/…/tcp/…` or `…/udp/…/quic-v1`, with a port, to one machine.
+/// The address without the peer ID at its end, if it is one we can dial for this peer: straight, or through a relay.
 pub(super) fn dialable(peer: &PeerId, addr: &Multiaddr) -> Option<Multiaddr> {
     let mut addr = addr.clone();
     if let Some(Protocol::P2p(named)) = addr.iter().last() {
@@ -39,18 +38,108 @@ pub(super) fn dialable(peer: &PeerId, addr: &Multiaddr) -> Option<Multiaddr> {
         }
         addr.pop();
     }
-    let mut parts = addr.iter();
-    let machine = match parts.next()? {
-        Protocol::Ip4(ip) => is_one_machine(ip.into()),
-        Protocol::Ip6(ip) => is_one_machine(ip.into()),
-        Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_) => true,
+    let good = match through(&addr) {
+        Some((relay, _)) => relay != *peer,
+        None => is_direct(&addr),
+    };
+    good.then_some(addr)
+}
+
+/// The relay of an address `…/p2p/<relay>/p2p-circuit`, perhaps with a peer ID behind it, and where the relay is.
+pub(super) fn through(addr: &Multiaddr) -> Option<(PeerId, Multiaddr)> {
+    let mut relay = addr.clone();
+    if let Some(Protocol::P2p(_)) = relay.iter().last() {
+        relay.pop();
+    }
+    if relay.pop() != Some(Protocol::P2pCircuit) {
+        return None;
+    }
+    let Some(Protocol::P2p(named)) = relay.pop() else { return None };
+    Some((from_libp2p(&named)?, relay)).filter(|(_, relay)| is_direct(relay))
+}
+
+/// Whether the address leads through a relay.
+pub(super) fn is_circuit(addr: &Multiaddr) -> bool {
+    addr.iter().any(|part| part == Protocol::P2pCircuit)
+}
+
+/// `/ip4|ip6|dns|dns4|dns6/…/tcp/…` or `…/udp/…/quic-v1`, with a port, to one machine.
+fn is_direct(addr: &Multiaddr) -> bool {
+    let parts = &mut addr.iter();
+    let mut next = || parts.next();
+    let machine = match next() {
+        Some(Protocol::Ip4(ip)) => is_one_machine(ip.into()),
+        Some(Protocol::Ip6(ip)) => is_one_machine(ip.into()),
+        Some(Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_)) => true,
         _ => false,
     };
-    let carried = match (parts.next()?, parts.next()) {
-        (Protocol::Tcp(port), None) | (Protocol::Udp(port), Some(Protocol::QuicV1)) => port != 0,
+    let carried = match (next(), next()) {
+        (Some(Protocol::Tcp(port)), None) | (Some(Protocol::Udp(port)), Some(Protocol::QuicV1)) => port != 0,
         _ => false,
     };
-    (machine && carried && parts.next().is_none()).then_some(addr)
+    machine && carried && next().is_none()
+}
+
+/// How far an address reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Scope {
+    /// This machine.
+    Machine,
+    /// The local network.
+    Local,
+    /// The internet.
+    Global,
+}
+
+/// How far an address reaches; of one on a relay, the relay's.
+pub(super) fn scope(addr: &Multiaddr) -> Scope {
+    match addr.iter().next() {
+        Some(Protocol::Ip4(ip)) => scope_v4(ip),
+        Some(Protocol::Ip6(ip)) => ip.to_ipv4_mapped().map_or_else(|| scope_v6(ip), scope_v4),
+        // A name may lead anywhere; that it leads inside is not seen before it is resolved.
+        _ => Scope::Global,
+    }
+}
+
+/// Addresses set aside for documentation count as those of the internet: nobody has them but networks made for a test.
+fn scope_v4(ip: Ipv4Addr) -> Scope {
+    let [a, b, ..] = ip.octets();
+    if ip.is_loopback() || a == 0 {
+        Scope::Machine
+    } else if ip.is_private()
+        || ip.is_link_local()
+        || ip.is_broadcast()
+        || ip.is_multicast()
+        || a == 100 && b & 0xc0 == 64
+    {
+        Scope::Local
+    } else {
+        Scope::Global
+    }
+}
+
+fn scope_v6(ip: Ipv6Addr) -> Scope {
+    if ip.is_loopback() || ip.is_unspecified() {
+        Scope::Machine
+    } else if ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_multicast() {
+        Scope::Local
+    } else {
+        Scope::Global
+    }
+}
+
+/// How far the network reaches that we are part of: as far as the addresses of the peers whom the user has named; without
+/// any, to the internet, unless we listen on this machine only. Addresses that strangers name are dialled, and those
+/// under which we are seen are believed, when they reach as far.
+pub(super) fn reach(bootstrap: &[(PeerId, Vec<String>)], listen: &[String]) -> Scope {
+    let widest = |texts: &mut dyn Iterator<Item = &String>| {
+        texts.filter_map(|text| text.parse::<Multiaddr>().ok()).map(|addr| scope(&addr)).max()
+    };
+    let named = widest(&mut bootstrap.iter().flat_map(|(_, addrs)| addrs));
+    // The unspecified address is every interface.
+    let all = |text: &String| text.starts_with("/ip4/0.0.0.0/") || text.starts_with("/ip6/::/");
+    let own = widest(&mut listen.iter()).filter(|own| *own == Scope::Machine && !listen.iter().any(all));
+    named.or(own).unwrap_or(Scope::Global)
 }
 
 fn is_one_machine(ip: IpAddr) -> bool {
@@ -80,6 +169,11 @@ impl AddressBook {
     /// Where this peer may be.
     pub(super) fn of(&self, peer: &PeerId) -> impl Iterator<Item = &Multiaddr> {
         self.map.get(peer).into_iter().flatten().map(|(addr, _)| addr)
+    }
+
+    /// Whose addresses are known.
+    pub(super) fn peers(&self) -> impl Iterator<Item = PeerId> {
+        self.map.keys().copied()
     }
 
     /// Notes an address. When the book is full, it takes the place of a peer whom `keep` does not

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{StreamProtocol, identify, mdns, memory_connection_limits, ping};
+use libp2p::{StreamProtocol, dcutr, identify, mdns, memory_connection_limits, ping, relay, upnp};
 
+use super::addresses::Scope;
 use super::config::{Classify, NetConfig};
 use super::error::NetError;
+use super::nat::guard::{Guarded, Purpose, Told};
+use super::nat::{alive, probe, serve, service};
 use super::streams::{self, Terms};
 use super::{exchange, limits, span};
 use crate::base::limits::{MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, MAX_PROCESS_MEMORY, PING_INTERVAL, PING_TIMEOUT};
@@ -29,11 +32,28 @@ pub(super) struct Behaviour {
     pub(super) streams: streams::Behaviour,
     pub(super) cards: exchange::Behaviour,
     pub(super) mail: streams::Behaviour,
+    pub(super) alive: alive::Behaviour,
+    pub(super) circuits: Guarded<relay::client::Behaviour>,
+    pub(super) punch: Guarded<dcutr::Behaviour>,
+    pub(super) probe: probe::Behaviour,
+    pub(super) serve: serve::Behaviour,
+    pub(super) relay: Toggle<Guarded<relay::Behaviour>>,
+    pub(super) upnp: Toggle<upnp::tokio::Behaviour>,
 }
 
 impl Behaviour {
-    pub(super) fn new(keypair: &Keypair, config: &NetConfig, classify: &Classify) -> Result<Self, NetError> {
+    /// `scope` is how far the network reaches that we are part of; `circuits` belongs to the transport of circuits.
+    pub(super) fn new(
+        keypair: &Keypair,
+        config: &NetConfig,
+        classify: &Classify,
+        scope: Scope,
+        circuits: relay::client::Behaviour,
+    ) -> Result<Self, NetError> {
         let local = keypair.public();
+        let told = Told::default();
+        let me = local.to_peer_id();
+        let relay = config.serve_relay.then(|| Guarded::new(service::behaviour(me)));
         let mdns = config
             .mdns
             .then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local.to_peer_id()))
@@ -57,7 +77,7 @@ impl Behaviour {
             keep: Arc::new(|_| false),
         };
         Ok(Self {
-            limits: limits::Behaviour::new(classify.clone()),
+            limits: limits::Behaviour::new(classify.clone(), told.clone(), scope),
             memory: memory_connection_limits::Behaviour::with_max_bytes(MAX_PROCESS_MEMORY),
             mdns: mdns.into(),
             identify: identify::Behaviour::new(identify),
@@ -65,6 +85,13 @@ impl Behaviour {
             streams: streams::Behaviour::new(envelopes),
             cards: exchange::behaviour(),
             mail: streams::Behaviour::new(mail),
+            alive: alive::Behaviour::default(),
+            circuits: Guarded::new(circuits),
+            punch: Guarded::dialling(dcutr::Behaviour::new(me), told.clone(), Purpose::Punch),
+            probe: probe::Behaviour::new(scope),
+            serve: serve::Behaviour::new(told),
+            relay: relay.into(),
+            upnp: config.upnp.then(upnp::tokio::Behaviour::default).into(),
         })
     }
 }

@@ -37,6 +37,9 @@ pub struct NetConfig {
     /// Whether others can reach us without help. `None`: it is found out. `Some(true)`: every listen address counts
     /// as reachable at once; `Some(false)`: none ever does.
     pub public: Option<bool>,
+    /// The network is said to be the internet, whatever the addresses are.
+    #[cfg(test)]
+    pub(crate) internet: bool,
 }
 
 impl NetConfig {
@@ -54,6 +57,8 @@ impl NetConfig {
             serve_relay: false,
             upnp: false,
             public: None,
+            #[cfg(test)]
+            internet: false,
         }
     }
 

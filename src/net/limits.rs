@@ -1,16 +1,17 @@
 //! Which connections are had at all (NET-4): bounds in all, per peer, per IP address, and for strangers.
 //!
-//! Contacts are not bound per IP address, and strangers leave room for them. The crate
-//! `libp2p-connection-limits` knows neither addresses nor contacts, and keeps an entry for every
-//! peer it has ever seen.
+//! Contacts are not bound per IP address, and strangers leave room for them. Whoever comes through a relay has no
+//! address but the relay's: circuits have bounds of their own (NET-65). Dials to addresses that a peer has
+//! named are judged here, too (NET-66). The crate `libp2p-connection-limits` knows neither addresses nor contacts,
+//! and keeps an entry for every peer it has ever seen.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::net::Ipv6Addr;
 use std::task::{Context, Poll};
 
-use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
+use libp2p::core::{ConnectedPoint, Endpoint};
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
@@ -18,11 +19,16 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId};
 
+use super::addresses::{self, Scope};
 use super::config::Classify;
-use super::from_libp2p;
+use super::nat::guard::{Purpose, Told};
+use super::rates::Meter;
+use super::{from_libp2p, span};
 use crate::base::limits::{
-    MAX_CONNECTIONS, MAX_CONNECTIONS_PER_IP, MAX_CONNECTIONS_PER_PEER, MAX_INBOUND_CONNECTIONS,
-    MAX_PENDING_CONNECTIONS, MAX_PENDING_PER_IP, MAX_STRANGER_CONNECTIONS,
+    MAX_CONNECTIONS, MAX_CONNECTIONS_PER_IP, MAX_CONNECTIONS_PER_PEER, MAX_INBOUND_CIRCUITS, MAX_INBOUND_CONNECTIONS,
+    MAX_PENDING_CONNECTIONS, MAX_PENDING_PER_IP, MAX_STRANGER_CIRCUITS, MAX_STRANGER_CIRCUITS_PER_RELAY,
+    MAX_STRANGER_CONNECTIONS, MAX_TOLD_DIALS, STRANGER_CIRCUIT_BURST, STRANGER_CIRCUIT_INTERVAL, TOLD_DIAL_BURST,
+    TOLD_DIAL_INTERVAL,
 };
 
 /// Why a connection was denied.
@@ -42,6 +48,10 @@ pub(super) enum Denied {
     Ip,
     #[error("the key of this peer is not of the kind we use")]
     KeyType,
+    #[error("too many connections through relays")]
+    Circuits,
+    #[error("this peer is not dialled at addresses like these on his word")]
+    Told,
 }
 
 /// Who holds addresses of his own: an IPv4 address, or the /64 that IPv6 gives to one household.
@@ -69,11 +79,20 @@ impl Origin {
     }
 }
 
+/// Of an inbound connection. One through a relay has no address of its own: the relay's is at our end of it.
+fn origin(local: &Multiaddr, remote: &Multiaddr) -> Option<Origin> {
+    Origin::of(if addresses::is_circuit(local) { local } else { remote })
+}
+
 #[derive(Clone, Debug)]
 struct Established {
     peer: PeerId,
     inbound: bool,
+    /// Of a circuit, the relay's.
     origin: Option<Origin>,
+    circuit: bool,
+    /// It was made to tell the peer that he can be reached, and for nothing else.
+    trial: bool,
 }
 
 /// The behaviour that denies. First in the list of behaviours, so that the others never hear of a
@@ -83,11 +102,31 @@ pub(super) struct Behaviour {
     pending_in: HashMap<ConnectionId, Option<Origin>>,
     pending_out: HashSet<ConnectionId>,
     established: HashMap<ConnectionId, Established>,
+    /// The dials to addresses that a peer has named.
+    told: Told,
+    /// Such addresses of strangers are dialled when they reach at least so far.
+    scope: Scope,
+    told_dials: Meter,
+    stranger_circuits: Meter,
 }
 
 impl Behaviour {
-    pub(super) fn new(classify: Classify) -> Self {
-        Self { classify, pending_in: HashMap::new(), pending_out: HashSet::new(), established: HashMap::new() }
+    pub(super) fn new(classify: Classify, told: Told, scope: Scope) -> Self {
+        Self {
+            classify,
+            pending_in: HashMap::new(),
+            pending_out: HashSet::new(),
+            established: HashMap::new(),
+            told,
+            scope,
+            told_dials: Meter::new(TOLD_DIAL_BURST, span(TOLD_DIAL_INTERVAL)),
+            stranger_circuits: Meter::new(STRANGER_CIRCUIT_BURST, span(STRANGER_CIRCUIT_INTERVAL)),
+        }
+    }
+
+    /// Whether this connection was made to tell the peer that he can be reached.
+    pub(super) fn is_trial(&self, id: ConnectionId) -> bool {
+        self.established.get(&id).is_some_and(|connection| connection.trial)
     }
 
     fn is_contact(&self, peer: &PeerId) -> bool {
@@ -99,8 +138,8 @@ impl Behaviour {
         self.established.values().filter(|connection| which(connection)).count()
     }
 
-    fn check_pending_in(&mut self, id: ConnectionId, remote: &Multiaddr) -> Result<(), Denied> {
-        let origin = Origin::of(remote);
+    fn check_pending_in(&mut self, id: ConnectionId, local: &Multiaddr, remote: &Multiaddr) -> Result<(), Denied> {
+        let origin = origin(local, remote);
         if self.pending_in.len() >= MAX_PENDING_CONNECTIONS as usize {
             return Err(Denied::Pending);
         }
@@ -112,11 +151,54 @@ impl Behaviour {
         Ok(())
     }
 
-    fn check_pending_out(&mut self, id: ConnectionId) -> Result<(), Denied> {
+    fn check_pending_out(&mut self, id: ConnectionId, peer: Option<PeerId>, addrs: &[Multiaddr]) -> Result<(), Denied> {
         if self.pending_out.len() >= MAX_PENDING_CONNECTIONS as usize {
             return Err(Denied::Pending);
         }
+        if self.told.purpose(id).is_some() {
+            self.check_told(peer, addrs)?;
+        }
         self.pending_out.insert(id);
+        Ok(())
+    }
+
+    /// NET-66: the word of a peer leads to no machine that he could not reach himself.
+    fn check_told(&mut self, peer: Option<PeerId>, addrs: &[Multiaddr]) -> Result<(), Denied> {
+        if self.told.count() > MAX_TOLD_DIALS || !self.told_dials.take() {
+            return Err(Denied::Pending);
+        }
+        let peer = peer.ok_or(Denied::Told)?;
+        if self.is_contact(&peer) {
+            return Ok(());
+        }
+        let his = |origin: Origin| {
+            let mut direct = self.established.values().filter(|other| other.peer == peer && !other.circuit);
+            direct.any(|other| other.origin == Some(origin))
+        };
+        // A name, or a relay, may lead anywhere.
+        let good = |addr: &Multiaddr| {
+            let origin = Origin::of(addr).filter(|_| !addresses::is_circuit(addr));
+            origin.is_some_and(|origin| addresses::scope(addr) >= self.scope || his(origin))
+        };
+        if addrs.iter().all(good) { Ok(()) } else { Err(Denied::Told) }
+    }
+
+    /// NET-65.
+    fn check_circuit(&mut self, peer: &PeerId, relay: Option<Origin>) -> Result<(), Denied> {
+        if self.count(|other| other.inbound && other.circuit) >= MAX_INBOUND_CIRCUITS {
+            return Err(Denied::Circuits);
+        }
+        if self.is_contact(peer) {
+            return Ok(());
+        }
+        let strangers = |other: &Established| other.inbound && other.circuit && !self.is_contact(&other.peer);
+        let of_relay = |other: &Established| strangers(other) && other.origin == relay;
+        if self.count(strangers) >= MAX_STRANGER_CIRCUITS
+            || self.count(of_relay) >= MAX_STRANGER_CIRCUITS_PER_RELAY
+            || !self.stranger_circuits.take()
+        {
+            return Err(Denied::Circuits);
+        }
         Ok(())
     }
 
@@ -134,19 +216,27 @@ impl Behaviour {
         Ok(())
     }
 
-    fn check_inbound(&mut self, id: ConnectionId, peer: &PeerId, remote: &Multiaddr) -> Result<(), Denied> {
+    fn check_inbound(
+        &mut self,
+        id: ConnectionId,
+        peer: &PeerId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<(), Denied> {
         self.pending_in.remove(&id);
         self.check_any(peer)?;
         if self.count(|other| other.inbound) >= MAX_INBOUND_CONNECTIONS as usize {
             return Err(Denied::Inbound);
         }
+        let (origin, circuit) = (origin(local, remote), addresses::is_circuit(local));
+        if circuit {
+            self.check_circuit(peer, origin)?;
+        }
         if self.is_contact(peer) {
             return Ok(());
         }
-        let origin = Origin::of(remote);
-        if origin.is_some()
-            && self.count(|other| other.inbound && other.origin == origin) >= MAX_CONNECTIONS_PER_IP as usize
-        {
+        let alike = |other: &Established| other.inbound && other.origin == origin && other.circuit == circuit;
+        if origin.is_some() && self.count(alike) >= MAX_CONNECTIONS_PER_IP as usize {
             return Err(Denied::Ip);
         }
         // Asked last, because it asks for the class of everybody.
@@ -164,30 +254,30 @@ impl NetworkBehaviour for Behaviour {
     fn handle_pending_inbound_connection(
         &mut self,
         id: ConnectionId,
-        _: &Multiaddr,
+        local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
-        self.check_pending_in(id, remote).map_err(ConnectionDenied::new)
+        self.check_pending_in(id, local, remote).map_err(ConnectionDenied::new)
     }
 
     fn handle_established_inbound_connection(
         &mut self,
         id: ConnectionId,
         peer: PeerId,
-        _: &Multiaddr,
+        local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.check_inbound(id, &peer, remote).map(|()| dummy::ConnectionHandler).map_err(ConnectionDenied::new)
+        self.check_inbound(id, &peer, local, remote).map(|()| dummy::ConnectionHandler).map_err(ConnectionDenied::new)
     }
 
     fn handle_pending_outbound_connection(
         &mut self,
         id: ConnectionId,
-        _: Option<PeerId>,
-        _: &[Multiaddr],
+        peer: Option<PeerId>,
+        addrs: &[Multiaddr],
         _: Endpoint,
     ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
-        self.check_pending_out(id).map(|()| Vec::new()).map_err(ConnectionDenied::new)
+        self.check_pending_out(id, peer, addrs).map(|()| Vec::new()).map_err(ConnectionDenied::new)
     }
 
     fn handle_established_outbound_connection(
@@ -205,11 +295,18 @@ impl NetworkBehaviour for Behaviour {
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         match event {
             FromSwarm::ConnectionEstablished(event) => {
+                let origin = match event.endpoint {
+                    ConnectedPoint::Dialer { address, .. } => Origin::of(address),
+                    ConnectedPoint::Listener { local_addr, send_back_addr } => origin(local_addr, send_back_addr),
+                };
                 let established = Established {
                     peer: event.peer_id,
                     inbound: event.endpoint.is_listener(),
-                    origin: Origin::of(event.endpoint.get_remote_address()),
+                    origin,
+                    circuit: event.endpoint.is_relayed(),
+                    trial: self.told.purpose(event.connection_id) == Some(Purpose::Trial),
                 };
+                self.told.done(event.connection_id);
                 self.established.insert(event.connection_id, established);
             }
             FromSwarm::ConnectionClosed(event) => {
@@ -217,6 +314,7 @@ impl NetworkBehaviour for Behaviour {
             }
             FromSwarm::DialFailure(event) => {
                 self.pending_out.remove(&event.connection_id);
+                self.told.done(event.connection_id);
             }
             FromSwarm::ListenFailure(event) => {
                 self.pending_in.remove(&event.connection_id);

@@ -5,6 +5,7 @@
 //! - `envelope` is the envelope protocol, with two tasks for each connected peer and stream;
 //!   `exchange` is the card protocol.
 //! - `mailbox` asks mailboxes, as ourselves or under names made for it, and takes questions to our own.
+//! - `nat` is how we are reached and reach others: relays, holes, addresses seen from outside, dialling again.
 //! - `peers` chooses one connection per peer, `limits` and `rates` bound what strangers may do,
 //!   `addresses` and `discovery` say where a peer may be, `notices` tells without waiting.
 //!
@@ -36,9 +37,9 @@ mod transport;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use libp2p::Swarm;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
+use libp2p::{Swarm, relay};
 use tokio::sync::mpsc;
 
 pub use self::addresses::is_dialable;
@@ -50,9 +51,12 @@ pub use self::nat::status::{NatKind, Reachability, RelayService, RelayStatus, Up
 pub use crate::envelope::frame::RefuseReason;
 
 use self::behaviour::Behaviour;
+use self::nat::Nat;
 use self::shared::Shared;
 use self::task::Task;
-use crate::base::limits::{CONNECTION_IDLE, MAX_CONNECTIONS, MAX_NEGOTIATING_STREAMS, MAX_NET_COMMANDS};
+use crate::base::limits::{
+    CONNECTION_IDLE, MAX_CONNECTIONS, MAX_NEGOTIATING_STREAMS, MAX_NET_COMMANDS, MAX_SUSPICIONS,
+};
 use crate::base::{Millis, PeerId, WallTime};
 
 /// Starts the network. Returns when every listener is bound; `NetHandle::status` then names the
@@ -62,7 +66,11 @@ use crate::base::{Millis, PeerId, WallTime};
 /// [`NetError`], each with a hint.
 pub async fn start(config: NetConfig, lanes: Lanes, classify: Classify) -> Result<NetHandle, NetError> {
     let (keypair, me) = identity(&config)?;
-    let behaviour = Behaviour::new(&keypair, &config, &classify)?;
+    let scope = addresses::reach(&config.bootstrap, &config.listen);
+    #[cfg(test)]
+    let scope = if config.internet { addresses::Scope::Global } else { scope };
+    let (circuits, circuit_client) = relay::client::new(keypair.public().to_peer_id());
+    let behaviour = Behaviour::new(&keypair, &config, &classify, scope, circuit_client)?;
     let swarm_config = libp2p::swarm::Config::with_tokio_executor()
         // NET-3: else each stream costs a round trip before its first byte.
         .with_substream_upgrade_protocol_override(Version::V1Lazy)
@@ -70,17 +78,19 @@ pub async fn start(config: NetConfig, lanes: Lanes, classify: Classify) -> Resul
         .with_idle_connection_timeout(span(CONNECTION_IDLE))
         // QUIC first, TCP a moment later, both families.
         .with_smart_dial();
-    let transport = transport::build(&keypair, &classify)?;
+    let transport = transport::build_relayed(&keypair, &classify, circuits)?;
     let swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), swarm_config);
 
     let (opens, open_requests) = mpsc::channel(MAX_CONNECTIONS as usize);
+    let (suspicions, suspected) = mpsc::channel(MAX_SUSPICIONS);
     let (commands, requests) = mpsc::channel(MAX_NET_COMMANDS);
-    let shared = Arc::new(Shared::new(me, lanes, classify, opens));
-    let mut task = Task::new(swarm, Arc::clone(&shared));
+    let shared = Arc::new(Shared::new(me, lanes, classify, opens, suspicions));
+    let nat = Nat::new(&config, me, scope);
+    let mut task = Task::new(swarm, Arc::clone(&shared), nat);
     let listeners = listen::bind(task.swarm(), &config)?;
     task.listening(listeners).await;
     notices::spawn(&shared);
-    task::spawn(task, requests, open_requests);
+    task::spawn(task, requests, open_requests, suspected);
     Ok(NetHandle::new(shared, commands))
 }
 

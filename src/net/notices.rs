@@ -29,6 +29,7 @@ struct State {
     unreachable: BTreeSet<PeerId>,
     discovered: BTreeSet<PeerId>,
     addrs: VecDeque<NetEvent>,
+    relays: Option<Vec<(PeerId, Vec<String>)>>,
     stopped: bool,
 }
 
@@ -95,6 +96,11 @@ impl Notices {
         });
     }
 
+    /// The relays through which we can be reached now; only the latest are told.
+    pub(super) fn relays(&self, relays: Vec<(PeerId, Vec<String>)>) {
+        self.change(|state| state.relays = Some(relays));
+    }
+
     /// Nothing more is told.
     pub(super) fn stop(&self) {
         self.change(|state| *state = State { stopped: true, ..State::default() });
@@ -150,6 +156,9 @@ impl State {
     fn next(&mut self, classify: &Classify) -> Option<(Lane, NetEvent)> {
         if let Some(event) = self.addrs.pop_front() {
             return Some((Lane::Contacts, event));
+        }
+        if let Some(relays) = self.relays.take() {
+            return Some((Lane::Contacts, NetEvent::Relays(relays)));
         }
         if let Some(peer) = self.unreachable.pop_first() {
             return Some((Lane::Contacts, NetEvent::Unreachable(peer)));

@@ -12,6 +12,7 @@ use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
 use tokio::time::Instant;
 
+use super::addresses::is_circuit;
 use super::span;
 use crate::base::limits::{CROSSING_WINDOW, DOUBLE_GRACE, DOUBLE_LINGER};
 use crate::base::{PeerId, WallTime};
@@ -19,6 +20,10 @@ use crate::base::{PeerId, WallTime};
 /// How bytes travel; the better way is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Way {
+    /// Straight, but made to find out whether one of us can be reached, and for nothing else.
+    Trial,
+    /// Through a relay.
+    Relay,
     /// Straight, by TCP.
     Tcp,
     /// Straight, by QUIC.
@@ -26,8 +31,21 @@ pub(super) enum Way {
 }
 
 impl Way {
-    /// The way of a remote address.
+    /// Whether it goes to the peer himself.
+    pub(super) const fn is_direct(self) -> bool {
+        !matches!(self, Self::Relay)
+    }
+
+    /// Whether it is a way to stay on.
+    const fn is_lasting(self) -> bool {
+        matches!(self, Self::Tcp | Self::Quic)
+    }
+
+    /// The way of an address.
     pub(super) fn of(addr: &Multiaddr) -> Self {
+        if is_circuit(addr) {
+            return Self::Relay;
+        }
         if addr.iter().any(|part| matches!(part, Protocol::QuicV1)) { Self::Quic } else { Self::Tcp }
     }
 }
@@ -42,6 +60,14 @@ pub(super) struct Link {
     pub(super) since: Instant,
     /// The remote address.
     pub(super) addr: Multiaddr,
+}
+
+#[cfg(test)]
+impl Link {
+    /// A direct connection with somebody nowhere.
+    pub(super) fn straight(id: ConnectionId) -> Self {
+        Self { id, way: Way::Quic, ours: true, since: Instant::now(), addr: Multiaddr::empty() }
+    }
 }
 
 /// All connections with one peer, in the order in which they were made.
@@ -139,7 +165,7 @@ impl Peers {
             // A double begins when the later of the two is made.
             let Some(begun) = peer.links.iter().map(|link| link.since).max() else { continue };
             for link in peer.links.iter().filter(|link| link.id != peer.preferred) {
-                let end = begun + patience(self.me < *id, streams(link.id) == 0);
+                let end = begun + patience(self.me < *id, streams(link.id) == 0, link.way);
                 if end <= now {
                     due.push(link.id);
                 } else {
@@ -154,8 +180,10 @@ impl Peers {
 }
 
 /// The side with the lower peer ID closes; the other one only when that did not happen (NET-41).
-fn patience(we_rank_first: bool, idle: bool) -> Duration {
+fn patience(we_rank_first: bool, idle: bool, way: Way) -> Duration {
     match (we_rank_first, idle) {
+        // It has to live until the trial is over, and its end is the end of nothing.
+        (_, true) if way == Way::Trial => span(DOUBLE_GRACE),
         (true, true) => span(DOUBLE_LINGER),
         (true, false) | (false, true) => span(DOUBLE_GRACE),
         (false, false) => 2 * span(DOUBLE_GRACE),
@@ -177,6 +205,10 @@ impl Peer {
 
 /// NET-40: whether `b`, made after `a`, is preferred.
 fn better(b: &Link, a: &Link, we_rank_first: bool) -> bool {
+    // A circuit never takes over from a direct connection, however late it comes.
+    if !(b.way.is_lasting() && a.way.is_lasting()) && b.way != a.way {
+        return b.way > a.way;
+    }
     // Not crossing dials: nobody dials a peer he is connected with, so the side that dialled the
     // later one has lost the earlier one.
     if b.since.saturating_duration_since(a.since) > span(CROSSING_WINDOW) {

@@ -4,6 +4,9 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::base::PeerId;
 use crate::base::limits::{
@@ -79,6 +82,27 @@ impl<K: Copy + Eq + Hash> Buckets<K> {
             let first = times.get(self.map.len() - keep).copied().unwrap_or(now);
             self.map.retain(|_, full| *full > first);
         }
+    }
+}
+
+/// One such bucket that keeps the time itself.
+#[derive(Debug)]
+pub(super) struct Meter {
+    rate: Rate,
+    start: Instant,
+    full: u64,
+}
+
+impl Meter {
+    pub(super) fn new(burst: u32, interval: Duration) -> Self {
+        let micros = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
+        Self { rate: Rate { burst: u64::from(burst), micros }, start: Instant::now(), full: 0 }
+    }
+
+    /// Takes a token, if there is one.
+    pub(super) fn take(&mut self) -> bool {
+        let now = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.rate.take(&mut self.full, now)
     }
 }
 

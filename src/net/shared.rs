@@ -13,10 +13,12 @@ use super::config::{Classify, Lanes};
 use super::envelope::inbound::Answers;
 use super::error::SendError;
 use super::event::NetEvent;
-use super::handle::{NetStatus, PeerStatus};
+use super::handle::{DhtStatus, NetStatus, PeerStatus};
 use super::lock;
 use super::mailbox::serve::Desk;
+use super::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
 use super::notices::Notices;
+use super::peers::Link;
 use super::rates::{Ask, Rates};
 use super::streams;
 use crate::base::limits::{MAX_CARD_FETCHES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_MAIL_QUESTIONS};
@@ -27,6 +29,13 @@ use crate::base::{PeerId, WallTime};
 pub(super) struct Outgoing {
     pub(super) ticket: u64,
     pub(super) bytes: Arc<[u8]>,
+}
+
+/// Tells the swarm task that a connection may be dead.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Suspicion {
+    pub(super) peer: PeerId,
+    pub(super) connection: ConnectionId,
 }
 
 /// Asks the swarm task for a stream.
@@ -44,6 +53,7 @@ pub(super) struct Shared {
     pub(super) notices: Notices,
     /// To the swarm task, from the tasks of the streams.
     pub(super) opens: mpsc::Sender<Open>,
+    suspicions: mpsc::Sender<Suspicion>,
     /// One permit for each card question of ours, held until its outcome is told.
     pub(super) fetches: Arc<Semaphore>,
     /// One permit for each question of ours to a mailbox, held until its outcome is told.
@@ -53,6 +63,9 @@ pub(super) struct Shared {
     /// How many connections there are with each peer.
     #[cfg(test)]
     pub(super) links: watch::Sender<HashMap<PeerId, usize>>,
+    /// Changes whenever the status does.
+    #[cfg(test)]
+    pub(super) places: watch::Sender<()>,
     registry: Mutex<Registry>,
     rates: Mutex<Rates>,
     start: Instant,
@@ -65,6 +78,18 @@ struct Registry {
     last_stream: u64,
     streams_on: HashMap<ConnectionId, usize>,
     listen_addrs: Vec<String>,
+    place: Place,
+}
+
+/// What is known of our place in the network.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    pub(super) reachability: Reachability,
+    pub(super) external_addrs: Vec<String>,
+    pub(super) relays: Vec<RelayStatus>,
+    pub(super) nat: NatKind,
+    pub(super) upnp: UpnpStatus,
+    pub(super) relay_service: Option<RelayService>,
 }
 
 /// A connected peer.
@@ -74,6 +99,7 @@ struct Peer {
     load: Arc<Load>,
     preferred: watch::Sender<ConnectionId>,
     addr: String,
+    direct: bool,
     since: WallTime,
 }
 
@@ -116,18 +142,27 @@ impl Load {
 }
 
 impl Shared {
-    pub(super) fn new(me: PeerId, lanes: Lanes, classify: Classify, opens: mpsc::Sender<Open>) -> Self {
+    pub(super) fn new(
+        me: PeerId,
+        lanes: Lanes,
+        classify: Classify,
+        opens: mpsc::Sender<Open>,
+        suspicions: mpsc::Sender<Suspicion>,
+    ) -> Self {
         Self {
             me,
             lanes,
             classify,
             notices: Notices::default(),
             opens,
+            suspicions,
             fetches: Arc::new(Semaphore::new(MAX_CARD_FETCHES)),
             questions: Arc::new(Semaphore::new(MAX_MAIL_QUESTIONS)),
             desk: Desk::default(),
             #[cfg(test)]
             links: watch::Sender::default(),
+            #[cfg(test)]
+            places: watch::Sender::default(),
             registry: Mutex::default(),
             rates: Mutex::default(),
             start: Instant::now(),
@@ -158,22 +193,35 @@ impl Shared {
     // ---- peers ----------------------------------------------------------------------------------
 
     /// A peer is connected: gives the ends for the task that sends to him.
-    pub(super) fn connect(&self, peer: PeerId, connection: ConnectionId, addr: String, since: WallTime) -> Outbox {
+    pub(super) fn connect(&self, peer: PeerId, link: &Link, since: WallTime) -> Outbox {
         // As long as the load allows, so that a send that the load allows always finds room.
         let (queue, receiver) = mpsc::channel(MAX_IN_FLIGHT);
-        let (preferred, watched) = watch::channel(connection);
+        let (preferred, watched) = watch::channel(link.id);
         let load = Arc::new(Load::default());
         let outbox = Outbox { queue: receiver, load: Arc::clone(&load), preferred: watched };
-        lock(&self.registry).peers.insert(peer, Peer { queue, load, preferred, addr, since });
+        let (addr, direct) = (link.addr.to_string(), link.way.is_direct());
+        lock(&self.registry).peers.insert(peer, Peer { queue, load, preferred, addr, direct, since });
         outbox
     }
 
     /// Another connection with this peer is preferred now.
-    pub(super) fn prefer(&self, peer: &PeerId, connection: ConnectionId, addr: String) {
+    pub(super) fn prefer(&self, peer: &PeerId, link: &Link) {
         if let Some(known) = lock(&self.registry).peers.get_mut(peer) {
-            known.addr = addr;
-            known.preferred.send_replace(connection);
+            (known.addr, known.direct) = (link.addr.to_string(), link.way.is_direct());
+            known.preferred.send_replace(link.id);
         }
+        #[cfg(test)]
+        self.places.send_replace(());
+    }
+
+    /// Whether the preferred connection with this peer goes straight to him.
+    pub(super) fn is_direct(&self, peer: &PeerId) -> bool {
+        lock(&self.registry).peers.get(peer).is_some_and(|known| known.direct)
+    }
+
+    /// Nothing comes back on this connection, though something should. With too many suspicions it is told again.
+    pub(super) fn suspect(&self, peer: PeerId, connection: ConnectionId) {
+        let _ = self.suspicions.try_send(Suspicion { peer, connection });
     }
 
     /// The peer is no longer connected: what waits for him is reported lost by its task.
@@ -239,18 +287,26 @@ impl Shared {
         lock(&self.registry).listen_addrs = addrs;
     }
 
+    pub(super) fn set_place(&self, place: Place) {
+        lock(&self.registry).place = place;
+        #[cfg(test)]
+        self.places.send_replace(());
+    }
+
     pub(super) fn status(&self) -> NetStatus {
         let registry = lock(&self.registry);
         let status = |(peer, known): (&PeerId, &Peer)| PeerStatus {
             peer: *peer,
             addr: known.addr.clone(),
             since: known.since,
-            // There are no relays yet.
-            direct: true,
+            direct: known.direct,
         };
         let mut peers: Vec<_> = registry.peers.iter().map(status).collect();
         peers.sort_by_key(|status| status.peer);
-        NetStatus { listen_addrs: registry.listen_addrs.clone(), peers, ..NetStatus::default() }
+        let Place { reachability, external_addrs, relays, nat, upnp, relay_service } = registry.place.clone();
+        let listen_addrs = registry.listen_addrs.clone();
+        let dht = DhtStatus::default();
+        NetStatus { listen_addrs, peers, reachability, external_addrs, relays, nat, upnp, relay_service, dht }
     }
 
     /// Everybody is disconnected: the network stops.
@@ -258,6 +314,7 @@ impl Shared {
         let mut registry = lock(&self.registry);
         registry.peers.clear();
         registry.listen_addrs.clear();
+        registry.place = Place::default();
     }
 }
 

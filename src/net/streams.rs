@@ -21,6 +21,7 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
+use super::addresses::is_circuit;
 use super::config::Classify;
 use super::{from_libp2p, span};
 use crate::base::limits::STREAM_OPEN_TIMEOUT;
@@ -92,7 +93,7 @@ impl Behaviour {
         self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::One(connection), event });
     }
 
-    fn handler(&self, peer: &PeerId, remote: &Multiaddr) -> Handler {
+    fn handler(&self, peer: &PeerId, remote: &Multiaddr, circuit: bool) -> Handler {
         let Terms { protocol, slots, keep } = &self.terms;
         Handler {
             protocol: protocol.clone(),
@@ -100,7 +101,8 @@ impl Behaviour {
             slots: Arc::new(Semaphore::new(*slots)),
             remote: remote.clone(),
             alive: Gone::new(),
-            keep: from_libp2p(peer).is_some_and(|peer| keep(&peer)),
+            // Relays have few circuits: they stand while something is on its way.
+            keep: !circuit && from_libp2p(peer).is_some_and(|peer| keep(&peer)),
             wanted: VecDeque::new(),
             taken: VecDeque::new(),
         }
@@ -115,10 +117,12 @@ impl NetworkBehaviour for Behaviour {
         &mut self,
         _: ConnectionId,
         peer: PeerId,
-        _: &Multiaddr,
+        local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(&peer, remote))
+        let circuit = is_circuit(local);
+        // Who comes through a relay is where the relay is, as far as anybody knows.
+        Ok(self.handler(&peer, if circuit { local } else { remote }, circuit))
     }
 
     fn handle_established_outbound_connection(
@@ -129,7 +133,7 @@ impl NetworkBehaviour for Behaviour {
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(&peer, remote))
+        Ok(self.handler(&peer, remote, is_circuit(remote)))
     }
 
     fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use futures::StreamExt;
 use libp2p::core::ConnectedPoint;
 use libp2p::core::transport::ListenerId;
+#[cfg(test)]
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
+use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{Multiaddr, Swarm, ping};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, Sleep, interval, sleep, timeout};
 
-use super::addresses::{AddressBook, Source};
+use super::addresses::{AddressBook, Source, is_circuit};
 use super::behaviour::{Behaviour, BehaviourEvent};
 use super::envelope::{inbound, outbound};
 use super::event::NetEvent;
@@ -22,27 +23,31 @@ use super::handle::Command;
 use super::mailbox::ask::{Asks, Want};
 use super::mailbox::courier::Courier;
 use super::mailbox::serve;
-use super::peers::{Change, Link, Peers, Way};
-use super::shared::{Open, Shared};
+use super::nat::Nat;
+use super::nat::alive::Dead;
+use super::peers::{Change, Link, Peers};
+use super::shared::{Open, Shared, Suspicion};
 use super::{discovery, from_libp2p, span, to_libp2p, wall_now};
 use crate::base::PeerId;
-use crate::base::limits::{CLASS_REFRESH, LISTEN_TIMEOUT, MAX_DISCOVERED, MAX_LISTEN, MAX_PEER_ADDRS};
+use crate::base::limits::{CLASS_REFRESH, LISTEN_TIMEOUT, MAX_DISCOVERED, MAX_LISTEN, MAX_PEER_ADDRS, TICK};
 
 /// How long a stopping network waits for its connections to say goodbye.
 const GOODBYE: std::time::Duration = std::time::Duration::from_secs(2);
 
 pub(super) struct Task {
-    swarm: Swarm<Behaviour>,
-    shared: Arc<Shared>,
-    peers: Peers,
-    book: AddressBook,
+    pub(super) swarm: Swarm<Behaviour>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) peers: Peers,
+    pub(super) book: AddressBook,
+    pub(super) nat: Nat,
     cards: Cards,
-    asks: Asks,
+    pub(super) asks: Asks,
     wants: mpsc::Receiver<Want>,
     courier: Courier,
     /// Who was asked for by the node, and is being dialled.
-    sought: HashSet<PeerId>,
-    listen_addrs: Vec<Multiaddr>,
+    pub(super) sought: HashSet<PeerId>,
+    /// Of the listeners of this machine; those on relays are `nat`'s.
+    pub(super) listen_addrs: Vec<Multiaddr>,
     listeners: HashSet<ListenerId>,
     /// Listeners that have not named an address yet.
     unheard: HashSet<ListenerId>,
@@ -51,10 +56,11 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn new(swarm: Swarm<Behaviour>, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(swarm: Swarm<Behaviour>, shared: Arc<Shared>, nat: Nat) -> Self {
         let (asks, wants) = Asks::new(Arc::clone(&shared));
         Self {
             swarm,
+            nat,
             peers: Peers::new(shared.me),
             cards: Cards::new(Arc::clone(&shared)),
             asks,
@@ -92,26 +98,35 @@ impl Task {
     }
 
     /// Runs until it is told to stop, or every handle is gone.
-    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut opens: mpsc::Receiver<Open>) {
+    pub(super) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut opens: mpsc::Receiver<Open>,
+        mut suspected: mpsc::Receiver<Suspicion>,
+    ) {
         let mut classes = interval(span(CLASS_REFRESH));
         classes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = interval(span(TICK));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let done = loop {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some(open) = opens.recv() => self.open(open),
                 Some(want) = self.wants.recv() => self.open_mail(want),
+                Some(suspicion) = suspected.recv() => self.suspect(suspicion),
                 command = commands.recv() => match command {
                     Some(Command::Shutdown { done }) => break Some(done),
                     Some(command) => self.command(command),
                     None => break None,
                 },
                 _ = classes.tick() => self.refresh_classes(),
+                _ = ticks.tick() => self.tick(),
                 () = due(&mut self.doubles) => self.close_doubles(),
             }
         };
         self.stop().await;
         // The sockets of the listeners go with it.
-        drop((self, commands, opens));
+        drop((self, commands, opens, suspected));
         if let Some(done) = done {
             // Whoever asked no longer waits.
             let _ = done.send(());
@@ -141,7 +156,12 @@ impl Task {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Connect { peer, hints } => self.connect(peer, hints),
+            Command::Connect { peer, hints } => {
+                if !self.peers.is_connected(&peer) {
+                    self.sought.insert(peer);
+                    self.connect(peer, hints);
+                }
+            }
             Command::Fetch { peer, ticket, want_prekey, permit } => {
                 let connected = self.swarm.is_connected(&to_libp2p(&peer));
                 let behaviour = &mut self.swarm.behaviour_mut().cards;
@@ -172,37 +192,7 @@ impl Task {
             return self.swarm.behaviour_mut().mail.open(to_libp2p(&mailbox), id, reply);
         }
         self.asks.wait(mailbox, reply);
-        if self.dial(mailbox, addrs).is_err() {
-            self.asks.waiting(&mailbox);
-        }
-    }
-
-    fn connect(&mut self, peer: PeerId, hints: Vec<Multiaddr>) {
-        if self.peers.is_connected(&peer) {
-            return;
-        }
-        if self.dial(peer, hints).is_ok() {
-            self.sought.insert(peer);
-        } else {
-            self.shared.notices.unreachable(peer);
-        }
-    }
-
-    /// Dials a peer, if nobody does: at these addresses, and where he was found before.
-    fn dial(&mut self, peer: PeerId, hints: Vec<Multiaddr>) -> Result<(), DialError> {
-        let mut addrs = hints;
-        addrs.extend(self.book.of(&peer).take(MAX_PEER_ADDRS).cloned());
-        let opts = DialOpts::peer_id(to_libp2p(&peer))
-            .condition(PeerCondition::DisconnectedAndNotDialing)
-            .addresses(addrs)
-            .build();
-        match self.swarm.dial(opts) {
-            Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => Ok(()),
-            Err(error) => {
-                tracing::debug!(?peer, %error, "cannot dial");
-                Err(error)
-            }
-        }
+        self.connect(mailbox, addrs);
     }
 
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
@@ -212,15 +202,23 @@ impl Task {
                 self.on_established(&peer_id, connection_id, endpoint);
             }
             SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => self.on_closed(&peer_id, connection_id),
-            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer_id), error, .. } => {
-                self.on_dial_failed(&peer_id, &error);
+            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer_id), connection_id, error } => {
+                self.on_dial_failed(&peer_id, connection_id, &error);
             }
             SwarmEvent::NewListenAddr { listener_id, address } => {
-                self.unheard.remove(&listener_id);
-                self.on_listening(address);
+                if !self.on_granted(listener_id, &address) {
+                    self.on_listening(listener_id, address);
+                }
             }
+            // One address of a relay that goes while others stay does not matter: the listener ends with the last.
             SwarmEvent::ExpiredListenAddr { address, .. } => self.on_expired(vec![address]),
-            SwarmEvent::ListenerClosed { addresses, .. } => self.on_expired(addresses),
+            SwarmEvent::ListenerClosed { listener_id, addresses, .. } => {
+                if !self.on_relay_lost(listener_id) {
+                    self.on_expired(addresses);
+                }
+            }
+            SwarmEvent::ExternalAddrConfirmed { address } => self.on_confirmed(&address),
+            SwarmEvent::ExternalAddrExpired { address } => self.on_unconfirmed(&address),
             SwarmEvent::IncomingConnectionError { error, .. } => tracing::debug!(%error, "inbound connection failed"),
             _ => {}
         }
@@ -242,7 +240,20 @@ impl Task {
                 tracing::debug!(%connection, "no sign of life");
                 self.swarm.close_connection(connection);
             }
-            BehaviourEvent::Ping(_) | BehaviourEvent::Identify(_) => {}
+            BehaviourEvent::Alive(Dead(connection)) => {
+                // NET-81
+                tracing::debug!(%connection, "it does not answer");
+                self.swarm.close_connection(connection);
+            }
+            BehaviourEvent::Identify(event) => self.on_identify(&event),
+            BehaviourEvent::Probe(event) => self.on_probe(&event),
+            BehaviourEvent::Upnp(event) => self.on_upnp(event),
+            BehaviourEvent::Relay(event) => self.on_relay_service(&event),
+            BehaviourEvent::Circuits(event) => tracing::debug!(?event, "a relay"),
+            BehaviourEvent::Punch(event) => {
+                tracing::debug!(peer = %event.remote_peer_id, result = ?event.result, "a hole")
+            }
+            BehaviourEvent::Ping(_) | BehaviourEvent::Serve(_) => {}
             BehaviourEvent::Limits(never) | BehaviourEvent::Memory(never) => match never {},
         }
     }
@@ -260,17 +271,23 @@ impl Task {
         // The limits deny every other kind of key before.
         let Some(peer) = from_libp2p(peer_id) else { return };
         let (ours, addr) = match endpoint {
-            ConnectedPoint::Dialer { address, .. } => (true, address),
+            // Who dials for a hole as if he were dialled has not dialled: both sides must see it alike.
+            ConnectedPoint::Dialer { address, role_override, .. } => (role_override.is_dialer(), address),
+            // One through a relay has no remote address.
+            ConnectedPoint::Listener { local_addr, .. } if is_circuit(&local_addr) => (false, local_addr),
             ConnectedPoint::Listener { send_back_addr, .. } => (false, send_back_addr),
         };
         let contact = self.shared.is_contact(&peer);
-        if let Some(addr) = super::addresses::dialable(&peer, &addr).filter(|_| ours || contact) {
+        // Our own relay is no place where he can be found.
+        let his = ours || contact && !is_circuit(&addr);
+        if let Some(addr) = super::addresses::dialable(&peer, &addr).filter(|_| his) {
             self.book.note(peer, addr, Source::Seen, |peer| self.shared.is_contact(peer));
         }
         tracing::debug!(?peer, %addr, ours, "connected");
-        let link = Link { id, way: Way::of(&addr), ours, since: Instant::now(), addr };
-        let change = self.peers.opened(peer, link, contact, wall_now());
+        let link = Link { id, way: self.way(&peer, id, ours, &addr), ours, since: Instant::now(), addr };
+        let change = self.peers.opened(peer, link.clone(), contact, wall_now());
         self.on_change(peer, change);
+        self.nat_established(peer, &link);
         self.close_doubles();
     }
 
@@ -278,9 +295,10 @@ impl Task {
         #[cfg(test)]
         self.shared.links.send_modify(|links| _ = links.insert(peer, self.peers.links(&peer).count()));
         match change {
-            Change::Connected(id) => {
+            Change::Connected(_) => {
                 let Some((link, since)) = self.peers.preferred(&peer) else { return };
-                let outbox = self.shared.connect(peer, id, link.addr.to_string(), since);
+                let id = link.id;
+                let outbox = self.shared.connect(peer, link, since);
                 for reply in self.asks.waiting(&peer) {
                     self.swarm.behaviour_mut().mail.open(to_libp2p(&peer), id, reply);
                 }
@@ -288,9 +306,9 @@ impl Task {
                 tokio::spawn(outbound::serve(Arc::clone(&self.shared), peer, outbox));
                 self.shared.notices.connected(peer);
             }
-            Change::Moved(id) => {
+            Change::Moved(_) => {
                 let Some((link, _)) = self.peers.preferred(&peer) else { return };
-                self.shared.prefer(&peer, id, link.addr.to_string());
+                self.shared.prefer(&peer, link);
             }
             Change::Gone => {
                 self.shared.disconnect(&peer);
@@ -300,31 +318,23 @@ impl Task {
         }
     }
 
-    fn on_dial_failed(&mut self, peer_id: &libp2p::PeerId, error: &DialError) {
-        let Some(peer) = from_libp2p(peer_id) else { return };
-        tracing::debug!(?peer, %error, "dial failed");
-        if self.peers.is_connected(&peer) {
-            return;
-        }
-        self.asks.waiting(&peer);
-        // Others are dialled by the protocols on their own.
-        if self.sought.remove(&peer) {
-            self.shared.notices.unreachable(peer);
-        }
-    }
-
     fn on_closed(&mut self, peer_id: &libp2p::PeerId, connection: ConnectionId) {
         let Some(peer) = from_libp2p(peer_id) else { return };
         tracing::debug!(?peer, %connection, "connection closed");
         let change = self.peers.closed(&peer, connection);
         self.on_change(peer, change);
+        self.nat_closed(peer, connection);
     }
 
-    fn on_listening(&mut self, addr: Multiaddr) {
+    fn on_listening(&mut self, listener: ListenerId, addr: Multiaddr) {
         tracing::info!(%addr, "listening");
+        if !self.unheard.remove(&listener) {
+            self.note_change();
+        }
         self.shared.notices.address(NetEvent::Listening(addr.to_string()));
-        self.listen_addrs.push(addr);
+        self.listen_addrs.push(addr.clone());
         self.listen_addrs.truncate(MAX_LISTEN);
+        self.declare(&addr);
         self.show_listen_addrs();
     }
 
@@ -333,12 +343,15 @@ impl Task {
             tracing::info!(%addr, "no longer listening");
             self.listen_addrs.retain(|known| *known != addr);
             self.shared.notices.address(NetEvent::Expired(addr.to_string()));
+            self.swarm.remove_external_address(&addr);
+            self.on_unconfirmed(&addr);
+            self.note_change();
         }
         self.show_listen_addrs();
     }
 
-    fn show_listen_addrs(&self) {
-        self.shared.set_listen_addrs(self.listen_addrs.iter().map(Multiaddr::to_string).collect());
+    pub(super) fn show_listen_addrs(&self) {
+        self.shared.set_listen_addrs(self.all_addrs());
     }
 
     /// Looks up again who is a contact: their connections are kept though nothing happens on them.
@@ -346,8 +359,9 @@ impl Task {
         for peer in self.peers.all().collect::<Vec<_>>() {
             let contact = self.shared.is_contact(&peer);
             if self.peers.classify(&peer, contact) {
-                for link in self.peers.links(&peer) {
-                    self.swarm.behaviour_mut().streams.keep(to_libp2p(&peer), link.id, contact);
+                let keep = contact || self.nat.keeps(&peer);
+                for link in self.peers.links(&peer).filter(|link| link.way.is_direct()) {
+                    self.swarm.behaviour_mut().streams.keep(to_libp2p(&peer), link.id, keep);
                 }
             }
         }
@@ -372,6 +386,11 @@ async fn due(sleep: &mut Option<Pin<Box<Sleep>>>) {
 }
 
 /// Starts the task.
-pub(super) fn spawn(task: Task, commands: mpsc::Receiver<Command>, opens: mpsc::Receiver<Open>) {
-    tokio::spawn(task.run(commands, opens));
+pub(super) fn spawn(
+    task: Task,
+    commands: mpsc::Receiver<Command>,
+    opens: mpsc::Receiver<Open>,
+    suspected: mpsc::Receiver<Suspicion>,
+) {
+    tokio::spawn(task.run(commands, opens, suspected));
 }

@@ -6,6 +6,7 @@ mod cards;
 mod delivery;
 mod doubles;
 mod mail;
+mod relayed;
 mod start;
 
 use std::collections::{HashSet, VecDeque};
@@ -48,14 +49,14 @@ impl Node {
     }
 
     async fn with_lanes(seed: u8, listen: &[&str], contact_lane: usize, stranger_lane: usize) -> Self {
-        Self::with(config(seed, listen), contact_lane, stranger_lane).await
+        Self::launch(config(seed, listen), contact_lane, stranger_lane).await
     }
 
-    async fn configured(config: NetConfig) -> Self {
-        Self::with(config, LANE_CONTACTS, LANE_STRANGERS).await
+    async fn with(config: NetConfig) -> Self {
+        Self::launch(config, LANE_CONTACTS, LANE_STRANGERS).await
     }
 
-    async fn with(config: NetConfig, contact_lane: usize, stranger_lane: usize) -> Self {
+    async fn launch(config: NetConfig, contact_lane: usize, stranger_lane: usize) -> Self {
         let (to_contacts, contacts) = mpsc::channel(contact_lane);
         let (to_strangers, strangers) = mpsc::channel(stranger_lane);
         let friends = Arc::new(Mutex::new(HashSet::new()));
@@ -119,6 +120,27 @@ impl Node {
 
     fn send(&self, peer: PeerId, ticket: u64, bytes: &[u8]) -> Result<(), SendError> {
         self.net.send_envelope(peer, ticket, bytes.into())
+    }
+
+    /// Waits until the status is so.
+    async fn status(&self, wanted: impl Fn(&NetStatus) -> bool) -> NetStatus {
+        let mut places = self.net.shared().places.subscribe();
+        let so = async {
+            loop {
+                let status = self.net.status();
+                if wanted(&status) {
+                    return status;
+                }
+                places.changed().await.unwrap();
+            }
+        };
+        timeout(GUARD, so).await.unwrap_or_else(|_| panic!("never so, but {:?}", self.net.status()))
+    }
+
+    /// Waits until the peer is connected straight, and by one connection.
+    async fn direct(&self, peer: PeerId) {
+        self.status(|status| status.peers.iter().any(|status| status.peer == peer && status.direct)).await;
+        self.links(peer, 1).await;
     }
 
     /// Waits until there are so many connections with the peer.

@@ -3,10 +3,11 @@
 use std::io;
 
 use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::dummy::DummyTransport;
 use libp2p::core::transport::{Boxed, OrTransport};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{PeerId, Transport, dns, noise, quic, tcp};
+use libp2p::{PeerId, Transport, dns, noise, quic, relay, tcp};
 
 use super::config::Classify;
 use super::error::NetError;
@@ -20,17 +21,45 @@ type Connections = Boxed<(PeerId, StreamMuxerBox)>;
 ///
 /// # Errors
 /// [`NetError::Start`].
+#[cfg_attr(not(test), allow(dead_code, reason = "a swarm that only asks mailboxes goes through no relay"))]
 pub(super) fn build(keypair: &Keypair, classify: &Classify) -> Result<Connections, NetError> {
-    let plain = || direct(keypair, classify).map_err(|error| NetError::Start(error.to_string()));
-    match dns::tokio::Transport::system(plain()?) {
-        Ok(named) => Ok(named.boxed()),
-        Err(error) => {
-            // Names in addresses are a convenience. Without a resolver of the system we go without,
-            // rather than ask somebody whom nobody has chosen.
-            tracing::warn!(%error, "no name resolution: addresses with names will not be reached");
-            plain()
-        }
+    named(direct(keypair, classify).map_err(|error| NetError::Start(error.to_string()))?)
+}
+
+/// The same, and through relays.
+///
+/// # Errors
+/// [`NetError::Start`].
+pub(super) fn build_relayed(
+    keypair: &Keypair,
+    classify: &Classify,
+    relays: relay::client::Transport,
+) -> Result<Connections, NetError> {
+    let failed = |error: noise::Error| NetError::Start(error.to_string());
+    let straight = direct(keypair, classify).map_err(failed)?;
+    let class = Classify::clone(classify);
+    let circuits = relays
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise::Config::new(keypair).map_err(failed)?)
+        .multiplex_ext(move |peer, _| Yamux::new(from_libp2p(peer).is_some_and(|peer| class(&peer))))
+        .timeout(span(DIAL_TIMEOUT))
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
+        .map_err(io::Error::other);
+    let both = OrTransport::new(circuits, straight).map(|either, _| either.into_inner());
+    named(both.map_err(io::Error::other).boxed())
+}
+
+/// With names resolved by the system's resolver.
+fn named(plain: Connections) -> Result<Connections, NetError> {
+    // Tried with nothing first, because a resolver that fails takes with it what it was given.
+    let empty = DummyTransport::<(PeerId, StreamMuxerBox)>::new();
+    if let Err(error) = dns::tokio::Transport::system(empty) {
+        // Names in addresses are a convenience. Without a resolver of the system we go without,
+        // rather than ask somebody whom nobody has chosen.
+        tracing::warn!(%error, "no name resolution: addresses with names will not be reached");
+        return Ok(plain);
     }
+    dns::tokio::Transport::system(plain).map(Transport::boxed).map_err(|error| NetError::Start(error.to_string()))
 }
 
 fn direct(keypair: &Keypair, classify: &Classify) -> Result<Connections, noise::Error> {

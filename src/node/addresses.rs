@@ -27,7 +27,7 @@ pub(crate) fn by_peer(addrs: &[String]) -> Result<Vec<(PeerId, Vec<String>)>, Ap
 /// Takes such an address apart.
 fn split(addr: &str) -> Result<(PeerId, String), ApiError> {
     let wrong = |what: String| {
-        ApiError::new(Code::Config, format!("'{addr}' cannot be used as a bootstrap address: {what}"))
+        ApiError::new(Code::Config, format!("'{addr}' is not the address of a node: {what}"))
             .with_hint("such an address ends in /p2p/ and the peer ID, as `rohrpost id` shows it")
     };
     let (addr, peer) = addr.rsplit_once(P2P).ok_or_else(|| wrong("it names no peer".to_owned()))?;

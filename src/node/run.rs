@@ -28,12 +28,6 @@ use crate::store::{ProfileLock, Reader, StoreError};
 
 /// How long the network may take to close.
 const NET_CLOSING: Duration = Duration::from_secs(5);
-/// The first pause before a bootstrap peer is dialled again; it doubles. That a machine can be reached again is told by
-/// nobody but an answer to a dial.
-const BOOTSTRAP_FIRST: Duration = Duration::from_secs(2);
-/// The longest.
-const BOOTSTRAP_MAX: Duration = Duration::from_secs(60);
-
 /// A running node.
 pub(crate) struct Node {
     place: Place,
@@ -87,14 +81,6 @@ impl Node {
         .await
         .map_err(|e| errors::net(&e))?;
 
-        // Before the messenger asks for anybody: a peer that is being dialled is not dialled at further addresses.
-        for (peer, addrs) in &bootstrap {
-            if let Err(error) = net.connect(*peer, addrs) {
-                tracing::warn!(%peer, %error, "a bootstrap peer is not dialled");
-            }
-        }
-
-        let given = bootstrap.iter().map(|(peer, addrs)| (*peer, addrs.clone())).collect();
         let (stop, stop_in) = watch::channel(false);
         let (halt, halt_in) = watch::channel(false);
         let (core, begun) = engine::spawn(Start {
@@ -110,7 +96,6 @@ impl Node {
         if begun.await.is_err() {
             core.ended().await?;
         }
-        tokio::spawn(call_again(net.clone(), given, stop_in.clone()));
         let live = Live { net: net.clone(), stop: stop.clone() };
         let dispatcher = Dispatcher::new(core.clone(), place.clone(), Some(live));
         net.announce_mailbox(wanted == MailService::Open);
@@ -210,27 +195,6 @@ fn mail_service(serve: Option<MailFor>) -> MailService {
         Some(MailFor::Open) => MailService::Open,
         Some(MailFor::Contacts) => MailService::Contacts,
         Some(MailFor::Listed(peers)) => MailService::Listed(peers.into_iter().collect()),
-    }
-}
-
-/// Dials the bootstrap peers until each was connected once: the first dial may fail, or be lost on a busy machine, and
-/// nobody else may know where they are.
-async fn call_again(net: NetHandle, mut peers: Vec<(PeerId, Vec<String>)>, mut stop: watch::Receiver<bool>) {
-    let mut pause = BOOTSTRAP_FIRST;
-    while !peers.is_empty() {
-        tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return,
-            // The time to try again: that nobody answered is no event.
-            () = tokio::time::sleep(pause) => {}
-        }
-        let connected = net.status().peers;
-        peers.retain(|(peer, _)| connected.iter().all(|there| there.peer != *peer));
-        for (peer, addrs) in &peers {
-            if let Err(error) = net.connect(*peer, addrs) {
-                tracing::debug!(%peer, %error, "a bootstrap peer is not dialled");
-            }
-        }
-        pause = (pause * 2).min(BOOTSTRAP_MAX);
     }
 }
 

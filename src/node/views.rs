@@ -52,6 +52,7 @@ pub(crate) fn sent(message: &api::Message, client_id: Option<String>) -> api::Se
         to: message.conversation,
         state: message.state,
         client_id,
+        missing: None,
     }
 }
 

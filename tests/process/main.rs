@@ -11,9 +11,9 @@
 mod alone;
 mod crashes;
 mod flood;
-mod load;
-mod forgetting;
 mod disk;
+mod forgetting;
+mod load;
 mod local;
 mod node;
 mod openrpc;

@@ -134,12 +134,22 @@ fn told(sent: &Sent, to: &str, delivery: &Delivery, context: &mut Context) -> Re
         output.line(&format!("{state}  to {who}  {id}"))?;
     }
     if sent.state == State::Queued && delivery.wait.is_none() && output.is_people() {
-        output.note("it is kept, and goes out when the other node can be reached")?;
+        output.note("it is kept, and goes out when the other node, or a mailbox of theirs, can be reached")?;
+        if let Some(missing) = &sent.missing {
+            output.note(&format!("{}; `rohrpost doctor …{}` says more", safe::line(missing), sent.to.short()))?;
+        }
     }
     match delivery.wait {
         Some(wait) if !WaitFor::from(wait).reached_by(sent.state) => {
             let message = format!("not {} within {:?}, but {}", WaitFor::from(wait), delivery.timeout, sent.state);
-            Err(CliError::new(Code::WaitTimeout, message))
+            let error = CliError::new(Code::WaitTimeout, message);
+            Err(match &sent.missing {
+                Some(missing) => {
+                    let doctor = format!("`rohrpost doctor …{}` says more", sent.to.short());
+                    error.hint(format!("the message stays in the outbox: {missing}; {doctor}"))
+                }
+                None => error,
+            })
         }
         _ => Ok(()),
     }

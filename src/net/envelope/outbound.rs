@@ -12,8 +12,10 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::wire::{FrameReader, Ready, StreamEnd, close, write};
-use crate::base::limits::{DOUBLE_GRACE, FRAME_TIMEOUT, STALL_TIMEOUT, STRANGER_IDLE, STREAM_OPEN_TIMEOUT};
-use crate::base::{PeerId, failpoint};
+use crate::base::limits::{
+    CIRCUIT_IDLE, DOUBLE_GRACE, FRAME_TIMEOUT, STALL_TIMEOUT, STRANGER_IDLE, STREAM_OPEN_TIMEOUT, UNANSWERED,
+};
+use crate::base::{Millis, PeerId, failpoint};
 use crate::envelope::frame::{Frame, RefuseReason, put_envelope, put_hello};
 use crate::net::event::NetEvent;
 use crate::net::shared::{Load, Open, Outbox, Outgoing, Shared};
@@ -104,7 +106,7 @@ impl Sender {
         put_hello(&mut out);
         put(&mut out, &window, &first);
         let (read, mut writer) = stream.split();
-        let mut listening = pin!(self.listen(&window, FrameReader::new(read)));
+        let mut listening = pin!(self.listen(&window, connection, FrameReader::new(read)));
         let mut end = tokio::select! {
             heard = &mut listening => heard,
             spoken = self.speak(outbox, connection, out, &window, &mut writer) => spoken,
@@ -148,11 +150,42 @@ impl Sender {
                 },
                 moved = outbox.preferred.changed() => if moved.is_err() { return Ok(()) },
                 // A deadline, beside the events that it waits for.
-                () = tokio::time::sleep(span(STRANGER_IDLE)) => {
-                    if !self.shared.is_contact(&self.peer) && lock(window).open.is_empty() {
+                () = tokio::time::sleep(span(self.patience())) => {
+                    let kept = self.shared.is_contact(&self.peer) && self.shared.is_direct(&self.peer);
+                    if !kept && lock(window).open.is_empty() {
                         return Ok(());
                     }
                 }
+            }
+        }
+    }
+
+    /// How long a stream on which nothing is on its way stays open (NET-61).
+    fn patience(&self) -> Millis {
+        if self.shared.is_direct(&self.peer) { STRANGER_IDLE } else { CIRCUIT_IDLE }
+    }
+
+    /// Waits for the next frame. Sounds the alarm when something is unanswered for a while, and gives up when it is for
+    /// as long as this (NET-81).
+    async fn frame_ready(
+        &self,
+        window: &Mutex<Window>,
+        connection: ConnectionId,
+        reader: &mut FrameReader<impl AsyncRead + Unpin>,
+        limit: Millis,
+    ) -> Result<(), StreamEnd> {
+        loop {
+            match reader.ready(span(UNANSWERED)).await? {
+                Ready::Frame => return Ok(()),
+                Ready::End => return Err(StreamEnd::Closed),
+                Ready::Idle => {}
+            }
+            let oldest = lock(window).open.front().map(|sent| sent.at.elapsed());
+            if oldest.is_some_and(|waits| waits >= span(limit)) {
+                return Err(StreamEnd::Stalled);
+            }
+            if oldest.is_some_and(|waits| waits >= span(UNANSWERED)) {
+                self.shared.suspect(self.peer, connection);
             }
         }
     }
@@ -161,24 +194,13 @@ impl Sender {
     async fn listen(
         &self,
         window: &Mutex<Window>,
+        connection: ConnectionId,
         mut reader: FrameReader<impl AsyncRead + Unpin>,
     ) -> Result<(), StreamEnd> {
-        if reader.ready(span(FRAME_TIMEOUT)).await? != Ready::Frame {
-            return Err(StreamEnd::Stalled);
-        }
+        self.frame_ready(window, connection, &mut reader, FRAME_TIMEOUT).await?;
         reader.hello().await?;
         loop {
-            match reader.ready(span(STALL_TIMEOUT)).await? {
-                Ready::Frame => {}
-                Ready::End => return Err(StreamEnd::Closed),
-                Ready::Idle => {
-                    let oldest = lock(window).open.front().map(|sent| sent.at.elapsed());
-                    if oldest.is_some_and(|waits| waits >= span(STALL_TIMEOUT)) {
-                        return Err(StreamEnd::Stalled);
-                    }
-                    continue;
-                }
-            }
+            self.frame_ready(window, connection, &mut reader, STALL_TIMEOUT).await?;
             let (upto, refusal) = match reader.frame().await? {
                 Frame::Ack { upto } => (upto, None),
                 Frame::Refusal { seq, reason } => (seq, Some(reason)),

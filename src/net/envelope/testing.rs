@@ -75,5 +75,5 @@ pub(super) fn network(contacts: bool, lane: usize) -> (Arc<Shared>, mpsc::Receiv
     let (opens, wanted) = mpsc::channel(1);
     let lanes = Lanes { contacts: sender.clone(), strangers: sender };
     let me = PeerId::from_key_bytes([1; 32]);
-    (Arc::new(Shared::new(me, lanes, Arc::new(move |_| contacts), opens)), events, wanted)
+    (Arc::new(Shared::new(me, lanes, Arc::new(move |_| contacts), opens, mpsc::channel(1).0)), events, wanted)
 }

@@ -27,7 +27,7 @@ impl Driven {
     /// Peers below 1000 are contacts.
     fn new() -> Self {
         let classify: Classify = Arc::new(|peer| peer.key_bytes()[0] < 4);
-        Self { behaviour: Behaviour::new(classify), next: 0 }
+        Self { behaviour: Behaviour::new(classify, Told::default(), Scope::Global), next: 0 }
     }
 
     fn pending(&mut self, remote: &Multiaddr) -> Result<ConnectionId, Denied> {

@@ -6,7 +6,7 @@ use crate::envelope::mailbox::{Answer, PROTOCOL, PageItem, Question};
 
 /// A node that keeps boxes.
 async fn mailbox(seed: u8, listen: &[&str]) -> Node {
-    Node::configured(NetConfig { serve_mailbox: true, ..config(seed, listen) }).await
+    Node::with(NetConfig { serve_mailbox: true, ..config(seed, listen) }).await
 }
 
 fn question() -> Vec<u8> {

@@ -153,6 +153,15 @@ async fn identify_tells_nothing_of_a_node() {
     assert_eq!(info.listen_addrs, []);
     let mut protocols: Vec<_> = info.protocols.iter().map(ToString::to_string).collect();
     protocols.sort();
-    let expected = ["/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", "/ipfs/ping/1.0.0", "/rohrpost/card/1", "/rohrpost/env/1"];
+    let expected = [
+        "/ipfs/id/1.0.0",
+        "/ipfs/id/push/1.0.0",
+        "/ipfs/ping/1.0.0",
+        "/libp2p/autonat/2/dial-back",
+        "/libp2p/autonat/2/dial-request",
+        "/libp2p/circuit/relay/0.2.0/stop",
+        "/rohrpost/card/1",
+        "/rohrpost/env/1",
+    ];
     assert_eq!(protocols, expected);
 }

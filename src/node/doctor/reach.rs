@@ -151,7 +151,7 @@ fn look_at_card(known: &ReachView, now: WallTime, found: &mut Findings) {
         let message = format!("their card is not known, and without it no message can be encrypted for them{asked}");
         let hint = "it comes from themselves when both of you are on, from the DHT, or from a mailbox that their link names: \
             ask them for a new link";
-        return found.note(Area::Peer, message, hint);
+        return found.note(Area::Card, message, hint);
     };
     let helpers = format!(
         "it names {} and {}",
@@ -160,10 +160,10 @@ fn look_at_card(known: &ReachView, now: WallTime, found: &mut Findings) {
     );
     if card.expires <= now {
         let message = format!("their card is over since {}; {helpers}", ago(now.since(card.expires)));
-        found.note(Area::Peer, message, "a new one is asked for; first messages wait for it, conversations do not");
+        found.note(Area::Card, message, "a new one is asked for; first messages wait for it, conversations do not");
     } else {
         found.ok(
-            Area::Peer,
+            Area::Card,
             format!("their card is known and holds for {} more; {helpers}", ago(card.expires.since(now))),
         );
     }

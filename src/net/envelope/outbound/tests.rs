@@ -6,6 +6,7 @@ use super::*;
 use crate::base::WallTime;
 use crate::base::limits::{MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
 use crate::net::SendError;
+use crate::net::peers::Link;
 
 /// A session with a far end, and what the node sees of it.
 struct Session {
@@ -23,7 +24,7 @@ impl Session {
     /// Begins with envelope 1 on its way.
     async fn begin(contact: bool, lane: usize) -> Self {
         let (shared, events, _) = network(contact, lane);
-        let mut outbox = shared.connect(PEER, connection(1), String::new(), WallTime(0));
+        let mut outbox = shared.connect(PEER, &Link::straight(connection(1)), WallTime(0));
         let (near, far) = stream(256 * 1024);
         let sender = Sender { shared: Arc::clone(&shared), peer: PEER, load: Arc::clone(&outbox.load) };
         let mut session = Self { shared, events, far, end: tokio::spawn(std::future::pending()) };
@@ -174,7 +175,7 @@ async fn an_idle_stream_to_a_stranger_ends_in_order() {
 async fn a_move_loses_nothing_and_overtakes_nothing() {
     let mut session = Session::begin(true, 64).await;
     session.sent(2..=3).await;
-    session.shared.prefer(&PEER, connection(2), String::new());
+    session.shared.prefer(&PEER, &Link::straight(connection(2)));
     session.far.ack(2).await;
     session.acked(1..=2).await;
     session.send(4).unwrap();
@@ -222,7 +223,7 @@ async fn a_full_lane_loses_no_outcome() {
 #[tokio::test]
 async fn without_a_stream_all_is_lost_and_the_task_ends_with_the_connection() {
     let (shared, mut events, mut wanted) = network(true, 64);
-    let outbox = shared.connect(PEER, connection(1), String::new(), WallTime(0));
+    let outbox = shared.connect(PEER, &Link::straight(connection(1)), WallTime(0));
     let task = tokio::spawn(serve(Arc::clone(&shared), PEER, outbox));
     let refuse = tokio::spawn(async move {
         while let Some(Open { connection: on, reply, .. }) = wanted.recv().await {

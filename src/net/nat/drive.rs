@@ -1,0 +1,510 @@
+//! What the swarm task does about relays, holes, reachability and lost connections.
+
+use libp2p::core::transport::ListenerId;
+use libp2p::multiaddr::Protocol;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{ConnectionId, DialError};
+use libp2p::{Multiaddr, autonat, identify, relay, upnp};
+use tokio::time::Instant;
+
+use super::relays::Rank;
+use super::status::{Reachability, RelayStatus, UpnpStatus};
+use crate::base::PeerId;
+use crate::base::limits::{ADDRESS_RETEST, MAX_PEER_ADDRS, MAX_RELAYS_TRIED, SLEEP_SUSPECTED};
+use crate::net::addresses::{Scope, dialable, is_circuit, scope, through};
+use crate::net::event::NetEvent;
+use crate::net::peers::{Link, Way};
+use crate::net::shared::{Place, Suspicion};
+use crate::net::task::Task;
+use crate::net::{from_libp2p, span, to_libp2p, wall_now};
+
+/// What a relay's identify lists.
+const HOP: &str = "/libp2p/circuit/relay/0.2.0/hop";
+
+/// The address of whoever can be reached through the relay at this place.
+fn circuit(place: Multiaddr, relay: &PeerId) -> Multiaddr {
+    place.with(Protocol::P2p(to_libp2p(relay))).with(Protocol::P2pCircuit)
+}
+
+// ---- Dialling -----------------------------------------------------------------------------------
+
+impl Task {
+    /// Connects with a peer by all the ways there are (NET-67).
+    pub(in crate::net) fn connect(&mut self, peer: PeerId, hints: Vec<Multiaddr>) {
+        if self.peers.is_connected(&peer) || self.nat.dials.is_under_way(&peer) {
+            return;
+        }
+        let mut addrs = self.nat.redial.addrs(&peer).to_vec();
+        for addr in hints.into_iter().chain(self.book.of(&peer).take(MAX_PEER_ADDRS).cloned()) {
+            if !addrs.contains(&addr) {
+                addrs.push(addr);
+            }
+        }
+        let (circuits, mut direct): (Vec<_>, Vec<_>) = addrs.into_iter().partition(is_circuit);
+        let (ready, waiting) = self.sort_circuits(&peer, circuits);
+        direct.extend(ready);
+        let now = Instant::now();
+        self.nat.dials.wait(peer, waiting.iter().map(|(relay, _, addr)| (*relay, addr.clone())).collect(), now);
+        let mut tries = !waiting.is_empty();
+        if !direct.is_empty() || !tries {
+            tries |= self.dial(peer, direct, PeerCondition::DisconnectedAndNotDialing);
+        }
+        for (relay, place, _) in waiting {
+            // Once for each relay: the second time it is being dialled.
+            self.connect(relay, vec![place]);
+        }
+        if !tries {
+            self.unreachable(peer);
+        }
+    }
+
+    /// Which circuits can be dialled now, and which wait for their relay: its peer ID, where it is, the circuit.
+    fn sort_circuits(
+        &self,
+        peer: &PeerId,
+        circuits: Vec<Multiaddr>,
+    ) -> (Vec<Multiaddr>, Vec<(PeerId, Multiaddr, Multiaddr)>) {
+        let (mut relays, mut ready, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+        for addr in circuits {
+            let Some((relay, place)) = through(&addr).filter(|(relay, _)| *relay != self.shared.me) else { continue };
+            // A stranger's word leads to no machine of our own network (NET-43).
+            let known = self.peers.is_connected(&relay) || self.nat.redial.names(&relay);
+            if !known && !self.shared.is_contact(peer) && scope(&place) < self.nat.scope {
+                continue;
+            }
+            if !relays.contains(&relay) {
+                if relays.len() >= MAX_RELAYS_TRIED {
+                    continue;
+                }
+                relays.push(relay);
+            }
+            if self.nat.identified.values().any(|known| *known == relay) {
+                ready.push(addr);
+            } else {
+                waiting.push((relay, place, addr));
+            }
+        }
+        (ready, waiting)
+    }
+
+    /// Tells whether a dial is under way.
+    fn dial(&mut self, peer: PeerId, addrs: Vec<Multiaddr>, condition: PeerCondition) -> bool {
+        let opts = DialOpts::peer_id(to_libp2p(&peer)).condition(condition).addresses(addrs).build();
+        let id = opts.connection_id();
+        match self.swarm.dial(opts) {
+            Ok(()) => {
+                self.nat.dials.dialled(peer, id, Instant::now());
+                true
+            }
+            // By somebody else; its end is told, too.
+            Err(DialError::DialPeerConditionFalse(_)) => true,
+            Err(error) => {
+                tracing::debug!(?peer, %error, "cannot dial");
+                false
+            }
+        }
+    }
+
+    /// A relay has told how it sees us: what waits for it is dialled.
+    fn relay_ready(&mut self, relay: &PeerId) {
+        for (peer, addrs) in self.nat.dials.ready(relay) {
+            let tries = self.peers.is_connected(&peer) || self.dial(peer, addrs, PeerCondition::Disconnected);
+            if !tries && self.nat.dials.is_over(&peer) {
+                self.unreachable(peer);
+            }
+        }
+    }
+
+    /// A dial of ours, or of a behaviour's, failed.
+    pub(in crate::net) fn on_dial_failed(&mut self, peer_id: &libp2p::PeerId, id: ConnectionId, error: &DialError) {
+        let Some(peer) = from_libp2p(peer_id) else { return };
+        tracing::debug!(?peer, %error, "dial failed");
+        if self.nat.dials.failed(&peer, id) || !self.nat.dials.is_under_way(&peer) {
+            self.unreachable(peer);
+        }
+    }
+
+    /// Nothing is left to try for this peer, nor for those who wait for him as their relay.
+    fn unreachable(&mut self, peer: PeerId) {
+        if self.peers.is_connected(&peer) {
+            return;
+        }
+        self.nat.miss(peer);
+        // Who wants to ask him is told that there is no way.
+        self.asks.waiting(&peer);
+        // Others are dialled by the protocols on their own.
+        if self.sought.remove(&peer) {
+            self.shared.notices.unreachable(peer);
+        }
+        for waited in self.nat.dials.relay_failed(&peer) {
+            self.unreachable(waited);
+        }
+    }
+}
+
+// ---- Connections --------------------------------------------------------------------------------
+
+impl Task {
+    /// How a new connection is to be taken (NET-72): one from a peer who tries our addresses is not there to stay.
+    pub(in crate::net) fn way(&mut self, peer: &PeerId, id: ConnectionId, ours: bool, addr: &Multiaddr) -> Way {
+        let behaviour = self.swarm.behaviour_mut();
+        let trial = if ours { behaviour.limits.is_trial(id) } else { behaviour.probe.is_asked(&to_libp2p(peer)) };
+        match Way::of(addr) {
+            Way::Tcp | Way::Quic if trial && self.peers.is_connected(peer) => Way::Trial,
+            way => way,
+        }
+    }
+
+    /// A connection was made.
+    pub(in crate::net) fn nat_established(&mut self, peer: PeerId, link: &Link) {
+        self.nat.dials.connected(&peer);
+        self.nat.missed.remove(&peer);
+        if link.way.is_direct() {
+            self.nat.redial.connected(&peer);
+        }
+        self.keep_if_wanted(&peer);
+        if !link.ours {
+            // Nobody dials a peer he is connected with, but for a reason: an older connection may be dead (NET-81).
+            let older: Vec<_> = self.peers.links(&peer).map(|link| link.id).filter(|id| *id != link.id).collect();
+            for id in older {
+                self.check(peer, id);
+            }
+        }
+    }
+
+    /// A connection is gone.
+    pub(in crate::net) fn nat_closed(&mut self, peer: PeerId, id: ConnectionId) {
+        self.nat.observed.forget(id);
+        self.nat.identified.remove(&id);
+        let direct = self.peers.links(&peer).any(|link| link.way.is_direct());
+        if !direct {
+            let was_relay = self.nat.relays.uses(&peer);
+            self.nat.relays.withdrawn(&peer);
+            let needed = was_relay || self.peers.all().next().is_none();
+            self.nat.redial.lost(&peer, needed, Instant::now());
+        }
+        // After a change of network the messenger's pauses are no measure: the peer is likely to be there.
+        let shaken = self.nat.changed_at.is_some_and(|at| at.elapsed() < span(SLEEP_SUSPECTED));
+        if shaken && !self.peers.is_connected(&peer) && self.shared.is_contact(&peer) {
+            self.shared.notices.discovered(peer);
+        }
+    }
+
+    fn keep_if_wanted(&mut self, peer: &PeerId) {
+        if self.nat.keeps(peer) {
+            for link in self.peers.links(peer).filter(|link| link.way.is_direct()) {
+                self.swarm.behaviour_mut().streams.keep(to_libp2p(peer), link.id, true);
+            }
+        }
+    }
+
+    fn check(&mut self, peer: PeerId, connection: ConnectionId) {
+        self.swarm.behaviour_mut().alive.check(to_libp2p(&peer), connection);
+    }
+
+    /// Bytes sent on this connection are unanswered.
+    pub(in crate::net) fn suspect(&mut self, Suspicion { peer, connection }: Suspicion) {
+        self.check(peer, connection);
+    }
+}
+
+// ---- What others see ----------------------------------------------------------------------------
+
+impl Task {
+    pub(in crate::net) fn on_identify(&mut self, event: &identify::Event) {
+        let identify::Event::Received { connection_id, peer_id, info } = event else { return };
+        let Some(peer) = from_libp2p(peer_id) else { return };
+        let link = self.peers.links(&peer).find(|link| link.id == *connection_id);
+        let Some((ours, addr)) = link.filter(|link| link.way.is_direct()).map(|link| (link.ours, link.addr.clone()))
+        else {
+            return;
+        };
+        if self.nat.observed.note(*connection_id, peer, &info.observed_addr, ours) {
+            self.offer_candidates();
+        }
+        // Where others can reach him, too: of one who has dialled us we do not know it.
+        let place = Some(addr).filter(|_| ours).and_then(|addr| dialable(&peer, &addr));
+        match place.filter(|_| info.protocols.iter().any(|protocol| *protocol == HOP)) {
+            Some(place) => {
+                let rank = match (self.nat.redial.names(&peer), self.shared.is_contact(&peer)) {
+                    (true, _) => Rank::Named,
+                    (false, true) => Rank::Contact,
+                    (false, false) => Rank::Stranger,
+                };
+                self.nat.relays.offered(peer, place, rank);
+            }
+            None if ours => self.nat.relays.withdrawn(&peer),
+            None => {}
+        }
+        if self.nat.identified.insert(*connection_id, peer).is_none() {
+            self.relay_ready(&peer);
+        }
+        self.look_after_relays();
+        self.show_place();
+    }
+
+    /// Tells the behaviours which addresses of ours are worth a try (NET-70).
+    fn offer_candidates(&mut self) {
+        let behaviour = self.swarm.behaviour_mut();
+        for addr in self.nat.observed.holes(&self.listen_addrs, self.nat.scope) {
+            behaviour.punch.candidate(&addr);
+        }
+        if self.nat.reach.is_open() {
+            for addr in self.nat.observed.doors(&self.listen_addrs, self.nat.scope) {
+                behaviour.probe.candidate(&addr);
+            }
+        }
+    }
+
+    pub(in crate::net) fn on_probe(&mut self, event: &autonat::v2::client::Event) {
+        tracing::debug!(addr = %event.tested_addr, reached = event.result.is_ok(), "an address of ours was tried");
+        if !self.nat.reach.is_open() || event.result.is_ok() {
+            // That it was reached is told as a confirmed address, too.
+            return;
+        }
+        if self.nat.reach.failed(&event.tested_addr) {
+            self.swarm.remove_external_address(&event.tested_addr);
+            self.shared.notices.address(NetEvent::Expired(event.tested_addr.to_string()));
+        }
+        self.reach_changed();
+    }
+
+    /// An address of ours was reached from outside, or a router forwards it to us, or a relay does.
+    pub(in crate::net) fn on_confirmed(&mut self, addr: &Multiaddr) {
+        if self.nat.reach.confirmed(addr) {
+            tracing::info!(%addr, "reachable");
+            if !self.listen_addrs.contains(addr) {
+                self.shared.notices.address(NetEvent::Listening(addr.to_string()));
+            }
+            self.swarm.behaviour_mut().punch.candidate(addr);
+            self.reach_changed();
+        }
+    }
+
+    /// It is no longer.
+    pub(in crate::net) fn on_unconfirmed(&mut self, addr: &Multiaddr) {
+        if self.nat.reach.gone(addr) {
+            if !self.listen_addrs.contains(addr) {
+                self.shared.notices.address(NetEvent::Expired(addr.to_string()));
+            }
+            self.reach_changed();
+        }
+    }
+
+    /// NET-71, NET-62: what follows from being reachable, or not.
+    fn reach_changed(&mut self) {
+        let public = self.nat.reachability() == Reachability::Public;
+        if let Some(relay) = self.swarm.behaviour_mut().relay.as_mut() {
+            let status = if public { relay::Status::Enable } else { relay::Status::Disable };
+            relay.inner().set_status(Some(status));
+        }
+        if public {
+            for listener in self.nat.relays.listeners() {
+                self.swarm.remove_listener(listener);
+            }
+        }
+        self.look_after_relays();
+        self.show_listen_addrs();
+        self.show_place();
+    }
+
+    pub(in crate::net) fn on_upnp(&mut self, event: upnp::Event) {
+        match event {
+            upnp::Event::NewExternalAddr { external_addr, .. } => {
+                self.nat.upnp = UpnpStatus::Mapped(external_addr.to_string());
+            }
+            upnp::Event::ExpiredExternalAddr { external_addr, .. } => {
+                if self.nat.upnp == UpnpStatus::Mapped(external_addr.to_string()) {
+                    self.nat.upnp = UpnpStatus::Searching;
+                }
+            }
+            upnp::Event::GatewayNotFound => self.nat.upnp = UpnpStatus::NotFound,
+            upnp::Event::NonRoutableGateway => self.nat.upnp = UpnpStatus::NonRoutable,
+        }
+        self.show_place();
+    }
+}
+
+// ---- Relays -------------------------------------------------------------------------------------
+
+impl Task {
+    /// Asks for reservations while others cannot reach us without (NET-62).
+    fn look_after_relays(&mut self) {
+        if self.nat.reachability() == Reachability::Public {
+            return;
+        }
+        let now = Instant::now();
+        while let Some((relay, place)) = self.nat.relays.next(now) {
+            match self.swarm.listen_on(circuit(place.clone(), &relay)) {
+                Ok(listener) => {
+                    tracing::debug!(?relay, "asked to be our relay");
+                    self.nat.relays.asked(relay, place, listener, now);
+                    self.keep_if_wanted(&relay);
+                }
+                Err(error) => {
+                    tracing::debug!(?relay, %error, "cannot be our relay");
+                    self.nat.relays.withdrawn(&relay);
+                }
+            }
+        }
+    }
+
+    /// A listener has an address. Tells whether it is one on a relay.
+    pub(in crate::net) fn on_granted(&mut self, listener: ListenerId, addr: &Multiaddr) -> bool {
+        let Some((relay, place)) = self.nat.relays.relay_of(listener) else { return false };
+        // A relay says itself where it is. We know one place; of the others only those that could be are told on. Our
+        // own peer ID at the end is not part of an address here.
+        let said = dialable(&self.shared.me, addr).filter(|addr| {
+            through(addr).is_some_and(|(named, place)| named == relay && scope(&place) >= self.nat.scope)
+        });
+        for addr in [Some(circuit(place, &relay)), said].into_iter().flatten() {
+            if self.nat.relays.granted(listener, addr.clone(), wall_now()) {
+                tracing::info!(%addr, "reachable through a relay");
+                self.shared.notices.address(NetEvent::Listening(addr.to_string()));
+            }
+        }
+        self.relays_changed();
+        true
+    }
+
+    /// A listener is closed. Tells whether it was one on a relay.
+    pub(in crate::net) fn on_relay_lost(&mut self, listener: ListenerId) -> bool {
+        let Some(addrs) = self.nat.relays.closed(listener, Instant::now()) else { return false };
+        for addr in addrs {
+            tracing::info!(%addr, "no longer reachable through a relay");
+            self.shared.notices.address(NetEvent::Expired(addr.to_string()));
+        }
+        self.relays_changed();
+        self.look_after_relays();
+        true
+    }
+
+    fn relays_changed(&mut self) {
+        let standing = self.nat.relays.standing();
+        let text = |addrs: &[Multiaddr]| addrs.iter().map(Multiaddr::to_string).collect::<Vec<_>>();
+        let told: Vec<_> = standing.iter().map(|relay| (relay.relay, text(&relay.addrs))).collect();
+        if self.nat.told != told {
+            self.nat.told.clone_from(&told);
+            self.shared.notices.relays(told);
+        }
+        self.show_listen_addrs();
+        self.show_place();
+    }
+
+    pub(in crate::net) fn on_relay_service(&mut self, event: &relay::Event) {
+        tracing::debug!(?event, "our relay");
+        let swarm = &self.swarm;
+        if let Some(usage) = &mut self.nat.usage {
+            usage.on_event(event, |peer| swarm.is_connected(peer));
+        }
+        self.show_place();
+    }
+}
+
+// ---- Time and change ----------------------------------------------------------------------------
+
+impl Task {
+    /// Looks at everything that has its time (every `TICK`).
+    pub(in crate::net) fn tick(&mut self) {
+        let now = Instant::now();
+        if self.nat.clocks.look(now, wall_now()) {
+            tracing::info!("the machine was asleep");
+            self.nat.changed = true;
+        }
+        if std::mem::take(&mut self.nat.changed) {
+            self.network_changed(now);
+        }
+        for peer in self.nat.redial.due(now) {
+            self.connect(peer, Vec::new());
+        }
+        for peer in self.nat.dials.expire(now) {
+            self.unreachable(peer);
+        }
+        for listener in self.nat.relays.overdue(now) {
+            self.swarm.remove_listener(listener);
+        }
+        self.look_after_relays();
+        if now.saturating_duration_since(self.nat.tried_at) >= span(ADDRESS_RETEST) {
+            self.try_addresses_again(now);
+        }
+    }
+
+    /// An address of ours came or went: looked after at the next tick, for all that come and go together.
+    pub(in crate::net) const fn note_change(&mut self) {
+        self.nat.changed = true;
+    }
+
+    /// NET-82: whatever was true of the network may no longer be.
+    fn network_changed(&mut self, now: Instant) {
+        tracing::debug!("the network has changed");
+        self.nat.changed_at = Some(now);
+        let links: Vec<_> = self
+            .peers
+            .all()
+            .flat_map(|peer| self.peers.links(&peer).map(move |link| (peer, link.id)).collect::<Vec<_>>())
+            .collect();
+        for (peer, id) in links {
+            self.check(peer, id);
+        }
+        self.nat.redial.wake(now);
+        self.nat.relays.wake();
+        self.nat.reach.forget_failures();
+        self.try_addresses_again(now);
+        let missed = std::mem::take(&mut self.nat.missed);
+        let seen = self.book.peers().filter(|peer| self.shared.is_contact(peer));
+        for peer in missed.into_iter().chain(seen).filter(|peer| !self.peers.is_connected(peer)) {
+            self.shared.notices.discovered(peer);
+        }
+        self.reach_changed();
+    }
+
+    /// NET-73.
+    fn try_addresses_again(&mut self, now: Instant) {
+        self.nat.tried_at = now;
+        self.swarm.behaviour_mut().probe.again();
+        let known: Vec<_> = self.nat.reach.addrs().to_vec();
+        if self.nat.reach.is_open() {
+            for addr in known {
+                self.swarm.behaviour_mut().probe.candidate(&addr);
+            }
+        }
+        self.offer_candidates();
+    }
+
+    /// A listener's address counts as reachable at once when the user says that we are.
+    pub(in crate::net) fn declare(&mut self, addr: &Multiaddr) {
+        if self.nat.reach.is_declared() && scope(addr) >= self.nat.scope.min(Scope::Local) {
+            self.swarm.add_external_address(addr.clone());
+            self.on_confirmed(addr);
+        }
+    }
+
+    /// Where we can be reached: the listeners, what was reached from outside, the relays.
+    pub(in crate::net) fn all_addrs(&self) -> Vec<String> {
+        let circuits: Vec<_> = self.nat.relays.standing().into_iter().flat_map(|relay| relay.addrs).collect();
+        let mut all = Vec::new();
+        for addr in self.listen_addrs.iter().chain(self.nat.reach.addrs()).chain(&circuits).map(Multiaddr::to_string) {
+            if !all.contains(&addr) {
+                all.push(addr);
+            }
+        }
+        all
+    }
+
+    /// Puts what is known of our place where the handle finds it.
+    pub(in crate::net) fn show_place(&self) {
+        let nat = &self.nat;
+        let relays = nat.relays.standing().into_iter().filter_map(|standing| {
+            let addr = standing.addrs.first()?.to_string();
+            Some(RelayStatus { peer: standing.relay, addr, since: standing.since })
+        });
+        self.shared.set_place(Place {
+            reachability: nat.reachability(),
+            external_addrs: nat.reach.addrs().iter().map(Multiaddr::to_string).collect(),
+            relays: relays.collect(),
+            nat: nat.observed.kind(&self.listen_addrs),
+            upnp: nat.upnp.clone(),
+            relay_service: nat.usage.as_ref().map(super::service::Usage::told),
+        });
+    }
+}

@@ -1,0 +1,154 @@
+//! What stands between the swarm and libp2p's behaviours that act on the word of a peer.
+//!
+//! - Their dials go to addresses that a peer has named: each is registered, so that the limits judge it (NET-66).
+//! - They take every address under which a peer claims to see us, from identify: here they are given only those that
+//!   we have chosen.
+//! - Some panic when a peer's messages come at a moment they did not think of (a relay that grants a reservation
+//!   just when we give it up, a reservation renewed at the moment it ends). Such a message is ignored instead.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use libp2p::core::Endpoint;
+use libp2p::core::transport::PortUse;
+use libp2p::swarm::{
+    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NewExternalAddrCandidate, THandler, THandlerInEvent,
+    THandlerOutEvent, ToSwarm,
+};
+use libp2p::{Multiaddr, PeerId};
+
+use crate::net::lock;
+
+/// Why a dial goes to an address that a peer has named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::net) enum Purpose {
+    /// To meet him in the middle of two routers.
+    Punch,
+    /// To tell him whether he can be reached there.
+    Trial,
+}
+
+/// The dials that go to such addresses and are under way.
+#[derive(Clone, Debug, Default)]
+pub(in crate::net) struct Told(Arc<Mutex<HashMap<ConnectionId, Purpose>>>);
+
+impl Told {
+    /// Notes one. The limits are asked about it at once, and forget it when they refuse it.
+    pub(in crate::net) fn note(&self, id: ConnectionId, purpose: Purpose) {
+        lock(&self.0).insert(id, purpose);
+    }
+
+    /// How many there are.
+    pub(in crate::net) fn count(&self) -> usize {
+        lock(&self.0).len()
+    }
+
+    /// Whether this dial is one of them.
+    pub(in crate::net) fn purpose(&self, id: ConnectionId) -> Option<Purpose> {
+        lock(&self.0).get(&id).copied()
+    }
+
+    /// It has succeeded or failed.
+    pub(in crate::net) fn done(&self, id: ConnectionId) {
+        lock(&self.0).remove(&id);
+    }
+}
+
+/// A behaviour, guarded.
+pub(in crate::net) struct Guarded<B> {
+    inner: B,
+    told: Option<(Told, Purpose)>,
+}
+
+impl<B: NetworkBehaviour> Guarded<B> {
+    /// One that dials nobody on the word of a peer.
+    pub(in crate::net) const fn new(inner: B) -> Self {
+        Self { inner, told: None }
+    }
+
+    /// One whose dials are such.
+    pub(in crate::net) const fn dialling(inner: B, told: Told, purpose: Purpose) -> Self {
+        Self { inner, told: Some((told, purpose)) }
+    }
+
+    pub(in crate::net) const fn inner(&mut self) -> &mut B {
+        &mut self.inner
+    }
+
+    /// Gives it an address of ours.
+    pub(in crate::net) fn candidate(&mut self, addr: &Multiaddr) {
+        self.inner.on_swarm_event(FromSwarm::NewExternalAddrCandidate(NewExternalAddrCandidate { addr }));
+    }
+}
+
+/// Runs what may panic at the word of a peer; the behaviours look before they change anything.
+pub(super) fn contained(run: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(run)).is_err() {
+        tracing::warn!("a message of a peer came at an impossible moment, and is ignored");
+    }
+}
+
+impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
+    type ConnectionHandler = B::ConnectionHandler;
+    type ToSwarm = B::ToSwarm;
+
+    fn handle_pending_inbound_connection(
+        &mut self,
+        id: ConnectionId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<(), ConnectionDenied> {
+        self.inner.handle_pending_inbound_connection(id, local, remote)
+    }
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        id: ConnectionId,
+        peer: PeerId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.inner.handle_established_inbound_connection(id, peer, local, remote)
+    }
+
+    fn handle_pending_outbound_connection(
+        &mut self,
+        id: ConnectionId,
+        peer: Option<PeerId>,
+        addrs: &[Multiaddr],
+        role: Endpoint,
+    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
+        self.inner.handle_pending_outbound_connection(id, peer, addrs, role)
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        id: ConnectionId,
+        peer: PeerId,
+        addr: &Multiaddr,
+        role: Endpoint,
+        port_use: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.inner.handle_established_outbound_connection(id, peer, addr, role, port_use)
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        if !matches!(event, FromSwarm::NewExternalAddrCandidate(_)) {
+            contained(|| self.inner.on_swarm_event(event));
+        }
+    }
+
+    fn on_connection_handler_event(&mut self, peer: PeerId, id: ConnectionId, event: THandlerOutEvent<Self>) {
+        contained(|| self.inner.on_connection_handler_event(peer, id, event));
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        let next = self.inner.poll(cx);
+        if let (Poll::Ready(ToSwarm::Dial { opts }), Some((told, purpose))) = (&next, &self.told) {
+            told.note(opts.connection_id(), *purpose);
+        }
+        next
+    }
+}

@@ -1,0 +1,188 @@
+//! The relays through which we can be reached: two reservations, looked after.
+//!
+//! Pure bookkeeping: it is told what happened and when, and says whom to ask. libp2p renews a reservation, but says of a
+//! lost one no more than that a listener has closed, and asks nobody again (trap 6).
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use libp2p::Multiaddr;
+use libp2p::core::transport::ListenerId;
+use tokio::time::Instant;
+
+use crate::base::limits::{
+    MAX_RELAY_ADDRS, MAX_RELAY_CANDIDATES, OWN_RELAYS, RELAY_PAUSE_FIRST, RELAY_PAUSE_MAX, RESERVATION_TIMEOUT,
+};
+use crate::base::{PeerId, WallTime};
+use crate::net::span;
+
+/// Who goes first when there are several; the greater the better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::net) enum Rank {
+    /// Somebody we happen to be connected with.
+    Stranger,
+    /// A contact.
+    Contact,
+    /// Named by the user.
+    Named,
+}
+
+/// A connected peer who offers a relay.
+#[derive(Clone, Debug)]
+struct Candidate {
+    addr: Multiaddr,
+    rank: Rank,
+}
+
+/// A reservation that was asked for, or stands.
+#[derive(Clone, Debug)]
+struct Held {
+    listener: ListenerId,
+    relay: PeerId,
+    /// Where we have reached him.
+    place: Multiaddr,
+    asked: Instant,
+    /// Our addresses there; none as long as it was not granted.
+    addrs: Vec<Multiaddr>,
+    since: WallTime,
+}
+
+/// When a relay is asked again.
+#[derive(Clone, Copy, Debug)]
+struct Pause {
+    until: Instant,
+    next: Duration,
+}
+
+/// A relay on which we are reachable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::net) struct Standing {
+    pub(in crate::net) relay: PeerId,
+    pub(in crate::net) addrs: Vec<Multiaddr>,
+    pub(in crate::net) since: WallTime,
+}
+
+/// The reservations, and who may grant more.
+#[derive(Debug, Default)]
+pub(in crate::net) struct Relays {
+    candidates: HashMap<PeerId, Candidate>,
+    held: Vec<Held>,
+    pauses: HashMap<PeerId, Pause>,
+}
+
+impl Relays {
+    /// A connected peer offers a relay; we have reached him at this address.
+    pub(in crate::net) fn offered(&mut self, relay: PeerId, addr: Multiaddr, rank: Rank) {
+        let room = self.candidates.len() < MAX_RELAY_CANDIDATES || self.candidates.contains_key(&relay);
+        if room || rank == Rank::Named {
+            self.candidates.insert(relay, Candidate { addr, rank });
+        }
+    }
+
+    /// He offers none any more, or is gone.
+    pub(in crate::net) fn withdrawn(&mut self, relay: &PeerId) {
+        self.candidates.remove(relay);
+    }
+
+    /// Whether more reservations are wanted than stand or are asked for.
+    pub(in crate::net) fn is_short(&self) -> bool {
+        self.held.len() < OWN_RELAYS
+    }
+
+    /// Whom to ask now, and where he is.
+    pub(in crate::net) fn next(&self, now: Instant) -> Option<(PeerId, Multiaddr)> {
+        if !self.is_short() {
+            return None;
+        }
+        let free = self.candidates.iter().filter(|(relay, _)| {
+            let paused = self.pauses.get(relay).is_some_and(|pause| pause.until > now);
+            !paused && self.held.iter().all(|held| held.relay != **relay)
+        });
+        let best = free.max_by_key(|(relay, candidate)| (candidate.rank, **relay));
+        best.map(|(relay, candidate)| (*relay, candidate.addr.clone()))
+    }
+
+    /// When somebody who is paused may be asked again.
+    #[cfg(test)]
+    fn paused_until(&self, relay: &PeerId) -> Option<Instant> {
+        self.pauses.get(relay).map(|pause| pause.until)
+    }
+
+    /// He was asked, by this listener.
+    pub(in crate::net) fn asked(&mut self, relay: PeerId, place: Multiaddr, listener: ListenerId, now: Instant) {
+        self.held.push(Held { listener, relay, place, asked: now, addrs: Vec::new(), since: WallTime(0) });
+    }
+
+    /// Whose listener this is, and where we have reached him.
+    pub(in crate::net) fn relay_of(&self, listener: ListenerId) -> Option<(PeerId, Multiaddr)> {
+        let held = self.held.iter().find(|held| held.listener == listener)?;
+        Some((held.relay, held.place.clone()))
+    }
+
+    /// The reservation stands, and this is an address of ours there. Tells whether that is new.
+    pub(in crate::net) fn granted(&mut self, listener: ListenerId, addr: Multiaddr, now: WallTime) -> bool {
+        let Some(held) = self.held.iter_mut().find(|held| held.listener == listener) else { return false };
+        if held.addrs.is_empty() {
+            held.since = now;
+            self.pauses.remove(&held.relay);
+        }
+        let new = held.addrs.len() < MAX_RELAY_ADDRS && !held.addrs.contains(&addr);
+        if new {
+            held.addrs.push(addr);
+        }
+        new
+    }
+
+    /// The listener is closed: the reservation is refused or lost. Gives the addresses that are no longer ours.
+    pub(in crate::net) fn closed(&mut self, listener: ListenerId, now: Instant) -> Option<Vec<Multiaddr>> {
+        let place = self.held.iter().position(|held| held.listener == listener)?;
+        let held = self.held.swap_remove(place);
+        self.pause(held.relay, now);
+        Some(held.addrs)
+    }
+
+    /// NET-63.
+    fn pause(&mut self, relay: PeerId, now: Instant) {
+        self.pauses.retain(|_, pause| pause.until + pause.next > now);
+        if self.pauses.len() >= MAX_RELAY_CANDIDATES {
+            return;
+        }
+        let before = self.pauses.get(&relay).map(|pause| pause.next);
+        let next = before.unwrap_or(span(RELAY_PAUSE_FIRST));
+        let pause = Pause { until: now + next, next: (2 * next).min(span(RELAY_PAUSE_MAX)) };
+        self.pauses.insert(relay, pause);
+    }
+
+    /// Listeners of relays that do not answer.
+    pub(in crate::net) fn overdue(&self, now: Instant) -> Vec<ListenerId> {
+        let late = |held: &&Held| held.addrs.is_empty() && held.asked + span(RESERVATION_TIMEOUT) <= now;
+        self.held.iter().filter(late).map(|held| held.listener).collect()
+    }
+
+    /// Every listener there is.
+    pub(in crate::net) fn listeners(&self) -> Vec<ListenerId> {
+        self.held.iter().map(|held| held.listener).collect()
+    }
+
+    /// The network has changed: whoever was paused may be asked at once.
+    pub(in crate::net) fn wake(&mut self) {
+        self.pauses.clear();
+    }
+
+    /// Where we can be reached.
+    pub(in crate::net) fn standing(&self) -> Vec<Standing> {
+        let stands = self.held.iter().filter(|held| !held.addrs.is_empty());
+        let mut standing: Vec<_> =
+            stands.map(|held| Standing { relay: held.relay, addrs: held.addrs.clone(), since: held.since }).collect();
+        standing.sort_by_key(|standing| standing.relay);
+        standing
+    }
+
+    /// Whether the connection with this peer carries a reservation, or should soon.
+    pub(in crate::net) fn uses(&self, relay: &PeerId) -> bool {
+        self.held.iter().any(|held| held.relay == *relay)
+    }
+}
+
+#[cfg(test)]
+mod tests;

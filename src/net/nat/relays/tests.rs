@@ -1,0 +1,103 @@
+use super::*;
+
+fn peer(n: u8) -> PeerId {
+    PeerId::from_key_bytes([n; 32])
+}
+
+fn addr(n: u8) -> Multiaddr {
+    format!("/ip4/203.0.113.{n}/tcp/4001").parse().unwrap()
+}
+
+fn offering(ranks: &[(u8, Rank)]) -> Relays {
+    let mut relays = Relays::default();
+    for (n, rank) in ranks {
+        relays.offered(peer(*n), addr(*n), *rank);
+    }
+    relays
+}
+
+/// Asks whoever comes next; gives his number and the listener.
+fn ask(relays: &mut Relays, now: Instant) -> Option<(u8, ListenerId)> {
+    let (relay, place) = relays.next(now)?;
+    let listener = ListenerId::next();
+    relays.asked(relay, place, listener, now);
+    Some((relay.key_bytes()[0], listener))
+}
+
+/// NET-62.
+#[test]
+fn two_are_asked_and_those_whom_the_user_named_first() {
+    let now = Instant::now();
+    let mut relays = offering(&[(1, Rank::Stranger), (2, Rank::Named), (3, Rank::Contact), (4, Rank::Stranger)]);
+    let first = ask(&mut relays, now).unwrap();
+    let second = ask(&mut relays, now).unwrap();
+    assert_eq!((first.0, second.0), (2, 3));
+    assert_eq!(relays.next(now), None);
+    assert!(relays.standing().is_empty(), "asked is not granted");
+    assert!(relays.granted(first.1, addr(7), WallTime(5)));
+    assert!(!relays.granted(first.1, addr(7), WallTime(6)), "told once");
+    let standing = relays.standing();
+    assert_eq!((standing.len(), standing[0].relay, standing[0].since), (1, peer(2), WallTime(5)));
+}
+
+/// NET-63.
+#[test]
+fn when_one_is_lost_another_takes_its_place_and_the_lost_one_is_asked_again_later() {
+    let now = Instant::now();
+    let mut relays = offering(&[(1, Rank::Named), (2, Rank::Named), (3, Rank::Stranger)]);
+    let (lost, listener) = ask(&mut relays, now).unwrap();
+    relays.granted(listener, addr(1), WallTime(0));
+    ask(&mut relays, now).unwrap();
+    assert_eq!(relays.closed(listener, now), Some(vec![addr(1)]));
+    assert_eq!(relays.closed(listener, now), None);
+    assert_eq!(ask(&mut relays, now).unwrap().0, 3);
+    // Alone, it is asked again, after pauses that grow.
+    let mut alone = offering(&[(lost, Rank::Named)]);
+    let (mut at, mut last) = (now, Duration::ZERO);
+    for _ in 0..20 {
+        let (_, listener) = ask(&mut alone, at).unwrap();
+        alone.closed(listener, at);
+        let until = alone.paused_until(&peer(lost)).unwrap();
+        assert!(until - at >= last && until - at <= span(RELAY_PAUSE_MAX));
+        assert_eq!(alone.next(until - Duration::from_millis(1)), None);
+        (last, at) = (until - at, until);
+    }
+    assert_eq!(last, span(RELAY_PAUSE_MAX));
+    // One that stood begins anew, and a new network ends every pause.
+    let (_, listener) = ask(&mut alone, at).unwrap();
+    alone.granted(listener, addr(1), WallTime(0));
+    alone.closed(listener, at);
+    assert_eq!(alone.paused_until(&peer(lost)), Some(at + span(RELAY_PAUSE_FIRST)));
+    alone.wake();
+    assert!(ask(&mut alone, at).is_some());
+}
+
+#[test]
+fn one_who_does_not_answer_is_given_up() {
+    let now = Instant::now();
+    let mut relays = offering(&[(1, Rank::Named)]);
+    let (_, listener) = ask(&mut relays, now).unwrap();
+    assert_eq!(relays.overdue(now), []);
+    assert_eq!(relays.overdue(now + span(RESERVATION_TIMEOUT)), [listener]);
+    relays.granted(listener, addr(1), WallTime(0));
+    assert_eq!(relays.overdue(now + 2 * span(RESERVATION_TIMEOUT)), []);
+}
+
+#[test]
+fn candidates_addresses_and_pauses_are_bounded() {
+    let now = Instant::now();
+    let mut relays = Relays::default();
+    for n in 0..=255 {
+        relays.offered(peer(n), addr(n), Rank::Stranger);
+        relays.pause(peer(n), now);
+    }
+    assert!(relays.candidates.len() <= MAX_RELAY_CANDIDATES && relays.pauses.len() <= MAX_RELAY_CANDIDATES);
+    relays.offered(PeerId::from_key_bytes([255; 32]), addr(1), Rank::Named);
+    relays.wake();
+    let (named, listener) = ask(&mut relays, now).unwrap();
+    assert_eq!(named, 255);
+    for n in 0..50 {
+        relays.granted(listener, addr(n), WallTime(0));
+    }
+    assert_eq!(relays.standing()[0].addrs.len(), MAX_RELAY_ADDRS);
+}
