@@ -495,6 +495,83 @@ pub const MAX_BOOTSTRAP: usize = 64;
 /// Peers who could not be reached and are told as worth a try when the network has changed.
 pub const MAX_MISSED: usize = 256;
 
+// ---- DHT ----------------------------------------------------------------------------------------
+
+/// How long a record is held: owners renew theirs four times meanwhile.
+pub const DHT_RECORD_LIFE: Millis = Millis::from_hours(48);
+/// How long it is held that somebody keeps an open mailbox; it is renewed far more often.
+pub const DHT_PROVIDER_LIFE: Millis = Millis::from_hours(24);
+/// Cards that one node holds for others.
+pub const MAX_DHT_RECORDS: usize = 20_000;
+/// Bytes of them: in memory, some 2 KiB each.
+pub const MAX_DHT_BYTES: usize = 48 * 1024 * 1024;
+/// Open mailboxes that one node knows: what it answers is one packet.
+pub const MAX_DHT_PROVIDERS: usize = 256;
+/// Of these, in one /24 or /48.
+pub const MAX_DHT_PROVIDERS_PER_NETWORK: usize = 4;
+/// Records that one peer may put at once, a mailbox those of its sleepers…
+pub const DHT_PUT_BURST: u32 = 512;
+/// …and a second after it.
+pub const DHT_PUT_RATE: u32 = 8;
+/// Records that may be put from one /24 or /48 at once…
+pub const DHT_NETWORK_BURST: u32 = 2_048;
+/// …and a second after it.
+pub const DHT_NETWORK_RATE: u32 = 32;
+/// Signatures looked at at once, for everybody together…
+pub const DHT_CHECK_BURST: u32 = 2_000;
+/// …and a second after it: a few hundredths of one core.
+pub const DHT_CHECK_RATE: u32 = 200;
+/// How long a query may take.
+pub const DHT_QUERY_TIMEOUT: Millis = Millis::from_secs(30);
+/// How long one peer may take to answer.
+pub const DHT_STEP_TIMEOUT: Millis = Millis::from_secs(10);
+/// How long a peer is looked for whom we want to connect with.
+pub const DHT_SEEK_TIMEOUT: Millis = Millis::from_secs(10);
+/// Sound copies of a card after which no more are waited for.
+pub const DHT_ENOUGH_COPIES: usize = 5;
+/// Addresses of a peer in the routing table: twenty such peers and a card fit into an answer of 16 KiB.
+pub const MAX_ROUTED_ADDRS: usize = 4;
+/// Peers of one /24 or /48 in the routing table.
+pub const MAX_ROUTED_PER_NETWORK: usize = 8;
+/// Cards that wait to be published: our own, and those of boxes kept for others.
+pub const MAX_DHT_PUBLISHES: usize = 10_000;
+/// Of these, under way at a time.
+pub const MAX_DHT_PUBLISHING: usize = 4;
+/// First pause before a card is put again; it doubles.
+pub const DHT_RETRY_FIRST: Millis = Millis::from_secs(5);
+/// Longest pause.
+pub const DHT_RETRY_MAX: Millis = Millis::from_secs(600);
+/// Searches for cards that have no outcome yet.
+pub const MAX_CARD_SEARCHES: usize = 64;
+/// Of these, under way at a time; as many for open mailboxes.
+pub const MAX_DHT_FINDS: usize = 8;
+/// Peers being looked for at a time.
+pub const MAX_DHT_SEEKS: usize = 4;
+/// Peers waiting to be looked for.
+pub const MAX_DHT_WAITING: usize = 64;
+/// Open mailboxes that are shown.
+pub const MAX_DHT_MAILBOXES: usize = 64;
+/// How often the surroundings in the DHT are looked at again.
+pub const DHT_REFRESH: Millis = Millis::from_secs(600);
+/// How often an open mailbox is announced, the first few times…
+pub const DHT_ANNOUNCE_FIRST: Millis = Millis::from_secs(60);
+/// …and then.
+pub const DHT_ANNOUNCE_INTERVAL: Millis = Millis::from_hours(3);
+/// How often queries are looked after.
+pub const DHT_TICK: Millis = Millis(500);
+/// Peers that are kept for the next start.
+pub const MAX_DHT_KNOWN: usize = 64;
+/// How often they are told at most, and dialled again when none is left.
+pub const DHT_KNOWN_INTERVAL: Millis = Millis::from_secs(60);
+/// Of them, dialled at a time.
+pub const MAX_DHT_DIALS: usize = 4;
+/// With fewer peers in the routing table, more of the known ones are dialled.
+pub const DHT_FEW_PEERS: usize = 8;
+/// Dials in a row after which a peer that is not there is no longer in the routing table.
+pub const DHT_MISSES: u32 = 3;
+/// A peer that is not found is looked for again after this time.
+pub const DHT_SEEK_AGAIN: Millis = Millis::from_secs(300);
+
 // ---- Local API ----------------------------------------------------------------------------------
 
 /// Largest JSON-RPC request line.

@@ -3,6 +3,7 @@
 //! What this layer does not own: what is in the payload (`session`, later `group`), and the streams
 //! that carry it (`net`).
 
+pub mod directory;
 pub mod exchange;
 pub mod frame;
 pub mod mailbox;

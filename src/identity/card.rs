@@ -204,6 +204,16 @@ impl CardIn {
         self.unverified.owner
     }
 
+    /// Its sequence, as it says: enough to refuse an old card before the signature is looked at.
+    pub const fn claimed_sequence(&self) -> u64 {
+        self.content.sequence
+    }
+
+    /// Until when it is valid, as it says.
+    pub const fn claimed_expires(&self) -> WallTime {
+        self.content.expires
+    }
+
     /// Owner, signature, then time (ID-14, ID-15). `issued` in the future is no reason to refuse.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use super::error::NetError;
 use super::nat::guard::{Guarded, Purpose, Told};
 use super::nat::{alive, probe, serve, service};
 use super::streams::{self, Terms};
-use super::{exchange, limits, span};
+use super::{dht, exchange, limits, span};
 use crate::base::limits::{MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, MAX_PROCESS_MEMORY, PING_INTERVAL, PING_TIMEOUT};
 use crate::envelope::{frame, mailbox};
 
@@ -39,6 +39,7 @@ pub(super) struct Behaviour {
     pub(super) serve: serve::Behaviour,
     pub(super) relay: Toggle<Guarded<relay::Behaviour>>,
     pub(super) upnp: Toggle<upnp::tokio::Behaviour>,
+    pub(super) dht: dht::behaviour::Behaviour,
 }
 
 impl Behaviour {
@@ -54,6 +55,7 @@ impl Behaviour {
         let told = Told::default();
         let me = local.to_peer_id();
         let relay = config.serve_relay.then(|| Guarded::new(service::behaviour(me)));
+        let (local_id, server) = (local.to_peer_id(), config.dht_server == Some(true));
         let mdns = config
             .mdns
             .then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local.to_peer_id()))
@@ -61,7 +63,8 @@ impl Behaviour {
             .map_err(|error| NetError::Mdns(error.to_string()))?;
         let identify = identify::Config::new(GENERIC_NAME.to_owned(), local)
             .with_agent_version(GENERIC_NAME.to_owned())
-            .with_hide_listen_addrs(true)
+            // NET-5, NET-57: a server says where it is; one by reachability has external addresses, which are told in any case.
+            .with_hide_listen_addrs(!server)
             // Addresses that peers claim for themselves are not dialled.
             .with_cache_size(0);
         let ping = ping::Config::new().with_interval(span(PING_INTERVAL)).with_timeout(span(PING_TIMEOUT));
@@ -92,6 +95,7 @@ impl Behaviour {
             serve: serve::Behaviour::new(told),
             relay: relay.into(),
             upnp: config.upnp.then(upnp::tokio::Behaviour::default).into(),
+            dht: dht::behaviour::Behaviour::new(local_id, server),
         })
     }
 }

@@ -7,6 +7,7 @@ use libp2p::Multiaddr;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::addresses;
+use super::dht::{Find, MailboxReply};
 use super::envelope::Verdict;
 use super::error::SendError;
 use super::event::FrameToken;
@@ -49,6 +50,17 @@ pub(super) enum Command {
     Ask {
         question: Question,
         anonymous: bool,
+    },
+    Publish {
+        owner: PeerId,
+        card: Vec<u8>,
+    },
+    Find(Find),
+    FindMailboxes {
+        reply: MailboxReply,
+    },
+    Announce {
+        open: bool,
     },
     Shutdown {
         done: oneshot::Sender<()>,
@@ -168,8 +180,9 @@ impl NetHandle {
     /// Puts a signed card into the DHT, and reads it back, again and again until it stands; then `CardPublished` follows.
     /// A newer card of the same owner takes its place. While there is nobody to put it to, it waits.
     pub fn publish_card(&self, owner: PeerId, card: Vec<u8>) {
-        drop(card);
-        tracing::debug!(?owner, "not published");
+        if self.command(Command::Publish { owner, card }).is_err() {
+            tracing::warn!(?owner, "a card is not published");
+        }
     }
 
     /// Looks for the card of a peer in the DHT. On `Ok` exactly one of `CardFound`, `CardNotFound` follows, in the lane of
@@ -178,19 +191,25 @@ impl NetHandle {
     /// # Errors
     /// [`SendError::Full`] when `MAX_CARD_SEARCHES` are open, or too many commands wait; [`SendError::Stopped`].
     pub fn find_card(&self, peer: PeerId, ticket: u64) -> Result<(), SendError> {
-        tracing::debug!(?peer, ticket, "not looked for");
-        Err(SendError::Full)
+        let permit = Arc::clone(&self.shared.searches).try_acquire_owned().map_err(|_| SendError::Full)?;
+        self.command(Command::Find(Find { peer, ticket, permit }))
     }
 
     /// Looks for mailboxes that serve everybody, and where they are. Unverified: anybody can say that he is one.
-    #[expect(clippy::unused_async, reason = "the search waits")]
     pub async fn find_mailboxes(&self) -> Vec<(PeerId, Vec<String>)> {
-        Vec::new()
+        let (reply, found) = oneshot::channel();
+        match self.command(Command::FindMailboxes { reply }) {
+            // Dropped: there is nobody to ask, or the network stops.
+            Ok(()) => found.await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        }
     }
 
     /// Says in the DHT that our mailbox serves everybody, or no longer says so.
     pub fn announce_mailbox(&self, open: bool) {
-        tracing::debug!(open, "not announced");
+        if self.command(Command::Announce { open }).is_err() {
+            tracing::warn!(open, "whether our mailbox is open is not told");
+        }
     }
 
     /// Where we listen and with whom we are connected.

@@ -6,6 +6,7 @@
 //!   `exchange` is the card protocol.
 //! - `mailbox` asks mailboxes, as ourselves or under names made for it, and takes questions to our own.
 //! - `nat` is how we are reached and reach others: relays, holes, addresses seen from outside, dialling again.
+//! - `dht` puts cards where others find them, finds those of others, and holds some.
 //! - `peers` chooses one connection per peer, `limits` and `rates` bound what strangers may do,
 //!   `addresses` and `discovery` say where a peer may be, `notices` tells without waiting.
 //!
@@ -14,6 +15,7 @@
 mod addresses;
 mod behaviour;
 mod config;
+mod dht;
 mod discovery;
 mod envelope;
 mod error;
@@ -29,6 +31,7 @@ mod notices;
 mod origin;
 mod peers;
 mod rates;
+mod seeks;
 mod shared;
 mod streams;
 mod task;
@@ -86,7 +89,7 @@ pub async fn start(config: NetConfig, lanes: Lanes, classify: Classify) -> Resul
     let (commands, requests) = mpsc::channel(MAX_NET_COMMANDS);
     let shared = Arc::new(Shared::new(me, lanes, classify, opens, suspicions));
     let nat = Nat::new(&config, me, scope);
-    let mut task = Task::new(swarm, Arc::clone(&shared), nat);
+    let mut task = Task::new(swarm, Arc::clone(&shared), nat, &config);
     let listeners = listen::bind(task.swarm(), &config)?;
     task.listening(listeners).await;
     notices::spawn(&shared);

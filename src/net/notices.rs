@@ -30,6 +30,8 @@ struct State {
     discovered: BTreeSet<PeerId>,
     addrs: VecDeque<NetEvent>,
     relays: Option<Vec<(PeerId, Vec<String>)>>,
+    /// The peers of the DHT that are worth keeping, if they are news.
+    known: Option<Vec<(PeerId, Vec<String>)>>,
     stopped: bool,
 }
 
@@ -101,6 +103,11 @@ impl Notices {
         self.change(|state| state.relays = Some(relays));
     }
 
+    /// Peers of the DHT that are worth keeping.
+    pub(super) fn known(&self, known: Vec<(PeerId, Vec<String>)>) {
+        self.change(|state| state.known = Some(known));
+    }
+
     /// Nothing more is told.
     pub(super) fn stop(&self) {
         self.change(|state| *state = State { stopped: true, ..State::default() });
@@ -167,6 +174,9 @@ impl State {
             if let Some(told) = self.link(peer, classify) {
                 return Some(told);
             }
+        }
+        if let Some(known) = self.known.take() {
+            return Some((Lane::Contacts, NetEvent::KnownPeers(known)));
         }
         let peer = self.discovered.pop_first()?;
         Some((Lane::class(classify(&peer)), NetEvent::Discovered(peer)))

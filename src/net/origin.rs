@@ -62,7 +62,7 @@ mod tests {
         assert_eq!(same("/ip4/192.0.2.7/tcp/1", "/ip4/192.0.2.8/tcp/1"), (false, true));
         assert_eq!(same("/ip4/192.0.2.7/tcp/1", "/ip4/192.0.3.7/tcp/1"), (false, false));
         assert_eq!(same("/ip6/2001:db8:1:2::7/tcp/1", "/ip6/2001:db8:1:2::8/tcp/1"), (true, true));
-        assert_eq!(same("/ip6/2001:db8:1:2::7/tcp/1", "/ip6/2001:db8:1:3::7/tcp/1"), (false, true));
+        assert_eq!(same("/ip6/2001:db8:1:2::7/tcp/1", "/ip6/2001:db8:1:103::7/tcp/1"), (false, true));
         assert_eq!(same("/ip6/2001:db8:1:2::7/tcp/1", "/ip6/2001:db8:2:2::7/tcp/1"), (false, false));
         assert_eq!(Origin::of(&"/dns/example.org/tcp/1".parse().unwrap()), None);
     }

@@ -21,7 +21,9 @@ use super::notices::Notices;
 use super::peers::Link;
 use super::rates::{Ask, Rates};
 use super::streams;
-use crate::base::limits::{MAX_CARD_FETCHES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_MAIL_QUESTIONS};
+use crate::base::limits::{
+    MAX_CARD_FETCHES, MAX_CARD_SEARCHES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_MAIL_QUESTIONS,
+};
 use crate::base::{PeerId, WallTime};
 
 /// An envelope on its way into the stream to its recipient.
@@ -58,6 +60,8 @@ pub(super) struct Shared {
     pub(super) fetches: Arc<Semaphore>,
     /// One permit for each question of ours to a mailbox, held until its outcome is told.
     pub(super) questions: Arc<Semaphore>,
+    /// One permit for each search for a card, held until its outcome is told.
+    pub(super) searches: Arc<Semaphore>,
     /// Questions of others to our mailbox.
     pub(super) desk: Desk,
     /// How many connections there are with each peer.
@@ -66,6 +70,8 @@ pub(super) struct Shared {
     /// Changes whenever the status does.
     #[cfg(test)]
     pub(super) places: watch::Sender<()>,
+    /// Our part in the DHT.
+    pub(super) dht: watch::Sender<DhtStatus>,
     registry: Mutex<Registry>,
     rates: Mutex<Rates>,
     start: Instant,
@@ -158,11 +164,13 @@ impl Shared {
             suspicions,
             fetches: Arc::new(Semaphore::new(MAX_CARD_FETCHES)),
             questions: Arc::new(Semaphore::new(MAX_MAIL_QUESTIONS)),
+            searches: Arc::new(Semaphore::new(MAX_CARD_SEARCHES)),
             desk: Desk::default(),
             #[cfg(test)]
             links: watch::Sender::default(),
             #[cfg(test)]
             places: watch::Sender::default(),
+            dht: watch::Sender::default(),
             registry: Mutex::default(),
             rates: Mutex::default(),
             start: Instant::now(),
@@ -293,6 +301,10 @@ impl Shared {
         self.places.send_replace(());
     }
 
+    pub(super) fn set_dht(&self, dht: DhtStatus) {
+        self.dht.send_replace(dht);
+    }
+
     pub(super) fn status(&self) -> NetStatus {
         let registry = lock(&self.registry);
         let status = |(peer, known): (&PeerId, &Peer)| PeerStatus {
@@ -305,7 +317,7 @@ impl Shared {
         peers.sort_by_key(|status| status.peer);
         let Place { reachability, external_addrs, relays, nat, upnp, relay_service } = registry.place.clone();
         let listen_addrs = registry.listen_addrs.clone();
-        let dht = DhtStatus::default();
+        let dht = self.dht.borrow().clone();
         NetStatus { listen_addrs, peers, reachability, external_addrs, relays, nat, upnp, relay_service, dht }
     }
 
@@ -315,6 +327,7 @@ impl Shared {
         registry.peers.clear();
         registry.listen_addrs.clear();
         registry.place = Place::default();
+        self.dht.send_replace(DhtStatus::default());
     }
 }
 

@@ -10,12 +10,15 @@ use libp2p::core::transport::ListenerId;
 #[cfg(test)]
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Multiaddr, Swarm, ping};
+use libp2p::{Multiaddr, Swarm, identify, ping};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, Sleep, interval, sleep, timeout};
 
 use super::addresses::{AddressBook, Source, is_circuit};
 use super::behaviour::{Behaviour, BehaviourEvent};
+use super::config::NetConfig;
+use super::dht::Dht;
+use super::dht::behaviour::Heard;
 use super::envelope::{inbound, outbound};
 use super::event::NetEvent;
 use super::exchange::Cards;
@@ -26,10 +29,11 @@ use super::mailbox::serve;
 use super::nat::Nat;
 use super::nat::alive::Dead;
 use super::peers::{Change, Link, Peers};
+use super::seeks::Seeks;
 use super::shared::{Open, Shared, Suspicion};
 use super::{discovery, from_libp2p, span, to_libp2p, wall_now};
 use crate::base::PeerId;
-use crate::base::limits::{CLASS_REFRESH, LISTEN_TIMEOUT, MAX_DISCOVERED, MAX_LISTEN, MAX_PEER_ADDRS, TICK};
+use crate::base::limits::{CLASS_REFRESH, DHT_TICK, LISTEN_TIMEOUT, MAX_DISCOVERED, MAX_LISTEN, MAX_PEER_ADDRS, TICK};
 
 /// How long a stopping network waits for its connections to say goodbye.
 const GOODBYE: std::time::Duration = std::time::Duration::from_secs(2);
@@ -44,8 +48,8 @@ pub(super) struct Task {
     pub(super) asks: Asks,
     wants: mpsc::Receiver<Want>,
     courier: Courier,
-    /// Who was asked for by the node, and is being dialled.
-    pub(super) sought: HashSet<PeerId>,
+    pub(super) dht: Dht,
+    pub(super) seeks: Seeks,
     /// Of the listeners of this machine; those on relays are `nat`'s.
     pub(super) listen_addrs: Vec<Multiaddr>,
     listeners: HashSet<ListenerId>,
@@ -56,7 +60,7 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn new(swarm: Swarm<Behaviour>, shared: Arc<Shared>, nat: Nat) -> Self {
+    pub(super) fn new(swarm: Swarm<Behaviour>, shared: Arc<Shared>, nat: Nat, config: &NetConfig) -> Self {
         let (asks, wants) = Asks::new(Arc::clone(&shared));
         Self {
             swarm,
@@ -66,7 +70,8 @@ impl Task {
             asks,
             wants,
             courier: Courier::new(Arc::clone(&shared)),
-            sought: HashSet::new(),
+            dht: Dht::new(Arc::clone(&shared), config.dht_server, &config.known),
+            seeks: Seeks::default(),
             shared,
             book: AddressBook::default(),
             listen_addrs: Vec::new(),
@@ -106,6 +111,8 @@ impl Task {
     ) {
         let mut classes = interval(span(CLASS_REFRESH));
         classes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut queries = interval(span(DHT_TICK));
+        queries.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ticks = interval(span(TICK));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let done = loop {
@@ -120,6 +127,7 @@ impl Task {
                     None => break None,
                 },
                 _ = classes.tick() => self.refresh_classes(),
+                _ = queries.tick() => self.look_after_queries(),
                 _ = ticks.tick() => self.tick(),
                 () = due(&mut self.doubles) => self.close_doubles(),
             }
@@ -158,7 +166,7 @@ impl Task {
         match command {
             Command::Connect { peer, hints } => {
                 if !self.peers.is_connected(&peer) {
-                    self.sought.insert(peer);
+                    self.seeks.dialling(peer);
                     self.connect(peer, hints);
                 }
             }
@@ -172,6 +180,10 @@ impl Task {
             }
             Command::Ask { question, anonymous: true } => self.courier.ask(question),
             Command::Ask { question, anonymous: false } => self.asks.ask(question),
+            Command::Publish { owner, card } => self.dht.publish(owner, card),
+            Command::Find(find) => self.dht.find(find),
+            Command::FindMailboxes { reply } => self.dht.find_mailboxes(&mut self.swarm.behaviour_mut().dht, reply),
+            Command::Announce { open } => self.dht.announce(open),
             #[cfg(test)]
             Command::DialAgain { peer, addr } => {
                 let opts = DialOpts::peer_id(to_libp2p(&peer)).condition(PeerCondition::Always).addresses(vec![addr]);
@@ -195,6 +207,42 @@ impl Task {
         self.connect(mailbox, addrs);
     }
 
+    /// There is no address, or nobody was there: he is looked for once, before he is told as unreachable.
+    pub(super) fn seek(&mut self, peer: PeerId) {
+        if self.seeks.may_begin(peer, Instant::now()) && self.dht.seek(&mut self.swarm.behaviour_mut().dht, peer) {
+            self.seeks.begun(peer, Instant::now());
+        } else {
+            self.shared.notices.unreachable(peer);
+        }
+    }
+
+    /// The search for a peer has ended; it has dialled him, if anybody knew where he is.
+    fn sought(&mut self, peer: PeerId) {
+        if self.seeks.ended(&peer) && !self.peers.is_connected(&peer) {
+            self.shared.notices.unreachable(peer);
+        }
+    }
+
+    fn look_after_queries(&mut self) {
+        for (peer, addrs) in self.dht.tick(&mut self.swarm.behaviour_mut().dht) {
+            // One that fails is tried again with the others.
+            self.connect(peer, addrs);
+        }
+    }
+
+    /// Who may be in the routing table is told by himself.
+    fn on_identify_of_dht(&mut self, event: &identify::Event) {
+        let (identify::Event::Received { connection_id, peer_id, info }
+        | identify::Event::Pushed { connection_id, peer_id, info }) = event
+        else {
+            return;
+        };
+        let Some(peer) = from_libp2p(peer_id) else { return };
+        let Some(link) = self.peers.links(&peer).find(|link| link.id == *connection_id) else { return };
+        let heard = Heard { remote: &link.addr, ours: link.ours };
+        self.dht.on_identify(&mut self.swarm.behaviour_mut().dht, *peer_id, heard, info);
+    }
+
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::Behaviour(event) => self.on_behaviour(event),
@@ -205,22 +253,28 @@ impl Task {
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer_id), connection_id, error } => {
                 self.on_dial_failed(&peer_id, connection_id, &error);
             }
-            SwarmEvent::NewListenAddr { listener_id, address } => {
-                if !self.on_granted(listener_id, &address) {
-                    self.on_listening(listener_id, address);
-                }
-            }
+            SwarmEvent::NewListenAddr { listener_id, address } => self.on_new_address(listener_id, address),
             // One address of a relay that goes while others stay does not matter: the listener ends with the last.
             SwarmEvent::ExpiredListenAddr { address, .. } => self.on_expired(vec![address]),
             SwarmEvent::ListenerClosed { listener_id, addresses, .. } => {
-                if !self.on_relay_lost(listener_id) {
-                    self.on_expired(addresses);
-                }
+                self.on_listener_closed(listener_id, addresses);
             }
             SwarmEvent::ExternalAddrConfirmed { address } => self.on_confirmed(&address),
             SwarmEvent::ExternalAddrExpired { address } => self.on_unconfirmed(&address),
             SwarmEvent::IncomingConnectionError { error, .. } => tracing::debug!(%error, "inbound connection failed"),
             _ => {}
+        }
+    }
+
+    fn on_new_address(&mut self, listener: ListenerId, address: Multiaddr) {
+        if !self.on_granted(listener, &address) {
+            self.on_listening(listener, address);
+        }
+    }
+
+    fn on_listener_closed(&mut self, listener: ListenerId, addresses: Vec<Multiaddr>) {
+        if !self.on_relay_lost(listener) {
+            self.on_expired(addresses);
         }
     }
 
@@ -240,21 +294,35 @@ impl Task {
                 tracing::debug!(%connection, "no sign of life");
                 self.swarm.close_connection(connection);
             }
+            BehaviourEvent::Identify(event) => {
+                self.on_identify_of_dht(&event);
+                self.on_identify(&event);
+            }
+            BehaviourEvent::Dht(event) => {
+                if let Some(peer) = self.dht.on_event(&mut self.swarm.behaviour_mut().dht, &self.peers, event) {
+                    self.sought(peer);
+                }
+            }
+            BehaviourEvent::Limits(never) | BehaviourEvent::Memory(never) => match never {},
+            event => self.on_nat_behaviour(event),
+        }
+    }
+
+    fn on_nat_behaviour(&mut self, event: BehaviourEvent) {
+        match event {
             BehaviourEvent::Alive(Dead(connection)) => {
                 // NET-81
                 tracing::debug!(%connection, "it does not answer");
                 self.swarm.close_connection(connection);
             }
-            BehaviourEvent::Identify(event) => self.on_identify(&event),
             BehaviourEvent::Probe(event) => self.on_probe(&event),
             BehaviourEvent::Upnp(event) => self.on_upnp(event),
             BehaviourEvent::Relay(event) => self.on_relay_service(&event),
             BehaviourEvent::Circuits(event) => tracing::debug!(?event, "a relay"),
             BehaviourEvent::Punch(event) => {
-                tracing::debug!(peer = %event.remote_peer_id, result = ?event.result, "a hole")
+                tracing::debug!(peer = %event.remote_peer_id, result = ?event.result, "a hole");
             }
-            BehaviourEvent::Ping(_) | BehaviourEvent::Serve(_) => {}
-            BehaviourEvent::Limits(never) | BehaviourEvent::Memory(never) => match never {},
+            _ => {}
         }
     }
 
@@ -302,7 +370,7 @@ impl Task {
                 for reply in self.asks.waiting(&peer) {
                     self.swarm.behaviour_mut().mail.open(to_libp2p(&peer), id, reply);
                 }
-                self.sought.remove(&peer);
+                self.seeks.connected(&peer);
                 tokio::spawn(outbound::serve(Arc::clone(&self.shared), peer, outbox));
                 self.shared.notices.connected(peer);
             }

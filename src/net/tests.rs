@@ -4,6 +4,7 @@
 mod abuse;
 mod cards;
 mod delivery;
+mod dht;
 mod doubles;
 mod mail;
 mod relayed;

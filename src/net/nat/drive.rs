@@ -119,6 +119,8 @@ impl Task {
     pub(in crate::net) fn on_dial_failed(&mut self, peer_id: &libp2p::PeerId, id: ConnectionId, error: &DialError) {
         let Some(peer) = from_libp2p(peer_id) else { return };
         tracing::debug!(?peer, %error, "dial failed");
+        let alone = self.swarm.connected_peers().next().is_none();
+        self.dht.on_dial_failed(&mut self.swarm.behaviour_mut().dht, peer_id, alone);
         if self.nat.dials.failed(&peer, id) || !self.nat.dials.is_under_way(&peer) {
             self.unreachable(peer);
         }
@@ -133,8 +135,8 @@ impl Task {
         // Who wants to ask him is told that there is no way.
         self.asks.waiting(&peer);
         // Others are dialled by the protocols on their own.
-        if self.sought.remove(&peer) {
-            self.shared.notices.unreachable(peer);
+        if self.seeks.failed(&peer) {
+            self.seek(peer);
         }
         for waited in self.nat.dials.relay_failed(&peer) {
             self.unreachable(waited);
@@ -407,6 +409,9 @@ impl Task {
     /// Looks at everything that has its time (every `TICK`).
     pub(in crate::net) fn tick(&mut self) {
         let now = Instant::now();
+        // NET-51: what others reach only through a relay is not where they would ask for records.
+        let public = self.nat.reachability() == Reachability::Public;
+        self.dht.set_server(&mut self.swarm.behaviour_mut().dht, public);
         if self.nat.clocks.look(now, wall_now()) {
             tracing::info!("the machine was asleep");
             self.nat.changed = true;

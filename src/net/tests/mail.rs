@@ -39,6 +39,13 @@ async fn asked(node: &mut Node) -> (PeerId, u64) {
     }
 }
 
+/// Nobody has asked since.
+fn is_not_asked(node: &mut Node) {
+    let came = std::iter::from_fn(|| node.contacts.try_recv().or_else(|_| node.strangers.try_recv()).ok());
+    node.heard.extend(came);
+    assert!(!node.heard.iter().any(|event| matches!(event, NetEvent::MailAsked { .. })), "{:?}", node.heard);
+}
+
 async fn told(node: &mut Node, wanted: u64) -> NetEvent {
     let of = |event: &NetEvent| match event {
         NetEvent::MailAnswered { ticket, .. } | NetEvent::MailFailed { ticket, .. } => *ticket == wanted,
@@ -110,11 +117,12 @@ async fn a_depositor_is_another_at_every_mailbox() {
 /// MBX-50
 #[tokio::test]
 async fn who_keeps_no_mailbox_is_not_asked() {
-    let (mut alice, bob) = friends(1, QUIC).await;
+    let (mut alice, mut bob) = friends(1, QUIC).await;
     for (ticket, anonymous) in [(1, false), (2, true)] {
         ask(&alice, &bob, ticket, anonymous);
         assert_eq!(told(&mut alice, ticket).await, NetEvent::MailFailed { mailbox: bob.id(), ticket });
     }
+    is_not_asked(&mut bob);
 }
 
 #[tokio::test]
@@ -206,7 +214,7 @@ async fn what_is_no_question_ends_its_stream() {
         assert_eq!(from, peer_of(2));
         bob.net.answer_mail(request, answer());
         assert_eq!(rest(stream).await, answer());
-        assert!(!bob.heard.iter().any(|event| matches!(event, NetEvent::MailAsked { .. })), "{:?}", bob.heard);
+        is_not_asked(&mut bob);
     }
 }
 
@@ -221,6 +229,7 @@ async fn questions_at_a_time_are_bounded() {
         open.push((stream, asked(&mut bob).await));
     }
     assert_eq!(rest(say(&raws[0], &question()).await).await, b"", "one too many");
+    is_not_asked(&mut bob);
     bob.befriend(peer_of(3));
     let stream = say(&raws[1], &question()).await;
     let (from, request) = asked(&mut bob).await;
@@ -252,4 +261,5 @@ async fn questions_of_one_connection_are_bounded() {
         asked(&mut bob).await;
     }
     assert_eq!(rest(say(&raw, &question()).await).await, b"");
+    is_not_asked(&mut bob);
 }

@@ -1,0 +1,288 @@
+//! Kademlia as it is used here: under our own name, records filtered, and no address dialled only because somebody
+//! told it (NET-57).
+
+use std::net::IpAddr;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use libp2p::core::Endpoint;
+use libp2p::core::transport::PortUse;
+use libp2p::kad::{self, BucketInserts, Caching, Mode, StoreInserts};
+use libp2p::multiaddr::Protocol;
+use libp2p::swarm::{
+    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+};
+use libp2p::{Multiaddr, PeerId, StreamProtocol};
+
+use super::super::addresses::dialable;
+use super::super::origin::{Network, Origin};
+use super::super::{from_libp2p, span};
+use super::store::Records;
+use crate::base::limits::{
+    DHT_PROVIDER_LIFE, DHT_QUERY_TIMEOUT, DHT_RECORD_LIFE, DHT_STEP_TIMEOUT, MAX_PEER_ADDRS, MAX_ROUTED_ADDRS,
+    MAX_ROUTED_PER_NETWORK,
+};
+use crate::envelope::directory::PROTOCOL;
+
+type Inner = kad::Behaviour<Records>;
+
+/// The behaviour.
+pub(in crate::net) struct Behaviour {
+    inner: Inner,
+}
+
+/// Who can have an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    Machine,
+    Site,
+    World,
+}
+
+impl Scope {
+    /// Of an address that begins with an IP address; names are resolved by whoever dials them, so nothing is known.
+    fn of(addr: &Multiaddr) -> Option<Self> {
+        let ip = match addr.iter().next()? {
+            Protocol::Ip4(ip) => IpAddr::V4(ip),
+            Protocol::Ip6(ip) => ip.to_canonical(),
+            _ => return None,
+        };
+        let site = match ip {
+            // 100.64/10 is what providers give to their customers.
+            IpAddr::V4(ip) => {
+                let [a, b, ..] = ip.octets();
+                ip.is_private() || ip.is_link_local() || (a == 100 && (64..128).contains(&b))
+            }
+            IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+        };
+        Some(if ip.is_loopback() {
+            Self::Machine
+        } else if site {
+            Self::Site
+        } else {
+            Self::World
+        })
+    }
+}
+
+/// A direct address of this peer that begins with an IP address.
+fn direct(peer: &PeerId, addr: &Multiaddr) -> Option<Multiaddr> {
+    let peer = from_libp2p(peer)?;
+    let addr = dialable(&peer, addr)?;
+    let relayed = addr.iter().any(|part| matches!(part, Protocol::P2pCircuit));
+    (!relayed && Scope::of(&addr).is_some()).then_some(addr)
+}
+
+/// The connection by which a peer said what he said.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::net) struct Heard<'a> {
+    /// Its remote address.
+    pub(in crate::net) remote: &'a Multiaddr,
+    /// Whether we dialled it.
+    pub(in crate::net) ours: bool,
+}
+
+impl Behaviour {
+    pub(in crate::net) fn new(me: PeerId, server: bool) -> Self {
+        let mut config = kad::Config::new(StreamProtocol::new(PROTOCOL));
+        config
+            .set_query_timeout(span(DHT_QUERY_TIMEOUT))
+            .set_substreams_timeout(span(DHT_STEP_TIMEOUT))
+            .set_record_ttl(Some(span(DHT_RECORD_LIFE)))
+            .set_provider_record_ttl(Some(span(DHT_PROVIDER_LIFE)))
+            .set_record_filtering(StoreInserts::FilterBoth)
+            .set_kbucket_inserts(BucketInserts::Manual)
+            .disjoint_query_paths(true)
+            .set_caching(Caching::Disabled)
+            // Owners renew what is theirs, and mailboxes what is of those who sleep.
+            .set_replication_interval(None)
+            .set_publication_interval(None)
+            .set_provider_publication_interval(None)
+            .set_periodic_bootstrap_interval(None);
+        let mut inner = Inner::with_config(me, Records::new(me), config);
+        inner.set_mode(Some(mode(server)));
+        Self { inner }
+    }
+
+    pub(super) fn kad(&mut self) -> &mut Inner {
+        &mut self.inner
+    }
+
+    /// Holds records for others, or no longer.
+    pub(super) fn set_server(&mut self, server: bool) {
+        self.inner.set_mode(Some(mode(server)));
+    }
+
+    /// How many peers are in the routing table.
+    pub(super) fn len(&mut self) -> usize {
+        self.inner.kbuckets().map(|bucket| bucket.num_entries()).sum()
+    }
+
+    /// The peers of the routing table and where they are.
+    pub(super) fn routed(&mut self) -> Vec<(PeerId, Vec<Multiaddr>)> {
+        let mut all = Vec::new();
+        for bucket in self.inner.kbuckets() {
+            all.extend(
+                bucket.iter().map(|entry| (*entry.node.key.preimage(), entry.node.value.iter().cloned().collect())),
+            );
+        }
+        all
+    }
+
+    /// Where a peer of the routing table is.
+    fn addrs_of(&mut self, peer: &PeerId) -> Vec<Multiaddr> {
+        let Some(bucket) = self.inner.kbucket(*peer) else { return Vec::new() };
+        let entry = bucket.iter().find(|entry| entry.node.key.preimage() == peer);
+        entry.map(|entry| entry.node.value.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// A peer says that he holds records, and where he is. He comes into the routing table with the address at which we
+    /// reached him, and with those of what he says that have the IP address he speaks from (NET-57): whoever names another's
+    /// leads nobody there.
+    pub(super) fn admit(&mut self, peer: PeerId, heard: Heard<'_>, claimed: &[Multiaddr]) {
+        let speaks_from = Origin::of(heard.remote);
+        // Behind a name that was given to us there is an address that we do not see.
+        let by_name = heard.ours && Scope::of(heard.remote).is_none();
+        let own = |addr: &Multiaddr| match by_name {
+            true => Scope::of(addr) == Some(Scope::World),
+            false => speaks_from.is_some() && addr.iter().next() == heard.remote.iter().next(),
+        };
+        let dialled = heard.ours.then(|| direct(&peer, heard.remote)).flatten();
+        let told = claimed.iter().take(2 * MAX_PEER_ADDRS).filter_map(|addr| direct(&peer, addr)).filter(own);
+        let addrs: Vec<_> = dialled.into_iter().chain(told).take(MAX_ROUTED_ADDRS).collect();
+        let known = !self.addrs_of(&peer).is_empty();
+        if !known && addrs.first().is_none_or(|addr| !self.has_room(addr)) {
+            return;
+        }
+        for addr in addrs {
+            self.inner.add_address(&peer, addr);
+        }
+        self.trim(&peer);
+    }
+
+    /// Whether another peer of this network may come in: nobody rules the table from one place. Within a site all are
+    /// of few networks.
+    fn has_room(&mut self, addr: &Multiaddr) -> bool {
+        let network = |addr: &Multiaddr| Origin::of(addr).map(Origin::network);
+        let wanted: Option<Network> = network(addr);
+        Scope::of(addr) != Some(Scope::World)
+            || self.routed().iter().filter(|(_, addrs)| addrs.iter().any(|addr| network(addr) == wanted)).count()
+                < MAX_ROUTED_PER_NETWORK
+    }
+
+    /// Keeps the first addresses of a peer: an answer that names twenty of such peers has to fit into a packet.
+    pub(super) fn trim(&mut self, peer: &PeerId) {
+        for addr in self.addrs_of(peer).into_iter().skip(MAX_ROUTED_ADDRS) {
+            self.inner.remove_address(peer, &addr);
+        }
+    }
+
+    /// A peer holds no records (any more), or is not there.
+    pub(super) fn dismiss(&mut self, peer: &PeerId) {
+        self.inner.remove_peer(peer);
+    }
+
+    /// What of these addresses of a peer, told by whomever, is dialled: direct ones that begin with an IP address; those
+    /// of a site or of a machine only if we have peers in the table who are there. The table's own are good.
+    pub(super) fn sane(&mut self, peer: &PeerId, told: &[Multiaddr]) -> Vec<Multiaddr> {
+        let known: Vec<_> = self.addrs_of(peer).iter().filter_map(|addr| without_peer(addr)).collect();
+        let mut scopes = None;
+        let mut sane = Vec::new();
+        for addr in told.iter().take(4 * MAX_PEER_ADDRS).filter_map(without_peer) {
+            let good = known.contains(&addr)
+                || direct(peer, &addr).is_some_and(|addr| match Scope::of(&addr) {
+                    Some(Scope::World) => true,
+                    Some(scope) => scopes.get_or_insert_with(|| self.scopes()).contains(&scope),
+                    None => false,
+                });
+            if good && !sane.contains(&addr) {
+                sane.push(addr);
+            }
+        }
+        sane.truncate(MAX_PEER_ADDRS);
+        sane
+    }
+
+    /// Where the peers of the routing table are.
+    fn scopes(&mut self) -> Vec<Scope> {
+        let mut scopes = Vec::new();
+        for scope in self.routed().iter().flat_map(|(_, addrs)| addrs).filter_map(Scope::of) {
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        scopes
+    }
+
+    /// The addresses that the queries under way were told of a peer. (The crate gives only who provides, not where.)
+    pub(super) fn told_of(&mut self, peer: &PeerId) -> Vec<Multiaddr> {
+        let id = ConnectionId::new_unchecked(0);
+        let told = self.inner.handle_pending_outbound_connection(id, Some(*peer), &[], Endpoint::Dialer);
+        self.sane(peer, &told.unwrap_or_default())
+    }
+}
+
+const fn mode(server: bool) -> Mode {
+    if server { Mode::Server } else { Mode::Client }
+}
+
+/// The address without the peer ID at its end.
+fn without_peer(addr: &Multiaddr) -> Option<Multiaddr> {
+    let mut addr = addr.clone();
+    if matches!(addr.iter().last(), Some(Protocol::P2p(_))) {
+        addr.pop();
+    }
+    (!addr.is_empty()).then_some(addr)
+}
+
+impl NetworkBehaviour for Behaviour {
+    type ConnectionHandler = THandler<Inner>;
+    type ToSwarm = kad::Event;
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        id: ConnectionId,
+        peer: PeerId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.inner.handle_established_inbound_connection(id, peer, local, remote)
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        id: ConnectionId,
+        peer: PeerId,
+        remote: &Multiaddr,
+        role: Endpoint,
+        port: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.inner.handle_established_outbound_connection(id, peer, remote, role, port)
+    }
+
+    fn handle_pending_outbound_connection(
+        &mut self,
+        id: ConnectionId,
+        peer: Option<PeerId>,
+        addrs: &[Multiaddr],
+        role: Endpoint,
+    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
+        let told = self.inner.handle_pending_outbound_connection(id, peer, addrs, role)?;
+        Ok(peer.map(|peer| self.sane(&peer, &told)).unwrap_or_default())
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        self.inner.on_swarm_event(event);
+    }
+
+    fn on_connection_handler_event(&mut self, peer: PeerId, id: ConnectionId, event: THandlerOutEvent<Self>) {
+        self.inner.on_connection_handler_event(peer, id, event);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        self.inner.poll(cx)
+    }
+}
+
+/// How long a query is given to bring more when it has brought enough to go on.
+pub(super) const LINGER: Duration = Duration::from_secs(2);

@@ -1,0 +1,121 @@
+//! What is believed of a record: it is judged when it is to be held, and when it was found.
+
+use libp2p::kad::RecordKey;
+
+use super::super::origin::Network;
+use super::super::rates::{Buckets, Rate};
+use crate::base::limits::{
+    DHT_CHECK_BURST, DHT_CHECK_RATE, DHT_NETWORK_BURST, DHT_NETWORK_RATE, DHT_PUT_BURST, DHT_PUT_RATE, MAX_CARD,
+};
+use crate::base::{PeerId, WallTime};
+use crate::envelope::directory::card_key;
+use crate::identity::{CardIn, IdentityKey};
+
+/// Why a record is not taken. Nobody is told: an answer to a put is kind in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// No card, or not of the key.
+    NoCard,
+    /// Not newer than the one that is held.
+    Old,
+    /// Not signed by the owner, or over.
+    Unsound,
+    /// The sender, his network or everybody together has put too much.
+    TooMany,
+}
+
+/// A card that is what it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sound {
+    pub(super) owner: PeerId,
+    pub(super) sequence: u64,
+    pub(super) expires: WallTime,
+}
+
+/// A card that is what it claims to be, as far as can be seen without its signature.
+pub(super) struct Claimed(CardIn, PeerId);
+
+impl Claimed {
+    /// NET-52: the size first, then what it says, then whether that belongs under this key.
+    pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Self, Refused> {
+        if value.len() > MAX_CARD {
+            return Err(Refused::NoCard);
+        }
+        let card = CardIn::decode(value).map_err(|_| Refused::NoCard)?;
+        let owner = card.claimed_owner();
+        if card_key(&owner) != key {
+            return Err(Refused::NoCard);
+        }
+        Ok(Self(card, owner))
+    }
+
+    /// Looks at the signature, and the time.
+    pub(super) fn verify(self, now: WallTime) -> Result<Sound, Refused> {
+        let Self(card, owner) = self;
+        let key = IdentityKey::from_peer_id(owner).map_err(|_| Refused::Unsound)?;
+        let card = card.verify(&key, now).map_err(|_| Refused::Unsound)?;
+        Ok(Sound { owner, sequence: card.sequence, expires: card.expires })
+    }
+}
+
+/// Judges what was found under the key of this peer.
+pub(super) fn found(owner: &PeerId, value: &[u8], now: WallTime) -> Option<Sound> {
+    Claimed::read(&card_key(owner), value).and_then(|claimed| claimed.verify(now)).ok()
+}
+
+/// Judges what is to be held, within the rates of those who put.
+#[derive(Debug)]
+pub(super) struct Judge {
+    peers: Buckets<PeerId>,
+    networks: Buckets<Network>,
+    checks: Buckets<()>,
+}
+
+impl Default for Judge {
+    fn default() -> Self {
+        Self {
+            peers: Buckets::new(Rate::per_second(DHT_PUT_BURST, DHT_PUT_RATE)),
+            networks: Buckets::new(Rate::per_second(DHT_NETWORK_BURST, DHT_NETWORK_RATE)),
+            checks: Buckets::new(Rate::per_second(DHT_CHECK_BURST, DHT_CHECK_RATE)),
+        }
+    }
+}
+
+/// What is put, by whom, and what is held already.
+pub(super) struct Put<'a> {
+    pub(super) source: PeerId,
+    pub(super) network: Option<Network>,
+    pub(super) key: &'a RecordKey,
+    pub(super) value: &'a [u8],
+    pub(super) held: Option<(u64, &'a [u8])>,
+}
+
+impl Judge {
+    /// Whether this peer may put anything now.
+    pub(super) fn is_due(&mut self, source: PeerId, network: Option<Network>, micros: u64) -> bool {
+        self.peers.take(source, micros) && network.is_none_or(|network| self.networks.take(network, micros))
+    }
+
+    /// NET-53: a card is held if it belongs under its key, is newer than the one that is held, or the same, and its owner
+    /// has signed it. What costs most is looked at last, and its rate is bounded for everybody together (NET-55).
+    pub(super) fn put(&mut self, put: &Put<'_>, now: WallTime, micros: u64) -> Result<Sound, Refused> {
+        if !self.is_due(put.source, put.network, micros) {
+            return Err(Refused::TooMany);
+        }
+        let claimed = Claimed::read(put.key.as_ref(), put.value)?;
+        if let Some((sequence, value)) = put.held {
+            // The same again needs no second look but at the clock.
+            let expires = claimed.0.claimed_expires();
+            if value == put.value && expires > now {
+                return Ok(Sound { owner: claimed.1, sequence, expires });
+            }
+            if claimed.0.claimed_sequence() <= sequence {
+                return Err(Refused::Old);
+            }
+        }
+        if !self.checks.take((), micros) {
+            return Err(Refused::TooMany);
+        }
+        claimed.verify(now)
+    }
+}

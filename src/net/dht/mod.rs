@@ -1,0 +1,485 @@
+//! The DHT: cards put, held and found, open mailboxes, and peers looked for (docs/protocol/network.md, section 7).
+//!
+//! `behaviour` is Kademlia with addresses filtered, `store` what we hold, `judge` what is believed, `publish` what is to stand
+//! there, `table` who is worth knowing. Here the queries are begun and their ends understood.
+
+pub(super) mod behaviour;
+mod judge;
+mod publish;
+mod store;
+mod table;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use libp2p::kad::{
+    Event, GetProvidersOk, GetRecordOk, InboundRequest, PeerRecord, ProgressStep, ProviderRecord, QueryId, QueryResult,
+    QueryStats, Quorum, Record, RecordKey,
+};
+use libp2p::{Multiaddr, identify};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
+
+use self::behaviour::{Behaviour, Heard, LINGER};
+use self::judge::{Judge, Put, found};
+use self::publish::Publisher;
+use self::table::Table;
+use super::event::NetEvent;
+use super::handle::DhtStatus;
+use super::origin::{Network, Origin};
+use super::peers::Peers;
+use super::shared::Shared;
+use super::{from_libp2p, span, to_libp2p, wall_now};
+use crate::base::PeerId;
+use crate::base::limits::{
+    DHT_ANNOUNCE_FIRST, DHT_ANNOUNCE_INTERVAL, DHT_ENOUGH_COPIES, DHT_REFRESH, DHT_SEEK_TIMEOUT, MAX_ADDRS,
+    MAX_DHT_FINDS, MAX_DHT_MAILBOXES, MAX_DHT_PUBLISHING, MAX_DHT_SEEKS, MAX_DHT_WAITING,
+};
+use crate::envelope::directory::{PROTOCOL, card_key, mailboxes_key};
+use crate::identity::CardIn;
+
+/// A search for a card. It holds its permit until its one outcome is told.
+#[derive(Debug)]
+pub(super) struct Find {
+    pub(super) peer: PeerId,
+    pub(super) ticket: u64,
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
+/// Who waits for open mailboxes.
+pub(super) type MailboxReply = oneshot::Sender<Vec<(PeerId, Vec<String>)>>;
+
+/// What a query is for.
+#[derive(Debug)]
+enum Query {
+    /// Who is nearest to the key of this card.
+    Nearest { owner: PeerId, sequence: u64, slot: OwnedSemaphorePermit },
+    /// The card is put to them.
+    Put { owner: PeerId, sequence: u64, slot: OwnedSemaphorePermit },
+    /// The card is read back.
+    ReadBack { owner: PeerId, sequence: u64, slot: OwnedSemaphorePermit, copies: HashSet<libp2p::PeerId> },
+    /// The card of a peer.
+    Find { find: Find, best: Option<(u64, Vec<u8>)>, copies: usize },
+    /// Open mailboxes.
+    Mailboxes { reply: MailboxReply, found: HashMap<PeerId, Vec<String>> },
+    /// Where a peer is.
+    Seek { peer: PeerId },
+}
+
+/// A query that runs.
+#[derive(Debug)]
+struct Running {
+    what: Query,
+    /// When it is ended, though it might bring more.
+    enough_at: Option<Instant>,
+}
+
+/// Our part in the DHT.
+pub(super) struct Dht {
+    shared: Arc<Shared>,
+    /// Whether we hold records is not to be found out, but said.
+    forced: bool,
+    server: bool,
+    judge: Judge,
+    publisher: Publisher,
+    /// One permit for each card that is being put, until its outcome is told.
+    publishing: Arc<Semaphore>,
+    queries: HashMap<QueryId, Running>,
+    finds: VecDeque<Find>,
+    seeks: VecDeque<PeerId>,
+    table: Table,
+    announce: Announce,
+    refreshed: Option<Instant>,
+    /// Until when our card stands, if nobody renews it.
+    stands_until: Option<Instant>,
+}
+
+/// Whether and when we say that we keep an open mailbox.
+#[derive(Debug, Default)]
+struct Announce {
+    open: bool,
+    times: u32,
+    due: Option<Instant>,
+}
+
+impl Dht {
+    pub(super) fn new(shared: Arc<Shared>, server: Option<bool>, known: &[(PeerId, Vec<String>)]) -> Self {
+        Self {
+            table: Table::new(shared.me, known),
+            shared,
+            forced: server.is_some(),
+            server: server == Some(true),
+            judge: Judge::default(),
+            publisher: Publisher::default(),
+            publishing: Arc::new(Semaphore::new(MAX_DHT_PUBLISHING)),
+            queries: HashMap::new(),
+            finds: VecDeque::new(),
+            seeks: VecDeque::new(),
+            announce: Announce::default(),
+            refreshed: None,
+            stands_until: None,
+        }
+    }
+
+    // ---- what is asked of us --------------------------------------------------------------------
+
+    /// Whether we are publicly reachable: then we hold records for others, unless it was said otherwise (NET-51).
+    pub(super) fn set_server(&mut self, kad: &mut Behaviour, server: bool) {
+        if !self.forced && self.server != server {
+            tracing::info!(server, "part in the DHT");
+            self.server = server;
+            kad.set_server(server);
+        }
+    }
+
+    /// A card is to stand. It is taken as it comes: whether it is sound is for those who hold it to judge.
+    pub(super) fn publish(&mut self, owner: PeerId, card: Vec<u8>) {
+        let sequence = CardIn::decode(&card).ok().filter(|card| card.claimed_owner() == owner);
+        let Some(sequence) = sequence.map(|card| card.claimed_sequence()) else {
+            return tracing::warn!(?owner, "no card to publish");
+        };
+        if !self.publisher.add(owner, owner == self.shared.me, card, sequence, Instant::now()) {
+            tracing::warn!(?owner, "too many cards wait to be published");
+        }
+    }
+
+    pub(super) fn find(&mut self, find: Find) {
+        self.finds.push_back(find);
+    }
+
+    pub(super) fn find_mailboxes(&mut self, kad: &mut Behaviour, reply: MailboxReply) {
+        let running = self.queries.values().filter(|query| matches!(query.what, Query::Mailboxes { .. })).count();
+        // Dropped, the reply says that there are none.
+        if running < MAX_DHT_FINDS && kad.len() > 0 {
+            let id = kad.kad().get_providers(RecordKey::new(&mailboxes_key()));
+            self.begin(id, Query::Mailboxes { reply, found: HashMap::new() });
+        }
+    }
+
+    pub(super) fn announce(&mut self, open: bool) {
+        if open != self.announce.open {
+            self.announce = Announce { open, times: 0, due: open.then(Instant::now) };
+        }
+    }
+
+    /// Looks for a peer among those nearest to his ID; whether that is begun. [`Dht::on_event`] tells its end.
+    pub(super) fn seek(&mut self, kad: &mut Behaviour, peer: PeerId) -> bool {
+        let begun = kad.len() > 0 && self.seeks.len() < MAX_DHT_WAITING;
+        if begun && !self.seeks.contains(&peer) {
+            self.seeks.push_back(peer);
+        }
+        begun
+    }
+
+    // ---- what happens ---------------------------------------------------------------------------
+
+    /// A peer said what he speaks, and where he is. Only who offers to hold records is in the routing table (NET-57).
+    pub(super) fn on_identify(
+        &mut self,
+        kad: &mut Behaviour,
+        peer: libp2p::PeerId,
+        heard: Heard<'_>,
+        info: &identify::Info,
+    ) {
+        if info.protocols.iter().any(|protocol| protocol.as_ref() == PROTOCOL) {
+            let alone = kad.len() == 0;
+            kad.admit(peer, heard, &info.listen_addrs);
+            if kad.len() > 0 {
+                self.table.reached(&peer);
+                if alone {
+                    self.publisher.wake(Instant::now());
+                }
+            }
+        } else {
+            kad.dismiss(&peer);
+        }
+    }
+
+    /// A peer was not there. Who was not there three times in a row is not asked again, unless we seem to be alone.
+    pub(super) fn on_dial_failed(&mut self, kad: &mut Behaviour, peer: &libp2p::PeerId, alone: bool) {
+        if !alone && self.table.missed(peer) {
+            kad.dismiss(peer);
+        }
+    }
+
+    /// What Kademlia tells; a peer whose search has ended.
+    pub(super) fn on_event(&mut self, kad: &mut Behaviour, peers: &Peers, event: Event) -> Option<PeerId> {
+        match event {
+            Event::InboundRequest { request: InboundRequest::PutRecord { source, record: Some(record), .. } } => {
+                if let Some(source) = from_libp2p(&source) {
+                    self.on_put(kad, source, network_of(peers, &source), record);
+                }
+                None
+            }
+            Event::InboundRequest { request: InboundRequest::AddProvider { record: Some(record) } } => {
+                self.on_provider(kad, peers, &record);
+                None
+            }
+            Event::RoutingUpdated { peer, .. } => {
+                kad.trim(&peer);
+                None
+            }
+            Event::OutboundQueryProgressed { id, result, stats, step } => {
+                let ended = self.on_progress(kad, id, result, &stats, &step);
+                self.proceed(kad);
+                ended
+            }
+            _ => None,
+        }
+    }
+
+    /// To be called now and then: begins what waits, ends what lasts, tells what changed. Peers that are to be dialled.
+    pub(super) fn tick(&mut self, kad: &mut Behaviour) -> Vec<(PeerId, Vec<Multiaddr>)> {
+        let now = Instant::now();
+        for (id, query) in &self.queries {
+            if query.enough_at.is_some_and(|at| at <= now)
+                && let Some(mut query) = kad.kad().query_mut(id)
+            {
+                query.finish();
+            }
+        }
+        self.proceed(kad);
+        self.renew(kad, now);
+        kad.kad().store_mut().sweep(now.into_std());
+        let routed = kad.routed();
+        if let Some(known) = self.table.news(&routed, now) {
+            self.shared.notices.known(known);
+        }
+        let status = DhtStatus {
+            server: self.server,
+            peers: routed.len(),
+            records: kad.kad().store_mut().len(),
+            published: self.stands_until.is_some_and(|until| until > now),
+        };
+        self.shared.set_dht(status);
+        self.table.to_dial(routed.len(), now)
+    }
+
+    /// Looks at our surroundings again, and says again that we keep a mailbox.
+    fn renew(&mut self, kad: &mut Behaviour, now: Instant) {
+        if kad.len() == 0 {
+            return;
+        }
+        // The crate does so by itself as long as it knows few peers.
+        let due = self.refreshed.is_none_or(|at| now.saturating_duration_since(at) >= span(DHT_REFRESH));
+        if due && kad.kad().bootstrap().is_ok() {
+            self.refreshed = Some(now);
+        }
+        if self.announce.open && self.announce.due.is_some_and(|due| due <= now) {
+            // The first time there may be few who could hear it.
+            self.announce.times = self.announce.times.saturating_add(1);
+            let pause = if self.announce.times < 4 { DHT_ANNOUNCE_FIRST } else { DHT_ANNOUNCE_INTERVAL };
+            self.announce.due = Some(now + span(pause));
+            if let Err(error) = kad.kad().start_providing(RecordKey::new(&mailboxes_key())) {
+                tracing::debug!(%error, "our mailbox is not announced");
+            }
+        }
+    }
+
+    /// Begins what waits, as far as there is room.
+    fn proceed(&mut self, kad: &mut Behaviour) {
+        let empty = kad.len() == 0;
+        let finds = |query: &Running| matches!(query.what, Query::Find { .. });
+        while self.queries.values().filter(|query| finds(query)).count() < MAX_DHT_FINDS {
+            let Some(find) = self.finds.pop_front() else { break };
+            let id = kad.kad().get_record(RecordKey::new(&card_key(&find.peer)));
+            self.begin(id, Query::Find { find, best: None, copies: 0 });
+        }
+        let seeks = |query: &Running| matches!(query.what, Query::Seek { .. });
+        while self.queries.values().filter(|query| seeks(query)).count() < MAX_DHT_SEEKS {
+            let Some(peer) = self.seeks.pop_front() else { break };
+            let id = kad.kad().get_closest_peers(to_libp2p(&peer));
+            let enough_at = Some(Instant::now() + span(DHT_SEEK_TIMEOUT));
+            self.queries.insert(id, Running { what: Query::Seek { peer }, enough_at });
+        }
+        while !empty {
+            let Ok(slot) = Arc::clone(&self.publishing).try_acquire_owned() else { break };
+            let Some((owner, sequence)) = self.publisher.next(Instant::now()) else { break };
+            let id = kad.kad().get_closest_peers(card_key(&owner).to_vec());
+            self.begin(id, Query::Nearest { owner, sequence, slot });
+        }
+    }
+
+    fn begin(&mut self, id: QueryId, what: Query) {
+        self.queries.insert(id, Running { what, enough_at: None });
+    }
+
+    // ---- what others put here -------------------------------------------------------------------
+
+    fn on_put(&mut self, kad: &mut Behaviour, source: PeerId, network: Option<Network>, record: Record) {
+        let micros = self.shared.micros();
+        let store = kad.kad().store_mut();
+        let put = Put { source, network, key: &record.key, value: &record.value, held: store.held(&record.key) };
+        match self.judge.put(&put, wall_now(), micros) {
+            Ok(sound) => hold(store, record, &sound),
+            Err(refused) => tracing::debug!(?refused, "a record is not held"),
+        }
+    }
+
+    /// NET-59: for the one key only, at addresses that could be dialled.
+    fn on_provider(&mut self, kad: &mut Behaviour, peers: &Peers, record: &ProviderRecord) {
+        let Some(peer) = from_libp2p(&record.provider) else { return };
+        let (network, expires) = (network_of(peers, &peer), record.expires);
+        let due = self.judge.is_due(peer, network, self.shared.micros());
+        if let Some(expires) = expires.filter(|_| due && record.key.as_ref() == mailboxes_key()) {
+            let addrs = record.addresses.iter().take(2 * MAX_ADDRS);
+            let addrs = addrs.filter_map(|addr| super::addresses::dialable(&peer, addr)).take(MAX_ADDRS).collect();
+            kad.kad().store_mut().provide(record.provider, addrs, expires, network);
+        }
+    }
+
+    // ---- how queries go on and end --------------------------------------------------------------
+
+    fn on_progress(
+        &mut self,
+        kad: &mut Behaviour,
+        id: QueryId,
+        result: QueryResult,
+        stats: &QueryStats,
+        step: &ProgressStep,
+    ) -> Option<PeerId> {
+        match &result {
+            QueryResult::GetRecord(Ok(GetRecordOk::FoundRecord(record))) => self.on_record(id, record),
+            QueryResult::GetProviders(Ok(GetProvidersOk::FoundProviders { providers, .. })) => {
+                self.on_providers(kad, id, providers);
+            }
+            _ => {}
+        }
+        let query = if step.last { self.queries.remove(&id) } else { None };
+        match query?.what {
+            Query::Nearest { owner, sequence, slot } => {
+                let nearest = match result {
+                    QueryResult::GetClosestPeers(Ok(near)) => near.peers,
+                    _ => Vec::new(),
+                };
+                self.put(kad, owner, sequence, slot, nearest.iter().map(|near| near.peer_id).collect());
+            }
+            Query::Put { owner, sequence, slot } => {
+                let id = kad.kad().get_record(RecordKey::new(&card_key(&owner)));
+                self.begin(id, Query::ReadBack { owner, sequence, slot, copies: HashSet::new() });
+            }
+            Query::ReadBack { owner, sequence, slot, copies } => self.settle(owner, sequence, copies.len(), slot),
+            Query::Find { find, best, .. } => self.tell(find, best, stats.num_successes()),
+            Query::Mailboxes { reply, found } => _ = reply.send(found.into_iter().collect()),
+            Query::Seek { peer } => return Some(peer),
+        }
+        None
+    }
+
+    /// Puts a card to those who are nearest to its key, and keeps it ourselves if we hold records.
+    fn put(
+        &mut self,
+        kad: &mut Behaviour,
+        owner: PeerId,
+        sequence: u64,
+        slot: OwnedSemaphorePermit,
+        nearest: Vec<libp2p::PeerId>,
+    ) {
+        let Some(card) = self.publisher.card(&owner).filter(|_| !nearest.is_empty()) else {
+            return self.settle(owner, sequence, 0, slot);
+        };
+        let record = Record::new(card_key(&owner).to_vec(), card.to_vec());
+        if self.server
+            && let Some(sound) = found(&owner, card, wall_now())
+            && kad.kad().store_mut().held(&record.key).is_none_or(|(held, _)| sound.sequence >= held)
+        {
+            hold(kad.kad().store_mut(), record.clone(), &sound);
+        }
+        let id = kad.kad().put_record_to(record, nearest.into_iter(), Quorum::All);
+        self.begin(id, Query::Put { owner, sequence, slot });
+    }
+
+    /// A card was read back from so many.
+    fn settle(&mut self, owner: PeerId, sequence: u64, copies: usize, slot: OwnedSemaphorePermit) {
+        let now = Instant::now();
+        if !self.publisher.settle(owner, sequence, copies, now) {
+            return tracing::debug!(?owner, copies, "a card does not stand yet");
+        }
+        if owner == self.shared.me {
+            self.stands_until = Some(now + span(crate::base::limits::DHT_RECORD_LIFE));
+        }
+        let (lane, copies) = (self.shared.lanes.contacts.clone(), u32::try_from(copies).unwrap_or(u32::MAX));
+        tokio::spawn(async move {
+            // A node that no longer listens has stopped.
+            let _ = lane.send(NetEvent::CardPublished { owner, copies }).await;
+            drop(slot);
+        });
+    }
+
+    /// A record came. What is not sound, or not of the peer who is looked for, counts as nothing (NET-54).
+    fn on_record(&mut self, id: QueryId, PeerRecord { peer, record }: &PeerRecord) {
+        let Some(running) = self.queries.get_mut(&id) else { return };
+        let enough = match &mut running.what {
+            Query::ReadBack { owner, copies, .. } => {
+                let same = self.publisher.card(owner) == Some(&record.value);
+                copies.extend(peer.filter(|_| same));
+                copies.len()
+            }
+            Query::Find { find, best, copies } => {
+                if let Some(sound) = found(&find.peer, &record.value, wall_now()) {
+                    *copies += 1;
+                    if best.as_ref().is_none_or(|(sequence, _)| sound.sequence > *sequence) {
+                        *best = Some((sound.sequence, record.value.clone()));
+                    }
+                }
+                *copies
+            }
+            _ => return,
+        };
+        if enough > 0 {
+            let now = Instant::now();
+            let at = if enough >= DHT_ENOUGH_COPIES { now } else { now + LINGER };
+            running.enough_at = Some(running.enough_at.map_or(at, |before| before.min(at)));
+        }
+    }
+
+    fn on_providers(&mut self, kad: &mut Behaviour, id: QueryId, providers: &HashSet<libp2p::PeerId>) {
+        let me = self.shared.me;
+        let Some(Running { what: Query::Mailboxes { found, .. }, .. }) = self.queries.get_mut(&id) else { return };
+        for provider in providers {
+            let Some(peer) = from_libp2p(provider).filter(|peer| *peer != me) else { continue };
+            if found.len() >= MAX_DHT_MAILBOXES && !found.contains_key(&peer) {
+                return;
+            }
+            let addrs = found.entry(peer).or_default();
+            for addr in kad.told_of(provider).iter().map(Multiaddr::to_string) {
+                if addrs.len() < MAX_ADDRS && !addrs.contains(&addr) {
+                    addrs.push(addr);
+                }
+            }
+        }
+    }
+
+    /// Tells the outcome of a search; the permits bound these tasks.
+    fn tell(&self, find: Find, best: Option<(u64, Vec<u8>)>, asked: u32) {
+        let Find { peer, ticket, permit } = find;
+        let event = match best {
+            Some((_, card)) => NetEvent::CardFound { peer, ticket, card },
+            None => NetEvent::CardNotFound { peer, ticket, asked },
+        };
+        let lane = self.shared.lanes.contacts.clone();
+        tokio::spawn(async move {
+            let place = lane.reserve().await;
+            drop(permit);
+            if let Ok(place) = place {
+                place.send(event);
+            }
+        });
+    }
+}
+
+/// Holds a record as long as the DHT does, and no longer than the card is valid.
+fn hold(store: &mut store::Records, mut record: Record, sound: &judge::Sound) {
+    let now = Instant::now().into_std();
+    let valid = now + span(sound.expires.since(wall_now()));
+    let longest = now + span(crate::base::limits::DHT_RECORD_LIFE);
+    record.expires = Some(record.expires.unwrap_or(longest).min(longest).min(valid));
+    // Who brought it is nobody's business.
+    record.publisher = None;
+    store.hold(record, sound.sequence);
+}
+
+/// Where a connected peer speaks from.
+fn network_of(peers: &Peers, peer: &PeerId) -> Option<Network> {
+    peers.links(peer).find_map(|link| Origin::of(&link.addr)).map(Origin::network)
+}
