@@ -262,11 +262,11 @@ impl Host {
         self.namespace.within(work)
     }
 
-    /// How many bytes it sent and received by its interface, in the life of that.
-    pub(crate) fn bytes(&self) -> u64 {
+    /// How many bytes it has sent by its interface, in the life of that.
+    pub(crate) fn sent(&self) -> u64 {
         let table = self.within(|| fs::read_to_string("/proc/thread-self/net/dev").unwrap());
         let line = table.lines().find_map(|line| line.trim().strip_prefix("eth0:")).unwrap();
         let columns: Vec<u64> = line.split_whitespace().map(|column| column.parse().unwrap()).collect();
-        columns[0] + columns[8]
+        columns[8]
     }
 }

@@ -18,11 +18,14 @@ mod netns;
 #[allow(dead_code, reason = "the tests of processes use all of it")]
 #[path = "../process/node.rs"]
 mod node;
+mod offline;
 #[allow(dead_code, reason = "the tests of processes use all of it")]
 #[path = "../process/person.rs"]
 mod person;
 mod program;
 mod proof;
+mod reach;
+mod station;
 mod way;
 
 use std::process::ExitCode;
@@ -48,7 +51,7 @@ enum Needs {
 }
 
 /// All tests.
-const TESTS: [(&str, Needs, fn()); 15] = [
+const TESTS: [(&str, Needs, fn()); 28] = [
     ("mdns::an_envelope_goes_by_bare_peer_id", Needs::Cable, an_envelope_goes_by_bare_peer_id),
     ("mdns::both_may_dial_at_once", Needs::Cable, both_may_dial_at_once),
     (
@@ -76,6 +79,23 @@ const TESTS: [(&str, Needs, fn()); 15] = [
     ("lab::bytes_are_counted", Needs::Lab, proof::bytes_are_counted),
     ("lab::a_way_is_long_and_bad", Needs::Lab, proof::a_way_is_long_and_bad),
     ("lab::nothing_is_left", Needs::Lab, proof::nothing_is_left),
+    ("reach::homes_talk_straight_over_quic", Needs::Lab, reach::homes_talk_straight_over_quic),
+    ("reach::homes_talk_straight_over_tcp", Needs::Lab, reach::homes_talk_straight_over_tcp),
+    ("reach::port_changing_homes_talk_straight", Needs::Lab, reach::port_changing_homes_talk_straight),
+    ("reach::symmetric_homes_stay_relayed", Needs::Lab, reach::symmetric_homes_stay_relayed),
+    ("reach::relays_come_and_go", Needs::Lab, reach::relays_come_and_go),
+    ("reach::a_long_and_bad_way_is_no_hindrance", Needs::Lab, reach::a_long_and_bad_way_is_no_hindrance),
+    ("reach::a_home_gets_another_address", Needs::Lab, reach::a_home_gets_another_address),
+    ("reach::somebody_goes_elsewhere", Needs::Lab, reach::somebody_goes_elsewhere),
+    ("reach::a_machine_sleeps", Needs::Lab, reach::a_machine_sleeps),
+    ("reach::two_in_one_home_talk_there", Needs::Lab, reach::two_in_one_home_talk_there),
+    ("reach::one_in_the_net_needs_no_relay", Needs::Lab, reach::one_in_the_net_needs_no_relay),
+    ("reach::without_a_relay_mailboxes_carry", Needs::Lab, reach::without_a_relay_mailboxes_carry),
+    (
+        "offline::strangers_become_contacts_who_never_meet",
+        Needs::Lab,
+        offline::strangers_become_contacts_who_never_meet,
+    ),
 ];
 
 fn main() -> ExitCode {

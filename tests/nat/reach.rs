@@ -11,7 +11,7 @@ use crate::station::{Station, without_circuits};
 
 /// What a bulk consists of: more than one circuit may carry.
 const BULK: usize = 32;
-const BULKY: usize = 48 * 1024;
+const BULKY: usize = 47 * 1024;
 
 /// Two homes, and two relays that know each other.
 struct Town {
