@@ -310,6 +310,10 @@ pub const DIAL_TIMEOUT: Millis = Millis::from_secs(10);
 pub const LISTEN_TIMEOUT: Millis = Millis::from_secs(3);
 /// How long opening a stream may take.
 pub const STREAM_OPEN_TIMEOUT: Millis = Millis::from_secs(10);
+/// How long a stream that was closed and dropped is still read: as long as the other side may take to agree on a protocol.
+pub const LINGER_TIMEOUT: Millis = STREAM_OPEN_TIMEOUT;
+/// And how much: such an agreement is two short lines.
+pub const LINGER_BYTES: usize = 1024;
 /// A frame that has begun ends in this time, and a hello comes: else half-open streams pile up.
 pub const FRAME_TIMEOUT: Millis = Millis::from_secs(30);
 /// A stream on which nothing moves for so long, though something should, is given up.

@@ -23,6 +23,7 @@ mod event;
 mod exchange;
 mod handle;
 mod limits;
+mod linger;
 mod listen;
 mod mailbox;
 mod muxer;

@@ -11,6 +11,7 @@ use libp2p::{PeerId, Transport, dns, noise, quic, relay, tcp};
 
 use super::config::Classify;
 use super::error::NetError;
+use super::linger::Lingering;
 use super::muxer::Yamux;
 use super::{from_libp2p, span};
 use crate::base::limits::{DIAL_TIMEOUT, MAX_QUIC_BUFFER, MAX_STREAM_BUFFER, MAX_STREAMS_PER_CONNECTION, QUIC_IDLE};
@@ -70,8 +71,8 @@ fn direct(keypair: &Keypair, classify: &Classify) -> Result<Connections, noise::
         .multiplex_ext(move |peer, _| Yamux::new(from_libp2p(peer).is_some_and(|peer| classify(&peer))))
         .timeout(span(DIAL_TIMEOUT))
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    let quic =
-        quic::tokio::Transport::new(quic_config(keypair)).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    let quic = quic::tokio::Transport::new(quic_config(keypair))
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(Lingering(muxer))));
     let both = OrTransport::new(quic, tcp).map(|either, _| either.into_inner());
     Ok(both.map_err(io::Error::other).boxed())
 }

@@ -1,4 +1,4 @@
-//! Networks that loopback cannot show: mDNS (which skips loopback), and later NATs and relays.
+//! Networks that loopback cannot show: mDNS (which skips loopback), gateways, and ways that are long and bad.
 //!
 //! Each test lays its own network of namespaces, which needs root. Where that is not to be had the
 //! tests are shown as ignored, by name; with `ROHRPOST_REQUIRE_NETNS=1` they fail instead.
@@ -12,45 +12,115 @@
 #![allow(unreachable_pub, reason = "a test binary has no other crate to be reached from")]
 
 mod inside;
+mod lab;
 mod machine;
 mod netns;
 #[allow(dead_code, reason = "the tests of processes use all of it")]
 #[path = "../process/node.rs"]
 mod node;
+mod offline;
 #[allow(dead_code, reason = "the tests of processes use all of it")]
 #[path = "../process/person.rs"]
 mod person;
 mod program;
+mod proof;
+mod reach;
+mod station;
+mod way;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use crate::lab::{Nat, Net};
 use crate::machine::Machine;
-use crate::netns::Cable;
+use crate::netns::{Cable, sweep};
 
-/// The argument with which this binary starts itself inside a namespace.
+/// The arguments with which this binary starts itself inside a namespace: as a machine, and as a long way.
 const INSIDE: &str = "--inside";
+const WAY: &str = "--inside-way";
+
+/// What a test needs of this machine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// Namespaces.
+    Cable,
+    /// Gateways and long ways besides.
+    Lab,
+}
+
+/// All tests.
+const TESTS: [(&str, Needs, fn()); 28] = [
+    ("mdns::an_envelope_goes_by_bare_peer_id", Needs::Cable, an_envelope_goes_by_bare_peer_id),
+    ("mdns::both_may_dial_at_once", Needs::Cable, both_may_dial_at_once),
+    (
+        "program::strangers_become_contacts_by_bare_peer_id",
+        Needs::Cable,
+        program::strangers_become_contacts_by_bare_peer_id,
+    ),
+    ("program::a_node_keeps_its_ports", Needs::Cable, program::a_node_keeps_its_ports),
+    ("lab::a_home_router_keeps_the_port", Needs::Lab, proof::a_home_router_keeps_the_port),
+    (
+        "lab::a_port_changing_gateway_has_one_port_for_all",
+        Needs::Lab,
+        proof::a_port_changing_gateway_has_one_port_for_all,
+    ),
+    ("lab::a_symmetric_gateway_has_a_port_for_each", Needs::Lab, proof::a_symmetric_gateway_has_a_port_for_each),
+    (
+        "lab::holes_are_punched_unless_ports_are_not_known",
+        Needs::Lab,
+        proof::holes_are_punched_unless_ports_are_not_known,
+    ),
+    ("lab::tcp_goes_out_and_not_in", Needs::Lab, proof::tcp_goes_out_and_not_in),
+    ("lab::tcp_opens_from_both_sides", Needs::Lab, proof::tcp_opens_from_both_sides),
+    ("lab::a_gateway_may_let_no_udp_through", Needs::Lab, proof::a_gateway_may_let_no_udp_through),
+    ("lab::addresses_change", Needs::Lab, proof::addresses_change),
+    ("lab::bytes_are_counted", Needs::Lab, proof::bytes_are_counted),
+    ("lab::a_way_is_long_and_bad", Needs::Lab, proof::a_way_is_long_and_bad),
+    ("lab::nothing_is_left", Needs::Lab, proof::nothing_is_left),
+    ("reach::homes_talk_straight_over_quic", Needs::Lab, reach::homes_talk_straight_over_quic),
+    ("reach::homes_talk_straight_over_tcp", Needs::Lab, reach::homes_talk_straight_over_tcp),
+    ("reach::port_changing_homes_talk_straight", Needs::Lab, reach::port_changing_homes_talk_straight),
+    ("reach::symmetric_homes_stay_relayed", Needs::Lab, reach::symmetric_homes_stay_relayed),
+    ("reach::relays_come_and_go", Needs::Lab, reach::relays_come_and_go),
+    ("reach::a_long_and_bad_way_is_no_hindrance", Needs::Lab, reach::a_long_and_bad_way_is_no_hindrance),
+    ("reach::a_home_gets_another_address", Needs::Lab, reach::a_home_gets_another_address),
+    ("reach::somebody_goes_elsewhere", Needs::Lab, reach::somebody_goes_elsewhere),
+    ("reach::a_machine_sleeps", Needs::Lab, reach::a_machine_sleeps),
+    ("reach::two_in_one_home_talk_there", Needs::Lab, reach::two_in_one_home_talk_there),
+    ("reach::one_in_the_net_needs_no_relay", Needs::Lab, reach::one_in_the_net_needs_no_relay),
+    ("reach::without_a_relay_mailboxes_carry", Needs::Lab, reach::without_a_relay_mailboxes_carry),
+    (
+        "offline::strangers_become_contacts_who_never_meet",
+        Needs::Lab,
+        offline::strangers_become_contacts_who_never_meet,
+    ),
+];
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args().collect();
-    if let [_, INSIDE, seed] = args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        inside::run(seed.parse().unwrap());
-        return ExitCode::SUCCESS;
+    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [_, INSIDE, seed] => inside::run(seed.parse().unwrap()),
+        [_, WAY, delay, loss, seed] => {
+            way::run(Duration::from_millis(delay.parse().unwrap()), loss.parse().unwrap(), seed.parse().unwrap());
+        }
+        _ => return tests(),
     }
-    let tests: [(&str, fn()); 4] = [
-        ("mdns::an_envelope_goes_by_bare_peer_id", an_envelope_goes_by_bare_peer_id),
-        ("mdns::both_may_dial_at_once", both_may_dial_at_once),
-        ("program::strangers_become_contacts_by_bare_peer_id", program::strangers_become_contacts_by_bare_peer_id),
-        ("program::a_node_keeps_its_ports", program::a_node_keeps_its_ports),
-    ];
-    let missing = Cable::lay().err();
+    ExitCode::SUCCESS
+}
+
+fn tests() -> ExitCode {
+    sweep();
     let required = std::env::var("ROHRPOST_REQUIRE_NETNS").is_ok_and(|value| value == "1");
-    if let Some(reason) = missing.as_ref().filter(|_| !required) {
-        eprintln!("network namespaces are not to be had, the tests are skipped: {reason}");
+    let missing = [(Needs::Cable, Cable::lay().err()), (Needs::Lab, missing_of_the_lab().err())];
+    if !required {
+        for reason in missing.iter().filter_map(|(_, reason)| reason.as_ref()) {
+            eprintln!("tests between network namespaces are skipped: {reason}");
+        }
     }
-    let trials = tests.map(|(name, test)| {
-        let missing = missing.clone();
+    let trials = TESTS.map(|(name, needs, test)| {
+        let missing = missing.iter().find(|(what, _)| *what == needs).and_then(|(_, reason)| reason.clone());
         let skip = missing.is_some() && !required;
         let run = move || match missing {
             Some(reason) => Err(Failed::from(reason)),
@@ -62,6 +132,16 @@ fn main() -> ExitCode {
         Trial::test(name, run).with_ignored_flag(skip)
     });
     libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+}
+
+/// Lays everything of which there is in the lab.
+fn missing_of_the_lab() -> Result<(), String> {
+    let net = Net::long(0, 0, 0)?;
+    net.host()?;
+    for nat in [Nat::Home, Nat::PortChanging, Nat::Symmetric] {
+        net.gateway(nat)?.home()?;
+    }
+    Ok(())
 }
 
 /// Two machines on one network find each other; one connects knowing the peer ID only.
