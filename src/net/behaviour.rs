@@ -11,7 +11,7 @@ use super::error::NetError;
 use super::nat::guard::{Guarded, Purpose, Told};
 use super::nat::{alive, probe, serve, service};
 use super::{exchange, limits, span, streams};
-use crate::base::limits::{MAX_PROCESS_MEMORY, PING_INTERVAL, PING_TIMEOUT};
+use crate::base::limits::{IDENTIFY_INTERVAL, MAX_PROCESS_MEMORY, PING_INTERVAL, PING_TIMEOUT};
 use crate::envelope::frame;
 
 /// What identify says of us to everybody: the same for every node (NET-5).
@@ -58,6 +58,7 @@ impl Behaviour {
         let identify = identify::Config::new(GENERIC_NAME.to_owned(), local)
             .with_agent_version(GENERIC_NAME.to_owned())
             .with_hide_listen_addrs(true)
+            .with_interval(span(IDENTIFY_INTERVAL))
             // Addresses that peers claim for themselves are not dialled.
             .with_cache_size(0);
         let ping = ping::Config::new().with_interval(span(PING_INTERVAL)).with_timeout(span(PING_TIMEOUT));
