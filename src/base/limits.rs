@@ -259,8 +259,9 @@ pub const MAX_CONNECTIONS: u32 = 512;
 pub const MAX_INBOUND_CONNECTIONS: u32 = 384;
 /// Connections that are being set up, in each direction.
 pub const MAX_PENDING_CONNECTIONS: u32 = 64;
-/// Connections with one peer (a crossing dial makes two for a moment).
-pub const MAX_CONNECTIONS_PER_PEER: u32 = 4;
+/// Connections with one peer: of one who was killed and is back, a dead circuit and a dead direct one, two circuits, the
+/// two that punching a hole makes, and a trial.
+pub const MAX_CONNECTIONS_PER_PEER: u32 = 8;
 /// Connections from one IP address.
 pub const MAX_CONNECTIONS_PER_IP: u32 = 32;
 /// Streams of one connection.
@@ -304,8 +305,9 @@ pub const MAX_NOTICES: usize = 4_096;
 pub const MAX_LISTEN: usize = 64;
 /// Consecutive envelopes refused for the rate of their sender before the stream is closed.
 pub const MAX_REFUSED_RUN: u32 = 256;
-/// How long a dial may take: both handshakes.
-pub const DIAL_TIMEOUT: Millis = Millis::from_secs(10);
+/// How long a dial may take: both handshakes. A dial that tries an address for somebody must fail before he gives up
+/// waiting for the answer, after 10 s.
+pub const DIAL_TIMEOUT: Millis = Millis::from_secs(7);
 /// How long a wildcard listener may take to name its first address.
 pub const LISTEN_TIMEOUT: Millis = Millis::from_secs(3);
 /// How long opening a stream may take.
@@ -330,6 +332,8 @@ pub const CARD_TIMEOUT: Millis = Millis::from_secs(10);
 pub const PING_INTERVAL: Millis = Millis::from_secs(15);
 /// …and closed when none comes in this time.
 pub const PING_TIMEOUT: Millis = Millis::from_secs(10);
+/// How often peers are asked what they speak and how they see us: nothing else tells that one has become a relay.
+pub const IDENTIFY_INTERVAL: Millis = Millis::from_secs(60);
 /// A QUIC connection from which nothing comes for so long is dead.
 pub const QUIC_IDLE: Millis = Millis::from_secs(15);
 /// Two connections with one peer that were made within this time come from dials that crossed.

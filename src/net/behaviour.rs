@@ -14,7 +14,9 @@ use super::nat::guard::{Guarded, Purpose, Told};
 use super::nat::{alive, probe, serve, service};
 use super::streams::{self, Terms};
 use super::{dht, exchange, limits, span};
-use crate::base::limits::{MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, MAX_PROCESS_MEMORY, PING_INTERVAL, PING_TIMEOUT};
+use crate::base::limits::{
+    IDENTIFY_INTERVAL, MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, MAX_PROCESS_MEMORY, PING_INTERVAL, PING_TIMEOUT,
+};
 use crate::envelope::{frame, mailbox};
 
 /// What identify says of us to everybody: the same for every node (NET-5).
@@ -65,6 +67,7 @@ impl Behaviour {
             .with_agent_version(GENERIC_NAME.to_owned())
             // NET-5, NET-57: a server says where it is; one by reachability has external addresses, which are told in any case.
             .with_hide_listen_addrs(!server)
+            .with_interval(span(IDENTIFY_INTERVAL))
             // Addresses that peers claim for themselves are not dialled.
             .with_cache_size(0);
         let ping = ping::Config::new().with_interval(span(PING_INTERVAL)).with_timeout(span(PING_TIMEOUT));

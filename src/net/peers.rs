@@ -36,8 +36,8 @@ impl Way {
         !matches!(self, Self::Relay)
     }
 
-    /// Whether it is a way to stay on.
-    const fn is_lasting(self) -> bool {
+    /// Whether it is a direct way to stay on.
+    pub(super) const fn is_lasting(self) -> bool {
         matches!(self, Self::Tcp | Self::Quic)
     }
 

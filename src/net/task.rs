@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use libp2p::core::ConnectedPoint;
-use libp2p::core::transport::ListenerId;
+use libp2p::core::transport::{ListenerId, PortUse};
 #[cfg(test)]
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
@@ -27,7 +27,7 @@ use super::mailbox::ask::{Asks, Want};
 use super::mailbox::courier::Courier;
 use super::mailbox::serve;
 use super::nat::Nat;
-use super::peers::{Change, Link, Peers};
+use super::peers::{Change, Link, Peers, Way};
 use super::seeks::Seeks;
 use super::shared::{Open, Shared, Suspicion};
 use super::{discovery, from_libp2p, span, to_libp2p, wall_now};
@@ -308,8 +308,12 @@ impl Task {
         // The limits deny every other kind of key before.
         let Some(peer) = from_libp2p(peer_id) else { return };
         let (ours, addr) = match endpoint {
-            // Who dials for a hole as if he were dialled has not dialled: both sides must see it alike.
-            ConnectedPoint::Dialer { address, role_override, .. } => (role_override.is_dialer(), address),
+            // Both dial for a hole, one of them as if he were dialled: over TCP that is one connection, which he has not
+            // dialled; over QUIC it is two, and one of them is his. Both sides must see it alike.
+            ConnectedPoint::Dialer { address, role_override, port_use } => {
+                let own = port_use == PortUse::Reuse && Way::of(&address) == Way::Quic;
+                (role_override.is_dialer() || own, address)
+            }
             // One through a relay has no remote address.
             ConnectedPoint::Listener { local_addr, .. } if is_circuit(&local_addr) => (false, local_addr),
             ConnectedPoint::Listener { send_back_addr, .. } => (false, send_back_addr),

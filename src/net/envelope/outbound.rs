@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite};
 use libp2p::Stream;
 use libp2p::swarm::ConnectionId;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::wire::{FrameReader, Ready, StreamEnd, close, write};
@@ -26,7 +26,7 @@ const WRITE_BATCH: usize = 64 * 1024;
 
 /// Sends to the peer until he is disconnected and every ticket has its outcome.
 pub(in crate::net) async fn serve(shared: Arc<Shared>, peer: PeerId, mut outbox: Outbox) {
-    let sender = Sender { shared, peer, load: Arc::clone(&outbox.load) };
+    let sender = Sender { shared, peer, load: Arc::clone(&outbox.load), begun: Notify::new() };
     // A stream is opened when there is something to send, and not before.
     while let Some(first) = outbox.queue.recv().await {
         let connection = *outbox.preferred.borrow_and_update();
@@ -56,6 +56,8 @@ struct Sender {
     shared: Arc<Shared>,
     peer: PeerId,
     load: Arc<Load>,
+    /// Something was sent: an answer is due.
+    begun: Notify,
 }
 
 /// An envelope that was sent and is not answered.
@@ -137,6 +139,7 @@ impl Sender {
                 let Ok(waiting) = outbox.queue.try_recv() else { break };
                 put(&mut out, window, &waiting);
             }
+            self.begun.notify_one();
             write(writer, &out).await?;
             failpoint("envelope-sent");
             out.clear();
@@ -174,18 +177,25 @@ impl Sender {
         reader: &mut FrameReader<impl AsyncRead + Unpin>,
         limit: Millis,
     ) -> Result<(), StreamEnd> {
+        let mut alarm = span(UNANSWERED);
         loop {
-            match reader.ready(span(UNANSWERED)).await? {
-                Ready::Frame => return Ok(()),
-                Ready::End => return Err(StreamEnd::Closed),
-                Ready::Idle => {}
-            }
-            let oldest = lock(window).open.front().map(|sent| sent.at.elapsed());
-            if oldest.is_some_and(|waits| waits >= span(limit)) {
+            // `None`: nothing is due, and the peer may be silent as long as he likes, until something is sent.
+            let age = lock(window).open.front().map(|sent| sent.at.elapsed());
+            if age.is_some_and(|age| age >= span(limit)) {
                 return Err(StreamEnd::Stalled);
             }
-            if oldest.is_some_and(|waits| waits >= span(UNANSWERED)) {
+            if age.is_some_and(|age| age >= alarm) {
                 self.shared.suspect(self.peer, connection);
+                alarm += span(UNANSWERED);
+            }
+            let wait = age.map_or(span(STALL_TIMEOUT), |age| alarm.min(span(limit)).saturating_sub(age));
+            tokio::select! {
+                ready = reader.ready(wait) => match ready? {
+                    Ready::Frame => return Ok(()),
+                    Ready::End => return Err(StreamEnd::Closed),
+                    Ready::Idle => {}
+                },
+                () = self.begun.notified(), if age.is_none() => alarm = span(UNANSWERED),
             }
         }
     }

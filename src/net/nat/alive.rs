@@ -25,9 +25,9 @@ use crate::net::span;
 /// What is said, and comes back: the protocol wants 32 bytes.
 const CALL: [u8; 32] = *b"rohrpost: are you still there?..";
 
-/// The connection did not answer.
+/// The connection with this peer did not answer.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::net) struct Dead(pub(in crate::net) ConnectionId);
+pub(in crate::net) struct Dead(pub(in crate::net) PeerId, pub(in crate::net) ConnectionId);
 
 /// The behaviour.
 #[derive(Default)]
@@ -73,8 +73,8 @@ impl NetworkBehaviour for Behaviour {
 
     fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
 
-    fn on_connection_handler_event(&mut self, _: PeerId, connection: ConnectionId, Silent: THandlerOutEvent<Self>) {
-        self.actions.push_back(ToSwarm::GenerateEvent(Dead(connection)));
+    fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, Silent: THandlerOutEvent<Self>) {
+        self.actions.push_back(ToSwarm::GenerateEvent(Dead(peer, connection)));
     }
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {

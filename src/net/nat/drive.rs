@@ -2,8 +2,7 @@
 
 use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
-use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{ConnectionId, DialError};
+use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, autonat, identify, relay, upnp};
 use tokio::time::Instant;
 
@@ -11,8 +10,8 @@ use super::alive::Dead;
 use super::relays::Rank;
 use super::status::{Reachability, RelayStatus, UpnpStatus};
 use crate::base::PeerId;
-use crate::base::limits::{ADDRESS_RETEST, MAX_PEER_ADDRS, MAX_RELAYS_TRIED, SLEEP_SUSPECTED};
-use crate::net::addresses::{Scope, dialable, is_circuit, scope, through};
+use crate::base::limits::{ADDRESS_RETEST, SLEEP_SUSPECTED};
+use crate::net::addresses::{Scope, dialable, scope, through};
 use crate::net::behaviour::BehaviourEvent;
 use crate::net::event::NetEvent;
 use crate::net::peers::{Link, Way};
@@ -32,135 +31,13 @@ impl Task {
     /// What the behaviours tell that belong here.
     pub(in crate::net) fn on_nat_event(&mut self, event: BehaviourEvent) {
         match event {
-            BehaviourEvent::Alive(Dead(connection)) => {
-                // NET-81
-                tracing::debug!(%connection, "it does not answer");
-                self.swarm.close_connection(connection);
-            }
+            BehaviourEvent::Alive(Dead(peer, connection)) => self.on_dead(&peer, connection),
             BehaviourEvent::Probe(event) => self.on_probe(&event),
             BehaviourEvent::Upnp(event) => self.on_upnp(event),
             BehaviourEvent::Relay(event) => self.on_relay_service(&event),
             BehaviourEvent::Circuits(event) => tracing::debug!(?event, "a relay"),
             BehaviourEvent::Punch(event) => tracing::debug!(?event, "a hole"),
             _ => {}
-        }
-    }
-}
-
-// ---- Dialling -----------------------------------------------------------------------------------
-
-impl Task {
-    /// Connects with a peer by all the ways there are (NET-60, NET-67).
-    pub(in crate::net) fn connect(&mut self, peer: PeerId, hints: Vec<Multiaddr>) {
-        if self.peers.is_connected(&peer) || self.nat.dials.is_under_way(&peer) {
-            return;
-        }
-        let mut addrs = self.nat.redial.addrs(&peer).to_vec();
-        for addr in hints.into_iter().chain(self.book.of(&peer).take(MAX_PEER_ADDRS).cloned()) {
-            if !addrs.contains(&addr) {
-                addrs.push(addr);
-            }
-        }
-        let (circuits, mut direct): (Vec<_>, Vec<_>) = addrs.into_iter().partition(is_circuit);
-        let (ready, waiting) = self.sort_circuits(&peer, circuits);
-        direct.extend(ready);
-        let now = Instant::now();
-        self.nat.dials.wait(peer, waiting.iter().map(|(relay, _, addr)| (*relay, addr.clone())).collect(), now);
-        let mut tries = !waiting.is_empty();
-        if !direct.is_empty() || !tries {
-            tries |= self.dial(peer, direct, PeerCondition::DisconnectedAndNotDialing);
-        }
-        for (relay, place, _) in waiting {
-            // Once for each relay: the second time it is being dialled.
-            self.connect(relay, vec![place]);
-        }
-        if !tries {
-            self.unreachable(peer);
-        }
-    }
-
-    /// Which circuits can be dialled now, and which wait for their relay: its peer ID, where it is, the circuit.
-    fn sort_circuits(
-        &self,
-        peer: &PeerId,
-        circuits: Vec<Multiaddr>,
-    ) -> (Vec<Multiaddr>, Vec<(PeerId, Multiaddr, Multiaddr)>) {
-        let (mut relays, mut ready, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
-        for addr in circuits {
-            let Some((relay, place)) = through(&addr).filter(|(relay, _)| *relay != self.shared.me) else { continue };
-            // A stranger's word leads to no machine of our own network (NET-43).
-            let known = self.peers.is_connected(&relay) || self.nat.redial.names(&relay);
-            if !known && !self.shared.is_contact(peer) && scope(&place) < self.nat.scope {
-                continue;
-            }
-            if !relays.contains(&relay) {
-                if relays.len() >= MAX_RELAYS_TRIED {
-                    continue;
-                }
-                relays.push(relay);
-            }
-            if self.nat.identified.values().any(|known| *known == relay) {
-                ready.push(addr);
-            } else {
-                waiting.push((relay, place, addr));
-            }
-        }
-        (ready, waiting)
-    }
-
-    /// Tells whether a dial is under way.
-    fn dial(&mut self, peer: PeerId, addrs: Vec<Multiaddr>, condition: PeerCondition) -> bool {
-        let opts = DialOpts::peer_id(to_libp2p(&peer)).condition(condition).addresses(addrs).build();
-        let id = opts.connection_id();
-        match self.swarm.dial(opts) {
-            Ok(()) => {
-                self.nat.dials.dialled(peer, id, Instant::now());
-                true
-            }
-            // By somebody else; its end is told, too.
-            Err(DialError::DialPeerConditionFalse(_)) => true,
-            Err(error) => {
-                tracing::debug!(?peer, %error, "cannot dial");
-                false
-            }
-        }
-    }
-
-    /// A relay has told how it sees us: what waits for it is dialled.
-    fn relay_ready(&mut self, relay: &PeerId) {
-        for (peer, addrs) in self.nat.dials.ready(relay) {
-            let tries = self.peers.is_connected(&peer) || self.dial(peer, addrs, PeerCondition::Disconnected);
-            if !tries && self.nat.dials.is_over(&peer) {
-                self.unreachable(peer);
-            }
-        }
-    }
-
-    /// A dial of ours, or of a behaviour's, failed.
-    pub(in crate::net) fn on_dial_failed(&mut self, peer_id: &libp2p::PeerId, id: ConnectionId, error: &DialError) {
-        let Some(peer) = from_libp2p(peer_id) else { return };
-        tracing::debug!(?peer, %error, "dial failed");
-        let alone = self.swarm.connected_peers().next().is_none();
-        self.dht.on_dial_failed(&mut self.swarm.behaviour_mut().dht, peer_id, alone);
-        if self.nat.dials.failed(&peer, id) || !self.nat.dials.is_under_way(&peer) {
-            self.unreachable(peer);
-        }
-    }
-
-    /// Nothing is left to try for this peer, nor for those who wait for him as their relay.
-    fn unreachable(&mut self, peer: PeerId) {
-        if self.peers.is_connected(&peer) {
-            return;
-        }
-        self.nat.miss(peer);
-        // Who wants to ask him is told that there is no way.
-        self.asks.waiting(&peer);
-        // Others are dialled by the protocols on their own.
-        if self.seeks.failed(&peer) {
-            self.seek(peer);
-        }
-        for waited in self.nat.dials.relay_failed(&peer) {
-            self.unreachable(waited);
         }
     }
 }
@@ -207,10 +84,14 @@ impl Task {
             self.nat.redial.lost(&peer, needed, Instant::now());
         }
         // After a change of network the messenger's pauses are no measure: the peer is likely to be there.
-        let shaken = self.nat.changed_at.is_some_and(|at| at.elapsed() < span(SLEEP_SUSPECTED));
-        if shaken && !self.peers.is_connected(&peer) && self.shared.is_contact(&peer) {
+        if self.is_shaken() && !self.peers.is_connected(&peer) && self.shared.is_contact(&peer) {
             self.shared.notices.discovered(peer);
         }
+    }
+
+    /// Whether the network has changed a moment ago.
+    fn is_shaken(&self) -> bool {
+        self.nat.changed_at.is_some_and(|at| at.elapsed() < span(SLEEP_SUSPECTED))
     }
 
     fn keep_if_wanted(&mut self, peer: &PeerId) {
@@ -225,6 +106,17 @@ impl Task {
         self.swarm.behaviour_mut().alive.check(to_libp2p(&peer), connection);
     }
 
+    /// NET-81: a connection does not answer. Others with this peer may be as dead.
+    fn on_dead(&mut self, peer: &libp2p::PeerId, connection: ConnectionId) {
+        tracing::debug!(%connection, "it does not answer");
+        self.swarm.close_connection(connection);
+        let Some(peer) = from_libp2p(peer) else { return };
+        let others: Vec<_> = self.peers.links(&peer).map(|link| link.id).filter(|id| *id != connection).collect();
+        for id in others {
+            self.check(peer, id);
+        }
+    }
+
     /// Bytes sent on this connection are unanswered.
     pub(in crate::net) fn suspect(&mut self, Suspicion { peer, connection }: Suspicion) {
         self.check(peer, connection);
@@ -235,27 +127,31 @@ impl Task {
 
 impl Task {
     pub(in crate::net) fn on_identify(&mut self, event: &identify::Event) {
-        let identify::Event::Received { connection_id, peer_id, info } = event else { return };
-        let Some(peer) = from_libp2p(peer_id) else { return };
-        let link = self.peers.links(&peer).find(|link| link.id == *connection_id);
-        let Some((ours, addr)) = link.filter(|link| link.way.is_direct()).map(|link| (link.ours, link.addr.clone()))
-        else {
+        let identify::Event::Received { connection_id, peer_id, info } = event else {
+            tracing::trace!(?event, "identify");
             return;
         };
+        let Some(peer) = from_libp2p(peer_id) else { return };
+        let link = self.peers.links(&peer).find(|link| link.id == *connection_id);
+        // A trial goes out by a port of its own, and is soon over.
+        let trial = self.swarm.behaviour().limits.is_trial(*connection_id);
+        let lasting = link.filter(|link| link.way.is_lasting() && !trial);
+        let Some((ours, addr)) = lasting.map(|link| (link.ours, link.addr.clone())) else { return };
+        tracing::debug!(?peer, observed = %info.observed_addr, protocols = ?info.protocols, "identified");
         if self.nat.observed.note(*connection_id, peer, &info.observed_addr, ours) {
             self.offer_candidates();
         }
         // Where others can reach him, too: of one who has dialled us we do not know it.
         let place = Some(addr).filter(|_| ours).and_then(|addr| dialable(&peer, &addr));
-        match place.filter(|_| info.protocols.iter().any(|protocol| *protocol == HOP)) {
-            Some(place) => {
-                let rank = match (self.nat.redial.names(&peer), self.shared.is_contact(&peer)) {
-                    (true, _) => Rank::Named,
-                    (false, true) => Rank::Contact,
-                    (false, false) => Rank::Stranger,
-                };
-                self.nat.relays.offered(peer, place, rank);
-            }
+        let offers = info.protocols.iter().any(|protocol| *protocol == HOP);
+        let rank = match (self.nat.redial.names(&peer), self.shared.is_contact(&peer)) {
+            (true, _) if offers => Some(Rank::Named),
+            // He may become one, and nobody tells (the crate's push gets lost behind a lazy negotiation).
+            (true, _) => Some(Rank::Perhaps),
+            (false, contact) => offers.then_some(if contact { Rank::Contact } else { Rank::Stranger }),
+        };
+        match place.zip(rank) {
+            Some((place, rank)) => self.nat.relays.offered(peer, place, rank),
             None if ours => self.nat.relays.withdrawn(&peer),
             None => {}
         }
@@ -396,6 +292,9 @@ impl Task {
         for addr in addrs {
             tracing::info!(%addr, "no longer reachable through a relay");
             self.shared.notices.address(NetEvent::Expired(addr.to_string()));
+        }
+        if self.is_shaken() {
+            self.nat.relays.wake();
         }
         self.relays_changed();
         self.look_after_relays();

@@ -1,12 +1,13 @@
 //! Behind which kind of router we are, how we are reached all the same, and how we reach others.
 //!
-//! - `drive` is what the swarm task does about it; the rest is bookkeeping, and behaviours of our own.
+//! - `drive` and `connect` are what the swarm task does about it; the rest is bookkeeping, and behaviours of our own.
 //! - `relays` keeps two reservations, `service` is our own relay, `dials` and `redial` say when to dial.
 //! - `observed`, `reach`, `probe` and `serve` find out what others see; `alive` asks a connection for a sign of life.
 //! - `guard` stands between the swarm and behaviours that act on a peer's word.
 //! - `status` is what is told of it.
 
 pub(super) mod alive;
+mod connect;
 mod dials;
 mod drive;
 pub(super) mod guard;

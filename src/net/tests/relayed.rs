@@ -208,3 +208,16 @@ async fn two_nodes_tell_each_other_that_they_can_be_reached() {
         assert_eq!(second.net.status().peers[0].addr, way);
     }
 }
+
+/// NET-62, NET-64: a relay offers its service when it has found out that it can be reached, and those who are connected
+/// hear of it at once.
+#[tokio::test]
+async fn a_relay_is_found_when_it_has_become_one() {
+    for listen in [QUIC, TCP] {
+        let relay = Node::with(NetConfig { serve_relay: true, ..config(10, &[listen]) }).await;
+        let bootstrap = vec![(relay.id(), relay.addrs())];
+        let mut bob = Node::with(NetConfig { public: Some(false), bootstrap, ..config(11, &[listen]) }).await;
+        reachable(&mut bob, 1).await;
+        assert_eq!(relay.net.status().reachability, Reachability::Public);
+    }
+}

@@ -33,7 +33,8 @@ impl Session {
         let (shared, events, _, suspected) = suspicious_network(contact, lane);
         let mut outbox = shared.connect(PEER, link, WallTime(0));
         let (near, far) = stream(256 * 1024);
-        let sender = Sender { shared: Arc::clone(&shared), peer: PEER, load: Arc::clone(&outbox.load) };
+        let sender =
+            Sender { shared: Arc::clone(&shared), peer: PEER, load: Arc::clone(&outbox.load), begun: Notify::new() };
         let mut session = Self { shared, events, suspected, far, end: tokio::spawn(std::future::pending()) };
         session.send(1).unwrap();
         let first = outbox.queue.recv().await.unwrap();

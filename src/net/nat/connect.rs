@@ -1,0 +1,128 @@
+//! How the swarm task connects with a peer: straight, and through relays.
+
+use libp2p::Multiaddr;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{ConnectionId, DialError};
+use tokio::time::Instant;
+
+use crate::base::PeerId;
+use crate::base::limits::{MAX_PEER_ADDRS, MAX_RELAYS_TRIED};
+use crate::net::addresses::{is_circuit, scope, through};
+use crate::net::task::Task;
+use crate::net::{from_libp2p, to_libp2p};
+
+impl Task {
+    /// Connects with a peer by all the ways there are (NET-60, NET-67).
+    pub(in crate::net) fn connect(&mut self, peer: PeerId, hints: Vec<Multiaddr>) {
+        if self.peers.is_connected(&peer) || self.nat.dials.is_under_way(&peer) {
+            return;
+        }
+        let mut addrs = self.nat.redial.addrs(&peer).to_vec();
+        for addr in hints.into_iter().chain(self.book.of(&peer).take(MAX_PEER_ADDRS).cloned()) {
+            if !addrs.contains(&addr) {
+                addrs.push(addr);
+            }
+        }
+        let (circuits, mut direct): (Vec<_>, Vec<_>) = addrs.into_iter().partition(is_circuit);
+        let (ready, waiting) = self.sort_circuits(&peer, circuits);
+        direct.extend(ready);
+        let now = Instant::now();
+        self.nat.dials.wait(peer, waiting.iter().map(|(relay, _, addr)| (*relay, addr.clone())).collect(), now);
+        let mut tries = !waiting.is_empty();
+        if !direct.is_empty() || !tries {
+            tries |= self.dial(peer, direct, PeerCondition::DisconnectedAndNotDialing);
+        }
+        for (relay, place, _) in waiting {
+            // Once for each relay: the second time it is being dialled.
+            self.connect(relay, vec![place]);
+        }
+        if !tries {
+            self.unreachable(peer);
+        }
+    }
+
+    /// Which circuits can be dialled now, and which wait for their relay: its peer ID, where it is, the circuit.
+    fn sort_circuits(
+        &self,
+        peer: &PeerId,
+        circuits: Vec<Multiaddr>,
+    ) -> (Vec<Multiaddr>, Vec<(PeerId, Multiaddr, Multiaddr)>) {
+        let (mut relays, mut ready, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+        for addr in circuits {
+            let Some((relay, place)) = through(&addr).filter(|(relay, _)| *relay != self.shared.me) else { continue };
+            // A stranger's word leads to no machine of our own network (NET-43).
+            let known = self.peers.is_connected(&relay) || self.nat.redial.names(&relay);
+            if !known && !self.shared.is_contact(peer) && scope(&place) < self.nat.scope {
+                continue;
+            }
+            if !relays.contains(&relay) {
+                if relays.len() >= MAX_RELAYS_TRIED {
+                    continue;
+                }
+                relays.push(relay);
+            }
+            if self.nat.identified.values().any(|known| *known == relay) {
+                ready.push(addr);
+            } else {
+                waiting.push((relay, place, addr));
+            }
+        }
+        (ready, waiting)
+    }
+
+    /// Tells whether a dial is under way.
+    fn dial(&mut self, peer: PeerId, addrs: Vec<Multiaddr>, condition: PeerCondition) -> bool {
+        let opts = DialOpts::peer_id(to_libp2p(&peer)).condition(condition).addresses(addrs).build();
+        let id = opts.connection_id();
+        match self.swarm.dial(opts) {
+            Ok(()) => {
+                self.nat.dials.dialled(peer, id, Instant::now());
+                true
+            }
+            // By somebody else; its end is told, too.
+            Err(DialError::DialPeerConditionFalse(_)) => true,
+            Err(error) => {
+                tracing::debug!(?peer, %error, "cannot dial");
+                false
+            }
+        }
+    }
+
+    /// A relay has told how it sees us: what waits for it is dialled.
+    pub(super) fn relay_ready(&mut self, relay: &PeerId) {
+        for (peer, addrs) in self.nat.dials.ready(relay) {
+            let tries = self.peers.is_connected(&peer) || self.dial(peer, addrs, PeerCondition::Disconnected);
+            if !tries && self.nat.dials.is_over(&peer) {
+                self.unreachable(peer);
+            }
+        }
+    }
+
+    /// A dial of ours, or of a behaviour's, failed.
+    pub(in crate::net) fn on_dial_failed(&mut self, peer_id: &libp2p::PeerId, id: ConnectionId, error: &DialError) {
+        let Some(peer) = from_libp2p(peer_id) else { return };
+        tracing::debug!(?peer, %error, "dial failed");
+        let alone = self.swarm.connected_peers().next().is_none();
+        self.dht.on_dial_failed(&mut self.swarm.behaviour_mut().dht, peer_id, alone);
+        if self.nat.dials.failed(&peer, id) || !self.nat.dials.is_under_way(&peer) {
+            self.unreachable(peer);
+        }
+    }
+
+    /// Nothing is left to try for this peer, nor for those who wait for him as their relay.
+    pub(super) fn unreachable(&mut self, peer: PeerId) {
+        if self.peers.is_connected(&peer) {
+            return;
+        }
+        self.nat.miss(peer);
+        // Who wants to ask him is told that there is no way.
+        self.asks.waiting(&peer);
+        // Others are dialled by the protocols on their own.
+        if self.seeks.failed(&peer) {
+            self.seek(peer);
+        }
+        for waited in self.nat.dials.relay_failed(&peer) {
+            self.unreachable(waited);
+        }
+    }
+}
