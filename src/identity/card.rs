@@ -204,6 +204,16 @@ impl CardIn {
         self.unverified.owner
     }
 
+    /// Its sequence; a claim, until it is verified.
+    pub const fn claimed_sequence(&self) -> u64 {
+        self.content.sequence
+    }
+
+    /// Until when it says it is valid; a claim, until it is verified.
+    pub const fn claimed_expiry(&self) -> WallTime {
+        self.content.expires
+    }
+
     /// Owner, signature, then time (ID-14, ID-15). `issued` in the future is no reason to refuse.
     ///
     /// # Errors
