@@ -227,6 +227,81 @@ pub const MAX_BOXES_AT_ONCE: usize = 64;
 /// Envelopes of one box that expire in one commit.
 pub const MAX_MAIL_EXPIRED_AT_ONCE: usize = 256;
 
+// ---- Using mailboxes ----------------------------------------------------------------------------
+
+/// What waits for somebody who was not reached in this time is left at his mailboxes.
+pub const DEPOSIT_AFTER: Millis = Millis::from_secs(3);
+/// Receipts wait so long for others to share an envelope with.
+pub const RECEIPTS_DEPOSIT_AFTER: Millis = Millis::from_secs(10);
+/// Mailboxes at which an envelope is left: one that drops it is not enough to lose it.
+pub const DEPOSIT_COPIES: usize = 2;
+/// How long an envelope counts as waiting there: a mailbox keeps it so many days.
+pub const DEPOSIT_LIFE: Millis = Millis::from_days(BOX_ENVELOPE_DAYS as u64);
+/// Deposits for one peer on their way at a time.
+pub const MAX_DEPOSITS_PER_PEER: usize = 16;
+/// Deposits on their way at a time: with the largest envelopes some 5 MiB.
+pub const MAX_DEPOSITS: usize = 64;
+/// Rows of the outbox that one commit looks at for one peer, to leave them at mailboxes.
+pub const MAX_POSTED_AT_ONCE: usize = 256;
+/// Bytes of sealed envelopes that are kept after a deposit without an answer, to be sent again as they are.
+pub const MAX_SEALED_BYTES: usize = 2 * 1024 * 1024;
+/// Other people's mailboxes whose failures are remembered.
+pub const MAX_HOUSES: usize = 1_000;
+/// First pause after a mailbox of somebody else's did not answer; it doubles, with jitter.
+pub const DEPOSIT_RETRY_FIRST: Millis = Millis::from_secs(10);
+/// The longest.
+pub const DEPOSIT_RETRY_MAX: Millis = Millis::from_secs(900);
+/// Longest retry-after of a mailbox that is believed.
+pub const MAX_RETRY_AFTER: Millis = Millis::from_hours(24);
+/// Cards that are looked for at a time.
+pub const MAX_SEEKS: usize = 16;
+/// First pause before the card of the same peer is looked for again; it doubles, with jitter.
+pub const SEEK_FIRST: Millis = Millis::from_secs(30);
+/// The longest.
+pub const SEEK_MAX: Millis = Millis::from_hours(1);
+/// Hashes for a proof of work between two commits: some 10 ms.
+pub const WORK_SLICE: u64 = 1 << 14;
+/// Hashes in an hour for whatever mailboxes ask: some four times what the highest level takes.
+pub const WORK_PER_HOUR: u64 = 1 << 26;
+/// Deposits that wait for their work.
+pub const MAX_WORKS: usize = 64;
+/// The own mailboxes are emptied so often while there was something in them…
+pub const FETCH_PAUSE_MIN: Millis = Millis::from_secs(20);
+/// …and so often at least.
+pub const FETCH_PAUSE_MAX: Millis = Millis::from_secs(60);
+/// Pages of one visit to an own mailbox: twice what a full box has. A mailbox may have no end.
+pub const MAX_FETCHED_PAGES: u32 = 256;
+/// First pause after an own mailbox did not answer; it doubles, with jitter.
+pub const BOX_RETRY_FIRST: Millis = Millis::from_secs(2);
+/// The longest.
+pub const BOX_RETRY_MAX: Millis = Millis::from_secs(300);
+/// A mailbox that refused us, or has no room, is asked again after this time.
+pub const BOX_ASK_AGAIN: Millis = Millis::from_hours(6);
+/// Failures in a row after which an own mailbox is shown as unreachable.
+pub const BOX_UNREACHABLE_AFTER: u32 = 3;
+/// How long a mailbox is told that we leave; the lease of the box ends by itself.
+pub const BOX_LEAVING: Millis = Millis::from_days(7);
+/// One-time prekeys with a secret here that one mailbox was given: whatever it says of those it holds, it gets no more.
+pub const MAX_BOXED_PREKEYS: usize = 400;
+/// A mailbox gets a batch of prekeys once in this time at most.
+pub const BOX_REFILL_PAUSE: Millis = Millis::from_hours(1);
+/// When a mailbox was last emptied is written down once in this time.
+pub const FETCHED_NOTE: Millis = Millis::from_secs(300);
+/// A question to a mailbox, or for a card, that has no outcome after this time counts as failed.
+pub const ASK_TIMEOUT: Millis = Millis::from_secs(120);
+/// What changes a card waits so long for more of it.
+pub const CARD_DEBOUNCE: Millis = Millis::from_secs(2);
+/// How often a card is put into the hash table again; a record lives four times as long.
+pub const CARD_REPUBLISH: Millis = Millis::from_hours(12);
+/// Cards of others that are put there by one commit…
+pub const MAX_CARDS_PUBLISHED: usize = 16;
+/// …and the pause behind it: those of a full mailbox take two hours.
+pub const CARDS_PUBLISHED_PAUSE: Millis = Millis::from_secs(10);
+/// Level of work that the card asks for while three quarters of the requests are taken.
+pub const WORK_WHEN_BUSY: u8 = 16;
+/// The same for nine tenths.
+pub const WORK_WHEN_CROWDED: u8 = 20;
+
 // ---- Store --------------------------------------------------------------------------------------
 
 /// Largest sealed row: above about 128 KiB sled writes side files that are never synced, and small

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::base::WallTime;
-use crate::base::limits::{MAX_ADDR_LEN, MAX_ADDRS, MAX_CAPSULE_ITEMS, MAX_PAYLOAD};
+use crate::base::limits::{MAX_ADDR_LEN, MAX_ADDRS, MAX_CAPSULE_ITEMS, MAX_CARD, MAX_PAYLOAD};
+use crate::base::{Secret, WallTime};
 
 use super::cbor::{Reader, Writer};
 use super::{ContentError, Introduction, Profile, StatusReport};
@@ -16,6 +16,10 @@ const PROFILE: u64 = 4;
 const ACCEPTED: u64 = 5;
 const RESET: u64 = 6;
 const ADDRESSES: u64 = 7;
+const CARD: u64 = 8;
+const TOKEN: u64 = 9;
+/// Bytes of a token: tag and MAC.
+const TOKEN_LEN: usize = 48;
 
 /// The plaintext of an envelope: at most `MAX_CAPSULE_ITEMS` items in the order in which they are
 /// to be processed. The caller keeps to the bounds; [`Capsule::decode`] holds peers to them.
@@ -48,6 +52,10 @@ pub enum Item {
     /// Where the sender can be reached: at most `MAX_ADDRS` multiaddresses. Hints, never trusted, and not
     /// dialled before their sender is a contact.
     Addresses(Vec<String>),
+    /// The sender's contact card, encoded and signed, at most `MAX_CARD` bytes. Unverified.
+    Card(Vec<u8>),
+    /// A token under which the receiver may leave envelopes at the sender's mailboxes: tag and MAC.
+    Token(Secret<TOKEN_LEN>),
     /// Of a kind that this version does not know; kept exactly.
     Unknown {
         /// Its kind.
@@ -98,6 +106,8 @@ impl Item {
             Self::Accepted => ACCEPTED,
             Self::Reset => RESET,
             Self::Addresses(_) => ADDRESSES,
+            Self::Card(_) => CARD,
+            Self::Token(_) => TOKEN,
             Self::Unknown { kind, .. } => *kind,
         }
     }
@@ -121,7 +131,8 @@ impl Item {
                 }
                 writer.into_bytes().into()
             }
-            Self::Unknown { bytes, .. } => bytes.into(),
+            Self::Card(bytes) | Self::Unknown { bytes, .. } => bytes.into(),
+            Self::Token(token) => token.expose().as_slice().into(),
         }
     }
 
@@ -138,6 +149,11 @@ impl Item {
             ACCEPTED => Self::Accepted,
             RESET => Self::Reset,
             ADDRESSES => Self::read_addresses(payload)?,
+            // CON-30: what is in it is looked at when it is verified.
+            CARD if payload.is_empty() || payload.len() > MAX_CARD => return Err(ContentError::TooLong("card")),
+            CARD => Self::Card(payload.to_vec()),
+            // CON-31
+            TOKEN => Self::Token(Secret::new(payload.try_into().map_err(|_| ContentError::Field("token"))?)),
             // CON-27
             _ => Self::Unknown { kind, bytes: payload.to_vec() },
         })

@@ -60,6 +60,7 @@ impl Tx<'_> {
         let mut row = self.profile()?;
         row.token = RequestToken::random(&mut *self.rng);
         self.put_profile(&row)?;
+        self.mem.mail.look = true;
         Ok(Answer::Done)
     }
 
@@ -88,7 +89,7 @@ impl Tx<'_> {
         if row.blocked {
             return Err(Refusal::Blocked.into());
         }
-        self.apply_hints(&mut row, hints);
+        self.apply_hints(&mut row, hints)?;
         let new = self.make_contact(&mut row, name.clone())?;
         if !new
             && !name.is_empty()
@@ -146,6 +147,7 @@ impl Tx<'_> {
         let mut row = self.known_or_new(peer)?;
         self.close_request(&peer, Closed::Blocked)?;
         row.blocked = true;
+        self.void_token(&mut row)?;
         self.put_peer(&row)?;
         // What is on its way is not recalled; nothing more is sent.
         self.link(peer).return_flights();
@@ -170,6 +172,7 @@ impl Tx<'_> {
         row.contact = None;
         row.accepted = false;
         row.unaccepted_sent = 0;
+        self.void_token(&mut row)?;
         self.mem.contacts = self.mem.contacts.saturating_sub(1);
         self.put_peer(&row)?;
         self.push(super::io::Output::Class { peer: *peer, contact: false });

@@ -9,18 +9,17 @@ use std::sync::Arc;
 use serde_bytes::ByteBuf;
 
 use crate::base::{Millis, MonoTime, PeerId, limits};
-use crate::content::{Capsule, Introduction, Item, Profile};
-use crate::crypto::hash::sha256;
+use crate::content::{Capsule, Introduction, Item};
 use crate::envelope::{self, EnvelopeKind};
-use crate::identity::{CardIn, IdentityKey, OneTimePrekeyIn};
-use crate::session::{RemoteBundle, SealedKind, SessionSet};
+use crate::session::{SealedKind, SessionSet};
 use crate::store::{KeyId, Rows, Scan, StoreError};
 
 use super::io::{Output, RefuseReason};
 use super::tables::{
-    CardRow, Cards, ConversationRow, MessageRow, OutControls, OutKind, OutMessages, OutRow, Outbox, PeerRow,
-    ProfileRow, Sessions, outbox_key, peer_key,
+    ConversationRow, MessageRow, OutControls, OutDepositRow, OutDeposits, OutKind, OutMessages, OutRow, Outbox,
+    PeerRow, ProfileRow, Sessions, outbox_key, peer_key,
 };
+use super::told::addresses_item;
 use super::tx::{Step, Stop, Tx};
 use super::view::{EventKind, State};
 
@@ -31,25 +30,27 @@ impl Tx<'_> {
         let Some(peer) = self.peer(&id)?.filter(|p| !p.blocked && p.contact.is_some()) else {
             return Ok(());
         };
-        let clock = self.deadline_clock();
-        let heal = peer.heal_due && peer.healed_at.is_none_or(|at| at + limits::HEALING_INTERVAL <= clock);
+        let heal = self.heals_now(&peer);
         let link = self.link(id);
+        if !link.connected && (heal || !link.pending.is_empty()) {
+            link.away_since.get_or_insert(now);
+        }
         if (link.pending.is_empty() && link.awaiting == 0 && !heal) || link.retry_at.is_some_and(|at| at > now) {
             return Ok(());
         }
         if !link.connected {
             if !link.dialling {
                 link.dialling = true;
-                self.push(Output::Connect { peer: id, addrs: peer.addrs });
+                let addrs = self.ways_to(&peer)?;
+                self.push(Output::Connect { peer: id, addrs });
             }
             return Ok(());
         }
         if link.bundle.is_some() || (link.pending.is_empty() && !heal) {
             return Ok(());
         }
-        let rebuild = link.rebuild;
         let set = self.sessions(&id)?;
-        let stale = set.unanswered_since().is_some_and(|at| at + limits::FIRST_CONTACT_REBUILD <= clock);
+        let (rebuild, stale) = (self.link(id).rebuild, self.is_stale(&set));
         if rebuild || heal || stale || !set.can_send() {
             let ticket = self.mem.next_ticket;
             self.mem.next_ticket += 1;
@@ -60,6 +61,18 @@ impl Tx<'_> {
             return Ok(());
         }
         self.send_pending(peer, set)
+    }
+
+    /// Whether a healing handshake is to be made now.
+    pub(super) fn heals_now(&self, peer: &PeerRow) -> bool {
+        let clock = self.deadline_clock();
+        peer.heal_due && peer.healed_at.is_none_or(|at| at + limits::HEALING_INTERVAL <= clock)
+    }
+
+    /// Whether a first contact has waited too long for an answer.
+    pub(super) fn is_stale(&self, set: &SessionSet) -> bool {
+        let clock = self.deadline_clock();
+        set.unanswered_since().is_some_and(|at| at + limits::FIRST_CONTACT_REBUILD <= clock)
     }
 
     /// Sends rows in order, as many as the window takes.
@@ -86,7 +99,7 @@ impl Tx<'_> {
                 None if self.must_wait(&peer, &row) => break,
                 None => {
                     encrypted = true;
-                    match self.encrypt(&mut peer, &mut set, &profile, row)? {
+                    match self.encrypt(&mut peer, &mut set, &profile, row, false)? {
                         Some(bytes) => bytes,
                         None => continue,
                     }
@@ -107,22 +120,24 @@ impl Tx<'_> {
     }
 
     /// A fourth message to somebody who has not accepted stays queued here.
-    fn must_wait(&self, peer: &PeerRow, row: &OutRow) -> bool {
+    pub(super) fn must_wait(&self, peer: &PeerRow, row: &OutRow) -> bool {
         let full = peer.unaccepted_sent as usize >= limits::MAX_UNACCEPTED_SENT;
         !peer.accepted && full && !row.counted && matches!(row.kind, OutKind::Message(_))
     }
 
     /// Encrypts a row; the envelope is stored beside it until the recipient's node has it. `None`
-    /// when there is nothing to send any more.
-    fn encrypt(
+    /// when there is nothing to send any more. What is to be left at a mailbox does not tell where we are to somebody
+    /// who has not accepted us.
+    pub(super) fn encrypt(
         &mut self,
         peer: &mut PeerRow,
         set: &mut SessionSet,
         profile: &ProfileRow,
         mut row: OutRow,
+        for_mailbox: bool,
     ) -> Step<Option<Vec<u8>>> {
         let key = outbox_key(&peer.peer, row.number);
-        let Some((plain, under)) = self.capsule(peer, profile, &row)? else {
+        let Some((plain, under)) = self.capsule(peer, profile, &row, for_mailbox)? else {
             self.link(peer.peer).pending.remove(&row.number);
             self.buf.delete::<Outbox>(&key);
             return Ok(None);
@@ -145,11 +160,16 @@ impl Tx<'_> {
         row.encrypted = true;
         self.put_envelope(&row, under, &bytes)?;
         self.buf.put::<Outbox>(&key, &row)?;
+        if for_mailbox {
+            self.buf.put::<OutDeposits>(&key, &OutDepositRow::default())?;
+        } else {
+            self.buf.delete::<OutDeposits>(&key);
+        }
         Ok(Some(bytes.into_vec()))
     }
 
     /// The envelope of a row that was encrypted before.
-    fn envelope_of(&self, row: &OutRow) -> Step<Option<Vec<u8>>> {
+    pub(super) fn envelope_of(&self, row: &OutRow) -> Step<Option<Vec<u8>>> {
         let key = outbox_key(&row.peer, row.number);
         Ok(match row.kind {
             OutKind::Message(_) => self.buf.get::<OutMessages>(&key)?,
@@ -168,8 +188,9 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn drop_envelope(&mut self, row: &OutRow) {
+    pub(super) fn drop_envelope(&mut self, row: &OutRow) {
         let key = outbox_key(&row.peer, row.number);
+        self.buf.delete::<OutDeposits>(&key);
         match row.kind {
             OutKind::Message(_) => self.buf.delete::<OutMessages>(&key),
             OutKind::Control(_) => self.buf.delete::<OutControls>(&key),
@@ -182,6 +203,7 @@ impl Tx<'_> {
         peer: &mut PeerRow,
         profile: &ProfileRow,
         row: &OutRow,
+        for_mailbox: bool,
     ) -> Step<Option<(Vec<u8>, Option<KeyId>)>> {
         let position = match &row.kind {
             OutKind::Control(bytes) => return Ok(Some((bytes.clone(), None))),
@@ -192,10 +214,10 @@ impl Tx<'_> {
         let under = self.key_of(&conversation, message.vanishes)?;
         let mut items = Vec::new();
         if peer.accepted {
-            let digest = profile_digest(profile);
+            let digest = self.profile_digest(profile);
             if peer.profile_sent != digest {
                 peer.profile_sent = digest;
-                items.extend(profile_items(profile));
+                items.extend(self.profile_items(&peer.peer, profile)?);
             }
             if message.subject.is_some() {
                 let subject = message.subject.clone();
@@ -207,7 +229,10 @@ impl Tx<'_> {
                 subject: message.subject.clone(),
                 token: peer.token.as_ref().map(|t| *t.as_bytes()),
             }));
-            items.extend(addresses_item(profile));
+            if !for_mailbox {
+                items.extend(addresses_item(profile));
+            }
+            items.extend(self.card_item(profile));
         }
         items.push(Item::Message { sent_at: message.sent_at, body: message.body });
         Ok(Some((Capsule { items }.encode(), Some(under))))
@@ -231,7 +256,10 @@ impl Tx<'_> {
         row.sent = true;
         row.encrypted = false;
         self.buf.put::<Outbox>(&key, &row)?;
-        self.link(peer).awaiting += 1;
+        let link = self.link(peer);
+        link.posted.remove(&number);
+        link.halves.remove(&number);
+        link.awaiting += 1;
         self.advance(peer, position, State::Sent)
     }
 
@@ -281,10 +309,7 @@ impl Tx<'_> {
         link.pending.insert(number);
         self.touch(peer);
         match reason {
-            RefuseReason::TooMany | RefuseReason::Unavailable => {
-                self.back_off(peer);
-                Ok(())
-            }
+            RefuseReason::TooMany | RefuseReason::Unavailable => self.back_off(peer),
             // The session is no good for the other side: all that it encrypted goes again in a new one.
             RefuseReason::PrekeyUnknown | RefuseReason::SessionUnknown => {
                 self.link(peer).rebuild = true;
@@ -325,6 +350,8 @@ impl Tx<'_> {
         }
         let link = self.link(row.peer);
         link.pending.remove(&row.number);
+        link.posted.remove(&row.number);
+        link.halves.remove(&row.number);
         link.in_flight.retain(|_, (number, _)| *number != row.number);
         if matches!(row.kind, OutKind::Control(_)) {
             link.controls = link.controls.saturating_sub(1);
@@ -351,115 +378,31 @@ impl Tx<'_> {
         }
         let link = self.link(peer);
         link.in_flight.clear();
+        link.posted.clear();
+        link.halves.clear();
         link.awaiting = 0;
+        self.mem.mail.forget_deposits(&peer);
         self.touch(peer);
-        Ok(())
-    }
-
-    /// A card came: pin it, and begin the session that was wanted.
-    pub(super) fn bundle(&mut self, peer: PeerId, ticket: u64, card: &[u8], prekey: Option<&[u8]>) -> Step {
-        let link = self.link(peer);
-        if link.bundle != Some(ticket) {
-            return Ok(());
-        }
-        link.bundle = None;
-        let rebuild = link.rebuild;
-        let Some(mut row) = self.peer(&peer)? else { return Ok(()) };
-        let Some(bundle) = self.checked_bundle(peer, card, prekey)? else {
-            self.back_off(peer);
-            return Ok(());
-        };
-        let mut set = self.sessions(&peer)?;
-        self.touch(peer);
-        if set.can_send() && !rebuild && !row.heal_due {
-            return Ok(());
-        }
-        let clock = self.deadline_clock();
-        if row.heal_due {
-            // It does not open at one of us: that its ID is the lower one must not keep it (SES-55).
-            set.give_up(clock);
-        }
-        if let Err(error) = set.begin(self.me, &bundle, &mut *self.rng, clock) {
-            tracing::warn!(%peer, %error, "no session could be begun with this card");
-            self.back_off(peer);
-            return Ok(());
-        }
-        self.put_sessions(&peer, &set)?;
-        let heal = std::mem::take(&mut row.heal_due);
-        if heal {
-            row.healed_at = Some(clock);
-        }
-        self.put_peer(&row)?;
-        self.link(peer).rebuild = false;
-        if heal || rebuild {
-            self.requeue(peer)?;
-        }
-        if heal {
-            let mut items = vec![Item::Reset];
-            if row.accepted {
-                items.push(Item::Accepted);
-            }
-            self.queue_items(peer, items)?;
-        }
-        Ok(())
-    }
-
-    /// Verifies what came, against the pinned card as well: a lower sequence is a rollback.
-    fn checked_bundle(&mut self, peer: PeerId, card: &[u8], prekey: Option<&[u8]>) -> Step<Option<RemoteBundle>> {
-        let now = self.now.wall;
-        let Ok(identity) = IdentityKey::from_peer_id(peer) else { return Ok(None) };
-        let card = match CardIn::decode(card).and_then(|found| found.verify(&identity, now)) {
-            Ok(card) => card,
-            Err(error) => {
-                tracing::debug!(%peer, %error, "a card was refused");
-                return Ok(None);
-            }
-        };
-        let content = card.content();
-        let key = peer_key(&peer);
-        if let Some(pinned) = self.buf.get::<Cards>(&key)? {
-            let same = pinned.bytes == card.bytes();
-            if content.sequence < pinned.sequence || (content.sequence == pinned.sequence && !same) {
-                tracing::debug!(%peer, "a card older than the pinned one was refused");
-                return Ok(None);
-            }
-        }
-        self.buf.put::<Cards>(&key, &CardRow { sequence: content.sequence, bytes: card.bytes().to_vec() })?;
-        // A prekey that does not verify is as good as none: the card's keys serve.
-        let one_time = prekey
-            .and_then(|bytes| OneTimePrekeyIn::decode(bytes).ok())
-            .and_then(|found| found.verify(&identity, now).ok());
-        Ok(Some(RemoteBundle {
-            identity,
-            prekey_id: content.prekey_id,
-            prekey: content.prekey,
-            kem_id: content.kem_id,
-            kem: content.kem.clone(),
-            one_time,
-        }))
-    }
-
-    /// No card came.
-    pub(super) fn bundle_failed(&mut self, peer: PeerId, ticket: u64) -> Step {
-        let link = self.link(peer);
-        if link.bundle == Some(ticket) {
-            link.bundle = None;
-            self.back_off(peer);
-        }
         Ok(())
     }
 
     /// Puts the next try off: doubling, with jitter, up to an hour.
-    pub(super) fn back_off(&mut self, peer: PeerId) {
+    pub(super) fn back_off(&mut self, peer: PeerId) -> Step {
         let random = self.rng.next_u64();
         let now = self.now.mono;
         let link = self.link(peer);
         // A window full of refusals is one failure.
         if link.retry_at.is_some_and(|at| at > now) {
-            return;
+            return Ok(());
         }
-        link.retry_at = Some(now + pause(link.attempts, random));
+        let span = pause(limits::RETRY_FIRST, limits::RETRY_MAX, link.attempts, random);
+        link.retry_at = Some(now + span);
         link.attempts = link.attempts.saturating_add(1);
+        if link.pending.is_empty() && link.awaiting == 0 {
+            return Ok(());
+        }
+        let next_try = Some(self.deadline_clock() + span);
+        self.change_reach(peer, |reach| reach.next_try = next_try)
     }
 
     /// All sessions with a peer.
@@ -472,30 +415,15 @@ impl Tx<'_> {
     }
 }
 
-/// What we tell an accepted contact of ourselves.
-pub(super) fn profile_items(profile: &ProfileRow) -> Vec<Item> {
-    let name = Item::Profile(Profile { name: profile.name.clone() });
-    std::iter::once(name).chain(addresses_item(profile)).collect()
-}
-
-/// Where we can be reached: whoever gets our message could otherwise not answer when we have moved.
-fn addresses_item(profile: &ProfileRow) -> Option<Item> {
-    (!profile.addrs.is_empty()).then(|| Item::Addresses(profile.addrs.clone()))
-}
-
-/// Changes when what we tell of ourselves does.
-pub(super) fn profile_digest(profile: &ProfileRow) -> u64 {
-    let addrs = profile.addrs.join("\n");
-    let hash = sha256(&[&(profile.name.len() as u64).to_be_bytes(), profile.name.as_bytes(), addrs.as_bytes()]);
-    // Never 0, which stands for *nothing sent yet*.
-    hash.first_chunk::<8>().map_or(1, |bytes| u64::from_be_bytes(*bytes)).max(1)
-}
-
 /// `min(first · 2^attempts, max)`, and up to a quarter less or more.
-fn pause(attempts: u32, random: u64) -> Millis {
-    let doubled = limits::RETRY_FIRST.0.saturating_mul(1 << attempts.min(20));
-    let base = doubled.min(limits::RETRY_MAX.0);
-    Millis(base - base / 4 + random % (base / 2 + 1))
+pub(super) fn pause(first: Millis, max: Millis, attempts: u32, random: u64) -> Millis {
+    let doubled = first.0.saturating_mul(1 << attempts.min(20));
+    jittered(Millis(doubled.min(max.0)), random)
+}
+
+/// Up to a quarter less or more.
+pub(super) const fn jittered(span: Millis, random: u64) -> Millis {
+    Millis(span.0 - span.0 / 4 + random % (span.0 / 2 + 1))
 }
 
 /// The earliest of two times, either of which may be missing.

@@ -2,9 +2,9 @@
 
 use crate::base::{MessageId, PeerId, WallTime, limits};
 use crate::content::{self, Capsule, Introduction, Item, MimiContent, Profile, StatusReport};
+use crate::envelope::mailbox::TokenIn;
 use crate::store::Rows;
 
-use super::deliver::{profile_digest, profile_items};
 use super::memory::number;
 use super::query;
 use super::send::{check_name, merge_addrs};
@@ -48,6 +48,12 @@ impl Tx<'_> {
                 Item::Status(report) => self.apply_status(peer, &report)?,
                 Item::Profile(profile) => note_profile(&mut row, profile),
                 Item::Addresses(addrs) => merge_addrs(&mut row.addrs, &addrs),
+                Item::Card(bytes) => self.pin_told(peer, &bytes)?,
+                Item::Token(token) => {
+                    let token = TokenIn::from_bytes(&token);
+                    self.link(peer).token_is_void = false;
+                    self.change_reach(peer, |reach| reach.token = Some(token))?;
+                }
                 // CON-29. Messages that waited go before it, so that it need not stand in the first one.
                 Item::Reset if first_contact => self.obey_reset(&mut row)?,
                 // Acceptance is above; what is not known (yet) is skipped.
@@ -187,17 +193,6 @@ impl Tx<'_> {
         self.queue_items(row.peer, vec![Item::Accepted])?;
         row.profile_sent = 0;
         self.send_profile(row)
-    }
-
-    /// Queues what we tell an accepted contact of ourselves, if it changed.
-    pub(super) fn send_profile(&mut self, row: &mut PeerRow) -> Step {
-        let profile = self.profile()?;
-        let digest = profile_digest(&profile);
-        if row.accepted && row.contact.is_some() && !row.blocked && row.profile_sent != digest {
-            row.profile_sent = digest;
-            self.queue_items(row.peer, profile_items(&profile))?;
-        }
-        Ok(())
     }
 
     /// Whether a second copy makes its receipt due again: not while receipts wait to be sent anyway,

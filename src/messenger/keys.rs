@@ -5,13 +5,14 @@ use crate::identity::{CardContent, CardKeys, OneTimeKeys, PrekeyId, RequestPolic
 use crate::store::{RowKey, Rows, Scan};
 
 use super::io::Output;
+use super::query;
 use super::tables::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, Profile, ProfileRow};
 use super::tx::{Step, Tx};
 use super::view::Policy;
 
 /// One-time prekeys with a secret in the store, handed out or not: whoever asks for them without
 /// using them cannot make it grow beyond this.
-const MAX_ONE_TIME: usize = 2_000;
+pub(super) const MAX_ONE_TIME: usize = 2_000;
 /// How often the secrets of prekeys are looked through.
 pub(super) const SWEEP: Millis = Millis::from_hours(24);
 
@@ -51,11 +52,15 @@ impl Tx<'_> {
                 Policy::Contacts => RequestPolicy::Contacts,
                 Policy::Nobody => RequestPolicy::Nobody,
             },
+            mailboxes: query::mailboxes_in_use(&*self.buf)?,
+            relays: self.mem.mail.card.relays.clone(),
+            work: self.mem.mail.card.work,
             ..CardContent::new(&keys, row.card_sequence, now, row.queue)
         };
         let expires = content.expires;
         row.card = content.sign(self.me);
         row.card_issued = now;
+        self.note_own_card(&row.card);
         let key = card_keys_key(keys.prekey_id);
         Ok(self.buf.put::<CardKeysTable>(&key, &CardKeysRow { keys, named_until: expires })?)
     }
@@ -76,7 +81,8 @@ impl Tx<'_> {
             self.issue_card(&mut row, keys)?;
             self.put_profile(&row)?;
         }
-        if row.swept + SWEEP <= now {
+        // ID-28: what waits in a mailbox may be sealed to an old key.
+        if row.swept + SWEEP <= now && self.boxes_are_empty()? {
             row.swept = now;
             self.put_profile(&row)?;
             self.sweep_keys()?;
@@ -101,7 +107,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn card_keys(&self) -> Step<Vec<CardKeysRow>> {
+    pub(super) fn card_keys(&self) -> Step<Vec<CardKeysRow>> {
         Ok(self.buf.scan::<CardKeysTable>(&Scan::new(RowKey::new()))?.into_iter().map(|(_, row)| row).collect())
     }
 
@@ -117,6 +123,7 @@ impl Tx<'_> {
 
     /// Erases a one-time prekey: it was used, or nobody can use it any more.
     pub(super) fn forget_one_time(&mut self, id: PrekeyId) -> Step {
+        self.forget_boxed(id)?;
         self.buf.delete::<OneTimeTable>(&one_time_key(id));
         self.mem.one_time_total = self.mem.one_time_total.saturating_sub(1);
         self.mem.one_time.retain(|other| *other != id);
@@ -162,7 +169,7 @@ fn card_keys_key(prekey: PrekeyId) -> RowKey {
     RowKey::new().u64(prekey.0)
 }
 
-fn one_time_key(id: PrekeyId) -> RowKey {
+pub(super) fn one_time_key(id: PrekeyId) -> RowKey {
     RowKey::new().u64(id.0)
 }
 

@@ -8,6 +8,11 @@ use super::tables::Peers;
 use super::tx::{Step, Tx};
 use super::view::EventKind;
 
+/// What an address through a relay ends in.
+pub(super) const CIRCUIT: &str = "/p2p-circuit";
+/// Such addresses that we tell of ourselves: of each of two relays one by QUIC and one by TCP would be enough.
+const MAX_CIRCUITS: usize = 4;
+
 impl Tx<'_> {
     /// Tells the node at start who is a contact: his lanes and rates depend on it.
     pub(super) fn contacts_at_start(&mut self) -> Step {
@@ -26,7 +31,10 @@ impl Tx<'_> {
         link.connected = true;
         link.dialling = false;
         link.retry_at = None;
+        (link.away_since, link.seek, link.seek_at, link.seeks) = (None, None, None, 0);
+        link.post_at = None;
         self.touch(peer);
+        self.network_is_back(peer);
         if let Some(mut row) = self.peer(&peer)?.filter(|row| row.contact.is_some() && !row.blocked) {
             if new {
                 self.event(EventKind::PeerOnline(peer))?;
@@ -46,7 +54,8 @@ impl Tx<'_> {
         link.bundle = None;
         link.return_flights();
         if !link.pending.is_empty() || link.awaiting > 0 {
-            self.back_off(peer);
+            self.link(peer).away_since = Some(self.now.mono);
+            self.back_off(peer)?;
         }
         self.touch(peer);
         let contact = self.peer(&peer)?.is_some_and(|row| row.contact.is_some() && !row.blocked);
@@ -63,7 +72,12 @@ impl Tx<'_> {
             addrs.retain(|a| !is_loopback(a));
         }
         addrs.retain(|a| a.len() <= limits::MAX_ADDR_LEN);
-        addrs.truncate(limits::MAX_ADDRS);
+        // Through relays we are reached where nothing else leads: some are told, whatever else there is.
+        let (mut circuits, direct): (Vec<_>, Vec<_>) = addrs.into_iter().partition(|a| a.ends_with(CIRCUIT));
+        circuits.truncate(MAX_CIRCUITS);
+        let mut addrs = direct;
+        addrs.truncate(limits::MAX_ADDRS - circuits.len());
+        addrs.append(&mut circuits);
         let mut profile = self.profile()?;
         if profile.addrs == addrs {
             return Ok(());

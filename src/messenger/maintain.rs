@@ -19,16 +19,20 @@ impl Tx<'_> {
             self.forget_tombs()?;
         }
         self.walk_boxes()?;
+        self.do_work();
+        self.give_up_questions()?;
         let now = self.now.mono;
         let due: Vec<PeerId> = self
             .mem
             .links
             .iter()
-            .filter(|(_, link)| link.retry_at.is_some_and(|at| at <= now))
+            .filter(|(_, link)| [link.retry_at, link.post_at].iter().flatten().any(|at| *at <= now))
             .map(|(peer, _)| *peer)
             .collect();
         for peer in due {
-            self.link(peer).retry_at = None;
+            let link = self.link(peer);
+            link.retry_at = link.retry_at.filter(|at| *at > now);
+            link.post_at = link.post_at.filter(|at| *at > now);
             self.touch(peer);
         }
         if self.mem.maintenance_at <= now {
@@ -105,13 +109,15 @@ impl Tx<'_> {
                 self.give_up(row.peer, row.number)?;
             }
         }
-        Ok(())
+        self.expire_deposits()
     }
 
     /// When the timer is to ring next.
     pub(super) fn next_wake(&self) -> MonoTime {
         let retry = self.mem.links.values().fold(None, |next, link| earliest(next, link.retry_at));
-        let next = earliest(retry, self.next_expiry());
+        let post = self.mem.links.values().fold(None, |next, link| earliest(next, link.post_at));
+        let next = earliest(earliest(retry, post), self.next_expiry());
+        let next = earliest(next, earliest(self.next_card(), self.next_mail()));
         let next = earliest(next, (!self.mem.touched.is_empty()).then_some(self.now.mono));
         next.map_or(self.mem.maintenance_at, |next| next.min(self.mem.maintenance_at))
     }

@@ -8,6 +8,7 @@ use crate::base::{MessageId, MonoTime, PeerId, WallTime};
 use crate::identity::PrekeyId;
 use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
 
+use super::mailing::{Mailing, Seek};
 use super::tables::{
     ClientIdQueue, Events, Hours, MarkQueue, OneTimeTable, OutKind, Outbox, Peers, PrekeyMarks, Recent, Requests,
     Timed, WAITING,
@@ -57,6 +58,8 @@ pub(super) struct Memory {
     pub walking: Option<Vec<u8>>,
     /// When to look after ageing rows next.
     pub maintenance_at: MonoTime,
+    /// What is under way with mailboxes, own and others'.
+    pub mail: Mailing,
 }
 
 /// A pending request, as the limits need it.
@@ -103,6 +106,24 @@ pub(super) struct Link {
     pub next_number: u64,
     /// What the two are called in messages, once it was needed.
     pub names: Option<Arc<Names>>,
+    /// Since when something waits for the peer, who is not connected.
+    pub away_since: Option<MonoTime>,
+    /// Of what is pending: what need not be left at mailboxes any more, or cannot be.
+    pub posted: BTreeSet<u64>,
+    /// Of the rest: what one mailbox has.
+    pub halves: BTreeSet<u64>,
+    /// When to look again at what could be left at mailboxes.
+    pub post_at: Option<MonoTime>,
+    /// Mailboxes that are of no use for this peer until then: full, or without his box.
+    pub closed: BTreeMap<PeerId, MonoTime>,
+    /// The token that the peer gave us is void, as it seems.
+    pub token_is_void: bool,
+    /// The peer's card is being looked for.
+    pub seek: Option<Seek>,
+    /// It is not looked for before this time…
+    pub seek_at: Option<MonoTime>,
+    /// …because that was done so often without help.
+    pub seeks: u32,
 }
 
 /// What the two sides of a conversation are called in its messages (CON-13).
@@ -170,6 +191,7 @@ impl Memory {
             }
             memory.touched.insert(row.peer);
         }
+        memory.mail.load(rows)?;
         Ok(memory)
     }
 
@@ -177,11 +199,15 @@ impl Memory {
     pub(super) fn reload(&mut self, rows: &WriteBuffer) -> Result<(), StoreError> {
         let mut fresh = Self::load(rows)?;
         for (peer, old) in self.links.drain() {
-            if old.connected || old.dialling {
+            let is_busy = old.connected || old.dialling;
+            if is_busy || fresh.links.contains_key(&peer) {
                 let link = fresh.links.entry(peer).or_default();
                 link.connected = old.connected;
                 link.dialling = old.dialling;
                 link.next_number = link.next_number.max(old.next_number);
+                (link.away_since, link.closed, link.post_at) = (old.away_since, old.closed, old.post_at);
+                (link.seek, link.seek_at, link.seeks) = (old.seek, old.seek_at, old.seeks);
+                link.token_is_void = old.token_is_void;
             }
         }
         fresh.receipts = std::mem::take(&mut self.receipts);
@@ -191,6 +217,8 @@ impl Memory {
         fresh.burying = self.burying;
         fresh.walking = self.walking.take();
         fresh.maintenance_at = self.maintenance_at;
+        fresh.mail = std::mem::take(&mut self.mail);
+        fresh.mail.load(rows)?;
         *self = fresh;
         Ok(())
     }

@@ -6,6 +6,8 @@
 //! stored (`store`), how they travel (`net`), when it is called (`node`).
 
 mod boxes;
+mod bundles;
+mod cards;
 pub mod command;
 mod contacts;
 mod deliver;
@@ -15,9 +17,11 @@ mod items;
 mod keys;
 mod links;
 mod mailbox;
+mod mailing;
 mod maintain;
 mod marks;
 mod memory;
+mod post;
 pub mod query;
 mod receive;
 pub mod recovery;
@@ -27,6 +31,7 @@ pub mod tables;
 #[cfg(test)]
 mod testing;
 mod timed;
+mod told;
 mod tx;
 pub mod view;
 
@@ -71,6 +76,7 @@ impl Messenger {
     ) -> Result<(Self, Vec<Output>), StoreError> {
         let mut mem = Memory::load(&store.begin())?;
         mem.maintenance_at = now.mono;
+        mem.mail.start(now.mono);
         let mut messenger = Self { store, me, mem };
         let mut buf = messenger.store.begin();
         let mut out = Vec::new();
@@ -78,7 +84,8 @@ impl Messenger {
         let prepared = tx.ensure_profile().and_then(|()| {
             tx.mem.high_water = tx.profile()?.high_water;
             tx.mem.high_water_at = now.mono;
-            tx.contacts_at_start()
+            tx.contacts_at_start()?;
+            tx.compare_card()
         });
         match prepared {
             Ok(()) => {}
@@ -188,6 +195,8 @@ impl Messenger {
     /// After a failed commit memory is dropped and derived from the rows that are there.
     fn forget(&mut self) {
         self.mem.receipts.clear();
+        self.mem.mail.forget_flights();
+        self.mem.links.values_mut().for_each(|link| link.seek = None);
         let rows = self.store.begin();
         if let Err(error) = self.mem.reload(&rows) {
             tracing::error!(%error, "rows cannot be read");
@@ -269,8 +278,8 @@ impl Tx<'_> {
             PeerInput::Disconnected(peer) => self.disconnected(peer),
             PeerInput::Unreachable(peer) => {
                 self.link(peer).dialling = false;
-                self.back_off(peer);
-                Ok(())
+                self.touch(peer);
+                self.back_off(peer)
             }
             PeerInput::Discovered(peer) => {
                 if let Some(link) = self.mem.links.get_mut(&peer) {
@@ -310,9 +319,13 @@ impl Tx<'_> {
     /// receipts that became due.
     fn settle(&mut self) -> Step {
         self.expire()?;
+        self.settle_card()?;
+        self.ask_own_boxes()?;
         while let Some(peer) = self.mem.touched.pop_first() {
             self.pump(peer)?;
+            self.post(peer)?;
         }
+        self.send_deposits()?;
         self.flush_receipts()
     }
 }

@@ -26,6 +26,15 @@ pub(super) enum Standing {
     Stranger,
 }
 
+/// How an envelope came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// On the stream of its sender, who is known by it.
+    Stream,
+    /// Out of a mailbox: its sender is a claim, until a session with him has opened it (ENV-15).
+    Sealed,
+}
+
 /// What the peer is told.
 enum Verdict {
     /// Stored, or looks as if.
@@ -48,14 +57,23 @@ const fn heals(error: SessionError) -> bool {
 impl Tx<'_> {
     /// One envelope, on the authenticated stream of `from`.
     pub(super) fn receive(&mut self, from: PeerId, token: FrameToken, bytes: &[u8]) -> Step {
-        match self.take(from, bytes)? {
+        match self.take(from, bytes, Way::Stream)? {
             Verdict::Taken => self.push(Output::Acknowledge(token)),
             Verdict::Refused(reason) => self.push(Output::Refuse(token, reason)),
         }
         Ok(())
     }
 
-    fn take(&mut self, from: PeerId, bytes: &[u8]) -> Step<Verdict> {
+    /// One envelope that was sealed to us, in the name of `from`. What would be refused on a stream is dropped (ENV-14): there
+    /// is nobody to tell.
+    pub(super) fn receive_sealed(&mut self, from: PeerId, bytes: &[u8]) -> Step {
+        match self.take(from, bytes, Way::Sealed)? {
+            Verdict::Taken => Ok(()),
+            Verdict::Refused(_) => self.drop_sealed(),
+        }
+    }
+
+    fn take(&mut self, from: PeerId, bytes: &[u8], way: Way) -> Step<Verdict> {
         let envelope = match envelope::decode(bytes) {
             Ok(envelope) => envelope,
             // ENV-6
@@ -76,34 +94,34 @@ impl Tx<'_> {
         }
         // ENV-8: the kind says what is to open it, and nothing else.
         match envelope.kind {
-            EnvelopeKind::Session => self.take_session(from, id, envelope.payload),
-            EnvelopeKind::FirstContact => self.take_first(from, id, envelope.payload),
+            EnvelopeKind::Session => self.take_session(from, id, envelope.payload, way),
+            EnvelopeKind::FirstContact => self.take_first(from, id, envelope.payload, way),
             EnvelopeKind::Group => Ok(Verdict::Refused(RefuseReason::Unsupported)),
         }
     }
 
     /// A message of a session that both sides know.
-    fn take_session(&mut self, from: PeerId, id: EnvelopeId, payload: &[u8]) -> Step<Verdict> {
+    fn take_session(&mut self, from: PeerId, id: EnvelopeId, payload: &[u8], way: Way) -> Step<Verdict> {
         let standing = self.standing(&from)?;
         if matches!(standing, Standing::Silent) {
-            return self.taken(from, id, None, None);
+            return self.unread(from, id, way);
         }
         let mut set = self.sessions(&from)?;
         let clock = self.deadline_clock();
         match set.open_session(self.my_id(), from, payload, clock) {
             Ok(opened) => self.keep(from, standing, &set, &opened, id, None),
             Err(SessionError::Malformed) => Ok(Verdict::Refused(RefuseReason::Malformed)),
-            Err(error) => self.unopened(from, standing, id, error),
+            Err(error) => self.unopened(from, standing, id, error, way),
         }
     }
 
     /// A first contact: the prekey is looked up before any policy, so that what is refused for it
     /// says nothing about us.
-    fn take_first(&mut self, from: PeerId, id: EnvelopeId, payload: &[u8]) -> Step<Verdict> {
+    fn take_first(&mut self, from: PeerId, id: EnvelopeId, payload: &[u8], way: Way) -> Step<Verdict> {
         let (Ok(first), Ok(identity)) = (FirstContactIn::parse(payload), IdentityKey::from_peer_id(from)) else {
             return Ok(Verdict::Refused(RefuseReason::Malformed));
         };
-        // ENV-7: the stream authenticates the sender, and the handshake has to be his.
+        // ENV-7: the stream authenticates the sender, and the handshake has to be his; so with the one that a seal names.
         if first.initiator() != from || from == self.my_id() {
             return Ok(Verdict::Refused(RefuseReason::Malformed));
         }
@@ -123,7 +141,7 @@ impl Tx<'_> {
         let standing = self.standing(&from)?;
         let held = self.mem.requests.iter().any(|r| r.peer == from) && self.request_is_full(&from)?;
         if matches!(standing, Standing::Silent) || held {
-            return self.taken(from, id, None, None);
+            return self.unread(from, id, way);
         }
         let responder = keys.as_ref().map(|keys| ResponderKeys {
             prekey: &keys.card.keys.prekey,
@@ -146,8 +164,18 @@ impl Tx<'_> {
                 self.keep(from, standing, &set, &opened, id, card_prekey)
             }
             Err(SessionError::Malformed) => Ok(Verdict::Refused(RefuseReason::Malformed)),
-            Err(error) => self.unopened(from, standing, id, error),
+            Err(error) => self.unopened(from, standing, id, error, way),
         }
+    }
+
+    /// It was not looked at. On a stream it looks as if it had been (its sender is who he says); under a seal anybody may
+    /// have written it in his name, and it leaves no trace.
+    fn unread(&mut self, from: PeerId, id: EnvelopeId, way: Way) -> Step<Verdict> {
+        if way == Way::Sealed {
+            self.drop_sealed()?;
+            return Ok(Verdict::Taken);
+        }
+        self.taken(from, id, None, None)
     }
 
     /// The secrets that a first contact names, if all of them are still there.
@@ -216,8 +244,20 @@ impl Tx<'_> {
     }
 
     /// It did not open. A contact's session is healed; a stranger is told nothing.
-    fn unopened(&mut self, from: PeerId, standing: Standing, id: EnvelopeId, error: SessionError) -> Step<Verdict> {
+    fn unopened(
+        &mut self,
+        from: PeerId,
+        standing: Standing,
+        id: EnvelopeId,
+        error: SessionError,
+        way: Way,
+    ) -> Step<Verdict> {
         tracing::debug!(%from, %error, "an envelope did not open");
+        if way == Way::Sealed {
+            // ENV-14, ENV-15: no handshake, and no mark: should he send the same on a stream, it is looked at there.
+            self.drop_sealed()?;
+            return Ok(Verdict::Taken);
+        }
         if let Standing::Contact(mut row) = standing
             && heals(error)
             && !row.heal_due

@@ -11,7 +11,7 @@ use super::command::{Answer, Refusal};
 use super::memory::Pending;
 use super::query;
 use super::send::{check_name, merge_addrs};
-use super::tables::{HeldMessage, PeerRow, RequestRow, Requests, Sessions, peer_key};
+use super::tables::{Cards, HeldMessage, PeerRow, RequestRow, Requests, Sessions, peer_key};
 use super::tx::{Step, Tx};
 use super::view::{Closed, EventKind};
 
@@ -25,11 +25,13 @@ impl Tx<'_> {
     pub(super) fn hold(&mut self, from: PeerId, capsule: Capsule) -> Step<Option<MessageId>> {
         let mut said = Introduction::default();
         let mut addrs = Vec::new();
+        let mut card = None;
         let mut messages = Vec::new();
         for item in capsule.items {
             match item {
                 Item::Introduction(introduction) => said = introduction,
                 Item::Addresses(told) => addrs = told,
+                Item::Card(told) => card = Some(told),
                 Item::Message { sent_at, body } => messages.push((sent_at, body)),
                 _ => {}
             }
@@ -46,6 +48,10 @@ impl Tx<'_> {
             if short(&held.body) {
                 kept = self.hold_message(from, &said, &addrs, held)?.or(kept);
             }
+        }
+        // So that an answer finds its way while the sender is away. It goes with the request, unless that is accepted.
+        if let Some(card) = card.filter(|_| kept.is_some()) {
+            self.pin_told(from, &card)?;
         }
         Ok(kept)
     }
@@ -128,6 +134,9 @@ impl Tx<'_> {
             }
         }
         self.mem.requests.retain(|r| r.peer != *peer);
+        if how != Closed::Accepted && self.peer(peer)?.is_none() {
+            self.buf.delete::<Cards>(&peer_key(peer));
+        }
         self.event(EventKind::RequestClosed(*peer, how))?;
         Ok(Some(row))
     }

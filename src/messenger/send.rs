@@ -3,7 +3,7 @@
 use crate::base::{MessageId, PeerId, limits};
 use crate::content::{self, Capsule, Item, MimiContent, mimi};
 use crate::crypto::hash::sha256;
-use crate::identity::IdentityKey;
+use crate::identity::{IdentityKey, Mailbox};
 use crate::store::{RowKey, Rows};
 
 use super::command::{Answer, Hints, Refusal, SendCommand};
@@ -27,6 +27,7 @@ impl Tx<'_> {
             self.accept(command.to)?;
         }
         let mut peer = self.writable_peer(&command)?;
+        self.apply_hints(&mut peer, &command.hints)?;
         let reply_to = self.checked_reply(&peer, command.reply_to)?;
         if self.conversation(&peer.peer)?.is_some_and(|row| row.undelivered >= limits::MAX_OUTBOX_PER_PEER) {
             return Err(Refusal::OutboxFull.into());
@@ -115,7 +116,7 @@ impl Tx<'_> {
         if command.text.trim().is_empty() {
             return Err(Refusal::EmptyText.into());
         }
-        let mut peer = self.known_or_new(command.to)?;
+        let peer = self.known_or_new(command.to)?;
         if peer.blocked {
             return Err(Refusal::Blocked.into());
         }
@@ -126,7 +127,6 @@ impl Tx<'_> {
         };
         check_length(what, command.text.len(), max, "bytes")?;
         check_name("the subject", command.subject.as_deref().unwrap_or_default())?;
-        self.apply_hints(&mut peer, &command.hints);
         Ok(peer)
     }
 
@@ -144,7 +144,7 @@ impl Tx<'_> {
     }
 
     /// Takes over what a link says, as hints (ID-55).
-    pub(super) fn apply_hints(&self, peer: &mut PeerRow, hints: &Hints) {
+    pub(super) fn apply_hints(&mut self, peer: &mut PeerRow, hints: &Hints) -> Step {
         if let Some(name) = &hints.name
             && peer.announced_name.is_empty()
             && check_name("the name", name).is_ok()
@@ -157,6 +157,11 @@ impl Tx<'_> {
         if hints.token.is_some() {
             peer.token.clone_from(&hints.token);
         }
+        if hints.mailboxes.is_empty() {
+            return Ok(());
+        }
+        let hinted = hints.mailboxes.iter().take(limits::MAX_MAILBOXES).cloned().map(bounded_node).collect();
+        self.change_reach(peer.peer, |reach| reach.hinted = hinted)
     }
 
     /// Makes a peer a contact if it is none; tells the node, whose lanes and rates depend on it.
@@ -208,6 +213,7 @@ impl Tx<'_> {
         let link = self.link(peer);
         link.retry_at = None;
         link.attempts = 0;
+        (link.seek_at, link.seeks) = (None, 0);
         self.touch(peer);
     }
 
@@ -275,6 +281,13 @@ pub(super) fn check_name(what: &'static str, name: &str) -> Result<(), Refusal> 
         return Err(Refusal::ControlCharacters(what));
     }
     Ok(())
+}
+
+/// A node with no more and no longer addresses than one may have.
+pub(super) fn bounded_node(mut node: Mailbox) -> Mailbox {
+    node.addrs.retain(|addr| addr.len() <= limits::MAX_ADDR_LEN && addr.starts_with('/'));
+    node.addrs.truncate(limits::MAX_ADDRS);
+    node
 }
 
 /// Newest first, each once, bounded.

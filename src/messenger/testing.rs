@@ -17,6 +17,9 @@ use crate::identity::IdentityKeypair;
 use crate::store::testing::{Dump, Place};
 use crate::store::{Reader, salvage};
 
+/// Marks questions that one desk asked another.
+const MAIL: u64 = 1 << 63;
+
 /// One messenger, and everything that was ever on its disk.
 pub(crate) struct Desk {
     pub(crate) place: Place,
@@ -39,6 +42,12 @@ pub(crate) struct Office {
     queue: VecDeque<(usize, Input)>,
     links: BTreeSet<(usize, usize)>,
     reply: Option<Result<Answer, Refusal>>,
+    /// Whether mailboxes are reached, which desks are for each other.
+    pub(crate) mail: bool,
+    /// Questions to mailboxes, as they left: who asked whom, whether in his own name, and what.
+    pub(crate) questions: Vec<(usize, PeerId, bool, Vec<u8>)>,
+    /// Cards in the hash table.
+    pub(crate) table: BTreeMap<PeerId, Vec<u8>>,
     /// The last envelope of each.
     pub(crate) envelopes: BTreeMap<usize, Vec<u8>>,
 }
@@ -52,6 +61,9 @@ impl Office {
             now,
             online: true,
             loses_letters: false,
+            mail: true,
+            questions: Vec::new(),
+            table: BTreeMap::new(),
             queue: VecDeque::new(),
             links: BTreeSet::new(),
             reply: None,
@@ -370,6 +382,27 @@ impl Office {
                 self.tell(other, PeerInput::Refused { peer: me, ticket: token.frame, reason });
             }
             Output::WakeAt(at) => self.desks[who].wake = at,
+            Output::AskMailbox { ticket, mailbox, anonymous, question, .. } => {
+                self.questions.push((who, mailbox, anonymous, question.clone()));
+                match self.desks.iter().position(|desk| desk.id == mailbox).filter(|_| self.mail) {
+                    Some(house) => {
+                        let from = if anonymous { PeerId::from_key_bytes([0x55; 32]) } else { me };
+                        let request = MAIL | ((who as u64) << 32) | ticket;
+                        self.tell(house, PeerInput::Mail { from, request, question });
+                    }
+                    None => self.tell(who, PeerInput::MailFailed { mailbox, ticket }),
+                }
+            }
+            Output::AnswerMail { request, answer } if request & MAIL != 0 => {
+                let other = usize::try_from((request & !MAIL) >> 32).unwrap();
+                let ticket = request & u64::from(u32::MAX);
+                self.tell(other, PeerInput::MailAnswered { mailbox: me, ticket, answer });
+            }
+            Output::PublishCard { owner, card } => drop(self.table.insert(owner, card)),
+            Output::FindCard { peer, ticket } => match self.table.get(&peer).cloned() {
+                Some(card) => self.tell(who, PeerInput::CardFound { peer, ticket, card }),
+                None => self.tell(who, PeerInput::CardNotFound { peer, ticket, asked: 3 }),
+            },
             _ => {}
         }
     }

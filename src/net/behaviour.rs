@@ -78,7 +78,7 @@ impl Behaviour {
         };
         let mail = Terms {
             protocol: StreamProtocol::new(mailbox::PROTOCOL),
-            // MBX-50
+            // MBX-70
             slots: if config.serve_mailbox { MAX_MAIL_STREAMS } else { 0 },
             keep: Arc::new(|_| false),
         };

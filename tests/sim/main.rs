@@ -5,8 +5,10 @@
 // A test binary has no other crate to be reached from.
 #![allow(unreachable_pub)]
 
+mod asleep;
 mod delivery;
 mod forgetting;
+
 mod healing;
 mod hostile;
 mod requests;

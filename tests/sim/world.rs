@@ -1,6 +1,8 @@
 //! Many messengers in one process: a virtual clock, and a seeded network that drops, delays,
 //! doubles and reorders. A failure prints the seed.
 
+mod mail;
+
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 
@@ -13,6 +15,8 @@ use rohrpost::messenger::{
     Answer, Command, FrameToken, Hints, Input, Messenger, Output, PeerInput, Refusal, RefuseReason, SendCommand, query,
 };
 use rohrpost::store::{Reader, Store};
+
+pub use mail::Lies;
 
 /// When the virtual clock starts: 2026-01-01.
 const EPOCH: u64 = 1_767_225_600_000;
@@ -78,6 +82,9 @@ enum Parcel {
     Bundle { from: usize, generation: u64, ticket: u64, card: Vec<u8>, prekey: Option<Vec<u8>> },
     Connected { from: usize },
     Unreachable { from: usize, generation: u64 },
+    Question { from: usize, generation: u64, ticket: u64, anonymous: bool, bytes: Vec<u8>, answered: bool },
+    Answer { from: usize, mailbox: PeerId, generation: u64, ticket: u64, bytes: Option<Vec<u8>> },
+    Card { from: usize, peer: PeerId, generation: u64, ticket: u64, card: Option<Vec<u8>>, asked: u32 },
 }
 
 impl Parcel {
@@ -90,6 +97,9 @@ impl Parcel {
             | Self::Ask { from, .. }
             | Self::Bundle { from, .. }
             | Self::Connected { from }
+            | Self::Question { from, .. }
+            | Self::Answer { from, .. }
+            | Self::Card { from, .. }
             | Self::Unreachable { from, .. } => *from,
         }
     }
@@ -121,6 +131,9 @@ pub struct World {
     next: u64,
     seen: BTreeMap<(usize, usize), Vec<Seen>>,
     envelopes: BTreeMap<(usize, usize), Vec<u8>>,
+    /// Cards in the hash table.
+    pub table: HashMap<PeerId, Vec<u8>>,
+    mail: mail::Post,
     /// Shows all that leaves a messenger: for a look at a failing seed.
     trace: bool,
 }
@@ -150,6 +163,8 @@ impl World {
             next: 1,
             seen: BTreeMap::new(),
             envelopes: BTreeMap::new(),
+            table: HashMap::new(),
+            mail: mail::Post::default(),
             trace: std::env::var_os("ROHRPOST_TRACE").is_some(),
         }
     }
@@ -279,6 +294,7 @@ impl World {
     fn cut(&mut self, index: usize) {
         let broken: Vec<_> = self.links.iter().copied().filter(|(a, b)| *a == index || *b == index).collect();
         self.links.retain(|link| !broken.contains(link));
+        self.questions_die(index);
         // What was on the broken streams is gone; what was read from them is not.
         let flights = std::mem::take(&mut self.flights);
         self.flights = flights.into_iter().filter(|f| f.to != index && f.what.from() != index).collect();
@@ -474,11 +490,13 @@ impl World {
                     contacts.remove(&peer)
                 };
             }
-            Output::Events(_)
-            | Output::AnswerMail { .. }
-            | Output::AskMailbox { .. }
-            | Output::FindCard { .. }
-            | Output::PublishCard { .. } => {}
+            Output::AskMailbox { ticket, mailbox, anonymous, question, .. } => {
+                self.ask_mailbox(index, ticket, mailbox, anonymous, question);
+            }
+            Output::AnswerMail { request, answer } => self.answer_mail(index, request, &answer),
+            Output::FindCard { peer, ticket } => self.find_card(index, peer, ticket),
+            Output::PublishCard { owner, card } => self.publish(index, owner, card),
+            Output::Events(_) => {}
             Output::WakeAt(at) => self.nodes[index].wake = at.0.max(self.now + 1),
         }
     }
@@ -560,6 +578,17 @@ impl World {
             Parcel::Bundle { from, generation, ticket, card, prekey } if generation == current => {
                 PeerInput::Bundle { peer: self.nodes[from].id, ticket, card, prekey }
             }
+            Parcel::Question { from, generation, ticket, anonymous, bytes, answered } => {
+                return self.question_lands(to, from, generation, ticket, anonymous, bytes, answered);
+            }
+            Parcel::Answer { mailbox, generation, ticket, bytes, .. } if generation == current => match bytes {
+                Some(answer) => PeerInput::MailAnswered { mailbox, ticket, answer },
+                None => PeerInput::MailFailed { mailbox, ticket },
+            },
+            Parcel::Card { peer, generation, ticket, card, asked, .. } if generation == current => match card {
+                Some(card) => PeerInput::CardFound { peer, ticket, card },
+                None => PeerInput::CardNotFound { peer, ticket, asked },
+            },
             Parcel::Connected { from } if self.linked(from, to) => PeerInput::Connected(self.nodes[from].id),
             Parcel::Unreachable { from, generation } if generation == current && from < self.nodes.len() => {
                 PeerInput::Unreachable(self.nodes[from].id)

@@ -21,7 +21,9 @@ fn item() -> impl Strategy<Value = Item> {
         Just(Item::Accepted),
         Just(Item::Reset),
         vec(".{0,64}", 0..=MAX_ADDRS).prop_map(Item::Addresses),
-        (8_u64.., vec(any::<u8>(), 0..300)).prop_map(|(kind, bytes)| Item::Unknown { kind, bytes }),
+        vec(any::<u8>(), 1..300).prop_map(Item::Card),
+        any::<[u8; TOKEN_LEN]>().prop_map(|bytes| Item::Token(Secret::new(bytes))),
+        (10_u64.., vec(any::<u8>(), 0..300)).prop_map(|(kind, bytes)| Item::Unknown { kind, bytes }),
     ]
 }
 
@@ -40,9 +42,11 @@ fn the_bytes_are_those_of_the_specification() {
         Item::Accepted,
         Item::Reset,
         Item::Addresses(vec!["/a".into()]),
-        Item::Unknown { kind: 8, bytes: vec![1] },
+        Item::Card(vec![1]),
+        Item::Token(Secret::new([2; TOKEN_LEN])),
+        Item::Unknown { kind: 10, bytes: vec![1] },
     ];
-    let mut expected = vec![0x88];
+    let mut expected = vec![0x8a];
     expected.extend([0x82, 0x02, 0x56, 0x83, 0x62, b'A', b'l', 0xf6, 0x50]);
     expected.extend([7; 16]);
     expected.extend([0x82, 0x01, 0x46, 0x82, 0x19, 0x03, 0xe8, 0x41, 0xab]);
@@ -51,6 +55,9 @@ fn the_bytes_are_those_of_the_specification() {
     expected.extend([0x40, 0x82, 0x04, 0x44, 0x81, 0x62, b'A', b'l']);
     expected
         .extend([0x82, 0x05, 0x40, 0x82, 0x06, 0x40, 0x82, 0x07, 0x44, 0x81, 0x62, b'/', b'a', 0x82, 0x08, 0x41, 0x01]);
+    expected.extend([0x82, 0x09, 0x58, 0x30]);
+    expected.extend([2; TOKEN_LEN]);
+    expected.extend([0x82, 0x0a, 0x41, 0x01]);
     let capsule = Capsule { items };
     assert_eq!(capsule.encode(), expected);
     assert_eq!(Capsule::decode(&expected), Ok(capsule));
@@ -182,4 +189,27 @@ proptest! {
         }
         prop_assert!(Capsule::decode(&whole[..cut.index(whole.len())]).is_err());
     }
+}
+
+/// CON-30
+#[test]
+fn a_card_is_bounded_and_not_looked_into() {
+    for len in [1, MAX_CARD] {
+        assert!(one(Item::Card(vec![0xff; len])).is_ok());
+    }
+    for len in [0, MAX_CARD + 1] {
+        assert_eq!(one(Item::Card(vec![0xff; len])), Err(ContentError::TooLong("card")), "{len}");
+    }
+}
+
+/// CON-31
+#[test]
+fn a_token_has_its_length_and_is_not_shown() {
+    for len in [0, TOKEN_LEN - 1, TOKEN_LEN + 1] {
+        let bytes = Capsule { items: vec![Item::Unknown { kind: TOKEN, bytes: vec![7; len] }] }.encode();
+        assert_eq!(Capsule::decode(&bytes), Err(ContentError::Field("token")), "{len}");
+    }
+    let token = Item::Token(Secret::new([0x42; TOKEN_LEN]));
+    assert!(format!("{token:?}").contains("redacted"));
+    assert!(one(token).is_ok());
 }

@@ -79,6 +79,24 @@ impl TokenIn {
         Self { tag, mac: key.mac(&tag) }
     }
 
+    /// From its bytes, as they travel within a session.
+    pub fn from_bytes(bytes: &Secret<48>) -> Self {
+        let (mut tag, mut mac) = ([0; TAG_LEN], Secret::new([0; 32]));
+        let (front, back) = bytes.expose().split_at(TAG_LEN);
+        tag.copy_from_slice(front);
+        mac.expose_mut().copy_from_slice(back);
+        Self { tag, mac }
+    }
+
+    /// Its bytes, tag and MAC.
+    pub fn to_bytes(&self) -> Secret<48> {
+        let mut bytes = Secret::new([0; 48]);
+        let (front, back) = bytes.expose_mut().split_at_mut(TAG_LEN);
+        front.copy_from_slice(&self.tag);
+        back.copy_from_slice(self.mac.expose());
+        bytes
+    }
+
     /// The tag, if the owner of the queue made the token (MBX-20).
     pub fn verify(&self, key: &QueueKey) -> Option<Tag> {
         (key.mac(&self.tag) == self.mac).then_some(self.tag)

@@ -1,12 +1,24 @@
-//! The own mailboxes: registered, emptied, kept up to date, left (docs/protocol/mailbox.md, "The owner").
+//! The own mailboxes: registered, kept up to date, emptied, left (docs/protocol/mailbox.md, "The owner").
+//!
+//! Of each mailbox one thing is asked at a time. What that is follows from rows: what it has said to keep, and what it
+//! should. So nothing is lost with a question or its answer.
 
-use crate::base::{PeerId, limits};
+mod offers;
+mod visits;
+
+use crate::base::{MonoTime, PeerId, limits};
+use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::identity::{IdentityKey, Mailbox};
-use crate::store::{RowKey, Rows, Scan};
+use crate::store::{RowKey, Rows, Scan, StoreError};
 
 use super::command::{Answer, Refusal};
-use super::tables::{KnownPeers, OwnBoxRow, OwnBoxes, peer_key};
-use super::tx::{Step, Tx};
+use super::deliver::{earliest, jittered, pause};
+use super::io::Output;
+use super::mailing::{Asked, OwnBox, What};
+use super::send::bounded_node;
+use super::tables::{KnownPeers, Offers, OwnBoxRow, OwnBoxes, peer_key};
+use super::tx::{Step, Stop, Tx};
+use super::view::BoxState;
 
 impl Tx<'_> {
     /// Uses a mailbox from now on, or finds it elsewhere.
@@ -16,59 +28,276 @@ impl Tx<'_> {
         }
         // ID-24
         IdentityKey::from_peer_id(peer).map_err(|_| Refusal::UnsoundPeer)?;
-        let known = self.buf.get::<OwnBoxes>(&peer_key(&peer))?;
-        if known.is_none() && self.buf.scan::<OwnBoxes>(&Scan::all())?.len() >= limits::MAX_MAILBOXES {
+        let clock = self.deadline_clock();
+        let known = self.used_box(&peer)?;
+        let used = self.buf.scan::<OwnBoxes>(&Scan::all())?;
+        if known.is_none() && used.len() >= limits::MAX_MAILBOXES {
             return Err(Refusal::TooManyMailboxes.into());
         }
-        let mut row = known.unwrap_or_else(|| OwnBoxRow::new(peer, self.deadline_clock()));
-        row.addrs = addrs.iter().filter(|addr| addr.len() <= limits::MAX_ADDR_LEN).cloned().collect();
-        row.addrs.truncate(limits::MAX_ADDRS);
-        self.buf.put::<OwnBoxes>(&peer_key(&peer), &row)?;
+        let mut row = known.unwrap_or_else(|| OwnBoxRow::new(peer, clock));
+        row.addrs = bounded_node(Mailbox { peer, addrs: addrs.to_vec() }).addrs;
+        if matches!(row.state, BoxState::Leaving | BoxState::Refused | BoxState::Full) {
+            (row.state, row.since) = (BoxState::Asking, clock);
+        }
+        self.put_own_box(&row)?;
+        self.ensure_queue()?;
+        if row.kept.is_some() {
+            self.card_is_old();
+        }
+        // The user is there: what was put off is tried at once.
+        let now = self.now.mono;
+        let own = self.mem.mail.own.entry(peer).or_insert_with(|| OwnBox { fetch_at: now, ..OwnBox::default() });
+        (own.retry_at, own.attempts) = (None, 0);
+        self.mem.mail.look = true;
         Ok(Answer::Done)
     }
 
-    /// Leaves a mailbox.
+    /// Leaves a mailbox: what is there is taken out first.
     pub(super) fn drop_mailbox(&mut self, peer: PeerId) -> Step<Answer> {
-        if self.buf.get::<OwnBoxes>(&peer_key(&peer))?.is_none() {
+        let Some(mut row) = self.used_box(&peer)?.filter(|row| row.state != BoxState::Leaving) else {
             return Err(Refusal::NotAMailbox.into());
+        };
+        let named = row.kept.is_some();
+        (row.state, row.since) = (BoxState::Leaving, self.deadline_clock());
+        self.put_own_box(&row)?;
+        if named {
+            self.card_is_old();
         }
-        self.buf.delete::<OwnBoxes>(&peer_key(&peer));
+        let now = self.now.mono;
+        let own = self.mem.mail.own.entry(peer).or_default();
+        (own.retry_at, own.attempts, own.emptied, own.fetch_at) = (None, 0, false, now);
+        self.mem.mail.look = true;
         Ok(Answer::Done)
     }
 
     /// Nodes that are good to begin with.
     pub(super) fn keep_known_peers(&mut self, peers: Vec<(PeerId, Vec<String>)>) -> Step {
         let peers = peers.into_iter().take(limits::MAX_KNOWN_PEERS);
-        let peers: Vec<Mailbox> = peers.map(|(peer, addrs)| bounded(peer, addrs)).collect();
+        let peers: Vec<Mailbox> = peers.map(|(peer, addrs)| bounded_node(Mailbox { peer, addrs })).collect();
         if self.buf.get::<KnownPeers>(&RowKey::new())?.unwrap_or_default() != peers {
             self.buf.put::<KnownPeers>(&RowKey::new(), &peers)?;
         }
         Ok(())
     }
+
+    pub(super) fn used_box(&self, peer: &PeerId) -> Step<Option<OwnBoxRow>> {
+        Ok(self.buf.get::<OwnBoxes>(&peer_key(peer))?)
+    }
+
+    pub(super) fn put_own_box(&mut self, row: &OwnBoxRow) -> Step {
+        Ok(self.buf.put::<OwnBoxes>(&peer_key(&row.peer), row)?)
+    }
+
+    /// Whether nothing can wait in an own mailbox that is sealed to an old key (ID-28): each was emptied not long ago, or
+    /// was not reached for so long that its box is gone.
+    pub(super) fn boxes_are_empty(&self) -> Step<bool> {
+        let clock = self.deadline_clock();
+        let lease = crate::base::Millis::from_days(u64::from(limits::BOX_LEASE_DAYS));
+        let rows = self.buf.scan::<OwnBoxes>(&Scan::all())?;
+        Ok(rows.iter().all(|(_, row)| {
+            let visited = row.fetched_at.unwrap_or(row.since);
+            row.kept.is_none() || visited + lease <= clock || clock.since(visited) <= super::keys::SWEEP
+        }))
+    }
+
+    /// A connection stands: what was put off because there was none is tried again.
+    pub(super) fn network_is_back(&mut self, peer: PeerId) {
+        let now = self.now.mono;
+        if let Some(own) = self.mem.mail.own.get_mut(&peer) {
+            (own.retry_at, own.fetch_at) = (None, now);
+            own.pause = limits::FETCH_PAUSE_MIN;
+        }
+        self.mem.mail.houses.remove(&peer);
+    }
+
+    /// Asks the own mailboxes what there is to be asked.
+    pub(super) fn ask_own_boxes(&mut self) -> Step {
+        let now = self.now.mono;
+        let look = std::mem::take(&mut self.mem.mail.look);
+        let is_due = |own: &OwnBox| look || own.due().is_some_and(|at| at <= now);
+        let due: Vec<PeerId> = self.mem.mail.own.iter().filter(|(_, own)| is_due(own)).map(|(peer, _)| *peer).collect();
+        for peer in due {
+            self.ask_own_box(peer)?;
+        }
+        Ok(())
+    }
+
+    fn ask_own_box(&mut self, peer: PeerId) -> Step {
+        let now = self.now.mono;
+        let Some(own) = self.mem.mail.own.get(&peer) else { return Ok(()) };
+        if own.asked.is_some() || own.retry_at.is_some_and(|at| at > now) {
+            return Ok(());
+        }
+        let Some(row) = self.used_box(&peer)? else {
+            self.mem.mail.own.remove(&peer);
+            return Ok(());
+        };
+        if let Some((what, question)) = self.next_question(row)? {
+            let own = self.mem.mail.own.entry(peer).or_default();
+            own.retry_at = None;
+            let addrs = self.used_box(&peer)?.map(|row| row.addrs).unwrap_or_default();
+            let ticket = self.ask(peer, addrs, false, what, question);
+            self.mem.mail.own.entry(peer).or_default().asked = Some(ticket);
+        }
+        Ok(())
+    }
+
+    /// Asks a mailbox; to be called when the inputs of a commit are done, so that what fails asks nothing.
+    pub(super) fn ask(
+        &mut self,
+        mailbox: PeerId,
+        addrs: Vec<String>,
+        anonymous: bool,
+        what: What,
+        question: Vec<u8>,
+    ) -> u64 {
+        let ticket = self.mem.next_ticket;
+        self.mem.next_ticket += 1;
+        self.mem.mail.asked.insert(ticket, Asked { mailbox, at: self.now.mono, what });
+        self.push(Output::AskMailbox { ticket, mailbox, addrs, anonymous, question });
+        ticket
+    }
+
+    /// A mailbox answered, or nothing came. What it says is believed only as far as it concerns itself.
+    pub(super) fn mail_answered(&mut self, mailbox: PeerId, ticket: u64, answer: Option<&[u8]>) -> Step {
+        if self.mem.mail.asked.get(&ticket).is_none_or(|asked| asked.mailbox != mailbox) {
+            return Ok(());
+        }
+        let Some(asked) = self.mem.mail.asked.remove(&ticket) else { return Ok(()) };
+        let answer = answer.and_then(|bytes| MailAnswer::decode(bytes).ok());
+        match asked.what {
+            What::Deposit(deposit) => self.deposit_answered(deposit, answer.as_ref()),
+            What::Card(peer) => self.card_answered(peer, ticket, answer),
+            what => self.own_answered(mailbox, ticket, &what, answer),
+        }
+    }
+
+    fn own_answered(&mut self, mailbox: PeerId, ticket: u64, what: &What, answer: Option<MailAnswer>) -> Step {
+        let Some(own) = self.mem.mail.own.get_mut(&mailbox).filter(|own| own.asked == Some(ticket)) else {
+            return Ok(());
+        };
+        own.asked = None;
+        // Should a row not open, what follows from the answer is undone, and this pause stays.
+        let before = own.attempts;
+        self.put_off(mailbox);
+        let Some(row) = self.used_box(&mailbox)? else {
+            self.mem.mail.own.remove(&mailbox);
+            return Ok(());
+        };
+        self.mem.mail.look = true;
+        let is_sound = match what {
+            What::Offer => self.offer_answered(row, answer.as_ref())?,
+            What::Fetch => self.page_came(row, answer)?,
+            What::Delete => self.deleted(row, answer.as_ref())?,
+            _ => self.left(row, answer.as_ref())?,
+        };
+        let Some(own) = self.mem.mail.own.get_mut(&mailbox) else { return Ok(()) };
+        match is_sound {
+            Outcome::Good => {
+                (own.retry_at, own.attempts) = (None, 0);
+                self.note_answer(mailbox)
+            }
+            Outcome::Wait(span) => {
+                own.attempts = before;
+                let random = self.rng.next_u64();
+                own.retry_at = Some(self.now.mono + jittered(span, random));
+                Ok(())
+            }
+            Outcome::Failed => self.note_silence(mailbox),
+        }
+    }
+
+    /// Nothing is asked of an own mailbox for a while.
+    fn put_off(&mut self, mailbox: PeerId) {
+        let random = self.rng.next_u64();
+        let now = self.now.mono;
+        let own = self.mem.mail.own.entry(mailbox).or_default();
+        own.retry_at = Some(now + pause(limits::BOX_RETRY_FIRST, limits::BOX_RETRY_MAX, own.attempts, random));
+        own.attempts = own.attempts.saturating_add(1);
+    }
+
+    /// It answers again.
+    fn note_answer(&mut self, mailbox: PeerId) -> Step {
+        let Some(mut row) = self.used_box(&mailbox)? else { return Ok(()) };
+        if row.state == BoxState::Unreachable {
+            row.state = if row.kept.is_some() { BoxState::InUse } else { BoxState::Asking };
+            row.since = self.deadline_clock();
+            self.put_own_box(&row)?;
+        }
+        Ok(())
+    }
+
+    /// It does not answer.
+    fn note_silence(&mut self, mailbox: PeerId) -> Step {
+        let attempts = self.mem.mail.own.get(&mailbox).map_or(0, |own| own.attempts);
+        let Some(mut row) = self.used_box(&mailbox)? else { return Ok(()) };
+        let clock = self.deadline_clock();
+        if row.state == BoxState::Leaving && row.since + limits::BOX_LEAVING <= clock {
+            return self.forget_box(&row);
+        }
+        if attempts >= limits::BOX_UNREACHABLE_AFTER && matches!(row.state, BoxState::Asking | BoxState::InUse) {
+            (row.state, row.since) = (BoxState::Unreachable, clock);
+            self.put_own_box(&row)?;
+        }
+        Ok(())
+    }
+
+    /// It is none of ours any more.
+    fn forget_box(&mut self, row: &OwnBoxRow) -> Step {
+        self.buf.delete::<OwnBoxes>(&peer_key(&row.peer));
+        self.buf.delete::<Offers>(&peer_key(&row.peer));
+        self.mem.mail.own.remove(&row.peer);
+        self.card_is_old();
+        Ok(())
+    }
+
+    /// Questions whose outcome was never told count as failed.
+    pub(super) fn give_up_questions(&mut self) -> Step {
+        let now = self.now.mono;
+        let is_over = |asked: &Asked| asked.at + limits::ASK_TIMEOUT <= now;
+        let over = self.mem.mail.asked.iter().filter(|(_, asked)| is_over(asked));
+        let over: Vec<_> = over.map(|(ticket, asked)| (*ticket, asked.mailbox)).collect();
+        for (ticket, mailbox) in over {
+            self.mail_answered(mailbox, ticket, None)?;
+        }
+        self.give_up_seeks();
+        Ok(())
+    }
+
+    /// When the timer is to ring for mailboxes.
+    pub(super) fn next_mail(&self) -> Option<MonoTime> {
+        let mail = &self.mem.mail;
+        let own = mail.own.values().fold(None, |next, own| earliest(next, own.due()));
+        let asked = mail.asked.values().map(|asked| asked.at + limits::ASK_TIMEOUT).min();
+        let busy = mail.look || !mail.ready.is_empty();
+        let asked = earliest(asked, self.next_seek());
+        earliest(earliest(own, asked), earliest(self.next_work(), busy.then_some(self.now.mono)))
+    }
 }
 
-/// A node with no more addresses than one may have.
-fn bounded(peer: PeerId, mut addrs: Vec<String>) -> Mailbox {
-    addrs.retain(|addr| addr.len() <= limits::MAX_ADDR_LEN);
-    addrs.truncate(limits::MAX_ADDRS);
-    Mailbox { peer, addrs }
+/// What came of a question to an own mailbox.
+enum Outcome {
+    /// It said what it should.
+    Good,
+    /// It said so, and there is nothing more to ask for a while.
+    Wait(crate::base::Millis),
+    /// It did not, or said nothing.
+    Failed,
 }
 
-// Filled in with what asks and looks for cards.
-impl Tx<'_> {
-    pub(super) fn mail_answered(&mut self, _mailbox: PeerId, _ticket: u64, _answer: Option<&[u8]>) -> Step {
-        Ok(())
-    }
-
-    pub(super) fn card_found(&mut self, _peer: PeerId, _ticket: u64, _card: &[u8]) -> Step {
-        Ok(())
-    }
-
-    pub(super) fn card_not_found(&mut self, _peer: PeerId, _ticket: u64, _asked: u32) -> Step {
-        Ok(())
-    }
-
-    pub(super) fn relays(&mut self, _relays: Vec<(PeerId, Vec<String>)>) -> Step {
-        Ok(())
+impl OwnBox {
+    /// When there is something to ask.
+    fn due(&self) -> Option<MonoTime> {
+        let at = self.retry_at.unwrap_or(self.fetch_at);
+        let busy = self.more || !self.done.is_empty();
+        self.asked.is_none().then_some(if busy { self.retry_at.unwrap_or_default() } else { at })
     }
 }
+
+/// What is to be sent is within its bounds by the way it was made.
+fn encoded(question: &crate::envelope::mailbox::Question<'_>) -> Step<Vec<u8>> {
+    question.encode().map_err(|error| Stop::Fault(StoreError::Fault(format!("a question to a mailbox: {error}"))))
+}
+
+#[cfg(test)]
+mod tests;

@@ -74,7 +74,7 @@ impl Tx<'_> {
     }
 
     /// Whether a box is kept for this owner (MBX-5).
-    fn serves(&self, owner: &PeerId) -> Step<bool> {
+    pub(super) fn serves(&self, owner: &PeerId) -> Step<bool> {
         Ok(match self.buf.get::<MailServices>(&RowKey::new())?.unwrap_or_default() {
             MailService::Off => false,
             MailService::Open => true,

@@ -214,7 +214,7 @@ impl Tx<'_> {
     }
 
     /// Destroys the key of a box, and removes its rows; those that do not open are left to the sweep (MBX-41).
-    pub(super) fn drop_box(&mut self, row: &BoxRow) -> Step {
+    pub(in crate::messenger) fn drop_box(&mut self, row: &BoxRow) -> Step {
         let mut gone = row.clone();
         for (key, deposit) in self.rows_of::<Deposits>(row) {
             let deposit: DepositRow = deposit;

@@ -1,4 +1,4 @@
-//! Our own questions to mailboxes (MBX-54), as ourselves, over the connection that everything goes over.
+//! Our own questions to mailboxes (MBX-74), as ourselves, over the connection that everything goes over.
 
 use std::collections::HashMap;
 use std::io;

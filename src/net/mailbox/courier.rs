@@ -1,4 +1,4 @@
-//! Questions to mailboxes that must not name us (MBX-55): for each mailbox a swarm of its own, that only dials, under a key that
+//! Questions to mailboxes that must not name us (MBX-75): for each mailbox a swarm of its own, that only dials, under a key that
 //! lives for an hour. It shares neither key nor connection nor socket with our node, and tells nothing by identify.
 
 use std::collections::{HashMap, VecDeque};

@@ -1,4 +1,4 @@
-//! How much may be asked of our mailbox: at a time, and as time goes by (MBX-52, MBX-53).
+//! How much may be asked of our mailbox: at a time, and as time goes by (MBX-72, MBX-73).
 
 use super::super::origin::{Network, Origin};
 use super::super::rates::{Buckets, Rate};
@@ -98,7 +98,7 @@ mod tests {
         (0..tries).filter(|n| gate.enter(peer(*n), contact, origin(*n), 0).is_some()).count()
     }
 
-    /// MBX-52
+    /// MBX-72
     #[test]
     fn what_is_open_is_bounded_by_address_network_and_class() {
         let mut gate = Gate::default();
@@ -133,7 +133,7 @@ mod tests {
         (0..tries).filter(one).count().try_into().unwrap()
     }
 
-    /// MBX-53
+    /// MBX-73
     #[test]
     fn strangers_have_a_rate_by_key_address_and_network() {
         let mut gate = Gate::default();

@@ -84,7 +84,7 @@ pub(in crate::net) fn take(shared: &Arc<Shared>, inbound: Inbound) {
 
 async fn serve(mut place: Place, from: PeerId, mut inbound: Inbound) -> io::Result<()> {
     let stream = &mut inbound.stream;
-    // MBX-51
+    // MBX-71
     let question = timeout(span(MAIL_TRANSFER_TIMEOUT), wire::read_question(stream)).await??;
     let shared = Arc::clone(&place.shared);
     let (request, answer) = shared.desk.register();

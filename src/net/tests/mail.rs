@@ -78,7 +78,7 @@ async fn an_owner_asks_as_himself() {
     }
 }
 
-/// MBX-55: a key for each mailbox, the same for the hour, and nothing that leads to our own.
+/// MBX-75: a key for each mailbox, the same for the hour, and nothing that leads to our own.
 #[tokio::test]
 async fn a_depositor_is_another_at_every_mailbox() {
     for listen in [TCP, QUIC] {
@@ -114,7 +114,7 @@ async fn a_depositor_is_another_at_every_mailbox() {
     }
 }
 
-/// MBX-50
+/// MBX-70
 #[tokio::test]
 async fn who_keeps_no_mailbox_is_not_asked() {
     let (mut alice, mut bob) = friends(1, QUIC).await;
@@ -165,7 +165,7 @@ async fn every_question_has_one_outcome_when_the_mailbox_goes() {
     }
 }
 
-/// MBX-51, MBX-54: our node has ten seconds; the mailbox lives on, and what comes too late or is no answer harms nothing.
+/// MBX-71, MBX-74: our node has ten seconds; the mailbox lives on, and what comes too late or is no answer harms nothing.
 #[tokio::test]
 async fn a_question_that_our_node_does_not_answer_is_given_up() {
     let (mut alice, mut bob) = (Node::start(1, &[TCP]).await, mailbox(2, &[TCP]).await);
@@ -218,7 +218,7 @@ async fn what_is_no_question_ends_its_stream() {
     }
 }
 
-/// MBX-52, on the wire: one address has so many places, whatever keys are used there; a contact has others.
+/// MBX-72, on the wire: one address has so many places, whatever keys are used there; a contact has others.
 #[tokio::test]
 async fn questions_at_a_time_are_bounded() {
     let mut bob = mailbox(1, &[QUIC]).await;
@@ -249,7 +249,7 @@ async fn questions_at_a_time_are_bounded() {
     }
 }
 
-/// MBX-52: of one connection, contact or not.
+/// MBX-72: of one connection, contact or not.
 #[tokio::test]
 async fn questions_of_one_connection_are_bounded() {
     let mut bob = mailbox(1, &[QUIC]).await;

@@ -175,7 +175,7 @@ async fn identify_tells_nothing_of_a_node() {
     assert_eq!((addrs, protocols), (vec![], PROTOCOLS.map(str::to_owned).to_vec()));
 }
 
-/// NET-5, NET-50, NET-57, MBX-50: who serves others says what, and a server of the DHT where.
+/// NET-5, NET-50, NET-57, MBX-70: who serves others says what, and a server of the DHT where.
 #[tokio::test]
 async fn identify_tells_what_a_node_does_for_others() {
     let serving = NetConfig { dht_server: Some(true), serve_mailbox: true, ..config(1, &[TCP, QUIC]) };

@@ -1,0 +1,187 @@
+//! Visits to an own mailbox: what it has is fetched in pages, kept or dropped for good in one durable commit, and only
+//! then deleted there (MBX-19).
+
+use crate::base::limits;
+use crate::envelope::mailbox::{Answer, Delete, PageItem, Question};
+use crate::envelope::seal::SealedIn;
+use crate::identity::{IdentityKey, PrekeyId};
+use crate::messenger::deliver::jittered;
+use crate::messenger::mailing::What;
+use crate::messenger::tables::OwnBoxRow;
+use crate::messenger::tx::{Step, Stop, Tx};
+use crate::messenger::view::BoxState;
+
+use super::{Outcome, encoded};
+
+impl Tx<'_> {
+    /// What to ask an own mailbox now.
+    pub(super) fn next_question(&mut self, mut row: OwnBoxRow) -> Step<Option<(What, Vec<u8>)>> {
+        let now = self.now.mono;
+        let queue = self.profile()?.queue;
+        let Some(own) = self.mem.mail.own.get(&row.peer) else { return Ok(None) };
+        if !own.done.is_empty() {
+            // MBX-19: what they held is durable since the commit that put them here.
+            let mut numbers = own.done.clone();
+            numbers.sort_unstable();
+            numbers.dedup();
+            numbers.truncate(limits::MAX_DELETED_AT_ONCE);
+            return Ok(Some((What::Delete, encoded(&Question::Delete { queue, what: Delete::These(numbers) })?)));
+        }
+        let (cursor, more, emptied, fetch_at) = (own.cursor, own.more, own.emptied, own.fetch_at);
+        let leaving = row.state == BoxState::Leaving;
+        if leaving && emptied {
+            return Ok(Some((What::Drop, encoded(&Question::Drop { queue })?)));
+        }
+        if !leaving
+            && !more
+            && let Some(offer) = self.next_offer(&mut row)?
+        {
+            return Ok(Some(offer));
+        }
+        if row.kept.is_none() && !leaving {
+            return Ok(None);
+        }
+        if more || leaving || fetch_at <= now {
+            let after = if more { cursor } else { 0 };
+            return Ok(Some((What::Fetch, encoded(&Question::Fetch { queue, after })?)));
+        }
+        Ok(None)
+    }
+
+    /// A page of an own mailbox.
+    pub(super) fn page_came(&mut self, mut row: OwnBoxRow, answer: Option<Answer>) -> Step<Outcome> {
+        let (more, prekeys, items) = match answer {
+            Some(Answer::Page { more, prekeys, items }) => (more, prekeys, items),
+            Some(Answer::NoBox) if row.state == BoxState::Leaving => {
+                self.forget_box(&row)?;
+                return Ok(Outcome::Good);
+            }
+            Some(Answer::NoBox) => {
+                self.box_is_gone(&mut row)?;
+                return Ok(Outcome::Good);
+            }
+            _ => return Ok(Outcome::Failed),
+        };
+        if row.prekeys != prekeys {
+            row.prekeys = prekeys;
+            self.put_own_box(&row)?;
+        }
+        let last = items.last().map(|item| item.number);
+        let done = self.take_items(&items)?;
+        let Some(own) = self.mem.mail.own.get_mut(&row.peer) else { return Ok(Outcome::Good) };
+        own.pages += 1;
+        own.done.extend(done);
+        if !items.is_empty() {
+            own.pause = limits::FETCH_PAUSE_MIN;
+        }
+        // A page without anything, or behind which the numbers do not grow, ends the visit, whatever it says.
+        let goes_on = more && own.pages < limits::MAX_FETCHED_PAGES && last.is_some_and(|last| last > own.cursor);
+        own.cursor = last.unwrap_or(own.cursor);
+        own.more = goes_on;
+        if !goes_on && own.done.is_empty() {
+            self.end_visit(row)?;
+        }
+        Ok(Outcome::Good)
+    }
+
+    /// Takes what is in a page; gives the numbers that need not be kept any longer. One that cannot be taken now, because
+    /// a row of ours does not open, holds up no other.
+    fn take_items(&mut self, items: &[PageItem]) -> Step<Vec<u64>> {
+        let mut done = Vec::with_capacity(items.len());
+        for item in items {
+            let (savepoint, fresh) = (self.buf.savepoint(), self.fresh.len());
+            let before = self.out.len();
+            match self.take_sealed(&item.sealed) {
+                Ok(()) => done.push(item.number),
+                Err(stop) => {
+                    self.out.truncate(before);
+                    self.fresh.truncate(fresh);
+                    self.buf.rollback(savepoint);
+                    self.mem.reload(self.buf)?;
+                    if let Stop::Fault(error) = stop {
+                        tracing::error!(%error, "an envelope of a mailbox cannot be taken");
+                    }
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// An envelope that waited. Who sealed it is not known until it opens (ENV-15).
+    fn take_sealed(&mut self, sealed: &[u8]) -> Step {
+        let Ok(sealed) = SealedIn::decode(sealed) else { return self.drop_sealed() };
+        if *sealed.queue() != self.profile()?.queue {
+            return self.drop_sealed();
+        }
+        let Some(secret) = self.seal_secret(sealed.seal_id())? else { return self.drop_sealed() };
+        let Ok((sender, envelope)) = sealed.open(&secret) else { return self.drop_sealed() };
+        if sender == self.my_id() || IdentityKey::from_peer_id(sender).is_err() {
+            return self.drop_sealed();
+        }
+        self.receive_sealed(sender, &envelope)
+    }
+
+    /// Nobody is told of it, and nothing is kept (ENV-14, MBX-53).
+    pub(in crate::messenger) fn drop_sealed(&mut self) -> Step {
+        self.mem.mail.dropped += 1;
+        tracing::debug!(dropped = self.mem.mail.dropped, "an envelope of a mailbox was dropped");
+        Ok(())
+    }
+
+    fn seal_secret(&self, id: PrekeyId) -> Step<Option<crate::crypto::dh::DhSecret>> {
+        let keys = self.card_keys()?.into_iter().find(|row| row.keys.seal_id == id);
+        Ok(keys.map(|row| row.keys.seal))
+    }
+
+    /// What we have is deleted there.
+    pub(super) fn deleted(&mut self, row: OwnBoxRow, answer: Option<&Answer>) -> Step<Outcome> {
+        if !matches!(answer, Some(Answer::Done | Answer::NoBox)) {
+            return Ok(Outcome::Failed);
+        }
+        let Some(own) = self.mem.mail.own.get_mut(&row.peer) else { return Ok(Outcome::Good) };
+        own.done.sort_unstable();
+        own.done.dedup();
+        let rest = own.done.len().saturating_sub(limits::MAX_DELETED_AT_ONCE);
+        own.done.drain(..own.done.len() - rest);
+        if !own.more && own.done.is_empty() {
+            self.end_visit(row)?;
+        }
+        Ok(Outcome::Good)
+    }
+
+    /// There is nothing more. The next visit begins at the front again: whoever deletes needs no number that another life
+    /// of the mailbox gave.
+    fn end_visit(&mut self, mut row: OwnBoxRow) -> Step {
+        let (now, random) = (self.now.mono, self.rng.next_u64());
+        if let Some(own) = self.mem.mail.own.get_mut(&row.peer) {
+            (own.cursor, own.pages, own.more, own.emptied) = (0, 0, false, true);
+            let span = own.pause.max(limits::FETCH_PAUSE_MIN);
+            own.fetch_at = now + jittered(span, random);
+            own.pause = crate::base::Millis(span.0 + span.0 / 2).min(limits::FETCH_PAUSE_MAX);
+        }
+        let clock = self.deadline_clock();
+        if row.fetched_at.is_none_or(|at| at + limits::FETCHED_NOTE <= clock) {
+            row.fetched_at = Some(clock);
+            self.put_own_box(&row)?;
+        }
+        Ok(())
+    }
+
+    /// The box is gone.
+    pub(super) fn left(&mut self, row: OwnBoxRow, answer: Option<&Answer>) -> Step<Outcome> {
+        match answer {
+            // MBX-17
+            Some(Answer::Done | Answer::NoBox) if row.state == BoxState::Leaving => {
+                self.forget_box(&row)?;
+                Ok(Outcome::Good)
+            }
+            // It is used again meanwhile.
+            Some(Answer::Done | Answer::NoBox) => {
+                let mut row = row;
+                self.box_is_gone(&mut row)?;
+                Ok(Outcome::Good)
+            }
+            _ => Ok(Outcome::Failed),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Cards of others: verified, pinned, used to begin a session.
+
+use crate::base::{PeerId, WallTime, limits};
+use crate::content::Item;
+use crate::identity::{Card, CardIn, IdentityKey, OneTimePrekeyIn};
+use crate::session::RemoteBundle;
+use crate::store::Rows;
+
+use super::tables::{CardRow, Cards, ReachRow, Reaches, peer_key};
+use super::tx::{Step, Tx};
+
+impl Tx<'_> {
+    /// A card came from the peer: pin it, and begin the session that was wanted.
+    pub(super) fn bundle(&mut self, peer: PeerId, ticket: u64, card: &[u8], prekey: Option<&[u8]>) -> Step {
+        let link = self.link(peer);
+        if link.bundle != Some(ticket) {
+            return Ok(());
+        }
+        link.bundle = None;
+        if self.peer(&peer)?.is_none() {
+            return Ok(());
+        }
+        match self.checked_bundle(peer, card, prekey)? {
+            Some(bundle) => self.begin_with(peer, &bundle),
+            None => self.back_off(peer),
+        }
+    }
+
+    /// No card came.
+    pub(super) fn bundle_failed(&mut self, peer: PeerId, ticket: u64) -> Step {
+        let link = self.link(peer);
+        if link.bundle == Some(ticket) {
+            link.bundle = None;
+            self.back_off(peer)?;
+        }
+        Ok(())
+    }
+
+    /// Begins the session that is wanted, if one still is.
+    pub(super) fn begin_with(&mut self, peer: PeerId, bundle: &RemoteBundle) -> Step {
+        let Some(mut row) = self.peer(&peer)? else { return Ok(()) };
+        let mut set = self.sessions(&peer)?;
+        let rebuild = self.link(peer).rebuild || self.is_stale(&set);
+        self.touch(peer);
+        if set.can_send() && !rebuild && !row.heal_due {
+            return Ok(());
+        }
+        let clock = self.deadline_clock();
+        if row.heal_due {
+            // It does not open at one of us: that its ID is the lower one must not keep it (SES-55).
+            set.give_up(clock);
+        }
+        if let Err(error) = set.begin(self.me, bundle, &mut *self.rng, clock) {
+            tracing::warn!(%peer, %error, "no session could be begun with this card");
+            return self.back_off(peer);
+        }
+        self.put_sessions(&peer, &set)?;
+        let heal = std::mem::take(&mut row.heal_due);
+        if heal {
+            row.healed_at = Some(clock);
+        }
+        self.put_peer(&row)?;
+        self.link(peer).rebuild = false;
+        if heal || rebuild {
+            self.requeue(peer)?;
+        }
+        if heal {
+            let mut items = vec![Item::Reset];
+            if row.accepted {
+                items.push(Item::Accepted);
+            }
+            self.queue_items(peer, items)?;
+        }
+        Ok(())
+    }
+
+    /// Verifies what came (MBX-38), against the pinned card as well: a lower sequence is a rollback.
+    pub(super) fn checked_bundle(
+        &mut self,
+        peer: PeerId,
+        card: &[u8],
+        prekey: Option<&[u8]>,
+    ) -> Step<Option<RemoteBundle>> {
+        let now = self.now.wall;
+        let Some(card) = self.pin(peer, card, now)? else { return Ok(None) };
+        // A prekey that does not verify is as good as none: the card's keys serve.
+        let one_time = prekey
+            .and_then(|bytes| OneTimePrekeyIn::decode(bytes).ok())
+            .and_then(|found| found.verify(card.owner(), now).ok());
+        Ok(Some(RemoteBundle { one_time, ..bundle_of(&card) }))
+    }
+
+    /// Pins a card that is valid at this time, if none is pinned that is newer.
+    fn pin(&mut self, peer: PeerId, bytes: &[u8], now: WallTime) -> Step<Option<Card>> {
+        let Ok(identity) = IdentityKey::from_peer_id(peer) else { return Ok(None) };
+        let card = match CardIn::decode(bytes).and_then(|found| found.verify(&identity, now)) {
+            Ok(card) => card,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "a card was refused");
+                return Ok(None);
+            }
+        };
+        let key = peer_key(&peer);
+        if let Some(pinned) = self.buf.get::<Cards>(&key)? {
+            let same = pinned.bytes == card.bytes();
+            if card.sequence < pinned.sequence || (card.sequence == pinned.sequence && !same) {
+                tracing::debug!(%peer, "a card older than the pinned one was refused");
+                return Ok(None);
+            }
+            if same {
+                return Ok(Some(card));
+            }
+        }
+        // What is known of mailboxes is of the card before.
+        self.link(peer).closed.clear();
+        self.buf.put::<Cards>(&key, &CardRow { sequence: card.sequence, bytes: card.bytes().to_vec() })?;
+        Ok(Some(card))
+    }
+
+    /// A card that its owner sent within a session, which may have lain in a mailbox until its time was over (CON-30).
+    pub(super) fn pin_told(&mut self, peer: PeerId, bytes: &[u8]) -> Step {
+        let clock = self.deadline_clock();
+        let alive = WallTime(clock.0.saturating_sub(limits::PREKEY_GRACE.0));
+        if self.pin(peer, bytes, alive)?.is_some() {
+            self.touch(peer);
+        }
+        Ok(())
+    }
+
+    /// The pinned card of a peer, as long as its owner has the secrets behind it, though its time may be over.
+    pub(super) fn pinned(&self, peer: &PeerId) -> Step<Option<Card>> {
+        let Some(row) = self.buf.get::<Cards>(&peer_key(peer))? else { return Ok(None) };
+        let Ok(identity) = IdentityKey::from_peer_id(*peer) else { return Ok(None) };
+        let card = CardIn::decode(&row.bytes).and_then(|card| card.verify(&identity, WallTime(0))).ok();
+        let clock = self.deadline_clock();
+        Ok(card.filter(|card| card.expires + limits::PREKEY_GRACE > clock))
+    }
+
+    /// What is known of the way to a peer.
+    pub(super) fn reach(&self, peer: &PeerId) -> Step<ReachRow> {
+        Ok(self.buf.get::<Reaches>(&peer_key(peer))?.unwrap_or_default())
+    }
+
+    /// Changes that.
+    pub(super) fn change_reach(&mut self, peer: PeerId, change: impl FnOnce(&mut ReachRow)) -> Step {
+        let mut row = self.reach(&peer)?;
+        change(&mut row);
+        Ok(self.buf.put::<Reaches>(&peer_key(&peer), &row)?)
+    }
+}
+
+/// What a session can be begun with, of a card alone.
+pub(super) fn bundle_of(card: &Card) -> RemoteBundle {
+    RemoteBundle {
+        identity: *card.owner(),
+        prekey_id: card.prekey_id,
+        prekey: card.prekey,
+        kem_id: card.kem_id,
+        kem: card.kem.clone(),
+        one_time: None,
+    }
+}

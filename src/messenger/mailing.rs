@@ -1,0 +1,260 @@
+//! What the messenger remembers of mailboxes beside the rows: questions under way, pauses, work.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use crate::base::{Millis, MonoTime, PeerId, limits};
+use crate::crypto::hash::sha256;
+use crate::envelope::mailbox::Proof;
+use crate::identity::{Card, CardIn, IdentityKey, Mailbox};
+use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
+
+use super::tables::{BoxedPrekeys, OwnBoxes, Profile, Queues};
+
+/// Everything of that. What is under way stays when the rest is derived from rows again.
+#[derive(Debug, Default)]
+pub(super) struct Mailing {
+    /// The own mailboxes.
+    pub own: BTreeMap<PeerId, OwnBox>,
+    /// Something changed of which they may have to be told.
+    pub look: bool,
+    /// Questions to mailboxes that have no outcome yet, by ticket.
+    pub asked: BTreeMap<u64, Asked>,
+    /// Deposits that are to be sent (again), as they are.
+    pub ready: VecDeque<Deposit>,
+    /// Deposits that wait for their work.
+    pub works: VecDeque<Work>,
+    /// Hashes done in this hour of the process.
+    pub worked: (u64, u64),
+    /// Sealed envelopes that a mailbox may have, oldest first.
+    pub sealed: VecDeque<Deposit>,
+    /// Other people's mailboxes that did not answer.
+    pub houses: HashMap<PeerId, House>,
+    /// One-time prekeys that each mailbox was given, and that are not used.
+    pub boxed: HashMap<PeerId, usize>,
+    /// Names the key of our queue, if there is one.
+    pub queue: Option<u64>,
+    /// What our card says.
+    pub card: OwnCard,
+    /// It says something else since contacts were told.
+    pub card_changed: bool,
+    /// When it is to be made anew.
+    pub reissue_at: Option<MonoTime>,
+    /// When it is to be put into the hash table.
+    pub publish_at: MonoTime,
+    /// The same for the cards of those for whom we keep boxes…
+    pub publish_others_at: MonoTime,
+    /// …and behind which of them to go on.
+    pub publishing: Option<Vec<u8>>,
+    /// Envelopes of the own mailboxes that were dropped, because they did not open or were nobody's.
+    pub dropped: u64,
+}
+
+/// What the own card says of how we are reached.
+#[derive(Debug, Default)]
+pub(super) struct OwnCard {
+    pub mailboxes: Vec<Mailbox>,
+    pub relays: Vec<Mailbox>,
+    pub work: u8,
+    /// Digest of what contacts need to know of it.
+    pub told: u64,
+}
+
+impl OwnCard {
+    pub(super) fn of(card: &Card) -> Self {
+        let mut text = Vec::new();
+        for mailbox in &card.mailboxes {
+            text.extend_from_slice(mailbox.peer.key_bytes());
+            for addr in &mailbox.addrs {
+                text.extend_from_slice(addr.as_bytes());
+                text.push(0);
+            }
+        }
+        let hash = sha256(&[&card.queue, &card.seal_id.0.to_be_bytes(), &text]);
+        Self {
+            mailboxes: card.mailboxes.clone(),
+            relays: card.relays.clone(),
+            work: card.work,
+            told: hash.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes)),
+        }
+    }
+
+    /// Of the own encoded card.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let card = CardIn::decode(bytes).ok()?;
+        let owner = IdentityKey::from_peer_id(card.claimed_owner()).ok()?;
+        Some(Self::of(&card.verify(&owner, crate::base::WallTime(0)).ok()?))
+    }
+}
+
+/// An own mailbox.
+#[derive(Debug, Default)]
+pub(super) struct OwnBox {
+    /// The question that is under way.
+    pub asked: Option<u64>,
+    /// Nothing is asked before this time.
+    pub retry_at: Option<MonoTime>,
+    /// Failures in a row.
+    pub attempts: u32,
+    /// When it is to be emptied next.
+    pub fetch_at: MonoTime,
+    /// How long after that again.
+    pub pause: Millis,
+    /// Envelopes up to this number were seen in this visit.
+    pub cursor: u64,
+    /// There are more behind it.
+    pub more: bool,
+    /// Pages of this visit.
+    pub pages: u32,
+    /// Numbers that are to be deleted.
+    pub done: Vec<u64>,
+    /// A visit has ended since the messenger was opened.
+    pub emptied: bool,
+}
+
+/// A question to a mailbox.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub mailbox: PeerId,
+    /// Since when.
+    pub at: MonoTime,
+    pub what: What,
+}
+
+/// What was asked.
+#[derive(Debug)]
+pub(super) enum What {
+    /// An own mailbox: to keep this offer.
+    Offer,
+    /// An own mailbox: what it has.
+    Fetch,
+    /// An own mailbox: to delete what we have.
+    Delete,
+    /// An own mailbox: to end the box.
+    Drop,
+    /// Somebody's: his card.
+    Card(PeerId),
+    /// Somebody's: to keep an envelope.
+    Deposit(Deposit),
+}
+
+/// An envelope for somebody's mailbox.
+#[derive(Clone, Debug)]
+pub(super) struct Deposit {
+    /// For whom.
+    pub peer: PeerId,
+    /// Which row of the outbox.
+    pub number: u64,
+    /// Where.
+    pub mailbox: PeerId,
+    pub addrs: Vec<String>,
+    /// The sealed envelope.
+    pub sealed: Vec<u8>,
+    /// Whether the token that the recipient gave us goes with it.
+    pub with_token: bool,
+    /// What else does.
+    pub proof: Proof,
+}
+
+/// A deposit for which work is done.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub deposit: Deposit,
+    pub level: u8,
+    pub day: u32,
+    /// The first nonce that was not tried.
+    pub next: u64,
+}
+
+/// Somebody's mailbox that did not answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct House {
+    pub failures: u32,
+    /// It is not asked before this time.
+    pub until: MonoTime,
+}
+
+/// The search for somebody's card.
+#[derive(Debug, Default)]
+pub(super) struct Seek {
+    /// The question that is under way, to a mailbox or the hash table.
+    pub ticket: Option<u64>,
+    /// Since when.
+    pub at: MonoTime,
+    /// Mailboxes to be asked.
+    pub places: VecDeque<Mailbox>,
+    /// Those that were.
+    pub asked: BTreeSet<PeerId>,
+    /// Whether the hash table was asked.
+    pub table: bool,
+    /// Whether a session is to be begun with it.
+    pub begin: bool,
+}
+
+impl Mailing {
+    /// What is to be done soon after the start.
+    pub(super) fn start(&mut self, now: MonoTime) {
+        self.publish_at = now;
+        // After the network has found its way.
+        self.publish_others_at = now + limits::CARDS_PUBLISHED_PAUSE;
+        self.own.values_mut().for_each(|own| own.fetch_at = now);
+    }
+
+    /// Derives from rows what follows from them.
+    pub(super) fn load(&mut self, rows: &WriteBuffer) -> Result<(), StoreError> {
+        let mut own = std::mem::take(&mut self.own);
+        for (_, row) in rows.scan::<OwnBoxes>(&Scan::all())? {
+            self.own.insert(row.peer, own.remove(&row.peer).unwrap_or_default());
+        }
+        self.look = true;
+        self.boxed.clear();
+        for (_, mailbox) in rows.scan::<BoxedPrekeys>(&Scan::all())? {
+            *self.boxed.entry(mailbox).or_default() += 1;
+        }
+        self.queue = rows.get::<Queues>(&RowKey::new())?.map(|row| row.id);
+        if let Some(profile) = rows.get::<Profile>(&RowKey::new())? {
+            self.card = OwnCard::read(&profile.card).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// What was asked was never heard: the commit behind which the questions were to leave has failed.
+    pub(super) fn forget_flights(&mut self) {
+        self.asked.clear();
+        self.ready.clear();
+        self.works.clear();
+        self.sealed.clear();
+        self.own.values_mut().for_each(|own| *own = OwnBox::default());
+    }
+
+    /// What is on its way to a peer's mailboxes is of no use any more.
+    pub(super) fn forget_deposits(&mut self, peer: &PeerId) {
+        self.asked.retain(|_, asked| !matches!(&asked.what, What::Deposit(deposit) if deposit.peer == *peer));
+        self.ready.retain(|deposit| deposit.peer != *peer);
+        self.works.retain(|work| work.deposit.peer != *peer);
+        self.sealed.retain(|deposit| deposit.peer != *peer);
+    }
+
+    /// Deposits that are not done with.
+    pub(super) fn deposits(&self) -> impl Iterator<Item = &Deposit> {
+        let asked = self.asked.values().filter_map(|asked| match &asked.what {
+            What::Deposit(deposit) => Some(deposit),
+            _ => None,
+        });
+        asked.chain(&self.ready).chain(self.works.iter().map(|work| &work.deposit))
+    }
+
+    /// Takes the sealed form of a deposit that may have been heard.
+    pub(super) fn sealed_before(&mut self, peer: &PeerId, number: u64, mailbox: &PeerId) -> Option<Vec<u8>> {
+        let at =
+            self.sealed.iter().position(|old| old.peer == *peer && old.number == number && old.mailbox == *mailbox)?;
+        self.sealed.remove(at).map(|old| old.sealed)
+    }
+
+    /// Keeps it; the oldest make room.
+    pub(super) fn keep_sealed(&mut self, deposit: Deposit) {
+        self.sealed.push_back(deposit);
+        while self.sealed.iter().map(|old| old.sealed.len()).sum::<usize>() > limits::MAX_SEALED_BYTES {
+            self.sealed.pop_front();
+        }
+    }
+}

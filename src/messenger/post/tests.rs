@@ -1,0 +1,269 @@
+//! Alice leaves what Bob is to have at North, who keeps his mail; the two do not reach each other.
+
+use rand_chacha::rand_core::SeedableRng;
+
+use super::*;
+use crate::base::Millis;
+use crate::envelope::mailbox::Answer as MailAnswer;
+use crate::identity::{CardContent, CardKeys, IdentityKeypair};
+use crate::messenger::command::{Command, Hints, SendCommand};
+use crate::messenger::io::{Input, Output, PeerInput};
+use crate::messenger::mailing::Work;
+use crate::messenger::memory::Pending;
+use crate::messenger::query;
+use crate::messenger::tables::{Boxes, peer_key};
+use crate::messenger::testing::Office;
+use crate::messenger::view::{MailService, State};
+
+const MINUTE: Millis = Millis::from_secs(60);
+const ALICE: usize = 0;
+const BOB: usize = 1;
+const NORTH: usize = 2;
+
+fn office() -> Office {
+    let mut office = Office::new(3);
+    office.command(NORTH, Command::SetMailService(MailService::Open)).unwrap();
+    let peer = office.id(NORTH);
+    office.command(BOB, Command::UseMailbox { peer, addrs: Vec::new() }).unwrap();
+    office.pass(MINUTE);
+    office.online = false;
+    office
+}
+
+/// The same, and each knows the other.
+fn friends() -> Office {
+    let mut office = office();
+    office.online = true;
+    office.befriend(ALICE, BOB);
+    office.online = false;
+    // Connections end.
+    office.open(ALICE);
+    office.open(BOB);
+    office
+}
+
+/// Who was asked by Alice, and what, since so many questions.
+fn asked(office: &Office, since: usize) -> Vec<(PeerId, bool, Vec<u8>)> {
+    let by_alice = office.questions[since..].iter().filter(|(who, ..)| *who == ALICE);
+    by_alice.map(|(_, to, anonymous, question)| (*to, *anonymous, question.clone())).collect()
+}
+
+fn state(office: &Office, id: &crate::base::MessageId) -> State {
+    query::message(&office.rows(ALICE), office.id(ALICE), id).unwrap().unwrap().state
+}
+
+/// MBX-60: neither who she is nor where, to the mailbox or to a stranger behind it.
+#[test]
+fn a_depositor_tells_neither_name_nor_place() {
+    let mut office = office();
+    let here = PeerInput::Listening(vec!["/ip4/203.0.113.7/tcp/4001".into()]);
+    office.hand_in(ALICE, vec![Input::Peer(here)]);
+    let id = office.say(ALICE, BOB, "may I?");
+    office.pass(MINUTE);
+    assert_eq!(state(&office, &id), State::Sent);
+    let asked = asked(&office, 0);
+    assert!(asked.len() >= 2 && asked.iter().all(|(_, anonymous, _)| *anonymous));
+    let me = office.id(ALICE);
+    let names_me = |bytes: &[u8]| bytes.windows(32).any(|window| window == me.key_bytes());
+    assert!(asked.iter().all(|(.., question)| !names_me(question)));
+    assert_eq!(office.desks.len(), 3);
+    office.tx(BOB, |tx| {
+        let request = tx.request(&me).unwrap().unwrap();
+        assert_eq!((request.addrs, request.messages.len()), (Vec::<String>::new(), 1));
+    });
+}
+
+/// MBX-60: what was encrypted for a stream, and did not get there, is encrypted anew for a mailbox.
+#[test]
+fn what_was_made_for_a_stream_is_made_anew() {
+    let mut office = office();
+    let here = PeerInput::Listening(vec!["/ip4/203.0.113.7/tcp/4001".into()]);
+    office.hand_in(ALICE, vec![Input::Peer(here)]);
+    (office.online, office.loses_letters) = (true, true);
+    let id = office.say(ALICE, BOB, "lost on its way");
+    (office.online, office.loses_letters) = (false, false);
+    office.open(ALICE);
+    office.pass(MINUTE);
+    assert_eq!(state(&office, &id), State::Sent);
+    let me = office.id(ALICE);
+    office.tx(BOB, |tx| assert_eq!(tx.request(&me).unwrap().unwrap().addrs, Vec::<String>::new()));
+}
+
+/// MBX-38: a mailbox that hands out another's card, an old one or none is believed in nothing.
+#[test]
+fn a_wrong_card_of_a_mailbox_is_not_used() {
+    let mut office = office();
+    let (alice, bob, north) = (office.id(ALICE), office.id(BOB), office.id(NORTH));
+    let mut newest = Vec::new();
+    office.tx(BOB, |tx| newest = tx.profile().unwrap().card);
+    office.tx(ALICE, |tx| assert!(tx.checked_bundle(bob, &newest, None).unwrap().is_some()));
+    let mut rng = rand_chacha::ChaCha20Rng::from_seed([1; 32]);
+    let (other, keys) = (IdentityKeypair::generate(&mut rng), CardKeys::generate(&mut rng));
+    let forged = CardContent::new(&keys, u64::MAX, office.now.wall, [1; 16]).sign(&other);
+    let mut old = Vec::new();
+    office.tx(BOB, |tx| old = CardContent::new(&keys, 1, tx.now.wall, [1; 16]).sign(tx.me));
+    office.mail = false;
+    office.table.clear();
+    for card in [forged, old, vec![7; 100]] {
+        let hints = Hints { mailboxes: vec![Mailbox { peer: north, addrs: Vec::new() }], ..Hints::default() };
+        let command = SendCommand { hints, ..office.text(BOB, "hello") };
+        office.hand_in(ALICE, vec![Input::Command(1, Command::Send(command))]);
+        office.forward(Millis::from_secs(4));
+        let outputs = office.hand_in(ALICE, vec![Input::Timer]);
+        let ticket = outputs.iter().find_map(|output| match output {
+            Output::AskMailbox { ticket, question, .. } if question[1] == 17 => Some(*ticket),
+            _ => None,
+        });
+        let answer = MailAnswer::Card { card, prekey: None }.encode().unwrap();
+        let answer = PeerInput::MailAnswered { mailbox: north, ticket: ticket.unwrap(), answer };
+        let outputs = office.hand_in(ALICE, vec![Input::Peer(answer)]);
+        assert!(outputs.iter().any(|output| matches!(output, Output::FindCard { .. })), "it looks elsewhere");
+        office.tx(ALICE, |tx| {
+            assert!(!tx.sessions(&bob).unwrap().can_send());
+            assert_eq!(tx.pinned(&bob).unwrap().unwrap().bytes(), newest);
+        });
+        office.open(ALICE);
+    }
+    assert_ne!(alice, bob);
+}
+
+/// MBX-61: a deposit without an answer is made again with the same bytes.
+#[test]
+fn a_lost_answer_costs_no_second_envelope() {
+    let mut office = friends();
+    office.pass(MINUTE);
+    let since = office.questions.len();
+    office.mail = false;
+    office.say(ALICE, BOB, "hello?");
+    office.pass(MINUTE);
+    let deposits: Vec<_> = asked(&office, since).into_iter().filter(|(.., question)| question[1] == 16).collect();
+    assert!(deposits.len() > 1);
+    assert!(deposits.iter().all(|deposit| *deposit == deposits[0]));
+    // Not as often as it could be.
+    assert!(deposits.len() < 8, "{}", deposits.len());
+    office.mail = true;
+    office.pass(Millis::from_secs(600));
+    assert_eq!(office.texts(BOB, ALICE).last().unwrap(), "hello?");
+}
+
+/// MBX-62: work is done where it is asked for, and no more of it than may be.
+#[test]
+fn work_is_done_and_bounded() {
+    let mut office = office();
+    let bob = office.id(BOB);
+    office.tx(NORTH, |tx| {
+        let mut row = tx.buf.get::<Boxes>(&peer_key(&bob)).unwrap().unwrap();
+        row.work = 8;
+        tx.buf.put_under::<Boxes>(&peer_key(&bob), row.key, &row).unwrap();
+    });
+    let id = office.say(ALICE, BOB, "for some work");
+    office.pass(MINUTE);
+    assert_eq!(state(&office, &id), State::Sent);
+    let last = asked(&office, 0).pop().unwrap().2;
+    let Ok(Question::Deposit(deposit)) = Question::decode(&last) else { panic!("no deposit") };
+    assert!(matches!(deposit.proof, Proof::Work { .. }));
+    // What cannot be had is not tried for ever.
+    office.tx(ALICE, |tx| {
+        let (mailbox, addrs, sealed) = (bob, Vec::new(), vec![1; 400]);
+        let deposit = Deposit { peer: bob, number: 1, mailbox, addrs, sealed, with_token: false, proof: Proof::None };
+        tx.mem.mail.works.push_back(Work { deposit, level: 255, day: 1, next: 0 });
+        let hour = tx.now.mono.0 / 3_600_000;
+        tx.mem.mail.worked = (hour, limits::WORK_PER_HOUR - 2 * limits::WORK_SLICE);
+        for _ in 0..5 {
+            tx.do_work();
+        }
+        assert_eq!(tx.mem.mail.worked.1, limits::WORK_PER_HOUR);
+        assert_eq!(tx.mem.mail.works[0].next, 2 * limits::WORK_SLICE);
+        assert_eq!(tx.next_work(), Some(MonoTime((hour + 1) * 3_600_000)));
+        tx.mem.mail.works.clear();
+    });
+}
+
+/// MBX-62: *full* is believed for a while, another mailbox tried at once.
+#[test]
+fn a_full_mailbox_is_left_alone() {
+    let mut office = friends();
+    office.pass(MINUTE);
+    let since = office.questions.len();
+    let bob = office.id(BOB);
+    office.tx(NORTH, |tx| {
+        let mut row = tx.buf.get::<Boxes>(&peer_key(&bob)).unwrap().unwrap();
+        row.count = limits::BOX_ENVELOPES;
+        tx.buf.put_under::<Boxes>(&peer_key(&bob), row.key, &row).unwrap();
+    });
+    let id = office.say(ALICE, BOB, "no room");
+    office.pass(Millis::from_secs(1_800));
+    assert_eq!(state(&office, &id), State::Queued);
+    let deposits = |office: &Office| asked(office, since).iter().filter(|(.., question)| question[1] == 16).count();
+    assert_eq!(deposits(&office), 1, "half an hour of an hour");
+    office.pass(Millis::from_secs(5_400));
+    assert!((2..4).contains(&deposits(&office)), "{}", deposits(&office));
+}
+
+/// ID-24: what is no sound key is not asked, nor are we ourselves.
+#[test]
+fn an_unsound_mailbox_is_not_asked() {
+    let mut office = office();
+    let place = |peer| Mailbox { peer, addrs: Vec::new() };
+    let unsound = PeerId::from_key_bytes([2; 32]);
+    let mailboxes = vec![place(unsound), place(office.id(ALICE)), place(office.id(NORTH))];
+    let hints = Hints { mailboxes, ..Hints::default() };
+    let command = SendCommand { hints, ..office.text(BOB, "hello") };
+    office.send(ALICE, command).unwrap();
+    office.pass(MINUTE);
+    let north = office.id(NORTH);
+    let asked = asked(&office, 0);
+    assert!(!asked.is_empty() && asked.iter().all(|(to, ..)| *to == north));
+    let refused = office.command(ALICE, Command::UseMailbox { peer: unsound, addrs: Vec::new() });
+    assert_eq!(refused.unwrap_err(), crate::messenger::Refusal::UnsoundPeer);
+}
+
+/// A day of receipts is a few envelopes.
+#[test]
+fn receipts_share_an_envelope() {
+    let mut office = friends();
+    let peer = office.id(NORTH);
+    office.online = true;
+    office.command(ALICE, Command::UseMailbox { peer, addrs: Vec::new() }).unwrap();
+    office.pass(MINUTE);
+    office.say(ALICE, BOB, "here is my card");
+    office.pass(MINUTE);
+    office.online = false;
+    office.open(ALICE);
+    office.open(BOB);
+    let since = office.questions.len();
+    for n in 0..30 {
+        office.receive(BOB, ALICE, &format!("m{n}"), None, 1);
+        let alice = office.id(ALICE);
+        office.command(BOB, Command::Read { peer: alice, upto: None }).unwrap();
+        office.pass(Millis(300));
+    }
+    office.pass(MINUTE);
+    let deposits = office.questions[since..].iter().filter(|(who, .., question)| *who == BOB && question[1] == 16);
+    let count = deposits.count();
+    assert!((1..5).contains(&count), "{count} deposits");
+    let rows = office.rows(BOB);
+    assert_eq!(rows.scan::<Outbox>(&Scan::all()).unwrap().len(), 0, "and they are done with");
+}
+
+/// The card asks strangers for work while many requests wait.
+#[test]
+fn the_card_asks_for_work_while_requests_pile_up() {
+    let mut office = office();
+    let work = |office: &mut Office, pending: u8| {
+        office.tx(BOB, |tx| {
+            let received_at = tx.now.wall;
+            let one = |n| Pending { peer: PeerId::from_key_bytes([n; 32]), received_at, invited: false };
+            tx.mem.requests = (0..pending).map(one).collect();
+        });
+        office.hand_in(BOB, vec![Input::Timer]);
+        office.pass(MINUTE);
+        let mut card = 0;
+        office.tx(BOB, |tx| card = crate::messenger::mailing::OwnCard::read(&tx.profile().unwrap().card).unwrap().work);
+        card
+    };
+    let levels = [(0, 0), (149, 0), (150, 16), (180, 20), (150, 20), (100, 20), (99, 0), (199, 20)];
+    for (pending, level) in levels {
+        assert_eq!(work(&mut office, pending), level, "{pending} requests");
+    }
+}

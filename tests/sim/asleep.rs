@@ -1,0 +1,379 @@
+//! People who are never awake together, and the mailboxes between them.
+
+use rohrpost::base::Millis;
+use rohrpost::messenger::view::{BoxState, Direction, MailService, State};
+use rohrpost::messenger::{Command, Hints, Refusal};
+
+use crate::world::{Lies, Weather, Who, World};
+
+const A_WHILE: Millis = Millis::from_secs(120);
+
+/// In calm weather, and with messengers that die and come back between any two steps.
+fn both_ways(scenario: impl Fn(&mut World)) {
+    scenario(&mut World::new(1, Weather::CALM));
+    scenario(&mut World::new(2, Weather { reload: 5, ..Weather::CALM }));
+}
+
+/// Alice and Bob, each with two mailboxes; both are on.
+fn two_with_houses(world: &mut World) -> (Who, Who, [Who; 2]) {
+    let houses = [world.house("north"), world.house("south")];
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    for who in [alice, bob] {
+        houses.iter().for_each(|house| world.use_mailbox(who, *house));
+        assert_eq!(world.box_states(who), [BoxState::InUse, BoxState::InUse]);
+    }
+    (alice, bob, houses)
+}
+
+/// One is on for a while, alone.
+fn on(world: &mut World, who: Who, span: Millis) {
+    world.come(who);
+    world.pass(span);
+    world.stop(who);
+}
+
+/// The whole story: never both online.
+#[test]
+fn strangers_who_are_never_on_together_write_to_each_other() {
+    both_ways(|world| {
+        let (alice, bob, houses) = two_with_houses(world);
+        world.stop(alice);
+        world.stop(bob);
+        // Alice knows nothing of Bob but his ID.
+        let first = world.say(alice, bob, "may I?");
+        on(world, alice, A_WHILE);
+        assert_eq!(world.state(alice, &first), State::Sent);
+        assert!(houses.iter().all(|house| world.kept(*house) > 0), "both have it");
+        on(world, bob, A_WHILE);
+        assert_eq!(world.requests(bob)[0].text, "may I?");
+        assert!(houses.iter().all(|house| world.kept(*house) == 0), "both are emptied");
+        world.accept(bob, alice);
+        world.say(bob, alice, "you may");
+        on(world, bob, A_WHILE);
+        on(world, alice, A_WHILE);
+        assert_eq!(world.talk(alice, bob), ["> (delivered) may I?", "< you may"]);
+        for (from, to, text) in [(alice, bob, "one"), (bob, alice, "two"), (alice, bob, "three")] {
+            world.say(from, to, text);
+            on(world, from, A_WHILE);
+            on(world, to, A_WHILE);
+        }
+        on(world, bob, A_WHILE);
+        on(world, alice, A_WHILE);
+        let said = ["> (delivered) may I?", "< you may", "> (delivered) one", "< two", "> (delivered) three"];
+        assert_eq!(world.talk(alice, bob), said);
+        assert_eq!(world.texts(bob, alice, Direction::In), ["may I?", "one", "three"]);
+        assert!(world.reach(alice, bob).has_token && world.reach(bob, alice).has_token);
+    });
+}
+
+/// With a link that names a mailbox nobody need have published anything, and what was invited is shown as such.
+#[test]
+fn a_link_leads_to_the_mailbox_without_the_hash_table() {
+    let mut world = World::new(3, Weather::CALM);
+    let (alice, bob, _) = two_with_houses(&mut world);
+    world.stop(bob);
+    world.table.clear();
+    let view = world.identity(bob);
+    assert_eq!(view.mailboxes.len(), 2);
+    let hints = Hints { token: Some(view.token), mailboxes: view.mailboxes, ..Hints::default() };
+    let id = world.send_to(alice, bob, "I have your link", hints);
+    world.pass(Millis::from_secs(5));
+    assert_eq!(world.state(alice, &id), State::Sent, "five seconds after it was written");
+    on(&mut world, bob, A_WHILE);
+    let request = &world.requests(bob)[0];
+    assert!(request.invited);
+}
+
+/// Fetched in three seconds, deposited in four.
+#[test]
+fn mail_does_not_lie_about() {
+    let mut world = World::new(4, Weather::CALM);
+    let (alice, bob, houses) = two_with_houses(&mut world);
+    world.stop(bob);
+    let id = world.say(alice, bob, "quick");
+    world.pass(Millis::from_secs(4));
+    assert_eq!(world.state(alice, &id), State::Sent);
+    let next = world.say(alice, bob, "he is known to be away");
+    world.pass(Millis(100));
+    assert_eq!(world.state(alice, &next), State::Sent, "nothing is waited for again");
+    assert!(houses.iter().all(|house| world.kept(*house) > 0));
+    world.come(bob);
+    world.pass(Millis::from_secs(3));
+    assert_eq!(world.requests(bob)[0].messages, 2);
+}
+
+/// Who was on and has gone is written to through the mailbox; who is back gets it directly, and once.
+#[test]
+fn what_was_deposited_goes_directly_too() {
+    both_ways(|world| {
+        let (alice, bob, _) = two_with_houses(world);
+        world.say(alice, bob, "hello");
+        world.pass(A_WHILE);
+        world.accept(bob, alice);
+        world.pass(A_WHILE);
+        world.stop(bob);
+        let texts: Vec<String> = (0..40).map(|i| format!("m{i}")).collect();
+        let ids: Vec<_> = texts.iter().map(|text| world.say(alice, bob, text)).collect();
+        world.pass(A_WHILE);
+        assert!(ids.iter().all(|id| world.state(alice, id) == State::Sent));
+        assert_eq!(world.reach(alice, bob).deposited, 40);
+        world.come(bob);
+        world.pass(A_WHILE);
+        // He comes, and she reaches him; what she sends meanwhile is what the mailboxes have.
+        world.say(alice, bob, "last");
+        world.pass(Millis::from_secs(600));
+        let mut all = vec!["hello".to_owned()];
+        all.extend(texts);
+        all.push("last".to_owned());
+        assert_eq!(world.texts(bob, alice, Direction::In), all);
+        assert!(ids.iter().all(|id| world.state(alice, id) == State::Delivered));
+        assert_eq!(world.reach(alice, bob).deposited, 0);
+    });
+}
+
+/// One of two mailboxes says that it has everything and keeps nothing, the other changes, repeats and shuffles: nothing is
+/// lost, nothing is doubled, nothing is made up.
+#[test]
+fn two_mailboxes_lie_in_their_own_ways() {
+    let forgets = Lies { forgets: 100, ..Lies::default() };
+    let bends = Lies { repeats: 60, shuffles: true, babbles: 20, ..Lies::default() };
+    let mut world = World::new(5, Weather::CALM);
+    let (alice, bob, [north, south]) = two_with_houses(&mut world);
+    world.say(alice, bob, "hello");
+    world.pass(A_WHILE);
+    world.accept(bob, alice);
+    world.pass(A_WHILE);
+    world.lies(north, forgets);
+    world.lies(south, bends);
+    world.stop(bob);
+    let texts: Vec<String> = (0..20).map(|i| format!("m{i}")).collect();
+    let ids: Vec<_> = texts.iter().map(|text| world.say(alice, bob, text)).collect();
+    world.pass(Millis::from_secs(900));
+    world.stop(alice);
+    on(&mut world, bob, Millis::from_secs(900));
+    assert_eq!(world.texts(bob, alice, Direction::In)[1..], texts);
+    // Bob's receipts went to the same two.
+    on(&mut world, alice, Millis::from_secs(900));
+    assert!(ids.iter().all(|id| world.state(alice, id) == State::Delivered));
+}
+
+/// Both drop everything: the sender sees that nothing arrived, and it goes when the two meet.
+#[test]
+fn two_mailboxes_that_drop_everything_delay_and_lose_nothing() {
+    let mut world = World::new(6, Weather::CALM);
+    let (alice, bob, houses) = two_with_houses(&mut world);
+    world.say(alice, bob, "hello");
+    world.pass(A_WHILE);
+    world.accept(bob, alice);
+    world.pass(A_WHILE);
+    for house in houses {
+        world.lies(house, Lies { forgets: 50, tampers: 100, ..Lies::default() });
+    }
+    world.stop(bob);
+    let id = world.say(alice, bob, "into the dark");
+    world.pass(A_WHILE);
+    world.stop(alice);
+    on(&mut world, bob, A_WHILE);
+    on(&mut world, alice, A_WHILE);
+    assert_eq!(world.state(alice, &id), State::Sent, "sent is not delivered");
+    world.come(alice);
+    world.come(bob);
+    world.pass(Millis::from_hours(2));
+    assert_eq!(world.state(alice, &id), State::Delivered);
+    assert_eq!(world.texts(bob, alice, Direction::In), ["hello", "into the dark"]);
+}
+
+/// A mailbox that lost everything is registered at again, and what waited in it comes when the two meet.
+#[test]
+fn a_mailbox_loses_its_state() {
+    let mut world = World::new(7, Weather::CALM);
+    let (alice, bob, [north, south]) = two_with_houses(&mut world);
+    world.stop(bob);
+    let id = world.say(alice, bob, "hello");
+    world.pass(A_WHILE);
+    for house in [north, south] {
+        world.lose_state(house);
+        world.command(house, Command::SetMailService(MailService::Open)).unwrap();
+    }
+    world.stop(alice);
+    on(&mut world, bob, A_WHILE);
+    assert_eq!(world.box_states(bob), [BoxState::InUse, BoxState::InUse]);
+    assert!(world.mailboxes(bob).iter().all(|view| view.prekeys == 100), "with fresh prekeys");
+    assert_eq!(world.requests(bob), []);
+    assert_eq!(world.state(alice, &id), State::Sent);
+    world.come(bob);
+    world.come(alice);
+    world.pass(Millis::from_secs(60));
+    assert_eq!(world.requests(bob).len(), 1);
+}
+
+/// A storm, houses that die and come back, people who are on at odd times.
+#[test]
+fn a_storm_with_mailboxes_loses_and_doubles_nothing() {
+    for seed in crate::seeds(2) {
+        let mut world = World::new(seed, Weather { reload: 2, ..Weather::STORM });
+        let (alice, bob, houses) = two_with_houses(&mut world);
+        world.say(alice, bob, "hello");
+        world.pass(Millis::from_hours(1));
+        world.accept(bob, alice);
+        world.pass(Millis::from_secs(600));
+        let mut said = vec!["hello".to_owned()];
+        for round in 0..6 {
+            world.leave(if round % 2 == 0 { bob } else { alice });
+            for i in 0..3 {
+                let text = format!("round {round}, {i}");
+                world.say(alice, bob, &text);
+                said.push(text);
+            }
+            world.restart(houses[round % 2]);
+            world.pass(Millis::from_secs(100));
+            world.come(alice);
+            world.come(bob);
+            world.pass(Millis::from_secs(40));
+        }
+        world.pass(Millis::from_hours(4));
+        let mut heard = world.texts(bob, alice, Direction::In);
+        assert_eq!(heard.len(), said.len(), "seed {seed}");
+        heard.sort_unstable();
+        said.sort_unstable();
+        assert_eq!(heard, said, "seed {seed}");
+        let states: Vec<_> = world.history(alice, bob).iter().map(|message| message.state).collect();
+        assert!(states.iter().all(|state| *state == State::Delivered), "seed {seed}: {states:?}");
+    }
+}
+
+/// The rule of three messages holds for deposits, too.
+#[test]
+fn three_messages_go_to_a_mailbox_before_acceptance() {
+    let mut world = World::new(8, Weather::CALM);
+    let (alice, bob, _) = two_with_houses(&mut world);
+    world.stop(bob);
+    for i in 0..5 {
+        world.say(alice, bob, &format!("m{i}"));
+    }
+    world.pass(Millis::from_hours(1));
+    let states: Vec<_> = world.history(alice, bob).iter().map(|m| m.state).collect();
+    let (sent, queued) = (State::Sent, State::Queued);
+    assert_eq!(states, [sent, sent, sent, queued, queued]);
+    world.stop(alice);
+    world.come(bob);
+    world.pass(A_WHILE);
+    world.accept(bob, alice);
+    on(&mut world, bob, A_WHILE);
+    on(&mut world, alice, A_WHILE);
+    on(&mut world, bob, A_WHILE);
+    assert_eq!(world.texts(bob, alice, Direction::In), ["m0", "m1", "m2", "m3", "m4"]);
+}
+
+/// MBX-20, MBX-22: whoever is blocked is a stranger to the mailbox, and sees nothing of it.
+#[test]
+fn a_blocked_contact_loses_his_token_and_learns_nothing() {
+    let mut world = World::new(9, Weather::CALM);
+    let (alice, bob, houses) = two_with_houses(&mut world);
+    world.say(alice, bob, "hello");
+    world.pass(A_WHILE);
+    world.accept(bob, alice);
+    world.pass(A_WHILE);
+    assert!(world.reach(alice, bob).has_token);
+    let peer = world.id(alice);
+    world.command(bob, Command::Block(peer)).unwrap();
+    world.pass(A_WHILE);
+    world.stop(bob);
+    let lost = world.say(alice, bob, "are you there?");
+    world.pass(A_WHILE);
+    assert_eq!(world.state(alice, &lost), State::Sent);
+    on(&mut world, bob, A_WHILE);
+    assert!(houses.iter().all(|house| world.kept(*house) == 0), "fetched and dropped");
+    assert_eq!(world.texts(bob, alice, Direction::In), ["hello"]);
+    // A contact again, he gets another token, with the next thing that is said.
+    world.command(bob, Command::Unblock(peer)).unwrap();
+    world.come(bob);
+    world.pass(Millis::from_hours(2));
+    world.say(bob, alice, "I am");
+    world.pass(Millis::from_hours(2));
+    assert!(world.texts(alice, bob, Direction::In).contains(&"I am".to_owned()));
+}
+
+/// What is kept at a mailbox that is left comes first, and then the box is gone.
+#[test]
+fn a_mailbox_is_left() {
+    let mut world = World::new(10, Weather::CALM);
+    let (alice, bob, houses) = two_with_houses(&mut world);
+    world.stop(bob);
+    world.say(alice, bob, "hello");
+    world.pass(A_WHILE);
+    for house in houses {
+        let peer = world.id(house);
+        world.command(bob, Command::DropMailbox(peer)).unwrap();
+        assert_eq!(world.command(bob, Command::DropMailbox(peer)).unwrap_err(), Refusal::NotAMailbox);
+    }
+    assert_eq!(world.box_states(bob), [BoxState::Leaving, BoxState::Leaving]);
+    world.come(bob);
+    world.pass(A_WHILE);
+    assert_eq!(world.mailboxes(bob), []);
+    assert_eq!(world.requests(bob).len(), 1, "what was there was fetched first");
+    assert_eq!(world.boxes(houses[0]), 1, "only Alice's is left");
+    world.stop(bob);
+    // Her card of his still names them: they say that there is no box, and she looks for another card.
+    let id = world.say(alice, bob, "where are you?");
+    world.pass(Millis::from_hours(3));
+    assert_eq!(world.state(alice, &id), State::Queued);
+    assert_eq!(world.reach(alice, bob).card.unwrap().mailboxes, []);
+}
+
+#[test]
+fn three_mailboxes_are_enough_and_one_may_refuse() {
+    let mut world = World::new(11, Weather::CALM);
+    let houses: Vec<Who> = ["a", "b", "c", "d"].map(|name| world.house(name)).to_vec();
+    let bob = world.join("bob");
+    world.command(houses[0], Command::SetMailService(MailService::Off)).unwrap();
+    for house in &houses[..3] {
+        world.use_mailbox(bob, *house);
+    }
+    let mut states = world.box_states(bob);
+    states.sort_unstable_by_key(|state| *state as u8);
+    assert_eq!(states, [BoxState::InUse, BoxState::InUse, BoxState::Refused]);
+    assert_eq!(world.identity(bob).mailboxes.len(), 2, "the card names two");
+    let (peer, addrs) = (world.id(houses[3]), Vec::new());
+    let command = Command::UseMailbox { peer, addrs };
+    assert_eq!(world.command(bob, command).unwrap_err(), Refusal::TooManyMailboxes);
+    let peer = world.id(bob);
+    let command = Command::UseMailbox { peer, addrs: Vec::new() };
+    assert_eq!(world.command(bob, command).unwrap_err(), Refusal::Oneself);
+    // The user asks again, and is served by now.
+    world.command(houses[0], Command::SetMailService(MailService::Open)).unwrap();
+    world.use_mailbox(bob, houses[0]);
+    assert_eq!(world.box_states(bob), [BoxState::InUse; 3]);
+    // One goes away.
+    world.leave(houses[1]);
+    world.pass(Millis::from_secs(300));
+    assert_eq!(world.box_states(bob).iter().filter(|state| **state == BoxState::Unreachable).count(), 1);
+    world.come(houses[1]);
+    world.pass(Millis::from_secs(600));
+    assert_eq!(world.box_states(bob), [BoxState::InUse; 3]);
+}
+
+/// MBX-61: a mailbox forgets after 21 days; what is not delivered is left again, and told as undelivered after 30.
+#[test]
+fn what_waits_too_long_is_left_again_and_given_up_in_the_end() {
+    let mut world = World::new(12, Weather::CALM);
+    let (north, alice, bob) = (world.house("north"), world.join("alice"), world.join("bob"));
+    world.use_mailbox(bob, north);
+    world.say(alice, bob, "hello");
+    world.pass(A_WHILE);
+    world.accept(bob, alice);
+    world.say(bob, alice, "hello");
+    world.pass(A_WHILE);
+    world.stop(bob);
+    let id = world.say(alice, bob, "for later");
+    world.pass(A_WHILE);
+    let before = world.questions(alice, 16);
+    world.pass(Millis::from_days(20));
+    assert_eq!(world.questions(alice, 16), before, "nothing is left twice meanwhile");
+    world.pass(Millis::from_days(2));
+    assert_eq!(world.questions(alice, 16), before + 1);
+    assert!(world.kept(north) > 0);
+    assert_eq!(world.state(alice, &id), State::Sent);
+    world.pass(Millis::from_days(9));
+    assert_eq!(world.state(alice, &id), State::Undelivered);
+}

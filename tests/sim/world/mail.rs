@@ -1,0 +1,245 @@
+//! Mailboxes and the hash table of the world: some nodes keep mail, and some of these lie.
+
+use rohrpost::base::limits::{MAX_BOX_PAGE, MAX_BOX_PAGE_BYTES};
+use rohrpost::envelope::mailbox::{Answer, PageItem, Question};
+use rohrpost::identity::CardIn;
+use rohrpost::messenger::view::{BoxState, IdentityView, MailService, OwnMailboxView, ReachView};
+
+use super::*;
+
+/// What a mailbox does that it should not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lies {
+    /// Percent of deposits that it says it has, and throws away.
+    pub forgets: u64,
+    /// Percent of envelopes that it changes before it hands them out.
+    pub tampers: u64,
+    /// Percent of pages in which it hands out again what it handed out before.
+    pub repeats: u64,
+    /// Whether it hands out envelopes in another order.
+    pub shuffles: bool,
+    /// Percent of answers that are no answers.
+    pub babbles: u64,
+}
+
+/// What is under way, and who lies.
+#[derive(Default)]
+pub struct Post {
+    /// Who was asked by whom: house, node, generation, ticket, and whether the answer arrives.
+    asked: BTreeMap<u64, (usize, usize, u64, u64, bool)>,
+    lies: HashMap<usize, Lies>,
+    handed_out: HashMap<usize, Vec<Vec<u8>>>,
+    next_number: u64,
+    /// Questions to mailboxes, by kind: what it cost.
+    pub questions: BTreeMap<(usize, u8), u64>,
+}
+
+impl World {
+    /// A node that keeps mail for everybody.
+    pub fn house(&mut self, name: &'static str) -> Who {
+        let who = self.join(name);
+        self.command(who, Command::SetMailService(MailService::Open)).unwrap();
+        who
+    }
+
+    pub fn lies(&mut self, house: Who, lies: Lies) {
+        self.mail.lies.insert(house.0, lies);
+    }
+
+    /// Somebody's machine is off: not even timers ring.
+    pub fn stop(&mut self, who: Who) {
+        self.leave(who);
+        self.nodes[who.0].generation += 1;
+        self.nodes[who.0].wake = u64::MAX;
+    }
+
+    /// Has somebody use a mailbox, and waits until the card names it.
+    pub fn use_mailbox(&mut self, who: Who, house: Who) {
+        let peer = self.id(house);
+        self.command(who, Command::UseMailbox { peer, addrs: vec!["/ip4/192.0.2.1/tcp/1".to_owned()] }).unwrap();
+        self.pass(Millis::from_secs(10));
+    }
+
+    pub fn mailboxes(&self, who: Who) -> Vec<OwnMailboxView> {
+        query::mailboxes(&self.rows(who)).unwrap()
+    }
+
+    pub fn box_states(&self, who: Who) -> Vec<BoxState> {
+        self.mailboxes(who).into_iter().map(|view| view.state).collect()
+    }
+
+    pub fn reach(&self, who: Who, peer: Who) -> ReachView {
+        query::reach(&self.rows(who), &self.id(peer)).unwrap()
+    }
+
+    pub fn identity(&self, who: Who) -> IdentityView {
+        query::identity(&self.rows(who), self.id(who)).unwrap().unwrap()
+    }
+
+    /// Says something to somebody whose link is at hand.
+    pub fn send_to(&mut self, from: Who, to: Who, text: &str, hints: Hints) -> MessageId {
+        let (to, text) = (self.id(to), text.to_owned());
+        let (subject, reply_to, expires, client_id) = (None, None, None, None);
+        self.send(from, SendCommand { to, text, subject, reply_to, expires, hints, client_id }).unwrap().message_id
+    }
+
+    /// How many boxes a house keeps.
+    pub fn boxes(&self, house: Who) -> u32 {
+        query::mailbox(&self.rows(house)).unwrap().boxes
+    }
+
+    /// How many bytes of envelopes wait at a house.
+    pub fn kept(&self, house: Who) -> u64 {
+        query::mailbox(&self.rows(house)).unwrap().bytes
+    }
+
+    /// How often somebody asked a mailbox something of this kind.
+    pub fn questions(&self, who: Who, kind: u8) -> u64 {
+        self.mail.questions.get(&(who.0, kind)).copied().unwrap_or(0)
+    }
+
+    pub(super) fn ask_mailbox(&mut self, index: usize, ticket: u64, mailbox: PeerId, anonymous: bool, bytes: Vec<u8>) {
+        *self.mail.questions.entry((index, bytes[1])).or_default() += 1;
+        let generation = self.nodes[index].generation;
+        let house = self.by_id.get(&mailbox).copied();
+        let house = house.filter(|house| self.nodes[*house].online && self.nodes[index].online);
+        let dice = self.rng.next_u64() % 100;
+        let Weather { drop, drop_ack, double, .. } = self.weather;
+        let failed = Parcel::Answer { from: index, mailbox, generation, ticket, bytes: None };
+        let Some(house) = house.filter(|_| dice >= drop) else { return self.post(index, failed) };
+        let answered = dice >= drop + drop_ack;
+        if !answered {
+            self.post(index, failed);
+        }
+        if self.rng.next_u64() % 100 < double {
+            let copy = bytes.clone();
+            let copy = Parcel::Question { from: index, generation, ticket, anonymous, bytes: copy, answered: false };
+            self.post(house, copy);
+        }
+        self.post(house, Parcel::Question { from: index, generation, ticket, anonymous, bytes, answered });
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of a parcel")]
+    pub(super) fn question_lands(
+        &mut self,
+        house: usize,
+        from: usize,
+        generation: u64,
+        ticket: u64,
+        anonymous: bool,
+        bytes: Vec<u8>,
+        answered: bool,
+    ) {
+        if !self.nodes[house].online {
+            let mailbox = self.nodes[house].id;
+            return self.post(from, Parcel::Answer { from, mailbox, generation, ticket, bytes: None });
+        }
+        self.next += 1;
+        let request = self.next;
+        self.mail.asked.insert(request, (house, from, generation, ticket, answered));
+        let lies = self.mail.lies.get(&house).copied().unwrap_or_default();
+        let is_deposit = matches!(Question::decode(&bytes), Ok(Question::Deposit(_)));
+        if is_deposit && self.rng.next_u64() % 100 < lies.forgets {
+            return self.answer_mail(house, request, &Answer::Stored.encode().unwrap());
+        }
+        // A key made for the question: the mailbox learns nobody's name.
+        let from = if anonymous { PeerId::from_key_bytes([0x55; 32]) } else { self.nodes[from].id };
+        self.handle(house, vec![Input::Peer(PeerInput::Mail { from, request, question: bytes })]);
+    }
+
+    pub(super) fn answer_mail(&mut self, house: usize, request: u64, answer: &[u8]) {
+        // What a process was asked before it died it does not answer.
+        let Some((_, from, generation, ticket, arrives)) = self.mail.asked.remove(&request) else { return };
+        let mailbox = self.nodes[house].id;
+        let lies = self.mail.lies.get(&house).copied();
+        let answer = lies.map_or(answer.to_vec(), |lies| self.bent(house, lies, answer));
+        if arrives {
+            self.post(from, Parcel::Answer { from, mailbox, generation, ticket, bytes: Some(answer) });
+        }
+    }
+
+    /// What a liar makes of an answer.
+    fn bent(&mut self, house: usize, lies: Lies, answer: &[u8]) -> Vec<u8> {
+        if self.rng.next_u64() % 100 < lies.babbles {
+            let mut noise = vec![0; 40];
+            self.rng.fill_bytes(&mut noise);
+            return noise;
+        }
+        let Ok(Answer::Page { more, prekeys, mut items }) = Answer::decode(answer) else { return answer.to_vec() };
+        let handed_out = self.mail.handed_out.entry(house).or_default();
+        handed_out.extend(items.iter().map(|item| item.sealed.clone()));
+        if self.rng.next_u64() % 100 < lies.repeats && !handed_out.is_empty() {
+            for _ in 0..3 {
+                let again = handed_out[below(&mut self.rng, handed_out.len())].clone();
+                self.mail.next_number += 1;
+                items.push(PageItem { number: (1 << 40) + self.mail.next_number, sealed: again });
+            }
+        }
+        for item in &mut items {
+            if self.rng.next_u64() % 100 < lies.tampers {
+                let at = below(&mut self.rng, item.sealed.len());
+                item.sealed[at] ^= 1 << (self.rng.next_u64() % 8);
+            }
+        }
+        if lies.shuffles {
+            for at in (1..items.len()).rev() {
+                let other = below(&mut self.rng, at + 1);
+                let (one, two) = (items[at].sealed.clone(), items[other].sealed.clone());
+                (items[at].sealed, items[other].sealed) = (two, one);
+            }
+        }
+        let mut size = 0;
+        items.retain(|item| {
+            size += item.sealed.len();
+            size <= MAX_BOX_PAGE_BYTES
+        });
+        items.truncate(MAX_BOX_PAGE);
+        Answer::Page { more, prekeys, items }.encode().unwrap()
+    }
+
+    /// What a house was asked and did not answer it does not answer any more; nor what is on its way to it.
+    pub(super) fn questions_die(&mut self, house: usize) {
+        let mut lost = Vec::new();
+        for (request, (at, from, generation, ticket, _)) in std::mem::take(&mut self.mail.asked) {
+            if at == house {
+                lost.push((from, generation, ticket));
+            } else {
+                self.mail.asked.insert(request, (at, from, generation, ticket, true));
+            }
+        }
+        for flight in &self.flights {
+            if let Parcel::Question { from, generation, ticket, answered: true, .. } = flight.what
+                && flight.to == house
+            {
+                lost.push((from, generation, ticket));
+            }
+        }
+        let mailbox = self.nodes[house].id;
+        for (from, generation, ticket) in lost.into_iter().filter(|(from, ..)| *from != house) {
+            self.post(from, Parcel::Answer { from, mailbox, generation, ticket, bytes: None });
+        }
+    }
+
+    pub(super) fn find_card(&mut self, index: usize, peer: PeerId, ticket: u64) {
+        let generation = self.nodes[index].generation;
+        let others = self.nodes.iter().enumerate().filter(|(i, node)| *i != index && node.online).count();
+        let asked = if self.nodes[index].online { u32::try_from(others).unwrap() } else { 0 };
+        let card = self.table.get(&peer).cloned().filter(|_| asked > 0);
+        self.post(index, Parcel::Card { from: index, peer, generation, ticket, card, asked });
+    }
+
+    pub(super) fn publish(&mut self, index: usize, owner: PeerId, card: Vec<u8>) {
+        let newer = |old: &Vec<u8>| sequence(old) < sequence(&card);
+        if self.nodes[index].online && self.table.get(&owner).is_none_or(newer) {
+            self.table.insert(owner, card);
+        }
+    }
+}
+
+fn sequence(card: &[u8]) -> u64 {
+    CardIn::decode(card).unwrap().claimed_sequence()
+}
+
+fn below(rng: &mut ChaCha20Rng, end: usize) -> usize {
+    usize::try_from(rng.next_u64() % end as u64).unwrap()
+}
