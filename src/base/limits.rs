@@ -290,7 +290,7 @@ pub const FETCHED_NOTE: Millis = Millis::from_secs(300);
 /// A question to a mailbox, or for a card, that has no outcome after this time counts as failed.
 pub const ASK_TIMEOUT: Millis = Millis::from_secs(120);
 /// What changes a card waits so long for more of it.
-pub const CARD_DEBOUNCE: Millis = Millis::from_secs(2);
+pub const CARD_DEBOUNCE: Millis = Millis(500);
 /// How often a card is put into the hash table again; a record lives four times as long.
 pub const CARD_REPUBLISH: Millis = Millis::from_hours(12);
 /// Cards of others that are put there by one commit…

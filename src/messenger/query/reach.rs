@@ -3,7 +3,7 @@
 use crate::base::{PeerId, WallTime};
 use crate::identity::{CardIn, IdentityKey, Mailbox};
 use crate::messenger::tables::{
-    Cards, KnownPeers, OutDeposits, Outbox, OwnBoxes, Peers, Reaches, Sessions, outbox_key, peer_key,
+    Cards, KnownPeers, OutDeposits, Outbox, OwnBoxes, Peers, Profile, Reaches, Sessions, outbox_key, peer_key,
 };
 use crate::messenger::view::{BoxState, CardView, OwnMailboxView, ReachView};
 use crate::store::{RowKey, Rows, Scan, StoreError};
@@ -40,6 +40,15 @@ pub(in crate::messenger) fn mailboxes_in_use(rows: &impl Rows) -> Result<Vec<Mai
         .collect();
     found.sort_by_key(|mailbox| mailbox.peer);
     Ok(found)
+}
+
+/// Whether our card names the mailboxes that keep our mail: it is made anew a moment after that has changed.
+pub fn card_is_current(rows: &impl Rows, me: PeerId) -> Result<bool, StoreError> {
+    let Some(profile) = rows.get::<Profile>(&RowKey::new())? else { return Ok(false) };
+    let Ok(owner) = IdentityKey::from_peer_id(me) else { return Ok(false) };
+    let card = CardIn::decode(&profile.card).and_then(|card| card.verify(&owner, WallTime(0)));
+    let in_use = mailboxes_in_use(rows)?;
+    Ok(card.is_ok_and(|card| card.mailboxes == in_use))
 }
 
 /// Nodes that were good to begin with.
