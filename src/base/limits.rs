@@ -600,6 +600,10 @@ pub const DHT_PUT_RATE: u32 = 8;
 pub const DHT_NETWORK_BURST: u32 = 2_048;
 /// …and a second after it.
 pub const DHT_NETWORK_RATE: u32 = 32;
+/// Questions and answers of the DHT heard by one connection at once…
+pub const DHT_REQUEST_BURST: u32 = 512;
+/// …and a second after it: beyond it that connection waits.
+pub const DHT_REQUEST_RATE: u32 = 64;
 /// Signatures looked at at once, for everybody together…
 pub const DHT_CHECK_BURST: u32 = 2_000;
 /// …and a second after it: a few hundredths of one core.

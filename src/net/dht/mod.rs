@@ -4,7 +4,7 @@
 //! there, `table` who is worth knowing. Here the queries are begun and their ends understood.
 
 pub(super) mod behaviour;
-mod confirm;
+mod handler;
 mod judge;
 mod publish;
 mod store;
