@@ -79,8 +79,10 @@ impl Task {
                 self.nat.dials.dialled(peer, id, Instant::now());
                 true
             }
-            // By somebody else; its end is told, too.
-            Err(DialError::DialPeerConditionFalse(_)) => true,
+            Err(DialError::DialPeerConditionFalse(_)) => {
+                self.nat.dials.dialled_elsewhere(peer, Instant::now());
+                true
+            }
             Err(error) => {
                 tracing::debug!(?peer, %error, "cannot dial");
                 false
@@ -102,7 +104,7 @@ impl Task {
     pub(in crate::net) fn on_dial_failed(&mut self, peer_id: &libp2p::PeerId, id: ConnectionId, error: &DialError) {
         let Some(peer) = from_libp2p(peer_id) else { return };
         tracing::debug!(?peer, %error, "dial failed");
-        if self.nat.dials.failed(&peer, id) || !self.nat.dials.is_under_way(&peer) {
+        if self.nat.dials.failed(&peer, id) {
             self.unreachable(peer);
         }
     }
