@@ -104,7 +104,7 @@ impl Task {
     pub(in crate::net) fn on_dial_failed(&mut self, peer_id: &libp2p::PeerId, id: ConnectionId, error: &DialError) {
         let Some(peer) = from_libp2p(peer_id) else { return };
         tracing::debug!(?peer, %error, "dial failed");
-        if self.nat.dials.failed(&peer, id) {
+        if self.nat.dials.failed(&peer, id) || !self.nat.dials.is_under_way(&peer) {
             self.unreachable(peer);
         }
     }
