@@ -408,7 +408,8 @@ pub const PING_INTERVAL: Millis = Millis::from_secs(15);
 /// …and closed when none comes in this time.
 pub const PING_TIMEOUT: Millis = Millis::from_secs(10);
 /// How often peers are asked what they speak and how they see us: nothing else tells that one has become a relay.
-pub const IDENTIFY_INTERVAL: Millis = Millis::from_secs(60);
+/// Longer than [`CONNECTION_IDLE`], so that it does not keep a connection open by itself.
+pub const IDENTIFY_INTERVAL: Millis = Millis::from_secs(150);
 /// A QUIC connection from which nothing comes for so long is dead.
 pub const QUIC_IDLE: Millis = Millis::from_secs(15);
 /// Two connections with one peer that were made within this time come from dials that crossed.
