@@ -41,6 +41,9 @@ use crate::netns::{Cable, sweep};
 const INSIDE: &str = "--inside";
 const WAY: &str = "--inside-way";
 
+/// How many tests run at a time.
+const AT_ONCE: usize = 4;
+
 /// What a test needs of this machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Needs {
@@ -131,7 +134,10 @@ fn tests() -> ExitCode {
         };
         Trial::test(name, run).with_ignored_flag(skip)
     });
-    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+    let mut args = Arguments::from_args();
+    // They wait more than they work.
+    args.test_threads = args.test_threads.or(Some(AT_ONCE));
+    libtest_mimic::run(&args, trials.into()).exit_code()
 }
 
 /// Lays everything of which there is in the lab.

@@ -291,11 +291,13 @@ impl Task {
     /// A listener is closed; if it was one on a relay, that is lost.
     pub(in crate::net) fn on_relay_lost(&mut self, listener: ListenerId) {
         let Some(addrs) = self.nat.relays.closed(listener, Instant::now()) else { return };
+        let stood = !addrs.is_empty();
         for addr in addrs {
             tracing::info!(%addr, "no longer reachable through a relay");
             self.shared.notices.address(NetEvent::Expired(addr.to_string()));
         }
-        if self.is_shaken() {
+        // Who refuses is not asked again at once, or he would be asked without end.
+        if stood && self.is_shaken() {
             self.nat.relays.wake();
         }
         self.relays_changed();
