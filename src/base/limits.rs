@@ -290,7 +290,7 @@ pub const FETCHED_NOTE: Millis = Millis::from_secs(300);
 /// A question to a mailbox, or for a card, that has no outcome after this time counts as failed.
 pub const ASK_TIMEOUT: Millis = Millis::from_secs(120);
 /// What changes a card waits so long for more of it.
-pub const CARD_DEBOUNCE: Millis = Millis::from_secs(2);
+pub const CARD_DEBOUNCE: Millis = Millis(500);
 /// How often a card is put into the hash table again; a record lives four times as long.
 pub const CARD_REPUBLISH: Millis = Millis::from_hours(12);
 /// Cards of others that are put there by one commit…
@@ -408,7 +408,8 @@ pub const PING_INTERVAL: Millis = Millis::from_secs(15);
 /// …and closed when none comes in this time.
 pub const PING_TIMEOUT: Millis = Millis::from_secs(10);
 /// How often peers are asked what they speak and how they see us: nothing else tells that one has become a relay.
-pub const IDENTIFY_INTERVAL: Millis = Millis::from_secs(60);
+/// Longer than [`CONNECTION_IDLE`], so that it does not keep a connection open by itself.
+pub const IDENTIFY_INTERVAL: Millis = Millis::from_secs(150);
 /// A QUIC connection from which nothing comes for so long is dead.
 pub const QUIC_IDLE: Millis = Millis::from_secs(15);
 /// Two connections with one peer that were made within this time come from dials that crossed.
@@ -600,6 +601,10 @@ pub const DHT_PUT_RATE: u32 = 8;
 pub const DHT_NETWORK_BURST: u32 = 2_048;
 /// …and a second after it.
 pub const DHT_NETWORK_RATE: u32 = 32;
+/// Questions and answers of the DHT heard by one connection at once…
+pub const DHT_REQUEST_BURST: u32 = 512;
+/// …and a second after it: beyond it that connection waits.
+pub const DHT_REQUEST_RATE: u32 = 64;
 /// Signatures looked at at once, for everybody together…
 pub const DHT_CHECK_BURST: u32 = 2_000;
 /// …and a second after it: a few hundredths of one core.

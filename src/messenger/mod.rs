@@ -140,6 +140,11 @@ impl Messenger {
         self.store.reader()
     }
 
+    /// Envelopes out of the own mailboxes that were dropped since the start, because they did not open or were nobody's.
+    pub const fn dropped_mail(&self) -> u64 {
+        self.mem.mail.dropped
+    }
+
     /// Who we are.
     pub fn peer_id(&self) -> PeerId {
         self.me.peer_id()

@@ -86,6 +86,7 @@ pub fn put_in_order(store: &Store, keys: bool, now: Now, rng: &mut dyn CryptoRng
     order.clients()?;
     order.events()?;
     order.boxes()?;
+    order.own_boxes()?;
     order.done.requests = order.buf.scan::<Requests>(&Scan::new(RowKey::new()))?.len() as u64;
     order.commit()?;
     Ok(order.done)

@@ -77,7 +77,8 @@ struct Peer {
     preferred: ConnectionId,
     /// When the first of the present connections was made.
     since: WallTime,
-    contact: bool,
+    /// Whether they are kept though nothing happens on them.
+    kept: bool,
 }
 
 /// What became of a peer by a change.
@@ -124,20 +125,20 @@ impl Peers {
         peer.links.iter().find(|link| link.id == peer.preferred).map(|link| (link, peer.since))
     }
 
-    /// Notes whether the peer is a contact; tells whether that is new.
-    pub(super) fn classify(&mut self, peer: &PeerId, contact: bool) -> bool {
-        self.map.get_mut(peer).is_some_and(|peer| std::mem::replace(&mut peer.contact, contact) != contact)
+    /// Notes whether connections with the peer are kept though nothing happens on them; tells whether that is new.
+    pub(super) fn keep(&mut self, peer: &PeerId, keep: bool) -> bool {
+        self.map.get_mut(peer).is_some_and(|peer| std::mem::replace(&mut peer.kept, keep) != keep)
     }
 
     /// A connection was made.
-    pub(super) fn opened(&mut self, peer: PeerId, link: Link, contact: bool, now: WallTime) -> Change {
+    pub(super) fn opened(&mut self, peer: PeerId, link: Link, kept: bool, now: WallTime) -> Change {
         let we_rank_first = self.me < peer;
         if let Some(known) = self.map.get_mut(&peer) {
             known.links.push(link);
             return known.choose(we_rank_first);
         }
         let id = link.id;
-        self.map.insert(peer, Peer { links: vec![link], preferred: id, since: now, contact });
+        self.map.insert(peer, Peer { links: vec![link], preferred: id, since: now, kept });
         Change::Connected(id)
     }
 

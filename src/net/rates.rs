@@ -42,8 +42,8 @@ impl Rate {
     }
 
     /// Takes a token from the bucket that is full at `full`.
-    fn take(self, full: &mut u64, now: u64) -> bool {
-        let after = (*full).max(now) + self.micros;
+    pub(super) const fn take(self, full: &mut u64, now: u64) -> bool {
+        let after = if *full > now { *full } else { now } + self.micros;
         let granted = after - now <= self.burst * self.micros;
         if granted {
             *full = after;

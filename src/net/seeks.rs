@@ -96,7 +96,7 @@ mod tests {
         for n in 0..5_000_u64 {
             let mut key = [7; 32];
             key[..8].copy_from_slice(&n.to_be_bytes());
-            seeks.begun(PeerId::from_key_bytes(key), now + Duration::from_secs(n));
+            seeks.begun(PeerId::from_key_bytes(key), now);
             seeks.connected(&PeerId::from_key_bytes(key));
             assert!(seeks.before.len() <= MAX_DISCOVERED);
         }

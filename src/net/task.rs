@@ -399,12 +399,11 @@ impl Task {
         self.shared.set_listen_addrs(self.all_addrs());
     }
 
-    /// Looks up again who is a contact: their connections are kept though nothing happens on them.
+    /// Looks up again whose connections are kept though nothing happens on them: contacts', and those that we need.
     fn refresh_classes(&mut self) {
         for peer in self.peers.all().collect::<Vec<_>>() {
-            let contact = self.shared.is_contact(&peer);
-            if self.peers.classify(&peer, contact) {
-                let keep = contact || self.nat.keeps(&peer);
+            let keep = self.shared.is_contact(&peer) || self.nat.keeps(&peer);
+            if self.peers.keep(&peer, keep) {
                 for link in self.peers.links(&peer).filter(|link| link.way.is_direct()) {
                     self.swarm.behaviour_mut().streams.keep(to_libp2p(&peer), link.id, keep);
                 }

@@ -4,7 +4,7 @@
 mod abuse;
 mod cards;
 mod delivery;
-mod dht;
+pub(in crate::net) mod dht;
 mod doubles;
 mod lost;
 mod mail;

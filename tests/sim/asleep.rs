@@ -44,6 +44,9 @@ fn strangers_who_are_never_on_together_write_to_each_other() {
         on(world, alice, A_WHILE);
         assert_eq!(world.state(alice, &first), State::Sent);
         assert!(houses.iter().all(|house| world.kept(*house) > 0), "both have it");
+        // Her card came inside (CON-30).
+        let peer = world.id(alice);
+        world.table.remove(&peer);
         on(world, bob, A_WHILE);
         assert_eq!(world.requests(bob)[0].text, "may I?");
         assert!(houses.iter().all(|house| world.kept(*house) == 0), "both are emptied");

@@ -100,14 +100,25 @@ impl Tx<'_> {
         }))
     }
 
-    /// A connection stands: what was put off because there was none is tried again.
-    pub(super) fn network_is_back(&mut self, peer: PeerId) {
+    /// A connection to this peer stands. If he keeps our mail, there may be some; if it is the first one, what failed for
+    /// want of a network is tried again.
+    pub(super) fn network_is_back(&mut self, peer: PeerId, is_first: bool) {
         let now = self.now.mono;
-        if let Some(own) = self.mem.mail.own.get_mut(&peer) {
-            (own.retry_at, own.fetch_at) = (None, now);
-            own.pause = limits::FETCH_PAUSE_MIN;
+        let mail = &mut self.mem.mail;
+        for (_, own) in mail.own.iter_mut().filter(|(mailbox, _)| is_first || **mailbox == peer) {
+            // Who refused us is not asked again for that.
+            if own.attempts > 0 {
+                own.retry_at = None;
+            }
+            (own.fetch_at, own.pause) = (now, limits::FETCH_PAUSE_MIN);
         }
-        self.mem.mail.houses.remove(&peer);
+        mail.houses.remove(&peer);
+        if is_first {
+            mail.houses.clear();
+            for link in self.mem.links.values_mut().filter(|link| link.seek_at.is_some()) {
+                (link.seek_at, link.post_at) = (None, Some(now));
+            }
+        }
     }
 
     /// Asks the own mailboxes what there is to be asked.

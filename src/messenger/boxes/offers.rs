@@ -7,8 +7,8 @@ use crate::identity::{OneTimeKeys, PrekeyId, next_sequence};
 use crate::messenger::keys::{MAX_ONE_TIME, one_time_key};
 use crate::messenger::mailing::What;
 use crate::messenger::tables::{
-    BoxedPrekeys, GivenTokens, OfferRow, Offered, Offers, OneTimeRow, OneTimeTable, OwnBoxRow, PeerRow, ProfileRow,
-    QueueRow, Queues, VoidTags, boxed_key, peer_key, void_key,
+    BoxedPrekeys, GivenTokens, LOST_KEY, OfferRow, Offered, Offers, OneTimeRow, OneTimeTable, OwnBoxRow, PeerRow,
+    ProfileRow, QueueRow, Queues, VoidTags, boxed_key, peer_key, void_key,
 };
 use crate::messenger::tx::{Step, Tx};
 use crate::messenger::view::BoxState;
@@ -27,12 +27,16 @@ impl Tx<'_> {
         Ok(self.buf.put::<Queues>(&RowKey::new(), row)?)
     }
 
+    fn key_id(&mut self) -> u64 {
+        self.rng.next_u64().max(LOST_KEY + 1)
+    }
+
     /// The same, made when there is none.
     pub(super) fn ensure_queue(&mut self) -> Step<QueueRow> {
         if let Some(row) = self.queue_row()? {
             return Ok(row);
         }
-        let (id, key) = (self.rng.next_u64(), QueueKey::random(&mut *self.rng));
+        let (id, key) = (self.key_id(), QueueKey::random(&mut *self.rng));
         let row = QueueRow { id, key, last_offer: 0, last_void: 0, voids: 0 };
         self.put_queue_row(&row)?;
         Ok(row)
@@ -61,7 +65,7 @@ impl Tx<'_> {
             let number = crate::messenger::memory::number(&key).unwrap_or_default();
             self.buf.delete::<VoidTags>(&void_key(number));
         }
-        (queue.id, queue.key) = (self.rng.next_u64(), QueueKey::random(&mut *self.rng));
+        (queue.id, queue.key) = (self.key_id(), QueueKey::random(&mut *self.rng));
         queue.voids = 0;
         self.put_queue_row(&queue)?;
         self.mem.mail.look = true;

@@ -11,9 +11,9 @@ use crate::identity::{CardIn, OneTimePrekeyIn, PrekeyId};
 use crate::messenger::command::Command;
 use crate::messenger::io::{Input, PeerInput};
 use crate::messenger::query;
-use crate::messenger::tables::{BoxedPrekeys, Boxes, EnvelopeMarks, OneTimeTable};
+use crate::messenger::tables::{BoxPrekeys, BoxedPrekeys, Boxes, EnvelopeMarks, OneTimeTable, of_box};
 use crate::messenger::testing::Office;
-use crate::messenger::view::{MailService, State};
+use crate::messenger::view::{MailService, Policy, State};
 
 const MINUTE: Millis = Millis::from_secs(60);
 const ALICE: usize = 0;
@@ -95,6 +95,9 @@ fn the_card_names_a_mailbox_when_it_keeps_a_box_and_not_before() {
     let north = office.id(NORTH);
     office.mail = false;
     uses(&mut office, ALICE, NORTH);
+    // The card is made anew for another reason.
+    office.command(ALICE, Command::SetPolicy(Policy::Nobody)).unwrap();
+    office.command(ALICE, Command::SetPolicy(Policy::Requests)).unwrap();
     assert_eq!(named(&mut office, ALICE), []);
     assert_eq!(query::mailboxes(&office.rows(ALICE)).unwrap()[0].state, BoxState::Unreachable);
     office.mail = true;
@@ -247,7 +250,7 @@ fn garbage_in_a_contacts_name_is_dropped_without_a_trace() {
     let (bob, me) = (office.id(BOB), office.id(ALICE));
     let real = office.envelopes[&BOB].clone();
     let mut garbage = real.clone();
-    garbage[200] ^= 1;
+    garbage[100] ^= 1;
     let marks = |office: &Office| office.rows(ALICE).scan::<EnvelopeMarks>(&Scan::all()).unwrap().len();
     let before = marks(&office);
     let mut letters = Vec::new();
@@ -320,6 +323,33 @@ fn tokens_are_made_void() {
         let renewed = tx.queue_row().unwrap().unwrap();
         assert_ne!(renewed.id, key.unwrap().id);
         assert!(renewed.voids < limits::MAX_REVOKED_TAGS);
+    });
+}
+
+/// After a recovery prekeys and keys are others: those that the mailbox had are not handed out any more.
+#[test]
+fn after_a_recovery_the_box_is_made_anew() {
+    let mut office = office_with_mail();
+    let before = offered(&office, ALICE, NORTH);
+    let (mut old, mut new) = (None, None);
+    office.tx(ALICE, |tx| old = tx.queue_row().unwrap());
+    office.recover(ALICE, false);
+    assert_eq!(named(&mut office, ALICE), [], "at first");
+    office.pass(MINUTE);
+    office.tx(ALICE, |tx| new = tx.queue_row().unwrap());
+    assert_ne!(old.unwrap().key, new.unwrap().key);
+    assert_eq!(named(&mut office, ALICE), [office.id(NORTH)]);
+    let alice = office.id(ALICE);
+    let owner = IdentityKey::from_peer_id(alice).unwrap();
+    let now = office.now.wall;
+    office.tx(NORTH, |tx| {
+        let row = tx.buf.get::<Boxes>(&peer_key(&alice)).unwrap().unwrap();
+        let prekeys = tx.buf.scan::<BoxPrekeys>(&Scan::new(of_box(row.number))).unwrap();
+        assert_eq!(prekeys.len(), 100);
+        for (_, prekey) in prekeys {
+            let id = OneTimePrekeyIn::decode(&prekey.bytes).unwrap().verify(&owner, now).unwrap().id;
+            assert!(!before.contains(&id));
+        }
     });
 }
 

@@ -7,7 +7,7 @@ use crate::envelope::seal::SealedIn;
 use crate::identity::{IdentityKey, PrekeyId};
 use crate::messenger::deliver::jittered;
 use crate::messenger::mailing::What;
-use crate::messenger::tables::OwnBoxRow;
+use crate::messenger::tables::{LOST_KEY, OwnBoxRow};
 use crate::messenger::tx::{Step, Stop, Tx};
 use crate::messenger::view::BoxState;
 
@@ -30,6 +30,9 @@ impl Tx<'_> {
         let (cursor, more, emptied, fetch_at) = (own.cursor, own.more, own.emptied, own.fetch_at);
         let leaving = row.state == BoxState::Leaving;
         if leaving && emptied {
+            return Ok(Some((What::Drop, encoded(&Question::Drop { queue })?)));
+        }
+        if row.kept.is_some_and(|kept| kept.key == LOST_KEY) {
             return Ok(Some((What::Drop, encoded(&Question::Drop { queue })?)));
         }
         if !leaving
@@ -175,7 +178,7 @@ impl Tx<'_> {
                 self.forget_box(&row)?;
                 Ok(Outcome::Good)
             }
-            // It is used again meanwhile.
+            // It is used again meanwhile; or what was there is lost to us, and it begins anew.
             Some(Answer::Done | Answer::NoBox) => {
                 let mut row = row;
                 self.box_is_gone(&mut row)?;

@@ -370,4 +370,6 @@ impl Tx<'_> {
 const MAX_SHARED_CAPSULE: usize = 6 * 1024;
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;

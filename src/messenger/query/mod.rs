@@ -22,7 +22,7 @@ use super::view::{
 };
 
 pub(super) use reach::mailboxes_in_use;
-pub use reach::{known_peers, mailboxes, reach};
+pub use reach::{card_is_current, known_peers, mailboxes, reach};
 pub use resolve::{ResolveError, resolve_message, resolve_peer};
 
 /// The own identity. `None` until the messenger was opened for the first time.

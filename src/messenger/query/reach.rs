@@ -3,7 +3,7 @@
 use crate::base::{PeerId, WallTime};
 use crate::identity::{CardIn, IdentityKey, Mailbox};
 use crate::messenger::tables::{
-    Cards, KnownPeers, OutDeposits, Outbox, OwnBoxes, Peers, Reaches, Sessions, outbox_key, peer_key,
+    Cards, KnownPeers, LOST_KEY, OutDeposits, Outbox, OwnBoxes, Peers, Profile, Reaches, Sessions, outbox_key, peer_key,
 };
 use crate::messenger::view::{BoxState, CardView, OwnMailboxView, ReachView};
 use crate::store::{RowKey, Rows, Scan, StoreError};
@@ -35,11 +35,20 @@ pub(in crate::messenger) fn mailboxes_in_use(rows: &impl Rows) -> Result<Vec<Mai
     let mut found: Vec<_> = rows
         .scan::<OwnBoxes>(&Scan::all())?
         .into_iter()
-        .filter(|(_, row)| named(row.state) && row.kept.is_some())
+        .filter(|(_, row)| named(row.state) && row.kept.is_some_and(|kept| kept.key != LOST_KEY))
         .map(|(_, row)| Mailbox { peer: row.peer, addrs: row.addrs })
         .collect();
     found.sort_by_key(|mailbox| mailbox.peer);
     Ok(found)
+}
+
+/// Whether our card names the mailboxes that keep our mail: it is made anew a moment after that has changed.
+pub fn card_is_current(rows: &impl Rows, me: PeerId) -> Result<bool, StoreError> {
+    let Some(profile) = rows.get::<Profile>(&RowKey::new())? else { return Ok(false) };
+    let Ok(owner) = IdentityKey::from_peer_id(me) else { return Ok(false) };
+    let card = CardIn::decode(&profile.card).and_then(|card| card.verify(&owner, WallTime(0)));
+    let in_use = mailboxes_in_use(rows)?;
+    Ok(card.is_ok_and(|card| card.mailboxes == in_use))
 }
 
 /// Nodes that were good to begin with.
@@ -71,6 +80,9 @@ pub fn reach(rows: &impl Rows, peer: &PeerId) -> Result<ReachView, StoreError> {
         } else {
             view.queued += 1;
         }
+    }
+    if view.queued + view.deposited + view.awaiting == 0 {
+        view.next_try = None;
     }
     Ok(view)
 }

@@ -7,14 +7,30 @@ use super::{Order, PAGE};
 use crate::messenger::memory::number;
 use crate::messenger::tables::{
     BoxCards, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositMarks, DepositRow, Deposits,
-    MailTotals, TotalsRow, in_box, of_box, peer_key, tagged,
+    LOST_KEY, MailTotals, Offered, OwnBoxes, TotalsRow, in_box, of_box, peer_key, tagged,
 };
+use crate::messenger::view::BoxState;
 use crate::store::{RowKey, Rows, Scan, StoreError, Table};
 
 /// Envelopes that may have been numbered and are lost: no number is used twice.
 const LEAP: u64 = 1 << 32;
 
 impl Order<'_> {
+    /// The own mailboxes hand out prekeys whose secrets are lost, and check tokens with a key that is: the boxes there are
+    /// ended and made anew. What waits in them is sealed to keys that are lost, too.
+    pub(super) fn own_boxes(&mut self) -> Result<(), StoreError> {
+        for (_, mut row) in self.buf.scan::<OwnBoxes>(&Scan::all())? {
+            row.kept = row.kept.map(|kept| Offered { key: LOST_KEY, ..kept });
+            (row.prekeys, row.refilled_at) = (0, None);
+            if row.state != BoxState::Leaving {
+                row.state = BoxState::Asking;
+            }
+            self.buf.put::<OwnBoxes>(&peer_key(&row.peer), &row)?;
+            self.step(1)?;
+        }
+        Ok(())
+    }
+
     /// Counts what is in each box, and drops what is of none.
     pub(super) fn boxes(&mut self) -> Result<(), StoreError> {
         let mut totals = self.buf.get::<MailTotals>(&RowKey::new())?.unwrap_or_default();

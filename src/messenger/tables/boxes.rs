@@ -46,6 +46,9 @@ table!(
     KnownPeers = 88, Root, Vec<Mailbox>
 );
 
+/// Stands for a key of the queue that was lost, with all else that was offered under it.
+pub const LOST_KEY: u64 = 0;
+
 /// Key of [`VoidTags`].
 pub fn void_key(number: u64) -> RowKey {
     RowKey::new().u64(number)

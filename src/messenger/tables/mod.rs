@@ -17,8 +17,8 @@ mod profile;
 mod requests;
 
 pub use boxes::{
-    BoxedPrekeys, GivenTokenRow, GivenTokens, KnownPeers, OfferRow, Offered, Offers, OutDepositRow, OutDeposits,
-    OwnBoxRow, OwnBoxes, QueueRow, Queues, ReachRow, Reaches, VoidTags, boxed_key, void_key,
+    BoxedPrekeys, GivenTokenRow, GivenTokens, KnownPeers, LOST_KEY, OfferRow, Offered, Offers, OutDepositRow,
+    OutDeposits, OwnBoxRow, OwnBoxes, QueueRow, Queues, ReachRow, Reaches, VoidTags, boxed_key, void_key,
 };
 pub use contacts::{CardRow, Cards, Contact, PeerRow, Peers, peer_key};
 pub use conversations::{

@@ -17,7 +17,7 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol};
 use super::super::addresses::dialable;
 use super::super::origin::{Network, Origin};
 use super::super::{from_libp2p, span};
-use super::confirm::{Handler, Switch};
+use super::handler::{Handler, Switch};
 use super::store::Records;
 use crate::base::limits::{
     DHT_PROVIDER_LIFE, DHT_QUERY_TIMEOUT, DHT_RECORD_LIFE, DHT_STEP_TIMEOUT, MAX_PEER_ADDRS, MAX_ROUTED_ADDRS,

@@ -119,3 +119,62 @@ impl Judge {
         claimed.verify(now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::origin::Origin;
+    use super::super::super::tests::dht::card;
+    use super::super::super::wall_now;
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+
+    fn peer(n: u32) -> PeerId {
+        let mut key = [7; 32];
+        key[..4].copy_from_slice(&n.to_be_bytes());
+        PeerId::from_key_bytes(key)
+    }
+
+    fn network(n: u32) -> Option<Network> {
+        Origin::of(&format!("/ip4/10.0.{}.1/tcp/1", n % 250).parse().unwrap()).map(Origin::network)
+    }
+
+    /// How many of so many puts are not too many.
+    fn looked_at(
+        judge: &mut Judge,
+        tries: u32,
+        card: &[u8],
+        held: bool,
+        from: impl Fn(u32) -> (PeerId, Option<Network>),
+        micros: u64,
+    ) -> u32 {
+        let owner = CardIn::decode(card).unwrap().claimed_owner();
+        let (key, now) = (RecordKey::new(&card_key(&owner)), wall_now());
+        let one = |n: &u32| {
+            let (source, network) = from(*n);
+            let held = held.then_some((7, card));
+            let put = Put { source, network, key: &key, value: card, held };
+            judge.put(&put, now, micros) != Err(Refused::TooMany)
+        };
+        (0..tries).filter(one).count().try_into().unwrap()
+    }
+
+    /// NET-55
+    #[test]
+    fn what_is_put_is_bounded_by_peer_by_network_and_in_all() {
+        let (mut judge, card) = (Judge::default(), card(50, 7));
+        assert_eq!(looked_at(&mut judge, 3_000, &card, true, |_| (peer(0), network(0)), 0), DHT_PUT_BURST);
+        assert_eq!(looked_at(&mut judge, 3_000, &card, true, |_| (peer(0), network(0)), SECOND), DHT_PUT_RATE);
+        assert_eq!(looked_at(&mut judge, 9, &card, true, |_| (peer(1), network(1)), SECOND), 9, "somebody else");
+
+        let mut judge = Judge::default();
+        assert_eq!(looked_at(&mut judge, 3_000, &card, true, |n| (peer(n), network(0)), 0), DHT_NETWORK_BURST);
+        assert_eq!(looked_at(&mut judge, 3_000, &card, true, |n| (peer(n), network(0)), SECOND), DHT_NETWORK_RATE);
+
+        // What is not held already costs a look at its signature.
+        let mut judge = Judge::default();
+        assert_eq!(looked_at(&mut judge, 3_000, &card, false, |n| (peer(n), network(n)), 0), DHT_CHECK_BURST);
+        assert_eq!(looked_at(&mut judge, 3_000, &card, false, |n| (peer(n), network(n)), SECOND), DHT_CHECK_RATE);
+        assert_eq!(looked_at(&mut judge, 9, &card, true, |n| (peer(n), network(n)), SECOND), 9, "the same again");
+    }
+}

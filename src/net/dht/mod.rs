@@ -4,7 +4,7 @@
 //! there, `table` who is worth knowing. Here the queries are begun and their ends understood.
 
 pub(super) mod behaviour;
-mod confirm;
+mod handler;
 mod judge;
 mod publish;
 mod store;
@@ -33,8 +33,9 @@ use super::shared::Shared;
 use super::{from_libp2p, span, to_libp2p, wall_now};
 use crate::base::PeerId;
 use crate::base::limits::{
-    DHT_ANNOUNCE_FIRST, DHT_ANNOUNCE_INTERVAL, DHT_ENOUGH_COPIES, DHT_PUT_PATIENCE, DHT_REFRESH, DHT_SEEK_TIMEOUT,
-    DHT_STEP_TIMEOUT, MAX_ADDRS, MAX_DHT_FINDS, MAX_DHT_MAILBOXES, MAX_DHT_PUBLISHING, MAX_DHT_SEEKS, MAX_DHT_WAITING,
+    DHT_ANNOUNCE_FIRST, DHT_ANNOUNCE_INTERVAL, DHT_ENOUGH_COPIES, DHT_PUT_PATIENCE, DHT_REFRESH, DHT_RETRY_FIRST,
+    DHT_SEEK_TIMEOUT, DHT_STEP_TIMEOUT, MAX_ADDRS, MAX_DHT_FINDS, MAX_DHT_MAILBOXES, MAX_DHT_PUBLISHING, MAX_DHT_SEEKS,
+    MAX_DHT_WAITING,
 };
 use crate::envelope::directory::{PROTOCOL, card_key, mailboxes_key};
 use crate::identity::CardIn;
@@ -143,8 +144,14 @@ impl Dht {
         let Some(sequence) = sequence.map(|card| card.claimed_sequence()) else {
             return tracing::warn!(?owner, "no card to publish");
         };
-        if !self.publisher.add(owner, owner == self.shared.me, card, sequence, Instant::now()) {
+        let own = owner == self.shared.me;
+        if !self.publisher.add(owner, own, card, sequence, Instant::now()) {
             tracing::warn!(?owner, "too many cards wait to be published");
+        }
+        if own {
+            // Until this one stands: the one before may say less.
+            self.stands_until = None;
+            self.shared.dht.send_modify(|status| status.published = false);
         }
     }
 
@@ -266,18 +273,21 @@ impl Dht {
             self.announce.gone_at = None;
             kad.provided();
         }
-        if kad.len() == 0 {
-            return;
-        }
+        let alone = kad.len() == 0;
         // The crate does so by itself as long as it knows few peers.
         let due = self.refreshed.is_none_or(|at| now.saturating_duration_since(at) >= span(DHT_REFRESH));
-        if due && kad.kad().bootstrap().is_ok() {
+        if due && !alone && kad.kad().bootstrap().is_ok() {
             self.refreshed = Some(now);
         }
-        if self.announce.open && self.announce.due.is_some_and(|due| due <= now) {
+        // A server that knows no other tells those who ask it.
+        if self.announce.open && (self.server || !alone) && self.announce.due.is_some_and(|due| due <= now) {
             // The first time there may be few who could hear it.
-            self.announce.times = self.announce.times.saturating_add(1);
-            let pause = if self.announce.times < 4 { DHT_ANNOUNCE_FIRST } else { DHT_ANNOUNCE_INTERVAL };
+            self.announce.times = self.announce.times.saturating_add(u32::from(!alone));
+            let pause = match self.announce.times {
+                0 => DHT_RETRY_FIRST,
+                1..4 => DHT_ANNOUNCE_FIRST,
+                _ => DHT_ANNOUNCE_INTERVAL,
+            };
             self.announce.due = Some(now + span(pause));
             if let Some(id) = kad.provide(&mailboxes_key()) {
                 // Its end is when all was handed over, not when it has gone.

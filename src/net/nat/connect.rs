@@ -79,8 +79,10 @@ impl Task {
                 self.nat.dials.dialled(peer, id, Instant::now());
                 true
             }
-            // By somebody else; its end is told, too.
-            Err(DialError::DialPeerConditionFalse(_)) => true,
+            Err(DialError::DialPeerConditionFalse(_)) => {
+                self.nat.dials.dialled_elsewhere(peer, Instant::now());
+                true
+            }
             Err(error) => {
                 tracing::debug!(?peer, %error, "cannot dial");
                 false

@@ -16,6 +16,8 @@ use crate::net::span;
 #[derive(Debug)]
 struct Attempt {
     under_way: Vec<ConnectionId>,
+    /// Somebody else dials him (a behaviour): the end of that is the end of this.
+    foreign: bool,
     /// Addresses through relays that are not ready, each with its relay.
     waiting: Vec<(PeerId, Multiaddr)>,
     /// How long they wait.
@@ -24,7 +26,7 @@ struct Attempt {
 
 impl Attempt {
     fn is_over(&self) -> bool {
-        self.under_way.is_empty() && self.waiting.is_empty()
+        self.under_way.is_empty() && !self.foreign && self.waiting.is_empty()
     }
 }
 
@@ -47,6 +49,13 @@ impl Dials {
         }
     }
 
+    /// This peer is being dialled by somebody else.
+    pub(in crate::net) fn dialled_elsewhere(&mut self, peer: PeerId, now: Instant) {
+        if let Some(attempt) = self.attempt(peer, now) {
+            attempt.foreign = true;
+        }
+    }
+
     /// These addresses are dialled as soon as their relays are ready.
     pub(in crate::net) fn wait(&mut self, peer: PeerId, addrs: Vec<(PeerId, Multiaddr)>, now: Instant) {
         if !addrs.is_empty()
@@ -60,7 +69,8 @@ impl Dials {
         if self.map.len() >= MAX_NOTICES && !self.map.contains_key(&peer) {
             return None;
         }
-        let begun = || Attempt { under_way: Vec::new(), waiting: Vec::new(), until: now + span(RELAY_WAIT) };
+        let begun =
+            || Attempt { under_way: Vec::new(), foreign: false, waiting: Vec::new(), until: now + span(RELAY_WAIT) };
         Some(self.map.entry(peer).or_insert_with(begun))
     }
 
@@ -88,6 +98,7 @@ impl Dials {
     /// A dial failed. Tells whether nothing is left for that peer.
     pub(in crate::net) fn failed(&mut self, peer: &PeerId, id: ConnectionId) -> bool {
         let Some(attempt) = self.map.get_mut(peer) else { return false };
+        attempt.foreign &= attempt.under_way.contains(&id);
         attempt.under_way.retain(|other| *other != id);
         let over = attempt.is_over();
         if over {
@@ -96,10 +107,12 @@ impl Dials {
         over
     }
 
-    /// The peers for whom nothing is left because their relays did not come in time.
+    /// The peers for whom nothing is left because their relays did not come in time, or because nobody told how
+    /// somebody else's dial ended.
     pub(in crate::net) fn expire(&mut self, now: Instant) -> Vec<PeerId> {
         for attempt in self.map.values_mut().filter(|attempt| attempt.until <= now) {
             attempt.waiting.clear();
+            attempt.foreign &= attempt.until + span(RELAY_WAIT) > now;
         }
         self.over()
     }
@@ -147,6 +160,21 @@ mod tests {
         assert!(!dials.failed(&HIM, id(7)), "not a dial of ours");
         assert!(dials.failed(&HIM, id(2)));
         assert!(!dials.is_under_way(&HIM));
+    }
+
+    #[test]
+    fn a_dial_of_somebody_else_counts_as_one() {
+        let (now, id) = (Instant::now(), ConnectionId::new_unchecked);
+        let mut dials = Dials::default();
+        dials.dialled_elsewhere(HIM, now);
+        assert!(dials.is_under_way(&HIM) && !dials.is_over(&HIM));
+        dials.dialled(HIM, id(1), now);
+        assert!(!dials.failed(&HIM, id(1)), "ours, not his");
+        assert!(dials.failed(&HIM, id(9)));
+        assert!(!dials.failed(&HIM, id(9)), "nobody asked");
+        dials.dialled_elsewhere(HIM, now);
+        assert_eq!(dials.expire(now + span(RELAY_WAIT)), []);
+        assert_eq!(dials.expire(now + 2 * span(RELAY_WAIT)), [HIM]);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Task {
     }
 
     fn keep_if_wanted(&mut self, peer: &PeerId) {
-        if self.nat.keeps(peer) {
+        if self.nat.keeps(peer) && self.peers.keep(peer, true) {
             for link in self.peers.links(peer).filter(|link| link.way.is_direct()) {
                 self.swarm.behaviour_mut().streams.keep(to_libp2p(peer), link.id, true);
             }
@@ -230,6 +230,8 @@ impl Task {
     fn on_upnp(&mut self, event: upnp::Event) {
         match event {
             upnp::Event::NewExternalAddr { external_addr, .. } => {
+                // The router's word is taken, until somebody has tried.
+                self.swarm.behaviour_mut().probe.candidate(&external_addr);
                 self.nat.upnp = UpnpStatus::Mapped(external_addr.to_string());
             }
             upnp::Event::ExpiredExternalAddr { external_addr, .. } => {
@@ -374,7 +376,6 @@ impl Task {
         }
         self.nat.redial.wake(now);
         self.nat.relays.wake();
-        self.nat.reach.forget_failures();
         self.try_addresses_again(now);
         let missed = std::mem::take(&mut self.nat.missed);
         let seen = self.book.peers().filter(|peer| self.shared.is_contact(peer));

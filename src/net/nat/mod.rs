@@ -96,11 +96,12 @@ impl Nat {
         self.redial.names(peer) || self.relays.uses(peer)
     }
 
-    /// A peer could not be reached.
+    /// A peer could not be reached. With too many, some other is forgotten.
     fn miss(&mut self, peer: PeerId) {
-        if self.missed.len() < MAX_MISSED {
-            self.missed.insert(peer);
+        if self.missed.len() >= MAX_MISSED {
+            self.missed.pop_first();
         }
+        self.missed.insert(peer);
     }
 }
 

@@ -61,11 +61,6 @@ impl Reach {
         self.confirmed.len() < before
     }
 
-    /// The network has changed: what was not reachable may be now.
-    pub(in crate::net) fn forget_failures(&mut self) {
-        self.failed.clear();
-    }
-
     /// The addresses that were reached.
     pub(in crate::net) fn addrs(&self) -> &[Multiaddr] {
         &self.confirmed
@@ -103,8 +98,6 @@ mod tests {
         assert_eq!(reach.reachability(), Reachability::Public);
         assert!(reach.failed(&addr(2)), "tried again, and lost");
         assert_eq!(reach.reachability(), Reachability::Private);
-        reach.forget_failures();
-        assert_eq!(reach.reachability(), Reachability::Unknown);
     }
 
     /// NET-71: the operator's word goes before.

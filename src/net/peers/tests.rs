@@ -151,11 +151,11 @@ fn doubles_are_looked_at_again_until_they_are_gone() {
 #[test]
 fn a_class_is_new_once() {
     let mut peers = Peers::new(LOW);
-    assert!(!peers.classify(&HIGH, true), "not connected");
+    assert!(!peers.keep(&HIGH, true), "not connected");
     opened(&mut peers, HIGH, link(1, Way::Quic, true, Instant::now()));
-    assert!(peers.classify(&HIGH, true));
-    assert!(!peers.classify(&HIGH, true));
-    assert!(peers.classify(&HIGH, false));
+    assert!(peers.keep(&HIGH, true));
+    assert!(!peers.keep(&HIGH, true));
+    assert!(peers.keep(&HIGH, false));
 }
 
 proptest! {

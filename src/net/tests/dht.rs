@@ -34,7 +34,7 @@ fn card_at(seed: u8, sequence: u64, issued: WallTime, life: Millis) -> Vec<u8> {
     content.sign(&owner)
 }
 
-fn card(seed: u8, sequence: u64) -> Vec<u8> {
+pub(in crate::net) fn card(seed: u8, sequence: u64) -> Vec<u8> {
     card_at(seed, sequence, wall_now(), Millis::from_days(7))
 }
 

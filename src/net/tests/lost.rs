@@ -31,8 +31,9 @@ impl Mortal {
         Self { runtime, id, addrs }
     }
 
+    /// When this returns, nothing of it runs any more.
     fn kill(self) {
-        self.runtime.shutdown_background();
+        std::thread::spawn(move || self.runtime.shutdown_timeout(GUARD)).join().unwrap();
     }
 }
 

@@ -24,6 +24,7 @@ impl Dispatcher {
                 let identity = query::identity(reader, me).map_err(|e| errors::store(&e))?;
                 let served = query::mailbox(reader).map_err(|e| errors::store(&e))?;
                 let own = query::mailboxes(reader).map_err(|e| errors::store(&e))?;
+                let current = query::card_is_current(reader, me).map_err(|e| errors::store(&e))?;
                 let mut names = views::Names::new(reader, me);
                 let mut connections = Vec::new();
                 for peer in status.iter().flat_map(|status| &status.peers) {
@@ -45,7 +46,7 @@ impl Dispatcher {
                     relay: status.iter().flat_map(|status| &status.relays).map(|relay| relay.peer.to_string()).next(),
                     mailboxes: in_use.map(|mailbox| mailbox.peer.to_string()).collect(),
                     reachability: status.as_ref().map_or(Reachability::Unknown, |s| reachability(s.reachability)),
-                    reach: status.as_ref().map(|status| reach(status, &served)),
+                    reach: status.as_ref().map(|status| reach(status, &served, current)),
                     requests: counts.requests,
                     unread: counts.unread,
                     contacts: counts.contacts,
@@ -212,7 +213,7 @@ pub(crate) const fn reachability(found: net::Reachability) -> Reachability {
     }
 }
 
-fn reach(status: &NetStatus, served: &MailboxView) -> Reach {
+fn reach(status: &NetStatus, served: &MailboxView, current: bool) -> Reach {
     let count = |n: usize| n as u64;
     let serves = match served.service {
         MailService::Off => ServeMailbox::Off,
@@ -243,7 +244,7 @@ fn reach(status: &NetStatus, served: &MailboxView) -> Reach {
             server: status.dht.server,
             peers: count(status.dht.peers),
             records: count(status.dht.records),
-            published: status.dht.published,
+            published: status.dht.published && current,
         },
         relay_service: status.relay_service.map(|service| RelayService {
             reservations: count(service.reservations),

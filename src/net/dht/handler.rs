@@ -1,12 +1,17 @@
-//! Streams on which the other side agrees before we speak, when that is wanted.
+//! The connections of the DHT, in two respects not as the crate has them.
 //!
-//! Streams are opened lazily (NET-3): the first message goes along with the proposal. Kademlia says "I provide this" and lets go of
+//! What a peer says there is heard at a bounded rate (NET-55): beyond it his connection is not read, so that he waits, and
+//! nobody else.
+//!
+//! And streams are opened so that the other side agrees before we speak, when that is wanted. They are opened lazily (NET-3): the first message goes along with the proposal. Kademlia says "I provide this" and lets go of
 //! the stream without waiting for anything, and a stream that is let go before its proposal was answered is torn down
 //! unheard. So as long as that is being said, streams of the DHT cost a round trip more.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{AsyncReadExt, FutureExt};
@@ -14,6 +19,10 @@ use libp2p::Stream;
 use libp2p::core::upgrade::{OutboundUpgrade, UpgradeInfo};
 use libp2p::swarm::handler::{ConnectionEvent, DialUpgradeError, FullyNegotiatedOutbound, OutboundUpgradeSend};
 use libp2p::swarm::{ConnectionHandler, ConnectionHandlerEvent, SubstreamProtocol};
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::super::rates::Rate;
+use crate::base::limits::{DHT_REQUEST_BURST, DHT_REQUEST_RATE};
 
 /// Whether streams are opened so.
 #[derive(Clone, Debug, Default)]
@@ -58,15 +67,30 @@ impl<U: OutboundUpgradeSend> OutboundUpgrade<Stream> for Confirm<U> {
     }
 }
 
-/// The handler of a protocol whose streams are opened so.
+/// How fast what comes by one connection is heard: questions, and answers to ours.
+const PACE: Rate = Rate::per_second(DHT_REQUEST_BURST, DHT_REQUEST_RATE);
+
+/// The handler of a protocol whose streams are opened so, and whose peers are heard so.
 pub(in crate::net) struct Handler<H> {
     inner: H,
     switch: Switch,
+    begun: Instant,
+    full: u64,
+    /// Nothing is heard before it ends.
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl<H> Handler<H> {
     pub(super) fn new(inner: H, switch: &Switch) -> Self {
-        Self { inner, switch: switch.clone() }
+        Self { inner, switch: switch.clone(), begun: Instant::now(), full: 0, pause: None }
+    }
+
+    /// Notes that something was heard; beyond the rate the next is heard after a pause.
+    fn heard(&mut self) {
+        let now = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        if !PACE.take(&mut self.full, now) {
+            self.pause = Some(Box::pin(sleep(Duration::from_secs(1))));
+        }
     }
 }
 
@@ -90,8 +114,16 @@ impl<H: ConnectionHandler> ConnectionHandler for Handler<H> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, Self::OutboundOpenInfo, Self::ToBehaviour>> {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        let event = ready!(self.inner.poll(cx));
+        if matches!(event, ConnectionHandlerEvent::NotifyBehaviour(_)) {
+            self.heard();
+        }
         let wait = self.switch.0.load(Ordering::Relaxed);
-        self.inner.poll(cx).map(|event| event.map_protocol(|inner| Confirm { inner, wait }))
+        Poll::Ready(event.map_protocol(|inner| Confirm { inner, wait }))
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Option<Self::ToBehaviour>> {
@@ -128,5 +160,60 @@ impl<H: ConnectionHandler> ConnectionHandler for Handler<H> {
             _ => return,
         };
         self.inner.on_connection_event(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::poll_fn;
+    use libp2p::core::upgrade::DeniedUpgrade;
+
+    use super::*;
+
+    /// A peer who always has something to say.
+    struct Chatter;
+
+    impl ConnectionHandler for Chatter {
+        type FromBehaviour = ();
+        type ToBehaviour = ();
+        type InboundProtocol = DeniedUpgrade;
+        type OutboundProtocol = DeniedUpgrade;
+        type InboundOpenInfo = ();
+        type OutboundOpenInfo = ();
+
+        fn listen_protocol(&self) -> SubstreamProtocol<DeniedUpgrade> {
+            SubstreamProtocol::new(DeniedUpgrade, ())
+        }
+
+        fn poll(&mut self, _: &mut Context<'_>) -> Poll<ConnectionHandlerEvent<DeniedUpgrade, (), ()>> {
+            Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(()))
+        }
+
+        fn on_behaviour_event(&mut self, (): ()) {}
+
+        fn on_connection_event(&mut self, _: ConnectionEvent<'_, DeniedUpgrade, DeniedUpgrade>) {}
+    }
+
+    async fn heard(handler: &mut Handler<Chatter>, within: Duration) -> u32 {
+        let mut count = 0;
+        let all = async {
+            loop {
+                poll_fn(|cx| handler.poll(cx)).await;
+                count += 1;
+            }
+        };
+        tokio::time::timeout(within, all).await.unwrap_err();
+        count
+    }
+
+    /// NET-55: the clock stands still but for what is waited for.
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_is_heard_at_a_bounded_rate() {
+        let mut handler = Handler::new(Chatter, &Switch::default());
+        let (burst, rate) = (DHT_REQUEST_BURST, DHT_REQUEST_RATE);
+        // The one that was too many has been heard, too.
+        assert_eq!(heard(&mut handler, Duration::from_millis(500)).await, burst + 1);
+        let later = heard(&mut handler, Duration::from_secs(20)).await;
+        assert!((19 * rate..=20 * (rate + 1)).contains(&later), "{later}");
     }
 }
