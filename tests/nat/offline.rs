@@ -26,6 +26,9 @@ impl Strangers {
             .map(|(name, gateway)| Station::home(gateway, name, &servers.each_ref()));
         for home in &mut homes {
             home.uses(&servers.each_ref());
+            // The card that names them is published a moment later, or at the next start.
+            home.off();
+            home.start();
             home.settles("a published card", |status| status["reach"]["dht"]["published"] == true);
             home.off();
         }
