@@ -335,6 +335,10 @@ impl Task {
     fn on_change(&mut self, peer: PeerId, change: Change) {
         #[cfg(test)]
         self.shared.links.send_modify(|links| _ = links.insert(peer, self.peers.links(&peer).count()));
+        if change != Change::Nothing {
+            let preferred = self.peers.preferred(&peer).map(|(link, _)| link.id);
+            self.swarm.behaviour_mut().dht.prefer(to_libp2p(&peer), preferred);
+        }
         match change {
             Change::Connected(_) => {
                 let Some((link, since)) = self.peers.preferred(&peer) else { return };

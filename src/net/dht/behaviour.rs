@@ -1,6 +1,7 @@
 //! Kademlia as it is used here: under our own name only (NET-50), records filtered, and no address dialled only because somebody
 //! told it (NET-57).
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,7 +11,8 @@ use libp2p::core::transport::PortUse;
 use libp2p::kad::{self, BucketInserts, Caching, Mode, QueryId, RecordKey, StoreInserts};
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler, THandlerInEvent,
+    THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
@@ -31,6 +33,8 @@ type Inner = kad::Behaviour<Records>;
 pub(in crate::net) struct Behaviour {
     inner: Inner,
     confirm: Switch,
+    /// By which connection each connected peer is asked.
+    preferred: HashMap<PeerId, ConnectionId>,
 }
 
 /// Who can have an address.
@@ -103,7 +107,16 @@ impl Behaviour {
             .set_periodic_bootstrap_interval(None);
         let mut inner = Inner::with_config(me, Records::new(me), config);
         inner.set_mode(Some(mode(server)));
-        Self { inner, confirm: Switch::default() }
+        Self { inner, confirm: Switch::default(), preferred: HashMap::new() }
+    }
+
+    /// Asks this peer by this connection from now on (NET-40); `None`: there is none any more. The crate would take any: what is asked
+    /// on one that is closed as a double is never answered, and the query waits for it.
+    pub(in crate::net) fn prefer(&mut self, peer: PeerId, connection: Option<ConnectionId>) {
+        match connection {
+            Some(connection) => self.preferred.insert(peer, connection),
+            None => self.preferred.remove(&peer),
+        };
     }
 
     pub(super) fn kad(&mut self) -> &mut Inner {
@@ -296,7 +309,13 @@ impl NetworkBehaviour for Behaviour {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
-        self.inner.poll(cx)
+        self.inner.poll(cx).map(|action| match action {
+            ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::Any, event } => {
+                let handler = self.preferred.get(&peer_id).copied().map_or(NotifyHandler::Any, NotifyHandler::One);
+                ToSwarm::NotifyHandler { peer_id, handler, event }
+            }
+            action => action,
+        })
     }
 }
 

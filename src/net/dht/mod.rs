@@ -70,6 +70,21 @@ enum Query {
     Seek { peer: PeerId },
 }
 
+impl Query {
+    /// For the log.
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Nearest { .. } => "nearest",
+            Self::Put { .. } => "put",
+            Self::ReadBack { .. } => "read back",
+            Self::Find { .. } => "find",
+            Self::Announce => "announce",
+            Self::Mailboxes { .. } => "mailboxes",
+            Self::Seek { .. } => "seek",
+        }
+    }
+}
+
 /// A query that runs.
 #[derive(Debug)]
 struct Running {
@@ -368,6 +383,9 @@ impl Dht {
             _ => {}
         }
         let query = if step.last { self.queries.remove(&id) } else { None };
+        if let Some(query) = &query {
+            tracing::debug!(what = ?query.what.kind(), took = ?stats.duration(), asked = stats.num_requests(), answered = stats.num_successes(), failed = stats.num_failures(), "a query of the DHT has ended");
+        }
         match query?.what {
             Query::Nearest { owner, sequence, slot } => {
                 let nearest = match result {
