@@ -151,7 +151,6 @@ mod tests {
         assert_eq!(gate.enter(peer(1), true, None, 0), Err(Shut::Full));
     }
 
-    /// MBX-52
     #[test]
     fn those_who_wait_are_bounded_by_address_and_in_all() {
         let mut gate = Gate::default();
