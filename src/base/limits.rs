@@ -456,8 +456,10 @@ pub const MAX_STRANGER_MAIL_REQUESTS: usize = 48;
 pub const MAX_MAIL_PER_HOST: usize = 8;
 /// …and from one /24 or /48: two networks do not fill the house.
 pub const MAX_MAIL_PER_NETWORK: usize = 16;
-/// Questions that a peer may have open on one connection.
-pub const MAX_MAIL_STREAMS: usize = 8;
+/// Questions that a peer may have open on one connection, those included that wait for a place.
+pub const MAX_MAIL_STREAMS: usize = 16;
+/// How long a question waits for a place: somebody else's answer may just be going out.
+pub const MAIL_PLACE_WAIT: Millis = Millis::from_secs(2);
 /// Questions at once by one key that is no contact's: a page full of deposits…
 pub const MAIL_STRANGER_BURST: u32 = 256;
 /// …and a second after it.

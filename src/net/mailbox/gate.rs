@@ -17,10 +17,21 @@ struct Open {
     origin: Option<Origin>,
 }
 
+/// Why a question is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shut {
+    /// There is no place; one may be free in a moment.
+    Full,
+    /// Too much was asked lately.
+    TooMany,
+}
+
 /// Counts and rates.
 #[derive(Debug)]
 pub(super) struct Gate {
     open: Vec<Open>,
+    /// From where the questions are that wait for a place.
+    waiting: Vec<Option<Origin>>,
     last: u64,
     contacts: Buckets<PeerId>,
     strangers: Buckets<PeerId>,
@@ -32,6 +43,7 @@ impl Default for Gate {
     fn default() -> Self {
         Self {
             open: Vec::new(),
+            waiting: Vec::new(),
             last: 0,
             contacts: Buckets::new(Rate::per_second(CONTACT_BURST, CONTACT_RATE)),
             strangers: Buckets::new(Rate::per_second(MAIL_STRANGER_BURST, MAIL_STRANGER_RATE)),
@@ -43,14 +55,34 @@ impl Default for Gate {
 
 impl Gate {
     /// Lets a question in, or not. What was let in is let out by [`Gate::leave`] with its number.
-    pub(super) fn enter(&mut self, peer: PeerId, contact: bool, origin: Option<Origin>, now: u64) -> Option<u64> {
+    pub(super) fn enter(&mut self, peer: PeerId, contact: bool, origin: Option<Origin>, now: u64) -> Result<u64, Shut> {
         let fits = if contact { self.open.len() < MAX_MAIL_REQUESTS } else { self.has_room(origin) };
-        if !fits || !self.is_due(peer, contact, origin, now) {
-            return None;
+        if !fits {
+            return Err(Shut::Full);
+        }
+        if !self.is_due(peer, contact, origin, now) {
+            return Err(Shut::TooMany);
         }
         self.last += 1;
         self.open.push(Open { id: self.last, contact, origin });
-        Some(self.last)
+        Ok(self.last)
+    }
+
+    /// Whether a question may wait for a place: as many may as there are places, in all and of one address.
+    pub(super) fn wait(&mut self, origin: Option<Origin>) -> bool {
+        let same = self.waiting.iter().filter(|other| **other == origin).count();
+        let may = self.waiting.len() < MAX_MAIL_REQUESTS && same < MAX_MAIL_PER_HOST;
+        if may {
+            self.waiting.push(origin);
+        }
+        may
+    }
+
+    /// It waits no longer.
+    pub(super) fn waited(&mut self, origin: Option<Origin>) {
+        if let Some(at) = self.waiting.iter().position(|other| *other == origin) {
+            self.waiting.swap_remove(at);
+        }
     }
 
     pub(super) fn leave(&mut self, id: u64) {
@@ -95,7 +127,7 @@ mod tests {
 
     /// How many of so many, each by a new key, get in and stay.
     fn stay(gate: &mut Gate, contact: bool, tries: u32, origin: impl Fn(u32) -> Option<Origin>) -> usize {
-        (0..tries).filter(|n| gate.enter(peer(*n), contact, origin(*n), 0).is_some()).count()
+        (0..tries).filter(|n| gate.enter(peer(*n), contact, origin(*n), 0).is_ok()).count()
     }
 
     /// MBX-72
@@ -116,6 +148,19 @@ mod tests {
         let id = gate.open[0].id;
         gate.leave(id);
         assert_eq!(stay(&mut gate, true, 100, |_| None), 1);
+        assert_eq!(gate.enter(peer(1), true, None, 0), Err(Shut::Full));
+    }
+
+    #[test]
+    fn those_who_wait_are_bounded_by_address_and_in_all() {
+        let mut gate = Gate::default();
+        let waits = |gate: &mut Gate, origin: Option<Origin>| (0..100).filter(|_| gate.wait(origin)).count();
+        assert_eq!(waits(&mut gate, at("192.0.2.1")), MAX_MAIL_PER_HOST);
+        let others: usize = (2..100).map(|n| waits(&mut gate, at(&format!("192.0.2.{n}")))).sum();
+        assert_eq!(others, MAX_MAIL_REQUESTS - MAX_MAIL_PER_HOST);
+        gate.waited(at("192.0.2.1"));
+        gate.waited(at("198.51.100.1"));
+        assert_eq!(waits(&mut gate, at("192.0.2.1")), 1);
     }
 
     /// How many of so many, one after the other, get in.
@@ -128,7 +173,7 @@ mod tests {
     ) -> u32 {
         let one = |n: &u32| {
             let (peer, origin) = who(*n);
-            gate.enter(peer, contact, origin, now).inspect(|id| gate.leave(*id)).is_some()
+            gate.enter(peer, contact, origin, now).inspect(|id| gate.leave(*id)).is_ok()
         };
         (0..tries).filter(one).count().try_into().unwrap()
     }

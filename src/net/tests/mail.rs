@@ -263,3 +263,53 @@ async fn questions_of_one_connection_are_bounded() {
     assert_eq!(rest(say(&raw, &question()).await).await, b"");
     is_not_asked(&mut bob);
 }
+
+/// Run by hand: `cargo test --release --lib questions_per_second -- --ignored --nocapture`
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn questions_per_second() {
+    const QUESTIONS: u64 = 5_000;
+    for (listen, askers) in [(TCP, 1), (QUIC, 1), (TCP, 4), (QUIC, 4)] {
+        let mut bob = mailbox(1, &[listen]).await;
+        let begun = tokio::time::Instant::now();
+        let mut all = Vec::new();
+        for seed in 2..2 + askers {
+            let mut alice = Node::start(seed, &[listen]).await;
+            bob.befriend(alice.id());
+            let (id, addrs) = (bob.id(), bob.addrs());
+            all.push(tokio::spawn(async move {
+                let (mut asked, mut answered) = (0, 0);
+                while answered < QUESTIONS {
+                    let ask = |ticket| MailAsk {
+                        ticket,
+                        mailbox: id,
+                        addrs: addrs.clone(),
+                        anonymous: false,
+                        question: question(),
+                    };
+                    while asked < QUESTIONS && alice.net.ask_mailbox(ask(asked)).is_ok() {
+                        asked += 1;
+                    }
+                    match alice.contacts.recv().await.unwrap() {
+                        NetEvent::MailAnswered { .. } => answered += 1,
+                        NetEvent::MailFailed { .. } => panic!("not answered"),
+                        _ => {}
+                    }
+                }
+            }));
+        }
+        for _ in 0..QUESTIONS * u64::from(askers) {
+            let request = loop {
+                if let NetEvent::MailAsked { request, .. } = bob.contacts.recv().await.unwrap() {
+                    break request;
+                }
+            };
+            bob.net.answer_mail(request, answer());
+        }
+        for asker in all {
+            asker.await.unwrap();
+        }
+        let rate = (QUESTIONS * u64::from(askers)) as f64 / begun.elapsed().as_secs_f64();
+        println!("{listen}, {askers} askers: {rate:.0} questions/s");
+    }
+}
