@@ -97,6 +97,8 @@ pub(super) struct OwnBox {
     pub retry_at: Option<MonoTime>,
     /// Failures in a row.
     pub attempts: u32,
+    /// It is not told anything new before this time: it does not want it.
+    pub offer_at: Option<MonoTime>,
     /// When it is to be emptied next.
     pub fetch_at: MonoTime,
     /// How long after that again.

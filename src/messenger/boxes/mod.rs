@@ -48,7 +48,7 @@ impl Tx<'_> {
         // The user is there: what was put off is tried at once.
         let now = self.now.mono;
         let own = self.mem.mail.own.entry(peer).or_insert_with(|| OwnBox { fetch_at: now, ..OwnBox::default() });
-        (own.retry_at, own.attempts) = (None, 0);
+        (own.retry_at, own.attempts, own.offer_at) = (None, 0, None);
         self.mem.mail.look = true;
         Ok(Answer::Done)
     }
@@ -158,6 +158,9 @@ impl Tx<'_> {
             let addrs = self.used_box(&peer)?.map(|row| row.addrs).unwrap_or_default();
             let ticket = self.ask(peer, addrs, false, what, question);
             self.mem.mail.own.entry(peer).or_default().asked = Some(ticket);
+        } else if let Some(own) = self.mem.mail.own.get_mut(&peer).filter(|own| own.due().is_some_and(|at| at <= now)) {
+            // What it could be asked it does not want to hear yet.
+            own.retry_at = Some(now + limits::FETCH_PAUSE_MAX);
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use crate::base::{PeerId, limits};
 use crate::crypto::hash::sha256;
 use crate::envelope::mailbox::{Answer, InvitationKey, OfferIn, Question, QueueKey, Tag};
 use crate::identity::{OneTimeKeys, PrekeyId, next_sequence};
+use crate::messenger::deliver::jittered;
 use crate::messenger::keys::{MAX_ONE_TIME, one_time_key};
 use crate::messenger::mailing::What;
 use crate::messenger::tables::{
@@ -190,7 +191,7 @@ impl Tx<'_> {
         match answer {
             Some(Answer::Kept { prekeys }) => {
                 self.buf.delete::<Offers>(&key);
-                let was_named = row.kept.is_some();
+                let was_named = row.kept.is_some() && row.state != BoxState::Refused;
                 (row.kept, row.prekeys) = (Some(offer.offered), *prekeys);
                 if matches!(row.state, BoxState::Asking | BoxState::Refused | BoxState::Full | BoxState::Unreachable) {
                     (row.state, row.since) = (BoxState::InUse, clock);
@@ -222,17 +223,23 @@ impl Tx<'_> {
         }
     }
 
-    /// It keeps no box for us: the card does not name it (any more), and it is asked again after hours.
+    /// It does not keep a box for us (any longer): the card does not name it, and it is asked again after hours. What is
+    /// in the box, if there is one, may still be fetched (MBX-5).
     fn not_kept(&mut self, mut row: OwnBoxRow, state: BoxState) -> Step<Outcome> {
-        let was_named = row.kept.take().is_some();
+        let was_named = row.kept.is_some();
         if row.state != BoxState::Leaving && row.state != state {
             (row.state, row.since) = (state, self.deadline_clock());
         }
         self.put_own_box(&row)?;
-        if was_named {
-            self.card_is_old();
+        if !was_named {
+            return Ok(Outcome::Wait(limits::BOX_ASK_AGAIN));
         }
-        Ok(Outcome::Wait(limits::BOX_ASK_AGAIN))
+        self.card_is_old();
+        let until = self.now.mono + jittered(limits::BOX_ASK_AGAIN, self.rng.next_u64());
+        if let Some(own) = self.mem.mail.own.get_mut(&row.peer) {
+            own.offer_at = Some(until);
+        }
+        Ok(Outcome::Good)
     }
 
     /// It has lost our box: it is registered anew.

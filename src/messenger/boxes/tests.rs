@@ -326,6 +326,36 @@ fn tokens_are_made_void() {
     });
 }
 
+/// MBX-5, MBX-50: an operator who does not serve us any more is not named, and what is there is fetched until it is over.
+#[test]
+fn what_is_in_a_box_that_is_refused_is_fetched() {
+    let mut office = office_with_mail();
+    office.mail = false;
+    office.say(BOB, ALICE, "waits");
+    office.pass(MINUTE);
+    // Only Alice's questions are lost.
+    office.mail = true;
+    office.close(ALICE);
+    office.pass(Millis::from_secs(600));
+    office.command(NORTH, Command::SetMailService(MailService::Off)).unwrap();
+    assert!(query::mailbox(&office.rows(NORTH)).unwrap().bytes > 0);
+    office.open(ALICE);
+    office.command(ALICE, Command::RotateToken).unwrap();
+    office.pass(MINUTE);
+    assert_eq!(query::mailboxes(&office.rows(ALICE)).unwrap()[0].state, BoxState::Refused);
+    assert_eq!(named(&mut office, ALICE), []);
+    assert_eq!(office.texts(ALICE, BOB).last().unwrap(), "waits");
+    office.say(BOB, ALICE, "more");
+    office.pass(Millis::from_secs(600));
+    let asked = office.questions.len();
+    office.pass(Millis::from_secs(600));
+    assert!(office.questions.len() - asked < 40, "it is not asked all the time");
+    // Served again, it is used again.
+    office.command(NORTH, Command::SetMailService(MailService::Open)).unwrap();
+    office.pass(Millis::from_hours(8));
+    assert_eq!(named(&mut office, ALICE), [office.id(NORTH)]);
+}
+
 /// Mailboxes that are left and do not answer stand in nobody's way, and are not many.
 #[test]
 fn a_dead_mailbox_can_be_left_for_others() {

@@ -28,6 +28,7 @@ impl Tx<'_> {
             return Ok(Some((What::Delete, encoded(&Question::Delete { queue, what: Delete::These(numbers) })?)));
         }
         let (cursor, more, emptied, fetch_at) = (own.cursor, own.more, own.emptied, own.fetch_at);
+        let offers = own.offer_at.is_none_or(|at| at <= now);
         let leaving = row.state == BoxState::Leaving;
         if leaving && emptied {
             return Ok(Some((What::Drop, encoded(&Question::Drop { queue })?)));
@@ -37,6 +38,7 @@ impl Tx<'_> {
         }
         if !leaving
             && !more
+            && offers
             && let Some(offer) = self.next_offer(&mut row)?
         {
             return Ok(Some(offer));

@@ -99,7 +99,7 @@ fn bounds_hold(office: &mut Office) {
 
 #[test]
 fn whatever_is_answered_nothing_panics_or_grows() {
-    for seed in 0..3 {
+    for seed in 0..2 {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let mut office = Office::new(4);
         let houses = [NORTH, SOUTH].map(|house| {
@@ -122,7 +122,7 @@ fn whatever_is_answered_nothing_panics_or_grows() {
         let mut card = Vec::new();
         office.tx(BOB, |tx| card = tx.profile().unwrap().card);
         let (mut waiting, mut said) = (Waiting::default(), 0);
-        for _ in 0..1_500 {
+        for _ in 0..800 {
             office.forward(Millis(rng.next_u64() % (1 << (rng.next_u32() % 22))));
             let input = match rng.next_u32() % 12 {
                 0..=5 if !waiting.mail.is_empty() => {
@@ -165,7 +165,7 @@ fn whatever_is_answered_nothing_panics_or_grows() {
         (office.online, office.mail) = (true, true);
         office.open(BOB);
         office.open(ALICE);
-        office.pass(Millis::from_hours(2));
+        office.pass(Millis::from_secs(2_400));
         let heard = office.texts(BOB, ALICE);
         let expected: Vec<String> = (1..=said).map(|n| format!("m{n}")).collect();
         let heard: Vec<_> = heard.into_iter().filter(|text| text.starts_with('m')).collect();

@@ -7,7 +7,7 @@ mod answers;
 mod seek;
 mod work;
 
-use crate::base::{MonoTime, PeerId, limits};
+use crate::base::{Millis, MonoTime, PeerId, limits};
 use crate::content::{Capsule, Item};
 use crate::envelope::mailbox::{Deposit as DepositQuestion, InvitationKey, Proof, Question, day_of};
 use crate::envelope::seal::seal;
@@ -120,6 +120,11 @@ impl Tx<'_> {
         let window = limits::MAX_DEPOSITS.saturating_sub(of_all);
         let window = window.min(limits::MAX_DEPOSITS_PER_PEER.saturating_sub(of_peer));
         if window == 0 {
+            if of_peer == 0 {
+                // Nothing of his own will end and bring us back here.
+                let link = self.link(id);
+                link.post_at = earliest(link.post_at, Some(now + WINDOW_PAUSE));
+            }
             return Ok(());
         }
         self.share_envelopes(id)?;
@@ -367,6 +372,8 @@ impl Tx<'_> {
     }
 }
 
+/// When all deposits are those of others, it is looked again after this time.
+const WINDOW_PAUSE: Millis = Millis::from_secs(1);
 /// Bytes of a capsule that several share: with seal and padding it has half of what a stranger may leave.
 const MAX_SHARED_CAPSULE: usize = 6 * 1024;
 

@@ -3,7 +3,6 @@
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
-use crate::base::Millis;
 use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::identity::{CardContent, CardKeys, IdentityKeypair};
 use crate::messenger::command::{Command, Hints, SendCommand};
