@@ -558,8 +558,8 @@ pub const ADDRESS_RETEST: Millis = Millis::from_secs(1_800);
 /// A connection that comes from a peer who is asked to try our addresses is taken for such a trial for so long.
 pub const TRIAL_WINDOW: Millis = Millis::from_secs(20);
 /// A connection that is suspected to be dead has so long to answer.
-pub const CHECK_TIMEOUT: Millis = Millis(1_500);
-/// Bytes that are unanswered for so long make it suspected.
+pub const CHECK_TIMEOUT: Millis = Millis(2_000);
+/// Silence for so long, while an answer is due, makes it suspected.
 pub const UNANSWERED: Millis = Millis::from_secs(3);
 /// Suspicions that wait for the swarm task.
 pub const MAX_SUSPICIONS: usize = 64;

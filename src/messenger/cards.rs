@@ -20,9 +20,9 @@ impl Tx<'_> {
         let relays = relays.into_iter().take(limits::MAX_RELAYS);
         let relays: Vec<Mailbox> = relays.map(|(peer, addrs)| bounded_node(Mailbox { peer, addrs })).collect();
         if self.mem.mail.card.relays != relays {
-            self.mem.mail.card.relays = relays;
             self.card_is_old();
         }
+        self.mem.mail.relays = Some(relays);
         Ok(())
     }
 

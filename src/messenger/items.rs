@@ -51,7 +51,7 @@ impl Tx<'_> {
                 Item::Card(bytes) => self.pin_told(peer, &bytes)?,
                 Item::Token(token) => {
                     let token = TokenIn::from_bytes(&token);
-                    self.link(peer).token_is_void = false;
+                    self.link(peer).no_token.clear();
                     self.change_reach(peer, |reach| reach.token = Some(token))?;
                 }
                 // CON-29. Messages that waited go before it, so that it need not stand in the first one.

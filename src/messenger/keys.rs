@@ -53,7 +53,8 @@ impl Tx<'_> {
                 Policy::Nobody => RequestPolicy::Nobody,
             },
             mailboxes: query::mailboxes_in_use(&*self.buf)?,
-            relays: self.mem.mail.card.relays.clone(),
+            // Until the network tells, those of before are as good as any.
+            relays: self.mem.mail.relays.as_ref().unwrap_or(&self.mem.mail.card.relays).clone(),
             work: self.mem.mail.card.work,
             ..CardContent::new(&keys, row.card_sequence, now, row.queue)
         };

@@ -35,6 +35,8 @@ pub(super) struct Mailing {
     pub queue: Option<u64>,
     /// What our card says.
     pub card: OwnCard,
+    /// Through whom we are reached, as the network told last; `None`: nothing yet.
+    pub relays: Option<Vec<Mailbox>>,
     /// It says something else since contacts were told.
     pub card_changed: bool,
     /// When it is to be made anew.

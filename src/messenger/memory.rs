@@ -116,8 +116,8 @@ pub(super) struct Link {
     pub post_at: Option<MonoTime>,
     /// Mailboxes that are of no use for this peer until then: full, or without his box.
     pub closed: BTreeMap<PeerId, MonoTime>,
-    /// The token that the peer gave us is void, as it seems.
-    pub token_is_void: bool,
+    /// Mailboxes at which the token that the peer gave us is void, as they say.
+    pub no_token: BTreeSet<PeerId>,
     /// The peer's card is being looked for.
     pub seek: Option<Seek>,
     /// It is not looked for before this time…
@@ -207,7 +207,7 @@ impl Memory {
                 link.next_number = link.next_number.max(old.next_number);
                 (link.away_since, link.closed, link.post_at) = (old.away_since, old.closed, old.post_at);
                 (link.seek, link.seek_at, link.seeks) = (old.seek, old.seek_at, old.seeks);
-                link.token_is_void = old.token_is_void;
+                link.no_token = old.no_token;
             }
         }
         fresh.receipts = std::mem::take(&mut self.receipts);

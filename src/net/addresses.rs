@@ -285,6 +285,7 @@ mod tests {
         assert_eq!(reach(&named(&[lan, wan]), &[]), Scope::Global);
         assert_eq!(reach(&named(&["/ip4/127.0.0.1/tcp/1"]), &listen("/ip4/127.0.0.1/tcp/1")), Scope::Machine);
         assert_eq!(reach(&named(&["/dns4/example.org/tcp/1"]), &[]), Scope::Global);
+        assert_eq!(reach(&named(&[wan]), &listen("/ip4/127.0.0.1/tcp/1")), Scope::Global);
     }
 
     #[test]

@@ -11,11 +11,16 @@
 mod alone;
 mod crashes;
 mod flood;
+mod crowd;
+mod dht;
 mod disk;
 mod forgetting;
+mod hostile;
+mod liar;
 mod load;
 mod local;
 mod node;
+mod offline;
 mod openrpc;
 mod person;
 mod quic;

@@ -380,3 +380,57 @@ fn what_waits_too_long_is_left_again_and_given_up_in_the_end() {
     world.pass(Millis::from_days(9));
     assert_eq!(world.state(alice, &id), State::Undelivered);
 }
+
+/// Some people, three houses of which one lies, and nobody is on for long: in the end everybody has heard everything once.
+#[test]
+fn many_come_and_go() {
+    for seed in crate::seeds(1) {
+        let mut world = World::new(seed, Weather { drop: 5, drop_ack: 5, delay: 200, ..Weather::CALM });
+        let houses = [world.house("a"), world.house("b"), world.house("c")];
+        let people: Vec<Who> = ["d", "e", "f", "g", "h"].map(|name| world.join(name)).to_vec();
+        for (n, who) in people.iter().enumerate() {
+            world.use_mailbox(*who, houses[n % 3]);
+            world.use_mailbox(*who, houses[(n + 1) % 3]);
+        }
+        let pairs: Vec<(Who, Who)> =
+            people.iter().flat_map(|a| people.iter().map(move |b| (*a, *b))).filter(|(a, b)| a < b).collect();
+        for (a, b) in &pairs {
+            world.say(*a, *b, "hello");
+        }
+        world.pass(Millis::from_secs(600));
+        for (a, b) in &pairs {
+            world.accept(*b, *a);
+        }
+        world.pass(Millis::from_secs(600));
+        world.lies(houses[0], Lies { forgets: 50, tampers: 20, repeats: 20, shuffles: true, babbles: 10 });
+        let mut said = Vec::new();
+        for round in 0..12_usize {
+            let away = [people[round % 5], people[(round * 2 + 1) % 5], people[(round * 3 + 2) % 5]];
+            away.iter().for_each(|who| world.stop(*who));
+            if round % 4 == 3 {
+                world.restart(houses[round % 3]);
+            }
+            for (n, (a, b)) in pairs.iter().enumerate() {
+                if !away.contains(a) && (n + round) % 2 == 0 {
+                    let text = format!("{round}.{n}");
+                    world.say(*a, *b, &text);
+                    said.push((*a, *b, text));
+                }
+            }
+            world.pass(Millis::from_secs(30 + 20 * round as u64));
+            away.iter().for_each(|who| world.come(*who));
+            world.pass(Millis::from_secs(5));
+        }
+        world.pass(Millis::from_hours(3));
+        for (a, b) in &pairs {
+            let mut expected: Vec<_> = said.iter().filter(|(from, to, _)| from == a && to == b).collect();
+            expected.sort_by(|one, other| one.2.cmp(&other.2));
+            let mut heard: Vec<_> = world.texts(*b, *a, Direction::In).into_iter().filter(|t| t != "hello").collect();
+            heard.sort_unstable();
+            assert_eq!(heard, expected.iter().map(|(.., text)| text.clone()).collect::<Vec<_>>(), "seed {seed}");
+            let states: Vec<_> = world.history(*a, *b).iter().map(|message| message.state).collect();
+            let done = |state: &State| matches!(state, State::Delivered | State::Received);
+            assert!(states.iter().all(done), "seed {seed}: {states:?}");
+        }
+    }
+}

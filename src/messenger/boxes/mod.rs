@@ -30,8 +30,9 @@ impl Tx<'_> {
         IdentityKey::from_peer_id(peer).map_err(|_| Refusal::UnsoundPeer)?;
         let clock = self.deadline_clock();
         let known = self.used_box(&peer)?;
-        let used = self.buf.scan::<OwnBoxes>(&Scan::all())?;
-        if known.is_none() && used.len() >= limits::MAX_MAILBOXES {
+        let is_used = |row: &OwnBoxRow| row.state != BoxState::Leaving && row.peer != peer;
+        let used = self.buf.scan::<OwnBoxes>(&Scan::all())?.iter().filter(|(_, row)| is_used(row)).count();
+        if used >= limits::MAX_MAILBOXES {
             return Err(Refusal::TooManyMailboxes.into());
         }
         let mut row = known.unwrap_or_else(|| OwnBoxRow::new(peer, clock));
@@ -57,6 +58,14 @@ impl Tx<'_> {
         let Some(mut row) = self.used_box(&peer)?.filter(|row| row.state != BoxState::Leaving) else {
             return Err(Refusal::NotAMailbox.into());
         };
+        // Of those that do not answer no more are told than could be used.
+        let mut leaving: Vec<OwnBoxRow> =
+            self.buf.scan::<OwnBoxes>(&Scan::all())?.into_iter().map(|(_, row)| row).collect();
+        leaving.retain(|row| row.state == BoxState::Leaving);
+        leaving.sort_by_key(|row| std::cmp::Reverse(row.since));
+        for old in leaving.iter().skip(limits::MAX_MAILBOXES - 1) {
+            self.forget_box(old)?;
+        }
         let named = row.kept.is_some();
         (row.state, row.since) = (BoxState::Leaving, self.deadline_clock());
         self.put_own_box(&row)?;

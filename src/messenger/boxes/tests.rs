@@ -326,6 +326,48 @@ fn tokens_are_made_void() {
     });
 }
 
+/// Mailboxes that are left and do not answer stand in nobody's way, and are not many.
+#[test]
+fn a_dead_mailbox_can_be_left_for_others() {
+    let mut office = office();
+    office.mail = false;
+    for n in 1..=9 {
+        let peer = crate::identity::IdentityKeypair::from_seed(&crate::base::Secret::new([n; 32])).peer_id();
+        office.command(ALICE, Command::UseMailbox { peer, addrs: Vec::new() }).unwrap();
+        office.command(ALICE, Command::DropMailbox(peer)).unwrap();
+        assert!(query::mailboxes(&office.rows(ALICE)).unwrap().len() <= limits::MAX_MAILBOXES);
+    }
+    office.leap(limits::BOX_LEAVING);
+    office.pass(Millis::from_secs(600));
+    assert_eq!(query::mailboxes(&office.rows(ALICE)).unwrap(), []);
+}
+
+/// The network tells through whom we are reached; a command that is refused meanwhile changes nothing of that.
+#[test]
+fn the_card_names_relays() {
+    let mut office = office();
+    let (north, bob) = (office.id(NORTH), office.id(BOB));
+    let relays = vec![(north, vec!["/ip4/192.0.2.9/udp/4001/quic-v1".to_owned()])];
+    office.hand_in(ALICE, vec![Input::Peer(PeerInput::Relays(relays))]);
+    assert!(office.command(ALICE, Command::DropMailbox(north)).is_err());
+    office.pass(MINUTE);
+    let card = office.table[&office.id(ALICE)].clone();
+    office.tx(BOB, |tx| {
+        let alice = CardIn::decode(&card).unwrap().claimed_owner();
+        assert!(tx.checked_bundle(alice, &card, None).unwrap().is_some());
+        let ways = tx.ways_to(&crate::messenger::tables::PeerRow::new(alice)).unwrap();
+        assert_eq!(ways, [format!("/ip4/192.0.2.9/udp/4001/quic-v1/p2p/{north}/p2p-circuit")]);
+    });
+    office.hand_in(ALICE, vec![Input::Peer(PeerInput::Relays(Vec::new()))]);
+    assert!(office.command(ALICE, Command::DropMailbox(north)).is_err());
+    office.pass(MINUTE);
+    assert!(office.table[&office.id(ALICE)] != card);
+    let peers = vec![(bob, vec!["/ip4/192.0.2.9/udp/4001/quic-v1".to_owned()])];
+    office.hand_in(ALICE, vec![Input::Peer(PeerInput::KnownPeers(peers.clone()))]);
+    office.open(ALICE);
+    assert_eq!(query::known_peers(&office.rows(ALICE)).unwrap(), peers);
+}
+
 /// After a recovery prekeys and keys are others: those that the mailbox had are not handed out any more.
 #[test]
 fn after_a_recovery_the_box_is_made_anew() {

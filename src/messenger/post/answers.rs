@@ -38,7 +38,7 @@ impl Tx<'_> {
             }
             Some(Answer::TooLarge) if deposit.with_token => {
                 // Void, then: with a good token everything fits.
-                self.link(peer).token_is_void = true;
+                self.link(peer).no_token.insert(mailbox);
                 Ok(())
             }
             Some(Answer::TooLarge) => {
@@ -77,7 +77,7 @@ impl Tx<'_> {
             Proof::Work { .. } if level < limits::MAX_WORK => self.house_failed(deposit.mailbox),
             Proof::Work { .. } => self.close_house(peer, deposit.mailbox, limits::MAX_RETRY_AFTER),
             _ if deposit.with_token => {
-                self.link(peer).token_is_void = true;
+                self.link(peer).no_token.insert(deposit.mailbox);
                 deposit.with_token = false;
                 // The same bytes, so that they are not left twice; what else to show is found out there.
                 self.mem.mail.keep_sealed(deposit);

@@ -237,7 +237,7 @@ impl Tx<'_> {
                 }
             }
         };
-        let with_token = !self.link(id).token_is_void && self.reach(&id)?.token.is_some();
+        let with_token = !self.link(id).no_token.contains(&house.peer) && self.reach(&id)?.token.is_some();
         if !with_token && sealed.len() > limits::MAX_SLOT_DEPOSIT {
             // MBX-25: it waits for him, or for his token.
             self.link(id).posted.insert(number);
@@ -309,7 +309,8 @@ impl Tx<'_> {
         if link.controls < 2 {
             return Ok(());
         }
-        let numbers: Vec<u64> = link.pending.difference(&link.posted).copied().collect();
+        let waiting = link.pending.difference(&link.posted).copied();
+        let numbers: Vec<u64> = waiting.take(2 * limits::MAX_POSTED_AT_ONCE).collect();
         let mut into: Option<(OutRow, Vec<Item>, usize)> = None;
         for number in numbers {
             let Some(row) = self.buf.get::<Outbox>(&outbox_key(&peer, number))? else { continue };

@@ -12,7 +12,10 @@ use libp2p::kad::{KBucketDistance, KBucketKey, ProviderRecord, Record, RecordKey
 use libp2p::{Multiaddr, PeerId};
 
 use super::super::origin::Network;
-use crate::base::limits::{MAX_DHT_BYTES, MAX_DHT_PROVIDERS, MAX_DHT_PROVIDERS_PER_NETWORK, MAX_DHT_RECORDS};
+use super::super::span;
+use crate::base::limits::{
+    DHT_PROVIDER_LIFE, MAX_DHT_BYTES, MAX_DHT_PROVIDERS, MAX_DHT_PROVIDERS_PER_NETWORK, MAX_DHT_RECORDS,
+};
 
 /// A card that is held.
 #[derive(Debug)]
@@ -131,7 +134,13 @@ impl RecordStore for Records {
 
     /// Called for ourselves only: that we keep a mailbox is told to others, and not kept here.
     fn add_provider(&mut self, record: ProviderRecord) -> Result<()> {
-        if record.provider == *self.me.preimage() { Ok(()) } else { Err(Error::MaxProvidedKeys) }
+        if record.provider != *self.me.preimage() {
+            return Err(Error::MaxProvidedKeys);
+        }
+        // Ourselves: the crate puts our addresses in when it answers.
+        let now = tokio::time::Instant::now().into_std();
+        self.provide(record.provider, Vec::new(), now + span(DHT_PROVIDER_LIFE), None);
+        Ok(())
     }
 
     /// There is one key only, and `judge` let no other in; the swarm's questions for other keys find nothing.

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite};
 use libp2p::Stream;
@@ -177,6 +178,8 @@ impl Sender {
         reader: &mut FrameReader<impl AsyncRead + Unpin>,
         limit: Millis,
     ) -> Result<(), StreamEnd> {
+        // Answers that come, however late, are a sign of life.
+        let heard = Instant::now();
         let mut alarm = span(UNANSWERED);
         loop {
             // `None`: nothing is due, and the peer may be silent as long as he likes, until something is sent.
@@ -184,11 +187,14 @@ impl Sender {
             if age.is_some_and(|age| age >= span(limit)) {
                 return Err(StreamEnd::Stalled);
             }
-            if age.is_some_and(|age| age >= alarm) {
+            let silence = age.map(|age| age.min(heard.elapsed()));
+            if silence.is_some_and(|silence| silence >= alarm) {
                 self.shared.suspect(self.peer, connection);
                 alarm += span(UNANSWERED);
             }
-            let wait = age.map_or(span(STALL_TIMEOUT), |age| alarm.min(span(limit)).saturating_sub(age));
+            let left = |age: Duration| span(limit).saturating_sub(age);
+            let quiet = |silence: Duration| alarm.saturating_sub(silence);
+            let wait = age.map(left).into_iter().chain(silence.map(quiet)).min().unwrap_or(span(STALL_TIMEOUT));
             tokio::select! {
                 ready = reader.ready(wait) => match ready? {
                     Ready::Frame => return Ok(()),

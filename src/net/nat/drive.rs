@@ -117,9 +117,12 @@ impl Task {
         }
     }
 
-    /// Bytes sent on this connection are unanswered.
+    /// Bytes sent on this connection are unanswered. Over TCP that is no reason: there the question would wait behind them,
+    /// for long on a slow line, and the system tells of an end.
     pub(in crate::net) fn suspect(&mut self, Suspicion { peer, connection }: Suspicion) {
-        self.check(peer, connection);
+        if self.peers.links(&peer).any(|link| link.id == connection && link.way != Way::Tcp) {
+            self.check(peer, connection);
+        }
     }
 }
 

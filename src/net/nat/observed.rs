@@ -194,6 +194,13 @@ mod tests {
         assert_eq!(judged(&[(1, other), (2, other)]), NatKind::PortChanging);
         assert_eq!(judged(&[(1, same), (2, other)]), NatKind::Symmetric);
         assert_eq!(judged(&[(1, "/ip4/192.168.1.2/udp/4001/quic-v1")]), NatKind::None);
+        // Those who have dialled us saw what they dialled: a forwarded port, say.
+        let mut observed = Observed::default();
+        for (n, place) in [same, other, other].into_iter().enumerate() {
+            let id = ConnectionId::new_unchecked(n);
+            observed.note(id, peer(u8::try_from(n).unwrap()), &addr(place), n > 0);
+        }
+        assert_eq!(observed.kind(&own()), NatKind::PortChanging);
         let tcp = "/ip4/203.0.113.7/tcp/4002";
         assert_eq!(judged(&[(1, tcp), (2, tcp)]), NatKind::EndpointIndependent);
         assert_eq!(judged(&[(1, tcp), (2, tcp), (1, same), (2, other)]), NatKind::Symmetric, "QUIC goes first");
