@@ -1,0 +1,342 @@
+//! Bounds of the network: connections, streams, questions to mailboxes, relays, the DHT.
+
+use super::MAX_RELAYS;
+use crate::base::time::Millis;
+
+// ---- Network ------------------------------------------------------------------------------------
+
+/// Connections in all.
+pub const MAX_CONNECTIONS: u32 = 512;
+/// Inbound connections in all, so that strangers leave room for our own dials.
+pub const MAX_INBOUND_CONNECTIONS: u32 = 384;
+/// Connections that are being set up, in each direction.
+pub const MAX_PENDING_CONNECTIONS: u32 = 64;
+/// Connections with one peer: of one who was killed and is back, a dead circuit and a dead direct one, two circuits, the
+/// two that punching a hole makes, and a trial.
+pub const MAX_CONNECTIONS_PER_PEER: u32 = 8;
+/// Connections from one IP address.
+pub const MAX_CONNECTIONS_PER_IP: u32 = 32;
+/// Streams of one connection.
+pub const MAX_STREAMS_PER_CONNECTION: usize = 64;
+/// The same with a peer who is no contact (yamux). His node needs four or five at a time.
+pub const MAX_STRANGER_STREAMS: usize = 16;
+/// Receive buffer of one yamux connection over all its streams: what a peer can make us hold while
+/// nobody reads. At least 256 KiB for each stream.
+pub const MAX_YAMUX_BUFFER: usize = 16 * 1024 * 1024;
+/// The same with a peer who is no contact: all that strangers can make us hold is this, times
+/// [`MAX_STRANGER_CONNECTIONS`].
+pub const MAX_STRANGER_YAMUX_BUFFER: usize = 4 * 1024 * 1024;
+/// The same of one QUIC connection, with whomever: who it is comes out when it is too late to choose.
+/// [`MAX_IN_FLIGHT_BYTES`] fit.
+pub const MAX_QUIC_BUFFER: u32 = 4 * 1024 * 1024;
+/// Receive buffer of one QUIC stream.
+pub const MAX_STREAM_BUFFER: u32 = 2 * 1024 * 1024;
+/// Inbound connections of peers who are no contacts, so that they leave room for those who are.
+pub const MAX_STRANGER_CONNECTIONS: usize = 128;
+/// Inbound connections from one IP address that are being set up.
+pub const MAX_PENDING_PER_IP: usize = 16;
+/// Resident memory of the process above which no new connection is made or taken.
+pub const MAX_PROCESS_MEMORY: usize = 1024 * 1024 * 1024;
+/// Inbound streams of one connection whose protocol is not agreed upon yet.
+pub const MAX_NEGOTIATING_STREAMS: usize = 16;
+/// Envelope streams that a peer may have open on one connection: the one in use, and one that ends.
+pub const MAX_ENVELOPE_STREAMS: usize = 2;
+/// Card questions in both directions on one connection.
+pub const MAX_CARD_STREAMS: usize = 8;
+/// Card questions of others that wait for our answer.
+pub const MAX_CARD_REQUESTS: usize = 64;
+/// Of these, questions of peers who are no contacts.
+pub const MAX_STRANGER_CARD_REQUESTS: usize = 32;
+/// Our own card questions that wait for an answer.
+pub const MAX_CARD_FETCHES: usize = 256;
+/// Commands waiting for the swarm task.
+pub const MAX_NET_COMMANDS: usize = 1_024;
+/// Peers of whom something is to be told and is not told yet.
+pub const MAX_NOTICES: usize = 4_096;
+/// Addresses a node may be told to listen on, and listen addresses it keeps in its status.
+pub const MAX_LISTEN: usize = 64;
+/// Consecutive envelopes refused for the rate of their sender before the stream is closed.
+pub const MAX_REFUSED_RUN: u32 = 256;
+/// How long a dial may take: both handshakes. A dial that tries an address for somebody must fail before he gives up
+/// waiting for the answer, after 10 s.
+pub const DIAL_TIMEOUT: Millis = Millis::from_secs(7);
+/// How long a wildcard listener may take to name its first address.
+pub const LISTEN_TIMEOUT: Millis = Millis::from_secs(3);
+/// How long opening a stream may take.
+pub const STREAM_OPEN_TIMEOUT: Millis = Millis::from_secs(10);
+/// How long a stream that was closed and dropped is still read: as long as the other side may take to agree on a protocol.
+pub const LINGER_TIMEOUT: Millis = STREAM_OPEN_TIMEOUT;
+/// And how much: such an agreement is two short lines.
+pub const LINGER_BYTES: usize = 1024;
+/// A frame that has begun ends in this time, and a hello comes: else half-open streams pile up.
+pub const FRAME_TIMEOUT: Millis = Millis::from_secs(30);
+/// A stream on which nothing moves for so long, though something should, is given up.
+pub const STALL_TIMEOUT: Millis = Millis::from_secs(60);
+/// An envelope stream with a peer who is no contact is closed when idle for so long.
+pub const STRANGER_IDLE: Millis = Millis::from_secs(120);
+/// A connection without streams, with a peer who is no contact, is closed after this time.
+pub const CONNECTION_IDLE: Millis = Millis::from_secs(60);
+/// How often it is looked up again who is a contact.
+pub const CLASS_REFRESH: Millis = Millis::from_secs(30);
+/// How long a card question may take, the answer of the node included.
+pub const CARD_TIMEOUT: Millis = Millis::from_secs(10);
+/// A connection is asked for a sign of life so often…
+pub const PING_INTERVAL: Millis = Millis::from_secs(15);
+/// …and closed when none comes in this time.
+pub const PING_TIMEOUT: Millis = Millis::from_secs(10);
+/// How often peers are asked what they speak and how they see us: nothing else tells that one has become a relay.
+/// Longer than [`CONNECTION_IDLE`], so that it does not keep a connection open by itself.
+pub const IDENTIFY_INTERVAL: Millis = Millis::from_secs(150);
+/// A QUIC connection from which nothing comes for so long is dead.
+pub const QUIC_IDLE: Millis = Millis::from_secs(15);
+/// Two connections with one peer that were made within this time come from dials that crossed.
+pub const CROSSING_WINDOW: Millis = Millis::from_secs(5);
+/// A second connection without streams is closed after this time: the other side may just be
+/// opening one.
+pub const DOUBLE_LINGER: Millis = Millis::from_secs(1);
+/// A second connection is closed after this time, whatever happens on it.
+pub const DOUBLE_GRACE: Millis = Millis::from_secs(10);
+/// Burst of envelopes that a peer who is not a contact may send.
+pub const STRANGER_BURST: u32 = 60;
+/// Envelopes a second that he may send after it.
+pub const STRANGER_RATE: u32 = 1;
+/// Burst of envelopes that a contact may send.
+pub const CONTACT_BURST: u32 = 20_000;
+/// Envelopes a second that he may send after it.
+pub const CONTACT_RATE: u32 = 10_000;
+/// Burst of one-time prekeys handed to one peer.
+pub const PREKEY_BURST: u32 = 6;
+/// After it, one in this time.
+pub const PREKEY_INTERVAL: Millis = Millis(600_000);
+/// Peers whose rates are remembered; the longest idle is forgotten first.
+pub const MAX_RATED_PEERS: usize = 10_000;
+/// Inputs waiting in the lane of the user and the timers.
+pub const LANE_USER: usize = 256;
+/// Inputs waiting in the lane of contacts.
+pub const LANE_CONTACTS: usize = 256;
+/// Inputs waiting in the lane of strangers.
+pub const LANE_STRANGERS: usize = 64;
+/// Longest body of the hello of a stream: room for what later versions say.
+pub const MAX_HELLO: usize = 64;
+/// Addresses remembered of one peer.
+pub const MAX_PEER_ADDRS: usize = 16;
+/// Peers found by mDNS whose addresses are remembered.
+pub const MAX_DISCOVERED: usize = 1_000;
+
+// ---- Mailboxes on the wire ----------------------------------------------------------------------
+
+/// Questions of others that are being read, answered or written at a time: with the longest page each is 16 MiB.
+pub const MAX_MAIL_REQUESTS: usize = 64;
+/// Of these, questions of peers who are no contacts; most are, as depositors ask under keys made for it.
+pub const MAX_STRANGER_MAIL_REQUESTS: usize = 48;
+/// Of these, from one IP address, whatever keys are used there…
+pub const MAX_MAIL_PER_HOST: usize = 8;
+/// …and from one /24 or /48: two networks do not fill the house.
+pub const MAX_MAIL_PER_NETWORK: usize = 16;
+/// Questions that a peer may have open on one connection, those included that wait for a place.
+pub const MAX_MAIL_STREAMS: usize = 16;
+/// How long a question waits for a place: somebody else's answer may just be going out.
+pub const MAIL_PLACE_WAIT: Millis = Millis::from_secs(2);
+/// Questions at once by one key that is no contact's: a page full of deposits…
+pub const MAIL_STRANGER_BURST: u32 = 256;
+/// …and a second after it.
+pub const MAIL_STRANGER_RATE: u32 = 8;
+/// Questions at once from one IP address, of all strangers there…
+pub const MAIL_HOST_BURST: u32 = 512;
+/// …and a second after it.
+pub const MAIL_HOST_RATE: u32 = 16;
+/// Questions at once from one /24 or /48…
+pub const MAIL_NETWORK_BURST: u32 = 2_048;
+/// …and a second after it.
+pub const MAIL_NETWORK_RATE: u32 = 64;
+/// How long a question or an answer may take on its stream: the longest, 256 KiB, by a slow line.
+pub const MAIL_TRANSFER_TIMEOUT: Millis = Millis::from_secs(15);
+/// How long our node may take to answer, the wait for its lane included.
+pub const MAIL_ANSWER_TIMEOUT: Millis = Millis::from_secs(10);
+/// How long we wait for an answer: as long as a mailbox takes at most.
+pub const MAIL_TIMEOUT: Millis = Millis::from_secs(40);
+/// After it a question of ours has failed, whatever it waited for.
+pub const MAIL_DEADLINE: Millis = Millis::from_secs(60);
+/// Questions of ours that have no outcome yet.
+pub const MAX_MAIL_QUESTIONS: usize = 128;
+/// Of these, to one mailbox at a time: fewer than it takes.
+pub const MAX_MAIL_PARALLEL: usize = 4;
+/// Mailboxes that are asked anonymously at a time: each has a key and sockets of its own.
+pub const MAX_COURIERS: usize = 16;
+/// How long an anonymous connection stays without a question.
+pub const COURIER_IDLE: Millis = Millis::from_secs(60);
+/// How long one key is used for one mailbox.
+pub const COURIER_KEY_LIFE: Millis = Millis::from_hours(1);
+/// Keys that are kept for it; beyond that they are made anew.
+pub const MAX_COURIER_KEYS: usize = 1_024;
+
+// ---- Network: reachability and relays -----------------------------------------------------------
+
+/// Relays through which we can be reached at a time: one may be lost while the other stands.
+pub const OWN_RELAYS: usize = 2;
+/// Peers that offer a relay, of whom we remember it.
+pub const MAX_RELAY_CANDIDATES: usize = 64;
+/// Addresses of one relay that we tell others: a relay can name as many as it likes.
+pub const MAX_RELAY_ADDRS: usize = 4;
+/// How long a relay may take to grant a reservation.
+pub const RESERVATION_TIMEOUT: Millis = Millis::from_secs(15);
+/// The first pause before a relay that refused or was lost is asked again; it doubles.
+pub const RELAY_PAUSE_FIRST: Millis = Millis::from_secs(2);
+/// The longest.
+pub const RELAY_PAUSE_MAX: Millis = Millis::from_secs(300);
+/// Reservations that our own relay grants, in all…
+pub const MAX_RESERVATIONS: usize = 128;
+/// …and to one peer: his own, and one of a connection that is about to end.
+pub const MAX_RESERVATIONS_PER_PEER: usize = 2;
+/// Reservations granted to one peer at once (a node behind a bad line comes back often); then one in two minutes.
+pub const RESERVATION_BURST: u32 = 30;
+/// The same from one IP address: a household, or a small company.
+pub const RESERVATION_BURST_PER_IP: u32 = 60;
+/// How long a reservation holds; it is renewed before.
+pub const RESERVATION_LIFE: Millis = Millis::from_hours(1);
+/// Circuits through our own relay, in all…
+pub const MAX_RELAYED_CIRCUITS: usize = 16;
+/// …and of one peer.
+pub const MAX_RELAYED_CIRCUITS_PER_PEER: usize = 4;
+/// Bytes that one circuit through our own relay carries: envelopes, no files.
+pub const MAX_CIRCUIT_BYTES: u64 = 1024 * 1024;
+/// How long it stands.
+pub const MAX_CIRCUIT_TIME: Millis = Millis::from_secs(600);
+/// Circuits opened by one peer at once; then one in 30 seconds.
+pub const CIRCUIT_BURST: u32 = 30;
+/// The same from one IP address.
+pub const CIRCUIT_BURST_PER_IP: u32 = 60;
+/// Connections that come to us through relays, in all.
+pub const MAX_INBOUND_CIRCUITS: usize = 64;
+/// Of these, of peers who are no contacts…
+pub const MAX_STRANGER_CIRCUITS: usize = 32;
+/// …and through one relay: whose circuits have no IP address of their own but the relay's.
+pub const MAX_STRANGER_CIRCUITS_PER_RELAY: usize = 16;
+/// Circuits that strangers may open to us at once…
+pub const STRANGER_CIRCUIT_BURST: u32 = 32;
+/// …and after it one in this time: each costs us handshakes, and dials for a hole.
+pub const STRANGER_CIRCUIT_INTERVAL: Millis = Millis::from_secs(2);
+/// A circuit on which nothing was on its way for so long is closed, with contacts too: relays have few.
+pub const CIRCUIT_IDLE: Millis = Millis::from_secs(60);
+/// Dials to addresses that a peer has named (for a hole, or to test whether he can be reached) that are under way.
+pub const MAX_TOLD_DIALS: usize = 16;
+/// Such dials that may be made at once…
+pub const TOLD_DIAL_BURST: u32 = 64;
+/// …and after it one in this time.
+pub const TOLD_DIAL_INTERVAL: Millis = Millis::from_secs(1);
+/// Relays of one peer that are tried.
+pub const MAX_RELAYS_TRIED: usize = MAX_RELAYS;
+/// How long a dial through a relay waits for the relay to be there, and to have told how it sees us.
+pub const RELAY_WAIT: Millis = Millis::from_secs(8);
+/// Our own addresses that others are asked to try.
+pub const MAX_ADDRESS_CANDIDATES: usize = 16;
+/// How often untried addresses are looked at.
+pub const ADDRESS_TEST_INTERVAL: Millis = Millis::from_secs(3);
+/// Addresses that were tried are tried again after this time: a router may have been set up anew.
+pub const ADDRESS_RETEST: Millis = Millis::from_secs(1_800);
+/// A connection that comes from a peer who is asked to try our addresses is taken for such a trial for so long.
+pub const TRIAL_WINDOW: Millis = Millis::from_secs(20);
+/// A connection that is suspected to be dead has so long to answer.
+pub const CHECK_TIMEOUT: Millis = Millis(2_000);
+/// Silence for so long, while an answer is due, makes it suspected.
+pub const UNANSWERED: Millis = Millis::from_secs(3);
+/// Suspicions that wait for the swarm task.
+pub const MAX_SUSPICIONS: usize = 64;
+/// How often the clocks are compared, and what is due is looked at.
+pub const TICK: Millis = Millis::from_secs(1);
+/// The clocks differ by more, or a look comes so late: the machine was asleep.
+pub const SLEEP_SUSPECTED: Millis = Millis::from_secs(10);
+/// The first pause before a bootstrap peer is dialled again; it doubles. That a machine can be reached again is told by
+/// nobody but an answer to a dial.
+pub const REDIAL_FIRST: Millis = Millis::from_secs(2);
+/// The longest.
+pub const REDIAL_MAX: Millis = Millis::from_secs(60);
+/// The pause after a connection with one ended that was had and is not needed.
+pub const REDIAL_IDLE: Millis = Millis::from_secs(300);
+/// Peers that are redialled.
+pub const MAX_BOOTSTRAP: usize = 64;
+/// Peers who could not be reached and are told as worth a try when the network has changed.
+pub const MAX_MISSED: usize = 256;
+
+// ---- DHT ----------------------------------------------------------------------------------------
+
+/// How long a record is held: owners renew theirs four times meanwhile.
+pub const DHT_RECORD_LIFE: Millis = Millis::from_hours(48);
+/// How long it is held that somebody keeps an open mailbox; it is renewed far more often.
+pub const DHT_PROVIDER_LIFE: Millis = Millis::from_hours(24);
+/// Cards that one node holds for others.
+pub const MAX_DHT_RECORDS: usize = 20_000;
+/// Bytes of them: in memory, some 2 KiB each.
+pub const MAX_DHT_BYTES: usize = 48 * 1024 * 1024;
+/// Open mailboxes that one node knows: what it answers is one packet.
+pub const MAX_DHT_PROVIDERS: usize = 256;
+/// Of these, in one /24 or /48.
+pub const MAX_DHT_PROVIDERS_PER_NETWORK: usize = 4;
+/// Records that one peer may put at once, a mailbox those of its sleepers…
+pub const DHT_PUT_BURST: u32 = 512;
+/// …and a second after it.
+pub const DHT_PUT_RATE: u32 = 8;
+/// Records that may be put from one /24 or /48 at once…
+pub const DHT_NETWORK_BURST: u32 = 2_048;
+/// …and a second after it.
+pub const DHT_NETWORK_RATE: u32 = 32;
+/// Questions and answers of the DHT heard by one connection at once…
+pub const DHT_REQUEST_BURST: u32 = 512;
+/// …and a second after it: beyond it that connection waits.
+pub const DHT_REQUEST_RATE: u32 = 64;
+/// Signatures looked at at once, for everybody together…
+pub const DHT_CHECK_BURST: u32 = 2_000;
+/// …and a second after it: a few hundredths of one core.
+pub const DHT_CHECK_RATE: u32 = 200;
+/// How long a query may take.
+pub const DHT_QUERY_TIMEOUT: Millis = Millis::from_secs(30);
+/// How long it is waited for all who are to hold a card to say so; then it is read back.
+pub const DHT_PUT_PATIENCE: Millis = Millis::from_secs(3);
+/// How long one peer may take to answer.
+pub const DHT_STEP_TIMEOUT: Millis = Millis::from_secs(10);
+/// How long a peer is looked for whom we want to connect with.
+pub const DHT_SEEK_TIMEOUT: Millis = Millis::from_secs(10);
+/// Sound copies of a card after which no more are waited for.
+pub const DHT_ENOUGH_COPIES: usize = 5;
+/// Addresses of a peer in the routing table: twenty such peers and a card fit into an answer of 16 KiB.
+pub const MAX_ROUTED_ADDRS: usize = 4;
+/// Peers of one /24 or /48 in the routing table.
+pub const MAX_ROUTED_PER_NETWORK: usize = 8;
+/// Cards that wait to be published: our own, and those of boxes kept for others.
+pub const MAX_DHT_PUBLISHES: usize = 10_000;
+/// Of these, under way at a time.
+pub const MAX_DHT_PUBLISHING: usize = 4;
+/// First pause before a card is put again; it doubles.
+pub const DHT_RETRY_FIRST: Millis = Millis::from_secs(5);
+/// Longest pause.
+pub const DHT_RETRY_MAX: Millis = Millis::from_secs(600);
+/// Searches for cards that have no outcome yet.
+pub const MAX_CARD_SEARCHES: usize = 64;
+/// Of these, under way at a time; as many for open mailboxes.
+pub const MAX_DHT_FINDS: usize = 8;
+/// Peers being looked for at a time.
+pub const MAX_DHT_SEEKS: usize = 4;
+/// Peers waiting to be looked for.
+pub const MAX_DHT_WAITING: usize = 64;
+/// Open mailboxes that are shown.
+pub const MAX_DHT_MAILBOXES: usize = 64;
+/// How often the surroundings in the DHT are looked at again.
+pub const DHT_REFRESH: Millis = Millis::from_secs(600);
+/// How often an open mailbox is announced, the first few times…
+pub const DHT_ANNOUNCE_FIRST: Millis = Millis::from_secs(60);
+/// …and then.
+pub const DHT_ANNOUNCE_INTERVAL: Millis = Millis::from_hours(3);
+/// How often queries are looked after.
+pub const DHT_TICK: Millis = Millis(500);
+/// Peers that are kept for the next start.
+pub const MAX_DHT_KNOWN: usize = 64;
+/// How often they are told at most, and dialled again when none is left.
+pub const DHT_KNOWN_INTERVAL: Millis = Millis::from_secs(60);
+/// Of them, dialled at a time.
+pub const MAX_DHT_DIALS: usize = 4;
+/// With fewer peers in the routing table, more of the known ones are dialled.
+pub const DHT_FEW_PEERS: usize = 8;
+/// Dials in a row after which a peer that is not there is no longer in the routing table.
+pub const DHT_MISSES: u32 = 3;
+/// A peer that is not found is looked for again after this time.
+pub const DHT_SEEK_AGAIN: Millis = Millis::from_secs(300);
