@@ -33,8 +33,9 @@ pub(crate) fn start(base: u8, verbose: u8, quiet: bool, colours: bool) {
 const fn filter_for(level: u8) -> &'static str {
     match level {
         0 => "error",
-        1 => "warn",
-        2 => "warn,rohrpost=info",
+        // That it knows nobody is what Kademlia warns of; here it is how everybody begins.
+        1 => "warn,libp2p_kad=error",
+        2 => "warn,libp2p_kad=error,rohrpost=info",
         3 => "info,rohrpost=debug",
         _ => "debug,rohrpost=trace",
     }
