@@ -55,7 +55,7 @@ pub fn asleep(table: &mut Table) {
     let (alice_node, _) = alice.on_with(&way);
     let (bob_node, _) = bob.on_with(&way);
     bob_node.client().call("mailbox.use", &json!({"at": [place]}));
-    until(&bob_node, |status| status["mailboxes"][0].is_string());
+    until(&bob_node, |status| status["mailboxes"][0].is_string() && status["reach"]["dht"]["published"] == true);
     for (one, other) in [(&alice_node, &bob_node), (&bob_node, &alice_node)] {
         let link = other.client().call("id.show", &json!({}))["link"].clone();
         one.client().call("contacts.add", &json!({"who": link}));
