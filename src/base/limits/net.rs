@@ -27,7 +27,7 @@ pub const MAX_YAMUX_BUFFER: usize = 16 * 1024 * 1024;
 /// [`MAX_STRANGER_CONNECTIONS`].
 pub const MAX_STRANGER_YAMUX_BUFFER: usize = 4 * 1024 * 1024;
 /// The same of one QUIC connection, with whomever: who it is comes out when it is too late to choose.
-/// [`MAX_IN_FLIGHT_BYTES`] fit.
+/// `MAX_IN_FLIGHT_BYTES` fit.
 pub const MAX_QUIC_BUFFER: u32 = 4 * 1024 * 1024;
 /// Receive buffer of one QUIC stream.
 pub const MAX_STREAM_BUFFER: u32 = 2 * 1024 * 1024;
