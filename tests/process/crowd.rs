@@ -51,7 +51,6 @@ pub struct Crowd {
     pub servers: Vec<Member>,
     pub clients: Vec<Member>,
     liars: Vec<JoinHandle<()>>,
-    begin: Vec<Place>,
     rng: ChaCha20Rng,
     next: u64,
 }
@@ -65,16 +64,12 @@ pub struct Found {
 }
 
 impl Crowd {
-    /// Starts them; each knows three of the servers.
+    /// Starts them; each knows up to three of the servers that are there before.
     pub async fn gather(size: Size, seed: u64) -> Self {
         let rng = ChaCha20Rng::seed_from_u64(seed);
-        let mut crowd =
-            Self { servers: Vec::new(), clients: Vec::new(), liars: Vec::new(), begin: Vec::new(), rng, next: 0 };
+        let mut crowd = Self { servers: Vec::new(), clients: Vec::new(), liars: Vec::new(), rng, next: 0 };
         for _ in 0..size.servers {
             let member = crowd.member(true).await;
-            if crowd.begin.len() < 3 {
-                crowd.begin.push(place(&member.net));
-            }
             crowd.servers.push(member);
         }
         for _ in 0..size.clients {
@@ -85,7 +80,8 @@ impl Crowd {
             crowd.servers.iter().chain(&crowd.clients).map(|m| (m.net.peer_id(), m.card.clone())).collect();
         for _ in 0..size.liars {
             crowd.next += 1;
-            let mut liar = liar(&mut crowd.rng, &cards, &crowd.begin, &listen(crowd.next));
+            let begin = crowd.begin();
+            let mut liar = liar(&mut crowd.rng, &cards, &begin, &listen(crowd.next));
             crowd.liars.push(tokio::spawn(async move {
                 loop {
                     liar.select_next_some().await;
@@ -93,6 +89,13 @@ impl Crowd {
             }));
         }
         crowd
+    }
+
+    /// Three servers, or as many as there are: not the same for all, as each has room for so many only.
+    fn begin(&mut self) -> Vec<Place> {
+        let all = self.servers.len();
+        let picked: Vec<usize> = (0..all.min(3)).map(|_| self.pick(all)).collect();
+        picked.into_iter().map(|n| place(&self.servers[n].net)).collect()
     }
 
     /// A number below this one.
@@ -109,7 +112,7 @@ impl Crowd {
         let lanes = Lanes { strangers: to_contacts.clone(), contacts: to_contacts };
         let config = NetConfig {
             listen: vec![listen(self.next)],
-            bootstrap: self.begin.clone(),
+            bootstrap: self.begin(),
             dht_server: Some(server),
             public: Some(server),
             ..NetConfig::new(Secret::new(seed))
@@ -142,9 +145,8 @@ impl Crowd {
 
     /// So many of the servers vanish without a word, and as many new ones come.
     pub async fn churn(&mut self, many: usize) {
-        // Those by whom newcomers begin stay.
         for _ in 0..many.min(self.servers.len().saturating_sub(3)) {
-            let gone = 3 + self.pick(self.servers.len() - 3);
+            let gone = self.pick(self.servers.len());
             let gone = self.servers.swap_remove(gone);
             gone.net.shutdown().await;
         }

@@ -6,7 +6,7 @@ use crate::crowd::{Crowd, Size};
 
 /// In an ordinary run as many as two cores take in an unoptimised build: each node has connections with most servers. A thousand
 /// are in the bench.
-const SIZE: Size = Size { servers: 10, clients: 20, liars: 3 };
+const SIZE: Size = Size { servers: 10, clients: 24, liars: 4 };
 
 #[test]
 fn cards_are_found_though_some_lie_and_some_vanish() {
