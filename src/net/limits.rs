@@ -7,12 +7,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
-use std::net::Ipv6Addr;
 use std::task::{Context, Poll};
 
 use libp2p::core::transport::PortUse;
 use libp2p::core::{ConnectedPoint, Endpoint};
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
     dummy,
@@ -22,6 +20,7 @@ use libp2p::{Multiaddr, PeerId};
 use super::addresses::{self, Scope};
 use super::config::Classify;
 use super::nat::guard::{Purpose, Told};
+use super::origin::Origin;
 use super::rates::Meter;
 use super::{from_libp2p, span};
 use crate::base::limits::{
@@ -52,31 +51,6 @@ pub(super) enum Denied {
     Circuits,
     #[error("this peer is not dialled at addresses like these on his word")]
     Told,
-}
-
-/// Who holds addresses of his own: an IPv4 address, or the /64 that IPv6 gives to one household.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Origin([u8; 8]);
-
-impl Origin {
-    fn of(addr: &Multiaddr) -> Option<Self> {
-        let wide = match addr.iter().next()? {
-            Protocol::Ip4(ip) => return Some(Self::v4(ip.octets())),
-            Protocol::Ip6(ip) => ip,
-            _ => return None,
-        };
-        Some(wide.to_ipv4_mapped().map_or_else(|| Self::v6(wide), |ip| Self::v4(ip.octets())))
-    }
-
-    const fn v4([a, b, c, d]: [u8; 4]) -> Self {
-        // The prefix ::ffff:0:0/96 is of no household.
-        Self([0, 0, 0xff, 0xff, a, b, c, d])
-    }
-
-    fn v6(ip: Ipv6Addr) -> Self {
-        let [a, b, c, d, e, f, g, h, ..] = ip.octets();
-        Self([a, b, c, d, e, f, g, h])
-    }
 }
 
 /// Of an inbound connection. One through a relay has no address of its own: the relay's is at our end of it.

@@ -22,7 +22,6 @@ type Connections = Boxed<(PeerId, StreamMuxerBox)>;
 ///
 /// # Errors
 /// [`NetError::Start`].
-#[cfg_attr(not(test), allow(dead_code, reason = "a swarm that only asks mailboxes goes through no relay"))]
 pub(super) fn build(keypair: &Keypair, classify: &Classify) -> Result<Connections, NetError> {
     named(direct(keypair, classify).map_err(|error| NetError::Start(error.to_string()))?)
 }

@@ -7,6 +7,7 @@ pub(super) mod behaviour;
 mod handler;
 mod judge;
 mod publish;
+mod query;
 mod store;
 mod table;
 
@@ -18,12 +19,15 @@ use libp2p::kad::{
     QueryStats, Quorum, Record, RecordKey,
 };
 use libp2p::{Multiaddr, identify};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+
+pub(super) use self::query::{Find, MailboxReply};
 
 use self::behaviour::{Behaviour, Heard, LINGER};
 use self::judge::{Judge, Put, found};
 use self::publish::Publisher;
+use self::query::{Query, Running};
 use self::table::Table;
 use super::event::NetEvent;
 use super::handle::DhtStatus;
@@ -39,59 +43,6 @@ use crate::base::limits::{
 };
 use crate::envelope::directory::{PROTOCOL, card_key, mailboxes_key};
 use crate::identity::CardIn;
-
-/// A search for a card. It holds its permit until its one outcome is told.
-#[derive(Debug)]
-pub(super) struct Find {
-    pub(super) peer: PeerId,
-    pub(super) ticket: u64,
-    pub(super) permit: OwnedSemaphorePermit,
-}
-
-/// Who waits for open mailboxes.
-pub(super) type MailboxReply = oneshot::Sender<Vec<(PeerId, Vec<String>)>>;
-
-/// What a query is for.
-#[derive(Debug)]
-enum Query {
-    /// Who is nearest to the key of this card.
-    Nearest { owner: PeerId, sequence: u64, slot: OwnedSemaphorePermit },
-    /// The card is put to them.
-    Put { owner: PeerId, sequence: u64, slot: OwnedSemaphorePermit },
-    /// The card is read back.
-    ReadBack { owner: PeerId, sequence: u64, slot: OwnedSemaphorePermit, copies: HashSet<libp2p::PeerId> },
-    /// The card of a peer.
-    Find { find: Find, best: Option<(u64, Vec<u8>)>, copies: usize },
-    /// Open mailboxes.
-    Mailboxes { reply: MailboxReply, found: HashMap<PeerId, Vec<String>> },
-    /// Our open mailbox is announced.
-    Announce,
-    /// Where a peer is.
-    Seek { peer: PeerId },
-}
-
-impl Query {
-    /// For the log.
-    const fn kind(&self) -> &'static str {
-        match self {
-            Self::Nearest { .. } => "nearest",
-            Self::Put { .. } => "put",
-            Self::ReadBack { .. } => "read back",
-            Self::Find { .. } => "find",
-            Self::Announce => "announce",
-            Self::Mailboxes { .. } => "mailboxes",
-            Self::Seek { .. } => "seek",
-        }
-    }
-}
-
-/// A query that runs.
-#[derive(Debug)]
-struct Running {
-    what: Query,
-    /// When it is ended, though it might bring more.
-    enough_at: Option<Instant>,
-}
 
 /// Our part in the DHT.
 pub(super) struct Dht {

@@ -1,3 +1,4 @@
+use libp2p::multiaddr::Protocol;
 use std::sync::Arc;
 
 use libp2p::core::ConnectedPoint;
