@@ -280,6 +280,20 @@ pub struct NetStatus {
     pub upnp: UpnpStatus,
     /// Our own relay, if it is offered.
     pub relay_service: Option<RelayService>,
+    /// Whether peers are looked for in the local network.
+    pub mdns: MdnsStatus,
+}
+
+/// Whether peers are looked for in the local network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MdnsStatus {
+    /// They are not.
+    #[default]
+    Off,
+    /// They are.
+    On,
+    /// No longer: somebody told of more addresses there than are kept.
+    Flooded,
 }
 
 /// Our part in the DHT.

@@ -50,7 +50,7 @@ pub use self::addresses::is_dialable;
 pub use self::config::{Classify, Lanes, NetConfig};
 pub use self::error::{NetError, SendError};
 pub use self::event::{FrameToken, NetEvent};
-pub use self::handle::{DhtStatus, MailAsk, NetHandle, NetStatus, PeerStatus};
+pub use self::handle::{DhtStatus, MailAsk, MdnsStatus, NetHandle, NetStatus, PeerStatus};
 pub use self::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
 pub use crate::envelope::frame::RefuseReason;
 
@@ -89,6 +89,7 @@ pub async fn start(config: NetConfig, lanes: Lanes, classify: Classify) -> Resul
     let (suspicions, suspected) = mpsc::channel(MAX_SUSPICIONS);
     let (commands, requests) = mpsc::channel(MAX_NET_COMMANDS);
     let shared = Arc::new(Shared::new(me, lanes, classify, opens, suspicions));
+    shared.set_mdns(if config.mdns { MdnsStatus::On } else { MdnsStatus::Off });
     let nat = Nat::new(&config, me, scope);
     let mut task = Task::new(swarm, Arc::clone(&shared), nat, &config);
     let listeners = listen::bind(task.swarm(), &config)?;

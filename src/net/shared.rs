@@ -13,7 +13,7 @@ use super::config::{Classify, Lanes};
 use super::envelope::inbound::Answers;
 use super::error::SendError;
 use super::event::NetEvent;
-use super::handle::{DhtStatus, NetStatus, PeerStatus};
+use super::handle::{DhtStatus, MdnsStatus, NetStatus, PeerStatus};
 use super::lock;
 use super::mailbox::serve::Desk;
 use super::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
@@ -84,6 +84,7 @@ struct Registry {
     last_stream: u64,
     streams_on: HashMap<ConnectionId, usize>,
     listen_addrs: Vec<String>,
+    mdns: MdnsStatus,
     place: Place,
 }
 
@@ -295,6 +296,10 @@ impl Shared {
         lock(&self.registry).listen_addrs = addrs;
     }
 
+    pub(super) fn set_mdns(&self, mdns: MdnsStatus) {
+        lock(&self.registry).mdns = mdns;
+    }
+
     pub(super) fn set_place(&self, place: Place) {
         lock(&self.registry).place = place;
         #[cfg(test)]
@@ -318,7 +323,8 @@ impl Shared {
         let Place { reachability, external_addrs, relays, nat, upnp, relay_service } = registry.place.clone();
         let listen_addrs = registry.listen_addrs.clone();
         let dht = self.dht.borrow().clone();
-        NetStatus { listen_addrs, peers, reachability, external_addrs, relays, nat, upnp, relay_service, dht }
+        let mdns = registry.mdns;
+        NetStatus { listen_addrs, peers, reachability, external_addrs, relays, nat, upnp, relay_service, dht, mdns }
     }
 
     /// Everybody is disconnected: the network stops.
@@ -327,6 +333,7 @@ impl Shared {
         registry.peers.clear();
         registry.listen_addrs.clear();
         registry.place = Place::default();
+        registry.mdns = MdnsStatus::Off;
         self.dht.send_replace(DhtStatus::default());
     }
 }

@@ -22,7 +22,7 @@ use super::dht::behaviour::Heard;
 use super::envelope::{inbound, outbound};
 use super::event::NetEvent;
 use super::exchange::Cards;
-use super::handle::Command;
+use super::handle::{Command, MdnsStatus};
 use super::mailbox::ask::{Asks, Want};
 use super::mailbox::courier::Courier;
 use super::mailbox::serve;
@@ -301,6 +301,7 @@ impl Task {
         if mdns.as_ref().is_some_and(|mdns| mdns.discovered_nodes().len() > MAX_DISCOVERED * MAX_PEER_ADDRS) {
             tracing::warn!("somebody floods the local network with addresses; no more is looked for there");
             *mdns = None.into();
+            self.shared.set_mdns(MdnsStatus::Flooded);
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::api::{ApiError, Area};
 use crate::base::{Millis, WallTime};
-use crate::net::NetStatus;
+use crate::net::{MdnsStatus, NetStatus};
 use crate::node::config::{RunOptions, Settings};
 use crate::node::place::Place;
 use crate::node::socket;
@@ -122,18 +122,30 @@ pub(super) fn look_at_network(settings: Option<&Settings>, net: Option<&NetStatu
             found.ok(Area::Network, format!("listening at {}; {peers} connected", net.listen_addrs.join(", ")));
         }
     }
-    let Some(settings) = settings else { return };
-    if net.is_none() {
+    if let Some(net) = net {
+        return look_at_mdns(net.mdns, found);
+    }
+    if let Some(settings) = settings {
         for (addr, error) in settings.listen.iter().flatten().filter_map(|addr| Some((addr, taken(addr)?))) {
             let hint = "choose another port, or end the program that has it";
             found.problem(Area::Network, format!("a node could not listen at {addr}: {error}"), hint);
         }
+        look_at_mdns(if settings.mdns { MdnsStatus::On } else { MdnsStatus::Off }, found);
     }
-    if settings.mdns {
-        found.ok(Area::Network, "peers in the local network are looked for (mDNS)");
-    } else {
-        let hint = "set `mdns = true`, if that was not meant";
-        found.note(Area::Network, "peers in the local network are not looked for: mDNS is off", hint);
+}
+
+/// Of the node that runs, or as the next one will be set up.
+fn look_at_mdns(mdns: MdnsStatus, found: &mut Findings) {
+    match mdns {
+        MdnsStatus::On => found.ok(Area::Network, "peers in the local network are looked for (mDNS)"),
+        MdnsStatus::Off => {
+            let hint = "leave `--no-mdns` out, and set `mdns = true`, if that was not meant";
+            found.note(Area::Network, "peers in the local network are not looked for: mDNS is off", hint);
+        }
+        MdnsStatus::Flooded => {
+            let hint = "start the node again when that has ended; who has a link reaches you meanwhile";
+            found.note(Area::Network, "somebody floods the local network: peers are no longer looked for there", hint);
+        }
     }
 }
 

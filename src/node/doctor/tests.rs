@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::base::Millis;
+use crate::net::MdnsStatus;
 use crate::node::profile;
 
 fn never() -> Result<crate::node::Passphrase, ApiError> {
@@ -141,4 +142,23 @@ fn a_port_that_is_taken() {
     std::fs::write(config, "lisen = 1").unwrap();
     let diagnosis = look(&place);
     assert!(diagnosis.findings.iter().any(|f| f.area == Area::Config && f.health == Health::Problem), "{diagnosis:?}");
+}
+
+/// What the node was told by flags counts, not what the next one would read in the configuration.
+#[test]
+fn mdns_is_told_as_the_node_has_it() {
+    let (_home, place) = home();
+    let settings = surroundings::look_at_config(&place, &mut Findings::default());
+    assert!(settings.as_ref().unwrap().mdns);
+    for (mdns, word) in [(MdnsStatus::Off, "--no-mdns"), (MdnsStatus::Flooded, "start the node again")] {
+        let mut found = Findings::default();
+        let listen_addrs = vec!["/ip4/127.0.0.1/tcp/1".to_owned()];
+        surroundings::look_at_network(
+            settings.as_ref(),
+            Some(&NetStatus { mdns, listen_addrs, ..NetStatus::default() }),
+            &mut found,
+        );
+        let noted: Vec<_> = found.0.iter().filter_map(|finding| finding.hint.clone()).collect();
+        assert!(matches!(&noted[..], [hint] if hint.contains(word)), "{noted:?}");
+    }
 }
