@@ -91,13 +91,18 @@ pub(super) enum Scope {
     Global,
 }
 
-/// How far an address reaches; of one on a relay, the relay's.
+/// How far an address reaches; of one on a relay, the relay's. A name may lead anywhere; that it leads inside is not seen
+/// before it is resolved.
 pub(super) fn scope(addr: &Multiaddr) -> Scope {
-    match addr.iter().next() {
-        Some(Protocol::Ip4(ip)) => scope_v4(ip),
-        Some(Protocol::Ip6(ip)) => ip.to_ipv4_mapped().map_or_else(|| scope_v6(ip), scope_v4),
-        // A name may lead anywhere; that it leads inside is not seen before it is resolved.
-        _ => Scope::Global,
+    scope_of_ip(addr).unwrap_or(Scope::Global)
+}
+
+/// The same; nothing of a name.
+pub(super) fn scope_of_ip(addr: &Multiaddr) -> Option<Scope> {
+    match addr.iter().next()? {
+        Protocol::Ip4(ip) => Some(scope_v4(ip)),
+        Protocol::Ip6(ip) => Some(ip.to_ipv4_mapped().map_or_else(|| scope_v6(ip), scope_v4)),
+        _ => None,
     }
 }
 

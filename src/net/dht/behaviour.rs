@@ -2,7 +2,6 @@
 //! told it (NET-57).
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
-use super::super::addresses::dialable;
+use super::super::addresses::{self, Scope, dialable};
 use super::super::origin::{Network, Origin};
 use super::super::{from_libp2p, span};
 use super::handler::{Handler, Switch};
@@ -37,46 +36,11 @@ pub(in crate::net) struct Behaviour {
     preferred: HashMap<PeerId, ConnectionId>,
 }
 
-/// Who can have an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scope {
-    Machine,
-    Site,
-    World,
-}
-
-impl Scope {
-    /// Of an address that begins with an IP address; names are resolved by whoever dials them, so nothing is known.
-    fn of(addr: &Multiaddr) -> Option<Self> {
-        let ip = match addr.iter().next()? {
-            Protocol::Ip4(ip) => IpAddr::V4(ip),
-            Protocol::Ip6(ip) => ip.to_canonical(),
-            _ => return None,
-        };
-        let site = match ip {
-            // 100.64/10 is what providers give to their customers.
-            IpAddr::V4(ip) => {
-                let [a, b, ..] = ip.octets();
-                ip.is_private() || ip.is_link_local() || (a == 100 && (64..128).contains(&b))
-            }
-            IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
-        };
-        Some(if ip.is_loopback() {
-            Self::Machine
-        } else if site {
-            Self::Site
-        } else {
-            Self::World
-        })
-    }
-}
-
 /// A direct address of this peer that begins with an IP address.
 fn direct(peer: &PeerId, addr: &Multiaddr) -> Option<Multiaddr> {
     let peer = from_libp2p(peer)?;
     let addr = dialable(&peer, addr)?;
-    let relayed = addr.iter().any(|part| matches!(part, Protocol::P2pCircuit));
-    (!relayed && Scope::of(&addr).is_some()).then_some(addr)
+    (!addresses::is_circuit(&addr) && addresses::scope_of_ip(&addr).is_some()).then_some(addr)
 }
 
 /// The connection by which a peer said what he said.
@@ -169,9 +133,9 @@ impl Behaviour {
     pub(super) fn admit(&mut self, peer: PeerId, heard: Heard<'_>, claimed: &[Multiaddr]) {
         let speaks_from = Origin::of(heard.remote);
         // Behind a name that was given to us there is an address that we do not see.
-        let by_name = heard.ours && Scope::of(heard.remote).is_none();
+        let by_name = heard.ours && addresses::scope_of_ip(heard.remote).is_none();
         let own = |addr: &Multiaddr| match by_name {
-            true => Scope::of(addr) == Some(Scope::World),
+            true => addresses::scope_of_ip(addr) == Some(Scope::Global),
             false => speaks_from.is_some() && addr.iter().next() == heard.remote.iter().next(),
         };
         let dialled = heard.ours.then(|| direct(&peer, heard.remote)).flatten();
@@ -192,7 +156,7 @@ impl Behaviour {
     fn has_room(&mut self, addr: &Multiaddr) -> bool {
         let network = |addr: &Multiaddr| Origin::of(addr).map(Origin::network);
         let wanted: Option<Network> = network(addr);
-        Scope::of(addr) != Some(Scope::World)
+        addresses::scope_of_ip(addr) != Some(Scope::Global)
             || self.routed().iter().filter(|(_, addrs)| addrs.iter().any(|addr| network(addr) == wanted)).count()
                 < MAX_ROUTED_PER_NETWORK
     }
@@ -217,8 +181,8 @@ impl Behaviour {
         let mut sane = Vec::new();
         for addr in told.iter().take(4 * MAX_PEER_ADDRS).filter_map(without_peer) {
             let good = known.contains(&addr)
-                || direct(peer, &addr).is_some_and(|addr| match Scope::of(&addr) {
-                    Some(Scope::World) => true,
+                || direct(peer, &addr).is_some_and(|addr| match addresses::scope_of_ip(&addr) {
+                    Some(Scope::Global) => true,
                     Some(scope) => scopes.get_or_insert_with(|| self.scopes()).contains(&scope),
                     None => false,
                 });
@@ -233,7 +197,7 @@ impl Behaviour {
     /// Where the peers of the routing table are.
     fn scopes(&mut self) -> Vec<Scope> {
         let mut scopes = Vec::new();
-        for scope in self.routed().iter().flat_map(|(_, addrs)| addrs).filter_map(Scope::of) {
+        for scope in self.routed().iter().flat_map(|(_, addrs)| addrs).filter_map(addresses::scope_of_ip) {
             if !scopes.contains(&scope) {
                 scopes.push(scope);
             }
