@@ -56,15 +56,17 @@ pub(super) fn look_at_reach(net: &NetStatus, found: &mut Findings) {
             found.ok(Area::Reachability, message);
         }
     }
-    let peers = net.dht.peers;
-    if peers == 0 {
+    if net.dht.peers == 0 {
         let message = "no peer of the DHT is known: who has only a peer ID is not found, and you are not";
         found.note(Area::Dht, message, A_WAY_IN);
-    } else if net.dht.published {
-        found.ok(Area::Dht, format!("your card can be found there; {peers} peers known"));
+        return;
+    }
+    let peers = count(net.dht.peers, "peer", "peers");
+    if net.dht.published {
+        found.ok(Area::Dht, format!("your card can be found there; {peers} known"));
     } else {
         let hint = "wait a minute; a message by link does not need it";
-        found.note(Area::Dht, format!("your card is not there yet; {peers} peers known"), hint);
+        found.note(Area::Dht, format!("your card is not there yet; {peers} known"), hint);
     }
 }
 
