@@ -1,8 +1,9 @@
 //! What every room of the house may use: identifiers, time, secrets and bounds.
 //!
 //! Owns no behaviour of the protocol: no cryptography, no parsing of anything a peer sent beyond
-//! the textual form of an identifier, no input or output.
+//! the textual form of an identifier and the bare form of CBOR, no input or output.
 
+pub(crate) mod cbor;
 pub mod failpoint;
 pub mod ids;
 pub mod limits;

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::base::cbor::{Reader, Writer};
 use crate::base::limits::{MAX_ADDR_LEN, MAX_ADDRS, MAX_CAPSULE_ITEMS, MAX_CARD, MAX_PAYLOAD};
 use crate::base::{Secret, WallTime};
 
-use super::cbor::{Reader, Writer};
 use super::{ContentError, Introduction, Profile, StatusReport};
 
 // Kinds of items.

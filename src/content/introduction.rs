@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use crate::base::cbor::{Reader, Writer};
 use crate::base::limits::MAX_NAME_CHARS;
 
 use super::ContentError;
-use super::cbor::{Reader, Writer};
 
 /// Goes with a message to somebody who is not known to have accepted us.
 #[derive(Clone, Default, PartialEq, Eq)]

@@ -6,7 +6,6 @@
 //! travels (`envelope`).
 
 mod capsule;
-mod cbor;
 mod introduction;
 pub mod mimi;
 mod status;
@@ -15,6 +14,8 @@ pub use capsule::{Capsule, Item};
 pub use introduction::{Introduction, Profile};
 pub use mimi::{MimiContent, direct_room_uri, message_id, sender_uri};
 pub use status::StatusReport;
+
+use crate::base::cbor::CborError;
 
 /// Why bytes of a peer are no content. Each counts against the peer who sent them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,4 +48,17 @@ pub enum ContentError {
     /// The sender or room in the content is not the authenticated one (CON-9).
     #[error("the sender or room named in the content is not the authenticated one")]
     Origin,
+}
+
+impl From<CborError> for ContentError {
+    fn from(error: CborError) -> Self {
+        match error {
+            CborError::Malformed => Self::Malformed,
+            CborError::TrailingBytes => Self::TrailingBytes,
+            CborError::NotDeterministic => Self::NotDeterministic,
+            CborError::Field(field) => Self::Field(field),
+            CborError::TooLong(field) => Self::TooLong(field),
+            CborError::TooDeep => Self::TooDeep,
+        }
+    }
 }

@@ -1,10 +1,10 @@
 //! Status reports: what was delivered, and what was read.
 
 use crate::base::MessageId;
+use crate::base::cbor::{Reader, Writer};
 use crate::base::limits::MAX_STATUS_IDS;
 
 use super::ContentError;
-use super::cbor::{Reader, Writer};
 
 /// Bytes of a message ID.
 const ID_LEN: usize = 32;

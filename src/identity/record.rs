@@ -8,11 +8,12 @@
 
 use std::convert::Infallible;
 
-use minicbor::{Decoder, Encoder};
+use minicbor::Encoder;
 
 use super::key::IdentityKey;
 use super::keypair::IdentityKeypair;
 use crate::base::PeerId;
+use crate::base::cbor::{self, CborError};
 use crate::crypto::kem::KemPublic;
 use crate::crypto::sign::{SIGNATURE_LEN, Signature};
 
@@ -119,29 +120,33 @@ pub(super) fn encode(fill: impl FnOnce(&mut Encoder<Vec<u8>>) -> Result<(), Enco
     encoder.into_writer()
 }
 
-/// Reads deterministic CBOR and nothing else (ID-12): shortest heads, definite lengths, no tags.
-#[derive(Debug)]
-pub(super) struct Reader<'b> {
-    decoder: Decoder<'b>,
+impl From<CborError> for RecordError {
+    fn from(error: CborError) -> Self {
+        Self::Malformed(match error {
+            CborError::Malformed => "not well-formed CBOR, or cut short",
+            CborError::TrailingBytes => "trailing bytes",
+            CborError::NotDeterministic => "not the shortest encoding",
+            CborError::Field(what) => what,
+            CborError::TooLong(_) | CborError::TooDeep => "longer or deeper than the record",
+        })
+    }
 }
 
+/// Reads deterministic CBOR and nothing else (ID-12), in the form that records have.
+#[derive(Debug)]
+pub(super) struct Reader<'b>(cbor::Reader<'b>);
+
 impl<'b> Reader<'b> {
-    pub(super) fn new(bytes: &'b [u8]) -> Self {
-        Self { decoder: Decoder::new(bytes) }
+    pub(super) const fn new(bytes: &'b [u8]) -> Self {
+        Self(cbor::Reader::new(bytes))
     }
 
     pub(super) fn uint(&mut self) -> Result<u64, RecordError> {
-        let start = self.decoder.position();
-        let value = self.decoder.u64().map_err(|_| RecordError::Malformed("expected a number"))?;
-        self.shortest(start, value, 0)?;
-        Ok(value)
+        Ok(self.0.uint("expected a number")?)
     }
 
     pub(super) fn bytes(&mut self) -> Result<&'b [u8], RecordError> {
-        let start = self.decoder.position();
-        let bytes = self.decoder.bytes().map_err(|_| RecordError::Malformed("expected bytes"))?;
-        self.shortest(start, bytes.len() as u64, bytes.len())?;
-        Ok(bytes)
+        Ok(self.0.bytes("expected bytes", usize::MAX)?)
     }
 
     /// A byte string of exactly `N` bytes.
@@ -150,26 +155,17 @@ impl<'b> Reader<'b> {
     }
 
     pub(super) fn text(&mut self) -> Result<&'b str, RecordError> {
-        let start = self.decoder.position();
-        let text = self.decoder.str().map_err(|_| RecordError::Malformed("expected text"))?;
-        self.shortest(start, text.len() as u64, text.len())?;
-        Ok(text)
+        Ok(self.0.text("expected text", usize::MAX)?)
     }
 
     /// The head of an array: how many items follow.
     pub(super) fn array(&mut self) -> Result<u64, RecordError> {
-        let start = self.decoder.position();
-        let length = self.decoder.array().ok().flatten().ok_or(RecordError::Malformed("expected an array"))?;
-        self.shortest(start, length, 0)?;
-        Ok(length)
+        Ok(self.0.array("expected an array")?)
     }
 
     /// The head of a map: how many pairs follow.
     pub(super) fn map(&mut self) -> Result<u64, RecordError> {
-        let start = self.decoder.position();
-        let length = self.decoder.map().ok().flatten().ok_or(RecordError::Malformed("expected a map"))?;
-        self.shortest(start, length, 0)?;
-        Ok(length)
+        Ok(self.0.map("expected a map")?)
     }
 
     /// The next key of a map, which has to be this one.
@@ -207,27 +203,7 @@ impl<'b> Reader<'b> {
 
     /// Nothing may follow (ID-12).
     pub(super) fn end(&self) -> Result<(), RecordError> {
-        if self.decoder.position() == self.decoder.input().len() {
-            Ok(())
-        } else {
-            Err(RecordError::Malformed("trailing bytes"))
-        }
-    }
-
-    /// The head of the item from `start` to here has to be the shortest one for `value` (ID-12).
-    fn shortest(&self, start: usize, value: u64, content: usize) -> Result<(), RecordError> {
-        let head = match value {
-            0..=23 => 1,
-            24..=0xff => 2,
-            0x100..=0xffff => 3,
-            0x1_0000..=0xffff_ffff => 5,
-            _ => 9,
-        };
-        if self.decoder.position() == start + head + content {
-            Ok(())
-        } else {
-            Err(RecordError::Malformed("not the shortest encoding"))
-        }
+        Ok(self.0.clone().finish()?)
     }
 }
 

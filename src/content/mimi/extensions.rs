@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
+use crate::base::cbor::{Key, Reader, Writer};
 use crate::base::limits::{MAX_EXTENSION, MAX_EXTENSION_DEPTH, MAX_EXTENSIONS, MAX_URI};
 use crate::content::ContentError;
-use crate::content::cbor::{Key, Reader, Writer};
 
 /// Extension 1: the sender's URI.
 pub(super) const SENDER: i64 = 1;
@@ -125,7 +125,7 @@ fn read_value<'b>(key: &ExtensionKey, reader: &mut Reader<'b>) -> Result<&'b [u8
         _ => {}
     }
     // The extensions map is the first level.
-    reader.any(MAX_EXTENSION_DEPTH - 1)
+    Ok(reader.any(MAX_EXTENSION_DEPTH - 1)?)
 }
 
 impl ExtensionKey {

@@ -11,10 +11,10 @@ pub use extensions::{ExtensionKey, Extensions};
 pub use make::{Act, deletion, edit, reaction, text, unreaction};
 pub use part::{Body, Disposition, External, Part, Semantics};
 
+use crate::base::cbor::{Reader, Writer};
 use crate::base::limits::{MAX_PART_DEPTH, MAX_PARTS, MAX_PAYLOAD, MAX_TOPIC};
 use crate::base::{MessageId, PeerId};
 use crate::content::ContentError;
-use crate::content::cbor::{Reader, Writer};
 use crate::crypto::hash::sha256;
 
 /// SHA-256 in the registry of named information: the first byte of every message ID.

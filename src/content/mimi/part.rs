@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use crate::base::cbor::{Reader, Writer};
 use crate::base::limits::{MAX_EXTERNAL_BYTES, MAX_EXTERNAL_TEXT, MAX_MEDIA_TYPE, MAX_PAYLOAD, MAX_SYMBOL};
 use crate::content::ContentError;
-use crate::content::cbor::{Reader, Writer};
 
 // Cardinalities.
 const NULL: u64 = 0;

@@ -8,10 +8,25 @@ use std::convert::Infallible;
 use minicbor::bytes::ByteSlice;
 use minicbor::{Encode, Encoder};
 
-use super::ContentError;
-
 /// Integers of map keys must fit a double (draft-ietf-mimi-content-08, data model restrictions).
 const MAX_KEY_INT: i64 = (1 << 53) - 1;
+
+/// Why bytes are not the one encoding of what is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CborError {
+    /// Not well-formed, or it ends too early.
+    Malformed,
+    /// Something follows the end.
+    TrailingBytes,
+    /// An indefinite length, a number in more bytes than it needs, map keys out of order or twice.
+    NotDeterministic,
+    /// This field has another type or value than it may.
+    Field(&'static str),
+    /// This text or byte string is longer than it may be.
+    TooLong(&'static str),
+    /// Nested deeper than allowed.
+    TooDeep,
+}
 
 /// What the first three bits of an item say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,46 +50,46 @@ struct Head {
 
 /// The key of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key<'b> {
+pub(crate) enum Key<'b> {
     Int(i64),
     Text(&'b str),
 }
 
 /// Reads one document.
 #[derive(Clone, Debug)]
-pub(super) struct Reader<'b> {
+pub(crate) struct Reader<'b> {
     rest: &'b [u8],
 }
 
 impl<'b> Reader<'b> {
-    pub(super) const fn new(bytes: &'b [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'b [u8]) -> Self {
         Self { rest: bytes }
     }
 
     /// Nothing may follow.
-    pub(super) const fn finish(self) -> Result<(), ContentError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(ContentError::TrailingBytes) }
+    pub(crate) const fn finish(self) -> Result<(), CborError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(CborError::TrailingBytes) }
     }
 
-    pub(super) fn uint(&mut self, field: &'static str) -> Result<u64, ContentError> {
+    pub(crate) fn uint(&mut self, field: &'static str) -> Result<u64, CborError> {
         self.expect(Major::Unsigned, field)
     }
 
     /// An unsigned integer that fits `T`.
-    pub(super) fn uint_as<T: TryFrom<u64>>(&mut self, field: &'static str) -> Result<T, ContentError> {
-        T::try_from(self.uint(field)?).map_err(|_| ContentError::Field(field))
+    pub(crate) fn uint_as<T: TryFrom<u64>>(&mut self, field: &'static str) -> Result<T, CborError> {
+        T::try_from(self.uint(field)?).map_err(|_| CborError::Field(field))
     }
 
-    pub(super) fn bool(&mut self, field: &'static str) -> Result<bool, ContentError> {
+    pub(crate) fn bool(&mut self, field: &'static str) -> Result<bool, CborError> {
         match self.take(1)? {
             [0xf4] => Ok(false),
             [0xf5] => Ok(true),
-            _ => Err(ContentError::Field(field)),
+            _ => Err(CborError::Field(field)),
         }
     }
 
     /// Takes a null if there is one.
-    pub(super) fn null(&mut self) -> bool {
+    pub(crate) fn null(&mut self) -> bool {
         match self.rest {
             [0xf6, rest @ ..] => {
                 self.rest = rest;
@@ -84,64 +99,64 @@ impl<'b> Reader<'b> {
         }
     }
 
-    pub(super) fn bytes(&mut self, field: &'static str, max: usize) -> Result<&'b [u8], ContentError> {
+    pub(crate) fn bytes(&mut self, field: &'static str, max: usize) -> Result<&'b [u8], CborError> {
         let len = self.expect(Major::Bytes, field)?;
         self.take_bounded(len, field, max)
     }
 
     /// Exactly `N` bytes.
-    pub(super) fn byte_array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], ContentError> {
-        self.bytes(field, N)?.try_into().map_err(|_| ContentError::Field(field))
+    pub(crate) fn byte_array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], CborError> {
+        self.bytes(field, N)?.try_into().map_err(|_| CborError::Field(field))
     }
 
-    pub(super) fn text(&mut self, field: &'static str, max: usize) -> Result<&'b str, ContentError> {
+    pub(crate) fn text(&mut self, field: &'static str, max: usize) -> Result<&'b str, CborError> {
         let len = self.expect(Major::Text, field)?;
         utf8(self.take_bounded(len, field, max)?)
     }
 
-    pub(super) fn array(&mut self, field: &'static str) -> Result<u64, ContentError> {
+    pub(crate) fn array(&mut self, field: &'static str) -> Result<u64, CborError> {
         self.expect(Major::Array, field)
     }
 
     /// An array of exactly `len` items.
-    pub(super) fn array_of(&mut self, len: u64, field: &'static str) -> Result<(), ContentError> {
-        if self.array(field)? == len { Ok(()) } else { Err(ContentError::Field(field)) }
+    pub(crate) fn array_of(&mut self, len: u64, field: &'static str) -> Result<(), CborError> {
+        if self.array(field)? == len { Ok(()) } else { Err(CborError::Field(field)) }
     }
 
-    pub(super) fn map(&mut self, field: &'static str) -> Result<u64, ContentError> {
+    pub(crate) fn map(&mut self, field: &'static str) -> Result<u64, CborError> {
         self.expect(Major::Map, field)
     }
 
     /// A map key that is an integer or a text.
-    pub(super) fn key(&mut self, field: &'static str, max_text: usize) -> Result<Key<'b>, ContentError> {
+    pub(crate) fn key(&mut self, field: &'static str, max_text: usize) -> Result<Key<'b>, CborError> {
         match self.clone().head()?.major {
             Major::Unsigned | Major::Negative => self.key_int(field).map(Key::Int),
             _ => self.text(field, max_text).map(Key::Text),
         }
     }
 
-    fn key_int(&mut self, field: &'static str) -> Result<i64, ContentError> {
+    fn key_int(&mut self, field: &'static str) -> Result<i64, CborError> {
         let Head { major, value } = self.head()?;
-        let int = i64::try_from(value).map_err(|_| ContentError::Field(field))?;
+        let int = i64::try_from(value).map_err(|_| CborError::Field(field))?;
         match major {
             Major::Unsigned if int <= MAX_KEY_INT => Ok(int),
             Major::Negative if int < MAX_KEY_INT => Ok(-1 - int),
-            _ => Err(ContentError::Field(field)),
+            _ => Err(CborError::Field(field)),
         }
     }
 
     /// Any value, checked and handed out as its bytes. `levels` is how many arrays, maps and tags may
     /// stand inside each other, so the recursion is bounded by the caller's constant.
-    pub(super) fn any(&mut self, levels: usize) -> Result<&'b [u8], ContentError> {
+    pub(crate) fn any(&mut self, levels: usize) -> Result<&'b [u8], CborError> {
         let before = self.rest;
         self.walk(levels)?;
         let len = before.len() - self.rest.len();
-        before.get(..len).ok_or(ContentError::Malformed)
+        before.get(..len).ok_or(CborError::Malformed)
     }
 
-    fn walk(&mut self, levels: usize) -> Result<(), ContentError> {
+    fn walk(&mut self, levels: usize) -> Result<(), CborError> {
         let Head { major, value } = self.head()?;
-        let inside = levels.checked_sub(1).ok_or(ContentError::TooDeep);
+        let inside = levels.checked_sub(1).ok_or(CborError::TooDeep);
         match major {
             Major::Unsigned | Major::Negative | Major::Simple => {}
             Major::Bytes => drop(self.take_len(value)?),
@@ -159,19 +174,19 @@ impl<'b> Reader<'b> {
         Ok(())
     }
 
-    fn walk_map(&mut self, len: u64, levels: usize) -> Result<(), ContentError> {
+    fn walk_map(&mut self, len: u64, levels: usize) -> Result<(), CborError> {
         let mut last: &[u8] = &[];
         for _ in 0..len {
             let before = self.rest;
             match self.clone().head()?.major {
                 Major::Unsigned | Major::Negative => drop(self.key_int("map key")?),
                 Major::Bytes | Major::Text => self.walk(0)?,
-                _ => return Err(ContentError::Field("map key")),
+                _ => return Err(CborError::Field("map key")),
             }
-            let key = before.get(..before.len() - self.rest.len()).ok_or(ContentError::Malformed)?;
+            let key = before.get(..before.len() - self.rest.len()).ok_or(CborError::Malformed)?;
             // Keys are sorted by the bytes of their encoding, none is empty, none stands twice.
             if key <= last {
-                return Err(ContentError::NotDeterministic);
+                return Err(CborError::NotDeterministic);
             }
             last = key;
             self.walk(levels)?;
@@ -179,12 +194,12 @@ impl<'b> Reader<'b> {
         Ok(())
     }
 
-    fn expect(&mut self, major: Major, field: &'static str) -> Result<u64, ContentError> {
+    fn expect(&mut self, major: Major, field: &'static str) -> Result<u64, CborError> {
         let head = self.head()?;
-        if head.major == major { Ok(head.value) } else { Err(ContentError::Field(field)) }
+        if head.major == major { Ok(head.value) } else { Err(CborError::Field(field)) }
     }
 
-    fn head(&mut self) -> Result<Head, ContentError> {
+    fn head(&mut self) -> Result<Head, CborError> {
         let &[first] = self.take_array()?;
         let major = match first >> 5 {
             0 => Major::Unsigned,
@@ -204,38 +219,38 @@ impl<'b> Reader<'b> {
             27 => (u64::from_be_bytes(*self.take_array()?), 1 << 32),
             // An indefinite length; under the last major type it is a break, which stands alone nowhere.
             31 if matches!(major, Major::Bytes | Major::Text | Major::Array | Major::Map) => {
-                return Err(ContentError::NotDeterministic);
+                return Err(CborError::NotDeterministic);
             }
-            _ => return Err(ContentError::Malformed),
+            _ => return Err(CborError::Malformed),
         };
         match major {
             // Simple values below 32 have one form only; the rest are floats, whose bits are their own.
-            Major::Simple if first == 0xf8 && value < 32 => Err(ContentError::Malformed),
+            Major::Simple if first == 0xf8 && value < 32 => Err(CborError::Malformed),
             Major::Simple => Ok(Head { major, value }),
-            _ if value < smallest => Err(ContentError::NotDeterministic),
+            _ if value < smallest => Err(CborError::NotDeterministic),
             _ => Ok(Head { major, value }),
         }
     }
 
-    fn take_bounded(&mut self, len: u64, field: &'static str, max: usize) -> Result<&'b [u8], ContentError> {
+    fn take_bounded(&mut self, len: u64, field: &'static str, max: usize) -> Result<&'b [u8], CborError> {
         match usize::try_from(len) {
             Ok(len) if len <= max => self.take(len),
-            _ => Err(ContentError::TooLong(field)),
+            _ => Err(CborError::TooLong(field)),
         }
     }
 
-    fn take_len(&mut self, len: u64) -> Result<&'b [u8], ContentError> {
-        self.take(usize::try_from(len).map_err(|_| ContentError::Malformed)?)
+    fn take_len(&mut self, len: u64) -> Result<&'b [u8], CborError> {
+        self.take(usize::try_from(len).map_err(|_| CborError::Malformed)?)
     }
 
-    fn take(&mut self, len: usize) -> Result<&'b [u8], ContentError> {
-        let (taken, rest) = self.rest.split_at_checked(len).ok_or(ContentError::Malformed)?;
+    fn take(&mut self, len: usize) -> Result<&'b [u8], CborError> {
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or(CborError::Malformed)?;
         self.rest = rest;
         Ok(taken)
     }
 
-    fn take_array<const N: usize>(&mut self) -> Result<&'b [u8; N], ContentError> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or(ContentError::Malformed)?;
+    fn take_array<const N: usize>(&mut self) -> Result<&'b [u8; N], CborError> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or(CborError::Malformed)?;
         self.rest = rest;
         Ok(taken)
     }
@@ -243,44 +258,44 @@ impl<'b> Reader<'b> {
 
 /// Writes one document. `minicbor` always chooses the shortest form; the caller keeps map keys sorted.
 #[derive(Debug)]
-pub(super) struct Writer(Encoder<Vec<u8>>);
+pub(crate) struct Writer(Encoder<Vec<u8>>);
 
 impl Writer {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Encoder::new(Vec::new()))
     }
 
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.0.into_writer()
     }
 
-    pub(super) fn array(&mut self, len: usize) -> &mut Self {
+    pub(crate) fn array(&mut self, len: usize) -> &mut Self {
         let done = self.0.array(len as u64).map(drop);
         self.written(&done)
     }
 
-    pub(super) fn map(&mut self, len: usize) -> &mut Self {
+    pub(crate) fn map(&mut self, len: usize) -> &mut Self {
         let done = self.0.map(len as u64).map(drop);
         self.written(&done)
     }
 
     /// A number, a bool, a text, or null for `None` of any of them.
-    pub(super) fn put(&mut self, value: impl Encode<()>) -> &mut Self {
+    pub(crate) fn put(&mut self, value: impl Encode<()>) -> &mut Self {
         let done = self.0.encode(value).map(drop);
         self.written(&done)
     }
 
-    pub(super) fn bytes(&mut self, value: &[u8]) -> &mut Self {
+    pub(crate) fn bytes(&mut self, value: &[u8]) -> &mut Self {
         self.put(<&ByteSlice>::from(value))
     }
 
     /// The bytes, or null.
-    pub(super) fn bytes_or_null(&mut self, value: Option<&[u8]>) -> &mut Self {
+    pub(crate) fn bytes_or_null(&mut self, value: Option<&[u8]>) -> &mut Self {
         self.put(value.map(<&ByteSlice>::from))
     }
 
     /// An item that is encoded already.
-    pub(super) fn raw(&mut self, item: &[u8]) -> &mut Self {
+    pub(crate) fn raw(&mut self, item: &[u8]) -> &mut Self {
         self.0.writer_mut().extend_from_slice(item);
         self
     }
@@ -292,8 +307,8 @@ impl Writer {
     }
 }
 
-fn utf8(bytes: &[u8]) -> Result<&str, ContentError> {
-    std::str::from_utf8(bytes).map_err(|_| ContentError::Malformed)
+fn utf8(bytes: &[u8]) -> Result<&str, CborError> {
+    std::str::from_utf8(bytes).map_err(|_| CborError::Malformed)
 }
 
 #[cfg(test)]
