@@ -47,6 +47,15 @@ pub enum Frame {
     },
 }
 
+/// Names one received frame within a process: the stream (a number that is never used twice) and its sequence number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FrameToken {
+    /// The stream.
+    pub stream: u64,
+    /// The frame.
+    pub frame: u64,
+}
+
 /// Why an envelope was refused, on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefuseReason {

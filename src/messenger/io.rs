@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::base::{MonoTime, PeerId};
 
+pub use crate::envelope::frame::{FrameToken, RefuseReason};
+
 use super::command::{Answer, Command, Refusal};
 
 /// One thing that can change something.
@@ -137,32 +139,6 @@ pub enum PeerInput {
     Relays(Vec<(PeerId, Vec<String>)>),
     /// Nodes that are good to begin with at the next start; what was told before is void.
     KnownPeers(Vec<(PeerId, Vec<String>)>),
-}
-
-/// Names one received frame: the stream (a number of the process) and its sequence number there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FrameToken {
-    /// The stream.
-    pub stream: u64,
-    /// The frame.
-    pub frame: u64,
-}
-
-/// Why an envelope was refused, on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefuseReason {
-    /// Unknown version or kind: the stream lives on.
-    Unsupported,
-    /// Not a well-formed envelope.
-    Malformed,
-    /// The prekey it was made for is not known (any more): fetch a card and begin again.
-    PrekeyUnknown,
-    /// No such session, or it does not open: a contact may heal.
-    SessionUnknown,
-    /// Too many: come back later.
-    TooMany,
-    /// The receiver's own trouble (a full disk): come back later.
-    Unavailable,
 }
 
 /// What the node is to carry out, after the commit. All of it can be derived again from the rows.

@@ -1,7 +1,7 @@
 //! What the network tells the node. Mirrors the inputs of the messenger, one to one.
 
 use crate::base::PeerId;
-use crate::envelope::frame::RefuseReason;
+use crate::envelope::frame::{FrameToken, RefuseReason};
 
 /// What the network tells.
 ///
@@ -139,14 +139,4 @@ pub enum NetEvent {
     Expired(String),
     /// The relays through which we can be reached now, each with its addresses. Told on every change.
     Relays(Vec<(PeerId, Vec<String>)>),
-}
-
-/// Names one received frame: the stream (a number of the process, never used twice) and its
-/// sequence number there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FrameToken {
-    /// The stream.
-    pub stream: u64,
-    /// The frame.
-    pub frame: u64,
 }

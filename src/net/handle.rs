@@ -10,14 +10,13 @@ use super::addresses;
 use super::dht::{Find, MailboxReply};
 use super::envelope::Verdict;
 use super::error::SendError;
-use super::event::FrameToken;
 use super::mailbox::{self, ask::Question};
 use super::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
 use super::shared::{Outgoing, Shared};
 use crate::base::limits::MAX_ENVELOPE;
 use crate::base::{PeerId, WallTime};
 use crate::envelope::exchange::CardResponse;
-use crate::envelope::frame::RefuseReason;
+use crate::envelope::frame::{FrameToken, RefuseReason};
 
 /// A handle of the running network. Clones name the same network; it stops by
 /// [`NetHandle::shutdown`], or when the last handle is dropped.

@@ -49,10 +49,10 @@ use tokio::sync::mpsc;
 pub use self::addresses::is_dialable;
 pub use self::config::{Classify, Lanes, NetConfig};
 pub use self::error::{NetError, SendError};
-pub use self::event::{FrameToken, NetEvent};
+pub use self::event::NetEvent;
 pub use self::handle::{DhtStatus, MailAsk, MdnsStatus, NetHandle, NetStatus, PeerStatus};
 pub use self::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
-pub use crate::envelope::frame::RefuseReason;
+pub use crate::envelope::frame::{FrameToken, RefuseReason};
 
 use self::behaviour::Behaviour;
 use self::nat::Nat;

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::config::{Tap, Tapping};
 use crate::base::PeerId;
 use crate::messenger::{FrameToken, PeerInput, RefuseReason};
-use crate::net::{self, MailAsk, NetEvent, NetHandle, NetStatus, SendError};
+use crate::net::{MailAsk, NetEvent, NetHandle, NetStatus, SendError};
 
 /// Bits of a ticket that count the openings of the store; the rest is the messenger's own number.
 const OPENING_SHIFT: u32 = 48;
@@ -46,8 +46,8 @@ pub(super) trait Port: Send {
     fn ask_mailbox(&self, ask: MailAsk) -> Result<(), SendError>;
     fn find_card(&self, peer: PeerId, ticket: u64) -> Result<(), SendError>;
     fn publish_card(&self, owner: PeerId, card: Vec<u8>);
-    fn acknowledge(&self, token: net::FrameToken);
-    fn refuse(&self, token: net::FrameToken, reason: net::RefuseReason);
+    fn acknowledge(&self, token: FrameToken);
+    fn refuse(&self, token: FrameToken, reason: RefuseReason);
     fn status(&self) -> NetStatus;
 }
 
@@ -84,11 +84,11 @@ impl Port for NetHandle {
         Self::publish_card(self, owner, card);
     }
 
-    fn acknowledge(&self, token: net::FrameToken) {
+    fn acknowledge(&self, token: FrameToken) {
         Self::acknowledge(self, token);
     }
 
-    fn refuse(&self, token: net::FrameToken, reason: net::RefuseReason) {
+    fn refuse(&self, token: FrameToken, reason: RefuseReason) {
         Self::refuse(self, token, reason);
     }
 
@@ -231,13 +231,13 @@ impl Carrier {
 
     pub(super) fn acknowledge(&self, token: FrameToken) {
         if let Some(net) = &self.net {
-            net.acknowledge(net::FrameToken { stream: token.stream, frame: token.frame });
+            net.acknowledge(token);
         }
     }
 
     pub(super) fn refuse(&self, token: FrameToken, reason: RefuseReason) {
         if let Some(net) = &self.net {
-            net.refuse(net::FrameToken { stream: token.stream, frame: token.frame }, reason_out(reason));
+            net.refuse(token, reason);
         }
     }
 
@@ -256,11 +256,11 @@ impl Carrier {
                 if let Some(tap) = &self.tap {
                     tap(Tap { outbound: false, peer: from, bytes: &bytes });
                 }
-                one(PeerInput::Envelope { from, token: FrameToken { stream: token.stream, frame: token.frame }, bytes })
+                one(PeerInput::Envelope { from, token, bytes })
             }
             NetEvent::Acked { peer, ticket } => self.outcome(peer, ticket, |ticket| PeerInput::Acked { peer, ticket }),
             NetEvent::Refused { peer, ticket, reason } => {
-                self.outcome(peer, ticket, |ticket| PeerInput::Refused { peer, ticket, reason: reason_in(reason) })
+                self.outcome(peer, ticket, |ticket| PeerInput::Refused { peer, ticket, reason })
             }
             NetEvent::Lost { peer, ticket } => self.outcome(peer, ticket, |ticket| PeerInput::Lost { peer, ticket }),
             NetEvent::Bundle { peer, ticket, card, prekey } => {
@@ -322,28 +322,6 @@ fn relays(status: &NetStatus) -> Vec<(PeerId, Vec<String>)> {
         }
     }
     relays
-}
-
-const fn reason_out(reason: RefuseReason) -> net::RefuseReason {
-    match reason {
-        RefuseReason::Unsupported => net::RefuseReason::Unsupported,
-        RefuseReason::Malformed => net::RefuseReason::Malformed,
-        RefuseReason::PrekeyUnknown => net::RefuseReason::PrekeyUnknown,
-        RefuseReason::SessionUnknown => net::RefuseReason::SessionUnknown,
-        RefuseReason::TooMany => net::RefuseReason::TooMany,
-        RefuseReason::Unavailable => net::RefuseReason::Unavailable,
-    }
-}
-
-const fn reason_in(reason: net::RefuseReason) -> RefuseReason {
-    match reason {
-        net::RefuseReason::Unsupported => RefuseReason::Unsupported,
-        net::RefuseReason::Malformed => RefuseReason::Malformed,
-        net::RefuseReason::PrekeyUnknown => RefuseReason::PrekeyUnknown,
-        net::RefuseReason::SessionUnknown => RefuseReason::SessionUnknown,
-        net::RefuseReason::TooMany => RefuseReason::TooMany,
-        net::RefuseReason::Unavailable => RefuseReason::Unavailable,
-    }
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ use super::wire::{FrameReader, Ready, StreamEnd, close, write};
 use crate::base::limits::{FRAME_TIMEOUT, MAX_REFUSED_RUN, STALL_TIMEOUT, STRANGER_IDLE};
 use crate::base::{PeerId, failpoint};
 use crate::envelope::frame::{Frame, RefuseReason, put_hello};
-use crate::net::event::{FrameToken, NetEvent};
 use crate::net::rates::Ask;
 use crate::net::shared::Shared;
+use crate::net::{FrameToken, NetEvent};
 use crate::net::{from_libp2p, lock, span, streams};
 
 /// The answers of the node to the envelopes of one stream.

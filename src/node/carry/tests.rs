@@ -61,9 +61,9 @@ impl Port for FakeNet {
 
     fn publish_card(&self, _: PeerId, _: Vec<u8>) {}
 
-    fn acknowledge(&self, _: net::FrameToken) {}
+    fn acknowledge(&self, _: FrameToken) {}
 
-    fn refuse(&self, _: net::FrameToken, _: net::RefuseReason) {}
+    fn refuse(&self, _: FrameToken, _: RefuseReason) {}
 
     fn status(&self) -> NetStatus {
         NetStatus { listen_addrs: vec!["/ip4/127.0.0.1/tcp/1".to_owned()], ..NetStatus::default() }
