@@ -5,7 +5,6 @@
 //! connection, so that no difference of view can close both (NET-41).
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
@@ -13,8 +12,9 @@ use libp2p::swarm::ConnectionId;
 use tokio::time::Instant;
 
 use super::addresses::is_circuit;
+use super::shared::Traffic;
 use super::span;
-use crate::base::limits::{CROSSING_WINDOW, DOUBLE_GRACE, DOUBLE_LINGER};
+use crate::base::limits::{CROSSING_WINDOW, DOUBLE_GRACE, DOUBLE_LIFE, DOUBLE_LINGER};
 use crate::base::{PeerId, WallTime};
 
 /// How bytes travel; the better way is greater.
@@ -154,19 +154,18 @@ impl Peers {
         known.choose(we_rank_first)
     }
 
-    /// The doubles whose time has come, and when to look again. `streams` tells how many streams
-    /// are open on a connection.
+    /// The doubles whose time has come, and when to look again. `traffic` tells what happens on a connection.
     pub(super) fn overdue(
         &self,
         now: Instant,
-        streams: impl Fn(ConnectionId) -> usize,
+        traffic: impl Fn(ConnectionId) -> Traffic,
     ) -> (Vec<ConnectionId>, Option<Instant>) {
         let (mut due, mut next) = (Vec::new(), None::<Instant>);
         for (id, peer) in self.map.iter().filter(|(_, peer)| peer.links.len() > 1) {
             // A double begins when the later of the two is made.
             let Some(begun) = peer.links.iter().map(|link| link.since).max() else { continue };
             for link in peer.links.iter().filter(|link| link.id != peer.preferred) {
-                let end = begun + patience(self.me < *id, streams(link.id) == 0, link.way);
+                let end = end(self.me < *id, link.way, begun, traffic(link.id));
                 if end <= now {
                     due.push(link.id);
                 } else {
@@ -180,15 +179,19 @@ impl Peers {
     }
 }
 
-/// The side with the lower peer ID closes; the other one only when that did not happen (NET-41).
-fn patience(we_rank_first: bool, idle: bool, way: Way) -> Duration {
-    match (we_rank_first, idle) {
-        // It has to live until the trial is over, and its end is the end of nothing.
-        (_, true) if way == Way::Trial => span(DOUBLE_GRACE),
-        (true, true) => span(DOUBLE_LINGER),
-        (true, false) | (false, true) => span(DOUBLE_GRACE),
-        (false, false) => 2 * span(DOUBLE_GRACE),
+/// When a double that began then is closed. The side with the lower peer ID does it; the other one only when that did not
+/// happen (NET-41).
+fn end(we_rank_first: bool, way: Way, begun: Instant, traffic: Traffic) -> Instant {
+    let grace = span(DOUBLE_GRACE);
+    if traffic.streams == 0 {
+        // A trial has to live until it is over, and its end is the end of nothing.
+        let lingers = we_rank_first && way != Way::Trial;
+        return begun + if lingers { span(DOUBLE_LINGER) } else { grace };
     }
+    // Of what is being answered on a slow line nothing is to be sent twice.
+    let silent = traffic.answered.map_or(begun, |at| at.max(begun)) + grace;
+    let end = silent.min(begun + span(DOUBLE_LIFE));
+    if we_rank_first { end } else { end + grace }
 }
 
 impl Peer {

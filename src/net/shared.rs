@@ -82,10 +82,19 @@ struct Registry {
     peers: HashMap<PeerId, Peer>,
     answers: HashMap<u64, Arc<Answers>>,
     last_stream: u64,
-    streams_on: HashMap<ConnectionId, usize>,
+    traffic: HashMap<ConnectionId, Traffic>,
     listen_addrs: Vec<String>,
     mdns: MdnsStatus,
     place: Place,
+}
+
+/// What happens on a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Traffic {
+    /// How many envelope streams are open.
+    pub(super) streams: usize,
+    /// When an envelope was last answered, by either side.
+    pub(super) answered: Option<Instant>,
 }
 
 /// What is known of our place in the network.
@@ -281,13 +290,13 @@ impl Shared {
 
     /// Counts a stream as open on its connection until the guard is dropped.
     pub(super) fn count_stream(self: &Arc<Self>, connection: ConnectionId) -> StreamGuard {
-        *lock(&self.registry).streams_on.entry(connection).or_default() += 1;
+        lock(&self.registry).traffic.entry(connection).or_default().streams += 1;
         StreamGuard { shared: Arc::clone(self), connection }
     }
 
-    /// How many envelope streams are open on this connection.
-    pub(super) fn streams_on(&self, connection: ConnectionId) -> usize {
-        lock(&self.registry).streams_on.get(&connection).copied().unwrap_or_default()
+    /// What happens on this connection.
+    pub(super) fn traffic(&self, connection: ConnectionId) -> Traffic {
+        lock(&self.registry).traffic.get(&connection).copied().unwrap_or_default()
     }
 
     // ---- status ---------------------------------------------------------------------------------
@@ -344,13 +353,31 @@ pub(super) struct StreamGuard {
     connection: ConnectionId,
 }
 
+impl StreamGuard {
+    pub(super) const fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// When something was last answered on the connection.
+    pub(super) fn last_answer(&self) -> Option<Instant> {
+        self.shared.traffic(self.connection).answered
+    }
+
+    /// An envelope was answered on the stream.
+    pub(super) fn answered(&self) {
+        if let Some(traffic) = lock(&self.shared.registry).traffic.get_mut(&self.connection) {
+            traffic.answered = Some(Instant::now());
+        }
+    }
+}
+
 impl Drop for StreamGuard {
     fn drop(&mut self) {
         let mut registry = lock(&self.shared.registry);
-        if let Some(count) = registry.streams_on.get_mut(&self.connection) {
-            *count -= 1;
-            if *count == 0 {
-                registry.streams_on.remove(&self.connection);
+        if let Some(traffic) = registry.traffic.get_mut(&self.connection) {
+            traffic.streams -= 1;
+            if traffic.streams == 0 {
+                registry.traffic.remove(&self.connection);
             }
         }
     }

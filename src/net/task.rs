@@ -417,7 +417,7 @@ impl Task {
     }
 
     fn close_doubles(&mut self) {
-        let (due, next) = self.peers.overdue(Instant::now(), |id| self.shared.streams_on(id));
+        let (due, next) = self.peers.overdue(Instant::now(), |id| self.shared.traffic(id));
         for id in due {
             tracing::debug!(connection = %id, "a second connection is closed");
             self.swarm.close_connection(id);

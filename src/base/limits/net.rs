@@ -94,8 +94,11 @@ pub const CROSSING_WINDOW: Millis = Millis::from_secs(5);
 /// A second connection without streams is closed after this time: the other side may just be
 /// opening one.
 pub const DOUBLE_LINGER: Millis = Millis::from_secs(1);
-/// A second connection is closed after this time, whatever happens on it.
+/// A second connection on which nothing was answered for so long is closed, though something is on its way there.
 pub const DOUBLE_GRACE: Millis = Millis::from_secs(10);
+/// It is closed after this time, whatever happens on it: what may be on its way (`MAX_IN_FLIGHT_BYTES`) is through by then
+/// at 300 kbit/s.
+pub const DOUBLE_LIFE: Millis = Millis::from_secs(120);
 /// Burst of envelopes that a peer who is not a contact may send.
 pub const STRANGER_BURST: u32 = 60;
 /// Envelopes a second that he may send after it.

@@ -14,7 +14,7 @@ use crate::base::limits::{FRAME_TIMEOUT, MAX_REFUSED_RUN, STALL_TIMEOUT, STRANGE
 use crate::base::{PeerId, failpoint};
 use crate::envelope::frame::{Frame, RefuseReason, put_hello};
 use crate::net::rates::Ask;
-use crate::net::shared::Shared;
+use crate::net::shared::{Shared, StreamGuard};
 use crate::net::{FrameToken, NetEvent};
 use crate::net::{from_libp2p, lock, span, streams};
 
@@ -50,7 +50,7 @@ pub(in crate::net) async fn serve(shared: Arc<Shared>, inbound: streams::Inbound
     let guard = shared.count_stream(connection);
     let answers = Arc::new(Answers::default());
     let id = shared.register(&answers);
-    let end = run(&shared, Receiver { peer, id, answers: &answers, gone }, stream).await;
+    let end = run(&shared, Receiver { peer, id, answers: &answers, gone }, &guard, stream).await;
     shared.unregister(id);
     drop((guard, slot));
     match end {
@@ -71,12 +71,13 @@ struct Receiver<'a> {
 async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     shared: &Shared,
     receiver: Receiver<'_>,
+    guard: &StreamGuard,
     stream: S,
 ) -> Result<(), StreamEnd> {
     let (read, write) = stream.split();
     let answers = receiver.answers;
     let mut receiving = pin!(receiver.receive(shared, FrameReader::new(read)));
-    let mut answering = pin!(respond(answers, write));
+    let mut answering = pin!(respond(answers, guard, write));
     tokio::select! {
         received = &mut receiving => received?,
         answered = &mut answering => return answered,
@@ -157,7 +158,7 @@ impl Receiver<'_> {
 }
 
 /// Writes answers as they become due; returns when the peer sends no more and all is answered.
-async fn respond(answers: &Answers, mut writer: impl AsyncWrite + Unpin) -> Result<(), StreamEnd> {
+async fn respond(answers: &Answers, guard: &StreamGuard, mut writer: impl AsyncWrite + Unpin) -> Result<(), StreamEnd> {
     let mut out = Vec::new();
     put_hello(&mut out);
     loop {
@@ -170,6 +171,7 @@ async fn respond(answers: &Answers, mut writer: impl AsyncWrite + Unpin) -> Resu
         if !out.is_empty() {
             write(&mut writer, &out).await?;
             failpoint("acknowledgement-sent");
+            guard.answered();
             out.clear();
         }
         if ended {

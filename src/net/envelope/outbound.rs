@@ -10,16 +10,17 @@ use futures::{AsyncRead, AsyncReadExt, AsyncWrite};
 use libp2p::Stream;
 use libp2p::swarm::ConnectionId;
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::wire::{FrameReader, Ready, StreamEnd, close, write};
 use crate::base::limits::{
-    CIRCUIT_IDLE, DOUBLE_GRACE, FRAME_TIMEOUT, STALL_TIMEOUT, STRANGER_IDLE, STREAM_OPEN_TIMEOUT, UNANSWERED,
+    CIRCUIT_IDLE, DOUBLE_GRACE, DOUBLE_LIFE, FRAME_TIMEOUT, STALL_TIMEOUT, STRANGER_IDLE, STREAM_OPEN_TIMEOUT,
+    UNANSWERED,
 };
 use crate::base::{Millis, PeerId, failpoint};
 use crate::envelope::frame::{Frame, RefuseReason, put_envelope, put_hello};
 use crate::net::event::NetEvent;
-use crate::net::shared::{Load, Open, Outbox, Outgoing, Shared};
+use crate::net::shared::{Load, Open, Outbox, Outgoing, Shared, StreamGuard};
 use crate::net::{lock, span};
 
 /// Frames are gathered up to this size before they are written.
@@ -34,9 +35,7 @@ pub(in crate::net) async fn serve(shared: Arc<Shared>, peer: PeerId, mut outbox:
         let end = match sender.open(connection).await {
             Some(stream) => {
                 let guard = sender.shared.count_stream(connection);
-                let end = sender.session(&mut outbox, connection, first, stream).await;
-                drop(guard);
-                end
+                sender.session(&mut outbox, &guard, first, stream).await
             }
             None => {
                 sender.outcome(first.bytes.len(), sender.lost(first.ticket)).await;
@@ -99,23 +98,24 @@ impl Sender {
     async fn session(
         &self,
         outbox: &mut Outbox,
-        connection: ConnectionId,
+        guard: &StreamGuard,
         first: Outgoing,
         stream: impl AsyncRead + AsyncWrite + Unpin,
     ) -> Result<(), StreamEnd> {
+        let connection = guard.connection();
         let window = Mutex::new(Window::default());
         // Noted as sent before anything can fail, so that it has an outcome in every case.
         let mut out = Vec::new();
         put_hello(&mut out);
         put(&mut out, &window, &first);
         let (read, mut writer) = stream.split();
-        let mut listening = pin!(self.listen(&window, connection, FrameReader::new(read)));
+        let mut listening = pin!(self.listen(&window, guard, FrameReader::new(read)));
         let mut end = tokio::select! {
             heard = &mut listening => heard,
             spoken = self.speak(outbox, connection, out, &window, &mut writer) => spoken,
         };
         if end.is_ok() {
-            end = drain(&window, listening, writer).await;
+            end = drain(&window, guard, listening, writer).await;
         }
         // Whatever is unanswered now stays so.
         let lost = std::mem::take(&mut lock(&window).open);
@@ -183,25 +183,24 @@ impl Sender {
         let mut alarm = span(UNANSWERED);
         loop {
             // `None`: nothing is due, and the peer may be silent as long as he likes, until something is sent.
-            let age = lock(window).open.front().map(|sent| sent.at.elapsed());
-            if age.is_some_and(|age| age >= span(limit)) {
+            let oldest = lock(window).open.front().map(|sent| sent.at);
+            let silence = oldest.map(|sent| sent.max(heard).elapsed());
+            if silence.is_some_and(|silence| silence >= span(limit)) {
                 return Err(StreamEnd::Stalled);
             }
-            let silence = age.map(|age| age.min(heard.elapsed()));
             if silence.is_some_and(|silence| silence >= alarm) {
                 self.shared.suspect(self.peer, connection);
                 alarm += span(UNANSWERED);
             }
-            let left = |age: Duration| span(limit).saturating_sub(age);
-            let quiet = |silence: Duration| alarm.saturating_sub(silence);
-            let wait = age.map(left).into_iter().chain(silence.map(quiet)).min().unwrap_or(span(STALL_TIMEOUT));
+            let left = |silence: Duration| span(limit).min(alarm).saturating_sub(silence);
+            let wait = silence.map_or(span(STALL_TIMEOUT), left);
             tokio::select! {
                 ready = reader.ready(wait) => match ready? {
                     Ready::Frame => return Ok(()),
                     Ready::End => return Err(StreamEnd::Closed),
                     Ready::Idle => {}
                 },
-                () = self.begun.notified(), if age.is_none() => alarm = span(UNANSWERED),
+                () = self.begun.notified(), if silence.is_none() => alarm = span(UNANSWERED),
             }
         }
     }
@@ -210,9 +209,10 @@ impl Sender {
     async fn listen(
         &self,
         window: &Mutex<Window>,
-        connection: ConnectionId,
+        guard: &StreamGuard,
         mut reader: FrameReader<impl AsyncRead + Unpin>,
     ) -> Result<(), StreamEnd> {
+        let connection = guard.connection();
         self.frame_ready(window, connection, &mut reader, FRAME_TIMEOUT).await?;
         reader.hello().await?;
         loop {
@@ -223,6 +223,7 @@ impl Sender {
                 _ => return Err(StreamEnd::Violation("only answers follow the hello")),
             };
             check_answer(window, upto, refusal.is_some())?;
+            guard.answered();
             self.settle(window, upto, refusal).await;
             let window = lock(window);
             if window.ending && window.open.is_empty() {
@@ -277,10 +278,11 @@ fn check_answer(window: &Mutex<Window>, upto: u64, refusal: bool) -> Result<(), 
     if fits { Ok(()) } else { Err(StreamEnd::Violation("an answer out of sequence")) }
 }
 
-/// Nothing more is sent on this stream: waits for the answers, then closes it.
+/// Nothing more is sent on this stream: waits for the answers as long as they come, then closes it (NET-41).
 async fn drain(
     window: &Mutex<Window>,
-    listening: Pin<&mut impl Future<Output = Result<(), StreamEnd>>>,
+    guard: &StreamGuard,
+    mut listening: Pin<&mut impl Future<Output = Result<(), StreamEnd>>>,
     mut writer: impl AsyncWrite + Unpin,
 ) -> Result<(), StreamEnd> {
     let answered = {
@@ -288,8 +290,22 @@ async fn drain(
         window.ending = true;
         window.open.is_empty()
     };
-    if !answered {
-        timeout(span(DOUBLE_GRACE), listening).await.map_err(|_| StreamEnd::Stalled)??;
+    let begun = Instant::now();
+    let end = || {
+        let silent = guard.last_answer().map_or(begun, |at| at.max(begun)) + span(DOUBLE_GRACE);
+        silent.min(begun + span(DOUBLE_LIFE))
+    };
+    while !answered {
+        let until = end();
+        match timeout_at(until, &mut listening).await {
+            Ok(ended) => {
+                ended?;
+                break;
+            }
+            // Something was answered meanwhile.
+            Err(_) if end() > until => {}
+            Err(_) => return Err(StreamEnd::Stalled),
+        }
     }
     close(&mut writer).await
 }

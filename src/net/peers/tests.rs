@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -11,6 +13,15 @@ fn id(n: usize) -> ConnectionId {
 
 fn link(n: usize, way: Way, ours: bool, since: Instant) -> Link {
     Link { id: id(n), way, ours, since, addr: Multiaddr::empty() }
+}
+
+fn idle() -> Traffic {
+    Traffic::default()
+}
+
+/// A stream is open, and something was answered then.
+fn busy(answered: Option<Instant>) -> Traffic {
+    Traffic { streams: 1, answered }
 }
 
 fn preferred(peers: &Peers, peer: &PeerId) -> ConnectionId {
@@ -103,8 +114,8 @@ fn a_trial_is_closed_by_either_side_when_it_is_over() {
         let mut peers = Peers::new(me);
         opened(&mut peers, other, link(1, Way::Quic, true, begun));
         opened(&mut peers, other, link(2, Way::Trial, false, begun));
-        assert_eq!(peers.overdue(begun + span(DOUBLE_GRACE) - Duration::from_millis(1), |_| 0).0, []);
-        assert_eq!(peers.overdue(begun + span(DOUBLE_GRACE), |_| 0).0, [id(2)]);
+        assert_eq!(peers.overdue(begun + span(DOUBLE_GRACE) - Duration::from_millis(1), |_| idle()).0, []);
+        assert_eq!(peers.overdue(begun + span(DOUBLE_GRACE), |_| idle()).0, [id(2)]);
     }
 }
 
@@ -123,16 +134,38 @@ fn of_two_dials_by_one_side_the_later_is_preferred() {
 fn the_lower_peer_closes_and_the_higher_one_only_when_that_did_not_happen() {
     let begun = Instant::now();
     let second = |n| begun + Duration::from_secs(n);
-    for (me, other, idle, busy) in [(LOW, HIGH, 1, 10), (HIGH, LOW, 10, 20)] {
+    for (me, other, without, unanswered) in [(LOW, HIGH, 1, 10), (HIGH, LOW, 10, 20)] {
         let mut peers = Peers::new(me);
         opened(&mut peers, other, link(1, Way::Quic, me == LOW, begun));
         opened(&mut peers, other, link(2, Way::Quic, me != LOW, begun));
         assert_eq!(preferred(&peers, &other), id(1));
-        let due = |at, streams| peers.overdue(at, |_| streams).0;
-        assert_eq!(due(second(idle) - Duration::from_millis(1), 0), []);
-        assert_eq!(due(second(idle), 0), [id(2)]);
-        assert_eq!(due(second(busy) - Duration::from_millis(1), 1), []);
-        assert_eq!(due(second(busy), 1), [id(2)]);
+        let due = |at, traffic| peers.overdue(at, |_| traffic).0;
+        assert_eq!(due(second(without) - Duration::from_millis(1), idle()), []);
+        assert_eq!(due(second(without), idle()), [id(2)]);
+        assert_eq!(due(second(unanswered) - Duration::from_millis(1), busy(None)), []);
+        assert_eq!(due(second(unanswered), busy(None)), [id(2)]);
+    }
+}
+
+/// NET-41: as long as something is answered there, nothing is cut; but not for ever.
+#[test]
+fn a_double_that_is_busy_is_left_alone_for_a_while() {
+    let begun = Instant::now();
+    let second = |n| begun + Duration::from_secs(n);
+    for (me, other, later) in [(LOW, HIGH, 0), (HIGH, LOW, 10)] {
+        let mut peers = Peers::new(me);
+        opened(&mut peers, other, link(1, Way::Quic, me == LOW, begun));
+        opened(&mut peers, other, link(2, Way::Quic, me != LOW, begun));
+        let due = |at, answered| peers.overdue(second(at), |_| busy(Some(second(answered)))).0;
+        for answered in [1, 9, 50, 109] {
+            assert_eq!(due(answered + 9 + later, answered), []);
+            assert_eq!(due(answered + 10 + later, answered), [id(2)]);
+        }
+        assert_eq!(due(119 + later, 118), []);
+        assert_eq!(due(120 + later, 119), [id(2)]);
+        // An answer from before there were two says nothing.
+        let before = busy(Some(begun.checked_sub(Duration::from_secs(5)).unwrap()));
+        assert_eq!(peers.overdue(second(10 + later), |_| before).0, [id(2)]);
     }
 }
 
@@ -140,12 +173,12 @@ fn the_lower_peer_closes_and_the_higher_one_only_when_that_did_not_happen() {
 fn doubles_are_looked_at_again_until_they_are_gone() {
     let (mut peers, now) = (Peers::new(LOW), Instant::now());
     opened(&mut peers, HIGH, link(1, Way::Quic, true, now));
-    assert_eq!(peers.overdue(now, |_| 0), (vec![], None));
+    assert_eq!(peers.overdue(now, |_| idle()), (vec![], None));
     opened(&mut peers, HIGH, link(2, Way::Tcp, true, now));
-    let (due, next) = peers.overdue(now, |_| 1);
+    let (due, next) = peers.overdue(now, |_| busy(None));
     assert!(due.is_empty() && next.is_some_and(|at| at > now && at <= now + span(DOUBLE_LINGER)));
     peers.closed(&HIGH, id(1));
-    assert_eq!(peers.overdue(now, |_| 0), (vec![], None));
+    assert_eq!(peers.overdue(now, |_| idle()), (vec![], None));
 }
 
 #[test]
@@ -185,9 +218,9 @@ proptest! {
             (link.way, link.ours == (*other == HIGH))
         };
         prop_assert_eq!(kind(&low, &HIGH), kind(&high, &LOW));
-        let (due, _) = low.overdue(now + span(DOUBLE_LINGER), |_| 0);
+        let (due, _) = low.overdue(now + span(DOUBLE_LINGER), |_| idle());
         prop_assert_eq!(due.len(), links.len() - 1);
         prop_assert!(!due.contains(&preferred(&low, &HIGH)));
-        prop_assert!(high.overdue(now + span(DOUBLE_LINGER), |_| 0).0.is_empty());
+        prop_assert!(high.overdue(now + span(DOUBLE_LINGER), |_| idle()).0.is_empty());
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::base::limits::MAX_IN_FLIGHT;
+use crate::base::limits::{DOUBLE_GRACE, MAX_IN_FLIGHT};
 
 /// Answers what comes and waits for the outcomes of these tickets: all are acknowledged.
 async fn settle(alice: &mut Node, bob: &mut Node, tickets: u64) {
@@ -59,6 +59,47 @@ async fn a_double_moves_what_is_sent_and_loses_nothing() {
             settle(&mut alice, &mut bob, 1).await;
             let ended = |event: &NetEvent| matches!(event, NetEvent::Disconnected(_));
             assert!(!alice.heard.iter().chain(&bob.heard).any(ended));
+        }
+    }
+}
+
+/// NET-41: a double that is slow and busy is left to end; what was on its way there comes once.
+#[tokio::test]
+async fn a_double_on_a_slow_line_is_left_to_end() {
+    const COUNT: u64 = 5;
+    for listen in [TCP, QUIC] {
+        for (first, second) in [(1, 2), (2, 1)] {
+            let (mut alice, mut bob) = (Node::start(first, &[listen]).await, Node::start(second, &[listen]).await);
+            alice.befriend(bob.id());
+            bob.befriend(alice.id());
+            connect(&mut alice, &mut bob).await;
+            for ticket in 1..=COUNT {
+                alice.send(bob.id(), ticket, b"x").unwrap();
+            }
+            let mut tokens = Vec::new();
+            for _ in 0..COUNT {
+                tokens.push(bob.expect_envelope().await.1);
+            }
+            alice.net.dial_again(bob.id(), &bob.addrs()[0]);
+            alice.links(bob.id(), 2).await;
+            bob.links(alice.id(), 2).await;
+            for (ticket, token) in (1..=COUNT).zip(tokens) {
+                // Some seconds pass in which nothing is answered there. (One at a time: signs of life have to come meanwhile.)
+                for _ in 0..DOUBLE_GRACE.0 / 1000 - 3 {
+                    tokio::time::pause();
+                    tokio::time::advance(Duration::from_secs(1)).await;
+                    tokio::time::resume();
+                    bob.send(alice.id(), 1, b"by the other").unwrap();
+                    settle(&mut bob, &mut alice, 1).await;
+                }
+                bob.net.acknowledge(token);
+                assert_eq!(alice.outcome(ticket).await, NetEvent::Acked { peer: bob.id(), ticket });
+            }
+            alice.links(bob.id(), 1).await;
+            bob.links(alice.id(), 1).await;
+            alice.send(bob.id(), 1, b"after").unwrap();
+            settle(&mut alice, &mut bob, 1).await;
+            assert!(bob.heard.iter().all(|event| !matches!(event, NetEvent::Envelope { .. })), "nothing came twice");
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use libp2p::swarm::ConnectionId;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -26,7 +27,8 @@ fn serve_one(contact: bool, lane: usize) -> Served {
     let (connection, gone) = streams::Gone::new();
     let end = tokio::spawn(async move {
         let receiver = Receiver { peer: PEER, id: 5, answers: &task, gone };
-        run(&shared, receiver, near).await
+        let guard = shared.count_stream(ConnectionId::new_unchecked(1));
+        run(&shared, receiver, &guard, near).await
     });
     Served { far, events, answers, end, connection }
 }

@@ -38,8 +38,8 @@ impl Session {
         let mut session = Self { shared, events, suspected, far, end: tokio::spawn(std::future::pending()) };
         session.send(1).unwrap();
         let first = outbox.queue.recv().await.unwrap();
-        session.end =
-            tokio::spawn(async move { (sender.session(&mut outbox, connection(1), first, near).await, outbox) });
+        let guard = session.shared.count_stream(connection(1));
+        session.end = tokio::spawn(async move { (sender.session(&mut outbox, &guard, first, near).await, outbox) });
         session.far.reader.hello().await.unwrap();
         session.far.hello().await;
         assert!(matches!(session.far.hears().await, Frame::Envelope { seq: 1, .. }));
@@ -154,6 +154,20 @@ async fn a_peer_who_never_answers_is_given_up() {
     assert!(matches!(session.end.await.unwrap().0, Err(StreamEnd::Stalled)));
 }
 
+/// NET-21: who answers slowly is not.
+#[tokio::test(start_paused = true)]
+async fn a_peer_who_answers_slowly_is_waited_for() {
+    let mut session = Session::begin(true, 64).await;
+    session.sent(2..=9).await;
+    for ticket in 1..=8 {
+        // The clock is paused: it jumps as soon as nobody has anything to do. Silence is the input here.
+        tokio::time::sleep(span(STALL_TIMEOUT) - Duration::from_secs(1)).await;
+        session.far.ack(ticket).await;
+        session.acked(ticket..=ticket).await;
+    }
+    session.lost(9..=9).await;
+}
+
 /// A long silence is no stall when nothing is due.
 #[tokio::test(start_paused = true)]
 async fn an_idle_stream_to_a_contact_is_kept() {
@@ -225,6 +239,25 @@ async fn a_move_loses_nothing_and_overtakes_nothing() {
     end.unwrap();
     // Ticket 4 was sent just before the task heard of the move, or it waits.
     assert_eq!(outbox.queue.try_recv().is_ok(), heard == 0);
+}
+
+/// NET-41: what is on its way is waited for as long as answers come, but not for ever.
+#[tokio::test(start_paused = true)]
+async fn a_move_on_a_slow_line_loses_nothing() {
+    const STEP: Duration = Duration::from_secs(9);
+    for (count, answered) in [(9, 8), (30, span(DOUBLE_LIFE).as_secs() / STEP.as_secs())] {
+        let mut session = Session::begin(true, 64).await;
+        session.sent(2..=count).await;
+        session.shared.prefer(&PEER, &Link::straight(connection(2)));
+        for ticket in 1..=answered {
+            // The clock is paused, as above.
+            tokio::time::sleep(STEP).await;
+            session.far.ack(ticket).await;
+            session.acked(ticket..=ticket).await;
+        }
+        session.lost(answered + 1..=count).await;
+        assert!(matches!(session.end.await.unwrap().0, Err(StreamEnd::Stalled)));
+    }
 }
 
 /// The lane of the node is full when the stream breaks: no outcome is lost, none comes twice.
