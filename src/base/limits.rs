@@ -235,6 +235,8 @@ pub const MAX_MAIL_EXPIRED_AT_ONCE: usize = 256;
 
 /// What waits for somebody who was not reached in this time is left at his mailboxes.
 pub const DEPOSIT_AFTER: Millis = Millis::from_secs(3);
+/// It is not waited for again within this time, unless there was a connection meanwhile: he is dialled all the same.
+pub const MISSED_LIFE: Millis = Millis::from_secs(600);
 /// Receipts wait so long for others to share an envelope with.
 pub const RECEIPTS_DEPOSIT_AFTER: Millis = Millis::from_secs(10);
 /// Mailboxes at which an envelope is left: one that drops it is not enough to lose it.
@@ -273,6 +275,13 @@ pub const MAX_WORKS: usize = 64;
 pub const FETCH_PAUSE_MIN: Millis = Millis::from_secs(20);
 /// …and so often at least.
 pub const FETCH_PAUSE_MAX: Millis = Millis::from_secs(60);
+/// …and so often while it holds a question of ours: whose end, a little earlier, brings us there anyway.
+pub const FETCH_PAUSE_WAITING: Millis = Millis::from_secs(450);
+/// The own mailboxes are asked to tell what comes so often at most. For each page of a visit as much is added: no more than
+/// a page of whatever a mailbox makes up is fetched in this time.
+pub const WAIT_PAUSE: Millis = Millis::from_secs(1);
+/// A question that was held so long was held in earnest.
+pub const WAIT_LASTED: Millis = FETCH_PAUSE_MIN;
 /// Pages of one visit to an own mailbox: twice what a full box has. A mailbox may have no end.
 pub const MAX_FETCHED_PAGES: u32 = 256;
 /// First pause after an own mailbox did not answer; it doubles, with jitter.

@@ -92,7 +92,8 @@ pub enum PeerInput {
         /// Whether a one-time prekey is wanted (and the rate of that peer allows one).
         want_prekey: bool,
     },
-    /// A peer asks something of the mailbox that we keep for others; answered by exactly one [`Output::AnswerMail`].
+    /// A peer asks something of the mailbox that we keep for others; answered by exactly one [`Output::AnswerMail`] or
+    /// [`Output::HoldMail`].
     Mail {
         /// Who asks: an owner, or a key made for this one question.
         from: PeerId,
@@ -190,6 +191,17 @@ pub enum Output {
         request: u64,
         /// The encoded answer.
         answer: Vec<u8>,
+    },
+    /// The other answer to [`PeerInput::Mail`], to an owner who wants to wait: it is held until [`Output::RingMail`] names him
+    /// or his time is over.
+    HoldMail {
+        /// Which question.
+        request: u64,
+    },
+    /// Something was stored for this owner: answer the question of his that is held, if there is one.
+    RingMail {
+        /// Whose box it is.
+        owner: PeerId,
     },
     /// Ask a mailbox; answered by [`PeerInput::MailAnswered`] or [`PeerInput::MailFailed`].
     AskMailbox {

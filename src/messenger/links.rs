@@ -34,6 +34,7 @@ impl Tx<'_> {
         link.retry_at = None;
         (link.away_since, link.seek, link.seek_at, link.seeks) = (None, None, None, 0);
         link.post_at = None;
+        self.mem.mail.missed.remove(&peer);
         self.touch(peer);
         self.network_is_back(peer, is_first);
         if let Some(mut row) = self.peer(&peer)?.filter(|row| row.contact.is_some() && !row.blocked) {

@@ -27,6 +27,8 @@ pub(super) struct Mailing {
     pub worked: (u64, u64),
     /// Sealed envelopes that a mailbox may have, oldest first.
     pub sealed: VecDeque<Deposit>,
+    /// Peers for whom a connection was waited in vain, and when last.
+    pub missed: HashMap<PeerId, MonoTime>,
     /// Other people's mailboxes that did not answer.
     pub houses: HashMap<PeerId, House>,
     /// One-time prekeys that each mailbox was given, and that are not used.
@@ -113,6 +115,33 @@ pub(super) struct OwnBox {
     pub done: Vec<u64>,
     /// A visit has ended since the messenger was opened.
     pub emptied: bool,
+    /// Whether it tells us what comes.
+    pub wait: Wait,
+}
+
+/// What is known of an own mailbox that is to tell us what comes.
+#[derive(Debug, Default)]
+pub(super) struct Wait {
+    /// The question that it holds.
+    pub ticket: Option<u64>,
+    /// It may be asked: there was a visit since it told something last.
+    pub may: bool,
+    /// It is not asked before this time.
+    pub not_before: MonoTime,
+    /// How often in a row that was worth nothing.
+    pub failures: u32,
+    /// The highest number that the last visit saw.
+    pub seen: u64,
+    /// It told that something came, and no visit has begun since.
+    pub rung: bool,
+    /// The visit that is under way was begun for that.
+    pub answering: bool,
+    /// Something was found in it.
+    pub fruitful: bool,
+    /// It held the last question to the end and told nothing.
+    pub silent: bool,
+    /// It did not tell of something that came.
+    pub mute: bool,
 }
 
 /// A question to a mailbox.
@@ -131,6 +160,8 @@ pub(super) enum What {
     Offer,
     /// An own mailbox: what it has.
     Fetch,
+    /// An own mailbox: to tell what comes.
+    Wait,
     /// An own mailbox: to delete what we have.
     Delete,
     /// An own mailbox: to end the box.
@@ -194,6 +225,14 @@ pub(super) struct Seek {
     pub begin: bool,
 }
 
+impl Asked {
+    /// When it counts as failed.
+    pub(super) fn until(&self) -> MonoTime {
+        let held = if matches!(self.what, What::Wait) { limits::MAX_MAIL_WAIT } else { Millis::default() };
+        self.at + limits::ASK_TIMEOUT + held
+    }
+}
+
 impl Mailing {
     /// What is to be done soon after the start.
     pub(super) fn start(&mut self, now: MonoTime) {
@@ -219,6 +258,21 @@ impl Mailing {
             self.card = OwnCard::read(&profile.card).unwrap_or_default();
         }
         Ok(())
+    }
+
+    /// A connection with this peer was waited for in vain, or would be.
+    pub(super) fn miss(&mut self, peer: PeerId, now: MonoTime) {
+        if self.missed.len() >= limits::MAX_MISSED {
+            self.missed.retain(|_, at| now.since(*at) < limits::MISSED_LIFE);
+        }
+        if self.missed.len() < limits::MAX_MISSED || self.missed.contains_key(&peer) {
+            self.missed.insert(peer, now);
+        }
+    }
+
+    /// Whether that was so not long ago.
+    pub(super) fn was_missed(&self, peer: &PeerId, now: MonoTime) -> bool {
+        self.missed.get(peer).is_some_and(|at| now.since(*at) < limits::MISSED_LIFE)
     }
 
     /// What was asked was never heard: the commit behind which the questions were to leave has failed.

@@ -13,6 +13,7 @@ use super::{Messenger, query};
 use crate::base::{MessageId, Millis, MonoTime, Now, PeerId, Secret};
 use crate::content::mimi::Vanishes;
 use crate::content::{self, mimi};
+use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::identity::IdentityKeypair;
 use crate::store::testing::{Dump, Place};
 use crate::store::{Reader, salvage};
@@ -46,6 +47,8 @@ pub(crate) struct Office {
     pub(crate) mail: bool,
     /// Questions to mailboxes, as they left: who asked whom, whether in his own name, and what.
     pub(crate) questions: Vec<(usize, PeerId, bool, Vec<u8>)>,
+    /// Questions that mailboxes hold, by mailbox and owner.
+    pub(crate) held: BTreeMap<(usize, PeerId), u64>,
     /// Cards in the hash table.
     pub(crate) table: BTreeMap<PeerId, Vec<u8>>,
     /// The last envelope of each.
@@ -63,6 +66,7 @@ impl Office {
             loses_letters: false,
             mail: true,
             questions: Vec::new(),
+            held: BTreeMap::new(),
             table: BTreeMap::new(),
             queue: VecDeque::new(),
             links: BTreeSet::new(),
@@ -398,12 +402,25 @@ impl Office {
                 let ticket = request & u64::from(u32::MAX);
                 self.tell(other, PeerInput::MailAnswered { mailbox: me, ticket, answer });
             }
+            Output::HoldMail { request } => {
+                let owner = self.desks[usize::try_from((request & !MAIL) >> 32).unwrap()].id;
+                self.held.insert((who, owner), request);
+            }
+            Output::RingMail { owner } => self.ends_wait(who, owner, true),
             Output::PublishCard { owner, card } => drop(self.table.insert(owner, card)),
             Output::FindCard { peer, ticket } => match self.table.get(&peer).cloned() {
                 Some(card) => self.tell(who, PeerInput::CardFound { peer, ticket, card }),
                 None => self.tell(who, PeerInput::CardNotFound { peer, ticket, asked: 3 }),
             },
             _ => {}
+        }
+    }
+
+    /// A mailbox answers what it holds, if it does.
+    fn ends_wait(&mut self, house: usize, owner: PeerId, came: bool) {
+        if let Some(request) = self.held.remove(&(house, owner)) {
+            let answer = MailAnswer::Waited { came }.encode().unwrap();
+            self.one(house, Output::AnswerMail { request, answer });
         }
     }
 

@@ -79,7 +79,8 @@ pub enum NetEvent {
         /// Whether a one-time prekey is wanted, and the rate of that peer allows one.
         want_prekey: bool,
     },
-    /// A peer asks our mailbox; to be answered by `NetHandle::answer_mail` within `MAIL_ANSWER_TIMEOUT`.
+    /// A peer asks our mailbox; to be answered by `NetHandle::answer_mail` or `NetHandle::hold_mail`
+    /// within `MAIL_ANSWER_TIMEOUT`.
     MailAsked {
         /// Who asks: an owner, or a key made for this one question.
         from: PeerId,

@@ -176,6 +176,17 @@ impl NetHandle {
         }
     }
 
+    /// The other answer to `MailAsked`, when its owner wants to wait for mail and there is none: it is held, within the bounds
+    /// of the mailbox, until [`NetHandle::ring_mail`] names him or his time is over. Ignored when it is no longer open.
+    pub fn hold_mail(&self, request: u64) {
+        self.shared.desk.hold(request);
+    }
+
+    /// Something was stored for this owner: his question that is held, if there is one, is answered.
+    pub fn ring_mail(&self, owner: &PeerId) {
+        self.shared.desk.ring(owner);
+    }
+
     /// Puts a signed card into the DHT, and reads it back, again and again until it stands; then `CardPublished` follows.
     /// A newer card of the same owner takes its place. While there is nobody to put it to, it waits.
     pub fn publish_card(&self, owner: PeerId, card: Vec<u8>) {

@@ -196,9 +196,13 @@ impl Task {
         self.swarm.behaviour_mut().streams.open(to_libp2p(&peer), connection, reply);
     }
 
-    /// A stream to a mailbox, on the preferred connection; without one, the mailbox is dialled first.
-    fn open_mail(&mut self, Want { mailbox, addrs, reply }: Want) {
-        if let Some((link, _)) = self.peers.preferred(&mailbox) {
+    /// A stream to a mailbox, on the preferred connection; without one, the mailbox is dialled first, if it may be.
+    fn open_mail(&mut self, Want { mailbox, addrs, as_it_is, reply }: Want) {
+        let link = self.peers.preferred(&mailbox).map(|(link, _)| link);
+        if as_it_is && link.is_none_or(|link| !link.way.is_direct()) {
+            return;
+        }
+        if let Some(link) = link {
             let id = link.id;
             return self.swarm.behaviour_mut().mail.open(to_libp2p(&mailbox), id, reply);
         }

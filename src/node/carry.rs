@@ -43,6 +43,8 @@ pub(super) trait Port: Send {
     fn fetch_bundle(&self, peer: PeerId, ticket: u64, want_prekey: bool) -> Result<(), SendError>;
     fn answer_bundle(&self, request: u64, card: Vec<u8>, prekey: Option<Vec<u8>>);
     fn answer_mail(&self, request: u64, answer: Vec<u8>);
+    fn hold_mail(&self, request: u64);
+    fn ring_mail(&self, owner: &PeerId);
     fn ask_mailbox(&self, ask: MailAsk) -> Result<(), SendError>;
     fn find_card(&self, peer: PeerId, ticket: u64) -> Result<(), SendError>;
     fn publish_card(&self, owner: PeerId, card: Vec<u8>);
@@ -70,6 +72,14 @@ impl Port for NetHandle {
 
     fn answer_mail(&self, request: u64, answer: Vec<u8>) {
         Self::answer_mail(self, request, answer);
+    }
+
+    fn hold_mail(&self, request: u64) {
+        Self::hold_mail(self, request);
+    }
+
+    fn ring_mail(&self, owner: &PeerId) {
+        Self::ring_mail(self, owner);
     }
 
     fn ask_mailbox(&self, ask: MailAsk) -> Result<(), SendError> {
@@ -209,6 +219,18 @@ impl Carrier {
     pub(super) fn answer_mail(&self, request: u64, answer: Vec<u8>) {
         if let Some(net) = &self.net {
             net.answer_mail(request, answer);
+        }
+    }
+
+    pub(super) fn hold_mail(&self, request: u64) {
+        if let Some(net) = &self.net {
+            net.hold_mail(request);
+        }
+    }
+
+    pub(super) fn ring_mail(&self, owner: &PeerId) {
+        if let Some(net) = &self.net {
+            net.ring_mail(owner);
         }
     }
 

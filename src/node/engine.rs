@@ -259,6 +259,14 @@ impl Engine {
                     self.carrier.answer_mail(request, answer);
                     None
                 }
+                Output::HoldMail { request } => {
+                    self.carrier.hold_mail(request);
+                    None
+                }
+                Output::RingMail { owner } => {
+                    self.carrier.ring_mail(&owner);
+                    None
+                }
                 Output::AskMailbox { ticket, mailbox, addrs, anonymous, question } => {
                     self.carrier.ask_mailbox(MailAsk { ticket, mailbox, addrs, anonymous, question })
                 }

@@ -105,6 +105,63 @@ fn mail_does_not_lie_about() {
     assert_eq!(world.requests(bob)[0].messages, 2);
 }
 
+/// How long it takes until somebody has heard something.
+fn until_heard(world: &mut World, who: Who, from: Who, text: &str) -> Millis {
+    let mut span = Millis(0);
+    while !world.texts(who, from, Direction::In).iter().any(|heard| heard == text) {
+        world.pass(Millis(10));
+        span.0 += 10;
+        assert!(span < Millis::from_hours(1), "'{text}' is never heard");
+    }
+    span
+}
+
+/// MBX-80: two who are both on and cannot connect talk by their mailboxes as if they could. Only the first word, of which it is
+/// not known whether it can go directly, waits for three seconds.
+#[test]
+fn two_who_are_on_and_cannot_connect_talk_at_once() {
+    let mut world = World::new(1, Weather { delay: 40, ..Weather::CALM });
+    let (alice, bob, houses) = two_with_houses(&mut world);
+    world.say(alice, bob, "hello");
+    world.pass(A_WHILE);
+    world.accept(bob, alice);
+    world.pass(A_WHILE);
+    world.wall(alice, bob);
+    // Nobody has fetched for a while, nor would for a while.
+    world.pass(A_WHILE);
+    for (from, to) in [(alice, bob), (bob, alice)] {
+        world.say(from, to, "are you there?");
+        let span = until_heard(&mut world, to, from, "are you there?");
+        assert!(span < Millis::from_secs(4), "the first took {} ms", span.0);
+    }
+    for n in 0..12 {
+        let (from, to) = if n % 3 == 0 { (bob, alice) } else { (alice, bob) };
+        // A pause in which receipts come back, and one in which they do not.
+        world.pass(Millis::from_secs(if n % 2 == 0 { 30 } else { 2 }));
+        let text = format!("m{n}");
+        world.say(from, to, &text);
+        let span = until_heard(&mut world, to, from, &text);
+        assert!(span < Millis(500), "{text} took {} ms", span.0);
+    }
+    world.pass(A_WHILE);
+    assert!(houses.iter().all(|house| world.kept(*house) == 0), "all is fetched");
+}
+
+/// MBX-84: who is on and hears of nothing asks each of his mailboxes two things in five minutes.
+#[test]
+fn waiting_is_cheap() {
+    let mut world = World::new(3, Weather::CALM);
+    let (alice, ..) = two_with_houses(&mut world);
+    world.pass(A_WHILE);
+    let asked = |world: &World| [1, 2, 3, 4, 5, 6].map(|kind| world.questions(alice, kind));
+    let before = asked(&world);
+    world.pass(Millis::from_hours(1));
+    let now = asked(&world);
+    let asked: Vec<u64> = now.iter().zip(before).map(|(now, then)| now - then).collect();
+    assert_eq!((asked[0], asked[1], asked[3], asked[4]), (0, 0, 0, 0));
+    assert!((22..=26).contains(&asked[2]) && (22..=26).contains(&asked[5]), "{asked:?} an hour");
+}
+
 /// Who was on and has gone is written to through the mailbox; who is back gets it directly, and once.
 #[test]
 fn what_was_deposited_goes_directly_too() {

@@ -85,6 +85,7 @@ enum Parcel {
     Question { from: usize, generation: u64, ticket: u64, anonymous: bool, bytes: Vec<u8>, answered: bool },
     Answer { from: usize, mailbox: PeerId, generation: u64, ticket: u64, bytes: Option<Vec<u8>> },
     Card { from: usize, peer: PeerId, generation: u64, ticket: u64, card: Option<Vec<u8>>, asked: u32 },
+    Waited { from: usize, request: u64 },
 }
 
 impl Parcel {
@@ -100,6 +101,7 @@ impl Parcel {
             | Self::Question { from, .. }
             | Self::Answer { from, .. }
             | Self::Card { from, .. }
+            | Self::Waited { from, .. }
             | Self::Unreachable { from, .. } => *from,
         }
     }
@@ -126,6 +128,8 @@ pub struct World {
     by_id: HashMap<PeerId, usize>,
     flights: BinaryHeap<Flight>,
     links: BTreeSet<(usize, usize)>,
+    /// Who cannot connect with whom.
+    walls: BTreeSet<(usize, usize)>,
     tokens: BTreeMap<FrameToken, Pending>,
     requests: BTreeMap<u64, (usize, u64, u64)>,
     next: u64,
@@ -158,6 +162,7 @@ impl World {
             by_id: HashMap::new(),
             flights: BinaryHeap::new(),
             links: BTreeSet::new(),
+            walls: BTreeSet::new(),
             tokens: BTreeMap::new(),
             requests: BTreeMap::new(),
             next: 1,
@@ -494,6 +499,8 @@ impl World {
                 self.ask_mailbox(index, ticket, mailbox, anonymous, question);
             }
             Output::AnswerMail { request, answer } => self.answer_mail(index, request, &answer),
+            Output::HoldMail { request } => self.hold_mail(index, request),
+            Output::RingMail { owner } => self.ring_mail(index, owner),
             Output::FindCard { peer, ticket } => self.find_card(index, peer, ticket),
             Output::PublishCard { owner, card } => self.publish(index, owner, card),
             Output::Events(_) => {}
@@ -501,9 +508,21 @@ impl World {
         }
     }
 
+    /// From now on the two cannot connect, whoever dials; both may be on.
+    pub fn wall(&mut self, a: Who, b: Who) {
+        let pair = (a.0.min(b.0), a.0.max(b.0));
+        self.walls.insert(pair);
+        self.links.remove(&pair);
+        for (who, other) in [(a, b), (b, a)] {
+            self.handle(who.0, vec![Input::Peer(PeerInput::Disconnected(self.id(other)))]);
+        }
+    }
+
     fn connect(&mut self, index: usize, peer: PeerId) {
         let generation = self.nodes[index].generation;
-        let reachable = self.by_id.get(&peer).copied().filter(|to| self.nodes[*to].online && self.nodes[index].online);
+        let on = |to: &usize| self.nodes[*to].online && self.nodes[index].online;
+        let free = |to: &usize| !self.walls.contains(&(index.min(*to), index.max(*to)));
+        let reachable = self.by_id.get(&peer).copied().filter(|to| on(to) && free(to));
         match reachable {
             Some(to) => {
                 let new = self.links.insert((index.min(to), index.max(to)));
@@ -581,6 +600,7 @@ impl World {
             Parcel::Question { from, generation, ticket, anonymous, bytes, answered } => {
                 return self.question_lands(to, from, generation, ticket, anonymous, bytes, answered);
             }
+            Parcel::Waited { request, .. } => return self.wait_over(to, request),
             Parcel::Answer { mailbox, generation, ticket, bytes, .. } if generation == current => match bytes {
                 Some(answer) => PeerInput::MailAnswered { mailbox, ticket, answer },
                 None => PeerInput::MailFailed { mailbox, ticket },

@@ -156,6 +156,13 @@ pub const MAIL_NETWORK_RATE: u32 = 64;
 pub const MAIL_TRANSFER_TIMEOUT: Millis = Millis::from_secs(15);
 /// How long our node may take to answer, the wait for its lane included.
 pub const MAIL_ANSWER_TIMEOUT: Millis = Millis::from_secs(10);
+/// How long an owner may have his question held until something comes: what is lost of his connection, or of the mailbox's
+/// memory, without anybody noticing costs no more than this.
+pub const MAX_MAIL_WAIT: Millis = Millis::from_secs(300);
+/// Owners' questions that are held at a time: a stream and a connection each, and some 2 KiB.
+pub const MAX_MAIL_HELD: usize = 256;
+/// Of these, of owners who are no contacts: half of their connections ([`MAX_STRANGER_CONNECTIONS`]) stay free for depositors.
+pub const MAX_STRANGER_MAIL_HELD: usize = 64;
 /// How long we wait for an answer: as long as a mailbox takes at most.
 pub const MAIL_TIMEOUT: Millis = Millis::from_secs(40);
 /// After it a question of ours has failed, whatever it waited for.
@@ -258,7 +265,7 @@ pub const REDIAL_MAX: Millis = Millis::from_secs(60);
 pub const REDIAL_IDLE: Millis = Millis::from_secs(300);
 /// Peers that are redialled.
 pub const MAX_BOOTSTRAP: usize = 64;
-/// Peers who could not be reached and are told as worth a try when the network has changed.
+/// Peers who could not be reached: told as worth a try when the network has changed; not waited for again.
 pub const MAX_MISSED: usize = 256;
 
 // ---- DHT ----------------------------------------------------------------------------------------

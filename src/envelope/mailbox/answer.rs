@@ -13,6 +13,7 @@ const KEPT: u8 = 2;
 const PAGE: u8 = 3;
 const STORED: u8 = 4;
 const CARD: u8 = 5;
+const WAITED: u8 = 6;
 const NO_BOX: u8 = 32;
 const FULL: u8 = 33;
 const TOO_LARGE: u8 = 34;
@@ -52,6 +53,11 @@ pub enum Answer {
         card: Vec<u8>,
         /// An encoded one-time prekey, handed out this once.
         prekey: Option<Vec<u8>>,
+    },
+    /// To wait.
+    Waited {
+        /// Whether something came; else the time is over, or a newer question took the place of this one.
+        came: bool,
     },
     /// There is no such box for whoever asks.
     NoBox,
@@ -110,6 +116,10 @@ impl Answer {
                 put_part(&mut body, prekey.as_deref().unwrap_or_default(), least, MAX_ONE_TIME_PREKEY)?;
                 CARD
             }
+            Self::Waited { came } => {
+                body.push(u8::from(*came));
+                WAITED
+            }
             Self::NoBox => NO_BOX,
             Self::Full { retry_after } => {
                 body.extend_from_slice(&retry_after.to_be_bytes());
@@ -156,6 +166,7 @@ impl Answer {
                 let prekey = body.part(0, MAX_ONE_TIME_PREKEY)?;
                 Self::Card { card, prekey: (!prekey.is_empty()).then(|| prekey.to_vec()) }
             }
+            WAITED => Self::Waited { came: flag(body.u8()?)? },
             NO_BOX => Self::NoBox,
             FULL => Self::Full { retry_after: body.u32()? },
             TOO_LARGE => Self::TooLarge,
@@ -184,7 +195,7 @@ const fn bounds(kind: u8) -> Option<(usize, usize)> {
         PAGE => (5, MAX_PAGE),
         CARD => (5, 4 + MAX_CARD + MAX_ONE_TIME_PREKEY),
         FULL => (4, 4),
-        WORK => (1, 1),
+        WORK | WAITED => (1, 1),
         _ => return None,
     })
 }

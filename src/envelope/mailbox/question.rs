@@ -7,9 +7,10 @@ use super::wire::{Take, flag, framed, head, opened, put_part};
 use super::work::Proof;
 use super::{HEAD_LEN, MailboxError};
 use crate::base::limits::{
-    MAX_CARD, MAX_DELETED_AT_ONCE, MAX_ENVELOPE, MAX_ONE_TIME_PREKEY, MAX_REVOKED_AT_ONCE, MIN_ENVELOPE, ONE_TIME_BATCH,
+    MAX_CARD, MAX_DELETED_AT_ONCE, MAX_ENVELOPE, MAX_MAIL_WAIT, MAX_ONE_TIME_PREKEY, MAX_REVOKED_AT_ONCE, MIN_ENVELOPE,
+    ONE_TIME_BATCH,
 };
-use crate::base::{PeerId, Secret, WallTime};
+use crate::base::{Millis, PeerId, Secret, WallTime};
 use crate::envelope::seal::{self, SealedIn};
 use crate::identity::{Card, CardIn, IdentityError, IdentityKey, OneTimePrekeyIn, RecordError};
 
@@ -18,6 +19,7 @@ const RENEW: u8 = 2;
 const FETCH: u8 = 3;
 const DELETE: u8 = 4;
 const DROP: u8 = 5;
+const WAIT: u8 = 6;
 const DEPOSIT: u8 = 16;
 const CARD: u8 = 17;
 
@@ -60,6 +62,15 @@ pub enum Question<'a> {
         queue: [u8; QUEUE_LEN],
         /// The highest number he has.
         after: u64,
+    },
+    /// The owner: tell me when something comes.
+    Wait {
+        /// His queue.
+        queue: [u8; QUEUE_LEN],
+        /// The highest number he has seen.
+        after: u64,
+        /// For how long he waits: 1 to `MAX_MAIL_WAIT`.
+        seconds: u16,
     },
     /// The owner: I have it.
     Delete {
@@ -208,6 +219,12 @@ impl<'a> Question<'a> {
                 body.extend_from_slice(&after.to_be_bytes());
                 FETCH
             }
+            Self::Wait { queue, after, seconds } => {
+                body.extend_from_slice(queue);
+                body.extend_from_slice(&after.to_be_bytes());
+                body.extend_from_slice(&patience(*seconds)?.to_be_bytes());
+                WAIT
+            }
             Self::Delete { queue, what } => {
                 body.extend_from_slice(queue);
                 what.put(&mut body)?;
@@ -256,6 +273,7 @@ impl<'a> Question<'a> {
                 offer: take_offer(&mut body)?,
             },
             FETCH => Self::Fetch { queue: *body.array()?, after: body.u64()? },
+            WAIT => Self::Wait { queue: *body.array()?, after: body.u64()?, seconds: patience(body.u16()?)? },
             DELETE => Self::Delete { queue: *body.array()?, what: Delete::take(&mut body)? },
             DROP => Self::Drop { queue: *body.array()? },
             DEPOSIT => Self::Deposit(Deposit::take(&mut body)?),
@@ -265,6 +283,19 @@ impl<'a> Question<'a> {
         body.end()?;
         Ok(question)
     }
+
+    /// For how long a mailbox may hold this question; `None`: it is answered at once.
+    pub fn patience(bytes: &'a [u8]) -> Option<Millis> {
+        match Self::decode(bytes) {
+            Ok(Self::Wait { seconds, .. }) => Some(Millis::from_secs(seconds.into())),
+            _ => None,
+        }
+    }
+}
+
+fn patience(seconds: u16) -> Result<u16, MailboxError> {
+    let longest = MAX_MAIL_WAIT.0 / 1000;
+    if (1..=longest).contains(&seconds.into()) { Ok(seconds) } else { Err(MailboxError::Malformed) }
 }
 
 /// How many bytes a body has at least and at most; `None`: no such question.
@@ -273,6 +304,7 @@ const fn bounds(kind: u8) -> Option<(usize, usize)> {
         REGISTER => (64 + MIN_OFFER, 64 + MAX_OFFER),
         RENEW => (34 + MIN_OFFER, 34 + MAX_REVOKED_AT_ONCE * TAG_LEN + MAX_OFFER),
         FETCH => (QUEUE_LEN + 8, QUEUE_LEN + 8),
+        WAIT => (QUEUE_LEN + 8 + 2, QUEUE_LEN + 8 + 2),
         DELETE => (QUEUE_LEN + 1 + 8, MAX_DELETE),
         DROP => (QUEUE_LEN, QUEUE_LEN),
         DEPOSIT => (MIN_DEPOSIT, MAX_DEPOSIT),

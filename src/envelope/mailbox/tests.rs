@@ -99,6 +99,11 @@ fn any_parts() -> impl Strategy<Value = Parts> {
         (any::<[u8; 32]>(), vec(any::<Tag>(), 0..5), any_offer())
             .prop_map(|(key, tags, offer)| Parts::Renew(key, tags, offer)),
         (any_queue(), any::<u64>()).prop_map(|(queue, after)| Parts::Owned(Question::Fetch { queue, after })),
+        (any_queue(), any::<u64>(), 1..=300u16).prop_map(|(queue, after, seconds)| Parts::Owned(Question::Wait {
+            queue,
+            after,
+            seconds
+        })),
         (any_queue(), any::<u64>())
             .prop_map(|(queue, upto)| Parts::Owned(Question::Delete { queue, what: Delete::UpTo(upto) })),
         (any_queue(), btree_set(any::<u64>(), 1..9)).prop_map(|(queue, numbers)| {
@@ -126,6 +131,7 @@ fn any_answer() -> impl Strategy<Value = Answer> {
         Just(Answer::Stored),
         (vec(any::<u8>(), 1..200), proptest::option::of(vec(any::<u8>(), 1..200)))
             .prop_map(|(card, prekey)| Answer::Card { card, prekey }),
+        any::<bool>().prop_map(|came| Answer::Waited { came }),
         Just(Answer::NoBox),
         any::<u32>().prop_map(|retry_after| Answer::Full { retry_after }),
         Just(Answer::TooLarge),
@@ -229,6 +235,9 @@ fn the_layout_is_the_documented_one() {
     expected.extend([4; 16]);
     expected.extend([0, 0, 0, 0, 0, 0, 1, 2]);
     assert_eq!(fetch.encode().unwrap(), expected);
+    let wait = Question::Wait { queue: [4; 16], after: 258, seconds: 300 }.encode().unwrap();
+    assert_eq!(wait, [&[1, 6, 0, 0, 0, 26][..], &expected[HEAD_LEN..], &[1, 44]].concat());
+    assert_eq!(Answer::Waited { came: true }.encode().unwrap(), [1, 6, 0, 0, 0, 1, 1]);
     assert_eq!(Answer::Full { retry_after: 3600 }.encode().unwrap(), [1, 33, 0, 0, 0, 4, 0, 0, 14, 16]);
     assert_eq!(Answer::Work { level: 16 }.encode().unwrap(), [1, 36, 0, 0, 0, 1, 16]);
     assert_eq!(Answer::NoBox.encode().unwrap(), [1, 32, 0, 0, 0, 0]);
@@ -252,13 +261,13 @@ fn a_head_says_what_may_be_allocated() {
     let question = |head: [u8; 6]| Question::body_len(&head);
     assert_eq!(question([1, 5, 0, 0, 0, 16]), Ok(16));
     assert_eq!(question([2, 5, 0, 0, 0, 16]), Err(MailboxError::UnknownVersion(2)));
-    assert_eq!(question([1, 6, 0, 0, 0, 16]), Err(MailboxError::UnknownKind(6)));
+    assert_eq!(question([1, 7, 0, 0, 0, 16]), Err(MailboxError::UnknownKind(7)));
     assert_eq!(question([1, 5, 0, 0, 0, 15]), Err(MailboxError::Malformed));
     assert_eq!(question([1, 5, 0, 0, 0, 17]), Err(MailboxError::TooLarge));
     assert_eq!(question([1, 16, 0xff, 0xff, 0xff, 0xff]), Err(MailboxError::TooLarge));
     assert_eq!(Answer::body_len(&[1, 3, 0, 0x20, 0, 0]), Err(MailboxError::TooLarge));
     assert_eq!(Answer::body_len(&[2, 3, 0, 0, 0, 5]), Err(MailboxError::UnknownVersion(2)));
-    assert_eq!(Answer::body_len(&[1, 6, 0, 0, 0, 5]), Err(MailboxError::UnknownKind(6)));
+    assert_eq!(Answer::body_len(&[1, 7, 0, 0, 0, 5]), Err(MailboxError::UnknownKind(7)));
     assert_eq!(Question::decode(&[1, 5, 0, 0]), Err(MailboxError::Malformed));
 }
 
@@ -311,6 +320,9 @@ fn what_is_out_of_bounds_does_not_go_out() {
     let mut page = page(&[]).unwrap();
     page[HEAD_LEN] = 2;
     assert_eq!(Answer::decode(&page), Err(MailboxError::Malformed));
+    let mut waited = Answer::Waited { came: true }.encode().unwrap();
+    waited[HEAD_LEN] = 2;
+    assert_eq!(Answer::decode(&waited), Err(MailboxError::Malformed));
     assert_eq!(Answer::Work { level: 0 }.encode(), Err(MailboxError::Malformed));
     assert_eq!(Answer::Work { level: MAX_WORK + 1 }.encode(), Err(MailboxError::Malformed));
     assert_eq!(Answer::Kept { prekeys: 101 }.encode(), Err(MailboxError::Malformed));
@@ -318,6 +330,23 @@ fn what_is_out_of_bounds_does_not_go_out() {
         let deposit = Deposit { recipient: owner(1).peer_id(), token: None, proof: Proof::None, sealed };
         assert_eq!(Question::Deposit(deposit).encode(), Err(MailboxError::Malformed));
     }
+}
+
+/// MBX-80: nobody waits for no time, or for longer than a mailbox may be held up.
+#[test]
+fn a_wait_is_bounded() {
+    let wait = |seconds| Question::Wait { queue: [4; 16], after: 0, seconds }.encode();
+    let longest = u16::try_from(MAX_MAIL_WAIT.0 / 1000).unwrap();
+    for seconds in [0, longest + 1, u16::MAX] {
+        assert_eq!(wait(seconds), Err(MailboxError::Malformed));
+        let mut bytes = wait(1).unwrap();
+        bytes.truncate(HEAD_LEN + 24);
+        bytes.extend(seconds.to_be_bytes());
+        assert_eq!(Question::decode(&bytes), Err(MailboxError::Malformed));
+    }
+    assert_eq!(Question::patience(&wait(longest).unwrap()), Some(MAX_MAIL_WAIT));
+    assert_eq!(Question::patience(&Question::Fetch { queue: [4; 16], after: 0 }.encode().unwrap()), None);
+    assert_eq!(Question::patience(&[1, 6, 0]), None);
 }
 
 /// MBX-11.

@@ -1,10 +1,11 @@
 //! The own mailboxes: registered, kept up to date, emptied, left (docs/protocol/mailbox.md, "The owner").
 //!
-//! Of each mailbox one thing is asked at a time. What that is follows from rows: what it has said to keep, and what it
+//! Of each mailbox one thing is asked at a time, beside a question that it may hold. What that is follows from rows: what it has said to keep, and what it
 //! should. So nothing is lost with a question or its answer.
 
 mod offers;
 mod visits;
+mod waits;
 
 use crate::base::{MonoTime, PeerId, limits};
 use crate::envelope::mailbox::Answer as MailAnswer;
@@ -152,13 +153,16 @@ impl Tx<'_> {
             self.mem.mail.own.remove(&peer);
             return Ok(());
         };
-        if let Some((what, question)) = self.next_question(row)? {
+        if let Some((what, question)) = self.next_question(row.clone())? {
             let own = self.mem.mail.own.entry(peer).or_default();
             own.retry_at = None;
             let addrs = self.used_box(&peer)?.map(|row| row.addrs).unwrap_or_default();
             let ticket = self.ask(peer, addrs, false, what, question);
             self.mem.mail.own.entry(peer).or_default().asked = Some(ticket);
-        } else if let Some(own) = self.mem.mail.own.get_mut(&peer).filter(|own| own.due().is_some_and(|at| at <= now)) {
+            return Ok(());
+        }
+        self.ask_to_wait(&row)?;
+        if let Some(own) = self.mem.mail.own.get_mut(&peer).filter(|own| own.due().is_some_and(|at| at <= now)) {
             // What it could be asked it does not want to hear yet.
             own.retry_at = Some(now + limits::FETCH_PAUSE_MAX);
         }
@@ -191,6 +195,10 @@ impl Tx<'_> {
         match asked.what {
             What::Deposit(deposit) => self.deposit_answered(deposit, answer.as_ref()),
             What::Card(peer) => self.card_answered(peer, ticket, answer),
+            What::Wait => {
+                self.wait_ended(mailbox, ticket, asked.at, answer.as_ref());
+                Ok(())
+            }
             what => self.own_answered(mailbox, ticket, &what, answer),
         }
     }
@@ -277,7 +285,7 @@ impl Tx<'_> {
     /// Questions whose outcome was never told count as failed.
     pub(super) fn give_up_questions(&mut self) -> Step {
         let now = self.now.mono;
-        let is_over = |asked: &Asked| asked.at + limits::ASK_TIMEOUT <= now;
+        let is_over = |asked: &Asked| asked.until() <= now;
         let over = self.mem.mail.asked.iter().filter(|(_, asked)| is_over(asked));
         let over: Vec<_> = over.map(|(ticket, asked)| (*ticket, asked.mailbox)).collect();
         for (ticket, mailbox) in over {
@@ -291,7 +299,7 @@ impl Tx<'_> {
     pub(super) fn next_mail(&self) -> Option<MonoTime> {
         let mail = &self.mem.mail;
         let own = mail.own.values().fold(None, |next, own| earliest(next, own.due()));
-        let asked = mail.asked.values().map(|asked| asked.at + limits::ASK_TIMEOUT).min();
+        let asked = mail.asked.values().map(Asked::until).min();
         let busy = mail.look || !mail.ready.is_empty();
         let asked = earliest(asked, self.next_seek());
         earliest(earliest(own, asked), earliest(self.next_work(), busy.then_some(self.now.mono)))
@@ -313,7 +321,14 @@ impl OwnBox {
     fn due(&self) -> Option<MonoTime> {
         let at = self.retry_at.unwrap_or(self.fetch_at);
         let busy = self.more || !self.done.is_empty();
-        self.asked.is_none().then_some(if busy { self.retry_at.unwrap_or_default() } else { at })
+        let at = if busy { self.retry_at.unwrap_or_default() } else { at };
+        if self.asked.is_none() { earliest(Some(at), self.wait_due()) } else { None }
+    }
+
+    /// When it is to be asked to tell what comes: it answered last, and has nothing more.
+    fn wait_due(&self) -> Option<MonoTime> {
+        let idle = !self.more && self.done.is_empty() && self.attempts == 0 && self.retry_at.is_none();
+        (idle && self.wait.may && self.wait.ticket.is_none()).then_some(self.wait.not_before)
     }
 }
 

@@ -15,6 +15,8 @@ use crate::messenger::tables::{BoxPrekeys, BoxedPrekeys, Boxes, EnvelopeMarks, O
 use crate::messenger::testing::Office;
 use crate::messenger::view::{MailService, Policy, State};
 
+mod waits;
+
 const MINUTE: Millis = Millis::from_secs(60);
 const ALICE: usize = 0;
 const BOB: usize = 1;

@@ -48,6 +48,9 @@ impl Tx<'_> {
         }
         if more || leaving || fetch_at <= now {
             let after = if more { cursor } else { 0 };
+            if let Some(own) = self.mem.mail.own.get_mut(&row.peer).filter(|_| !more) {
+                own.wait.begin_visit();
+            }
             return Ok(Some((What::Fetch, encoded(&Question::Fetch { queue, after })?)));
         }
         Ok(None)
@@ -78,6 +81,7 @@ impl Tx<'_> {
         own.done.extend(done);
         if !items.is_empty() {
             own.pause = limits::FETCH_PAUSE_MIN;
+            own.wait.found();
         }
         // A page without anything, or behind which the numbers do not grow, ends the visit, whatever it says.
         let goes_on = more && own.pages < limits::MAX_FETCHED_PAGES && last.is_some_and(|last| last > own.cursor);
@@ -159,9 +163,11 @@ impl Tx<'_> {
     fn end_visit(&mut self, mut row: OwnBoxRow) -> Step {
         let (now, random) = (self.now.mono, self.rng.next_u64());
         if let Some(own) = self.mem.mail.own.get_mut(&row.peer) {
+            let (seen, pages) = (own.cursor, own.pages);
             (own.cursor, own.pages, own.more, own.emptied) = (0, 0, false, true);
+            let again = own.wait.end_visit(now, pages, seen, random);
             let span = own.pause.max(limits::FETCH_PAUSE_MIN);
-            own.fetch_at = now + jittered(span, random);
+            own.fetch_at = if again { now } else { now + jittered(span, random) };
             own.pause = crate::base::Millis(span.0 + span.0 / 2).min(limits::FETCH_PAUSE_MAX);
         }
         let clock = self.deadline_clock();

@@ -4,6 +4,7 @@ use crate::base::{PeerId, limits};
 use crate::crypto::hash::sha256;
 use crate::envelope::mailbox::{Answer, Deposit, Tag, needed_work};
 use crate::envelope::seal::SealedIn;
+use crate::messenger::io::Output;
 use crate::messenger::tables::{
     BoxCards, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, DepositBodies, DepositBody, DepositMarks, DepositRow,
     Deposits, in_box, of_box, tagged,
@@ -66,6 +67,8 @@ impl Tx<'_> {
         totals.bytes += bytes;
         self.put_mail_totals(&totals)?;
         self.put_box(&row)?;
+        // MBX-81: behind the commit, like the answer.
+        self.push(Output::RingMail { owner: row.owner });
         Ok(Answer::Stored)
     }
 

@@ -40,7 +40,13 @@ impl Tx<'_> {
     /// Answers a question of anybody (MBX-1, MBX-4); what is none changes nothing (MBX-2).
     pub(super) fn mail(&mut self, from: PeerId, request: u64, question: &[u8]) -> Step {
         let answer = match Question::decode(question) {
-            Ok(question) => self.answer_mail(from, question)?,
+            Ok(question) => match self.answer_mail(from, question)? {
+                Some(answer) => answer,
+                None => {
+                    self.push(Output::HoldMail { request });
+                    return Ok(());
+                }
+            },
             Err(MailboxError::TooLarge) => MailAnswer::TooLarge,
             Err(_) => MailAnswer::Malformed,
         };
@@ -49,16 +55,19 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn answer_mail(&mut self, from: PeerId, question: Question<'_>) -> Step<MailAnswer> {
-        match question {
+    /// What is answered; `None`: an owner has to wait for it.
+    fn answer_mail(&mut self, from: PeerId, question: Question<'_>) -> Step<Option<MailAnswer>> {
+        let answer = match question {
             Question::Register { key, invitation, offer } => self.register_box(from, key, invitation, &offer),
             Question::Renew { invitation, revoked, offer } => self.renew_box(from, invitation, &revoked, &offer),
             Question::Fetch { queue, after } => self.fetch_mail(&from, &queue, after),
+            Question::Wait { queue, after, .. } => return self.wait_for_mail(&from, &queue, after),
             Question::Delete { queue, what } => self.delete_mail(&from, &queue, &what),
             Question::Drop { queue } => self.leave_box(&from, &queue),
             Question::Deposit(deposit) => self.deposit(&deposit),
             Question::Card { owner, want_prekey } => self.card_of(&owner, want_prekey),
-        }
+        };
+        answer.map(Some)
     }
 
     /// For whom boxes are kept from now on.

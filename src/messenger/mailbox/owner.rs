@@ -181,6 +181,15 @@ impl Tx<'_> {
         Ok(Answer::Page { more, prekeys: held(&row), items })
     }
 
+    /// Whether an owner has to wait for something behind a number; if not, what he is told (MBX-80, MBX-81).
+    pub(super) fn wait_for_mail(&mut self, owner: &PeerId, queue: &[u8; 16], after: u64) -> Step<Option<Answer>> {
+        let Some(row) = self.own_box(owner, queue)? else { return Ok(Some(Answer::NoBox)) };
+        let row = self.note_visit(row)?;
+        let Some(from) = after.checked_add(1) else { return Ok(None) };
+        let came = !self.buf.scan::<Deposits>(&Scan::new(of_box(row.number)).from(from).limit(1))?.is_empty();
+        Ok(came.then_some(Answer::Waited { came }))
+    }
+
     /// The owner has them (MBX-16).
     pub(super) fn delete_mail(&mut self, owner: &PeerId, queue: &[u8; 16], what: &Delete) -> Step<Answer> {
         let Some(mut row) = self.own_box(owner, queue)? else { return Ok(Answer::NoBox) };

@@ -20,6 +20,7 @@ mod deposits;
 mod owners;
 mod story;
 mod trouble;
+mod waits;
 
 const DAY: Millis = Millis::from_days(1);
 /// A depositor's key: made for one question, and nobody's.

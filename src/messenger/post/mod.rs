@@ -61,13 +61,14 @@ impl Tx<'_> {
             }
         }
         let due = since + limits::DEPOSIT_AFTER;
-        if due > now {
+        if due > now && !self.mem.mail.was_missed(&id, now) {
             self.link(id).post_at = Some(due);
             return Ok(());
         }
         let Some(peer) = self.peer(&id)?.filter(|peer| !peer.blocked && peer.contact.is_some()) else {
             return Ok(());
         };
+        self.mem.mail.miss(id, now);
         let heal = self.heals_now(&peer);
         let set = self.sessions(&id)?;
         let stale = self.is_stale(&set);

@@ -13,8 +13,9 @@ use super::super::shared::Shared;
 use super::super::span;
 use super::super::streams::Reply;
 use super::wire;
-use crate::base::PeerId;
 use crate::base::limits::{MAIL_DEADLINE, MAIL_TIMEOUT, MAX_MAIL_PARALLEL, MAX_MAIL_QUESTIONS};
+use crate::base::{Millis, PeerId};
+use crate::envelope::mailbox;
 
 /// A question of ours. It holds its permit until its one outcome is told.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(in crate::net) struct Question {
     pub(in crate::net) bytes: Vec<u8>,
     /// When it has failed, whatever it waits for.
     deadline: Instant,
+    /// For how long the mailbox may hold it.
+    patience: Option<Millis>,
     permit: OwnedSemaphorePermit,
 }
 
@@ -36,7 +39,9 @@ impl Question {
         bytes: Vec<u8>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        Self { ticket, mailbox, addrs, bytes, deadline: Instant::now() + span(MAIL_DEADLINE), permit }
+        let patience = mailbox::Question::patience(&bytes);
+        let deadline = Instant::now() + span(MAIL_DEADLINE) + span(patience.unwrap_or_default());
+        Self { ticket, mailbox, addrs, bytes, deadline, patience, permit }
     }
 
     pub(super) const fn deadline(&self) -> Instant {
@@ -47,7 +52,8 @@ impl Question {
     pub(super) async fn put(self, shared: &Shared, stream: oneshot::Receiver<Stream>) {
         let answered = timeout_at(self.deadline, async {
             let mut stream = stream.await.map_err(io::Error::other)?;
-            timeout(span(MAIL_TIMEOUT), exchange(&mut stream, &self.bytes)).await?
+            let longest = span(MAIL_TIMEOUT) + span(self.patience.unwrap_or_default());
+            timeout(longest, exchange(&mut stream, &self.bytes)).await?
         });
         let answer = answered.await.map_err(io::Error::from).flatten();
         let answer = answer.inspect_err(|error| tracing::debug!(%error, "a mailbox did not answer")).ok();
@@ -80,6 +86,8 @@ async fn exchange(stream: &mut Stream, question: &[u8]) -> io::Result<Vec<u8>> {
 pub(in crate::net) struct Want {
     pub(in crate::net) mailbox: PeerId,
     pub(in crate::net) addrs: Vec<Multiaddr>,
+    /// Only by a direct connection that stands: what waits for mail dials nobody, and keeps no circuit.
+    pub(in crate::net) as_it_is: bool,
     pub(in crate::net) reply: Reply,
 }
 
@@ -104,12 +112,15 @@ impl Asks {
     pub(in crate::net) fn ask(&mut self, mut question: Question) {
         let (line, wants, shared) = (self.line(question.mailbox), self.wants.clone(), Arc::clone(&self.shared));
         tokio::spawn(async move {
-            let turn = timeout_at(question.deadline, line.acquire()).await;
+            let as_it_is = question.patience.is_some();
+            // MBX-74: what is held takes no place of those that are answered at once.
+            let turn = async { if as_it_is { None } else { line.acquire().await.ok() } };
+            let turn = timeout_at(question.deadline, turn).await;
             let (reply, stream) = oneshot::channel();
             if turn.is_ok() {
                 let addrs = std::mem::take(&mut question.addrs);
                 // When it is not taken, the reply is dropped.
-                let _ = wants.send(Want { mailbox: question.mailbox, addrs, reply }).await;
+                let _ = wants.send(Want { mailbox: question.mailbox, addrs, as_it_is, reply }).await;
             } else {
                 drop(reply);
             }

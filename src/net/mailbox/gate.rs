@@ -5,17 +5,26 @@ use super::super::rates::{Buckets, Rate};
 use crate::base::PeerId;
 use crate::base::limits::{
     CONTACT_BURST, CONTACT_RATE, MAIL_HOST_BURST, MAIL_HOST_RATE, MAIL_NETWORK_BURST, MAIL_NETWORK_RATE,
-    MAIL_STRANGER_BURST, MAIL_STRANGER_RATE, MAX_MAIL_PER_HOST, MAX_MAIL_PER_NETWORK, MAX_MAIL_REQUESTS,
-    MAX_STRANGER_MAIL_REQUESTS,
+    MAIL_STRANGER_BURST, MAIL_STRANGER_RATE, MAX_MAIL_HELD, MAX_MAIL_PER_HOST, MAX_MAIL_PER_NETWORK, MAX_MAIL_REQUESTS,
+    MAX_STRANGER_MAIL_HELD, MAX_STRANGER_MAIL_REQUESTS,
 };
 
-/// A question that is being read, answered or written.
+/// A question that is being read, answered or written, or is held.
 #[derive(Clone, Copy, Debug)]
 struct Open {
     id: u64,
     contact: bool,
     origin: Option<Origin>,
 }
+
+/// So many places there are.
+struct Bounds {
+    all: usize,
+    strangers: usize,
+}
+
+const REQUESTS: Bounds = Bounds { all: MAX_MAIL_REQUESTS, strangers: MAX_STRANGER_MAIL_REQUESTS };
+const HELD: Bounds = Bounds { all: MAX_MAIL_HELD, strangers: MAX_STRANGER_MAIL_HELD };
 
 /// Why a question is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +39,8 @@ pub(super) enum Shut {
 #[derive(Debug)]
 pub(super) struct Gate {
     open: Vec<Open>,
+    /// Questions that wait for mail: they have places of their own.
+    held: Vec<Open>,
     /// From where the questions are that wait for a place.
     waiting: Vec<Option<Origin>>,
     last: u64,
@@ -43,6 +54,7 @@ impl Default for Gate {
     fn default() -> Self {
         Self {
             open: Vec::new(),
+            held: Vec::new(),
             waiting: Vec::new(),
             last: 0,
             contacts: Buckets::new(Rate::per_second(CONTACT_BURST, CONTACT_RATE)),
@@ -56,8 +68,7 @@ impl Default for Gate {
 impl Gate {
     /// Lets a question in, or not. What was let in is let out by [`Gate::leave`] with its number.
     pub(super) fn enter(&mut self, peer: PeerId, contact: bool, origin: Option<Origin>, now: u64) -> Result<u64, Shut> {
-        let fits = if contact { self.open.len() < MAX_MAIL_REQUESTS } else { self.has_room(origin) };
-        if !fits {
+        if !has_room(&self.open, &REQUESTS, contact, origin) {
             return Err(Shut::Full);
         }
         if !self.is_due(peer, contact, origin, now) {
@@ -85,20 +96,24 @@ impl Gate {
         }
     }
 
-    pub(super) fn leave(&mut self, id: u64) {
-        self.open.retain(|open| open.id != id);
+    /// Gives a question that was let in a place among those that are held, if there is one, in exchange for the one it has.
+    pub(super) fn hold(&mut self, id: u64) -> bool {
+        let Some(at) = self.open.iter().position(|open| open.id == id) else { return false };
+        let fits = self.open.get(at).is_some_and(|open| has_room(&self.held, &HELD, open.contact, open.origin));
+        if fits {
+            self.held.push(self.open.swap_remove(at));
+        }
+        fits
     }
 
-    /// For one more of a stranger. Counted over at most `MAX_MAIL_REQUESTS` entries.
-    fn has_room(&self, origin: Option<Origin>) -> bool {
-        let strangers = || self.open.iter().filter(|open| !open.contact);
-        let of = |fits: &dyn Fn(Origin) -> bool| strangers().filter(|open| open.origin.is_some_and(fits)).count();
-        self.open.len() < MAX_MAIL_REQUESTS
-            && strangers().count() < MAX_STRANGER_MAIL_REQUESTS
-            && origin.is_none_or(|origin| {
-                of(&|other| other == origin) < MAX_MAIL_PER_HOST
-                    && of(&|other| other.network() == origin.network()) < MAX_MAIL_PER_NETWORK
-            })
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    pub(super) fn leave(&mut self, id: u64) {
+        self.open.retain(|open| open.id != id);
+        self.held.retain(|held| held.id != id);
     }
 
     fn is_due(&mut self, peer: PeerId, contact: bool, origin: Option<Origin>, now: u64) -> bool {
@@ -109,6 +124,21 @@ impl Gate {
         self.strangers.take(peer, now)
             && origin.is_none_or(|origin| self.hosts.take(origin, now) && self.networks.take(origin.network(), now))
     }
+}
+
+/// For one more. Counted over at most as many entries as there are places.
+fn has_room(open: &[Open], bounds: &Bounds, contact: bool, origin: Option<Origin>) -> bool {
+    if contact {
+        return open.len() < bounds.all;
+    }
+    let strangers = || open.iter().filter(|open| !open.contact);
+    let of = |fits: &dyn Fn(Origin) -> bool| strangers().filter(|open| open.origin.is_some_and(fits)).count();
+    open.len() < bounds.all
+        && strangers().count() < bounds.strangers
+        && origin.is_none_or(|origin| {
+            of(&|other| other == origin) < MAX_MAIL_PER_HOST
+                && of(&|other| other.network() == origin.network()) < MAX_MAIL_PER_NETWORK
+        })
 }
 
 #[cfg(test)]
@@ -149,6 +179,41 @@ mod tests {
         gate.leave(id);
         assert_eq!(stay(&mut gate, true, 100, |_| None), 1);
         assert_eq!(gate.enter(peer(1), true, None, 0), Err(Shut::Full));
+    }
+
+    /// How many of so many, each by a new key, come to be held.
+    fn held(gate: &mut Gate, contact: bool, tries: u32, origin: impl Fn(u32) -> Option<Origin>) -> usize {
+        let one = |n: &u32| {
+            let id = gate.enter(peer(*n), contact, origin(*n), 0).unwrap();
+            let held = gate.hold(id);
+            if !held {
+                gate.leave(id);
+            }
+            held
+        };
+        (0..tries).filter(one).count()
+    }
+
+    /// MBX-82: who waits for mail takes nobody's place, and is bounded like others.
+    #[test]
+    fn what_is_held_has_places_of_its_own() {
+        let mut gate = Gate::default();
+        assert_eq!(held(&mut gate, false, 100, |_| at("192.0.2.1")), MAX_MAIL_PER_HOST);
+        assert_eq!(
+            held(&mut gate, false, 100, |n| at(&format!("192.0.2.{}", n + 2))),
+            MAX_MAIL_PER_NETWORK - MAX_MAIL_PER_HOST
+        );
+        let left = MAX_STRANGER_MAIL_HELD - MAX_MAIL_PER_NETWORK;
+        assert_eq!(held(&mut gate, false, 100, |n| at(&format!("198.51.{n}.1"))), left);
+        assert_eq!(held(&mut gate, true, 300, |_| at("192.0.2.1")), MAX_MAIL_HELD - MAX_STRANGER_MAIL_HELD);
+        // The ordinary places are all free.
+        assert_eq!(stay(&mut gate, false, 100, |_| at("192.0.2.1")), MAX_MAIL_PER_HOST);
+        assert_eq!(stay(&mut gate, true, 100, |_| None), MAX_MAIL_REQUESTS - MAX_MAIL_PER_HOST);
+        gate.open.clear();
+        let id = gate.held[0].id;
+        gate.leave(id);
+        assert!(!gate.hold(id), "it is gone");
+        assert_eq!(held(&mut gate, true, 2, |_| None), 1);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
+use super::super::addresses::is_circuit;
 use super::super::event::NetEvent;
 use super::super::origin::Origin;
 use super::super::shared::Shared;
@@ -16,7 +17,8 @@ use super::super::{from_libp2p, lock, span};
 use super::gate::{Gate, Shut};
 use super::wire;
 use crate::base::PeerId;
-use crate::base::limits::{MAIL_ANSWER_TIMEOUT, MAIL_PLACE_WAIT, MAIL_TRANSFER_TIMEOUT};
+use crate::base::limits::{MAIL_ANSWER_TIMEOUT, MAIL_PLACE_WAIT, MAIL_TRANSFER_TIMEOUT, MAX_MAIL_WAIT};
+use crate::envelope::mailbox::{Answer, Question};
 
 /// What is open at our mailbox.
 #[derive(Debug, Default)]
@@ -25,35 +27,131 @@ pub(in crate::net) struct Desk {
     /// A place is free.
     room: Notify,
     waiting: Mutex<Waiting>,
+    /// Questions of owners who wait for mail: one of each.
+    held: Mutex<HashMap<PeerId, Held>>,
+    /// How many places they have taken.
+    #[cfg(test)]
+    taken: tokio::sync::watch::Sender<usize>,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     last: u64,
-    map: HashMap<u64, oneshot::Sender<Vec<u8>>>,
+    map: HashMap<u64, Asked>,
+}
+
+/// A question that our node was asked.
+#[derive(Debug)]
+struct Asked {
+    from: PeerId,
+    /// Its place at the gate.
+    place: u64,
+    /// Whether it may be held.
+    waits: bool,
+    reply: oneshot::Sender<Said>,
+}
+
+/// What our node says to a question.
+#[derive(Debug)]
+enum Said {
+    Answer(Vec<u8>),
+    /// Nothing yet: it is held until this rings. Dropped when a newer one takes its place.
+    Hold(oneshot::Receiver<()>),
+}
+
+/// A question that is held.
+#[derive(Debug)]
+struct Held {
+    place: u64,
+    ring: oneshot::Sender<()>,
 }
 
 impl Desk {
     /// The node's answer; ignored when nobody waits for it any more.
     pub(in crate::net) fn answer(&self, request: u64, answer: Vec<u8>) {
-        if let Some(waiting) = lock(&self.waiting).map.remove(&request) {
-            let _ = waiting.send(answer);
+        if let Some(asked) = lock(&self.waiting).map.remove(&request) {
+            let _ = asked.reply.send(Said::Answer(answer));
         }
     }
 
-    fn register(&self) -> (u64, oneshot::Receiver<Vec<u8>>) {
-        let (reply, answer) = oneshot::channel();
+    /// The owner waits for mail: one question of each is held, the newest, if there is a place for it (MBX-82). It is held when
+    /// this returns: nothing that is stored from here on is missed.
+    pub(in crate::net) fn hold(&self, request: u64) {
+        let Some(asked) = lock(&self.waiting).map.remove(&request) else { return };
+        if let Some(older) = lock(&self.held).remove(&asked.from) {
+            lock(&self.gate).leave(older.place);
+        }
+        if !asked.waits || !lock(&self.gate).hold(asked.place) {
+            let _ = asked.reply.send(Said::Answer(answer(&Answer::Full { retry_after: retry_after() })));
+            return;
+        }
+        let (ring, rung) = oneshot::channel();
+        lock(&self.held).insert(asked.from, Held { place: asked.place, ring });
+        #[cfg(test)]
+        self.tell_taken();
+        self.room.notify_waiters();
+        if asked.reply.send(Said::Hold(rung)).is_err() {
+            // Its task has just ended.
+            self.release(asked.from, asked.place);
+        }
+    }
+
+    /// Something was stored for this owner.
+    pub(in crate::net) fn ring(&self, owner: &PeerId) {
+        if let Some(held) = lock(&self.held).remove(owner) {
+            let _ = held.ring.send(());
+        }
+    }
+
+    /// How many questions are held.
+    #[cfg(test)]
+    pub(in crate::net) fn held(&self) -> usize {
+        lock(&self.held).len()
+    }
+
+    #[cfg(test)]
+    fn tell_taken(&self) {
+        self.taken.send_replace(lock(&self.gate).held());
+    }
+
+    /// How many places are taken by them, as it changes.
+    #[cfg(test)]
+    pub(in crate::net) fn freed(&self) -> tokio::sync::watch::Receiver<usize> {
+        self.taken.subscribe()
+    }
+
+    fn release(&self, owner: PeerId, place: u64) {
+        let mut held = lock(&self.held);
+        if held.get(&owner).is_some_and(|held| held.place == place) {
+            held.remove(&owner);
+        }
+    }
+
+    fn register(&self, from: PeerId, place: u64, waits: bool) -> (u64, oneshot::Receiver<Said>) {
+        let (reply, said) = oneshot::channel();
         let mut waiting = lock(&self.waiting);
         waiting.last += 1;
         let request = waiting.last;
-        waiting.map.insert(request, reply);
-        (request, answer)
+        waiting.map.insert(request, Asked { from, place, waits, reply });
+        (request, said)
     }
+}
+
+/// When to come again because no more questions are held: one of those that are has ended by then.
+#[allow(clippy::cast_possible_truncation)] // Some minutes.
+const fn retry_after() -> u32 {
+    (MAX_MAIL_WAIT.0 / 1000) as u32
+}
+
+/// It has no field that could be out of bounds.
+fn answer(answer: &Answer) -> Vec<u8> {
+    answer.encode().unwrap_or_default()
 }
 
 /// The place of one question; given back when it is dropped, however the task ends.
 struct Place {
     shared: Arc<Shared>,
+    from: PeerId,
     id: u64,
     request: Option<u64>,
 }
@@ -61,7 +159,10 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         lock(&self.shared.desk.gate).leave(self.id);
+        self.shared.desk.release(self.from, self.id);
         self.shared.desk.room.notify_waiters();
+        #[cfg(test)]
+        self.shared.desk.tell_taken();
         if let Some(request) = self.request {
             lock(&self.shared.desk.waiting).map.remove(&request);
         }
@@ -82,9 +183,9 @@ pub(in crate::net) fn take(shared: &Arc<Shared>, inbound: Inbound) {
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
         let place = match entered {
-            Ok(id) => Place { shared, id, request: None },
+            Ok(id) => Place { shared, from, id, request: None },
             Err(_) => match wait(&shared, from, origin).await {
-                Some(id) => Place { shared, id, request: None },
+                Some(id) => Place { shared, from, id, request: None },
                 None => return,
             },
         };
@@ -119,18 +220,30 @@ async fn wait(shared: &Shared, from: PeerId, origin: Option<Origin>) -> Option<u
 }
 
 async fn serve(mut place: Place, from: PeerId, mut inbound: Inbound) -> io::Result<()> {
-    let stream = &mut inbound.stream;
     // MBX-71
-    let question = timeout(span(MAIL_TRANSFER_TIMEOUT), wire::read_question(stream)).await??;
+    let question = timeout(span(MAIL_TRANSFER_TIMEOUT), wire::read_question(&mut inbound.stream)).await??;
     let shared = Arc::clone(&place.shared);
-    let (request, answer) = shared.desk.register();
+    let patience = Question::patience(&question);
+    // NET-61: relays have few circuits, and none is kept for somebody who waits.
+    let waits = patience.is_some() && !is_circuit(&inbound.remote);
+    let (request, said) = shared.desk.register(from, place.id, waits);
     place.request = Some(request);
-    let answered = async {
+    let said = async {
         // A node that no longer listens has stopped.
         let event = NetEvent::MailAsked { from, request, question };
         shared.lane(&from).send(event).await.map_err(io::Error::other)?;
-        answer.await.map_err(io::Error::other)
+        said.await.map_err(io::Error::other)
     };
-    let answer = timeout(span(MAIL_ANSWER_TIMEOUT), answered).await??;
-    timeout(span(MAIL_TRANSFER_TIMEOUT), wire::write(stream, &answer)).await?
+    let answer = match timeout(span(MAIL_ANSWER_TIMEOUT), said).await?? {
+        Said::Answer(answer) => answer,
+        Said::Hold(rung) => {
+            let patience = patience.unwrap_or_default().min(MAX_MAIL_WAIT);
+            tokio::select! {
+                rung = timeout(span(patience), rung) => answer(&Answer::Waited { came: matches!(rung, Ok(Ok(()))) }),
+                // MBX-83: nobody is there any more who could be told.
+                () = inbound.gone.wait() => return Ok(()),
+            }
+        }
+    };
+    timeout(span(MAIL_TRANSFER_TIMEOUT), wire::write(&mut inbound.stream, &answer)).await?
 }

@@ -4,6 +4,8 @@ use super::*;
 use crate::base::limits::{MAX_MAIL_PER_HOST, MAX_MAIL_QUESTIONS, MAX_MAIL_STREAMS};
 use crate::envelope::mailbox::{Answer, PROTOCOL, PageItem, Question};
 
+mod waits;
+
 /// A node that keeps boxes.
 async fn mailbox(seed: u8, listen: &[&str]) -> Node {
     Node::with(NetConfig { serve_mailbox: true, ..config(seed, listen) }).await

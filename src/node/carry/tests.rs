@@ -51,6 +51,10 @@ impl Port for FakeNet {
 
     fn answer_mail(&self, _: u64, _: Vec<u8>) {}
 
+    fn hold_mail(&self, _: u64) {}
+
+    fn ring_mail(&self, _: &PeerId) {}
+
     fn ask_mailbox(&self, _: MailAsk) -> Result<(), SendError> {
         Err(SendError::Full)
     }

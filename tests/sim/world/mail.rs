@@ -1,6 +1,6 @@
 //! Mailboxes and the hash table of the world: some nodes keep mail, and some of these lie.
 
-use rohrpost::base::limits::{MAX_BOX_PAGE, MAX_BOX_PAGE_BYTES};
+use rohrpost::base::limits::{MAX_BOX_PAGE, MAX_BOX_PAGE_BYTES, MAX_MAIL_WAIT};
 use rohrpost::envelope::mailbox::{Answer, PageItem, Question};
 use rohrpost::identity::CardIn;
 use rohrpost::messenger::view::{BoxState, IdentityView, MailService, OwnMailboxView, ReachView};
@@ -28,6 +28,8 @@ pub struct Post {
     /// Who was asked by whom: house, node, generation, ticket, and whether the answer arrives.
     asked: BTreeMap<u64, (usize, usize, u64, u64, bool)>,
     lies: HashMap<usize, Lies>,
+    /// Questions that are held, by house and owner.
+    held: BTreeMap<(usize, PeerId), u64>,
     handed_out: HashMap<usize, Vec<Vec<u8>>>,
     next_number: u64,
     /// Questions to mailboxes, by kind: what it cost.
@@ -147,6 +149,33 @@ impl World {
         self.handle(house, vec![Input::Peer(PeerInput::Mail { from, request, question: bytes })]);
     }
 
+    /// The house has nothing for an owner who waits.
+    pub(super) fn hold_mail(&mut self, house: usize, request: u64) {
+        let Some((_, from, ..)) = self.mail.asked.get(&request).copied() else { return };
+        let owner = self.nodes[from].id;
+        if let Some(older) = self.mail.held.insert((house, owner), request) {
+            self.answer_mail(house, older, &Answer::Waited { came: false }.encode().unwrap());
+        }
+        self.order += 1;
+        let (at, order) = (std::cmp::Reverse(self.now + MAX_MAIL_WAIT.0), std::cmp::Reverse(self.order));
+        self.flights.push(Flight { at, order, to: house, what: Parcel::Waited { from: house, request } });
+    }
+
+    pub(super) fn ring_mail(&mut self, house: usize, owner: PeerId) {
+        if let Some(request) = self.mail.held.remove(&(house, owner)) {
+            self.answer_mail(house, request, &Answer::Waited { came: true }.encode().unwrap());
+        }
+    }
+
+    /// The time of a question that is held is over.
+    pub(super) fn wait_over(&mut self, house: usize, request: u64) {
+        let held = self.mail.held.len();
+        self.mail.held.retain(|_, held| *held != request);
+        if self.mail.held.len() < held {
+            self.answer_mail(house, request, &Answer::Waited { came: false }.encode().unwrap());
+        }
+    }
+
     pub(super) fn answer_mail(&mut self, house: usize, request: u64, answer: &[u8]) {
         // What a process was asked before it died it does not answer.
         let Some((_, from, generation, ticket, arrives)) = self.mail.asked.remove(&request) else { return };
@@ -199,6 +228,8 @@ impl World {
 
     /// What a house was asked and did not answer it does not answer any more; nor what is on its way to it.
     pub(super) fn questions_die(&mut self, house: usize) {
+        let id = self.nodes[house].id;
+        self.mail.held.retain(|(at, owner), _| *at != house && *owner != id);
         let mut lost = Vec::new();
         for (request, (at, from, generation, ticket, _)) in std::mem::take(&mut self.mail.asked) {
             if at == house {
