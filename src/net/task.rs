@@ -37,6 +37,9 @@ use crate::base::limits::{CLASS_REFRESH, DHT_TICK, LISTEN_TIMEOUT, MAX_DISCOVERE
 /// How long a stopping network waits for its connections to say goodbye.
 const GOODBYE: std::time::Duration = std::time::Duration::from_secs(2);
 
+/// And for the router, which is asked to forward nothing to us any more.
+const ROUTER_GOODBYE: std::time::Duration = std::time::Duration::from_secs(1);
+
 pub(super) struct Task {
     pub(super) swarm: Swarm<Behaviour>,
     pub(super) shared: Arc<Shared>,
@@ -159,6 +162,15 @@ impl Task {
         if timeout(GOODBYE, gone).await.is_err() {
             tracing::debug!("some connections did not say goodbye");
         }
+        if self.nat.router.forwards() {
+            // Nobody tells when it has shut its doors.
+            let shut = async {
+                loop {
+                    self.swarm.select_next_some().await;
+                }
+            };
+            let _: Result<(), _> = timeout(ROUTER_GOODBYE, shut).await;
+        }
     }
 
     fn command(&mut self, command: Command) {
@@ -252,7 +264,9 @@ impl Task {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.on_established(&peer_id, connection_id, endpoint);
             }
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => self.on_closed(&peer_id, connection_id),
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, cause, .. } => {
+                self.on_closed(&peer_id, connection_id, cause.is_some());
+            }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer_id), connection_id, error } => {
                 self.on_dial_failed(&peer_id, connection_id, &error);
             }
@@ -280,9 +294,12 @@ impl Task {
                 discovery::on_event(&self.shared, &mut self.book, event);
                 self.bound_mdns();
             }
-            BehaviourEvent::Ping(ping::Event { connection, result: Err(ping::Failure::Timeout), .. }) => {
+            BehaviourEvent::Ping(ping::Event { peer, connection, result: Err(ping::Failure::Timeout) }) => {
                 // NET-24
                 tracing::debug!(%connection, "no sign of life");
+                if let Some(peer) = from_libp2p(&peer) {
+                    self.circuit_broke(&peer, connection);
+                }
                 self.swarm.close_connection(connection);
             }
             BehaviourEvent::Identify(event) => {
@@ -368,8 +385,11 @@ impl Task {
         }
     }
 
-    fn on_closed(&mut self, peer_id: &libp2p::PeerId, connection: ConnectionId) {
+    fn on_closed(&mut self, peer_id: &libp2p::PeerId, connection: ConnectionId, broke: bool) {
         let Some(peer) = from_libp2p(peer_id) else { return };
+        if broke {
+            self.circuit_broke(&peer, connection);
+        }
         tracing::debug!(?peer, %connection, "connection closed");
         let change = self.peers.closed(&peer, connection);
         self.on_change(peer, change);
@@ -385,6 +405,7 @@ impl Task {
             self.note_change();
         }
         self.shared.notices.address(NetEvent::Listening(addr.to_string()));
+        self.nat.router.listening(listener, addr);
         self.listen_addrs.push(addr.clone());
         self.listen_addrs.truncate(MAX_LISTEN);
         self.declare(addr);
@@ -396,6 +417,7 @@ impl Task {
         for addr in addrs.into_iter().filter(|addr| !is_circuit(addr)) {
             tracing::info!(%addr, "no longer listening");
             self.listen_addrs.retain(|known| *known != addr);
+            self.nat.router.no_longer_listening(&addr);
             self.shared.notices.address(NetEvent::Expired(addr.to_string()));
             self.swarm.remove_external_address(&addr);
             self.on_unconfirmed(&addr);

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use serde_json::Value;
 
 use crate::netns::Namespace;
+use crate::router::{FORWARD, INWARD, Mapping, OUTWARD, Router, mappings};
 use crate::way::{LongWay, TUN};
 
 /// The next hop of all that are plugged into the net.
@@ -48,6 +49,9 @@ pub(crate) struct Net {
 
 /// Between the net and a home.
 pub(crate) struct Gateway {
+    /// What forwards ports for those at home. (Before the namespace it runs in.)
+    router: Option<Router>,
+    upnp: bool,
     namespace: Namespace,
     nat: Nat,
     udp: bool,
@@ -101,23 +105,30 @@ impl Net {
 
     /// A gateway, behind which there is nobody yet.
     pub(crate) fn gateway(&self, nat: Nat) -> Result<Gateway, String> {
-        self.gateway_for(nat, true)
+        self.gateway_for(nat, true, false)
     }
 
     /// A gateway that lets no UDP through, as in some offices.
     pub(crate) fn gateway_without_udp(&self, nat: Nat) -> Result<Gateway, String> {
-        self.gateway_for(nat, false)
+        self.gateway_for(nat, false, false)
     }
 
-    fn gateway_for(&self, nat: Nat, udp: bool) -> Result<Gateway, String> {
+    /// A gateway that forwards ports to those at home who ask for it.
+    pub(crate) fn gateway_with_upnp(&self, nat: Nat) -> Result<Gateway, String> {
+        let mut gateway = self.gateway_for(nat, true, true)?;
+        gateway.router_on()?;
+        Ok(gateway)
+    }
+
+    fn gateway_for(&self, nat: Nat, udp: bool, upnp: bool) -> Result<Gateway, String> {
         let namespace = Namespace::add()?;
         namespace.set("ipv4/ip_forward", "1")?;
         namespace.ip(&["link", "add", "lan", "type", "bridge"])?;
         namespace.ip(&["addr", "add", &format!("{ROUTER}/24"), "dev", "lan"])?;
         namespace.ip(&["link", "set", "lan", "up"])?;
         let (link, number) = self.plug(&namespace, "wan")?;
-        let addr = Ipv4Addr::new(203, 0, 113, number);
-        let gateway = Gateway { namespace, nat, udp, link, addr, homes: AtomicU8::new(1) };
+        let addr = outside(upnp, number);
+        let gateway = Gateway { router: None, upnp, namespace, nat, udp, link, addr, homes: AtomicU8::new(1) };
         gateway.namespace.filter(&gateway.rules())?;
         self.lead(&gateway.namespace, "wan", number, addr)?;
         Ok(gateway)
@@ -126,7 +137,7 @@ impl Net {
     /// The gateway gets another address, as from a provider at night. What went by the old one is over.
     pub(crate) fn readdress(&self, gateway: &mut Gateway) -> Result<(), String> {
         let number = self.plugged.fetch_add(1, Ordering::Relaxed);
-        let (old, new) = (format!("{}/32", gateway.addr), Ipv4Addr::new(203, 0, 113, number));
+        let (old, new) = (format!("{}/32", gateway.addr), outside(gateway.upnp, number));
         self.namespace.ip(&["route", "del", &old])?;
         gateway.namespace.ip(&["addr", "del", &old, "dev", "wan"])?;
         gateway.addr = new;
@@ -162,10 +173,21 @@ impl Net {
     }
 }
 
+/// The address of a gateway. One that forwards ports, and who asks for it, take an address set aside for documentation for
+/// none of the internet.
+fn outside(upnp: bool, number: u8) -> Ipv4Addr {
+    if upnp { Ipv4Addr::new(11, 0, 0, number) } else { Ipv4Addr::new(203, 0, 113, number) }
+}
+
 impl Gateway {
     /// Its address in the net.
     pub(crate) fn addr(&self) -> Ipv4Addr {
         self.addr
+    }
+
+    /// What it does.
+    pub(crate) fn nat(&self) -> Nat {
+        self.nat
     }
 
     /// A host behind it.
@@ -173,6 +195,21 @@ impl Gateway {
         let mut host = Host { namespace: Namespace::add()?, addr: Ipv4Addr::UNSPECIFIED };
         self.takes(&mut host)?;
         Ok(host)
+    }
+
+    /// Its router is switched on; it knows of no port that it has forwarded before.
+    pub(crate) fn router_on(&mut self) -> Result<(), String> {
+        self.router = None;
+        for chain in [FORWARD, INWARD, OUTWARD] {
+            self.namespace.nft(&["flush", "chain", "inet", "filter", chain])?;
+        }
+        self.router = Some(Router::start(&self.namespace, "lan", "wan")?);
+        Ok(())
+    }
+
+    /// The ports that it forwards.
+    pub(crate) fn mappings(&self) -> Vec<Mapping> {
+        mappings(&self.namespace)
     }
 
     /// How many packets were not let in.
@@ -200,6 +237,16 @@ impl Gateway {
     /// itself, and the port be taken when ours goes out.
     fn rules(&self) -> String {
         let udp = if self.udp { "" } else { "meta l4proto udp counter name dropped drop" };
+        let (chains, forward) = match self.upnp {
+            true => (
+                format!(
+                    "chain {FORWARD} {{ }}\nchain {OUTWARD} {{ }}\n\
+                     chain {INWARD} {{ type nat hook prerouting priority dstnat; }}"
+                ),
+                format!("jump {FORWARD}"),
+            ),
+            false => (String::new(), String::new()),
+        };
         format!(
             r#"
             table ip nat {{
@@ -210,11 +257,13 @@ impl Gateway {
             }}
             table inet filter {{
                 counter dropped {{ }}
+                {chains}
                 chain through {{
                     type filter hook forward priority filter; policy drop
                     {udp}
                     iifname "lan" accept
                     ct state established,related accept
+                    {forward}
                     counter name dropped
                 }}
                 chain in {{

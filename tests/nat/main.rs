@@ -11,9 +11,13 @@
 )]
 #![allow(unreachable_pub, reason = "a test binary has no other crate to be reached from")]
 
+mod figures;
+mod hostile;
 mod inside;
 mod lab;
+mod liar;
 mod machine;
+mod messages;
 mod netns;
 #[allow(dead_code, reason = "the tests of processes use all of it")]
 #[path = "../process/node.rs"]
@@ -25,7 +29,9 @@ mod person;
 mod program;
 mod proof;
 mod reach;
+mod router;
 mod station;
+mod upnp;
 mod way;
 
 use std::process::ExitCode;
@@ -44,6 +50,9 @@ const WAY: &str = "--inside-way";
 /// How many tests run at a time.
 const AT_ONCE: usize = 4;
 
+/// What is no test, and takes minutes: it runs when it is asked for.
+const FIGURES: &str = "figures::all";
+
 /// What a test needs of this machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Needs {
@@ -51,10 +60,12 @@ enum Needs {
     Cable,
     /// Gateways and long ways besides.
     Lab,
+    /// A router that forwards ports besides.
+    Router,
 }
 
 /// All tests.
-const TESTS: [(&str, Needs, fn()); 28] = [
+const TESTS: [(&str, Needs, fn()); 36] = [
     ("mdns::an_envelope_goes_by_bare_peer_id", Needs::Cable, an_envelope_goes_by_bare_peer_id),
     ("mdns::both_may_dial_at_once", Needs::Cable, both_may_dial_at_once),
     (
@@ -99,6 +110,14 @@ const TESTS: [(&str, Needs, fn()); 28] = [
         Needs::Lab,
         offline::strangers_become_contacts_who_never_meet,
     ),
+    ("hostile::pieces_are_changed", Needs::Lab, hostile::pieces_are_changed),
+    ("hostile::pieces_are_lost", Needs::Lab, hostile::pieces_are_lost),
+    ("hostile::pieces_do_not_come", Needs::Lab, hostile::pieces_do_not_come),
+    ("hostile::circuits_lead_nowhere", Needs::Lab, hostile::circuits_lead_nowhere),
+    ("hostile::circuits_lead_elsewhere", Needs::Lab, hostile::circuits_lead_elsewhere),
+    ("hostile::reservations_are_not_what_they_seem", Needs::Lab, hostile::reservations_are_not_what_they_seem),
+    ("upnp::a_router_opens_a_door", Needs::Router, upnp::a_router_opens_a_door),
+    (FIGURES, Needs::Lab, figures::figures),
 ];
 
 fn main() -> ExitCode {
@@ -116,7 +135,9 @@ fn main() -> ExitCode {
 fn tests() -> ExitCode {
     sweep();
     let required = std::env::var("ROHRPOST_REQUIRE_NETNS").is_ok_and(|value| value == "1");
-    let missing = [(Needs::Cable, Cable::lay().err()), (Needs::Lab, missing_of_the_lab().err())];
+    let lab = missing_of_the_lab();
+    let router = lab.clone().and_then(|()| router::is_there());
+    let missing = [(Needs::Cable, Cable::lay().err()), (Needs::Lab, lab.err()), (Needs::Router, router.err())];
     if !required {
         for reason in missing.iter().filter_map(|(_, reason)| reason.as_ref()) {
             eprintln!("tests between network namespaces are skipped: {reason}");
@@ -124,7 +145,7 @@ fn tests() -> ExitCode {
     }
     let trials = TESTS.map(|(name, needs, test)| {
         let missing = missing.iter().find(|(what, _)| *what == needs).and_then(|(_, reason)| reason.clone());
-        let skip = missing.is_some() && !required;
+        let skip = name == FIGURES || missing.is_some() && !required;
         let run = move || match missing {
             Some(reason) => Err(Failed::from(reason)),
             None => {

@@ -86,6 +86,16 @@ impl Namespace {
         }
     }
 
+    /// `nft` inside.
+    pub(crate) fn nft(&self, args: &[&str]) -> Result<(), String> {
+        let output = self.command(Path::new("nft")).args(args).output();
+        let output = output.map_err(|error| format!("cannot run nft (nftables): {error}"))?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(format!("nft {args:?}: {}", String::from_utf8_lossy(&output.stderr).trim())),
+        }
+    }
+
     /// Sets what is below `/proc/sys/net`.
     pub(crate) fn set(&self, name: &str, value: &str) -> Result<(), String> {
         let path = Path::new("/proc/sys/net").join(name);

@@ -14,9 +14,9 @@ const BULK: usize = 32;
 const BULKY: usize = 47 * 1024;
 
 /// Two homes, and two relays that know each other.
-struct Town {
-    alice: Station,
-    bob: Station,
+pub(crate) struct Town {
+    pub(crate) alice: Station,
+    pub(crate) bob: Station,
     relays: [Station; 2],
     gateways: [Gateway; 2],
     net: Net,
@@ -30,7 +30,7 @@ impl Town {
         Self::behind(net, gateways)
     }
 
-    fn behind(net: Net, gateways: [Gateway; 2]) -> Self {
+    pub(crate) fn behind(net: Net, gateways: [Gateway; 2]) -> Self {
         let relays = relays(&net);
         let knowing = relays.each_ref();
         let alice = Station::home(&gateways[0], "Alice", &knowing);
@@ -43,8 +43,13 @@ impl Town {
         Self { alice, bob, relays, gateways, net }
     }
 
+    /// What both gateways do.
+    pub(crate) fn nat(&self) -> Nat {
+        self.gateways[0].nat()
+    }
+
     /// A few words each way.
-    fn talk(&self, about: &str) {
+    pub(crate) fn talk(&self, about: &str) {
         self.alice.tells(&self.bob, &format!("Alice on {about}"));
         self.bob.tells(&self.alice, &format!("Bob on {about}"));
     }

@@ -31,22 +31,33 @@ impl Station {
         let host = net.host().unwrap();
         let listen = addrs(host.addr);
         let listen = listen.iter().flat_map(|addr| ["--listen", addr]);
-        Self::on(host, name, &listen.chain(flags.iter().copied()).collect::<Vec<_>>(), knowing)
+        let flags: Vec<_> = listen.chain(["--no-upnp"]).chain(flags.iter().copied()).collect();
+        Self::on(host, name, &flags, known(knowing))
     }
 
     /// A node at home, which does what nodes do, and knows nobody but these servers.
     pub(crate) fn home(gateway: &Gateway, name: &str, knowing: &[&Self]) -> Self {
-        Self::on(gateway.home().unwrap(), name, &[], knowing)
+        Self::home_at(gateway, name, known(knowing))
     }
 
-    fn on(host: Host, name: &str, flags: &[&str], knowing: &[&Self]) -> Self {
+    /// The same, with the addresses of servers.
+    pub(crate) fn home_at(gateway: &Gateway, name: &str, servers: Vec<String>) -> Self {
+        Self::on(gateway.home().unwrap(), name, &["--no-upnp"], servers)
+    }
+
+    /// The same, and it asks the gateway to forward its ports.
+    pub(crate) fn home_with_upnp(gateway: &Gateway, name: &str, knowing: &[&Self]) -> Self {
+        Self::on(gateway.home().unwrap(), name, &[], known(knowing))
+    }
+
+    fn on(host: Host, name: &str, flags: &[&str], servers: Vec<String>) -> Self {
         let person = Person::on_machine(name, host.name());
         if let Ok(filter) = std::env::var("ROHRPOST_LOG") {
             person.surround(vec![("ROHRPOST_LOG".to_owned(), filter)]);
         }
-        let mut args: Vec<String> = ["-v", "run", "--no-mdns", "--no-upnp"].map(str::to_owned).into();
+        let mut args: Vec<String> = ["-v", "run", "--no-mdns"].map(str::to_owned).into();
         args.extend(flags.iter().map(|&flag| flag.to_owned()));
-        args.extend(knowing.iter().flat_map(|server| server.addrs()).flat_map(|addr| ["--bootstrap".to_owned(), addr]));
+        args.extend(servers.into_iter().flat_map(|addr| ["--bootstrap".to_owned(), addr]));
         let mut station = Self { node: None, person, args, host };
         station.start();
         station
@@ -162,6 +173,11 @@ impl Drop for Station {
             eprintln!("\n{} at {}:\n{tail}", self.person.peer(), self.host.addr);
         }
     }
+}
+
+/// Where these are.
+fn known(servers: &[&Station]) -> Vec<String> {
+    servers.iter().flat_map(|server| server.addrs()).collect()
 }
 
 /// Waits until none of the servers carries a circuit.

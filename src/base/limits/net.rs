@@ -190,10 +190,15 @@ pub const MAX_RELAY_CANDIDATES: usize = 64;
 pub const MAX_RELAY_ADDRS: usize = 4;
 /// How long a relay may take to grant a reservation.
 pub const RESERVATION_TIMEOUT: Millis = Millis::from_secs(15);
+/// A reservation that ends sooner is none: its relay would have us ask without end. One that was lost sooner counts as not
+/// granted.
+pub const RESERVATION_SHORTEST: Millis = Millis::from_secs(60);
 /// The first pause before a relay that refused or was lost is asked again; it doubles.
 pub const RELAY_PAUSE_FIRST: Millis = Millis::from_secs(2);
 /// The longest.
 pub const RELAY_PAUSE_MAX: Millis = Millis::from_secs(300);
+/// A relay through which a circuit has just broken is tried after others, for this time.
+pub const CIRCUIT_DISTRUST: Millis = Millis::from_secs(600);
 /// Reservations that our own relay grants, in all…
 pub const MAX_RESERVATIONS: usize = 128;
 /// …and to one peer: his own, and one of a connection that is about to end.
@@ -202,6 +207,9 @@ pub const MAX_RESERVATIONS_PER_PEER: usize = 2;
 pub const RESERVATION_BURST: u32 = 30;
 /// The same from one IP address: a household, or a small company.
 pub const RESERVATION_BURST_PER_IP: u32 = 60;
+/// How often the router at home is looked for again, and asked to forward our ports: it forgets them when it is switched
+/// off, and a search is three small packets.
+pub const ROUTER_ASKED_AGAIN: Millis = Millis::from_secs(600);
 /// How long a reservation holds; it is renewed before.
 pub const RESERVATION_LIFE: Millis = Millis::from_hours(1);
 /// Circuits through our own relay, in all…

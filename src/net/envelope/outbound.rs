@@ -282,7 +282,7 @@ fn check_answer(window: &Mutex<Window>, upto: u64, refusal: bool) -> Result<(), 
 async fn drain(
     window: &Mutex<Window>,
     guard: &StreamGuard,
-    mut listening: Pin<&mut impl Future<Output = Result<(), StreamEnd>>>,
+    listening: Pin<&mut impl Future<Output = Result<(), StreamEnd>>>,
     mut writer: impl AsyncWrite + Unpin,
 ) -> Result<(), StreamEnd> {
     let answered = {
@@ -290,24 +290,30 @@ async fn drain(
         window.ending = true;
         window.open.is_empty()
     };
+    if !answered {
+        await_answers(guard, listening).await?;
+    }
+    close(&mut writer).await
+}
+
+async fn await_answers(
+    guard: &StreamGuard,
+    mut listening: Pin<&mut impl Future<Output = Result<(), StreamEnd>>>,
+) -> Result<(), StreamEnd> {
     let begun = Instant::now();
     let end = || {
         let silent = guard.last_answer().map_or(begun, |at| at.max(begun)) + span(DOUBLE_GRACE);
         silent.min(begun + span(DOUBLE_LIFE))
     };
-    while !answered {
+    loop {
         let until = end();
         match timeout_at(until, &mut listening).await {
-            Ok(ended) => {
-                ended?;
-                break;
-            }
+            Ok(ended) => return ended,
             // Something was answered meanwhile.
             Err(_) if end() > until => {}
             Err(_) => return Err(StreamEnd::Stalled),
         }
     }
-    close(&mut writer).await
 }
 
 #[cfg(test)]

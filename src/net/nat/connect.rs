@@ -11,6 +11,9 @@ use crate::net::addresses::{is_circuit, scope, through};
 use crate::net::task::Task;
 use crate::net::{from_libp2p, to_libp2p};
 
+/// A circuit that waits for its relay: the relay, where it is, the circuit.
+type Waiting = (PeerId, Multiaddr, Multiaddr);
+
 impl Task {
     /// Connects with a peer by all the ways there are (NET-60, NET-67).
     pub(in crate::net) fn connect(&mut self, peer: PeerId, hints: Vec<Multiaddr>) {
@@ -25,12 +28,21 @@ impl Task {
         }
         let (circuits, mut direct): (Vec<_>, Vec<_>) = addrs.into_iter().partition(is_circuit);
         let (ready, waiting) = self.sort_circuits(&peer, circuits);
-        direct.extend(ready);
         let now = Instant::now();
+        let first = self.nat.relays.first(&ready.iter().map(|(relay, _)| *relay).collect::<Vec<_>>(), now);
+        let (ready, later): (Vec<_>, Vec<_>) = ready.into_iter().partition(|(relay, _)| first.contains(relay));
+        direct.extend(ready.into_iter().map(|(_, addr)| addr));
+        self.nat.dials.later(peer, later.into_iter().map(|(_, addr)| addr).collect(), now);
         self.nat.dials.wait(peer, waiting.iter().map(|(relay, _, addr)| (*relay, addr.clone())).collect(), now);
         let mut tries = !waiting.is_empty();
         if !direct.is_empty() || !tries {
-            tries |= self.dial(peer, direct, PeerCondition::DisconnectedAndNotDialing);
+            // Somebody else's dial goes straight, perhaps into a router while a hole is punched: it is no reason to wait
+            // with circuits.
+            let condition = match direct.iter().any(is_circuit) {
+                true => PeerCondition::Disconnected,
+                false => PeerCondition::DisconnectedAndNotDialing,
+            };
+            tries |= self.dial(peer, direct, condition);
         }
         for (relay, place, _) in waiting {
             // Once for each relay: the second time it is being dialled.
@@ -41,12 +53,8 @@ impl Task {
         }
     }
 
-    /// Which circuits can be dialled now, and which wait for their relay: its peer ID, where it is, the circuit.
-    fn sort_circuits(
-        &self,
-        peer: &PeerId,
-        circuits: Vec<Multiaddr>,
-    ) -> (Vec<Multiaddr>, Vec<(PeerId, Multiaddr, Multiaddr)>) {
+    /// Which circuits can be dialled now, each with its relay, and which wait.
+    fn sort_circuits(&self, peer: &PeerId, circuits: Vec<Multiaddr>) -> (Vec<(PeerId, Multiaddr)>, Vec<Waiting>) {
         let (mut relays, mut ready, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         for addr in circuits {
             let Some((relay, place)) = through(&addr).filter(|(relay, _)| *relay != self.shared.me) else { continue };
@@ -62,7 +70,7 @@ impl Task {
                 relays.push(relay);
             }
             if self.nat.identified.values().any(|known| *known == relay) {
-                ready.push(addr);
+                ready.push((relay, addr));
             } else {
                 waiting.push((relay, place, addr));
             }
@@ -72,11 +80,11 @@ impl Task {
 
     /// Tells whether a dial is under way.
     fn dial(&mut self, peer: PeerId, addrs: Vec<Multiaddr>, condition: PeerCondition) -> bool {
-        let opts = DialOpts::peer_id(to_libp2p(&peer)).condition(condition).addresses(addrs).build();
+        let opts = DialOpts::peer_id(to_libp2p(&peer)).condition(condition).addresses(addrs.clone()).build();
         let id = opts.connection_id();
         match self.swarm.dial(opts) {
             Ok(()) => {
-                self.nat.dials.dialled(peer, id, Instant::now());
+                self.nat.dials.dialled(peer, id, addrs, Instant::now());
                 true
             }
             Err(DialError::DialPeerConditionFalse(_)) => {
@@ -106,8 +114,23 @@ impl Task {
         tracing::debug!(?peer, %error, "dial failed");
         let alone = self.swarm.connected_peers().next().is_none();
         self.dht.on_dial_failed(&mut self.swarm.behaviour_mut().dht, peer_id, alone);
-        if self.nat.dials.failed(&peer, id) || !self.nat.dials.is_under_way(&peer) {
+        if let DialError::WrongPeerId { address, .. } | DialError::LocalPeerId { address } = error {
+            self.nat.dials.wrong(&peer, id, address);
+        }
+        let over = self.nat.dials.failed(&peer, id);
+        self.dial_what_is_left();
+        if over || !self.nat.dials.is_under_way(&peer) {
             self.unreachable(peer);
+        }
+    }
+
+    /// Where everything else has failed, what was left for later is dialled.
+    pub(super) fn dial_what_is_left(&mut self) {
+        for (peer, addrs) in self.nat.dials.left() {
+            let tries = self.peers.is_connected(&peer) || self.dial(peer, addrs, PeerCondition::Disconnected);
+            if !tries && self.nat.dials.is_over(&peer) {
+                self.unreachable(peer);
+            }
         }
     }
 
@@ -126,5 +149,6 @@ impl Task {
         for waited in self.nat.dials.relay_failed(&peer) {
             self.unreachable(waited);
         }
+        self.dial_what_is_left();
     }
 }

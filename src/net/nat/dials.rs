@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
 use tokio::time::Instant;
 
@@ -15,19 +16,40 @@ use crate::net::span;
 
 #[derive(Debug)]
 struct Attempt {
-    under_way: Vec<ConnectionId>,
+    /// Each with the addresses that it tries.
+    under_way: Vec<(ConnectionId, Vec<Multiaddr>)>,
     /// Somebody else dials him (a behaviour): the end of that is the end of this.
     foreign: bool,
     /// Addresses through relays that are not ready, each with its relay.
     waiting: Vec<(PeerId, Multiaddr)>,
+    /// What is tried when all of this has failed.
+    rest: Vec<Multiaddr>,
     /// How long they wait.
     until: Instant,
 }
 
 impl Attempt {
-    fn is_over(&self) -> bool {
+    /// Whether nothing is being tried.
+    fn is_idle(&self) -> bool {
         self.under_way.is_empty() && !self.foreign && self.waiting.is_empty()
     }
+
+    fn is_over(&self) -> bool {
+        self.is_idle() && self.rest.is_empty()
+    }
+
+    fn has(&self, id: ConnectionId) -> bool {
+        self.under_way.iter().any(|(dial, _)| *dial == id)
+    }
+}
+
+/// An address without the peer ID at its end.
+fn bare(addr: &Multiaddr) -> Multiaddr {
+    let mut addr = addr.clone();
+    if matches!(addr.iter().last(), Some(Protocol::P2p(_))) {
+        addr.pop();
+    }
+    addr
 }
 
 /// The attempts to connect, one for each peer: no more than `MAX_NOTICES`.
@@ -42,11 +64,34 @@ impl Dials {
         self.map.contains_key(peer)
     }
 
-    /// A dial of this peer was begun.
-    pub(in crate::net) fn dialled(&mut self, peer: PeerId, id: ConnectionId, now: Instant) {
+    /// A dial of this peer was begun, to these addresses.
+    pub(in crate::net) fn dialled(&mut self, peer: PeerId, id: ConnectionId, addrs: Vec<Multiaddr>, now: Instant) {
         if let Some(attempt) = self.attempt(peer, now) {
-            attempt.under_way.push(id);
+            attempt.under_way.push((id, addrs));
         }
+    }
+
+    /// These addresses are tried when all others have failed.
+    pub(in crate::net) fn later(&mut self, peer: PeerId, addrs: Vec<Multiaddr>, now: Instant) {
+        if !addrs.is_empty()
+            && let Some(attempt) = self.attempt(peer, now)
+        {
+            attempt.rest.extend(addrs);
+        }
+    }
+
+    /// At this address there was somebody else. That ends the dial, though he may be at the others.
+    pub(in crate::net) fn wrong(&mut self, peer: &PeerId, id: ConnectionId, wrong: &Multiaddr) {
+        let Some(attempt) = self.map.get_mut(peer) else { return };
+        let Some((_, addrs)) = attempt.under_way.iter_mut().find(|(dial, _)| *dial == id) else { return };
+        let others = std::mem::take(addrs).into_iter().filter(|addr| bare(addr) != bare(wrong));
+        attempt.rest.extend(others);
+    }
+
+    /// The peers with whom everything has failed but what was left for later, and that.
+    pub(in crate::net) fn left(&mut self) -> Vec<(PeerId, Vec<Multiaddr>)> {
+        let idle = self.map.iter_mut().filter(|(_, attempt)| attempt.is_idle() && !attempt.rest.is_empty());
+        idle.map(|(peer, attempt)| (*peer, std::mem::take(&mut attempt.rest))).collect()
     }
 
     /// This peer is being dialled by somebody else.
@@ -69,8 +114,13 @@ impl Dials {
         if self.map.len() >= MAX_NOTICES && !self.map.contains_key(&peer) {
             return None;
         }
-        let begun =
-            || Attempt { under_way: Vec::new(), foreign: false, waiting: Vec::new(), until: now + span(RELAY_WAIT) };
+        let begun = || Attempt {
+            under_way: Vec::new(),
+            foreign: false,
+            waiting: Vec::new(),
+            rest: Vec::new(),
+            until: now + span(RELAY_WAIT),
+        };
         Some(self.map.entry(peer).or_insert_with(begun))
     }
 
@@ -98,8 +148,8 @@ impl Dials {
     /// A dial failed. Tells whether nothing is left for that peer.
     pub(in crate::net) fn failed(&mut self, peer: &PeerId, id: ConnectionId) -> bool {
         let Some(attempt) = self.map.get_mut(peer) else { return false };
-        attempt.foreign &= attempt.under_way.contains(&id);
-        attempt.under_way.retain(|other| *other != id);
+        attempt.foreign &= attempt.has(id);
+        attempt.under_way.retain(|(other, _)| *other != id);
         let over = attempt.is_over();
         if over {
             self.map.remove(peer);
@@ -151,15 +201,34 @@ mod tests {
     fn a_peer_is_given_up_when_every_way_has_failed() {
         let (now, id) = (Instant::now(), ConnectionId::new_unchecked);
         let mut dials = Dials::default();
-        dials.dialled(HIM, id(1), now);
+        dials.dialled(HIM, id(1), vec![], now);
         dials.wait(HIM, vec![circuit(2), circuit(3)], now);
         assert!(!dials.failed(&HIM, id(1)), "two relays are left");
         assert_eq!(dials.relay_failed(&PeerId::from_key_bytes([3; 32])), []);
         assert_eq!(dials.ready(&RELAY), [(HIM, vec![Multiaddr::empty()])]);
-        dials.dialled(HIM, id(2), now);
+        dials.dialled(HIM, id(2), vec![], now);
         assert!(!dials.failed(&HIM, id(7)), "not a dial of ours");
         assert!(dials.failed(&HIM, id(2)));
         assert!(!dials.is_under_way(&HIM));
+    }
+
+    /// NET-67: somebody else at one of his addresses does not keep the others from being tried.
+    #[test]
+    fn what_is_left_is_tried_at_the_end() {
+        let (now, id) = (Instant::now(), ConnectionId::new_unchecked);
+        let addr = |n: u8| format!("/ip4/203.0.113.{n}/tcp/4001").parse::<Multiaddr>().unwrap();
+        let mut dials = Dials::default();
+        dials.dialled(HIM, id(1), vec![addr(1), addr(2)], now);
+        dials.later(HIM, vec![addr(3)], now);
+        let wrong = addr(1).with(Protocol::P2p(crate::net::to_libp2p(&HIM)));
+        dials.wrong(&HIM, id(9), &wrong);
+        dials.wrong(&HIM, id(1), &wrong);
+        assert_eq!(dials.left(), [], "the dial has not ended");
+        assert!(!dials.failed(&HIM, id(1)));
+        assert_eq!(dials.left(), [(HIM, vec![addr(3), addr(2)])]);
+        dials.dialled(HIM, id(2), vec![addr(3), addr(2)], now);
+        assert_eq!(dials.left(), []);
+        assert!(dials.failed(&HIM, id(2)));
     }
 
     #[test]
@@ -168,7 +237,7 @@ mod tests {
         let mut dials = Dials::default();
         dials.dialled_elsewhere(HIM, now);
         assert!(dials.is_under_way(&HIM) && !dials.is_over(&HIM));
-        dials.dialled(HIM, id(1), now);
+        dials.dialled(HIM, id(1), vec![], now);
         assert!(!dials.failed(&HIM, id(1)), "ours, not his");
         assert!(dials.failed(&HIM, id(9)));
         assert!(!dials.failed(&HIM, id(9)), "nobody asked");

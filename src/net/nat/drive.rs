@@ -3,12 +3,12 @@
 use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
-use libp2p::{Multiaddr, autonat, identify, relay, upnp};
+use libp2p::{Multiaddr, autonat, identify, relay};
 use tokio::time::Instant;
 
 use super::alive::Dead;
 use super::relays::Rank;
-use super::status::{Reachability, RelayStatus, UpnpStatus};
+use super::status::{Reachability, RelayStatus};
 use crate::base::PeerId;
 use crate::base::limits::{ADDRESS_RETEST, SLEEP_SUSPECTED};
 use crate::net::addresses::{Scope, dialable, scope, through};
@@ -33,9 +33,9 @@ impl Task {
         match event {
             BehaviourEvent::Alive(Dead(peer, connection)) => self.on_dead(&peer, connection),
             BehaviourEvent::Probe(event) => self.on_probe(&event),
-            BehaviourEvent::Upnp(event) => self.on_upnp(event),
+            BehaviourEvent::Upnp(event) => self.on_upnp(&event),
             BehaviourEvent::Relay(event) => self.on_relay_service(&event),
-            BehaviourEvent::Circuits(event) => tracing::debug!(?event, "a relay"),
+            BehaviourEvent::Circuits(event) => self.on_circuits(&event),
             BehaviourEvent::Punch(event) => tracing::debug!(?event, "a hole"),
             _ => {}
         }
@@ -94,6 +94,16 @@ impl Task {
         self.nat.changed_at.is_some_and(|at| at.elapsed() < span(SLEEP_SUSPECTED))
     }
 
+    /// A connection has ended, or is about to, without our wish. If it was the way to the peer and led through a relay, that is tried
+    /// after others next time: it may be the relay's fault.
+    pub(in crate::net) fn circuit_broke(&mut self, peer: &PeerId, connection: ConnectionId) {
+        let direct = self.peers.links(peer).any(|link| link.way.is_direct());
+        let link = self.peers.links(peer).find(|link| link.id == connection);
+        if let Some((relay, _)) = link.filter(|_| !direct).and_then(|link| through(&link.addr)) {
+            self.nat.relays.circuit_broke(relay, Instant::now());
+        }
+    }
+
     fn keep_if_wanted(&mut self, peer: &PeerId) {
         if self.nat.keeps(peer) && self.peers.keep(peer, true) {
             for link in self.peers.links(peer).filter(|link| link.way.is_direct()) {
@@ -111,6 +121,7 @@ impl Task {
         tracing::debug!(%connection, "it does not answer");
         self.swarm.close_connection(connection);
         let Some(peer) = from_libp2p(peer) else { return };
+        self.circuit_broke(&peer, connection);
         let others: Vec<_> = self.peers.links(&peer).map(|link| link.id).filter(|id| *id != connection).collect();
         for id in others {
             self.check(peer, id);
@@ -214,7 +225,7 @@ impl Task {
     }
 
     /// NET-71, NET-62: what follows from being reachable, or not.
-    fn reach_changed(&mut self) {
+    pub(super) fn reach_changed(&mut self) {
         let public = self.nat.reachability() == Reachability::Public;
         if let Some(relay) = self.swarm.behaviour_mut().relay.as_mut() {
             let status = if public { relay::Status::Enable } else { relay::Status::Disable };
@@ -227,24 +238,6 @@ impl Task {
         }
         self.look_after_relays();
         self.show_listen_addrs();
-        self.show_place();
-    }
-
-    fn on_upnp(&mut self, event: upnp::Event) {
-        match event {
-            upnp::Event::NewExternalAddr { external_addr, .. } => {
-                // The router's word is taken, until somebody has tried.
-                self.swarm.behaviour_mut().probe.candidate(&external_addr);
-                self.nat.upnp = UpnpStatus::Mapped(external_addr.to_string());
-            }
-            upnp::Event::ExpiredExternalAddr { external_addr, .. } => {
-                if self.nat.upnp == UpnpStatus::Mapped(external_addr.to_string()) {
-                    self.nat.upnp = UpnpStatus::Searching;
-                }
-            }
-            upnp::Event::GatewayNotFound => self.nat.upnp = UpnpStatus::NotFound,
-            upnp::Event::NonRoutableGateway => self.nat.upnp = UpnpStatus::NonRoutable,
-        }
         self.show_place();
     }
 }
@@ -276,10 +269,13 @@ impl Task {
     /// A listener has an address. Tells whether it is one on a relay.
     pub(in crate::net) fn on_granted(&mut self, listener: ListenerId, addr: &Multiaddr) -> bool {
         let Some((relay, place)) = self.nat.relays.relay_of(listener) else { return false };
-        // A relay says itself where it is. We know one place; of the others only those that could be are told on. Our
-        // own peer ID at the end is not part of an address here.
+        // A relay says itself where it is. We know where we are connected with it; what it says of other machines is not
+        // told on, or it could send all who look for us to somebody else (NET-63). Our own peer ID at the end is not part of an address here.
+        let machine = |addr: &Multiaddr| addr.iter().next().map(|part| part.to_string());
+        let mut machines: Vec<_> = self.peers.links(&relay).map(|link| machine(&link.addr)).collect();
+        machines.push(machine(&place));
         let said = dialable(&self.shared.me, addr).filter(|addr| {
-            through(addr).is_some_and(|(named, place)| named == relay && scope(&place) >= self.nat.scope)
+            through(addr).is_some_and(|(named, said)| named == relay && machines.contains(&machine(&said)))
         });
         for addr in [Some(circuit(place, &relay)), said].into_iter().flatten() {
             if self.nat.relays.granted(listener, addr.clone(), wall_now()) {
@@ -319,6 +315,17 @@ impl Task {
         self.show_place();
     }
 
+    fn on_circuits(&mut self, event: &relay::client::Event) {
+        tracing::debug!(?event, "a relay");
+        if let relay::client::Event::ReservationReqAccepted { relay_peer_id, .. } = event
+            && let Some(relay) = from_libp2p(relay_peer_id)
+            && let Some(listener) = self.nat.relays.renewed(&relay, Instant::now())
+        {
+            tracing::debug!(?relay, "its reservations do not last");
+            self.swarm.remove_listener(listener);
+        }
+    }
+
     fn on_relay_service(&mut self, event: &relay::Event) {
         tracing::debug!(?event, "our relay");
         let swarm = &self.swarm;
@@ -351,6 +358,7 @@ impl Task {
         for peer in self.nat.dials.expire(now) {
             self.unreachable(peer);
         }
+        self.dial_what_is_left();
         for listener in self.nat.relays.overdue(now) {
             self.swarm.remove_listener(listener);
         }
@@ -358,6 +366,7 @@ impl Task {
         if now.saturating_duration_since(self.nat.tried_at) >= span(ADDRESS_RETEST) {
             self.try_addresses_again(now);
         }
+        self.look_after_router(now);
     }
 
     /// An address of ours came or went: looked after at the next tick, for all that come and go together.
@@ -379,6 +388,7 @@ impl Task {
         }
         self.nat.redial.wake(now);
         self.nat.relays.wake();
+        self.ask_router_again(now);
         self.try_addresses_again(now);
         let missed = std::mem::take(&mut self.nat.missed);
         let seen = self.book.peers().filter(|peer| self.shared.is_contact(peer));
@@ -433,7 +443,7 @@ impl Task {
             external_addrs: nat.reach.addrs().iter().map(Multiaddr::to_string).collect(),
             relays: relays.collect(),
             nat: nat.observed.kind(&self.listen_addrs),
-            upnp: nat.upnp.clone(),
+            upnp: nat.router.status(),
             relay_service: nat.usage.as_ref().map(super::service::Usage::told),
         });
     }

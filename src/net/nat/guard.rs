@@ -4,18 +4,20 @@
 //! - They take every address under which a peer claims to see us, from identify: here they are given only those that
 //!   we have chosen.
 //! - Some panic when a peer's messages come at a moment they did not think of (a relay that grants a reservation
-//!   just when we give it up, a reservation renewed at the moment it ends). Such a message is ignored instead.
+//!   just when we give it up, a reservation renewed at the moment it ends), or say what they did not think of (a
+//!   reservation until the end of the world). Such a message is ignored instead, or costs its connection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
+use libp2p::swarm::handler::{ConnectionEvent, ConnectionHandlerEvent};
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NewExternalAddrCandidate, THandler, THandlerInEvent,
-    THandlerOutEvent, ToSwarm,
+    CloseConnection, ConnectionDenied, ConnectionHandler, ConnectionId, FromSwarm, NetworkBehaviour,
+    NewExternalAddrCandidate, SubstreamProtocol, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
 
@@ -60,17 +62,19 @@ impl Told {
 pub(in crate::net) struct Guarded<B> {
     inner: B,
     told: Option<(Told, Purpose)>,
+    /// Connections whose handler has panicked.
+    broken: VecDeque<(PeerId, ConnectionId)>,
 }
 
 impl<B: NetworkBehaviour> Guarded<B> {
     /// One that dials nobody on the word of a peer.
     pub(in crate::net) const fn new(inner: B) -> Self {
-        Self { inner, told: None }
+        Self { inner, told: None, broken: VecDeque::new() }
     }
 
     /// One whose dials are such.
     pub(in crate::net) const fn dialling(inner: B, told: Told, purpose: Purpose) -> Self {
-        Self { inner, told: Some((told, purpose)) }
+        Self { inner, told: Some((told, purpose)), broken: VecDeque::new() }
     }
 
     pub(in crate::net) const fn inner(&mut self) -> &mut B {
@@ -91,7 +95,7 @@ pub(super) fn contained(run: impl FnOnce()) {
 }
 
 impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
-    type ConnectionHandler = B::ConnectionHandler;
+    type ConnectionHandler = Watched<B::ConnectionHandler>;
     type ToSwarm = B::ToSwarm;
 
     fn handle_pending_inbound_connection(
@@ -110,7 +114,7 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.inner.handle_established_inbound_connection(id, peer, local, remote)
+        self.inner.handle_established_inbound_connection(id, peer, local, remote).map(Watched::new)
     }
 
     fn handle_pending_outbound_connection(
@@ -131,7 +135,7 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
         role: Endpoint,
         port_use: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.inner.handle_established_outbound_connection(id, peer, addr, role, port_use)
+        self.inner.handle_established_outbound_connection(id, peer, addr, role, port_use).map(Watched::new)
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
@@ -141,14 +145,106 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
     }
 
     fn on_connection_handler_event(&mut self, peer: PeerId, id: ConnectionId, event: THandlerOutEvent<Self>) {
-        contained(|| self.inner.on_connection_handler_event(peer, id, event));
+        match event {
+            Said::Word(event) => contained(|| self.inner.on_connection_handler_event(peer, id, event)),
+            Said::Broken => self.broken.push_back((peer, id)),
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        if let Some((peer_id, id)) = self.broken.pop_front() {
+            return Poll::Ready(ToSwarm::CloseConnection { peer_id, connection: CloseConnection::One(id) });
+        }
         let next = self.inner.poll(cx);
         if let (Poll::Ready(ToSwarm::Dial { opts }), Some((told, purpose))) = (&next, &self.told) {
             told.note(opts.connection_id(), *purpose);
         }
         next
+    }
+}
+
+/// What a guarded handler tells.
+#[derive(Debug)]
+pub(in crate::net) enum Said<T> {
+    Word(T),
+    /// It has panicked: nothing more will come of it.
+    Broken,
+}
+
+/// The handler of a guarded behaviour. Its panic would end the task of the connection, of which the swarm would never hear.
+pub(in crate::net) struct Watched<H> {
+    inner: H,
+    broken: bool,
+    /// The behaviour knows it.
+    told: bool,
+}
+
+impl<H> Watched<H> {
+    const fn new(inner: H) -> Self {
+        Self { inner, broken: false, told: false }
+    }
+
+    fn attempt<T>(&mut self, run: impl FnOnce(&mut H) -> T) -> Option<T> {
+        if self.broken {
+            return None;
+        }
+        let done = catch_unwind(AssertUnwindSafe(|| run(&mut self.inner)));
+        self.broken = done.is_err();
+        done.ok()
+    }
+}
+
+impl<H: ConnectionHandler> ConnectionHandler for Watched<H> {
+    type FromBehaviour = H::FromBehaviour;
+    type ToBehaviour = Said<H::ToBehaviour>;
+    type InboundProtocol = H::InboundProtocol;
+    type OutboundProtocol = H::OutboundProtocol;
+    type InboundOpenInfo = H::InboundOpenInfo;
+    type OutboundOpenInfo = H::OutboundOpenInfo;
+
+    fn listen_protocol(&self) -> SubstreamProtocol<Self::InboundProtocol, Self::InboundOpenInfo> {
+        self.inner.listen_protocol()
+    }
+
+    fn connection_keep_alive(&self) -> bool {
+        !self.broken && self.inner.connection_keep_alive()
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, Self::OutboundOpenInfo, Self::ToBehaviour>> {
+        match self.attempt(|inner| inner.poll(cx)) {
+            Some(next) => next.map(|event| event.map_custom(Said::Word)),
+            None if self.told => Poll::Pending,
+            None => {
+                self.told = true;
+                tracing::warn!("a peer says what cannot be; the connection is closed");
+                Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(Said::Broken))
+            }
+        }
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Option<Self::ToBehaviour>> {
+        let next = self.attempt(|inner| inner.poll_close(cx)).unwrap_or(Poll::Ready(None));
+        next.map(|event| event.map(Said::Word))
+    }
+
+    fn on_behaviour_event(&mut self, event: Self::FromBehaviour) {
+        // A break is told at the next poll, which follows.
+        self.attempt(|inner| inner.on_behaviour_event(event));
+    }
+
+    fn on_connection_event(
+        &mut self,
+        event: ConnectionEvent<
+            '_,
+            Self::InboundProtocol,
+            Self::OutboundProtocol,
+            Self::InboundOpenInfo,
+            Self::OutboundOpenInfo,
+        >,
+    ) {
+        self.attempt(|inner| inner.on_connection_event(event));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! - `drive` and `connect` are what the swarm task does about it; the rest is bookkeeping, and behaviours of our own.
 //! - `relays` keeps two reservations, `service` is our own relay, `dials` and `redial` say when to dial.
+//! - `router` asks the one at home for its ports.
 //! - `observed`, `reach`, `probe` and `serve` find out what others see; `alive` asks a connection for a sign of life.
 //! - `guard` stands between the swarm and behaviours that act on a peer's word.
 //! - `status` is what is told of it.
@@ -16,6 +17,7 @@ pub(super) mod probe;
 mod reach;
 mod redial;
 mod relays;
+mod router;
 pub(super) mod serve;
 pub(super) mod service;
 pub(super) mod status;
@@ -30,8 +32,9 @@ use self::observed::Observed;
 use self::reach::Reach;
 use self::redial::Redial;
 use self::relays::Relays;
+use self::router::Router;
 use self::service::Usage;
-use self::status::{Reachability, UpnpStatus};
+use self::status::Reachability;
 use super::addresses::Scope;
 use super::config::NetConfig;
 use super::wall_now;
@@ -50,7 +53,7 @@ pub(super) struct Nat {
     /// Direct connections on which the peer has said who he is and how he sees us.
     identified: HashMap<ConnectionId, PeerId>,
     usage: Option<Usage>,
-    upnp: UpnpStatus,
+    pub(super) router: Router,
     clocks: Clocks,
     /// Something has changed since the last look.
     changed: bool,
@@ -76,7 +79,7 @@ impl Nat {
             dials: Dials::default(),
             identified: HashMap::new(),
             usage: config.serve_relay.then(Usage::default),
-            upnp: if config.upnp { UpnpStatus::Searching } else { UpnpStatus::Off },
+            router: Router::new(config.upnp, now),
             clocks: Clocks { mono: now, wall: wall_now() },
             changed: false,
             changed_at: None,

@@ -11,7 +11,8 @@ use libp2p::core::transport::ListenerId;
 use tokio::time::Instant;
 
 use crate::base::limits::{
-    MAX_RELAY_ADDRS, MAX_RELAY_CANDIDATES, OWN_RELAYS, RELAY_PAUSE_FIRST, RELAY_PAUSE_MAX, RESERVATION_TIMEOUT,
+    CIRCUIT_DISTRUST, MAX_RELAY_ADDRS, MAX_RELAY_CANDIDATES, OWN_RELAYS, RELAY_PAUSE_FIRST, RELAY_PAUSE_MAX,
+    RESERVATION_SHORTEST, RESERVATION_TIMEOUT,
 };
 use crate::base::{PeerId, WallTime};
 use crate::net::span;
@@ -44,6 +45,8 @@ struct Held {
     /// Where we have reached him.
     place: Multiaddr,
     asked: Instant,
+    /// When it was granted, or last renewed.
+    fresh: Option<Instant>,
     /// Our addresses there; none as long as it was not granted.
     addrs: Vec<Multiaddr>,
     since: WallTime,
@@ -54,6 +57,8 @@ struct Held {
 struct Pause {
     until: Instant,
     next: Duration,
+    /// A new network does not end it.
+    firm: bool,
 }
 
 /// A relay on which we are reachable.
@@ -70,9 +75,35 @@ pub(in crate::net) struct Relays {
     candidates: HashMap<PeerId, Candidate>,
     held: Vec<Held>,
     pauses: HashMap<PeerId, Pause>,
+    /// When a circuit through a relay last broke.
+    broken: HashMap<PeerId, Instant>,
 }
 
 impl Relays {
+    /// A circuit through this relay has broken. Beyond the bound the oldest is forgotten.
+    pub(in crate::net) fn circuit_broke(&mut self, relay: PeerId, now: Instant) {
+        self.broken.insert(relay, now);
+        if self.broken.len() > MAX_RELAY_CANDIDATES
+            && let Some(oldest) = self.broken.iter().min_by_key(|(_, at)| **at).map(|(relay, _)| *relay)
+        {
+            self.broken.remove(&oldest);
+        }
+    }
+
+    /// Those of these relays that are to be tried first: none of whose circuits broke of late; or else the one for which that is longest
+    /// ago, so that one that lets connections come about and nothing through does not win for ever (NET-67).
+    pub(in crate::net) fn first(&self, relays: &[PeerId], now: Instant) -> Vec<PeerId> {
+        let broke = |relay: &PeerId| {
+            let at = self.broken.get(relay).copied();
+            at.filter(|at| now.saturating_duration_since(*at) < span(CIRCUIT_DISTRUST))
+        };
+        let good: Vec<_> = relays.iter().copied().filter(|relay| broke(relay).is_none()).collect();
+        if !good.is_empty() {
+            return good;
+        }
+        relays.iter().copied().min_by_key(broke).into_iter().collect()
+    }
+
     /// A connected peer offers a relay, or may; we have reached him at this address.
     pub(in crate::net) fn offered(&mut self, relay: PeerId, addr: Multiaddr, rank: Rank) {
         let before = self.candidates.get(&relay).map(|known| known.rank);
@@ -117,7 +148,7 @@ impl Relays {
 
     /// He was asked, by this listener.
     pub(in crate::net) fn asked(&mut self, relay: PeerId, place: Multiaddr, listener: ListenerId, now: Instant) {
-        self.held.push(Held { listener, relay, place, asked: now, addrs: Vec::new(), since: WallTime(0) });
+        self.held.push(Held { listener, relay, place, asked: now, fresh: None, addrs: Vec::new(), since: WallTime(0) });
     }
 
     /// Whose listener this is, and where we have reached him.
@@ -131,7 +162,6 @@ impl Relays {
         let Some(held) = self.held.iter_mut().find(|held| held.listener == listener) else { return false };
         if held.addrs.is_empty() {
             held.since = now;
-            self.pauses.remove(&held.relay);
         }
         let new = held.addrs.len() < MAX_RELAY_ADDRS && !held.addrs.contains(&addr);
         if new {
@@ -144,8 +174,25 @@ impl Relays {
     pub(in crate::net) fn closed(&mut self, listener: ListenerId, now: Instant) -> Option<Vec<Multiaddr>> {
         let place = self.held.iter().position(|held| held.listener == listener)?;
         let held = self.held.swap_remove(place);
+        if !held.addrs.is_empty() && now.saturating_duration_since(held.asked) >= span(RESERVATION_SHORTEST) {
+            // It stood: what was before counts no more.
+            self.pauses.retain(|relay, pause| *relay != held.relay || pause.firm);
+        }
         self.pause(held.relay, now);
         Some(held.addrs)
+    }
+
+    /// A relay has granted a reservation, or renewed it. Gives its listener when that was too soon: then the relay is
+    /// not asked for a long time.
+    pub(in crate::net) fn renewed(&mut self, relay: &PeerId, now: Instant) -> Option<ListenerId> {
+        let held = self.held.iter_mut().find(|held| held.relay == *relay)?;
+        let before = held.fresh.replace(now)?;
+        if now.saturating_duration_since(before) >= span(RESERVATION_SHORTEST) {
+            return None;
+        }
+        let until = now + span(RELAY_PAUSE_MAX);
+        self.pauses.insert(*relay, Pause { until, next: span(RELAY_PAUSE_MAX), firm: true });
+        Some(held.listener)
     }
 
     /// NET-63.
@@ -154,9 +201,12 @@ impl Relays {
         if self.pauses.len() >= MAX_RELAY_CANDIDATES {
             return;
         }
+        if self.pauses.get(&relay).is_some_and(|pause| pause.firm && pause.until > now) {
+            return;
+        }
         let before = self.pauses.get(&relay).map(|pause| pause.next);
         let next = before.unwrap_or(span(RELAY_PAUSE_FIRST));
-        let pause = Pause { until: now + next, next: (2 * next).min(span(RELAY_PAUSE_MAX)) };
+        let pause = Pause { until: now + next, next: (2 * next).min(span(RELAY_PAUSE_MAX)), firm: false };
         self.pauses.insert(relay, pause);
     }
 
@@ -173,7 +223,7 @@ impl Relays {
 
     /// The network has changed: whoever was paused may be asked at once.
     pub(in crate::net) fn wake(&mut self) {
-        self.pauses.clear();
+        self.pauses.retain(|_, pause| pause.firm);
     }
 
     /// Where we can be reached.

@@ -29,7 +29,7 @@ impl Behaviour {
 }
 
 impl NetworkBehaviour for Behaviour {
-    type ConnectionHandler = <Server as NetworkBehaviour>::ConnectionHandler;
+    type ConnectionHandler = <Guarded<Server> as NetworkBehaviour>::ConnectionHandler;
     type ToSwarm = Event;
 
     fn handle_established_inbound_connection(

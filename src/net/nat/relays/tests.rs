@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::Millis;
 
 fn peer(n: u8) -> PeerId {
     PeerId::from_key_bytes([n; 32])
@@ -64,12 +65,62 @@ fn when_one_is_lost_another_takes_its_place_and_the_lost_one_is_asked_again_late
     }
     assert_eq!(last, span(RELAY_PAUSE_MAX));
     // One that stood begins anew, and a new network ends every pause.
-    let (_, listener) = ask(&mut alone, at).unwrap();
-    alone.granted(listener, addr(1), WallTime(0));
-    alone.closed(listener, at);
-    assert_eq!(alone.paused_until(&peer(lost)), Some(at + span(RELAY_PAUSE_FIRST)));
+    for (stood, next) in
+        [(RESERVATION_SHORTEST, RELAY_PAUSE_FIRST), (RELAY_PAUSE_FIRST, Millis(2 * RELAY_PAUSE_FIRST.0))]
+    {
+        let (_, listener) = ask(&mut alone, at).unwrap();
+        alone.granted(listener, addr(1), WallTime(0));
+        at += span(stood);
+        alone.closed(listener, at);
+        let until = at + span(next);
+        assert_eq!(alone.paused_until(&peer(lost)), Some(until));
+        at = until;
+    }
+    at -= Duration::from_millis(1);
+    assert!(ask(&mut alone, at).is_none());
     alone.wake();
     assert!(ask(&mut alone, at).is_some());
+}
+
+/// NET-63: a relay whose reservations end as soon as they are granted would be asked without end.
+#[test]
+fn one_whose_reservations_do_not_last_is_left_alone() {
+    let now = Instant::now();
+    let mut relays = offering(&[(1, Rank::Named)]);
+    let (_, listener) = ask(&mut relays, now).unwrap();
+    relays.granted(listener, addr(1), WallTime(0));
+    assert_eq!(relays.renewed(&peer(1), now), None);
+    let good = now + span(RESERVATION_SHORTEST);
+    assert_eq!(relays.renewed(&peer(1), good), None);
+    let soon = good + Duration::from_secs(1);
+    assert_eq!(relays.renewed(&peer(1), soon), Some(listener));
+    relays.closed(listener, soon);
+    relays.wake();
+    let until = soon + span(RELAY_PAUSE_MAX);
+    assert_eq!(ask(&mut relays, until - Duration::from_millis(1)), None);
+    assert!(ask(&mut relays, until).is_some());
+}
+
+/// NET-67.
+#[test]
+fn relays_whose_circuits_break_come_after_others() {
+    let now = Instant::now();
+    let later = |seconds| now + Duration::from_secs(seconds);
+    let mut relays = Relays::default();
+    let both = [peer(1), peer(2)];
+    assert_eq!(relays.first(&both, now), both);
+    relays.circuit_broke(peer(1), now);
+    assert_eq!(relays.first(&both, later(1)), [peer(2)]);
+    relays.circuit_broke(peer(2), later(2));
+    assert_eq!(relays.first(&both, later(3)), [peer(1)], "each in turn");
+    relays.circuit_broke(peer(1), later(4));
+    assert_eq!(relays.first(&both, later(5)), [peer(2)]);
+    assert_eq!(relays.first(&both, now + 2 * span(CIRCUIT_DISTRUST)), both);
+    assert_eq!(relays.first(&[], now), []);
+    for n in 0..=255 {
+        relays.circuit_broke(peer(n), later(u64::from(n)));
+    }
+    assert!(relays.broken.len() <= MAX_RELAY_CANDIDATES && relays.broken.contains_key(&peer(255)));
 }
 
 /// NET-62: one whom the user has named is asked though he does not say that he is a relay, but last.
