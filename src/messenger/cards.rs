@@ -32,6 +32,11 @@ impl Tx<'_> {
         self.mem.mail.reissue_at.get_or_insert(at);
     }
 
+    /// The same, but nothing is waited for: without it nobody finds the way to us when we go in the next moment.
+    pub(super) const fn card_is_due(&mut self) {
+        self.mem.mail.reissue_at = Some(self.now.mono);
+    }
+
     /// There is a new card of ours.
     pub(super) fn note_own_card(&mut self, card: &[u8]) {
         let now = self.now.mono;

@@ -125,8 +125,13 @@ impl Tx<'_> {
         mail.houses.remove(&peer);
         if is_first {
             mail.houses.clear();
-            for link in self.mem.links.values_mut().filter(|link| link.seek_at.is_some()) {
-                (link.seek_at, link.post_at) = (None, Some(now));
+            let soon = now + jittered(limits::RETRY_FIRST, self.rng.next_u64());
+            for link in self.mem.links.values_mut() {
+                if link.seek_at.is_some() {
+                    (link.seek_at, link.post_at) = (None, Some(now));
+                }
+                // Who could not be reached for want of a network may be there; not at once, as this one may come and go.
+                link.retry_at = link.retry_at.map(|at| at.min(soon));
             }
         }
     }

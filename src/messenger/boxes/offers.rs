@@ -199,7 +199,7 @@ impl Tx<'_> {
                 self.put_own_box(&row)?;
                 if !was_named {
                     // MBX-50: from now on the card may name it.
-                    self.card_is_old();
+                    self.card_is_due();
                 }
                 Ok(Outcome::Good)
             }

@@ -11,7 +11,7 @@ use crate::identity::{CardIn, OneTimePrekeyIn, PrekeyId};
 use crate::messenger::command::Command;
 use crate::messenger::io::{Input, PeerInput};
 use crate::messenger::query;
-use crate::messenger::tables::{BoxPrekeys, BoxedPrekeys, Boxes, EnvelopeMarks, OneTimeTable, of_box};
+use crate::messenger::tables::{BoxCards, BoxPrekeys, BoxedPrekeys, Boxes, EnvelopeMarks, OneTimeTable, of_box};
 use crate::messenger::testing::Office;
 use crate::messenger::view::{MailService, Policy, State};
 
@@ -111,6 +111,49 @@ fn the_card_names_a_mailbox_when_it_keeps_a_box_and_not_before() {
     office.pass(MINUTE);
     assert_eq!(named(&mut office, ALICE), []);
     assert_eq!(query::mailboxes(&office.rows(ALICE)).unwrap(), []);
+}
+
+/// Who stops in the moment after is found by it: his card is in the hash table and at the mailbox.
+#[test]
+fn a_mailbox_that_keeps_a_box_is_named_in_the_same_moment() {
+    let mut office = office();
+    for house in [NORTH, SOUTH] {
+        let (peer, owner) = (office.id(house), office.id(ALICE));
+        office.command(ALICE, Command::UseMailbox { peer, addrs: Vec::new() }).unwrap();
+        assert!(named(&mut office, ALICE).contains(&peer));
+        let mut card = Vec::new();
+        office.tx(ALICE, |tx| card = tx.profile().unwrap().card);
+        assert_eq!(office.table.get(&owner), Some(&card));
+        office.tx(house, |tx| {
+            let row = tx.buf.get::<Boxes>(&peer_key(&owner)).unwrap().unwrap();
+            assert_eq!(tx.buf.get::<BoxCards>(&of_box(row.number)).unwrap().unwrap().bytes, card);
+        });
+    }
+}
+
+/// A machine that slept has pauses of an hour behind it; those whom it could not reach are tried soon, not in an hour.
+#[test]
+fn who_could_not_be_reached_is_tried_soon_after_the_network_is_back() {
+    let mut office = office();
+    office.befriend(ALICE, BOB);
+    (office.online, office.mail) = (false, false);
+    office.open(BOB);
+    office.open(ALICE);
+    office.say(ALICE, BOB, "are you there?");
+    office.pass(Millis::from_hours(24));
+    let north = office.id(NORTH);
+    office.hand_in(ALICE, vec![Input::Peer(PeerInput::Connected(north))]);
+    office.forward(Millis(2 * limits::RETRY_FIRST.0));
+    let bob = office.id(BOB);
+    let tried = office.hand_in(ALICE, vec![Input::Timer]);
+    assert!(tried.iter().any(|output| matches!(output, Output::Connect { peer, .. } if *peer == bob)));
+    // The next connection is no news of the network.
+    office.hand_in(ALICE, vec![Input::Peer(PeerInput::Unreachable(bob))]);
+    let south = office.id(SOUTH);
+    office.hand_in(ALICE, vec![Input::Peer(PeerInput::Connected(south))]);
+    office.forward(Millis(2 * limits::RETRY_FIRST.0));
+    let tried = office.hand_in(ALICE, vec![Input::Timer]);
+    assert!(tried.iter().all(|output| !matches!(output, Output::Connect { peer, .. } if *peer == bob)));
 }
 
 /// MBX-51: an answer that is lost costs no prekey.
