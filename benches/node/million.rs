@@ -214,14 +214,14 @@ impl Post {
                 Output::AskMailbox { mailbox, ticket, .. } => {
                     self.tell(place, PeerInput::MailFailed { mailbox, ticket });
                 }
-
                 Output::FindCard { peer, ticket } => {
                     self.tell(place, PeerInput::CardNotFound { peer, ticket, asked: 0 });
                 }
-
                 Output::Class { .. }
                 | Output::Events(_)
                 | Output::AnswerMail { .. }
+                | Output::HoldMail { .. }
+                | Output::RingMail { .. }
                 | Output::PublishCard { .. }
                 | Output::WakeAt(_) => {}
             }

@@ -310,14 +310,18 @@ fn what_is_out_of_bounds_does_not_go_out() {
         Answer::Page { more: false, prekeys: 0, items }.encode()
     });
     assert_eq!(pages, [const { Err(MailboxError::TooLarge) }; 2], "numbers ascend");
-    // The flags of what came: 0 or 1.
+}
+
+#[test]
+fn flags_and_small_numbers_have_their_bounds() {
     let mut card = Question::Card { owner: owner(1).peer_id(), want_prekey: true }.encode().unwrap();
     *card.last_mut().unwrap() = 2;
     assert_eq!(Question::decode(&card), Err(MailboxError::Malformed));
-    let mut backwards = delete(vec![1, 2]).unwrap();
+    let these = Delete::These(vec![1, 2]);
+    let mut backwards = Question::Delete { queue: [0; 16], what: these }.encode().unwrap();
     backwards[HEAD_LEN + 26] = 3;
     assert_eq!(Question::decode(&backwards), Err(MailboxError::Malformed));
-    let mut page = page(&[]).unwrap();
+    let mut page = Answer::Page { more: false, prekeys: 0, items: Vec::new() }.encode().unwrap();
     page[HEAD_LEN] = 2;
     assert_eq!(Answer::decode(&page), Err(MailboxError::Malformed));
     let mut waited = Answer::Waited { came: true }.encode().unwrap();
