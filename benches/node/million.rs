@@ -222,6 +222,8 @@ impl Post {
                 Output::Class { .. }
                 | Output::Events(_)
                 | Output::AnswerMail { .. }
+                | Output::HoldMail { .. }
+                | Output::RingMail { .. }
                 | Output::PublishCard { .. }
                 | Output::WakeAt(_) => {}
             }
