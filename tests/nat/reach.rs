@@ -293,6 +293,10 @@ pub(crate) fn without_a_relay_mailboxes_carry() {
     alice.tells(&bob, "by a mailbox");
     bob.node().arrived("by a mailbox");
     bob.tells(&alice, "and back");
+    // Both are on: nobody waits until it is time to look.
+    for home in [&alice, &bob] {
+        home.node().says("a mailbox told that something came");
+    }
     for home in [&alice, &bob] {
         let status = home.status();
         assert_eq!((status["relay"].is_null(), &status["outbox"]), (true, &0.into()));

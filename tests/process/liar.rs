@@ -122,13 +122,16 @@ impl Mind {
                 else => return,
             };
             if let NetEvent::MailAsked { from, request, question } = event {
-                let answer = self.answer(from, &question);
-                self.net.answer_mail(request, answer);
+                match self.answer(from, &question) {
+                    Some(answer) => self.net.answer_mail(request, answer),
+                    None => self.net.hold_mail(request),
+                }
             }
         }
     }
 
-    fn answer(&mut self, from: PeerId, question: &[u8]) -> Vec<u8> {
+    /// `None`: the question is held.
+    fn answer(&mut self, from: PeerId, question: &[u8]) -> Option<Vec<u8>> {
         let lie = *self.lie.lock().unwrap();
         let asked = Question::decode(question);
         self.told.send_modify(|count| {
@@ -142,14 +145,18 @@ impl Mind {
             }
         });
         match (lie, &asked) {
-            (Lie::Babbles, _) => return vec![1, 3, 0, 0, 0, 2, 0xff, 0xff],
-            (Lie::Drops, Ok(Question::Deposit(_))) => return Answer::Stored.encode().unwrap(),
-            (Lie::Replays, Ok(Question::Delete { .. })) => return Answer::Done.encode().unwrap(),
+            (Lie::Babbles, _) => return Some(vec![1, 3, 0, 0, 0, 2, 0xff, 0xff]),
+            (Lie::Drops, Ok(Question::Deposit(_))) => return Some(Answer::Stored.encode().unwrap()),
+            (Lie::Replays, Ok(Question::Delete { .. })) => return Some(Answer::Done.encode().unwrap()),
+            // He rings all the time.
+            (Lie::Drops | Lie::Replays | Lie::Tampers, Ok(Question::Wait { .. })) => {
+                return Some(Answer::Waited { came: true }.encode().unwrap());
+            }
             _ => {}
         }
-        let true_answer = self.within(from, question);
-        let Ok(answer) = Answer::decode(&true_answer) else { return true_answer };
-        match (lie, answer) {
+        let true_answer = self.within(from, question)?;
+        let Ok(answer) = Answer::decode(&true_answer) else { return Some(true_answer) };
+        Some(match (lie, answer) {
             (Lie::Replays, Answer::Page { mut items, prekeys, .. }) => {
                 self.seen.extend(items.iter().map(|item| item.sealed.clone()));
                 let highest = items.iter().map(|item| item.number).max().unwrap_or_default();
@@ -166,18 +173,23 @@ impl Mind {
                 Answer::Page { more, prekeys, items }.encode().unwrap()
             }
             _ => true_answer,
-        }
+        })
     }
 
     /// What the honest mailbox says.
-    fn within(&mut self, from: PeerId, question: &[u8]) -> Vec<u8> {
+    fn within(&mut self, from: PeerId, question: &[u8]) -> Option<Vec<u8>> {
         let input = Input::Peer(PeerInput::Mail { from, request: 7, question: question.to_vec() });
         let outputs = self.messenger.handle(vec![input], now(), &mut self.rng);
-        let answers = outputs.into_iter().filter_map(|output| match output {
-            Output::AnswerMail { request: 7, answer } => Some(answer),
+        let mut answers = outputs.into_iter().filter_map(|output| match output {
+            Output::AnswerMail { request: 7, answer } => Some(Some(answer)),
+            Output::HoldMail { request: 7 } => Some(None),
+            Output::RingMail { owner } => {
+                self.net.ring_mail(&owner);
+                None
+            }
             _ => None,
         });
-        answers.last().unwrap()
+        answers.next().expect("an answer")
     }
 }
 

@@ -119,6 +119,36 @@ fn two_strangers_who_are_never_on_together_come_to_talk() {
     assert_eq!(alice.history(&bob).len(), 3);
 }
 
+/// Both are on, and neither knows where the other is: that is not told before a request is accepted (MBX-60). What is said goes
+/// by the mailboxes, which tell of it at once: who was told nothing would not look within five minutes.
+#[test]
+fn two_who_are_on_and_do_not_reach_each_other_talk_by_mailboxes_at_once() {
+    let first = Helper::new("First", &[]);
+    let second = Helper::new("Second", &[&first]);
+    let (alice, bob) = (Person::new("Alice"), Person::new("Bob"));
+    let on = |person: &Person, helper: &Helper| {
+        let surroundings = [("ROHRPOST_LOG", "rohrpost=debug"), ("ROHRPOST_PUBLIC", "false")];
+        person.surround(surroundings.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        Node::with(person, &[], TCP, &[helper.node()])
+    };
+    let bob_node = on(&bob, &first);
+    moves_in(&bob, &[&first, &second]);
+    becomes("both are to tell what comes", || {
+        let log = bob_node.errors();
+        log.matches("a mailbox is to tell what comes").count() >= 2
+    });
+    let alice_node = on(&alice, &second);
+    for text in ["May I?", "It is about the cat", "The black one"] {
+        alice.send(bob.peer(), text, "sent");
+        becomes(text, || bob.one(&["requests", "show", alice.peer()]).to_string().contains(text));
+    }
+    bob_node.says("a mailbox told that something came");
+    let peers = |person: &Person| person.all(&["peers"]);
+    assert!(peers(&bob).iter().all(|peer| peer["peer_id"] != alice.peer()), "they are not connected");
+    alice_node.off();
+    bob_node.off();
+}
+
 #[test]
 fn who_is_left_and_who_is_full_is_told() {
     let helper = Helper::new("Helper", &[]);

@@ -32,6 +32,7 @@ impl Tx<'_> {
         }
         let after = own.wait.seen;
         let question = encoded(&Question::Wait { queue: self.profile()?.queue, after, seconds: PATIENCE })?;
+        tracing::debug!(mailbox = ?row.peer, "a mailbox is to tell what comes");
         let ticket = self.ask(row.peer, row.addrs.clone(), false, What::Wait, question);
         let random = self.rng.next_u64();
         let own = self.mem.mail.own.entry(row.peer).or_default();
@@ -61,6 +62,7 @@ impl Tx<'_> {
         };
         let next = match answer {
             Some(Answer::Waited { came: true }) => {
+                tracing::debug!(?mailbox, "a mailbox told that something came");
                 own.wait.rung = true;
                 Some(Millis::default())
             }
