@@ -48,7 +48,7 @@ const INSIDE: &str = "--inside";
 const WAY: &str = "--inside-way";
 
 /// How many tests run at a time.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 6;
 
 /// What is no test, and takes minutes: it runs when it is asked for.
 const FIGURES: &str = "figures::all";
