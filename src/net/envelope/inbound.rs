@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite};
+use libp2p::swarm::ConnectionId;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -14,6 +15,7 @@ use crate::base::limits::{FRAME_TIMEOUT, MAX_REFUSED_RUN, STALL_TIMEOUT, STRANGE
 use crate::base::{PeerId, failpoint};
 use crate::envelope::frame::{Frame, RefuseReason, put_hello};
 use crate::net::event::{FrameToken, NetEvent};
+use crate::net::limits::activity::UnderWay;
 use crate::net::rates::Ask;
 use crate::net::shared::Shared;
 use crate::net::{from_libp2p, lock, span, streams};
@@ -33,6 +35,8 @@ struct State {
     ledger: Ledger,
     /// The peer sends no more: the stream ends when all is answered.
     ending: bool,
+    /// While an envelope has no answer on the wire.
+    busy: Option<UnderWay>,
 }
 
 impl Answers {
@@ -50,7 +54,7 @@ pub(in crate::net) async fn serve(shared: Arc<Shared>, inbound: streams::Inbound
     let guard = shared.count_stream(connection);
     let answers = Arc::new(Answers::default());
     let id = shared.register(&answers);
-    let end = run(&shared, Receiver { peer, id, answers: &answers, gone }, stream).await;
+    let end = run(&shared, Receiver { peer, connection, id, answers: &answers, gone }, stream).await;
     shared.unregister(id);
     drop((guard, slot));
     match end {
@@ -62,6 +66,7 @@ pub(in crate::net) async fn serve(shared: Arc<Shared>, inbound: streams::Inbound
 /// What receives on one stream.
 struct Receiver<'a> {
     peer: PeerId,
+    connection: ConnectionId,
     /// The number of the stream.
     id: u64,
     answers: &'a Answers,
@@ -112,8 +117,12 @@ impl Receiver<'_> {
                 // NET-10
                 return Err(StreamEnd::Violation("only envelopes follow the hello"));
             };
-            if !lock(&self.answers.state).ledger.take(seq) {
-                return Err(StreamEnd::Violation("an envelope out of sequence"));
+            {
+                let mut state = lock(&self.answers.state);
+                if !state.ledger.take(seq) {
+                    return Err(StreamEnd::Violation("an envelope out of sequence"));
+                }
+                state.busy.get_or_insert_with(|| shared.activity.begin(self.connection));
             }
             if shared.allows(&self.peer, Ask::Envelope) {
                 refused = 0;
@@ -171,6 +180,10 @@ async fn respond(answers: &Answers, mut writer: impl AsyncWrite + Unpin) -> Resu
             write(&mut writer, &out).await?;
             failpoint("acknowledgement-sent");
             out.clear();
+            let mut state = lock(&answers.state);
+            if state.ledger.is_settled() {
+                state.busy = None;
+            }
         }
         if ended {
             return close(&mut writer).await;

@@ -33,7 +33,7 @@ pub(in crate::net) async fn serve(shared: Arc<Shared>, peer: PeerId, mut outbox:
         let connection = *outbox.preferred.borrow_and_update();
         let end = match sender.open(connection).await {
             Some(stream) => {
-                let guard = sender.shared.count_stream(connection);
+                let guard = (sender.shared.count_stream(connection), sender.shared.activity.begin(connection));
                 let end = sender.session(&mut outbox, connection, first, stream).await;
                 drop(guard);
                 end

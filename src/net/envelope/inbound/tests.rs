@@ -25,7 +25,7 @@ fn serve_one(contact: bool, lane: usize) -> Served {
     let task = Arc::clone(&answers);
     let (connection, gone) = streams::Gone::new();
     let end = tokio::spawn(async move {
-        let receiver = Receiver { peer: PEER, id: 5, answers: &task, gone };
+        let receiver = Receiver { peer: PEER, connection: ConnectionId::new_unchecked(1), id: 5, answers: &task, gone };
         run(&shared, receiver, near).await
     });
     Served { far, events, answers, end, connection }
