@@ -1,26 +1,44 @@
 //! The DHT among a thousand nodes on one machine: how long a card takes to stand, and to be found.
 
+use std::fs;
+use std::time::Instant;
+
 use crate::crowd::{Crowd, Found, Size};
 use crate::figures::{Table, Times, ms};
 
 const SIZE: Size = Size { servers: 100, clients: 880, liars: 20 };
-/// A tenth of the clients look for a card in each.
-const ROUNDS: usize = 5;
 
 pub fn run(table: &mut Table) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
+        let begun = Instant::now();
         let mut crowd = Crowd::gather(SIZE, 1).await;
-        let published = Times::new(crowd.publish().await);
+        let (alone, begun_with) = (resident(), crowd.ends());
+        let published = Times::new(crowd.publish(SIZE.servers + SIZE.clients).await);
         let all = SIZE.servers + SIZE.clients + SIZE.liars;
         table.row(
             &format!("a card stands in the DHT, {all} nodes, {} servers, {} liars, p50", SIZE.servers, SIZE.liars),
             ms(published.median()),
             format!("p99 {}", ms(published.percentile(99))),
         );
-        found(table, "a card is found", crowd.search(ROUNDS).await);
+        let (full, ends) = (resident(), crowd.ends());
+        found(table, "a card is found", crowd.search().await);
         crowd.churn(SIZE.servers / 5).await;
-        found(table, "the same when a fifth of the servers has vanished", crowd.search(ROUNDS).await);
+        found(table, "the same when a fifth of the servers has vanished", crowd.search().await);
+        table.row(
+            "one end of a connection, resident",
+            format!("{} KiB", full.saturating_sub(alone) / 1024 / ends.saturating_sub(begun_with).max(1) as u64),
+            format!(
+                "{begun_with} ends and {} MiB before cards were published, {ends} and {} MiB after",
+                alone >> 20,
+                full >> 20
+            ),
+        );
+        table.row(
+            "all of it",
+            format!("{} s", begun.elapsed().as_secs()),
+            format!("{} MiB at its end", resident() >> 20),
+        );
     });
 }
 
@@ -30,4 +48,11 @@ fn found(table: &mut Table, what: &str, found: Found) {
     let times = Times::new(found.times);
     let figure = format!("p50 {}, p99 {}", ms(times.median()), ms(times.percentile(99)));
     table.row(what, figure, format!("{missing} of {all} not found, no wrong one"));
+}
+
+/// Resident memory of this process, in bytes.
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }

@@ -10,13 +10,12 @@ use libp2p::{StreamProtocol, dcutr, identify, mdns, memory_connection_limits, pi
 use super::addresses::Scope;
 use super::config::{Classify, NetConfig};
 use super::error::NetError;
+use super::limits::activity::Activity;
 use super::nat::guard::{Guarded, Purpose, Told};
 use super::nat::{alive, probe, serve, service};
 use super::streams::{self, Terms};
 use super::{dht, exchange, limits, span};
-use crate::base::limits::{
-    IDENTIFY_INTERVAL, MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, MAX_PROCESS_MEMORY, PING_INTERVAL, PING_TIMEOUT,
-};
+use crate::base::limits::{IDENTIFY_INTERVAL, MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, PING_INTERVAL, PING_TIMEOUT};
 use crate::envelope::{frame, mailbox};
 
 /// What identify says of us to everybody: the same for every node (NET-5).
@@ -52,6 +51,7 @@ impl Behaviour {
         classify: &Classify,
         scope: Scope,
         circuits: relay::client::Behaviour,
+        activity: &Activity,
     ) -> Result<Self, NetError> {
         let local = keypair.public();
         let told = Told::default();
@@ -82,9 +82,12 @@ impl Behaviour {
             slots: if config.serve_mailbox { MAX_MAIL_STREAMS } else { 0 },
             keep: Arc::new(|_| false),
         };
+        let limits = limits::Behaviour::new(classify.clone(), told.clone(), scope, activity.clone(), config.serves());
+        #[cfg(test)]
+        let limits = limits.with_places(config.strangers);
         Ok(Self {
-            limits: limits::Behaviour::new(classify.clone(), told.clone(), scope),
-            memory: memory_connection_limits::Behaviour::with_max_bytes(MAX_PROCESS_MEMORY),
+            limits,
+            memory: memory_connection_limits::Behaviour::with_max_bytes(config.max_memory),
             mdns: mdns.into(),
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping),
@@ -98,7 +101,7 @@ impl Behaviour {
             serve: serve::Behaviour::new(told),
             relay: relay.into(),
             upnp: config.upnp.then(upnp::tokio::Behaviour::default).into(),
-            dht: dht::behaviour::Behaviour::new(local_id, server),
+            dht: dht::behaviour::Behaviour::new(local_id, server, activity.clone()),
         })
     }
 }

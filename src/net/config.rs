@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::event::NetEvent;
+use crate::base::limits::MAX_PROCESS_MEMORY;
 use crate::base::{PeerId, Secret};
 
 /// How the network is started.
@@ -37,6 +38,12 @@ pub struct NetConfig {
     /// Whether others can reach us without help. `None`: it is found out. `Some(true)`: every listen address counts
     /// as reachable at once; `Some(false)`: none ever does.
     pub public: Option<bool>,
+    /// Resident memory of the process, in bytes, above which no connection is made or taken. To be raised where one process
+    /// holds many networks.
+    pub max_memory: usize,
+    /// So many places are there for strangers.
+    #[cfg(test)]
+    pub(crate) strangers: Option<usize>,
     /// The network is said to be the internet, whatever the addresses are.
     #[cfg(test)]
     pub(crate) internet: bool,
@@ -57,9 +64,17 @@ impl NetConfig {
             serve_relay: false,
             upnp: false,
             public: None,
+            max_memory: MAX_PROCESS_MEMORY,
+            #[cfg(test)]
+            strangers: None,
             #[cfg(test)]
             internet: false,
         }
+    }
+
+    /// Whether the user has said that this node is here for others.
+    pub(super) fn serves(&self) -> bool {
+        self.serve_relay || self.serve_mailbox || self.dht_server == Some(true) || self.public == Some(true)
     }
 
     /// Where a node listens when it is not told: every interface, on the port of last time or one of the system's choice.

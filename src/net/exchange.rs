@@ -10,6 +10,7 @@ use libp2p::request_response::{self, Codec, Message, OutboundRequestId, Protocol
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::event::NetEvent;
+use super::limits::activity::UnderWay;
 use super::rates::Ask;
 use super::shared::Shared;
 use super::{from_libp2p, span, to_libp2p};
@@ -43,6 +44,7 @@ struct Fetch {
 struct Pending {
     from: PeerId,
     channel: ResponseChannel<CardResponse>,
+    _busy: UnderWay,
 }
 
 /// Open questions in both directions.
@@ -91,9 +93,10 @@ impl Cards {
 
     pub(super) fn on_event(&mut self, event: Event) {
         match event {
-            Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
+            Event::Message { peer, connection_id, message: Message::Request { request, channel, .. } } => {
                 if let Some(peer) = from_libp2p(&peer) {
-                    self.ask_node(peer, request, channel);
+                    let busy = self.shared.activity.begin(connection_id);
+                    self.ask_node(peer, request, channel, busy);
                 }
             }
             Event::Message { message: Message::Response { request_id, response }, .. } => {
@@ -132,7 +135,13 @@ impl Cards {
     }
 
     /// Takes a question to the node, unless there are too many; a dropped channel tells the peer.
-    fn ask_node(&mut self, from: PeerId, question: CardRequest, channel: ResponseChannel<CardResponse>) {
+    fn ask_node(
+        &mut self,
+        from: PeerId,
+        question: CardRequest,
+        channel: ResponseChannel<CardResponse>,
+        busy: UnderWay,
+    ) {
         if !self.shared.allows(&from, Ask::Card) || !self.has_room(&from) {
             return;
         }
@@ -141,7 +150,7 @@ impl Cards {
         let want_prekey = question.want_prekey && self.shared.allows(&from, Ask::Prekey);
         self.last += 1;
         let request = self.last;
-        self.pending.insert(request, Pending { from, channel });
+        self.pending.insert(request, Pending { from, channel, _busy: busy });
         let lane = self.shared.lane(&from).clone();
         tokio::spawn(async move {
             // A node that no longer listens has stopped.

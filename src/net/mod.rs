@@ -55,6 +55,7 @@ pub use self::nat::status::{NatKind, Reachability, RelayService, RelayStatus, Up
 pub use crate::envelope::frame::{FrameToken, RefuseReason};
 
 use self::behaviour::Behaviour;
+use self::limits::activity::Activity;
 use self::nat::Nat;
 use self::shared::Shared;
 use self::task::Task;
@@ -74,7 +75,8 @@ pub async fn start(config: NetConfig, lanes: Lanes, classify: Classify) -> Resul
     #[cfg(test)]
     let scope = if config.internet { addresses::Scope::Global } else { scope };
     let (circuits, circuit_client) = relay::client::new(keypair.public().to_peer_id());
-    let behaviour = Behaviour::new(&keypair, &config, &classify, scope, circuit_client)?;
+    let activity = Activity::default();
+    let behaviour = Behaviour::new(&keypair, &config, &classify, scope, circuit_client, &activity)?;
     let swarm_config = libp2p::swarm::Config::with_tokio_executor()
         // NET-3: else each stream costs a round trip before its first byte.
         .with_substream_upgrade_protocol_override(Version::V1Lazy)
@@ -88,7 +90,7 @@ pub async fn start(config: NetConfig, lanes: Lanes, classify: Classify) -> Resul
     let (opens, open_requests) = mpsc::channel(MAX_CONNECTIONS as usize);
     let (suspicions, suspected) = mpsc::channel(MAX_SUSPICIONS);
     let (commands, requests) = mpsc::channel(MAX_NET_COMMANDS);
-    let shared = Arc::new(Shared::new(me, lanes, classify, opens, suspicions));
+    let shared = Arc::new(Shared::new(me, lanes, classify, activity, opens, suspicions));
     shared.set_mdns(if config.mdns { MdnsStatus::On } else { MdnsStatus::Off });
     let nat = Nat::new(&config, me, scope);
     let mut task = Task::new(swarm, Arc::clone(&shared), nat, &config);

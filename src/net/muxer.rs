@@ -9,13 +9,15 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use futures::{AsyncRead, AsyncWrite};
+use futures::{AsyncRead, AsyncWrite, FutureExt};
 use libp2p::core::muxing::{StreamMuxer, StreamMuxerEvent};
 use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade, UpgradeInfo};
+use tokio::time::{Sleep, sleep};
 use yamux::{Connection, ConnectionError, Mode, Stream};
 
+use super::span;
 use crate::base::limits::{
-    MAX_STRANGER_STREAMS, MAX_STRANGER_YAMUX_BUFFER, MAX_STREAMS_PER_CONNECTION, MAX_YAMUX_BUFFER,
+    CLOSE_TIMEOUT, MAX_STRANGER_STREAMS, MAX_STRANGER_YAMUX_BUFFER, MAX_STREAMS_PER_CONNECTION, MAX_YAMUX_BUFFER,
 };
 
 /// The upgrade of a secured connection to yamux.
@@ -73,11 +75,13 @@ pub(super) struct Muxer<C> {
     /// not taking any: those found meanwhile wait here, at most `MAX_STREAMS_PER_CONNECTION`.
     waiting: VecDeque<Stream>,
     waker: Option<Waker>,
+    /// Until when the peer has time to hear our goodbye.
+    closing: Option<Pin<Box<Sleep>>>,
 }
 
 impl<C: AsyncRead + AsyncWrite + Unpin> Muxer<C> {
     fn new(inner: Connection<C>) -> Self {
-        Self { inner, waiting: VecDeque::new(), waker: None }
+        Self { inner, waiting: VecDeque::new(), waker: None, closing: None }
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Stream, ConnectionError>> {
@@ -105,7 +109,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        self.inner.poll_close(cx)
+        let closed = self.inner.poll_close(cx);
+        let closing = self.closing.get_or_insert_with(|| Box::pin(sleep(span(CLOSE_TIMEOUT))));
+        // Whoever reads nothing would keep it for ever.
+        if closed.is_pending() && closing.poll_unpin(cx).is_ready() { Poll::Ready(Ok(())) } else { closed }
     }
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<StreamMuxerEvent, ConnectionError>> {
@@ -122,5 +129,26 @@ impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
             } // else dropped, which resets it
         }
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::time::Instant;
+    use tokio_util::compat::TokioAsyncReadCompatExt;
+
+    use super::*;
+
+    /// NET-90: whoever reads nothing is let go all the same.
+    #[tokio::test(start_paused = true)]
+    async fn a_goodbye_that_nobody_hears_ends() {
+        let (ours, _deaf) = tokio::io::duplex(1);
+        let Yamux(config) = Yamux::new(false);
+        let mut muxer = Muxer::new(Connection::new(ours.compat(), config, Mode::Server));
+        let begun = Instant::now();
+        poll_fn(|cx| Pin::new(&mut muxer).poll_close(cx)).await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), span(CLOSE_TIMEOUT).as_secs());
     }
 }

@@ -14,6 +14,7 @@ use super::envelope::inbound::Answers;
 use super::error::SendError;
 use super::event::NetEvent;
 use super::handle::{DhtStatus, MdnsStatus, NetStatus, PeerStatus};
+use super::limits::activity::Activity;
 use super::lock;
 use super::mailbox::serve::Desk;
 use super::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
@@ -53,6 +54,8 @@ pub(super) struct Shared {
     pub(super) lanes: Lanes,
     pub(super) classify: Classify,
     pub(super) notices: Notices,
+    /// What happens on connections.
+    pub(super) activity: Activity,
     /// To the swarm task, from the tasks of the streams.
     pub(super) opens: mpsc::Sender<Open>,
     suspicions: mpsc::Sender<Suspicion>,
@@ -162,6 +165,7 @@ impl Shared {
         me: PeerId,
         lanes: Lanes,
         classify: Classify,
+        activity: Activity,
         opens: mpsc::Sender<Open>,
         suspicions: mpsc::Sender<Suspicion>,
     ) -> Self {
@@ -170,6 +174,7 @@ impl Shared {
             lanes,
             classify,
             notices: Notices::default(),
+            activity,
             opens,
             suspicions,
             fetches: Arc::new(Semaphore::new(MAX_CARD_FETCHES)),

@@ -216,6 +216,7 @@ impl Task {
         }
         if let Some(link) = link {
             let id = link.id;
+            self.shared.activity.touch(id);
             return self.swarm.behaviour_mut().mail.open(to_libp2p(&mailbox), id, reply);
         }
         self.asks.wait(mailbox, reply);
@@ -433,7 +434,9 @@ impl Task {
     /// Looks up again whose connections are kept though nothing happens on them: contacts', and those that we need.
     fn refresh_classes(&mut self) {
         for peer in self.peers.all().collect::<Vec<_>>() {
-            let keep = self.shared.is_contact(&peer) || self.nat.keeps(&peer);
+            let needed = self.nat.keeps(&peer);
+            self.swarm.behaviour_mut().limits.need(to_libp2p(&peer), needed);
+            let keep = self.shared.is_contact(&peer) || needed;
             if self.peers.keep(&peer, keep) {
                 for link in self.peers.links(&peer).filter(|link| link.way.is_direct()) {
                     self.swarm.behaviour_mut().streams.keep(to_libp2p(&peer), link.id, keep);

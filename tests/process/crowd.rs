@@ -1,7 +1,7 @@
 //! Many nodes' networks in one process, on loopback: servers of the DHT, nodes that cannot be dialled, and liars. With the
 //! bench that uses it, too.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,8 +20,16 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// A guard only.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How many publish at the same time.
-const AT_ONCE: usize = 16;
+/// How many join or publish at the same time.
+const AT_ONCE: usize = 8;
+/// How many search at the same time: the network is to be measured, not the queue of the machine.
+const SEARCHES: usize = 3;
+/// What the process may hold: all nodes are in one.
+const MEMORY: usize = 7 << 30;
+/// A node has joined when it is connected with so many.
+const AT_HOME: usize = 8;
+/// So many of the liars give an older card of its owner; fewer than a searcher has enough of.
+const OLD_LIARS: usize = 3;
 
 /// A network of its own for each: what comes from one address, or one /24, is bounded.
 fn listen(n: u64) -> String {
@@ -44,6 +52,8 @@ pub struct Member {
     pub net: NetHandle,
     events: mpsc::Receiver<NetEvent>,
     pub card: Vec<u8>,
+    /// One that he had before.
+    old: Vec<u8>,
 }
 
 /// All of them.
@@ -51,6 +61,8 @@ pub struct Crowd {
     pub servers: Vec<Member>,
     pub clients: Vec<Member>,
     liars: Vec<JoinHandle<()>>,
+    /// What stands.
+    published: HashMap<PeerId, Vec<u8>>,
     rng: ChaCha20Rng,
     next: u64,
 }
@@ -67,21 +79,40 @@ impl Crowd {
     /// Starts them; each knows up to three of the servers that are there before.
     pub async fn gather(size: Size, seed: u64) -> Self {
         let rng = ChaCha20Rng::seed_from_u64(seed);
-        let mut crowd = Self { servers: Vec::new(), clients: Vec::new(), liars: Vec::new(), rng, next: 0 };
+        let mut crowd = Self {
+            servers: Vec::new(),
+            clients: Vec::new(),
+            liars: Vec::new(),
+            published: HashMap::new(),
+            rng,
+            next: 0,
+        };
         for _ in 0..size.servers {
-            let member = crowd.member(true).await;
+            let mut member = crowd.member(true).await;
+            member.connected(crowd.servers.len().min(1)).await;
             crowd.servers.push(member);
         }
+        // Not all at the same moment: that is a storm of handshakes, which says nothing of the network.
+        let mut joining = JoinSet::new();
         for _ in 0..size.clients {
-            let member = crowd.member(false).await;
-            crowd.clients.push(member);
+            let mut member = crowd.member(false).await;
+            joining.spawn(async move {
+                member.connected(size.servers.min(AT_HOME)).await;
+                member
+            });
+            if joining.len() >= AT_ONCE {
+                crowd.clients.extend(joining.join_next().await.map(Result::unwrap));
+            }
         }
-        let cards: Vec<(PeerId, Vec<u8>)> =
-            crowd.servers.iter().chain(&crowd.clients).map(|m| (m.net.peer_id(), m.card.clone())).collect();
-        for _ in 0..size.liars {
+        crowd.clients.extend(joining.join_all().await);
+        let all = || crowd.servers.iter().chain(&crowd.clients);
+        let old: Vec<_> = all().map(|m| (m.net.peer_id(), m.old.clone())).collect();
+        let false_ones: Vec<_> = all().enumerate().map(|(n, m)| (m.net.peer_id(), lie(n, &old))).collect();
+        for n in 0..size.liars {
             crowd.next += 1;
             let begin = crowd.begin();
-            let mut liar = liar(&mut crowd.rng, &cards, &begin, &listen(crowd.next));
+            let lies = if n < OLD_LIARS { &old } else { &false_ones };
+            let mut liar = liar(&mut crowd.rng, lies, &begin, &listen(crowd.next));
             crowd.liars.push(tokio::spawn(async move {
                 loop {
                     liar.select_next_some().await;
@@ -115,28 +146,36 @@ impl Crowd {
             bootstrap: self.begin(),
             dht_server: Some(server),
             public: Some(server),
+            max_memory: MEMORY,
             ..NetConfig::new(Secret::new(seed))
         };
         let net = start(config, lanes, Arc::new(|_| false)).await.unwrap();
         let me = IdentityKeypair::from_seed(&Secret::new(seed));
-        let card = card(&me, 1_000, &mut self.rng);
-        Member { net, events, card }
+        let (old, card) = (card(&me, 900, &mut self.rng), card(&me, 1_000, &mut self.rng));
+        Member { net, events, card, old }
     }
 
-    /// Everybody publishes his card, some at a time; how long each took until it stood, in order.
-    pub async fn publish(&mut self) -> Vec<Duration> {
+    /// So many publish their cards, servers and clients, some at a time; how long each took until it stood, in order.
+    pub async fn publish(&mut self, cards: usize) -> Vec<Duration> {
         let mut times = Vec::new();
         let all: Vec<_> =
             self.servers.drain(..).map(|m| (true, m)).chain(self.clients.drain(..).map(|m| (false, m))).collect();
         let mut waiting = all.into_iter();
+        let mut left = cards;
         let mut tasks = JoinSet::new();
         loop {
-            for (server, member) in waiting.by_ref().take(AT_ONCE - tasks.len()) {
+            let room = (AT_ONCE - tasks.len()).min(left);
+            for (server, member) in waiting.by_ref().take(room) {
                 tasks.spawn(member.publish(server));
+                left -= 1;
             }
             let Some(done) = tasks.join_next().await else { break };
             let (server, member, took) = done.unwrap();
             times.push(took);
+            self.published.insert(member.net.peer_id(), member.card.clone());
+            if server { self.servers.push(member) } else { self.clients.push(member) }
+        }
+        for (server, member) in waiting {
             if server { self.servers.push(member) } else { self.clients.push(member) }
         }
         times.sort_unstable();
@@ -156,38 +195,44 @@ impl Crowd {
         }
     }
 
-    /// Clients look for the cards of others, some at a time.
-    pub async fn search(&mut self, rounds: usize) -> Found {
-        let cards: HashMap<PeerId, Vec<u8>> =
-            self.clients.iter().map(|member| (member.net.peer_id(), member.card.clone())).collect();
-        let cards = Arc::new(cards);
-        let all: Vec<PeerId> = cards.keys().copied().collect();
+    /// Every card that was published is looked for by a client, a few at a time.
+    pub async fn search(&mut self) -> Found {
+        let mut wanted: Vec<_> = self.published.clone().into_iter().collect();
+        wanted.sort_unstable_by_key(|(owner, _)| *owner);
+        for n in (1..wanted.len()).rev() {
+            wanted.swap(n, self.pick(n + 1));
+        }
         let mut found = Found::default();
-        for _ in 0..rounds {
-            let mut tasks = JoinSet::new();
-            let members: Vec<_> = self.clients.drain(..).collect();
-            for (n, mut member) in members.into_iter().enumerate() {
-                let wanted = all[self.pick(all.len())];
-                let cards = Arc::clone(&cards);
-                // A tenth of them at the same time: the machine is to be measured, not its queue.
-                let looks = n % 10 == 0;
+        let mut tasks = JoinSet::new();
+        // Whoever has looked for one goes to the end of the queue.
+        let mut seekers: VecDeque<Member> = self.clients.drain(..).collect();
+        loop {
+            while tasks.len() < SEARCHES && !wanted.is_empty() {
+                let Some(mut member) = seekers.pop_front() else { break };
+                let others = wanted.iter().rposition(|(owner, _)| *owner != member.net.peer_id());
+                let (owner, card) = wanted.swap_remove(others.unwrap_or_default());
                 tasks.spawn(async move {
-                    let told = if looks { Some(member.find(wanted, &cards[&wanted]).await) } else { None };
+                    let told = member.find(owner, &card).await;
                     (member, told)
                 });
             }
-            for (member, told) in tasks.join_all().await {
-                match told {
-                    Some(Ok(time)) => found.times.push(time),
-                    Some(Err(true)) => found.wrong += 1,
-                    Some(Err(false)) => found.missing += 1,
-                    None => {}
-                }
-                self.clients.push(member);
+            let Some(done) = tasks.join_next().await else { break };
+            let (member, told) = done.unwrap();
+            match told {
+                Ok(time) => found.times.push(time),
+                Err(true) => found.wrong += 1,
+                Err(false) => found.missing += 1,
             }
+            seekers.push_back(member);
         }
+        self.clients.extend(seekers);
         found.times.sort_unstable();
         found
+    }
+
+    /// How many connections there are, each counted at both of its ends; those of liars at one only.
+    pub fn ends(&self) -> usize {
+        self.servers.iter().chain(&self.clients).map(|member| member.net.status().peers.len()).sum()
     }
 }
 
@@ -217,6 +262,13 @@ impl Member {
         }
     }
 
+    /// Waits until so many more peers are connected.
+    async fn connected(&mut self, peers: usize) {
+        for _ in 0..peers {
+            self.until(|event| matches!(event, NetEvent::Connected(_))).await;
+        }
+    }
+
     pub async fn until(&mut self, fits: impl Fn(&NetEvent) -> bool) -> NetEvent {
         let fitting = async {
             loop {
@@ -236,30 +288,36 @@ impl Member {
     }
 }
 
-/// A server of the DHT that holds, for everybody, a card that is older, somebody else's, or nothing at all, and gives it to whoever asks.
-fn liar(rng: &mut ChaCha20Rng, cards: &[(PeerId, Vec<u8>)], begin: &[Place], listen: &str) -> Swarm<Lying> {
+/// What is no card of the n-th: rubbish, somebody else's, or nothing at all.
+fn lie(n: usize, cards: &[(PeerId, Vec<u8>)]) -> Vec<u8> {
+    match n % 3 {
+        0 => vec![0xff; 400],
+        1 => cards[(n + 1) % cards.len()].1.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// A server of the DHT that gives whoever asks for a card this one, and takes no other.
+fn liar(rng: &mut ChaCha20Rng, lies: &[(PeerId, Vec<u8>)], begin: &[Place], listen: &str) -> Swarm<Lying> {
     let mut seed = [0; 32];
     rng.fill_bytes(&mut seed);
     let keypair = libp2p::identity::Keypair::ed25519_from_bytes(&mut seed).unwrap();
     let me = keypair.public().to_peer_id();
     let mut store = MemoryStore::new(me);
-    for (n, (owner, _)) in cards.iter().enumerate() {
-        let value = match n % 3 {
-            0 => vec![0xff; 400],
-            1 => cards[(n + 1) % cards.len()].1.clone(),
-            _ => Vec::new(),
-        };
-        let key = RecordKey::new(&card_key(owner));
-        // As many as it takes.
-        let _ = store.put(Record { key, value, publisher: None, expires: None });
+    for (owner, value) in lies {
+        let record =
+            Record { key: RecordKey::new(&card_key(owner)), value: value.clone(), publisher: None, expires: None };
+        store.put(record).unwrap();
     }
+    let mut config = kad::Config::new(StreamProtocol::new(PROTOCOL));
+    config.set_record_filtering(kad::StoreInserts::FilterBoth);
     let mut swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
         .with_quic()
         .with_behaviour(|keypair| Lying {
             identify: identify::Behaviour::new(identify::Config::new("rohrpost".to_owned(), keypair.public())),
             kad: {
-                let mut kad = kad::Behaviour::with_config(me, store, kad::Config::new(StreamProtocol::new(PROTOCOL)));
+                let mut kad = kad::Behaviour::with_config(me, store, config);
                 kad.set_mode(Some(kad::Mode::Server));
                 kad
             },

@@ -16,6 +16,9 @@ pub const MAX_PENDING_CONNECTIONS: u32 = 64;
 pub const MAX_CONNECTIONS_PER_PEER: u32 = 8;
 /// Connections from one IP address.
 pub const MAX_CONNECTIONS_PER_IP: u32 = 32;
+/// Inbound connections from one public /24 or /48, contacts' not denied: a house with many tenants, and half of the places of
+/// those who serve nobody.
+pub const MAX_CONNECTIONS_PER_NETWORK: usize = 64;
 /// Streams of one connection.
 pub const MAX_STREAMS_PER_CONNECTION: usize = 64;
 /// The same with a peer who is no contact (yamux). His node needs four or five at a time.
@@ -24,7 +27,7 @@ pub const MAX_STRANGER_STREAMS: usize = 16;
 /// nobody reads. At least 256 KiB for each stream.
 pub const MAX_YAMUX_BUFFER: usize = 16 * 1024 * 1024;
 /// The same with a peer who is no contact: all that strangers can make us hold is this, times
-/// [`MAX_STRANGER_CONNECTIONS`].
+/// [`MAX_STRANGER_CONNECTIONS`] or [`MAX_SERVED_STRANGERS`]; out of one network, times [`MAX_CONNECTIONS_PER_NETWORK`].
 pub const MAX_STRANGER_YAMUX_BUFFER: usize = 4 * 1024 * 1024;
 /// The same of one QUIC connection, with whomever: who it is comes out when it is too late to choose.
 /// `MAX_IN_FLIGHT_BYTES` fit.
@@ -33,6 +36,16 @@ pub const MAX_QUIC_BUFFER: u32 = 4 * 1024 * 1024;
 pub const MAX_STREAM_BUFFER: u32 = 2 * 1024 * 1024;
 /// Inbound connections of peers who are no contacts, so that they leave room for those who are.
 pub const MAX_STRANGER_CONNECTIONS: usize = 128;
+/// The same of a node that serves others (as a server of the DHT, a relay or a mailbox, or because its user says that it is
+/// public); there are as many more connections in all, and inbound, too.
+pub const MAX_SERVED_STRANGERS: usize = 512;
+/// A stranger's connection on which nothing happened for so long may be closed to make room for another. Somebody who has
+/// just come is about to ask, and an answer across the world takes a second.
+pub const STRANGER_REST: Millis = Millis::from_secs(3);
+/// Connections that are being closed to make room for others.
+pub const MAX_LEAVING: usize = 16;
+/// How long saying goodbye on a connection may take: whoever reads nothing would keep it for ever.
+pub const CLOSE_TIMEOUT: Millis = Millis::from_secs(5);
 /// Inbound connections from one IP address that are being set up.
 pub const MAX_PENDING_PER_IP: usize = 16;
 /// Resident memory of the process above which no new connection is made or taken.
@@ -352,7 +365,7 @@ pub const MAX_DHT_KNOWN: usize = 64;
 pub const DHT_KNOWN_INTERVAL: Millis = Millis::from_secs(60);
 /// Of them, dialled at a time.
 pub const MAX_DHT_DIALS: usize = 4;
-/// With fewer peers in the routing table, more of the known ones are dialled.
+/// With fewer peers in the routing table, more of the known ones are dialled; with as many, a client looks around no further.
 pub const DHT_FEW_PEERS: usize = 8;
 /// Dials in a row after which a peer that is not there is no longer in the routing table.
 pub const DHT_MISSES: u32 = 3;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
-use libp2p::kad::{self, BucketInserts, Caching, Mode, QueryId, RecordKey, StoreInserts};
+use libp2p::kad::{self, BucketInserts, Caching, Mode, QueryId, QueryInfo, RecordKey, StoreInserts};
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler, THandlerInEvent,
@@ -16,6 +16,7 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 use super::super::addresses::{self, Scope, dialable};
+use super::super::limits::activity::Activity;
 use super::super::origin::{Network, Origin};
 use super::super::{from_libp2p, span};
 use super::handler::{Handler, Switch};
@@ -34,6 +35,7 @@ pub(in crate::net) struct Behaviour {
     confirm: Switch,
     /// By which connection each connected peer is asked.
     preferred: HashMap<PeerId, ConnectionId>,
+    activity: Activity,
 }
 
 /// A direct address of this peer that begins with an IP address.
@@ -53,7 +55,7 @@ pub(in crate::net) struct Heard<'a> {
 }
 
 impl Behaviour {
-    pub(in crate::net) fn new(me: PeerId, server: bool) -> Self {
+    pub(in crate::net) fn new(me: PeerId, server: bool, activity: Activity) -> Self {
         let mut config = kad::Config::new(StreamProtocol::new(PROTOCOL));
         config
             .set_query_timeout(span(DHT_QUERY_TIMEOUT))
@@ -71,7 +73,7 @@ impl Behaviour {
             .set_periodic_bootstrap_interval(None);
         let mut inner = Inner::with_config(me, Records::new(me), config);
         inner.set_mode(Some(mode(server)));
-        Self { inner, confirm: Switch::default(), preferred: HashMap::new() }
+        Self { inner, confirm: Switch::default(), preferred: HashMap::new(), activity }
     }
 
     /// Asks this peer by this connection from now on (NET-40); `None`: there is none any more. The crate would take any: what is asked
@@ -90,6 +92,14 @@ impl Behaviour {
     /// Holds records for others, or no longer.
     pub(super) fn set_server(&mut self, server: bool) {
         self.inner.set_mode(Some(mode(server)));
+    }
+
+    /// Looks around no further.
+    pub(super) fn end_bootstraps(&mut self) {
+        let queries = self.inner.iter_queries_mut();
+        queries
+            .filter(|query| matches!(query.info(), QueryInfo::Bootstrap { .. }))
+            .for_each(|mut query| query.finish());
     }
 
     /// Tells those who are nearest that we have what stands under this key. Until that is done, `confirm` holds.
@@ -269,13 +279,16 @@ impl NetworkBehaviour for Behaviour {
     }
 
     fn on_connection_handler_event(&mut self, peer: PeerId, id: ConnectionId, event: THandlerOutEvent<Self>) {
+        self.activity.touch(id);
         self.inner.on_connection_handler_event(peer, id, event);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         self.inner.poll(cx).map(|action| match action {
             ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::Any, event } => {
-                let handler = self.preferred.get(&peer_id).copied().map_or(NotifyHandler::Any, NotifyHandler::One);
+                let preferred = self.preferred.get(&peer_id).copied();
+                preferred.inspect(|id| self.activity.touch(*id));
+                let handler = preferred.map_or(NotifyHandler::Any, NotifyHandler::One);
                 ToSwarm::NotifyHandler { peer_id, handler, event }
             }
             action => action,
@@ -285,3 +298,22 @@ impl NetworkBehaviour for Behaviour {
 
 /// How long a query is given to bring more when it has brought enough to go on.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// NET-58
+    #[test]
+    fn looking_around_ends_and_searches_go_on() {
+        let mut behaviour = Behaviour::new(PeerId::random(), false, Activity::default());
+        for n in 1..20 {
+            behaviour.kad().add_address(&PeerId::random(), format!("/ip4/192.0.2.{n}/tcp/1").parse().unwrap());
+        }
+        behaviour.kad().bootstrap().unwrap();
+        let search = behaviour.kad().get_record(RecordKey::new(&[7; 32]));
+        assert_eq!(behaviour.kad().iter_queries().count(), 2);
+        behaviour.end_bootstraps();
+        assert!(behaviour.kad().iter_queries().map(|query| query.id()).eq([search]));
+    }
+}

@@ -37,9 +37,9 @@ use super::shared::Shared;
 use super::{from_libp2p, span, to_libp2p, wall_now};
 use crate::base::PeerId;
 use crate::base::limits::{
-    DHT_ANNOUNCE_FIRST, DHT_ANNOUNCE_INTERVAL, DHT_ENOUGH_COPIES, DHT_PUT_PATIENCE, DHT_REFRESH, DHT_RETRY_FIRST,
-    DHT_SEEK_TIMEOUT, DHT_STEP_TIMEOUT, MAX_ADDRS, MAX_DHT_FINDS, MAX_DHT_MAILBOXES, MAX_DHT_PUBLISHING, MAX_DHT_SEEKS,
-    MAX_DHT_WAITING,
+    DHT_ANNOUNCE_FIRST, DHT_ANNOUNCE_INTERVAL, DHT_ENOUGH_COPIES, DHT_FEW_PEERS, DHT_PUT_PATIENCE, DHT_REFRESH,
+    DHT_RETRY_FIRST, DHT_SEEK_TIMEOUT, DHT_STEP_TIMEOUT, MAX_ADDRS, MAX_DHT_FINDS, MAX_DHT_MAILBOXES,
+    MAX_DHT_PUBLISHING, MAX_DHT_SEEKS, MAX_DHT_WAITING,
 };
 use crate::envelope::directory::{PROTOCOL, card_key, mailboxes_key};
 use crate::identity::CardIn;
@@ -101,7 +101,16 @@ impl Dht {
             tracing::info!(server, "part in the DHT");
             self.server = server;
             kad.set_server(server);
+            // Who is asked has to know his way everywhere.
+            if server && kad.kad().bootstrap().is_ok() {
+                self.refreshed = Some(Instant::now());
+            }
         }
+    }
+
+    /// Whether we hold records for others.
+    pub(super) const fn is_server(&self) -> bool {
+        self.server
     }
 
     /// A card is to stand. It is taken as it comes: whether it is sound is for those who hold it to judge.
@@ -162,6 +171,7 @@ impl Dht {
         if info.protocols.iter().any(|protocol| protocol.as_ref() == PROTOCOL) {
             let alone = kad.len() == 0;
             kad.admit(peer, heard, &info.listen_addrs);
+            self.look_no_further(kad);
             if kad.len() > 0 {
                 self.table.reached(&peer);
                 if alone {
@@ -209,15 +219,12 @@ impl Dht {
     /// To be called now and then: begins what waits, ends what lasts, tells what changed. Peers that are to be dialled.
     pub(super) fn tick(&mut self, kad: &mut Behaviour) -> Vec<(PeerId, Vec<Multiaddr>)> {
         let now = Instant::now();
-        for (id, query) in &self.queries {
-            if query.enough_at.is_some_and(|at| at <= now)
-                && let Some(mut query) = kad.kad().query_mut(id)
-            {
-                query.finish();
-            }
+        for (id, _) in self.queries.iter().filter(|(_, query)| query.enough_at.is_some_and(|at| at <= now)) {
+            finish(kad, id);
         }
         self.proceed(kad);
         self.renew(kad, now);
+        self.look_no_further(kad);
         kad.kad().store_mut().sweep(now.into_std());
         let routed = kad.routed();
         if let Some(known) = self.table.news(&routed, now) {
@@ -233,6 +240,14 @@ impl Dht {
         self.table.next_dials(routed.len(), now)
     }
 
+    /// A client needs a few to begin with: who is near a key is asked for when there is something to look for, and each peer
+    /// asked costs a handshake at both ends.
+    fn look_no_further(&self, kad: &mut Behaviour) {
+        if !self.server && kad.len() >= DHT_FEW_PEERS {
+            kad.end_bootstraps();
+        }
+    }
+
     /// Looks at our surroundings again, and says again that we keep a mailbox.
     fn renew(&mut self, kad: &mut Behaviour, now: Instant) {
         if self.announce.gone_at.is_some_and(|at| at <= now) {
@@ -240,10 +255,12 @@ impl Dht {
             kad.provided();
         }
         let alone = kad.len() == 0;
-        // The crate does so by itself as long as it knows few peers.
-        let due = self.refreshed.is_none_or(|at| now.saturating_duration_since(at) >= span(DHT_REFRESH));
-        if due && !alone && kad.kad().bootstrap().is_ok() {
-            self.refreshed = Some(now);
+        if !alone {
+            // The crate does so by itself as long as it knows few peers, so the first time, too.
+            let last = *self.refreshed.get_or_insert(now);
+            if now.saturating_duration_since(last) >= span(DHT_REFRESH) && kad.kad().bootstrap().is_ok() {
+                self.refreshed = Some(now);
+            }
         }
         // A server that knows no other tells those who ask it.
         if self.announce.open && (self.server || !alone) && self.announce.due.is_some_and(|due| due <= now) {
@@ -327,7 +344,13 @@ impl Dht {
         step: &ProgressStep,
     ) -> Option<PeerId> {
         match &result {
-            QueryResult::GetRecord(Ok(GetRecordOk::FoundRecord(record))) => self.on_record(id, record),
+            QueryResult::GetRecord(Ok(GetRecordOk::FoundRecord(record))) => {
+                if self.on_record(id, record) {
+                    finish(kad, &id);
+                }
+            }
+            // What follows is one look into each bucket: for those who are asked.
+            QueryResult::Bootstrap(_) if !self.server => finish(kad, &id),
             QueryResult::GetProviders(Ok(GetProvidersOk::FoundProviders { providers, .. })) => {
                 self.on_providers(kad, id, providers);
             }
@@ -401,9 +424,9 @@ impl Dht {
         });
     }
 
-    /// A record came. What is not sound, or not of the peer who is looked for, counts as nothing (NET-54).
-    fn on_record(&mut self, id: QueryId, PeerRecord { peer, record }: &PeerRecord) {
-        let Some(running) = self.queries.get_mut(&id) else { return };
+    /// A record came. What is not sound, or not of the peer who is looked for, counts as nothing (NET-54). Whether that is enough.
+    fn on_record(&mut self, id: QueryId, PeerRecord { peer, record }: &PeerRecord) -> bool {
+        let Some(running) = self.queries.get_mut(&id) else { return false };
         let enough = match &mut running.what {
             Query::ReadBack { owner, copies, .. } => {
                 let same = self.publisher.card(owner) == Some(&record.value);
@@ -419,13 +442,12 @@ impl Dht {
                 }
                 *copies
             }
-            _ => return,
+            _ => return false,
         };
         if enough > 0 {
-            let now = Instant::now();
-            let at = if enough >= DHT_ENOUGH_COPIES { now } else { now + LINGER };
-            running.enough_at = Some(running.enough_at.map_or(at, |before| before.min(at)));
+            running.enough_at.get_or_insert_with(|| Instant::now() + LINGER);
         }
+        enough >= DHT_ENOUGH_COPIES
     }
 
     fn on_providers(&mut self, kad: &mut Behaviour, id: QueryId, providers: &HashSet<libp2p::PeerId>) {
@@ -460,6 +482,13 @@ impl Dht {
                 place.send(event);
             }
         });
+    }
+}
+
+/// Ends a query with what it has brought.
+fn finish(kad: &mut Behaviour, id: &QueryId) {
+    if let Some(mut query) = kad.kad().query_mut(id) {
+        query.finish();
     }
 }
 

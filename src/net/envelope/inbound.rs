@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite};
+use libp2p::swarm::ConnectionId;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -13,6 +14,7 @@ use super::wire::{FrameReader, Ready, StreamEnd, close, write};
 use crate::base::limits::{FRAME_TIMEOUT, MAX_REFUSED_RUN, STALL_TIMEOUT, STRANGER_IDLE};
 use crate::base::{PeerId, failpoint};
 use crate::envelope::frame::{Frame, RefuseReason, put_hello};
+use crate::net::limits::activity::UnderWay;
 use crate::net::rates::Ask;
 use crate::net::shared::{Shared, StreamGuard};
 use crate::net::{FrameToken, NetEvent};
@@ -33,6 +35,8 @@ struct State {
     ledger: Ledger,
     /// The peer sends no more: the stream ends when all is answered.
     ending: bool,
+    /// While an envelope has no answer on the wire.
+    busy: Option<UnderWay>,
 }
 
 impl Answers {
@@ -50,7 +54,7 @@ pub(in crate::net) async fn serve(shared: Arc<Shared>, inbound: streams::Inbound
     let guard = shared.count_stream(connection);
     let answers = Arc::new(Answers::default());
     let id = shared.register(&answers);
-    let end = run(&shared, Receiver { peer, id, answers: &answers, gone }, &guard, stream).await;
+    let end = run(&shared, Receiver { peer, connection, id, answers: &answers, gone }, &guard, stream).await;
     shared.unregister(id);
     drop((guard, slot));
     match end {
@@ -62,6 +66,7 @@ pub(in crate::net) async fn serve(shared: Arc<Shared>, inbound: streams::Inbound
 /// What receives on one stream.
 struct Receiver<'a> {
     peer: PeerId,
+    connection: ConnectionId,
     /// The number of the stream.
     id: u64,
     answers: &'a Answers,
@@ -113,8 +118,12 @@ impl Receiver<'_> {
                 // NET-10
                 return Err(StreamEnd::Violation("only envelopes follow the hello"));
             };
-            if !lock(&self.answers.state).ledger.take(seq) {
-                return Err(StreamEnd::Violation("an envelope out of sequence"));
+            {
+                let mut state = lock(&self.answers.state);
+                if !state.ledger.take(seq) {
+                    return Err(StreamEnd::Violation("an envelope out of sequence"));
+                }
+                state.busy.get_or_insert_with(|| shared.activity.begin(self.connection));
             }
             if shared.allows(&self.peer, Ask::Envelope) {
                 refused = 0;
@@ -173,6 +182,10 @@ async fn respond(answers: &Answers, guard: &StreamGuard, mut writer: impl AsyncW
             failpoint("acknowledgement-sent");
             guard.answered();
             out.clear();
+            let mut state = lock(&answers.state);
+            if state.ledger.is_settled() {
+                state.busy = None;
+            }
         }
         if ended {
             return close(&mut writer).await;

@@ -35,7 +35,10 @@ pub(in crate::net) async fn serve(shared: Arc<Shared>, peer: PeerId, mut outbox:
         let end = match sender.open(connection).await {
             Some(stream) => {
                 let guard = sender.shared.count_stream(connection);
-                sender.session(&mut outbox, &guard, first, stream).await
+                let under_way = sender.shared.activity.begin(connection);
+                let end = sender.session(&mut outbox, &guard, first, stream).await;
+                drop((guard, under_way));
+                end
             }
             None => {
                 sender.outcome(first.bytes.len(), sender.lost(first.ticket)).await;

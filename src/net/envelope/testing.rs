@@ -85,6 +85,13 @@ pub(super) fn suspicious_network(
     let (suspicions, suspected) = mpsc::channel(1);
     let lanes = Lanes { contacts: sender.clone(), strangers: sender };
     let me = PeerId::from_key_bytes([1; 32]);
-    let shared = Shared::new(me, lanes, Arc::new(move |_| contacts), opens, suspicions);
+    let shared = Shared::new(
+        me,
+        lanes,
+        Arc::new(move |_| contacts),
+        crate::net::limits::activity::Activity::default(),
+        opens,
+        suspicions,
+    );
     (Arc::new(shared), events, wanted, suspected)
 }

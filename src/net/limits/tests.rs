@@ -1,10 +1,14 @@
-use libp2p::multiaddr::Protocol;
 use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
 
 use libp2p::core::ConnectedPoint;
+use libp2p::multiaddr::Protocol;
 use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished};
+use tokio::time::advance;
 
 use super::*;
+use crate::base::limits::STRANGER_REST;
 use crate::net::to_libp2p;
 
 /// The behaviour, driven as a swarm drives it.
@@ -24,11 +28,43 @@ fn addr(n: u8) -> Multiaddr {
     format!("/ip4/192.0.2.{n}/tcp/4001").parse().unwrap()
 }
 
+/// An address of the internet, each in a network of its own.
+fn far(n: u16) -> Multiaddr {
+    let [a, b] = n.to_be_bytes();
+    format!("/ip4/150.{a}.{b}.1/tcp/4001").parse().unwrap()
+}
+
+fn count(count: usize) -> u16 {
+    count.try_into().unwrap()
+}
+
 impl Driven {
     /// Peers below 1000 are contacts.
     fn new() -> Self {
         let classify: Classify = Arc::new(|peer| peer.key_bytes()[0] < 4);
-        Self { behaviour: Behaviour::new(classify, Told::default(), Scope::Global), next: 0 }
+        let activity = Activity::default();
+        Self { behaviour: Behaviour::new(classify, Told::default(), Scope::Global, activity, false), next: 0 }
+    }
+
+    /// All places of strangers are taken, each from a network of its own; the first has come first.
+    async fn full(places: usize) -> (Self, Vec<ConnectionId>) {
+        let mut driven = Self::new();
+        driven.behaviour.set_server(places == MAX_SERVED_STRANGERS);
+        let mut seated = Vec::new();
+        for n in 0..count(places) {
+            seated.push(driven.inbound(peer(2000 + n), &far(n)).unwrap());
+            advance(Duration::from_millis(1)).await;
+        }
+        (driven, seated)
+    }
+
+    /// Who has to leave now.
+    fn leaves(&mut self) -> Option<ConnectionId> {
+        match self.behaviour.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(ToSwarm::CloseConnection { connection: CloseConnection::One(id), .. }) => Some(id),
+            Poll::Ready(other) => panic!("{other:?}"),
+            Poll::Pending => None,
+        }
     }
 
     fn pending(&mut self, remote: &Multiaddr) -> Result<ConnectionId, Denied> {
@@ -107,9 +143,10 @@ impl Driven {
     }
 
     fn close(&mut self, connection_id: ConnectionId) {
+        let peer_id = self.behaviour.established[&connection_id].peer;
         let endpoint = ConnectedPoint::Listener { local_addr: Multiaddr::empty(), send_back_addr: Multiaddr::empty() };
         self.behaviour.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
-            peer_id: peer(0),
+            peer_id,
             connection_id,
             endpoint: &endpoint,
             cause: None,
@@ -149,11 +186,10 @@ fn a_household_of_ipv6_counts_as_one_and_a_mapped_address_as_the_other() {
 #[test]
 fn strangers_leave_room_for_contacts() {
     let mut driven = Driven::new();
-    let mut host = (1..=250u8).cycle();
-    for n in 0..u16::try_from(MAX_STRANGER_CONNECTIONS).unwrap() {
-        driven.inbound(peer(2000 + n), &addr(host.next().unwrap())).unwrap();
+    for n in 0..count(MAX_STRANGER_CONNECTIONS) {
+        driven.inbound(peer(2000 + n), &far(n)).unwrap();
     }
-    assert_eq!(driven.inbound(peer(9000), &addr(251)), Err(Denied::Strangers));
+    assert_eq!(driven.inbound(peer(9000), &addr(251)), Err(Denied::Strangers), "all have just come");
     for n in 0..u16::try_from(MAX_INBOUND_CONNECTIONS).unwrap() - u16::try_from(MAX_STRANGER_CONNECTIONS).unwrap() {
         driven.inbound(peer(n), &addr(251)).unwrap();
     }
@@ -207,7 +243,7 @@ async fn those_who_come_through_relays_are_bounded_in_all_and_per_relay() {
     }
     assert_eq!(driven.circuit(peer(3000), &addr(1)), Err(Denied::Circuits));
     driven.inbound(peer(3001), &addr(1)).expect("the relay's own address has its own count");
-    tokio::time::advance(100 * span(STRANGER_CIRCUIT_INTERVAL)).await;
+    advance(100 * span(STRANGER_CIRCUIT_INTERVAL)).await;
     let mut others = (0..).map(|n| (peer(4000 + n), addr(2 + u8::try_from(n / per_relay).unwrap())));
     for _ in usize::from(per_relay)..MAX_STRANGER_CIRCUITS {
         let (stranger, relay) = others.next().unwrap();
@@ -230,7 +266,7 @@ async fn circuits_of_strangers_have_a_rate() {
     }
     assert_eq!(driven.circuit(peer(3000), &addr(1)), Err(Denied::Circuits));
     driven.circuit(peer(1), &addr(1)).expect("a contact's have none");
-    tokio::time::advance(span(STRANGER_CIRCUIT_INTERVAL)).await;
+    advance(span(STRANGER_CIRCUIT_INTERVAL)).await;
     driven.circuit(peer(3000), &addr(1)).unwrap();
 }
 
@@ -282,6 +318,135 @@ async fn dials_on_the_word_of_peers_are_bounded_and_have_a_rate() {
         driven.behaviour.told.done(id);
     }
     assert_eq!(driven.told(peer(1), &addrs), Err(Denied::Pending));
-    tokio::time::advance(span(TOLD_DIAL_INTERVAL)).await;
+    advance(span(TOLD_DIAL_INTERVAL)).await;
     driven.told(peer(1), &addrs).unwrap();
+}
+
+/// NET-4: whoever has a whole network has no more than a part of the places. Contacts are not denied, and within a site all are
+/// of few networks.
+#[test]
+fn one_network_has_a_bound() {
+    let mut driven = Driven::new();
+    driven.behaviour.set_server(true);
+    let host = |n: u16| addr(u8::try_from(n).unwrap());
+    for n in 0..count(MAX_CONNECTIONS_PER_NETWORK) {
+        driven.inbound(peer(2000 + n), &host(n)).unwrap();
+    }
+    assert_eq!(driven.inbound(peer(3000), &addr(200)), Err(Denied::Network));
+    driven.inbound(peer(3000), &far(1)).unwrap();
+    driven.inbound(peer(1), &addr(200)).unwrap();
+    for n in 0..2 * count(MAX_CONNECTIONS_PER_NETWORK) {
+        driven.inbound(peer(4000 + n), &format!("/ip4/192.168.1.{}/tcp/1", n + 1).parse().unwrap()).unwrap();
+    }
+}
+
+/// NET-90
+#[tokio::test(start_paused = true)]
+async fn the_longest_idle_stranger_makes_room() {
+    let (mut driven, seated) = Driven::full(MAX_STRANGER_CONNECTIONS).await;
+    advance(span(STRANGER_REST)).await;
+    driven.behaviour.activity.touch(seated[0]);
+    advance(Duration::from_millis(1)).await;
+    drop(driven.behaviour.activity.begin(seated[2]));
+    advance(Duration::from_millis(1)).await;
+    let mut newcomers = 3000..;
+    for out in [1, 3, 4] {
+        let n = newcomers.next().unwrap();
+        driven.inbound(peer(n), &far(n)).unwrap();
+        assert_eq!((driven.leaves(), driven.leaves()), (Some(seated[out]), None));
+        driven.close(seated[out]);
+    }
+    // Those who came last have just come, but the two first are idle again by now.
+    advance(span(STRANGER_REST)).await;
+    for _ in 5..MAX_STRANGER_CONNECTIONS {
+        let n = newcomers.next().unwrap();
+        driven.inbound(peer(n), &far(n)).unwrap();
+        let out = driven.leaves().unwrap();
+        assert!(out != seated[0] && out != seated[2]);
+        driven.close(out);
+    }
+    let n = newcomers.next().unwrap();
+    driven.inbound(peer(n), &far(n)).unwrap();
+    assert_eq!(driven.leaves(), Some(seated[0]));
+}
+
+/// NET-90: nobody is pushed out who is no stranger, has something under way, or is needed.
+#[tokio::test(start_paused = true)]
+async fn who_has_something_under_way_makes_no_room() {
+    let (mut driven, mut seated) = Driven::full(MAX_STRANGER_CONNECTIONS).await;
+    driven.close(seated.pop().unwrap());
+    driven.circuit(peer(9001), &addr(1)).unwrap();
+    let contact = driven.inbound(peer(1), &far(9002)).unwrap();
+    let under_way: Vec<_> = seated[2..].iter().map(|id| driven.behaviour.activity.begin(*id)).collect();
+    driven.behaviour.need(peer(2000), true);
+    driven.behaviour.relay_for(peer(2001), true);
+    driven.behaviour.relay_for(peer(9999), true);
+    advance(10 * span(STRANGER_REST)).await;
+    assert_eq!(driven.inbound(peer(9000), &far(9000)), Err(Denied::Strangers));
+    assert_eq!(driven.leaves(), None);
+    driven.inbound(peer(2), &far(9003)).expect("a contact has room all the same");
+    // And then it has ended.
+    drop(under_way);
+    driven.behaviour.need(peer(2000), false);
+    assert_eq!(driven.inbound(peer(9000), &far(9000)).map(|_| driven.leaves()), Ok(Some(seated[0])));
+    driven.close(contact);
+    for id in seated {
+        driven.close(id);
+    }
+    let Behaviour { needed, relayed, .. } = &driven.behaviour;
+    assert!(needed.is_empty() && relayed.is_empty(), "who is gone is forgotten");
+}
+
+/// NET-90: a flood out of a few networks goes round in these, and the others stay.
+#[tokio::test(start_paused = true)]
+async fn a_flood_pushes_out_itself() {
+    let (mut driven, seated) = Driven::full(MAX_SERVED_STRANGERS).await;
+    advance(10 * span(STRANGER_REST)).await;
+    let mut others = seated.len();
+    for n in 0..2_000 {
+        let flood: Multiaddr = format!("/ip4/160.0.{}.{}/tcp/1", n % 4, 1 + n / 4 % 250).parse().unwrap();
+        if driven.inbound(peer(10_000 + n), &flood).is_ok()
+            && let Some(out) = driven.leaves()
+        {
+            others -= usize::from(seated.contains(&out));
+            driven.close(out);
+        }
+        advance(span(STRANGER_REST)).await;
+    }
+    // Each of the four networks had none before, so as many as one of the others has.
+    assert_eq!(others, seated.len() - 4);
+    driven.inbound(peer(9000), &far(9000)).expect("a newcomer from elsewhere");
+}
+
+/// NET-90: those who leave take their time; contacts do not wait for it.
+#[tokio::test(start_paused = true)]
+async fn few_leave_at_a_time() {
+    let (mut driven, seated) = Driven::full(MAX_STRANGER_CONNECTIONS).await;
+    advance(span(STRANGER_REST)).await;
+    for n in 0..count(MAX_LEAVING) {
+        driven.inbound(peer(5000 + n), &far(5000 + n)).unwrap();
+    }
+    assert_eq!(driven.inbound(peer(9000), &far(9000)), Err(Denied::Strangers));
+    for n in 0..count(MAX_INBOUND_CONNECTIONS as usize - MAX_STRANGER_CONNECTIONS - MAX_LEAVING) {
+        driven.inbound(peer(n), &far(9001)).unwrap();
+    }
+    let leave = std::iter::from_fn(|| driven.leaves()).collect::<Vec<_>>();
+    assert_eq!(leave, seated[..MAX_LEAVING]);
+    driven.close(leave[0]);
+    driven.inbound(peer(9000), &far(9000)).unwrap();
+}
+
+/// NET-90: who serves has room for more, and as much for others as before.
+#[tokio::test(start_paused = true)]
+async fn who_serves_has_more_places() {
+    let (mut driven, _) = Driven::full(MAX_SERVED_STRANGERS).await;
+    assert_eq!(driven.inbound(peer(9000), &far(9000)), Err(Denied::Strangers));
+    for n in 0..count(MAX_INBOUND_CONNECTIONS as usize - MAX_STRANGER_CONNECTIONS) {
+        driven.inbound(peer(n), &far(9000)).unwrap();
+    }
+    assert_eq!(driven.inbound(peer(900), &far(9000)), Err(Denied::Inbound));
+    for n in 0..count((MAX_CONNECTIONS - MAX_INBOUND_CONNECTIONS) as usize) {
+        driven.outbound(peer(500 + n), &addr(252)).unwrap();
+    }
+    assert_eq!(driven.outbound(peer(900), &addr(252)), Err(Denied::Total));
 }

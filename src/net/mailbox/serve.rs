@@ -181,7 +181,9 @@ pub(in crate::net) fn take(shared: &Arc<Shared>, inbound: Inbound) {
         return;
     }
     let shared = Arc::clone(shared);
+    let busy = shared.activity.begin(inbound.connection);
     tokio::spawn(async move {
+        let _busy = busy;
         let place = match entered {
             Ok(id) => Place { shared, from, id, request: None },
             Err(_) => match wait(&shared, from, origin).await {

@@ -105,7 +105,11 @@ impl Task {
     }
 
     fn keep_if_wanted(&mut self, peer: &PeerId) {
-        if self.nat.keeps(peer) && self.peers.keep(peer, true) {
+        if !self.nat.keeps(peer) {
+            return;
+        }
+        self.swarm.behaviour_mut().limits.need(to_libp2p(peer), true);
+        if self.peers.keep(peer, true) {
             for link in self.peers.links(peer).filter(|link| link.way.is_direct()) {
                 self.swarm.behaviour_mut().streams.keep(to_libp2p(peer), link.id, true);
             }
@@ -328,9 +332,11 @@ impl Task {
 
     fn on_relay_service(&mut self, event: &relay::Event) {
         tracing::debug!(?event, "our relay");
-        let swarm = &self.swarm;
+        let swarm = &mut self.swarm;
         if let Some(usage) = &mut self.nat.usage {
-            usage.on_event(event, |peer| swarm.is_connected(peer));
+            for peer in usage.on_event(event, |peer| swarm.is_connected(peer)) {
+                swarm.behaviour_mut().limits.relay_for(peer, usage.serves(&peer));
+            }
         }
         self.show_place();
     }
@@ -344,7 +350,9 @@ impl Task {
         let now = Instant::now();
         // NET-51: what others reach only through a relay is not where they would ask for records.
         let public = self.nat.reachability() == Reachability::Public;
-        self.dht.set_server(&mut self.swarm.behaviour_mut().dht, public);
+        let behaviour = self.swarm.behaviour_mut();
+        self.dht.set_server(&mut behaviour.dht, public);
+        behaviour.limits.set_server(self.dht.is_server());
         if self.nat.clocks.look(now, wall_now()) {
             tracing::info!("the machine was asleep");
             self.nat.changed = true;

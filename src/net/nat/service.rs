@@ -46,30 +46,52 @@ fn at_least_one(burst: u32) -> NonZeroU32 {
 #[derive(Debug, Default)]
 pub(in crate::net) struct Usage {
     reserved: HashSet<PeerId>,
-    circuits: usize,
+    /// The ends of each.
+    circuits: Vec<(PeerId, PeerId)>,
 }
 
 impl Usage {
-    /// Notes what the relay tells. `connected` says whether there is still a connection with a peer.
-    pub(in crate::net) fn on_event(&mut self, event: &Event, connected: impl Fn(&PeerId) -> bool) {
+    /// Notes what the relay tells; of whom. `connected` says whether there is still a connection with a peer.
+    pub(in crate::net) fn on_event(&mut self, event: &Event, connected: impl Fn(&PeerId) -> bool) -> Vec<PeerId> {
         match event {
             Event::ReservationReqAccepted { src_peer_id, .. } => {
                 self.reserved.insert(*src_peer_id);
+                vec![*src_peer_id]
             }
             Event::ReservationTimedOut { src_peer_id } => {
                 self.reserved.remove(src_peer_id);
+                vec![*src_peer_id]
             }
             // Told of the end of every connection, reserved or not.
             Event::ReservationClosed { src_peer_id } if !connected(src_peer_id) => {
                 self.reserved.remove(src_peer_id);
+                vec![*src_peer_id]
             }
-            Event::CircuitReqAccepted { .. } => self.circuits += 1,
-            Event::CircuitClosed { .. } => self.circuits = self.circuits.saturating_sub(1),
-            _ => {}
+            Event::CircuitReqAccepted { src_peer_id, dst_peer_id } => {
+                if self.circuits.len() >= MAX_RELAYED_CIRCUITS {
+                    // The end of one was not told.
+                    self.circuits.remove(0);
+                }
+                self.circuits.push((*src_peer_id, *dst_peer_id));
+                vec![*src_peer_id, *dst_peer_id]
+            }
+            Event::CircuitClosed { src_peer_id, dst_peer_id, .. } => {
+                let ended = (*src_peer_id, *dst_peer_id);
+                if let Some(place) = self.circuits.iter().position(|ends| *ends == ended) {
+                    self.circuits.swap_remove(place);
+                }
+                vec![*src_peer_id, *dst_peer_id]
+            }
+            _ => Vec::new(),
         }
     }
 
+    /// Whether it does something for this peer.
+    pub(in crate::net) fn serves(&self, peer: &PeerId) -> bool {
+        self.reserved.contains(peer) || self.circuits.iter().any(|(from, to)| from == peer || to == peer)
+    }
+
     pub(in crate::net) fn told(&self) -> RelayService {
-        RelayService { reservations: self.reserved.len(), circuits: self.circuits }
+        RelayService { reservations: self.reserved.len(), circuits: self.circuits.len() }
     }
 }

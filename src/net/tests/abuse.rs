@@ -153,3 +153,33 @@ async fn a_peer_who_breaks_every_stream_loses_no_ticket() {
         assert_eq!(node.outcome(ticket).await, NetEvent::Lost { peer: peer_of(2), ticket });
     }
 }
+
+/// NET-90, on the wire: of three strangers the one who has nothing under way, and has been silent longest, makes room.
+#[tokio::test]
+async fn an_idle_stranger_makes_room_and_a_busy_one_does_not() {
+    let mut node = Node::with(NetConfig { strangers: Some(3), ..config(1, &[TCP]) }).await;
+    let busy = Raw::connect(2, &node).await;
+    node.expect_connected(peer_of(2)).await;
+    let mut stream = busy.open().await;
+    say(&mut stream, |out| {
+        put_hello(out);
+        put_envelope(out, 1, b"not answered yet");
+    })
+    .await;
+    let (_, token, _) = node.expect_envelope().await;
+    let mut idle = Vec::new();
+    for seed in [3, 4] {
+        idle.push(Raw::connect(seed, &node).await);
+        node.expect_connected(peer_of(seed)).await;
+    }
+    // It dials again and again.
+    let bootstrap = vec![(node.id(), node.addrs())];
+    let newcomer = Node::with(NetConfig { bootstrap, ..config(5, &[TCP]) }).await;
+    node.expect_connected(newcomer.id()).await;
+    node.expect(|event| *event == NetEvent::Disconnected(peer_of(3))).await;
+    let there: HashSet<_> = node.net.status().peers.iter().map(|status| status.peer).collect();
+    assert_eq!(there, HashSet::from([peer_of(2), peer_of(4), newcomer.id()]));
+    node.net.acknowledge(token);
+    stream.close().await.unwrap();
+    assert_eq!(rest(&mut stream).await, [Frame::Hello { version: 1 }, Frame::Ack { upto: 1 }]);
+}

@@ -26,8 +26,9 @@ fn serve_one(contact: bool, lane: usize) -> Served {
     let task = Arc::clone(&answers);
     let (connection, gone) = streams::Gone::new();
     let end = tokio::spawn(async move {
-        let receiver = Receiver { peer: PEER, id: 5, answers: &task, gone };
-        let guard = shared.count_stream(ConnectionId::new_unchecked(1));
+        let connection = ConnectionId::new_unchecked(1);
+        let receiver = Receiver { peer: PEER, connection, id: 5, answers: &task, gone };
+        let guard = shared.count_stream(connection);
         run(&shared, receiver, &guard, near).await
     });
     Served { far, events, answers, end, connection }

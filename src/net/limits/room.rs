@@ -1,0 +1,34 @@
+//! Who makes room for a newcomer (NET-90).
+
+use std::collections::HashMap;
+
+use libp2p::swarm::ConnectionId;
+use tokio::time::Instant;
+
+use super::super::origin::Network;
+use super::super::span;
+use crate::base::limits::STRANGER_REST;
+
+/// The place of a stranger.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seat {
+    pub(super) id: ConnectionId,
+    pub(super) network: Option<Network>,
+    /// `None`: he does not make room for anybody.
+    pub(super) idle_since: Option<Instant>,
+}
+
+/// Of those who are idle, the one who has been longest, in a network that holds more places than the newcomer's would
+/// hold, or in the newcomer's own: so whoever has many addresses in few networks pushes out himself.
+pub(super) fn choose(seats: &[Seat], newcomer: Option<Network>, now: Instant) -> Option<ConnectionId> {
+    let mut held: HashMap<Option<Network>, usize> = HashMap::new();
+    for seat in seats {
+        *held.entry(seat.network).or_default() += 1;
+    }
+    let held = |network| held.get(&network).copied().unwrap_or_default();
+    let wanted = held(newcomer) + 1;
+    let idle = seats.iter().filter_map(|seat| Some((seat, seat.idle_since?)));
+    let rested = idle.filter(|(_, since)| now.saturating_duration_since(*since) >= span(STRANGER_REST));
+    let fair = rested.filter(|(seat, _)| seat.network == newcomer || held(seat.network) >= wanted);
+    fair.min_by_key(|(_, since)| *since).map(|(seat, _)| seat.id)
+}
