@@ -186,6 +186,62 @@ fn two_mailboxes_that_drop_everything_delay_and_lose_nothing() {
     assert_eq!(world.texts(bob, alice, Direction::In), ["hello", "into the dark"]);
 }
 
+/// Alice's mailboxes keep nothing, Bob's are sound; the two are contacts, and off.
+fn whose_receipts_are_lost(world: &mut World) -> (Who, Who) {
+    let (lost, sound) = (world.house("lost"), world.house("sound"));
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    world.use_mailbox(alice, lost);
+    world.use_mailbox(bob, sound);
+    world.say(alice, bob, "hello");
+    world.pass(A_WHILE);
+    world.accept(bob, alice);
+    world.pass(A_WHILE);
+    world.lies(lost, Lies { forgets: 100, ..Lies::default() });
+    (alice, bob)
+}
+
+/// What he has he has not told: his receipts went to mailboxes that lost them. When the two meet, all is told.
+#[test]
+fn receipts_that_a_mailbox_lost_come_with_the_second_copies() {
+    let mut world = World::new(13, Weather::CALM);
+    let (alice, bob) = whose_receipts_are_lost(&mut world);
+    world.stop(bob);
+    let ids: Vec<_> = (0..20).map(|i| world.say(alice, bob, &format!("m{i}"))).collect();
+    world.pass(A_WHILE);
+    world.stop(alice);
+    on(&mut world, bob, A_WHILE);
+    assert_eq!(world.texts(bob, alice, Direction::In).len(), 21);
+    on(&mut world, alice, A_WHILE);
+    assert!(ids.iter().all(|id| world.state(alice, id) == State::Sent), "no receipt has come");
+    world.come(alice);
+    world.come(bob);
+    world.pass(A_WHILE);
+    assert!(ids.iter().all(|id| world.state(alice, id) == State::Delivered));
+    assert_eq!(world.texts(bob, alice, Direction::In).len(), 21);
+}
+
+/// His node has taken it on the stream, so that no second copy would come by itself.
+#[test]
+fn a_receipt_that_a_mailbox_lost_is_asked_for_again() {
+    let mut world = World::new(14, Weather::CALM);
+    let (alice, bob) = whose_receipts_are_lost(&mut world);
+    let id = world.say(alice, bob, "did you get it?");
+    while world.state(alice, &id) == State::Queued {
+        world.pass(Millis(1));
+    }
+    assert_eq!(world.state(alice, &id), State::Sent);
+    world.stop(bob);
+    world.stop(alice);
+    on(&mut world, bob, A_WHILE);
+    on(&mut world, alice, A_WHILE);
+    assert_eq!(world.state(alice, &id), State::Sent, "the receipt was left, and lost");
+    world.come(alice);
+    world.come(bob);
+    world.pass(Millis::from_secs(300));
+    assert_eq!(world.state(alice, &id), State::Delivered);
+    assert_eq!(world.texts(bob, alice, Direction::In), ["hello", "did you get it?"]);
+}
+
 /// A mailbox that lost everything is registered at again, and what waited in it comes when the two meet.
 #[test]
 fn a_mailbox_loses_its_state() {
@@ -402,7 +458,10 @@ fn many_come_and_go() {
             world.accept(*b, *a);
         }
         world.pass(Millis::from_secs(600));
-        world.lies(houses[0], Lies { forgets: 50, tampers: 20, repeats: 20, shuffles: true, babbles: 10 });
+        world.lies(
+            houses[0],
+            Lies { forgets: 50, tampers: 20, repeats: 20, shuffles: true, babbles: 10, ..Lies::default() },
+        );
         let mut said = Vec::new();
         for round in 0..12_usize {
             let away = [people[round % 5], people[(round * 2 + 1) % 5], people[(round * 3 + 2) % 5]];

@@ -256,7 +256,8 @@ fn the_card_asks_for_work_while_requests_pile_up() {
             tx.mem.requests = (0..pending).map(one).collect();
         });
         office.hand_in(BOB, vec![Input::Timer]);
-        office.pass(MINUTE);
+        // What it wants to be woken for was thrown away: it wakes to fetch, at the latest after a minute and a quarter.
+        office.pass(Millis(2 * MINUTE.0));
         let mut card = 0;
         office.tx(BOB, |tx| card = crate::messenger::mailing::OwnCard::read(&tx.profile().unwrap().card).unwrap().work);
         card
