@@ -395,8 +395,8 @@ impl Tx<'_> {
         for peer in due {
             let link = self.link(peer);
             link.remind_at = None;
-            // Before he has accepted there are no receipts.
-            if link.connected && self.peer(&peer)?.is_some_and(|row| row.accepted) {
+            // That he has accepted may be lost as well.
+            if link.connected {
                 self.send_again(peer)?;
             }
         }

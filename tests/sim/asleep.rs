@@ -242,6 +242,29 @@ fn a_receipt_that_a_mailbox_lost_is_asked_for_again() {
     assert_eq!(world.texts(bob, alice, Direction::In), ["hello", "did you get it?"]);
 }
 
+/// The acceptance is lost like that, too, and what Alice wrote was taken long ago.
+#[test]
+fn an_acceptance_that_a_mailbox_lost_comes_when_the_two_meet() {
+    let mut world = World::new(15, Weather::CALM);
+    let lost = world.house("lost");
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    world.use_mailbox(alice, lost);
+    world.lies(lost, Lies { forgets: 100, ..Lies::default() });
+    let id = world.say(alice, bob, "may I?");
+    world.pass(A_WHILE);
+    world.stop(alice);
+    world.accept(bob, alice);
+    world.pass(A_WHILE);
+    world.stop(bob);
+    on(&mut world, alice, A_WHILE);
+    assert_eq!(world.state(alice, &id), State::Sent);
+    world.come(alice);
+    world.come(bob);
+    world.pass(Millis::from_secs(300));
+    assert_eq!(world.talk(alice, bob), ["> (delivered) may I?"]);
+    assert_eq!(world.texts(bob, alice, Direction::In), ["may I?"]);
+}
+
 /// A mailbox that lost everything is registered at again, and what waited in it comes when the two meet.
 #[test]
 fn a_mailbox_loses_its_state() {
