@@ -265,6 +265,32 @@ fn an_acceptance_that_a_mailbox_lost_comes_when_the_two_meet() {
     assert_eq!(world.texts(bob, alice, Direction::In), ["may I?"]);
 }
 
+/// The only mailbox that a card names is gone for good; its owner has another, and is found by his newer card.
+#[test]
+fn who_has_moved_to_another_mailbox_is_found_there() {
+    let mut world = World::new(16, Weather::CALM);
+    let (north, south) = (world.house("north"), world.house("south"));
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    world.use_mailbox(bob, north);
+    world.say(alice, bob, "hello");
+    world.pass(A_WHILE);
+    world.accept(bob, alice);
+    world.say(bob, alice, "hello");
+    world.pass(A_WHILE);
+    world.stop(alice);
+    world.stop(north);
+    let old = world.id(north);
+    world.command(bob, Command::DropMailbox(old)).unwrap();
+    world.use_mailbox(bob, south);
+    world.stop(bob);
+    world.come(alice);
+    let id = world.say(alice, bob, "where are you now?");
+    world.pass(Millis::from_secs(300));
+    assert_eq!(world.state(alice, &id), State::Sent);
+    on(&mut world, bob, A_WHILE);
+    assert_eq!(world.texts(bob, alice, Direction::In), ["hello", "where are you now?"]);
+}
+
 /// A mailbox that lost everything is registered at again, and what waited in it comes when the two meet.
 #[test]
 fn a_mailbox_loses_its_state() {
