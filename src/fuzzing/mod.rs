@@ -7,6 +7,7 @@
 // As in tests: a broken promise has to stop the run.
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod answers;
 mod content;
 mod envelope;
 mod identity;
@@ -29,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     ("envelope", envelope::envelope),
     ("frames", envelope::frames),
     ("mailbox", mailbox::mailbox),
+    ("answers", answers::answers),
     ("records", identity::records),
     ("content", content::content),
     #[cfg(feature = "api")]

@@ -96,7 +96,7 @@ impl Tx<'_> {
     pub(super) fn insert_incoming(&mut self, peer: PeerId, held: HeldMessage) -> Step<MessageId> {
         let id = held.id;
         let again = self.buf.get::<MessageIndex>(&index_key(&id))?.is_some();
-        if !again || self.receipt_is_due_again(peer) {
+        if !again || self.receipt_is_due_again(peer, id) {
             self.fresh.push(Due::Delivered(peer, id));
         }
         if again {
@@ -195,10 +195,14 @@ impl Tx<'_> {
         self.send_profile(row)
     }
 
-    /// Whether a second copy makes its receipt due again: not while receipts wait to be sent anyway,
-    /// or whoever repeats himself could make the outbox grow.
-    pub(super) fn receipt_is_due_again(&mut self, peer: PeerId) -> bool {
-        self.link(peer).controls == 0
+    /// Whether a second copy makes its receipt due again: the first receipt may be lost (mailboxes lie). While receipts
+    /// wait to be sent it does so once, or whoever repeats himself could make the outbox grow.
+    pub(super) fn receipt_is_due_again(&mut self, peer: PeerId, message: MessageId) -> bool {
+        let link = self.link(peer);
+        if link.controls == 0 {
+            link.repeated.clear();
+        }
+        link.repeated.len() < limits::MAX_REPEATED_RECEIPTS && link.repeated.insert(message)
     }
 
     /// Turns the receipts that became due into capsules. They are encrypted with the next commit: whoever waits for a

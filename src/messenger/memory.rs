@@ -17,8 +17,8 @@ use super::tables::{
 /// Everything in memory.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// Peers that are connected, or to whom something is to be delivered.
-    pub links: HashMap<PeerId, Link>,
+    /// Peers that are connected, or to whom something is to be delivered; in order, so that a run can be repeated.
+    pub links: BTreeMap<PeerId, Link>,
     /// Sequence number of the next event.
     pub next_event: u64,
     /// Number of the next activity.
@@ -102,6 +102,10 @@ pub(super) struct Link {
     pub awaiting: u64,
     /// Outbox rows that are no messages: what a peer can make grow, and therefore bounded.
     pub controls: usize,
+    /// Messages of which a second copy came since there was no such row: bounded, too.
+    pub repeated: BTreeSet<MessageId>,
+    /// When what is sent and was not said to be delivered goes again.
+    pub remind_at: Option<MonoTime>,
     /// Number of the next outbox row.
     pub next_number: u64,
     /// What the two are called in messages, once it was needed.
@@ -198,7 +202,7 @@ impl Memory {
     /// Loads anew, keeping what only the network knows.
     pub(super) fn reload(&mut self, rows: &WriteBuffer) -> Result<(), StoreError> {
         let mut fresh = Self::load(rows)?;
-        for (peer, old) in self.links.drain() {
+        for (peer, old) in std::mem::take(&mut self.links) {
             let is_busy = old.connected || old.dialling;
             if is_busy || fresh.links.contains_key(&peer) {
                 let link = fresh.links.entry(peer).or_default();
@@ -207,7 +211,7 @@ impl Memory {
                 link.next_number = link.next_number.max(old.next_number);
                 (link.away_since, link.closed, link.post_at) = (old.away_since, old.closed, old.post_at);
                 (link.seek, link.seek_at, link.seeks) = (old.seek, old.seek_at, old.seeks);
-                link.no_token = old.no_token;
+                (link.no_token, link.repeated, link.remind_at) = (old.no_token, old.repeated, old.remind_at);
             }
         }
         fresh.receipts = std::mem::take(&mut self.receipts);

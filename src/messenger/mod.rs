@@ -12,6 +12,8 @@ pub mod command;
 mod contacts;
 mod deliver;
 mod forget;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub mod io;
 mod items;
 mod keys;

@@ -86,7 +86,7 @@ impl Tx<'_> {
         let id = envelope::envelope_id(bytes);
         if let Some(mark) = self.mark(&id)? {
             if let Some((peer, message)) = mark.message.filter(|(peer, _)| *peer == from)
-                && self.receipt_is_due_again(peer)
+                && self.receipt_is_due_again(peer, message)
             {
                 self.fresh.push(Due::Delivered(peer, message));
             }

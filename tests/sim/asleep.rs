@@ -243,6 +243,111 @@ fn two_mailboxes_that_drop_everything_delay_and_lose_nothing() {
     assert_eq!(world.texts(bob, alice, Direction::In), ["hello", "into the dark"]);
 }
 
+/// Alice's mailboxes keep nothing, Bob's are sound; the two are contacts, and off.
+fn whose_receipts_are_lost(world: &mut World) -> (Who, Who) {
+    let (lost, sound) = (world.house("lost"), world.house("sound"));
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    world.use_mailbox(alice, lost);
+    world.use_mailbox(bob, sound);
+    world.say(alice, bob, "hello");
+    world.pass(A_WHILE);
+    world.accept(bob, alice);
+    world.pass(A_WHILE);
+    world.lies(lost, Lies { forgets: 100, ..Lies::default() });
+    (alice, bob)
+}
+
+/// What he has he has not told: his receipts went to mailboxes that lost them. When the two meet, all is told.
+#[test]
+fn receipts_that_a_mailbox_lost_come_with_the_second_copies() {
+    let mut world = World::new(13, Weather::CALM);
+    let (alice, bob) = whose_receipts_are_lost(&mut world);
+    world.stop(bob);
+    let ids: Vec<_> = (0..20).map(|i| world.say(alice, bob, &format!("m{i}"))).collect();
+    world.pass(A_WHILE);
+    world.stop(alice);
+    on(&mut world, bob, A_WHILE);
+    assert_eq!(world.texts(bob, alice, Direction::In).len(), 21);
+    on(&mut world, alice, A_WHILE);
+    assert!(ids.iter().all(|id| world.state(alice, id) == State::Sent), "no receipt has come");
+    world.come(alice);
+    world.come(bob);
+    world.pass(A_WHILE);
+    assert!(ids.iter().all(|id| world.state(alice, id) == State::Delivered));
+    assert_eq!(world.texts(bob, alice, Direction::In).len(), 21);
+}
+
+/// His node has taken it on the stream, so that no second copy would come by itself.
+#[test]
+fn a_receipt_that_a_mailbox_lost_is_asked_for_again() {
+    let mut world = World::new(14, Weather::CALM);
+    let (alice, bob) = whose_receipts_are_lost(&mut world);
+    let id = world.say(alice, bob, "did you get it?");
+    while world.state(alice, &id) == State::Queued {
+        world.pass(Millis(1));
+    }
+    assert_eq!(world.state(alice, &id), State::Sent);
+    world.stop(bob);
+    world.stop(alice);
+    on(&mut world, bob, A_WHILE);
+    on(&mut world, alice, A_WHILE);
+    assert_eq!(world.state(alice, &id), State::Sent, "the receipt was left, and lost");
+    world.come(alice);
+    world.come(bob);
+    world.pass(Millis::from_secs(300));
+    assert_eq!(world.state(alice, &id), State::Delivered);
+    assert_eq!(world.texts(bob, alice, Direction::In), ["hello", "did you get it?"]);
+}
+
+/// The acceptance is lost like that, too, and what Alice wrote was taken long ago.
+#[test]
+fn an_acceptance_that_a_mailbox_lost_comes_when_the_two_meet() {
+    let mut world = World::new(15, Weather::CALM);
+    let lost = world.house("lost");
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    world.use_mailbox(alice, lost);
+    world.lies(lost, Lies { forgets: 100, ..Lies::default() });
+    let id = world.say(alice, bob, "may I?");
+    world.pass(A_WHILE);
+    world.stop(alice);
+    world.accept(bob, alice);
+    world.pass(A_WHILE);
+    world.stop(bob);
+    on(&mut world, alice, A_WHILE);
+    assert_eq!(world.state(alice, &id), State::Sent);
+    world.come(alice);
+    world.come(bob);
+    world.pass(Millis::from_secs(300));
+    assert_eq!(world.talk(alice, bob), ["> (delivered) may I?"]);
+    assert_eq!(world.texts(bob, alice, Direction::In), ["may I?"]);
+}
+
+/// The only mailbox that a card names is gone for good; its owner has another, and is found by his newer card.
+#[test]
+fn who_has_moved_to_another_mailbox_is_found_there() {
+    let mut world = World::new(16, Weather::CALM);
+    let (north, south) = (world.house("north"), world.house("south"));
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    world.use_mailbox(bob, north);
+    world.say(alice, bob, "hello");
+    world.pass(A_WHILE);
+    world.accept(bob, alice);
+    world.say(bob, alice, "hello");
+    world.pass(A_WHILE);
+    world.stop(alice);
+    world.stop(north);
+    let old = world.id(north);
+    world.command(bob, Command::DropMailbox(old)).unwrap();
+    world.use_mailbox(bob, south);
+    world.stop(bob);
+    world.come(alice);
+    let id = world.say(alice, bob, "where are you now?");
+    world.pass(Millis::from_secs(300));
+    assert_eq!(world.state(alice, &id), State::Sent);
+    on(&mut world, bob, A_WHILE);
+    assert_eq!(world.texts(bob, alice, Direction::In), ["hello", "where are you now?"]);
+}
+
 /// A mailbox that lost everything is registered at again, and what waited in it comes when the two meet.
 #[test]
 fn a_mailbox_loses_its_state() {
@@ -459,7 +564,10 @@ fn many_come_and_go() {
             world.accept(*b, *a);
         }
         world.pass(Millis::from_secs(600));
-        world.lies(houses[0], Lies { forgets: 50, tampers: 20, repeats: 20, shuffles: true, babbles: 10 });
+        world.lies(
+            houses[0],
+            Lies { forgets: 50, tampers: 20, repeats: 20, shuffles: true, babbles: 10, ..Lies::default() },
+        );
         let mut said = Vec::new();
         for round in 0..12_usize {
             let away = [people[round % 5], people[(round * 2 + 1) % 5], people[(round * 3 + 2) % 5]];

@@ -14,6 +14,7 @@ use crate::identity::{
     seal_key_file,
 };
 
+mod answers;
 mod mailbox;
 mod rows;
 #[cfg(feature = "api")]
@@ -27,6 +28,7 @@ pub(super) fn all() -> Vec<(&'static str, Seeds)> {
         ("envelope", envelope()),
         ("frames", frames()),
         ("mailbox", mailbox::mailbox()),
+        ("answers", answers::answers()),
         ("records", records()),
         ("content", content()),
         #[cfg(feature = "api")]

@@ -450,9 +450,11 @@ fn after_a_recovery_the_box_is_made_anew() {
     let before = offered(&office, ALICE, NORTH);
     let (mut old, mut new) = (None, None);
     office.tx(ALICE, |tx| old = tx.queue_row().unwrap());
+    office.mail = false;
     office.recover(ALICE, false);
     assert_eq!(named(&mut office, ALICE), [], "at first");
-    office.pass(MINUTE);
+    office.mail = true;
+    office.pass(Millis(10 * MINUTE.0));
     office.tx(ALICE, |tx| new = tx.queue_row().unwrap());
     assert_ne!(old.unwrap().key, new.unwrap().key);
     assert_eq!(named(&mut office, ALICE), [office.id(NORTH)]);

@@ -79,7 +79,9 @@ impl Tx<'_> {
         let begin = link.rebuild || heal || !set.can_send();
         let card = self.pinned(&id)?;
         let clock = self.deadline_clock();
-        let is_poor = card.as_ref().is_none_or(|card| card.mailboxes.is_empty() || card.expires <= clock);
+        // Where nobody takes anything he has perhaps gone: a newer card may name others.
+        let is_closed = |house: &Mailbox| self.closed_until(&id, &house.peer).is_some_and(|until| until > now);
+        let is_poor = card.as_ref().is_none_or(|card| card.mailboxes.iter().all(is_closed) || card.expires <= clock);
         if begin || stale || is_poor || self.link(id).seek.is_some() {
             self.seek(id, begin || stale, card.as_ref())?;
         }

@@ -1,0 +1,29 @@
+//! What the fuzz target `answers` looks at: that nothing grows beyond its bounds, whatever mailboxes and the hash table answer.
+
+// As in tests: a broken promise has to stop the run.
+#![allow(clippy::panic)]
+
+use crate::base::limits;
+
+use super::Messenger;
+use super::keys::MAX_ONE_TIME;
+use super::tables::Profile;
+use crate::store::{RowKey, Rows};
+
+/// The own card, encoded; `None` when the rows do not show it.
+pub(crate) fn own_card(messenger: &Messenger) -> Option<Vec<u8>> {
+    messenger.reader().get::<Profile>(&RowKey::new()).ok().flatten().map(|profile| profile.card)
+}
+
+/// What is known beside the rows is within its bounds.
+pub(crate) fn bounds_hold(messenger: &Messenger) {
+    let (mem, mail) = (&messenger.mem, &messenger.mem.mail);
+    assert!(mail.asked.len() <= limits::MAX_DEPOSITS + limits::MAX_MAILBOXES + limits::MAX_SEEKS);
+    assert!(mail.works.len() <= limits::MAX_WORKS && mail.ready.is_empty());
+    assert!(mail.sealed.iter().map(|old| old.sealed.len()).sum::<usize>() <= limits::MAX_SEALED_BYTES);
+    assert!(mail.houses.len() <= limits::MAX_HOUSES && mail.own.len() <= 2 * limits::MAX_MAILBOXES);
+    assert!(mail.own.values().all(|own| own.done.len() <= 2 * limits::MAX_BOX_PAGE));
+    assert!(mail.boxed.values().all(|held| *held <= limits::MAX_BOXED_PREKEYS));
+    assert!(mem.one_time_total <= MAX_ONE_TIME + limits::ONE_TIME_BATCH);
+    assert!(mem.requests.len() <= limits::MAX_REQUESTS);
+}
