@@ -1,12 +1,13 @@
 //! ChaCha20-Poly1305 (RFC 8439) and XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha).
 
-use rohrpost_symmetric::aead;
+use chacha20poly1305::aead::{Aead, AeadInOut, KeyInit, Payload};
+use chacha20poly1305::{ChaCha20Poly1305, XChaCha20Poly1305};
 
 use super::CryptoError;
 use crate::base::Secret;
 
 /// Bytes that a seal adds.
-pub const TAG_LEN: usize = aead::TAG_LEN;
+pub const TAG_LEN: usize = 16;
 
 /// A key for one of the two ciphers.
 pub type AeadKey = Secret<32>;
@@ -17,8 +18,7 @@ pub fn seal(key: &AeadKey, nonce: &[u8; 12], plaintext: &[u8], aad: &[u8]) -> Ve
     out.extend_from_slice(plaintext);
     // The only error of the cipher is a plaintext of 256 GiB, which no caller can hold.
     #[allow(clippy::expect_used)]
-    let tag = aead::seal(key.expose(), nonce, aad, &mut out).expect("fits");
-    out.extend_from_slice(&tag);
+    ChaCha20Poly1305::new(key.expose().into()).encrypt_in_place(nonce.into(), aad, &mut out).expect("fits");
     out
 }
 
@@ -27,13 +27,18 @@ pub fn seal(key: &AeadKey, nonce: &[u8; 12], plaintext: &[u8], aad: &[u8]) -> Ve
 /// # Errors
 /// [`CryptoError::Authentication`].
 pub fn open(key: &AeadKey, nonce: &[u8; 12], ciphertext: &[u8], aad: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    opened(ciphertext, |bytes, tag| aead::open(key.expose(), nonce, aad, bytes, tag))
+    ChaCha20Poly1305::new(key.expose().into())
+        .decrypt(nonce.into(), Payload { msg: ciphertext, aad })
+        .map_err(|_| CryptoError::Authentication)
 }
 
 /// `XChaCha20-Poly1305(key, nonce, plaintext, aad)` → ciphertext ‖ tag. Random nonces are safe.
 pub fn xseal(key: &AeadKey, nonce: &[u8; 24], plaintext: &[u8], aad: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(plaintext.len() + TAG_LEN);
-    xseal_onto(key, nonce, plaintext, aad, &mut out);
+    out.extend_from_slice(plaintext);
+    // As above.
+    #[allow(clippy::expect_used)]
+    XChaCha20Poly1305::new(key.expose().into()).encrypt_in_place(nonce.into(), aad, &mut out).expect("fits");
     out
 }
 
@@ -41,10 +46,11 @@ pub fn xseal(key: &AeadKey, nonce: &[u8; 24], plaintext: &[u8], aad: &[u8]) -> V
 pub fn xseal_onto(key: &AeadKey, nonce: &[u8; 24], plaintext: &[u8], aad: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(plaintext);
-    let bytes = out.get_mut(start..).unwrap_or_default();
+    let sealed = out.get_mut(start..).unwrap_or_default().into();
     // As above.
     #[allow(clippy::expect_used)]
-    let tag = aead::xseal(key.expose(), nonce, aad, bytes).expect("fits");
+    let tag =
+        XChaCha20Poly1305::new(key.expose().into()).encrypt_inout_detached(nonce.into(), aad, sealed).expect("fits");
     out.extend_from_slice(&tag);
 }
 
@@ -53,11 +59,7 @@ pub fn xseal_onto(key: &AeadKey, nonce: &[u8; 24], plaintext: &[u8], aad: &[u8],
 /// # Errors
 /// [`CryptoError::Authentication`].
 pub fn xopen(key: &AeadKey, nonce: &[u8; 24], ciphertext: &[u8], aad: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    opened(ciphertext, |bytes, tag| aead::xopen(key.expose(), nonce, aad, bytes, tag))
-}
-
-fn opened(ciphertext: &[u8], decrypt: impl FnOnce(&mut [u8], &[u8; TAG_LEN]) -> bool) -> Result<Vec<u8>, CryptoError> {
-    let (ciphertext, tag) = ciphertext.split_last_chunk().ok_or(CryptoError::Authentication)?;
-    let mut bytes = ciphertext.to_vec();
-    if decrypt(&mut bytes, tag) { Ok(bytes) } else { Err(CryptoError::Authentication) }
+    XChaCha20Poly1305::new(key.expose().into())
+        .decrypt(nonce.into(), Payload { msg: ciphertext, aad })
+        .map_err(|_| CryptoError::Authentication)
 }
