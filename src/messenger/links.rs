@@ -35,10 +35,10 @@ impl Tx<'_> {
         link.retry_at = None;
         (link.away_since, link.seek, link.seek_at, link.seeks) = (None, None, None, 0);
         link.post_at = None;
-        self.mem.mail.missed.remove(&peer);
         if new && link.awaiting > 0 {
             link.remind_at = Some(remind_at);
         }
+        self.mem.mail.missed.remove(&peer);
         self.touch(peer);
         self.network_is_back(peer, is_first);
         if let Some(mut row) = self.peer(&peer)?.filter(|row| row.contact.is_some() && !row.blocked) {
