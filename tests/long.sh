@@ -3,7 +3,7 @@
 # target/long and not run again. What it prints at the end can be pasted into docs/tests.md.
 #
 #   tests/long.sh                 everything that is not done yet
-#   tests/long.sh crash           only the blocks whose names begin so: sim, crash, fuzz
+#   tests/long.sh crash           only the blocks whose names begin so: sim, reach, crash, fuzz
 #   tests/long.sh --list          the blocks, and which of them have passed
 #   FUZZ_SECONDS=60 tests/long.sh fuzz
 #
@@ -36,6 +36,17 @@ blocks() {
     echo "sim-storms 0 100 sim storm"
     echo "sim-model 0 100 model session::tests::model"
     echo "sim-store 0 100 model store::open"
+    # Across networks: cities in one process, a crowd of real nodes, the lab (as root).
+    for seed in 200 202 204 206 208; do
+        echo "reach-city-$seed $seed 2 sim a_city_of"
+    done
+    for seed in 300 301; do
+        echo "reach-large-city-$seed $seed 1 large a_large_city"
+    done
+    for seed in 1 2 3; do
+        echo "reach-crowd-$seed 0 1 process dht::"
+        echo "reach-nat-$seed 0 1 nat reach::"
+    done
     if [[ -d fuzz/fuzz_targets ]]; then
         for target in fuzz/fuzz_targets/*.rs; do
             target=$(basename "$target" .rs)
@@ -48,6 +59,9 @@ run() { # command, filter
     case $1 in
         crash) nice -n 19 cargo test --locked --features failpoints --test crash -- --nocapture "$2" ;;
         sim) nice -n 19 cargo test --locked --no-default-features --test sim -- --nocapture "$2" ;;
+        large) nice -n 19 cargo test --locked --no-default-features --test sim -- --nocapture --ignored "$2" ;;
+        process) nice -n 19 cargo test --locked --test process -- --nocapture "$2" ;;
+        nat) ROHRPOST_REQUIRE_NETNS=1 nice -n 19 cargo test --locked --test nat "$2" ;;
         model) nice -n 19 cargo test --locked --no-default-features --lib -- --nocapture "$2" ;;
         fuzz) nice -n 19 cargo +nightly fuzz run "$2" -- -max_total_time="$fuzz_seconds" -len_control=0 ;;
     esac
@@ -75,6 +89,7 @@ while read -r name seed scale command filter <&3; do
     fi
     # What the tests say of themselves, or how many there were.
     said=$(grep -ho 'crash [a-z]*: seeds.*' "$state/$name.log" | paste -sd';' || true)
+    [[ -n $said ]] || said=$(grep -ho 'city: .*' "$state/$name.log" | paste -sd';' || true)
     [[ -n $said ]] || said=$(grep -ho '[1-9][0-9]* passed' "$state/$name.log" | paste -sd',' || true)
     [[ -n $said ]] || said=$(grep -ho 'Done [0-9]* runs.*' "$state/$name.log" || true)
     printf '| %s | %s | %s | %s | scale %d | %s; %d s |\n' "$(date +%F)" "$commit" "$name" \

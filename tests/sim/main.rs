@@ -6,9 +6,9 @@
 #![allow(unreachable_pub)]
 
 mod asleep;
+mod city;
 mod delivery;
 mod forgetting;
-
 mod healing;
 mod hostile;
 mod requests;
@@ -26,8 +26,9 @@ fn both_ways(scenario: impl Fn(&mut World)) {
     }
 }
 
-/// Seeds to run a storm with: few by default, more with `ROHRPOST_TEST_SCALE`.
+/// Seeds to run a storm with: few by default, more with `ROHRPOST_TEST_SCALE`, from `ROHRPOST_TEST_SEED` on.
 fn seeds(few: u64) -> std::ops::Range<u64> {
-    let scale = std::env::var("ROHRPOST_TEST_SCALE").ok().and_then(|s| s.parse::<u64>().ok()).unwrap_or(1);
-    100..100 + few * scale
+    let number = |name| std::env::var(name).ok().and_then(|s: String| s.parse::<u64>().ok());
+    let (first, scale) = (number("ROHRPOST_TEST_SEED").unwrap_or(100), number("ROHRPOST_TEST_SCALE").unwrap_or(1));
+    first..first + few * scale
 }

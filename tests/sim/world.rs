@@ -1,7 +1,9 @@
 //! Many messengers in one process: a virtual clock, and a seeded network that drops, delays,
 //! doubles and reorders. A failure prints the seed.
 
+mod life;
 mod mail;
+mod table;
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
@@ -17,9 +19,13 @@ use rohrpost::messenger::{
 use rohrpost::store::{Reader, Store};
 
 pub use mail::Lies;
+pub use table::{COPIES, Forgery, Table};
 
 /// When the virtual clock starts: 2026-01-01.
 const EPOCH: u64 = 1_767_225_600_000;
+
+/// For timers that do not ring.
+const NEVER: u64 = u64::MAX;
 
 /// How unkind the network is, in percent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,15 +54,21 @@ impl Weather {
 pub struct Who(usize);
 
 struct Node {
-    name: &'static str,
+    name: String,
     seed: Secret<32>,
     store_key: Secret<32>,
     id: PeerId,
     dir: tempfile::TempDir,
+    /// `None` while the process does not run.
     messenger: Option<Messenger>,
     rng: ChaCha20Rng,
+    /// When its timer rings; [`NEVER`] when it does not run.
     wake: u64,
     online: bool,
+    /// Its machine sleeps: the process stands still.
+    asleep: bool,
+    /// How that ended which was under way when it fell asleep.
+    missed: Vec<Parcel>,
     /// Counts restarts: what was asked for before one is void.
     generation: u64,
     replies: HashMap<u64, Result<Answer, Refusal>>,
@@ -127,6 +139,8 @@ pub struct World {
     nodes: Vec<Node>,
     by_id: HashMap<PeerId, usize>,
     flights: BinaryHeap<Flight>,
+    /// When whose timer rings.
+    timers: BTreeSet<(u64, usize)>,
     links: BTreeSet<(usize, usize)>,
     /// Who cannot connect with whom.
     walls: BTreeSet<(usize, usize)>,
@@ -136,7 +150,7 @@ pub struct World {
     seen: BTreeMap<(usize, usize), Vec<Seen>>,
     envelopes: BTreeMap<(usize, usize), Vec<u8>>,
     /// Cards in the hash table.
-    pub table: HashMap<PeerId, Vec<u8>>,
+    pub table: Table,
     mail: mail::Post,
     /// Shows all that leaves a messenger: for a look at a failing seed.
     trace: bool,
@@ -161,6 +175,7 @@ impl World {
             nodes: Vec::new(),
             by_id: HashMap::new(),
             flights: BinaryHeap::new(),
+            timers: BTreeSet::new(),
             links: BTreeSet::new(),
             walls: BTreeSet::new(),
             tokens: BTreeMap::new(),
@@ -168,26 +183,29 @@ impl World {
             next: 1,
             seen: BTreeMap::new(),
             envelopes: BTreeMap::new(),
-            table: HashMap::new(),
+            table: Table::default(),
             mail: mail::Post::default(),
             trace: std::env::var_os("ROHRPOST_TRACE").is_some(),
         }
     }
 
     /// A new identity with a node that is on.
-    pub fn join(&mut self, name: &'static str) -> Who {
+    pub fn join(&mut self, name: impl Into<String>) -> Who {
+        let name = name.into();
         let mut rng = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
         let me = IdentityKeypair::generate(&mut rng);
         let node = Node {
-            name,
+            name: name.clone(),
             seed: me.seed(),
             store_key: Secret::random(&mut rng),
             id: me.peer_id(),
             dir: folder(),
             messenger: None,
             rng,
-            wake: 0,
+            wake: NEVER,
             online: true,
+            asleep: false,
+            missed: Vec::new(),
             generation: 0,
             replies: HashMap::new(),
             contacts: BTreeSet::new(),
@@ -196,7 +214,7 @@ impl World {
         self.by_id.insert(node.id, index);
         self.nodes.push(node);
         self.load(index);
-        self.handle(index, vec![Input::Command(0, Command::SetName { name: name.to_owned() })]);
+        self.handle(index, vec![Input::Command(0, Command::SetName { name })]);
         Who(index)
     }
 
@@ -260,6 +278,7 @@ impl World {
     /// Brings it back.
     pub fn come(&mut self, who: Who) {
         self.nodes[who.0].online = true;
+        self.table.forget(&self.nodes[who.0].id, true);
         self.load(who.0);
     }
 
@@ -333,6 +352,11 @@ impl World {
         Now { wall: WallTime(EPOCH + self.now), mono: MonoTime(self.now) }
     }
 
+    /// Milliseconds since the world began.
+    pub const fn now(&self) -> u64 {
+        self.now
+    }
+
     /// Lets the world run for a while.
     pub fn pass(&mut self, span: Millis) {
         let end = self.now + span.0;
@@ -341,7 +365,7 @@ impl World {
             steps += 1;
             assert!(steps < 200_000, "the world does not come to rest");
             let flight = self.flights.peek().map(|f| f.at.0);
-            let timer = self.nodes.iter().map(|n| n.wake).min();
+            let timer = self.timers.first().map(|(at, _)| *at);
             let next = [flight, timer].into_iter().flatten().min().filter(|at| *at <= end);
             let Some(at) = next else { break };
             self.now = self.now.max(at);
@@ -349,12 +373,21 @@ impl World {
                 let flight = self.flights.pop().unwrap();
                 self.land(flight);
             } else {
-                let index = self.nodes.iter().position(|n| n.wake == at).unwrap();
-                self.nodes[index].wake = u64::MAX;
+                let (_, index) = *self.timers.first().unwrap();
+                self.set_timer(index, NEVER);
                 self.handle(index, vec![Input::Timer]);
             }
         }
         self.now = end;
+    }
+
+    fn set_timer(&mut self, index: usize, at: u64) {
+        let wake = &mut self.nodes[index].wake;
+        self.timers.remove(&(*wake, index));
+        *wake = at;
+        if at != NEVER {
+            self.timers.insert((at, index));
+        }
     }
 
     /// Lets the world come to rest: long enough for every retry in this weather.
@@ -406,6 +439,17 @@ impl World {
         query::events(&self.rows(who), 0, 1000).unwrap().into_iter().map(|e| e.kind).collect()
     }
 
+    /// What somebody was told, and when.
+    pub fn told(&self, who: Who) -> Vec<(EventKind, u64)> {
+        let events = query::events(&self.rows(who), 0, 10_000).unwrap();
+        events.into_iter().map(|event| (event.kind, event.at.0.saturating_sub(EPOCH))).collect()
+    }
+
+    /// Whose peer ID this is.
+    pub fn who(&self, peer: &PeerId) -> Who {
+        Who(self.by_id[peer])
+    }
+
     pub fn token(&self, who: Who) -> RequestToken {
         query::identity(&self.rows(who), self.id(who)).unwrap().unwrap().token
     }
@@ -420,7 +464,7 @@ impl World {
     fn handle(&mut self, index: usize, inputs: Vec<Input>) {
         let now = self.clock();
         let node = &mut self.nodes[index];
-        let outputs = node.messenger.as_mut().expect("loaded").handle(inputs, now, &mut node.rng);
+        let outputs = node.messenger.as_mut().expect("it runs").handle(inputs, now, &mut node.rng);
         self.carry_out(index, outputs);
         if self.weather.reload > 0 && self.rng.next_u64() % 100 < self.weather.reload {
             self.load_quietly(index);
@@ -502,9 +546,9 @@ impl World {
             Output::HoldMail { request } => self.hold_mail(index, request),
             Output::RingMail { owner } => self.ring_mail(index, owner),
             Output::FindCard { peer, ticket } => self.find_card(index, peer, ticket),
-            Output::PublishCard { owner, card } => self.publish(index, owner, card),
+            Output::PublishCard { owner, card } => self.publish(index, owner, &card),
             Output::Events(_) => {}
-            Output::WakeAt(at) => self.nodes[index].wake = at.0.max(self.now + 1),
+            Output::WakeAt(at) => self.set_timer(index, at.0.max(self.now + 1)),
         }
     }
 
@@ -569,6 +613,9 @@ impl World {
 
     fn land(&mut self, flight: Flight) {
         let to = flight.to;
+        if self.nodes[to].asleep {
+            return self.misses(to, &flight);
+        }
         let current = self.nodes[to].generation;
         let input = match flight.what {
             Parcel::Frame { from, generation, ticket, bytes, acks } => {
@@ -640,8 +687,8 @@ impl World {
         self.envelopes.get(&(from.0, to.0)).cloned()
     }
 
-    pub fn name(&self, who: Who) -> &'static str {
-        self.nodes[who.0].name
+    pub fn name(&self, who: Who) -> &str {
+        &self.nodes[who.0].name
     }
 }
 

@@ -131,7 +131,8 @@ impl Tx<'_> {
                     (link.seek_at, link.post_at) = (None, Some(now));
                 }
                 // Who could not be reached for want of a network may be there; not at once, as this one may come and go.
-                link.retry_at = link.retry_at.map(|at| at.min(soon));
+                // What failed meanwhile says nothing of them.
+                (link.retry_at, link.attempts) = (link.retry_at.map(|at| at.min(soon)), 0);
             }
         }
     }

@@ -147,13 +147,11 @@ fn who_could_not_be_reached_is_tried_soon_after_the_network_is_back() {
     let bob = office.id(BOB);
     let tried = office.hand_in(ALICE, vec![Input::Timer]);
     assert!(tried.iter().any(|output| matches!(output, Output::Connect { peer, .. } if *peer == bob)));
-    // The next connection is no news of the network.
+    // He was not there yet: what failed while there was no network does not make the pause long.
     office.hand_in(ALICE, vec![Input::Peer(PeerInput::Unreachable(bob))]);
-    let south = office.id(SOUTH);
-    office.hand_in(ALICE, vec![Input::Peer(PeerInput::Connected(south))]);
     office.forward(Millis(2 * limits::RETRY_FIRST.0));
     let tried = office.hand_in(ALICE, vec![Input::Timer]);
-    assert!(tried.iter().all(|output| !matches!(output, Output::Connect { peer, .. } if *peer == bob)));
+    assert!(tried.iter().any(|output| matches!(output, Output::Connect { peer, .. } if *peer == bob)));
 }
 
 /// MBX-51: an answer that is lost costs no prekey.

@@ -2,7 +2,6 @@
 
 use rohrpost::base::limits::{MAX_BOX_PAGE, MAX_BOX_PAGE_BYTES, MAX_MAIL_WAIT};
 use rohrpost::envelope::mailbox::{Answer, PageItem, Question};
-use rohrpost::identity::CardIn;
 use rohrpost::messenger::view::{BoxState, IdentityView, MailService, OwnMailboxView, ReachView};
 
 use super::*;
@@ -20,6 +19,10 @@ pub struct Lies {
     pub shuffles: bool,
     /// Percent of answers that are no answers.
     pub babbles: u64,
+    /// Percent of questions that it says it refuses, whatever it did with them.
+    pub refuses: u64,
+    /// Percent of questions to which it says that it is full.
+    pub full: u64,
 }
 
 /// What is under way, and who lies.
@@ -32,16 +35,23 @@ pub struct Post {
     held: BTreeMap<(usize, PeerId), u64>,
     handed_out: HashMap<usize, Vec<Vec<u8>>>,
     next_number: u64,
+    /// Percent of searches for a card in which somebody hears a liar in place of the table.
+    pub eclipses: u64,
     /// Questions to mailboxes, by kind: what it cost.
     pub questions: BTreeMap<(usize, u8), u64>,
 }
 
 impl World {
     /// A node that keeps mail for everybody.
-    pub fn house(&mut self, name: &'static str) -> Who {
+    pub fn house(&mut self, name: impl Into<String>) -> Who {
         let who = self.join(name);
         self.command(who, Command::SetMailService(MailService::Open)).unwrap();
         who
+    }
+
+    /// From now on so many of a hundred searches in the hash table hear a liar.
+    pub const fn eclipse(&mut self, percent: u64) {
+        self.mail.eclipses = percent;
     }
 
     pub fn lies(&mut self, house: Who, lies: Lies) {
@@ -52,7 +62,7 @@ impl World {
     pub fn stop(&mut self, who: Who) {
         self.leave(who);
         self.nodes[who.0].generation += 1;
-        self.nodes[who.0].wake = u64::MAX;
+        self.set_timer(who.0, NEVER);
     }
 
     /// Has somebody use a mailbox, and waits until the card names it.
@@ -194,9 +204,20 @@ impl World {
             self.rng.fill_bytes(&mut noise);
             return noise;
         }
+        let dice = self.rng.next_u64() % 100;
+        if dice < lies.refuses {
+            return Answer::Refused.encode().unwrap();
+        }
+        if dice < lies.refuses + lies.full {
+            return Answer::Full { retry_after: 600 }.encode().unwrap();
+        }
         let Ok(Answer::Page { more, prekeys, mut items }) = Answer::decode(answer) else { return answer.to_vec() };
         let handed_out = self.mail.handed_out.entry(house).or_default();
-        handed_out.extend(items.iter().map(|item| item.sealed.clone()));
+        if lies.repeats > 0 {
+            handed_out.extend(items.iter().map(|item| item.sealed.clone()));
+            // A liar's memory has an end, too.
+            handed_out.drain(..handed_out.len().saturating_sub(200));
+        }
         if self.rng.next_u64() % 100 < lies.repeats && !handed_out.is_empty() {
             for _ in 0..3 {
                 let again = handed_out[below(&mut self.rng, handed_out.len())].clone();
@@ -253,22 +274,31 @@ impl World {
 
     pub(super) fn find_card(&mut self, index: usize, peer: PeerId, ticket: u64) {
         let generation = self.nodes[index].generation;
-        let others = self.nodes.iter().enumerate().filter(|(i, node)| *i != index && node.online).count();
-        let asked = if self.nodes[index].online { u32::try_from(others).unwrap() } else { 0 };
-        let card = self.table.get(&peer).cloned().filter(|_| asked > 0);
+        let online = self.nodes[index].online;
+        let (found, holders) = if online { self.table.find(&peer, self.clock().wall) } else { (None, 0) };
+        // In a table that is nobody's, everybody is asked.
+        let others = || self.nodes.iter().enumerate().filter(|(i, node)| *i != index && node.online).count();
+        let asked = if !online || holders > 0 { holders } else { others() };
+        let card = found.filter(|_| asked > 0);
+        let card = self.eclipsed(&peer).unwrap_or(card);
+        let asked = u32::try_from(asked).unwrap();
         self.post(index, Parcel::Card { from: index, peer, generation, ticket, card, asked });
     }
 
-    pub(super) fn publish(&mut self, index: usize, owner: PeerId, card: Vec<u8>) {
-        let newer = |old: &Vec<u8>| sequence(old) < sequence(&card);
-        if self.nodes[index].online && self.table.get(&owner).is_none_or(newer) {
-            self.table.insert(owner, card);
+    /// What somebody hears of the table through a liar who stands around him: nobody has judged that.
+    fn eclipsed(&mut self, peer: &PeerId) -> Option<Option<Vec<u8>>> {
+        if self.mail.eclipses == 0 || self.rng.next_u64() % 100 >= self.mail.eclipses {
+            return None;
+        }
+        let forgery = [Forgery::Older, Forgery::Others, Forgery::Bent, Forgery::Nothing][below(&mut self.rng, 4)];
+        Some(self.table.forged(peer, forgery))
+    }
+
+    pub(super) fn publish(&mut self, index: usize, owner: PeerId, card: &[u8]) {
+        if self.nodes[index].online {
+            self.table.put(owner, card, self.clock().wall);
         }
     }
-}
-
-fn sequence(card: &[u8]) -> u64 {
-    CardIn::decode(card).unwrap().claimed_sequence()
 }
 
 fn below(rng: &mut ChaCha20Rng, end: usize) -> usize {
