@@ -343,18 +343,18 @@ impl Dht {
         stats: &QueryStats,
         step: &ProgressStep,
     ) -> Option<PeerId> {
-        match &result {
-            QueryResult::GetRecord(Ok(GetRecordOk::FoundRecord(record))) => {
-                if self.on_record(id, record) {
-                    finish(kad, &id);
-                }
-            }
-            // What follows is one look into each bucket: for those who are asked.
-            QueryResult::Bootstrap(_) if !self.server => finish(kad, &id),
+        let enough = match &result {
+            QueryResult::GetRecord(Ok(GetRecordOk::FoundRecord(record))) => self.on_record(id, record),
             QueryResult::GetProviders(Ok(GetProvidersOk::FoundProviders { providers, .. })) => {
                 self.on_providers(kad, id, providers);
+                false
             }
-            _ => {}
+            // What follows is one look into each bucket: for those who are asked.
+            QueryResult::Bootstrap(_) => !self.server,
+            _ => false,
+        };
+        if enough {
+            finish(kad, &id);
         }
         let query = if step.last { self.queries.remove(&id) } else { None };
         if let Some(query) = &query {
