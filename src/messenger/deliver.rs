@@ -386,36 +386,6 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// A receipt may be lost, too: it was left at mailboxes that did not keep it. What is not said to be delivered some time
-    /// after its recipient came goes to him again, and he answers a second copy with a receipt.
-    pub(super) fn send_reminders(&mut self) -> Step {
-        let now = self.now.mono;
-        let due = self.mem.links.iter().filter(|(_, link)| link.remind_at.is_some_and(|at| at <= now));
-        let due: Vec<PeerId> = due.map(|(peer, _)| *peer).collect();
-        for peer in due {
-            let link = self.link(peer);
-            link.remind_at = None;
-            // That he has accepted may be lost as well.
-            if link.connected {
-                self.send_again(peer)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn send_again(&mut self, peer: PeerId) -> Step {
-        for (_, mut row) in self.buf.scan::<Outbox>(&Scan::new(peer_key(&peer)))? {
-            if row.sent {
-                row.sent = false;
-                self.buf.put::<Outbox>(&outbox_key(&peer, row.number), &row)?;
-                self.link(peer).pending.insert(row.number);
-            }
-        }
-        self.link(peer).awaiting = 0;
-        self.touch(peer);
-        Ok(())
-    }
-
     /// Puts the next try off: doubling, with jitter, up to an hour.
     pub(super) fn back_off(&mut self, peer: PeerId) -> Step {
         let random = self.rng.next_u64();

@@ -27,7 +27,6 @@ impl Tx<'_> {
     /// There is a connection.
     pub(super) fn connected(&mut self, peer: PeerId) -> Step {
         let is_first = self.mem.links.values().all(|link| !link.connected);
-        let remind_at = self.now.mono + limits::RECEIPTS_OVERDUE;
         let link = self.link(peer);
         let new = !link.connected;
         link.connected = true;
@@ -35,9 +34,6 @@ impl Tx<'_> {
         link.retry_at = None;
         (link.away_since, link.seek, link.seek_at, link.seeks) = (None, None, None, 0);
         link.post_at = None;
-        if new && link.awaiting > 0 {
-            link.remind_at = Some(remind_at);
-        }
         self.mem.mail.missed.remove(&peer);
         self.touch(peer);
         self.network_is_back(peer, is_first);

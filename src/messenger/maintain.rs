@@ -35,7 +35,6 @@ impl Tx<'_> {
             link.post_at = link.post_at.filter(|at| *at > now);
             self.touch(peer);
         }
-        self.send_reminders()?;
         if self.mem.maintenance_at <= now {
             self.mem.maintenance_at = now + MAINTENANCE;
             self.maintain()?;
@@ -117,8 +116,7 @@ impl Tx<'_> {
     pub(super) fn next_wake(&self) -> MonoTime {
         let retry = self.mem.links.values().fold(None, |next, link| earliest(next, link.retry_at));
         let post = self.mem.links.values().fold(None, |next, link| earliest(next, link.post_at));
-        let remind = self.mem.links.values().fold(None, |next, link| earliest(next, link.remind_at));
-        let next = earliest(earliest(retry, post), earliest(remind, self.next_expiry()));
+        let next = earliest(earliest(retry, post), self.next_expiry());
         let next = earliest(next, earliest(self.next_card(), self.next_mail()));
         let next = earliest(next, (!self.mem.touched.is_empty()).then_some(self.now.mono));
         next.map_or(self.mem.maintenance_at, |next| next.min(self.mem.maintenance_at))

@@ -104,8 +104,6 @@ pub(super) struct Link {
     pub controls: usize,
     /// Messages of which a second copy came since there was no such row: bounded, too.
     pub repeated: BTreeSet<MessageId>,
-    /// When what is sent and was not said to be delivered goes again.
-    pub remind_at: Option<MonoTime>,
     /// Number of the next outbox row.
     pub next_number: u64,
     /// What the two are called in messages, once it was needed.
@@ -211,7 +209,7 @@ impl Memory {
                 link.next_number = link.next_number.max(old.next_number);
                 (link.away_since, link.closed, link.post_at) = (old.away_since, old.closed, old.post_at);
                 (link.seek, link.seek_at, link.seeks) = (old.seek, old.seek_at, old.seeks);
-                (link.no_token, link.repeated, link.remind_at) = (old.no_token, old.repeated, old.remind_at);
+                (link.no_token, link.repeated) = (old.no_token, old.repeated);
             }
         }
         fresh.receipts = std::mem::take(&mut self.receipts);
