@@ -1,8 +1,9 @@
 //! The DHT: cards put, held and found, open mailboxes, and peers looked for (docs/protocol/network.md, section 7).
 //!
 //! `behaviour` is Kademlia with addresses filtered, `store` what we hold, `judge` what is believed, `publish` what is to stand
-//! there, `table` who is worth knowing. Here the queries are begun and their ends understood.
+//! there, `announce` when our open mailbox is, `table` who is worth knowing. Here the queries are begun and their ends understood.
 
+mod announce;
 pub(super) mod behaviour;
 mod handler;
 mod judge;
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 
 pub(super) use self::query::{Find, MailboxReply};
 
+use self::announce::Announce;
 use self::behaviour::{Behaviour, Heard, LINGER};
 use self::judge::{Judge, Put, found};
 use self::publish::Publisher;
@@ -37,9 +39,8 @@ use super::shared::Shared;
 use super::{from_libp2p, span, to_libp2p, wall_now};
 use crate::base::PeerId;
 use crate::base::limits::{
-    DHT_ANNOUNCE_FIRST, DHT_ANNOUNCE_INTERVAL, DHT_ENOUGH_COPIES, DHT_FEW_PEERS, DHT_PUT_PATIENCE, DHT_REFRESH,
-    DHT_RETRY_FIRST, DHT_SEEK_TIMEOUT, DHT_STEP_TIMEOUT, MAX_ADDRS, MAX_DHT_FINDS, MAX_DHT_MAILBOXES,
-    MAX_DHT_PUBLISHING, MAX_DHT_SEEKS, MAX_DHT_WAITING,
+    DHT_ENOUGH_COPIES, DHT_FEW_PEERS, DHT_PUT_PATIENCE, DHT_REFRESH, DHT_SEEK_TIMEOUT, MAX_ADDRS, MAX_DHT_FINDS,
+    MAX_DHT_MAILBOXES, MAX_DHT_PUBLISHING, MAX_DHT_SEEKS, MAX_DHT_WAITING,
 };
 use crate::envelope::directory::{PROTOCOL, card_key, mailboxes_key};
 use crate::identity::CardIn;
@@ -62,16 +63,6 @@ pub(super) struct Dht {
     refreshed: Option<Instant>,
     /// Until when our card stands, if nobody renews it.
     stands_until: Option<Instant>,
-}
-
-/// Whether and when we say that we keep an open mailbox.
-#[derive(Debug, Default)]
-struct Announce {
-    open: bool,
-    times: u32,
-    due: Option<Instant>,
-    /// When what was handed over has gone.
-    gone_at: Option<Instant>,
 }
 
 impl Dht {
@@ -144,9 +135,7 @@ impl Dht {
     }
 
     pub(super) fn announce(&mut self, open: bool) {
-        if open != self.announce.open {
-            self.announce = Announce { open, times: 0, due: open.then(Instant::now), ..self.announce };
-        }
+        self.announce.set(open, Instant::now());
     }
 
     /// Looks for a peer among those nearest to his ID; whether that is begun. [`Dht::on_event`] tells its end.
@@ -250,8 +239,7 @@ impl Dht {
 
     /// Looks at our surroundings again, and says again that we keep a mailbox.
     fn renew(&mut self, kad: &mut Behaviour, now: Instant) {
-        if self.announce.gone_at.is_some_and(|at| at <= now) {
-            self.announce.gone_at = None;
+        if self.announce.has_gone(now) {
             kad.provided();
         }
         let alone = kad.len() == 0;
@@ -263,19 +251,11 @@ impl Dht {
             }
         }
         // A server that knows no other tells those who ask it.
-        if self.announce.open && (self.server || !alone) && self.announce.due.is_some_and(|due| due <= now) {
-            // The first time there may be few who could hear it.
-            self.announce.times = self.announce.times.saturating_add(u32::from(!alone));
-            let pause = match self.announce.times {
-                0 => DHT_RETRY_FIRST,
-                1..4 => DHT_ANNOUNCE_FIRST,
-                _ => DHT_ANNOUNCE_INTERVAL,
-            };
-            self.announce.due = Some(now + span(pause));
-            if let Some(id) = kad.provide(&mailboxes_key()) {
-                // Its end is when all was handed over, not when it has gone.
-                self.begin(id, Query::Announce);
-            }
+        if (self.server || !alone)
+            && self.announce.is_due(alone, now)
+            && let Some(id) = kad.provide(&mailboxes_key())
+        {
+            self.begin(id, Query::Announce);
         }
     }
 
@@ -375,7 +355,7 @@ impl Dht {
             Query::ReadBack { owner, sequence, slot, copies } => self.settle(owner, sequence, copies.len(), slot),
             Query::Find { find, best, .. } => self.tell(find, best, stats.num_successes()),
             Query::Mailboxes { reply, found } => _ = reply.send(found.into_iter().collect()),
-            Query::Announce => self.announce.gone_at = Some(Instant::now() + span(DHT_STEP_TIMEOUT)),
+            Query::Announce => self.announce.handed_over(Instant::now()),
             Query::Seek { peer } => return Some(peer),
         }
         None

@@ -14,8 +14,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::task::{Context, Poll};
 
 use libp2p::autonat::v2::client::{Behaviour as Client, Config, Event};
-use libp2p::core::{ConnectedPoint, Endpoint};
 use libp2p::core::transport::PortUse;
+use libp2p::core::{ConnectedPoint, Endpoint};
 use libp2p::swarm::behaviour::ConnectionEstablished;
 use libp2p::swarm::derive_prelude::Either;
 use libp2p::swarm::{
