@@ -140,6 +140,10 @@ pub const MAX_CARD_PREKEY_MARKS: u64 = 100_000;
 pub const MAX_OUTBOX_PER_PEER: u64 = 20_000;
 /// Messages of one peer of which a second copy makes a receipt while others wait to be sent.
 pub const MAX_REPEATED_RECEIPTS: usize = 2 * MAX_STATUS_IDS;
+/// Of what a peer has and did not say so by this time after a connection with him came up it is asked (CON-32)…
+pub const RECEIPTS_OVERDUE: Millis = Millis::from_secs(60);
+/// …and again after this time, if the connection lasts.
+pub const INQUIRY_PAUSE: Millis = Millis::from_hours(1);
 /// Capsules of receipts waiting for one peer; more are not made until some are taken.
 pub const MAX_CONTROL_ROWS: usize = 256;
 /// Envelopes on their way to one peer at a time.

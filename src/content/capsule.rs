@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use crate::base::cbor::{Reader, Writer};
 use crate::base::limits::{MAX_ADDR_LEN, MAX_ADDRS, MAX_CAPSULE_ITEMS, MAX_CARD, MAX_PAYLOAD};
-use crate::base::{Secret, WallTime};
+use crate::base::{MessageId, Secret, WallTime};
 
+use super::status::{concat, ids};
 use super::{ContentError, Introduction, Profile, StatusReport};
 
 // Kinds of items.
@@ -18,6 +19,7 @@ const RESET: u64 = 6;
 const ADDRESSES: u64 = 7;
 const CARD: u64 = 8;
 const TOKEN: u64 = 9;
+const INQUIRY: u64 = 10;
 /// Bytes of a token: tag and MAC.
 const TOKEN_LEN: usize = 48;
 
@@ -56,6 +58,8 @@ pub enum Item {
     Card(Vec<u8>),
     /// A token under which the receiver may leave envelopes at the sender's mailboxes: tag and MAC.
     Token(Secret<TOKEN_LEN>),
+    /// Messages of the sender, at most `MAX_STATUS_IDS`, of which no report has come.
+    Inquiry(Vec<MessageId>),
     /// Of a kind that this version does not know; kept exactly.
     Unknown {
         /// Its kind.
@@ -76,7 +80,7 @@ impl Capsule {
         writer.into_bytes()
     }
 
-    /// Decodes what a peer sent (CON-21 to CON-28). What it accepts, [`Self::encode`] gives back byte for byte.
+    /// Decodes what a peer sent (CON-21 to CON-32). What it accepts, [`Self::encode`] gives back byte for byte.
     ///
     /// # Errors
     /// [`ContentError`] for anything that [`Self::encode`] would not have made of in-bounds items. The MIMI
@@ -108,6 +112,7 @@ impl Item {
             Self::Addresses(_) => ADDRESSES,
             Self::Card(_) => CARD,
             Self::Token(_) => TOKEN,
+            Self::Inquiry(_) => INQUIRY,
             Self::Unknown { kind, .. } => *kind,
         }
     }
@@ -133,6 +138,11 @@ impl Item {
             }
             Self::Card(bytes) | Self::Unknown { bytes, .. } => bytes.into(),
             Self::Token(token) => token.expose().as_slice().into(),
+            Self::Inquiry(messages) => {
+                let mut writer = Writer::new();
+                writer.bytes(&concat(messages));
+                writer.into_bytes().into()
+            }
         }
     }
 
@@ -154,6 +164,7 @@ impl Item {
             CARD => Self::Card(payload.to_vec()),
             // CON-31
             TOKEN => Self::Token(Secret::new(payload.try_into().map_err(|_| ContentError::Field("token"))?)),
+            INQUIRY => Self::read_inquiry(payload)?,
             // CON-27
             _ => Self::Unknown { kind, bytes: payload.to_vec() },
         })
@@ -170,6 +181,14 @@ impl Item {
         let addrs = (0..len).map(read).collect::<Result<_, _>>()?;
         reader.finish()?;
         Ok(Self::Addresses(addrs))
+    }
+
+    /// CON-32.
+    fn read_inquiry(payload: &[u8]) -> Result<Self, ContentError> {
+        let mut reader = Reader::new(payload);
+        let messages = ids(&mut reader, "inquiry")?;
+        reader.finish()?;
+        Ok(Self::Inquiry(messages))
     }
 
     fn read_message(payload: &[u8]) -> Result<Self, ContentError> {

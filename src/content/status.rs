@@ -35,11 +35,11 @@ impl StatusReport {
     }
 }
 
-fn concat(ids: &[MessageId]) -> Vec<u8> {
+pub(super) fn concat(ids: &[MessageId]) -> Vec<u8> {
     ids.iter().flat_map(MessageId::as_bytes).copied().collect()
 }
 
-fn ids(reader: &mut Reader<'_>, field: &'static str) -> Result<Vec<MessageId>, ContentError> {
+pub(super) fn ids(reader: &mut Reader<'_>, field: &'static str) -> Result<Vec<MessageId>, ContentError> {
     let (ids, rest) = reader.bytes(field, MAX_STATUS_IDS * ID_LEN)?.as_chunks::<ID_LEN>();
     if rest.is_empty() {
         Ok(ids.iter().copied().map(MessageId::new).collect())

@@ -3,14 +3,14 @@
 use crate::base::{MessageId, PeerId, WallTime, limits};
 use crate::content::{self, Capsule, Introduction, Item, MimiContent, Profile, StatusReport};
 use crate::envelope::mailbox::TokenIn;
-use crate::store::Rows;
+use crate::store::{Rows, Scan};
 
-use super::memory::number;
+use super::memory::{Link, number};
 use super::query;
 use super::send::{check_name, merge_addrs};
 use super::tables::{
     ConversationRow, HeldMessage, IndexRow, MessageIndex, MessageRow, Messages, OutKind, Outbox, POSITION_STEP,
-    PeerRow, index_key, kept_of, outbox_key,
+    PeerRow, index_key, kept_of, outbox_key, peer_key,
 };
 use super::tx::{Due, Step, Tx};
 use super::view::{Direction, EventKind, State};
@@ -54,6 +54,7 @@ impl Tx<'_> {
                     self.link(peer).no_token.clear();
                     self.change_reach(peer, |reach| reach.token = Some(token))?;
                 }
+                Item::Inquiry(messages) => self.answer_inquiry(peer, &messages)?,
                 // CON-29. Messages that waited go before it, so that it need not stand in the first one.
                 Item::Reset if first_contact => self.obey_reset(&mut row)?,
                 // Acceptance is above; what is not known (yet) is skipped.
@@ -177,6 +178,61 @@ impl Tx<'_> {
             }
         }
         self.touch(peer);
+        Ok(())
+    }
+
+    /// CON-32: our receipts for these have not come.
+    fn answer_inquiry(&mut self, peer: PeerId, messages: &[MessageId]) -> Step {
+        for id in messages {
+            let index = self.buf.get::<MessageIndex>(&index_key(id))?;
+            if index.is_none_or(|index| index.peer != peer) || !self.receipt_is_due_again(peer, *id) {
+                continue;
+            }
+            match query::index(&*self.buf, id)?.map(|(_, message)| (message.direction, message.state)) {
+                Some((Direction::Out, _)) => {}
+                Some((_, State::Read)) => self.fresh.push(Due::Read(peer, *id)),
+                _ => self.fresh.push(Due::Delivered(peer, *id)),
+            }
+        }
+        Ok(())
+    }
+
+    /// CON-32: asks those who are connected for the receipts that did not come.
+    pub(super) fn inquire(&mut self) -> Step {
+        let now = self.now.mono;
+        let is_due = |link: &Link| link.awaiting > 0 && link.inquire_at.is_some_and(|at| at <= now);
+        let due: Vec<PeerId> = self.mem.links.iter().filter(|(_, link)| is_due(link)).map(|(id, _)| *id).collect();
+        for peer in due {
+            let link = self.link(peer);
+            link.inquire_at = Some(now + limits::INQUIRY_PAUSE);
+            // What is on its way to him may be an inquiry.
+            if link.controls > 0 {
+                continue;
+            }
+            let Some(row) = self.peer(&peer)?.filter(|row| row.contact.is_some() && !row.blocked) else { continue };
+            let mut messages = Vec::new();
+            for (_, out) in self.buf.scan::<Outbox>(&Scan::new(peer_key(&peer)))? {
+                if let OutKind::Message(position) = out.kind
+                    && out.sent
+                    && messages.len() < limits::MAX_STATUS_IDS
+                    && let Some(message) = self.message(&peer, position)?
+                {
+                    messages.push(message.id);
+                }
+            }
+            if messages.is_empty() {
+                continue;
+            }
+            let mut items = Vec::new();
+            if !row.accepted {
+                // CON-24: he may have accepted, and it did not reach us.
+                let name = Some(self.profile()?.name).filter(|name| !name.is_empty());
+                let token = row.token.as_ref().map(|token| *token.as_bytes());
+                items.push(Item::Introduction(Introduction { name, subject: None, token }));
+            }
+            items.push(Item::Inquiry(messages));
+            self.queue_items(peer, items)?;
+        }
         Ok(())
     }
 

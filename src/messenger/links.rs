@@ -27,6 +27,7 @@ impl Tx<'_> {
     /// There is a connection.
     pub(super) fn connected(&mut self, peer: PeerId) -> Step {
         let is_first = self.mem.links.values().all(|link| !link.connected);
+        let now = self.now.mono;
         let link = self.link(peer);
         let new = !link.connected;
         link.connected = true;
@@ -34,6 +35,9 @@ impl Tx<'_> {
         link.retry_at = None;
         (link.away_since, link.seek, link.seek_at, link.seeks) = (None, None, None, 0);
         link.post_at = None;
+        if new {
+            link.inquire_at = Some(now + limits::RECEIPTS_OVERDUE);
+        }
         self.mem.mail.missed.remove(&peer);
         self.touch(peer);
         self.network_is_back(peer, is_first);
@@ -53,7 +57,7 @@ impl Tx<'_> {
         let was = link.connected;
         link.connected = false;
         link.dialling = false;
-        link.bundle = None;
+        (link.bundle, link.inquire_at) = (None, None);
         link.return_flights();
         if !link.pending.is_empty() || link.awaiting > 0 {
             self.link(peer).away_since = Some(self.now.mono);

@@ -35,6 +35,7 @@ impl Tx<'_> {
             link.post_at = link.post_at.filter(|at| *at > now);
             self.touch(peer);
         }
+        self.inquire()?;
         if self.mem.maintenance_at <= now {
             self.mem.maintenance_at = now + MAINTENANCE;
             self.maintain()?;
@@ -116,7 +117,9 @@ impl Tx<'_> {
     pub(super) fn next_wake(&self) -> MonoTime {
         let retry = self.mem.links.values().fold(None, |next, link| earliest(next, link.retry_at));
         let post = self.mem.links.values().fold(None, |next, link| earliest(next, link.post_at));
-        let next = earliest(earliest(retry, post), self.next_expiry());
+        let inquiry = self.mem.links.values().filter(|link| link.awaiting > 0);
+        let inquiry = inquiry.fold(None, |next, link| earliest(next, link.inquire_at));
+        let next = earliest(earliest(retry, post), earliest(inquiry, self.next_expiry()));
         let next = earliest(next, earliest(self.next_card(), self.next_mail()));
         let next = earliest(next, (!self.mem.touched.is_empty()).then_some(self.now.mono));
         next.map_or(self.mem.maintenance_at, |next| next.min(self.mem.maintenance_at))

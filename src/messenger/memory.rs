@@ -104,6 +104,8 @@ pub(super) struct Link {
     pub controls: usize,
     /// Messages of which a second copy came since there was no such row: bounded, too.
     pub repeated: BTreeSet<MessageId>,
+    /// When the peer is asked for what he did not say to be delivered.
+    pub inquire_at: Option<MonoTime>,
     /// Number of the next outbox row.
     pub next_number: u64,
     /// What the two are called in messages, once it was needed.
@@ -209,7 +211,7 @@ impl Memory {
                 link.next_number = link.next_number.max(old.next_number);
                 (link.away_since, link.closed, link.post_at) = (old.away_since, old.closed, old.post_at);
                 (link.seek, link.seek_at, link.seeks) = (old.seek, old.seek_at, old.seeks);
-                (link.no_token, link.repeated) = (old.no_token, old.repeated);
+                (link.no_token, link.repeated, link.inquire_at) = (old.no_token, old.repeated, old.inquire_at);
             }
         }
         fresh.receipts = std::mem::take(&mut self.receipts);

@@ -277,6 +277,51 @@ fn receipts_that_a_mailbox_lost_come_with_the_second_copies() {
     assert_eq!(world.texts(bob, alice, Direction::In).len(), 21);
 }
 
+/// CON-32: his node has taken it on the stream, so that no second copy would come by itself.
+#[test]
+fn a_receipt_that_a_mailbox_lost_is_asked_for() {
+    let mut world = World::new(14, Weather::CALM);
+    let (alice, bob) = whose_receipts_are_lost(&mut world);
+    let id = world.say(alice, bob, "did you get it?");
+    while world.state(alice, &id) == State::Queued {
+        world.pass(Millis(1));
+    }
+    assert_eq!(world.state(alice, &id), State::Sent);
+    world.stop(bob);
+    world.stop(alice);
+    on(&mut world, bob, A_WHILE);
+    on(&mut world, alice, A_WHILE);
+    assert_eq!(world.state(alice, &id), State::Sent, "the receipt was left, and lost");
+    world.come(alice);
+    world.come(bob);
+    world.pass(Millis::from_secs(300));
+    assert_eq!(world.state(alice, &id), State::Delivered);
+    assert_eq!(world.texts(bob, alice, Direction::In), ["hello", "did you get it?"]);
+}
+
+/// The acceptance is lost like that, too, and what Alice wrote was taken long ago.
+#[test]
+fn an_acceptance_that_a_mailbox_lost_comes_when_the_two_meet() {
+    let mut world = World::new(15, Weather::CALM);
+    let lost = world.house("lost");
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    world.use_mailbox(alice, lost);
+    world.lies(lost, Lies { forgets: 100, ..Lies::default() });
+    let id = world.say(alice, bob, "may I?");
+    world.pass(A_WHILE);
+    world.stop(alice);
+    world.accept(bob, alice);
+    world.pass(A_WHILE);
+    world.stop(bob);
+    on(&mut world, alice, A_WHILE);
+    assert_eq!(world.state(alice, &id), State::Sent);
+    world.come(alice);
+    world.come(bob);
+    world.pass(Millis::from_secs(300));
+    assert_eq!(world.talk(alice, bob), ["> (delivered) may I?"]);
+    assert_eq!(world.texts(bob, alice, Direction::In), ["may I?"]);
+}
+
 /// The only mailbox that a card names is gone for good; its owner has another, and is found by his newer card.
 #[test]
 fn who_has_moved_to_another_mailbox_is_found_there() {

@@ -364,9 +364,7 @@ struct Found {
     /// What is in the conversation, or in the request.
     there: BTreeSet<String>,
     /// What its sender was told is.
-    delivered: Vec<String>,
-    /// What its sender sees waiting with him.
-    queued: BTreeSet<String>,
+    delivered: BTreeSet<String>,
     left: Vec<u64>,
 }
 
@@ -381,7 +379,8 @@ impl City {
         }
         for said in self.said.iter().filter(|s| is_end && self.is_allowed(s)) {
             let text = &said.text;
-            assert!(found.there.contains(text) || found.queued.contains(text), "{text}: neither there nor on its way");
+            assert!(found.there.contains(text), "{text}: not there");
+            assert!(found.delivered.contains(text), "{text}: there, and its sender does not know it");
         }
         for text in &found.delivered {
             assert!(found.there.contains(text), "{text}: told as delivered");
@@ -430,11 +429,9 @@ impl City {
             match self.world.state(who, &said.id) {
                 State::Delivered => {
                     assert!(allowed, "{}", said.text);
-                    found.delivered.push(said.text.clone());
+                    found.delivered.insert(said.text.clone());
                 }
-                // A receipt, or an acceptance, was left with liars.
-                State::Sent => {}
-                State::Queued => drop(found.queued.insert(said.text.clone())),
+                State::Sent | State::Queued => {}
                 other => panic!("{}: {other:?}", said.text),
             }
             let is_left = |event: &EventKind| matches!(event, EventKind::MessageState { message, state: State::Sent, .. } if *message == said.id);

@@ -23,7 +23,8 @@ fn item() -> impl Strategy<Value = Item> {
         vec(".{0,64}", 0..=MAX_ADDRS).prop_map(Item::Addresses),
         vec(any::<u8>(), 1..300).prop_map(Item::Card),
         any::<[u8; TOKEN_LEN]>().prop_map(|bytes| Item::Token(Secret::new(bytes))),
-        (10_u64.., vec(any::<u8>(), 0..300)).prop_map(|(kind, bytes)| Item::Unknown { kind, bytes }),
+        ids(5).prop_map(Item::Inquiry),
+        (11_u64.., vec(any::<u8>(), 0..300)).prop_map(|(kind, bytes)| Item::Unknown { kind, bytes }),
     ]
 }
 
@@ -44,9 +45,10 @@ fn the_bytes_are_those_of_the_specification() {
         Item::Addresses(vec!["/a".into()]),
         Item::Card(vec![1]),
         Item::Token(Secret::new([2; TOKEN_LEN])),
-        Item::Unknown { kind: 10, bytes: vec![1] },
+        Item::Inquiry(vec![MessageId::new([3; 32])]),
+        Item::Unknown { kind: 11, bytes: vec![1] },
     ];
-    let mut expected = vec![0x8a];
+    let mut expected = vec![0x8b];
     expected.extend([0x82, 0x02, 0x56, 0x83, 0x62, b'A', b'l', 0xf6, 0x50]);
     expected.extend([7; 16]);
     expected.extend([0x82, 0x01, 0x46, 0x82, 0x19, 0x03, 0xe8, 0x41, 0xab]);
@@ -57,7 +59,9 @@ fn the_bytes_are_those_of_the_specification() {
         .extend([0x82, 0x05, 0x40, 0x82, 0x06, 0x40, 0x82, 0x07, 0x44, 0x81, 0x62, b'/', b'a', 0x82, 0x08, 0x41, 0x01]);
     expected.extend([0x82, 0x09, 0x58, 0x30]);
     expected.extend([2; TOKEN_LEN]);
-    expected.extend([0x82, 0x0a, 0x41, 0x01]);
+    expected.extend([0x82, 0x0a, 0x58, 0x22, 0x58, 0x20]);
+    expected.extend([3; 32]);
+    expected.extend([0x82, 0x0b, 0x41, 0x01]);
     let capsule = Capsule { items };
     assert_eq!(capsule.encode(), expected);
     assert_eq!(Capsule::decode(&expected), Ok(capsule));
@@ -108,6 +112,15 @@ fn status_reports_are_bounded_and_whole() {
     assert_eq!(Capsule::decode(&bytes), Err(ContentError::Field("delivered")));
 }
 
+/// CON-32
+#[test]
+fn inquiries_are_bounded_and_whole() {
+    let inquiry = |n| Item::Inquiry(vec![MessageId::new([1; 32]); n]);
+    assert!(one(inquiry(MAX_STATUS_IDS)).is_ok());
+    assert_eq!(one(inquiry(MAX_STATUS_IDS + 1)), Err(ContentError::TooLong("inquiry")));
+    assert_eq!(Capsule::decode(&[0x81, 0x82, 0x0a, 0x42, 0x41, 0x01]), Err(ContentError::Field("inquiry")));
+}
+
 /// CON-26
 #[test]
 fn a_profile_may_be_without_a_name_but_not_with_a_long_one() {
@@ -129,7 +142,7 @@ fn addresses_are_bounded() {
 /// CON-22
 #[test]
 fn payloads_are_held_to_their_kind() {
-    let payloads: [(u8, &[u8]); 7] = [
+    let payloads: [(u8, &[u8]); 8] = [
         (1, &[0x82, 0x00, 0x40]),
         (2, &[0x83, 0xf6, 0xf6, 0xf6]),
         (3, &[0x82, 0x40, 0x40]),
@@ -137,6 +150,7 @@ fn payloads_are_held_to_their_kind() {
         (5, &[]),
         (6, &[]),
         (7, &[0x80]),
+        (10, &[0x40]),
     ];
     for (kind, payload) in payloads {
         let item = |payload: &[u8]| {

@@ -170,6 +170,7 @@ fn content() -> Seeds {
         seed("addresses", 1, item(Item::Addresses(vec!["/ip4/192.0.2.1/tcp/4001".to_owned()]))),
         seed("card", 1, item(Item::Card(card(1).sign(&owner())))),
         seed("token", 1, item(Item::Token(Secret::new([7; 48])))),
+        seed("inquiry", 1, item(Item::Inquiry(vec![MessageId::new([1; 32])]))),
         seed("unknown", 1, item(Item::Unknown { kind: 99, bytes: vec![1, 2, 3] })),
     ];
     for (name, bytes) in [
