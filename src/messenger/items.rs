@@ -182,7 +182,7 @@ impl Tx<'_> {
     }
 
     /// CON-32: our receipts for these have not come.
-    fn answer_inquiry(&mut self, peer: PeerId, messages: &[MessageId]) -> Step {
+    pub(super) fn answer_inquiry(&mut self, peer: PeerId, messages: &[MessageId]) -> Step {
         for id in messages {
             let index = self.buf.get::<MessageIndex>(&index_key(id))?;
             if index.is_none_or(|index| index.peer != peer) || !self.receipt_is_due_again(peer, *id) {

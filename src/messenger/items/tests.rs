@@ -1,7 +1,9 @@
-use crate::base::PeerId;
+use crate::base::{MessageId, PeerId};
+use crate::messenger::command::Command;
 use crate::messenger::io::{FrameToken, Input, Output, PeerInput};
 use crate::messenger::tables::{Sessions, peer_key};
 use crate::messenger::testing::Office;
+use crate::messenger::tx::Due;
 
 /// A message for the second of a pair, who is connected and has not seen it yet.
 fn message(office: &mut Office) -> Vec<Input> {
@@ -66,4 +68,26 @@ fn whoever_is_healed_need_not_heal() {
         assert!(!tx.sessions(&one).unwrap().sending().unwrap().is_ours());
     });
     assert_eq!(office.texts(0, 1), office.texts(1, 0));
+}
+
+/// CON-32
+#[test]
+fn an_inquiry_is_answered_for_what_is_there_and_for_nothing_else() {
+    let mut office = Office::pair();
+    let read = office.say(0, 1, "read");
+    let peer = office.id(0);
+    office.command(1, Command::Read { peer, upto: None }).unwrap();
+    let (heard, own) = (office.say(0, 1, "heard"), office.say(1, 0, "said"));
+    let asked = [read, MessageId::new([9; 32]), own, heard];
+    office.tx(1, |tx| {
+        tx.answer_inquiry(peer, &asked).unwrap();
+        assert!(
+            matches!(tx.fresh[..], [Due::Read(a, one), Due::Delivered(b, two)] if (a, one, b, two) == (peer, read, peer, heard)),
+            "{:?}",
+            tx.fresh
+        );
+        tx.fresh.clear();
+        tx.answer_inquiry(tx.my_id(), &asked).unwrap();
+        assert!(tx.fresh.is_empty(), "they are not his");
+    });
 }
