@@ -1,10 +1,14 @@
-//! What keeps the keys in this process: no core dump, no debugger of the same user, no file that others may read.
+//! What keeps the keys in this process: no core dump, no debugger of the same user, no file that others may read; and room for
+//! its connections.
 //!
 //! Set before anything is read, for every command: which of them open a key changes, and none needs the opposite.
 
 use std::io;
 
-use rustix::process::{Resource, Rlimit, setrlimit, umask};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
+
+/// Open files that are enough for all connections, the store and the local interface.
+const OPEN_FILES: u64 = 4_096;
 
 /// Hardens this process.
 ///
@@ -15,7 +19,19 @@ pub(super) fn harden() -> io::Result<()> {
     // gives the owner his rights back where the mask that was inherited takes them away.
     umask(rustix::fs::Mode::from_raw_mode(0o077));
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    room_for_connections();
     not_dumpable()
+}
+
+/// Each connection over TCP is a file, and so is much of the store: the usual 1,024 do not hold those that a node may have.
+/// What the system allows without being asked for more is enough.
+fn room_for_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
+    if limit.current.is_some_and(|current| current < wanted) {
+        // Where it cannot be had, the node has fewer connections at a time.
+        _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
+    }
 }
 
 /// The limit does not hold where the kernel hands dumps to a program; this does. It also gives what is about this

@@ -37,9 +37,14 @@ fn modes(folder: &Path, into: &mut BTreeMap<PathBuf, (char, u32)>) {
 
 /// The program under a file mode creation mask, in the place of the shell that sets it.
 fn under(mask: &str, person: &Person, args: &[&str]) -> Command {
+    behind(&format!("umask {mask}; ulimit -c unlimited"), person, args)
+}
+
+/// The program in the place of a shell that does something first.
+fn behind(first: &str, person: &Person, args: &[&str]) -> Command {
     let plain = person.command(args);
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("umask {mask}; ulimit -c unlimited; exec \"$@\""), "sh"]);
+    command.args(["-c", &format!("{first}; exec \"$@\""), "sh"]);
     command.arg(plain.get_program()).args(plain.get_args()).current_dir(person.path()).env_clear();
     command.envs(plain.get_envs().filter_map(|(key, value)| Some((key, value?)))).stdin(Stdio::null());
     command
@@ -73,8 +78,12 @@ fn nothing_is_open_to_others_under_any_mask() {
 }
 
 fn limit_of_core(pid: u32) -> Vec<String> {
+    limit_of(pid, "Max core file size")
+}
+
+fn limit_of(pid: u32, what: &str) -> Vec<String> {
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max core file size"));
+    let line = limits.lines().find_map(|line| line.strip_prefix(what));
     line.unwrap_or_default().split_whitespace().take(2).map(str::to_owned).collect()
 }
 
@@ -134,6 +143,20 @@ fn no_command_lets_anybody_look_into_it() {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+    }
+}
+
+/// Connections are files: of these a node takes as many as it needs and may have.
+#[test]
+fn a_node_has_room_for_its_connections() {
+    let alice = Person::new("Alice");
+    for (limits, soft) in [("ulimit -Sn 300; ulimit -Hn 9000", "4096"), ("ulimit -Sn 300; ulimit -Hn 700", "700")] {
+        let run = ["run", "--listen", TCP, "--no-mdns", "--no-upnp"];
+        let mut node = Talker::of(behind(limits, &alice, &run), alice.new_log());
+        node.event("ready", |_| true);
+        assert_eq!(limit_of(node.pid(), "Max open files")[0], soft, "{limits}");
+        node.signal(Signal::TERM);
+        node.ended();
     }
 }
 
