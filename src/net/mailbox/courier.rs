@@ -1,5 +1,8 @@
 //! Questions to mailboxes that must not name us (MBX-75): for each mailbox a swarm of its own, that only dials, under a key that
 //! lives for an hour. It shares neither key nor connection nor socket with our node, and tells nothing by identify.
+//!
+//! A mailbox that is behind a router is reached through its relay, when it cannot be reached straight. Only then the swarm
+//! has the protocols of circuits.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -7,15 +10,18 @@ use std::sync::Arc;
 use futures::StreamExt;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
+use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{ConnectionId, NetworkBehaviour, SwarmEvent};
-use libp2p::{StreamProtocol, Swarm};
+use libp2p::{Multiaddr, StreamProtocol, Swarm, relay};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::super::addresses::is_circuit;
 use super::super::config::Classify;
 use super::super::error::NetError;
+use super::super::nat::guard::Guarded;
 use super::super::shared::Shared;
 use super::super::streams::{self, Terms};
 use super::super::{span, to_libp2p, transport};
@@ -87,21 +93,41 @@ impl Courier {
 #[derive(NetworkBehaviour)]
 struct Behaviour {
     streams: streams::Behaviour,
+    circuits: Toggle<Guarded<relay::client::Behaviour>>,
 }
 
-fn swarm(keypair: &Keypair) -> Result<Swarm<Behaviour>, NetError> {
+fn swarm(keypair: &Keypair, by: Road) -> Result<Swarm<Behaviour>, NetError> {
     let nobody: Classify = Arc::new(|_| false);
-    let transport = transport::build(keypair, &nobody)?;
+    let (transport, circuits) = match by {
+        Road::Straight => (transport::build(keypair, &nobody)?, None),
+        Road::Circuits => {
+            let (relays, circuits) = relay::client::new(keypair.public().to_peer_id());
+            (transport::build_relayed(keypair, &nobody, relays)?, Some(Guarded::new(circuits)))
+        }
+    };
     let config = libp2p::swarm::Config::with_tokio_executor()
         .with_substream_upgrade_protocol_override(Version::V1Lazy)
         .with_idle_connection_timeout(span(CONNECTION_IDLE))
         .with_smart_dial();
     let terms = Terms { protocol: StreamProtocol::new(PROTOCOL), slots: 0, keep: nobody };
-    let behaviour = Behaviour { streams: streams::Behaviour::new(terms) };
+    let behaviour = Behaviour { streams: streams::Behaviour::new(terms), circuits: circuits.into() };
     Ok(Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config))
 }
 
-/// One swarm for one mailbox, from its first question until it is idle.
+/// How a mailbox is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Road {
+    Straight,
+    Circuits,
+}
+
+impl Road {
+    fn has(self, addr: &Multiaddr) -> bool {
+        is_circuit(addr) == (self == Self::Circuits)
+    }
+}
+
+/// One swarm for one mailbox, from its first question until it is idle; another one when that finds no straight way.
 struct Trip {
     shared: Arc<Shared>,
     mailbox: PeerId,
@@ -109,13 +135,17 @@ struct Trip {
     waiting: VecDeque<Question>,
     under_way: JoinSet<()>,
     connection: Option<ConnectionId>,
-    dialling: bool,
+    dialling: Option<ConnectionId>,
+    by: Road,
+    /// How else it may be reached, when it was not.
+    other: Option<Road>,
 }
 
 impl Trip {
     fn new(shared: Arc<Shared>, mailbox: PeerId, asked: mpsc::Receiver<Question>) -> Self {
         let (waiting, under_way) = (VecDeque::new(), JoinSet::new());
-        Self { shared, mailbox, asked, waiting, under_way, connection: None, dialling: false }
+        let (connection, dialling, by, other) = (None, None, Road::Straight, None);
+        Self { shared, mailbox, asked, waiting, under_way, connection, dialling, by, other }
     }
 
     async fn wait_and_run(&mut self, swarms: &Semaphore, keypair: &Keypair) -> Result<(), NetError> {
@@ -123,23 +153,32 @@ impl Trip {
         let turn = timeout_at(first.deadline(), swarms.acquire()).await;
         self.waiting.push_back(first);
         // Else there was no place before the first has failed.
-        if let Ok(Ok(_place)) = turn {
-            self.run(swarm(keypair)?).await;
+        if let Ok(Ok(_place)) = turn
+            && let Some(other) = self.run(swarm(keypair, Road::Straight)?).await
+        {
+            self.by = other;
+            self.run(swarm(keypair, other)?).await;
         }
         Ok(())
     }
 
-    async fn run(&mut self, mut swarm: Swarm<Behaviour>) {
+    /// Until there is nothing more to be done, or the mailbox is to be reached in another way.
+    async fn run(&mut self, mut swarm: Swarm<Behaviour>) -> Option<Road> {
         let mut open = true;
         let mut idle_at = Instant::now() + span(COURIER_IDLE);
         loop {
-            self.proceed(&mut swarm).await;
+            if self.other.is_none() {
+                self.proceed(&mut swarm).await;
+            }
+            if let Some(other) = self.other.take() {
+                return Some(other);
+            }
             let busy = !self.waiting.is_empty() || !self.under_way.is_empty();
             if busy {
                 idle_at = Instant::now() + span(COURIER_IDLE);
             } else if !open {
                 // The key has had its time.
-                return;
+                return None;
             }
             let look_at = self.waiting.front().map_or(idle_at, Question::deadline);
             tokio::select! {
@@ -175,31 +214,47 @@ impl Trip {
     }
 
     async fn dial(&mut self, swarm: &mut Swarm<Behaviour>) {
-        let Some(first) = self.waiting.front().filter(|_| !self.dialling) else { return };
+        let Some(first) = self.waiting.front().filter(|_| self.dialling.is_none()) else { return };
         let ours = self.shared.status().listen_addrs;
-        let addrs: Vec<_> = first.addrs.iter().filter(|addr| !ours.contains(&addr.to_string())).cloned().collect();
-        match swarm.dial(DialOpts::peer_id(to_libp2p(&self.mailbox)).addresses(addrs).build()) {
-            Ok(()) => self.dialling = true,
+        let good = |addr: &&Multiaddr| self.by.has(addr) && !ours.contains(&addr.to_string());
+        let addrs: Vec<_> = first.addrs.iter().filter(good).cloned().collect();
+        let dial = DialOpts::peer_id(to_libp2p(&self.mailbox)).addresses(addrs).build();
+        let id = dial.connection_id();
+        match swarm.dial(dial) {
+            Ok(()) => self.dialling = Some(id),
             Err(error) => {
                 tracing::debug!(%error, "a mailbox cannot be dialled");
-                self.fail_waiting().await;
+                self.not_reached().await;
             }
+        }
+    }
+
+    /// There is no way of this kind to the mailbox.
+    async fn not_reached(&mut self) {
+        let has_circuit = |question: &Question| question.addrs.iter().any(|addr| Road::Circuits.has(addr));
+        if self.by == Road::Straight && self.waiting.front().is_some_and(has_circuit) {
+            self.other = Some(Road::Circuits);
+        } else {
+            self.fail_waiting().await;
         }
     }
 
     async fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
-            SwarmEvent::ConnectionEstablished { connection_id, .. } => {
-                self.dialling = false;
+            // Others are with relays.
+            SwarmEvent::ConnectionEstablished { connection_id, .. } if self.dialling == Some(connection_id) => {
+                self.dialling = None;
                 self.connection = Some(connection_id);
             }
             SwarmEvent::ConnectionClosed { connection_id, .. } if self.connection == Some(connection_id) => {
                 self.connection = None;
             }
-            SwarmEvent::OutgoingConnectionError { error, .. } => {
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. }
+                if self.dialling == Some(connection_id) =>
+            {
                 tracing::debug!(%error, "a mailbox was not reached");
-                self.dialling = false;
-                self.fail_waiting().await;
+                self.dialling = None;
+                self.not_reached().await;
             }
             _ => {}
         }

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::base::limits::{MAX_CIRCUIT_BYTES, MAX_ENVELOPE, MAX_RELAYED_CIRCUITS_PER_PEER};
+use crate::envelope::mailbox;
 
 /// A relay that everybody can reach.
 async fn relay(seed: u8, listen: &[&str]) -> Node {
@@ -63,6 +64,33 @@ async fn an_envelope_goes_through_a_relay() {
         assert!(status.listen_addrs.contains(&status.relays[0].addr), "{status:?}");
         let service = relay.net.status().relay_service.unwrap();
         assert!(service.reservations == 2 && service.circuits >= 1, "{service:?}");
+    }
+}
+
+/// MBX-75: who keeps a mailbox behind a router is asked through his relay, by another than us.
+#[tokio::test]
+async fn a_hidden_mailbox_is_asked_through_its_relay() {
+    let relay = relay(10, &[QUIC]).await;
+    let mut house = Node::with(NetConfig { serve_mailbox: true, ..hidden(12, &[&relay]) }).await;
+    reachable(&mut house, 1).await;
+    let question = mailbox::Question::Card { owner: peer_of(99), want_prekey: true }.encode().unwrap();
+    let answer = mailbox::Answer::NoBox.encode().unwrap();
+    // There it was once, and is no more.
+    let gone = "/ip4/127.0.0.1/tcp/1".to_owned();
+    for (seed, straight) in [(11, None), (13, Some(gone))] {
+        let mut alice = Node::start(seed, &[QUIC]).await;
+        let addrs = straight.into_iter().chain(circuits(&house)).collect();
+        let question = question.clone();
+        let ask = MailAsk { ticket: 7, mailbox: house.id(), addrs, anonymous: true, question };
+        alice.net.ask_mailbox(ask).unwrap();
+        let asked = house.expect(|event| matches!(event, NetEvent::MailAsked { .. })).await;
+        let NetEvent::MailAsked { from, request, .. } = asked else { panic!("{asked:?}") };
+        assert!(from != alice.id() && from != relay.id());
+        house.net.answer_mail(request, answer.clone());
+        let told =
+            alice.expect(|event| matches!(event, NetEvent::MailAnswered { .. } | NetEvent::MailFailed { .. })).await;
+        assert_eq!(told, NetEvent::MailAnswered { mailbox: house.id(), ticket: 7, answer: answer.clone() });
+        assert!(alice.net.status().peers.is_empty(), "it is no connection of ours");
     }
 }
 
