@@ -7,6 +7,8 @@ use crate::crowd::{Crowd, Found, Size};
 use crate::figures::{Table, Times, ms};
 
 const SIZE: Size = Size { servers: 100, clients: 880, liars: 20 };
+/// So many of them publish: it is the network that is to be measured, not how many handshakes the machine makes in a second.
+const CARDS: usize = 240;
 
 pub fn run(table: &mut Table) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -14,12 +16,18 @@ pub fn run(table: &mut Table) {
         let begun = Instant::now();
         let mut crowd = Crowd::gather(SIZE, 1).await;
         let (alone, begun_with) = (resident(), crowd.ends());
-        let published = Times::new(crowd.publish(SIZE.servers + SIZE.clients).await);
+        println!("all are there after {} s", begun.elapsed().as_secs());
+        let (times, missing) = crowd.publish(CARDS).await;
+        let published = Times::new(times);
         let all = SIZE.servers + SIZE.clients + SIZE.liars;
         table.row(
             &format!("a card stands in the DHT, {all} nodes, {} servers, {} liars, p50", SIZE.servers, SIZE.liars),
             ms(published.median()),
-            format!("p99 {}", ms(published.percentile(99))),
+            format!(
+                "p99 {}, at most {}; {missing} of {CARDS} did not",
+                ms(published.percentile(99)),
+                ms(published.percentile(100))
+            ),
         );
         let (full, ends) = (resident(), crowd.ends());
         found(table, "a card is found", crowd.search().await);

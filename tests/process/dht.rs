@@ -15,7 +15,8 @@ const CARDS: usize = 48;
 fn cards_are_found_though_some_lie_and_some_vanish() {
     Runtime::new().unwrap().block_on(async {
         let mut crowd = Crowd::gather(SIZE, 11).await;
-        let published = crowd.publish(CARDS).await;
+        let (published, missing) = crowd.publish(CARDS).await;
+        assert_eq!(missing, 0, "of those that were to stand");
         print("published", &published);
         let calm = crowd.search().await;
         print("found", &calm.times);
