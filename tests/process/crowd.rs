@@ -276,7 +276,8 @@ impl Member {
     }
 
     pub async fn until(&mut self, fits: impl Fn(&NetEvent) -> bool) -> NetEvent {
-        self.hears(fits).await.expect("it is not told")
+        let me = self.net.peer_id();
+        self.hears(fits).await.unwrap_or_else(|| panic!("{me} is not told"))
     }
 
     /// `None`: not for long.
