@@ -65,7 +65,7 @@ enum Needs {
 }
 
 /// All tests.
-const TESTS: [(&str, Needs, fn()); 36] = [
+const TESTS: [(&str, Needs, fn()); 37] = [
     ("mdns::an_envelope_goes_by_bare_peer_id", Needs::Cable, an_envelope_goes_by_bare_peer_id),
     ("mdns::both_may_dial_at_once", Needs::Cable, both_may_dial_at_once),
     (
@@ -105,6 +105,11 @@ const TESTS: [(&str, Needs, fn()); 36] = [
     ("reach::two_in_one_home_talk_there", Needs::Lab, reach::two_in_one_home_talk_there),
     ("reach::one_in_the_net_needs_no_relay", Needs::Lab, reach::one_in_the_net_needs_no_relay),
     ("reach::without_a_relay_mailboxes_carry", Needs::Lab, reach::without_a_relay_mailboxes_carry),
+    (
+        "reach::a_mailbox_at_home_is_reached_through_its_relay",
+        Needs::Lab,
+        reach::a_mailbox_at_home_is_reached_through_its_relay,
+    ),
     (
         "offline::strangers_become_contacts_who_never_meet",
         Needs::Lab,

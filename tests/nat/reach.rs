@@ -303,3 +303,40 @@ pub(crate) fn without_a_relay_mailboxes_carry() {
     }
     came_once(&alice, &bob);
 }
+
+/// Bob's mailbox is at a friend's, behind a router, and Alice has never spoken with it: what she leaves goes through its relay,
+/// and does not come from her.
+pub(crate) fn a_mailbox_at_home_is_reached_through_its_relay() {
+    let net = Net::lay().unwrap();
+    let relays = relays(&net);
+    let gateways = [Nat::Home, Nat::Symmetric, Nat::Symmetric].map(|nat| net.gateway(nat).unwrap());
+    let house = Station::home_serving(&gateways[0], "House", &["--serve-mailbox"], &relays.each_ref());
+    let [alice, mut bob] =
+        [("Alice", 1), ("Bob", 2)].map(|(name, n)| Station::home(&gateways[n], name, &relays.each_ref()));
+    house.has_relays(2);
+    let places: Vec<String> = serde_json::from_value(house.status()["addrs"].clone()).unwrap();
+    let places: Vec<String> = places.into_iter().filter(|addr| addr.contains("/p2p-circuit")).collect();
+    bob.uses_at(&places);
+    bob.settles("mailboxes", |status| status["mailboxes"] == serde_json::json!([house.person.peer()]));
+    alice.adds(&bob);
+    bob.adds(&alice);
+    alice.tells(&bob, "while you are there");
+    bob.off();
+    let left = alice.person.one(&["send", bob.person.peer(), "while you are not"]);
+    alice.node().reached(left["message_id"].as_str().unwrap(), "sent");
+    // It is there, and nobody who brought it was Alice.
+    house.settles("mail", |status| status["reach"]["mailbox_service"]["bytes"].as_u64() > Some(0));
+    let id = alice.person.peer().to_owned();
+    let knows_alice = |station: &Station| {
+        let status = station.status();
+        status["connections"].as_array().unwrap().iter().any(|connection| connection["peer_id"] == id)
+    };
+    assert!(!knows_alice(&house));
+    alice.node().signal(Signal::STOP);
+    bob.start();
+    bob.node().arrived("while you are not");
+    assert!(!knows_alice(&bob));
+    alice.node().signal(Signal::CONT);
+    alice.node().reached(left["message_id"].as_str().unwrap(), "delivered");
+    came_once(&alice, &bob);
+}

@@ -45,6 +45,11 @@ impl Station {
         Self::on(gateway.home().unwrap(), name, &["--no-upnp"], servers)
     }
 
+    /// The same, and it serves as these flags say.
+    pub(crate) fn home_serving(gateway: &Gateway, name: &str, flags: &[&str], knowing: &[&Self]) -> Self {
+        Self::on(gateway.home().unwrap(), name, &[&["--no-upnp"], flags].concat(), known(knowing))
+    }
+
     /// The same, and it asks the gateway to forward its ports.
     pub(crate) fn home_with_upnp(gateway: &Gateway, name: &str, knowing: &[&Self]) -> Self {
         Self::on(gateway.home().unwrap(), name, &[], known(knowing))
@@ -145,11 +150,15 @@ impl Station {
     /// Uses the mailboxes of these servers from now on.
     pub(crate) fn uses(&self, servers: &[&Self]) {
         for server in servers {
-            let addrs = server.addrs();
-            let addrs: Vec<&str> = addrs.iter().map(String::as_str).collect();
-            self.person.one(&[&["mailbox", "use"], addrs.as_slice()].concat());
+            self.uses_at(&server.addrs());
         }
         self.settles("mailboxes", |status| status["mailboxes"].as_array().unwrap().len() == servers.len());
+    }
+
+    /// Uses the mailbox at these addresses.
+    pub(crate) fn uses_at(&self, addrs: &[String]) {
+        let addrs: Vec<&str> = addrs.iter().map(String::as_str).collect();
+        self.person.one(&[&["mailbox", "use"], addrs.as_slice()].concat());
     }
 
     /// Adds somebody as a contact, by their link.

@@ -215,8 +215,10 @@ impl Trip {
 
     async fn dial(&mut self, swarm: &mut Swarm<Behaviour>) {
         let Some(first) = self.waiting.front().filter(|_| self.dialling.is_none()) else { return };
+        // Of one behind our own relay the way begins as to ourselves, and ends with his peer ID.
         let ours = self.shared.status().listen_addrs;
-        let good = |addr: &&Multiaddr| self.by.has(addr) && !ours.contains(&addr.to_string());
+        let is_ours = |addr: &Multiaddr| !is_circuit(addr) && ours.contains(&addr.to_string());
+        let good = |addr: &&Multiaddr| self.by.has(addr) && !is_ours(addr);
         let addrs: Vec<_> = first.addrs.iter().filter(good).cloned().collect();
         let dial = DialOpts::peer_id(to_libp2p(&self.mailbox)).addresses(addrs).build();
         let id = dial.connection_id();
