@@ -310,6 +310,10 @@ impl Tx<'_> {
         self.touch(peer);
         match reason {
             RefuseReason::TooMany | RefuseReason::Unavailable => self.back_off(peer),
+            // Nothing goes again because of what is only asked (CON-32).
+            RefuseReason::PrekeyUnknown | RefuseReason::SessionUnknown if self.asks_only(peer, number)? => {
+                self.give_up(peer, number)
+            }
             // The session is no good for the other side: all that it encrypted goes again in a new one.
             RefuseReason::PrekeyUnknown | RefuseReason::SessionUnknown => {
                 self.link(peer).rebuild = true;
@@ -318,6 +322,10 @@ impl Tx<'_> {
             // Nothing that goes again would fare better.
             RefuseReason::Unsupported | RefuseReason::Malformed => self.give_up(peer, number),
         }
+    }
+
+    fn asks_only(&self, peer: PeerId, number: u64) -> Step<bool> {
+        Ok(self.buf.get::<Outbox>(&outbox_key(&peer, number))?.is_some_and(|row| row.is_inquiry()))
     }
 
     /// Gives up a row: an own message is told as undelivered.

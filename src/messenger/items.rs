@@ -210,6 +210,11 @@ impl Tx<'_> {
                 continue;
             }
             let Some(row) = self.peer(&peer)?.filter(|row| row.contact.is_some() && !row.blocked) else { continue };
+            // What begins a session anew sends everything anew.
+            let set = self.sessions(&peer)?;
+            if self.link(peer).rebuild || !set.can_send() || self.is_stale(&set) {
+                continue;
+            }
             let mut messages = Vec::new();
             for (_, out) in self.buf.scan::<Outbox>(&Scan::new(peer_key(&peer)))? {
                 if let OutKind::Message(position) = out.kind

@@ -165,7 +165,7 @@ impl Tx<'_> {
             self.link(id).pending.remove(&number);
             return Ok(Row::Next);
         };
-        if is_inquiry(&row) {
+        if row.is_inquiry() {
             // It is for a connection, and what it asks for may be on its way to us (CON-32).
             self.forget_row(&row)?;
             return Ok(Row::Next);
@@ -384,13 +384,6 @@ impl Tx<'_> {
 const WINDOW_PAUSE: Millis = Millis::from_secs(1);
 /// Bytes of a capsule that several share: with seal and padding it has half of what a stranger may leave.
 const MAX_SHARED_CAPSULE: usize = 6 * 1024;
-
-/// Whether a row asks for receipts and says nothing else.
-fn is_inquiry(row: &OutRow) -> bool {
-    let OutKind::Control(bytes) = &row.kind else { return false };
-    let is_one = |item: &Item| matches!(item, Item::Inquiry(_) | Item::Introduction(_));
-    Capsule::decode(bytes).is_ok_and(|capsule| capsule.items.iter().all(is_one))
-}
 
 #[cfg(test)]
 mod hostile;

@@ -6,6 +6,7 @@ use serde_bytes::ByteBuf;
 
 use super::table;
 use crate::base::{PeerId, WallTime};
+use crate::content::{Capsule, Item};
 use crate::store::RowKey;
 
 table!(
@@ -43,6 +44,15 @@ pub struct OutRow {
     pub sent: bool,
     /// Whether it was counted among the messages for somebody who has not accepted.
     pub counted: bool,
+}
+
+impl OutRow {
+    /// Whether it asks for receipts and says nothing else (CON-32).
+    pub fn is_inquiry(&self) -> bool {
+        let OutKind::Control(bytes) = &self.kind else { return false };
+        let is_one = |item: &Item| matches!(item, Item::Inquiry(_) | Item::Introduction(_));
+        Capsule::decode(bytes).is_ok_and(|capsule| capsule.items.iter().all(is_one))
+    }
 }
 
 /// What is to be delivered.
