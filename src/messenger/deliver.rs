@@ -19,7 +19,7 @@ use super::tables::{
     ConversationRow, MessageRow, OutControls, OutDepositRow, OutDeposits, OutKind, OutMessages, OutRow, Outbox,
     PeerRow, ProfileRow, Sessions, outbox_key, peer_key,
 };
-use super::told::addresses_item;
+use super::told::{addresses_item, introduction};
 use super::tx::{Step, Stop, Tx};
 use super::view::{EventKind, State};
 
@@ -224,11 +224,7 @@ impl Tx<'_> {
                 items.push(Item::Introduction(Introduction { subject, ..Introduction::default() }));
             }
         } else {
-            items.push(Item::Introduction(Introduction {
-                name: Some(profile.name.clone()).filter(|n| !n.is_empty()),
-                subject: message.subject.clone(),
-                token: peer.token.as_ref().map(|t| *t.as_bytes()),
-            }));
+            items.push(introduction(profile, peer, message.subject.clone()));
             if !for_mailbox {
                 items.extend(addresses_item(profile));
             }

@@ -12,6 +12,7 @@ use super::tables::{
     ConversationRow, HeldMessage, IndexRow, MessageIndex, MessageRow, Messages, OutKind, Outbox, POSITION_STEP,
     PeerRow, index_key, kept_of, outbox_key, peer_key,
 };
+use super::told::introduction;
 use super::tx::{Due, Step, Tx};
 use super::view::{Direction, EventKind, State};
 
@@ -231,9 +232,7 @@ impl Tx<'_> {
             let mut items = Vec::new();
             if !row.accepted {
                 // CON-24: he may have accepted, and it did not reach us.
-                let name = Some(self.profile()?.name).filter(|name| !name.is_empty());
-                let token = row.token.as_ref().map(|token| *token.as_bytes());
-                items.push(Item::Introduction(Introduction { name, subject: None, token }));
+                items.push(introduction(&self.profile()?, &row, None));
             }
             items.push(Item::Inquiry(messages));
             self.queue_items(peer, items)?;

@@ -1,7 +1,7 @@
 //! What we tell contacts of ourselves within sessions: name, addresses, card, and the token for our mailboxes.
 
 use crate::base::PeerId;
-use crate::content::{Item, Profile};
+use crate::content::{Introduction, Item, Profile};
 use crate::crypto::hash::sha256;
 use crate::envelope::mailbox::TokenIn;
 use crate::store::Rows;
@@ -68,6 +68,13 @@ impl Tx<'_> {
         // Never 0, which stands for *nothing sent yet*.
         hash.first_chunk::<8>().map_or(1, |bytes| u64::from_be_bytes(*bytes)).max(1)
     }
+}
+
+/// Who writes, for somebody who is not known to have accepted us (CON-24).
+pub(super) fn introduction(profile: &ProfileRow, peer: &PeerRow, subject: Option<String>) -> Item {
+    let name = Some(profile.name.clone()).filter(|name| !name.is_empty());
+    let token = peer.token.as_ref().map(|token| *token.as_bytes());
+    Item::Introduction(Introduction { name, subject, token })
 }
 
 /// Where we can be reached: whoever gets our message could otherwise not answer when we have moved.
