@@ -6,7 +6,7 @@ use crate::identity::{IdentityKey, RequestToken, safety_number};
 use super::command::{Answer, Command, Hints, Refusal};
 use super::query;
 use super::send::check_name;
-use super::tables::{PeerRow, Peers, Sessions, peer_key};
+use super::tables::{PeerRow, Peers, peer_key};
 use super::tx::{Step, Tx};
 use super::view::{Closed, Policy};
 
@@ -159,7 +159,7 @@ impl Tx<'_> {
         row.blocked = false;
         if row.contact.is_none() && row.declined_until.is_none() {
             self.buf.delete::<Peers>(&peer_key(peer));
-            self.buf.delete::<Sessions>(&peer_key(peer));
+            self.drop_sessions(peer)?;
         } else {
             self.put_peer(&row)?;
             self.try_now(*peer);

@@ -17,7 +17,7 @@ use crate::store::{KeyId, Rows, Scan, StoreError};
 use super::io::{Output, RefuseReason};
 use super::tables::{
     ConversationRow, MessageRow, OutControls, OutDepositRow, OutDeposits, OutKind, OutMessages, OutRow, Outbox,
-    PeerRow, ProfileRow, Sessions, outbox_key, peer_key,
+    PeerRow, ProfileRow, outbox_key, peer_key,
 };
 use super::told::{addresses_item, introduction};
 use super::tx::{Step, Stop, Tx};
@@ -407,15 +407,6 @@ impl Tx<'_> {
         }
         let next_try = Some(self.deadline_clock() + span);
         self.change_reach(peer, |reach| reach.next_try = next_try)
-    }
-
-    /// All sessions with a peer.
-    pub(super) fn sessions(&self, peer: &PeerId) -> Step<SessionSet> {
-        Ok(self.buf.get::<Sessions>(&peer_key(peer))?.unwrap_or_default())
-    }
-
-    pub(super) fn put_sessions(&mut self, peer: &PeerId, set: &SessionSet) -> Step {
-        Ok(self.buf.put::<Sessions>(&peer_key(peer), set)?)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::store::{RowKey, Rows, Scan};
 
 use super::deliver::earliest;
 use super::keys::SWEEP;
-use super::tables::{Outbox, Peers, Sessions, peer_key};
+use super::tables::{Outbox, Peers, peer_key};
 use super::tx::{Step, Tx};
 use super::view::Closed;
 
@@ -67,22 +67,11 @@ impl Tx<'_> {
                 row.declined_until = None;
                 if row.contact.is_none() && !row.blocked {
                     self.buf.delete::<Peers>(&peer_key(&row.peer));
-                    self.buf.delete::<Sessions>(&peer_key(&row.peer));
+                    self.drop_sessions(&row.peer)?;
                 } else {
                     self.put_peer(&row)?;
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// Sessions that nobody uses forget their old keys here; those in use do so themselves (SES-34, SES-54).
-    fn prune_sessions(&mut self, peer: &PeerId) -> Step {
-        let key = peer_key(peer);
-        if let Some(mut sessions) = self.buf.get::<Sessions>(&key)?
-            && sessions.prune(self.deadline_clock())
-        {
-            self.buf.put::<Sessions>(&key, &sessions)?;
         }
         Ok(())
     }
@@ -98,7 +87,7 @@ impl Tx<'_> {
             .collect();
         for peer in old {
             self.close_request(&peer, Closed::Expired)?;
-            self.buf.delete::<Sessions>(&peer_key(&peer));
+            self.drop_sessions(&peer)?;
         }
         Ok(())
     }

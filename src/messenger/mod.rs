@@ -29,6 +29,7 @@ mod receive;
 pub mod recovery;
 mod requests;
 mod send;
+mod sessions;
 pub mod tables;
 #[cfg(test)]
 mod testing;

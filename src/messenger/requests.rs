@@ -11,7 +11,7 @@ use super::command::{Answer, Refusal};
 use super::memory::Pending;
 use super::query;
 use super::send::{check_name, merge_addrs};
-use super::tables::{Cards, HeldMessage, PeerRow, RequestRow, Requests, Sessions, peer_key};
+use super::tables::{Cards, HeldMessage, PeerRow, RequestRow, Requests, peer_key};
 use super::tx::{Step, Tx};
 use super::view::{Closed, EventKind};
 
@@ -119,7 +119,7 @@ impl Tx<'_> {
             self.mem.requests.iter().find(|r| !r.invited).or_else(|| self.mem.requests.first().filter(|_| invited));
         let Some(oldest) = oldest.map(|r| r.peer) else { return Ok(false) };
         self.close_request(&oldest, Closed::Evicted)?;
-        self.buf.delete::<Sessions>(&peer_key(&oldest));
+        self.drop_sessions(&oldest)?;
         Ok(true)
     }
 

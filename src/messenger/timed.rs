@@ -12,8 +12,8 @@ use super::command::Refusal;
 use super::deliver::earliest;
 use super::memory::next_expiry;
 use super::tables::{
-    ConversationRow, HourRow, Hours, MessageIndex, MessageRow, Messages, Outbox, Requests, Sessions, Timed, TimedRow,
-    WAITING, hour_key, hour_of, hour_of_time, in_hour, index_key, message_key, outbox_key, peer_key, timed_key,
+    ConversationRow, HourRow, Hours, MessageIndex, MessageRow, Messages, Outbox, Requests, Timed, TimedRow, WAITING,
+    hour_key, hour_of, hour_of_time, in_hour, index_key, message_key, outbox_key, peer_key, timed_key,
 };
 use super::tx::{Step, Tx};
 use super::view::{Closed, Direction, EventKind, State};
@@ -132,7 +132,7 @@ impl Tx<'_> {
         row.messages.retain(|held| held.id != timed.id);
         if row.messages.is_empty() {
             self.close_request(&timed.peer, Closed::Expired)?;
-            self.buf.delete::<Sessions>(&peer_key(&timed.peer));
+            self.drop_sessions(&timed.peer)?;
             return Ok(());
         }
         self.buf.destroy_key(row.key);

@@ -1,7 +1,6 @@
 use crate::base::{MessageId, PeerId};
 use crate::messenger::command::Command;
 use crate::messenger::io::{FrameToken, Input, Output, PeerInput};
-use crate::messenger::tables::{Sessions, peer_key};
 use crate::messenger::testing::Office;
 use crate::messenger::tx::Due;
 
@@ -55,7 +54,7 @@ fn a_receipt_that_was_due_when_everything_ended_goes_later() {
 fn whoever_is_healed_need_not_heal() {
     let mut office = Office::pair();
     let (one, two) = (office.id(0), office.id(1));
-    office.tx(0, |tx| tx.buf.delete::<Sessions>(&peer_key(&two)));
+    office.tx(0, |tx| tx.drop_sessions(&two).unwrap());
     office.tx(1, |tx| {
         let mut row = tx.peer(&one).unwrap().unwrap();
         row.heal_due = true;
