@@ -215,6 +215,24 @@ macro_rules! byte_id {
 }
 
 byte_id!(
+    /// A conversation; that of two people has the key of the other one. People see his peer ID.
+    RoomId,
+    32
+);
+
+impl RoomId {
+    /// The conversation of two.
+    pub const fn direct(peer: PeerId) -> Self {
+        Self(peer.0)
+    }
+
+    /// With whom the conversation of two is.
+    pub const fn peer(&self) -> PeerId {
+        PeerId(self.0)
+    }
+}
+
+byte_id!(
     /// A message in a conversation: `0x01 ‖ SHA-256(…)[0..31]` (MIMI content, section 3.3).
     MessageId,
     32

@@ -11,7 +11,7 @@ pub mod secret;
 pub mod time;
 
 pub use failpoint::failpoint;
-pub use ids::{EnvelopeId, IdError, MessageId, PeerId, SessionId};
+pub use ids::{EnvelopeId, IdError, MessageId, PeerId, RoomId, SessionId};
 pub use secret::Secret;
 pub use time::{Millis, MonoTime, Now, WallTime};
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_bytes::ByteBuf;
 
-use crate::base::{Millis, MonoTime, PeerId, limits};
+use crate::base::{Millis, MonoTime, PeerId, RoomId, limits};
 use crate::content::{Capsule, Introduction, Item};
 use crate::envelope::{self, EnvelopeKind};
 use crate::session::{SealedKind, SessionSet};
@@ -209,8 +209,9 @@ impl Tx<'_> {
             OutKind::Control(bytes) => return Ok(Some((bytes.clone(), None))),
             OutKind::Message(position) => *position,
         };
-        let Some(message) = self.message(&peer.peer, position)? else { return Ok(None) };
-        let Some(conversation) = self.conversation(&peer.peer)? else { return Ok(None) };
+        let room = RoomId::direct(peer.peer);
+        let Some(message) = self.message(&room, position)? else { return Ok(None) };
+        let Some(conversation) = self.conversation(&room)? else { return Ok(None) };
         let under = self.key_of(&conversation, message.vanishes)?;
         let mut items = Vec::new();
         if peer.accepted {
@@ -256,12 +257,12 @@ impl Tx<'_> {
         link.posted.remove(&number);
         link.halves.remove(&number);
         link.awaiting += 1;
-        self.advance(peer, position, State::Sent)
+        self.advance(RoomId::direct(peer), position, State::Sent)
     }
 
     /// Moves an own message further; never back.
-    pub(super) fn advance(&mut self, peer: PeerId, position: u64, state: State) -> Step {
-        let (Some(conversation), Some(message)) = (self.conversation(&peer)?, self.message(&peer, position)?) else {
+    pub(super) fn advance(&mut self, room: RoomId, position: u64, state: State) -> Step {
+        let (Some(conversation), Some(message)) = (self.conversation(&room)?, self.message(&room, position)?) else {
             return Ok(());
         };
         self.move_on(&conversation, position, message, state, false)
@@ -280,7 +281,7 @@ impl Tx<'_> {
         let moves = further && message.state != state;
         if moves {
             message.state = state;
-            self.event(EventKind::MessageState { peer: conversation.peer, message: message.id, state })?;
+            self.event(EventKind::MessageState { peer: conversation.room.peer(), message: message.id, state })?;
         }
         if moves || changed {
             self.put_message(conversation, position, &message)?;
@@ -330,17 +331,17 @@ impl Tx<'_> {
         let Some(row) = self.buf.get::<Outbox>(&key)? else { return Ok(()) };
         self.forget_row(&row)?;
         if let OutKind::Message(position) = row.kind {
-            self.settled(peer, position, State::Undelivered)?;
+            self.settled(RoomId::direct(peer), position, State::Undelivered)?;
         }
         Ok(())
     }
 
     /// A message needs no delivery any more: it is delivered, or given up.
-    pub(super) fn settled(&mut self, peer: PeerId, position: u64, state: State) -> Step {
-        let Some(mut conversation) = self.conversation(&peer)? else { return Ok(()) };
+    pub(super) fn settled(&mut self, room: RoomId, position: u64, state: State) -> Step {
+        let Some(mut conversation) = self.conversation(&room)? else { return Ok(()) };
         conversation.undelivered = conversation.undelivered.saturating_sub(1);
         self.put_conversation(&conversation)?;
-        let Some(mut message) = self.message(&peer, position)? else { return Ok(()) };
+        let Some(mut message) = self.message(&room, position)? else { return Ok(()) };
         message.outbox = None;
         self.move_on(&conversation, position, message, state, true)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::{MessageId, PeerId, limits};
+use crate::base::{MessageId, PeerId, RoomId, limits};
 use crate::store::{Rows, Scan};
 
 use super::command::{Answer, Refusal};
@@ -19,7 +19,8 @@ impl Tx<'_> {
     ///
     /// The rows of the index stay as long as a second copy of a message may come (they hold IDs only).
     pub(super) fn delete_conversation(&mut self, peer: PeerId) -> Step<Answer> {
-        let Some(mut conversation) = self.conversation(&peer)?.filter(|row| row.activity != 0) else {
+        let room = RoomId::direct(peer);
+        let Some(mut conversation) = self.conversation(&room)?.filter(|row| row.activity != 0) else {
             return Err(Refusal::NoConversation.into());
         };
         let mut unsent = 0;
@@ -31,9 +32,9 @@ impl Tx<'_> {
         }
         let mut hours = BTreeSet::new();
         for (_, row) in self.buf.scan::<Timed>(&Scan::all())? {
-            let Some(position) = row.position.filter(|_| row.peer == peer) else { continue };
+            let Some(position) = row.position.filter(|_| row.room == room) else { continue };
             self.buf.delete::<Timed>(&timed_row_key(&row));
-            self.buf.delete::<Messages>(&message_key(&peer, position));
+            self.buf.delete::<Messages>(&message_key(&room, position));
             hours.insert(hour_of_time(row.at));
         }
         self.mem.next_expiry = super::memory::next_expiry(&*self.buf)?;
@@ -48,7 +49,7 @@ impl Tx<'_> {
         conversation.unread = 0;
         conversation.undelivered = 0;
         self.put_conversation(&conversation)?;
-        self.bury(Tomb::Conversation { peer, upto: conversation.forgotten, seen: Vec::new() })?;
+        self.bury(Tomb::Conversation { room, upto: conversation.forgotten, seen: Vec::new() })?;
         self.event(EventKind::ConversationDeleted(peer))?;
         Ok(Answer::Deleted { unsent })
     }
@@ -77,9 +78,9 @@ impl Tx<'_> {
                         self.buf.delete::<MessageIndex>(&index_key(&id));
                     }
                 }
-                Tomb::Conversation { peer, upto, seen } => {
-                    if let Some(seen) = self.forget_index(&peer, upto, &seen)? {
-                        let row = TombRow { of: Tomb::Conversation { peer, upto, seen }, ..row };
+                Tomb::Conversation { room, upto, seen } => {
+                    if let Some(seen) = self.forget_index(&room, upto, &seen)? {
+                        let row = TombRow { of: Tomb::Conversation { room, upto, seen }, ..row };
                         self.buf.put::<Tombs>(&tomb_key(&row), &row)?;
                         self.mem.burying = true;
                         // One walk through the index is enough for one commit.
@@ -92,11 +93,11 @@ impl Tx<'_> {
     }
 
     /// Takes forgotten messages of a deleted conversation out of the index, from behind `seen` on. Says where to go on.
-    fn forget_index(&mut self, peer: &PeerId, upto: u64, seen: &[u8]) -> Step<Option<Vec<u8>>> {
+    fn forget_index(&mut self, room: &RoomId, upto: u64, seen: &[u8]) -> Step<Option<Vec<u8>>> {
         let scan = if seen.is_empty() { Scan::all() } else { Scan::all().after_bytes(seen) };
         let page = self.buf.scan::<MessageIndex>(&scan.limit(limits::MAX_BURIED_AT_ONCE))?;
         for (_, index) in &page {
-            if index.peer == *peer && index.position <= upto && self.index(&index.id)?.is_none() {
+            if index.room == *room && index.position <= upto && self.index(&index.id)?.is_none() {
                 self.buf.delete::<MessageIndex>(&index_key(&index.id));
             }
         }

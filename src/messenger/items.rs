@@ -1,6 +1,6 @@
 //! What a contact says: messages, receipts, profile, acceptance, reset.
 
-use crate::base::{MessageId, PeerId, WallTime, limits};
+use crate::base::{MessageId, PeerId, RoomId, WallTime, limits};
 use crate::content::{self, Capsule, Introduction, Item, MimiContent, Profile, StatusReport};
 use crate::envelope::mailbox::TokenIn;
 use crate::store::{Rows, Scan};
@@ -104,7 +104,7 @@ impl Tx<'_> {
         if again {
             return Ok(id);
         }
-        let mut conversation = self.open_conversation(peer)?;
+        let mut conversation = self.open_conversation(RoomId::direct(peer))?;
         let position = self.place(&conversation, held.counter)?;
         note_counter(&mut conversation, held.counter);
         conversation.last = conversation.last.max(position);
@@ -124,9 +124,9 @@ impl Tx<'_> {
             vanishes: held.vanishes,
         };
         self.put_message(&conversation, position, &row)?;
-        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { id, peer, position })?;
+        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { id, room: conversation.room, position })?;
         if let Some(vanishes) = held.vanishes {
-            self.watch(id, vanishes, peer, Some(position))?;
+            self.watch(id, vanishes, conversation.room, Some(position))?;
         }
         self.event(EventKind::MessageNew { peer, message: id })?;
         Ok(id)
@@ -162,7 +162,7 @@ impl Tx<'_> {
         for (ids, state) in [(&report.delivered, State::Delivered), (&report.read, State::Read)] {
             for id in ids {
                 let Some((index, message)) = query::index(&*self.buf, id)? else { continue };
-                if index.peer != peer || message.direction != Direction::Out {
+                if index.room.peer() != peer || message.direction != Direction::Out {
                     continue;
                 }
                 match message.outbox {
@@ -172,9 +172,9 @@ impl Tx<'_> {
                         {
                             self.forget_row(&row)?;
                         }
-                        self.settled(peer, index.position, state)?;
+                        self.settled(index.room, index.position, state)?;
                     }
-                    None => self.advance(peer, index.position, state)?,
+                    None => self.advance(index.room, index.position, state)?,
                 }
             }
         }
@@ -186,7 +186,7 @@ impl Tx<'_> {
     pub(super) fn answer_inquiry(&mut self, peer: PeerId, messages: &[MessageId]) -> Step {
         for id in messages {
             let index = self.buf.get::<MessageIndex>(&index_key(id))?;
-            if index.is_none_or(|index| index.peer != peer) || !self.receipt_is_due_again(peer, *id) {
+            if index.is_none_or(|index| index.room.peer() != peer) || !self.receipt_is_due_again(peer, *id) {
                 continue;
             }
             match query::index(&*self.buf, id)?.map(|(_, message)| (message.direction, message.state)) {
@@ -221,7 +221,7 @@ impl Tx<'_> {
                 if let OutKind::Message(position) = out.kind
                     && out.sent
                     && messages.len() < limits::MAX_STATUS_IDS
-                    && let Some(message) = self.message(&peer, position)?
+                    && let Some(message) = self.message(&RoomId::direct(peer), position)?
                 {
                     messages.push(message.id);
                 }

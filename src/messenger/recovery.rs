@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::base::{CryptoRng, MessageId, Now, PeerId, WallTime, limits};
+use crate::base::{CryptoRng, MessageId, Now, PeerId, RoomId, WallTime, limits};
 use crate::store::{KeyId, RowKey, Rows, Scan, SnapshotPlan, Store, StoreError, Table, WriteBuffer};
 
 use super::memory::number;
@@ -15,8 +15,8 @@ use super::tables::{
     BoxCards, BoxPrekeys, BoxTokens, Boxes, ClientIdQueue, ClientIds, ConversationRow, Conversations, DepositBodies,
     DepositMarks, Deposits, EnvelopeMarks, Events, Hours, IndexRow, MailTotals, MarkQueue, MessageIndex, MessageRow,
     Messages, OutKind, OutMessages, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent, RecentRow, Requests, Timed,
-    Tomb, TombRow, Tombs, client_id_key, hour_key, index_key, message_key, messages_of, outbox_key, peer_key,
-    recent_key, tomb_key,
+    Tomb, TombRow, Tombs, client_id_key, hour_key, index_key, message_key, outbox_key, peer_key, recent_key, room_key,
+    tomb_key,
 };
 use super::view::{Direction, Event, EventKind, State};
 
@@ -74,11 +74,11 @@ pub fn put_in_order(store: &Store, keys: bool, now: Now, rng: &mut dyn CryptoRng
     order.hours()?;
     let mut active = order.conversations(&peers)?;
     active.sort_unstable();
-    for (activity, (_, _, peer)) in (1..).zip(active) {
-        order.buf.put::<Recent>(&recent_key(activity), &RecentRow { peer })?;
-        if let Some(mut row) = order.buf.get::<Conversations>(&peer_key(&peer))? {
+    for (activity, (_, _, room)) in (1..).zip(active) {
+        order.buf.put::<Recent>(&recent_key(activity), &RecentRow { room })?;
+        if let Some(mut row) = order.buf.get::<Conversations>(&room_key(&room))? {
             row.activity = activity;
-            order.buf.put::<Conversations>(&peer_key(&peer), &row)?;
+            order.buf.put::<Conversations>(&room_key(&room), &row)?;
         }
         order.step(2)?;
     }
@@ -112,7 +112,7 @@ struct Order<'a> {
     now: Now,
     keys: bool,
     /// Positions up to which messages were deleted with their conversation.
-    forgotten: HashMap<PeerId, u64>,
+    forgotten: HashMap<RoomId, u64>,
     done: InOrder,
 }
 
@@ -187,40 +187,41 @@ impl Order<'_> {
     }
 
     /// Gives who has a conversation, and its place in the inbox.
-    fn conversations(&mut self, peers: &BTreeSet<PeerId>) -> Result<Vec<(u64, u64, PeerId)>, StoreError> {
+    fn conversations(&mut self, peers: &BTreeSet<PeerId>) -> Result<Vec<(u64, u64, RoomId)>, StoreError> {
         let rows = self.buf.scan::<Conversations>(&Scan::new(RowKey::new()))?;
-        let mut known: BTreeMap<PeerId, Option<ConversationRow>> = peers.iter().map(|peer| (*peer, None)).collect();
-        known.extend(rows.into_iter().map(|(_, row)| (row.peer, Some(row))));
+        let mut known: BTreeMap<RoomId, Option<ConversationRow>> =
+            peers.iter().map(|peer| (RoomId::direct(*peer), None)).collect();
+        known.extend(rows.into_iter().map(|(_, row)| (row.room, Some(row))));
         let mut active = Vec::new();
-        for (peer, row) in known {
-            let walked = self.walk(&peer)?;
+        for (room, row) in known {
+            let walked = self.walk(&room)?;
             let last = row.as_ref().map(|row| row.last);
-            let Some(row) = self.conversation(peer, row, &walked)? else {
+            let Some(row) = self.conversation(room, row, &walked)? else {
                 if let Some(last) = last {
-                    self.buf.delete::<Conversations>(&peer_key(&peer));
-                    self.bury(peer, last)?;
+                    self.buf.delete::<Conversations>(&room_key(&room));
+                    self.bury(room, last)?;
                 }
                 continue;
             };
-            self.forgotten.insert(peer, row.forgotten);
+            self.forgotten.insert(room, row.forgotten);
             self.done.conversations += u64::from(row.activity > 0 || walked.count > 0);
             self.done.messages += walked.count;
             // Two that claim one place are told apart by their last message.
             // A deleted conversation is none of the inbox, until somebody writes.
             if row.activity > 0 || walked.count > 0 {
-                active.push((row.activity, row.last, peer));
+                active.push((row.activity, row.last, room));
             }
             self.outbox(&row, walked.undelivered)?;
-            self.buf.put::<Conversations>(&peer_key(&peer), &row)?;
+            self.buf.put::<Conversations>(&room_key(&room), &row)?;
             self.step(1)?;
         }
         Ok(active)
     }
 
     /// The conversation was deleted, though a row of it is left: what is known of its messages keeps them from coming back.
-    fn bury(&mut self, peer: PeerId, upto: u64) -> Result<(), StoreError> {
-        self.forgotten.insert(peer, upto);
-        let of = Tomb::Conversation { peer, upto, seen: Vec::new() };
+    fn bury(&mut self, room: RoomId, upto: u64) -> Result<(), StoreError> {
+        self.forgotten.insert(room, upto);
+        let of = Tomb::Conversation { room, upto, seen: Vec::new() };
         let row = TombRow { until: self.now.wall + limits::FORGOTTEN_LIFE, of };
         self.buf.put::<Tombs>(&tomb_key(&row), &row)?;
         self.step(2)
@@ -230,7 +231,7 @@ impl Order<'_> {
     fn vanished(&mut self) -> Result<(), StoreError> {
         for (_, row) in self.buf.scan::<Timed>(&Scan::all().to(self.now.wall.0.saturating_add(1)))? {
             let Some(position) = row.position else { continue };
-            if !self.buf.contains::<Messages>(&message_key(&row.peer, position))? {
+            if !self.buf.contains::<Messages>(&message_key(&row.room, position))? {
                 let until = self.now.wall + limits::FORGOTTEN_LIFE;
                 let tomb = TombRow { until, of: Tomb::Message(row.id) };
                 self.buf.put::<Tombs>(&tomb_key(&tomb), &tomb)?;
@@ -250,9 +251,9 @@ impl Order<'_> {
         loop {
             let rows = self.buf.scan::<MessageIndex>(&page)?;
             for (_, row) in &rows {
-                let message = self.buf.get::<Messages>(&message_key(&row.peer, row.position))?;
+                let message = self.buf.get::<Messages>(&message_key(&row.room, row.position))?;
                 let is_there = message.is_some_and(|message| message.id == row.id);
-                let deleted = self.forgotten.get(&row.peer).is_some_and(|upto| row.position <= *upto);
+                let deleted = self.forgotten.get(&row.room).is_some_and(|upto| row.position <= *upto);
                 if !is_there && !deleted && !buried.contains(&row.id) {
                     self.buf.delete::<MessageIndex>(&index_key(&row.id));
                     self.step(1)?;
@@ -266,20 +267,20 @@ impl Order<'_> {
     }
 
     /// Reads all messages of a conversation, and writes where each is.
-    fn walk(&mut self, peer: &PeerId) -> Result<Walked, StoreError> {
+    fn walk(&mut self, room: &RoomId) -> Result<Walked, StoreError> {
         let mut walked = Walked::default();
         let mut from = 0;
         loop {
-            let page = Scan::new(messages_of(peer)).from(from).limit(PAGE);
+            let page = Scan::new(room_key(room)).from(from).limit(PAGE);
             let rows = self.buf.scan::<Messages>(&page)?;
             let more = rows.len() == PAGE;
             for (key, row) in rows {
                 let position = number(&key).unwrap_or_default();
                 from = position.saturating_add(1);
-                if let Some(key) = self.buf.key_of::<Messages>(&message_key(peer, position))? {
+                if let Some(key) = self.buf.key_of::<Messages>(&message_key(room, position))? {
                     *walked.keys.entry(key).or_default() += 1;
                 }
-                let index = IndexRow { id: row.id, peer: *peer, position };
+                let index = IndexRow { id: row.id, room: *room, position };
                 self.buf.put::<MessageIndex>(&index_key(&row.id), &index)?;
                 self.step(1)?;
                 walked.note(position, row);
@@ -293,7 +294,7 @@ impl Order<'_> {
     /// The row of a conversation, as its messages say; `None` when there is none (any more).
     fn conversation(
         &mut self,
-        peer: PeerId,
+        room: RoomId,
         row: Option<ConversationRow>,
         walked: &Walked,
     ) -> Result<Option<ConversationRow>, StoreError> {
@@ -312,7 +313,7 @@ impl Order<'_> {
             }
             (None, _) => return Ok(None),
         };
-        let mut row = row.unwrap_or_else(|| ConversationRow::new(peer, key, 0));
+        let mut row = row.unwrap_or_else(|| ConversationRow::new(room, key, 0));
         row.key = key;
         row.last = row.last.max(walked.last);
         row.unread = walked.unread;
@@ -326,9 +327,10 @@ impl Order<'_> {
 
     /// What had not been delivered is sent again, under the same message IDs.
     fn outbox(&mut self, row: &ConversationRow, undelivered: Vec<(u64, MessageRow)>) -> Result<(), StoreError> {
+        let peer = row.room.peer();
         for (number, (position, mut message)) in (1..).zip(undelivered) {
             let out = OutRow {
-                peer: row.peer,
+                peer,
                 number,
                 kind: OutKind::Message(position),
                 queued_at: message.sent_at,
@@ -336,9 +338,9 @@ impl Order<'_> {
                 sent: false,
                 counted: message.state == State::Sent,
             };
-            self.buf.put::<Outbox>(&outbox_key(&row.peer, number), &out)?;
+            self.buf.put::<Outbox>(&outbox_key(&peer, number), &out)?;
             message.outbox = Some(number);
-            let key = message_key(&row.peer, position);
+            let key = message_key(&row.room, position);
             // Under the key it has: one that is to vanish stays under the key that vanishes with it.
             let under = self.buf.key_of::<Messages>(&key)?.unwrap_or(row.key);
             self.buf.put_under::<Messages>(&key, under, &message)?;

@@ -1,7 +1,7 @@
 //! Requests: what strangers write waits here, bounded, and nothing goes back before acceptance
 //! (protocol, "Requests: the rules").
 
-use crate::base::{MessageId, PeerId, limits};
+use crate::base::{MessageId, PeerId, RoomId, limits};
 use crate::content::mimi::Vanishes;
 use crate::content::{Capsule, Introduction, Item, MimiContent};
 use crate::identity::RequestToken;
@@ -96,7 +96,7 @@ impl Tx<'_> {
         row.invited |= invited;
         // What counts from reading begins to count after acceptance.
         if let Some(vanishes @ Vanishes::At(_)) = held.vanishes {
-            self.watch(id, vanishes, from, None)?;
+            self.watch(id, vanishes, RoomId::direct(from), None)?;
         }
         row.messages.push(held);
         self.buf.put_under::<Requests>(&peer_key(&from), row.key, &row)?;

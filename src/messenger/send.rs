@@ -1,6 +1,6 @@
 //! Writing: a message is queued durably; delivery is the business of `deliver`.
 
-use crate::base::{MessageId, PeerId, limits};
+use crate::base::{MessageId, PeerId, RoomId, limits};
 use crate::content::{self, Capsule, Item, MimiContent, mimi};
 use crate::crypto::hash::sha256;
 use crate::identity::{IdentityKey, Mailbox};
@@ -29,21 +29,21 @@ impl Tx<'_> {
         let mut peer = self.writable_peer(&command)?;
         self.apply_hints(&mut peer, &command.hints)?;
         let reply_to = self.checked_reply(&peer, command.reply_to)?;
-        if self.conversation(&peer.peer)?.is_some_and(|row| row.undelivered >= limits::MAX_OUTBOX_PER_PEER) {
+        let room = RoomId::direct(peer.peer);
+        if self.conversation(&room)?.is_some_and(|row| row.undelivered >= limits::MAX_OUTBOX_PER_PEER) {
             return Err(Refusal::OutboxFull.into());
         }
         // Whom one writes to may answer.
         self.make_contact(&mut peer, String::new())?;
-        let mut conversation = self.open_conversation(peer.peer)?;
+        let mut conversation = self.open_conversation(room)?;
         conversation.sent_counter += 1;
         let mut salt = [0; 16];
         self.rng.fill_bytes(&mut salt);
         let names = self.names(peer.peer);
-        let (sender, room) = (&names.me, &names.room);
-        let mut content = mimi::text(salt, sender, room, conversation.sent_counter, &command.text, reply_to);
+        let mut content = mimi::text(salt, &names.me, &names.room, conversation.sent_counter, &command.text, reply_to);
         content.expires = life.map(|(wish, _)| wish);
         let body = content.encode();
-        let id = content::message_id(sender, room, &body, &salt);
+        let id = content::message_id(&names.me, &names.room, &body, &salt);
         let position = conversation.last + POSITION_STEP;
         conversation.last = position;
         conversation.undelivered += 1;
@@ -65,9 +65,9 @@ impl Tx<'_> {
             vanishes,
         };
         self.put_message(&conversation, position, &row)?;
-        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { id, peer: peer.peer, position })?;
+        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { id, room, position })?;
         if let Some(vanishes) = vanishes {
-            self.watch(id, vanishes, peer.peer, Some(position))?;
+            self.watch(id, vanishes, room, Some(position))?;
         }
         self.put_peer(&peer)?;
         if let Some((client_id, digest)) = client {
@@ -183,7 +183,7 @@ impl Tx<'_> {
     fn checked_reply(&self, peer: &PeerRow, reply_to: Option<MessageId>) -> Step<Option<MessageId>> {
         let Some(id) = reply_to else { return Ok(None) };
         match self.index(&id)? {
-            Some(index) if index.peer == peer.peer => Ok(Some(id)),
+            Some(index) if index.room.peer() == peer.peer => Ok(Some(id)),
             _ => Err(Refusal::NoMessage.into()),
         }
     }
@@ -219,11 +219,12 @@ impl Tx<'_> {
 
     /// Marks a conversation as read; the writer is told, once he is a contact.
     pub(super) fn read(&mut self, peer: PeerId, upto: Option<MessageId>) -> Step<Answer> {
-        let Some(mut conversation) = self.conversation(&peer)? else { return Err(Refusal::NoMessage.into()) };
+        let room = RoomId::direct(peer);
+        let Some(mut conversation) = self.conversation(&room)? else { return Err(Refusal::NoMessage.into()) };
         let to = match upto {
             None => conversation.last,
             Some(id) => match self.index(&id)? {
-                Some(index) if index.peer == peer => index.position,
+                Some(index) if index.room == room => index.position,
                 _ => return Err(Refusal::NoMessage.into()),
             },
         };
@@ -242,7 +243,7 @@ impl Tx<'_> {
                 conversation.unread -= 1;
                 count += 1;
                 let position = super::memory::number(&key).unwrap_or_default();
-                started |= self.start_timer(peer, position, &mut row)?;
+                started |= self.start_timer(room, position, &mut row)?;
                 self.put_message(&conversation, position, &row)?;
                 self.event(EventKind::MessageState { peer, message: row.id, state: State::Read })?;
                 self.fresh.push(Due::Read(peer, row.id));

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::{MessageId, Millis, MonoTime, PeerId, WallTime, limits};
+use crate::base::{MessageId, Millis, MonoTime, RoomId, WallTime, limits};
 use crate::content::mimi::{Expires, Vanishes};
 use crate::store::{KeyId, Rows, Scan};
 
@@ -41,9 +41,9 @@ impl Tx<'_> {
     }
 
     /// Notes that a message is to vanish; without a position it is held in a request.
-    pub(super) fn watch(&mut self, id: MessageId, vanishes: Vanishes, peer: PeerId, position: Option<u64>) -> Step {
+    pub(super) fn watch(&mut self, id: MessageId, vanishes: Vanishes, room: RoomId, position: Option<u64>) -> Step {
         let at = vanishes.at();
-        let row = TimedRow { at: at.map_or(WAITING, |at| at.0), id, peer, position };
+        let row = TimedRow { at: at.map_or(WAITING, |at| at.0), id, room, position };
         self.buf.put::<Timed>(&timed_key(vanishes, &id), &row)?;
         if let Some(at) = at {
             self.mem.next_expiry = Some(self.mem.next_expiry.map_or(at, |next| next.min(at)));
@@ -57,12 +57,12 @@ impl Tx<'_> {
     }
 
     /// A message that vanishes some time after reading was read.
-    pub(super) fn start_timer(&mut self, peer: PeerId, position: u64, row: &mut MessageRow) -> Step<bool> {
+    pub(super) fn start_timer(&mut self, room: RoomId, position: u64, row: &mut MessageRow) -> Step<bool> {
         let Some(Vanishes::AfterReading(life)) = row.vanishes else { return Ok(false) };
         self.unwatch(&row.id, Vanishes::AfterReading(life));
         let vanishes = Vanishes::at_second(self.deadline_clock() + life);
         row.vanishes = Some(vanishes);
-        self.watch(row.id, vanishes, peer, Some(position))?;
+        self.watch(row.id, vanishes, room, Some(position))?;
         Ok(true)
     }
 
@@ -104,9 +104,9 @@ impl Tx<'_> {
     }
 
     fn vanish(&mut self, timed: &TimedRow, position: u64) -> Step {
-        let peer = timed.peer;
-        let message = self.message(&peer, position)?.filter(|message| message.id == timed.id);
-        let (Some(mut conversation), Some(message)) = (self.conversation(&peer)?, message) else { return Ok(()) };
+        let (room, peer) = (timed.room, timed.room.peer());
+        let message = self.message(&room, position)?.filter(|message| message.id == timed.id);
+        let (Some(mut conversation), Some(message)) = (self.conversation(&room)?, message) else { return Ok(()) };
         if message.state == State::Received {
             conversation.unread = conversation.unread.saturating_sub(1);
         }
@@ -118,7 +118,7 @@ impl Tx<'_> {
             }
         }
         self.put_conversation(&conversation)?;
-        self.buf.delete::<Messages>(&message_key(&peer, position));
+        self.buf.delete::<Messages>(&message_key(&room, position));
         match message.direction {
             Direction::In => self.bury_later(message.id)?,
             Direction::Out => self.buf.delete::<MessageIndex>(&index_key(&message.id)),
@@ -128,16 +128,17 @@ impl Tx<'_> {
 
     /// A message of a pending request vanishes: the request goes on without it, under a new key.
     fn vanish_held(&mut self, timed: &TimedRow) -> Step {
-        let Some(mut row) = self.request(&timed.peer)? else { return Ok(()) };
+        let peer = timed.room.peer();
+        let Some(mut row) = self.request(&peer)? else { return Ok(()) };
         row.messages.retain(|held| held.id != timed.id);
         if row.messages.is_empty() {
-            self.close_request(&timed.peer, Closed::Expired)?;
-            self.drop_sessions(&timed.peer)?;
+            self.close_request(&peer, Closed::Expired)?;
+            self.drop_sessions(&peer)?;
             return Ok(());
         }
         self.buf.destroy_key(row.key);
         row.key = self.buf.create_key(&mut *self.rng);
-        Ok(self.buf.put_under::<Requests>(&peer_key(&timed.peer), row.key, &row)?)
+        Ok(self.buf.put_under::<Requests>(&peer_key(&peer), row.key, &row)?)
     }
 
     /// Something under the key of this hour was forgotten: the key goes, if not `at_once`, then when few are left that
@@ -183,7 +184,7 @@ impl Tx<'_> {
         let page = self.buf.scan::<Timed>(&scan.limit(limits::MAX_MOVED_AT_ONCE))?;
         for (_, timed) in &page {
             if let Some(position) = timed.position {
-                self.move_message(timed.peer, position)?;
+                self.move_message(timed.room, position)?;
             }
         }
         match page.last() {
@@ -199,8 +200,8 @@ impl Tx<'_> {
         Ok(self.buf.put::<Hours>(&hour_key(hour), &row)?)
     }
 
-    fn move_message(&mut self, peer: PeerId, position: u64) -> Step {
-        let (Some(conversation), Some(message)) = (self.conversation(&peer)?, self.message(&peer, position)?) else {
+    fn move_message(&mut self, room: RoomId, position: u64) -> Step {
+        let (Some(conversation), Some(message)) = (self.conversation(&room)?, self.message(&room, position)?) else {
             return Ok(());
         };
         // Its envelope goes with the old key: it is encrypted anew when there is a way.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::{CryptoRng, MessageId, Now, PeerId, WallTime, limits};
+use crate::base::{CryptoRng, MessageId, Now, PeerId, RoomId, WallTime, limits};
 use crate::content;
 use crate::identity::IdentityKeypair;
 use crate::store::{Rows, StoreError, WriteBuffer};
@@ -13,7 +13,7 @@ use super::memory::{Link, Memory, Names};
 use super::query;
 use super::tables::{
     ConversationRow, Conversations, Events, IndexRow, MessageRow, Messages, PeerRow, Peers, Profile, ProfileRow,
-    Recent, RecentRow, message_key, peer_key, recent_key,
+    Recent, RecentRow, message_key, peer_key, recent_key, room_key,
 };
 use super::view::{Event, EventKind};
 use crate::store::RowKey;
@@ -101,22 +101,22 @@ impl Tx<'_> {
         Ok(self.buf.put::<Peers>(&peer_key(&row.peer), row)?)
     }
 
-    pub(super) fn conversation(&self, peer: &PeerId) -> Step<Option<ConversationRow>> {
-        Ok(self.buf.get::<Conversations>(&peer_key(peer))?)
+    pub(super) fn conversation(&self, room: &RoomId) -> Step<Option<ConversationRow>> {
+        Ok(self.buf.get::<Conversations>(&room_key(room))?)
     }
 
-    /// The conversation with a peer, made with a key of its own when there is none.
-    pub(super) fn open_conversation(&mut self, peer: PeerId) -> Step<ConversationRow> {
-        if let Some(row) = self.conversation(&peer)? {
+    /// A conversation, made with a key of its own when there is none.
+    pub(super) fn open_conversation(&mut self, room: RoomId) -> Step<ConversationRow> {
+        if let Some(row) = self.conversation(&room)? {
             return Ok(row);
         }
         let key = self.buf.create_key(&mut *self.rng);
         // Not below what a lost store counted to: the other side would take new messages for late ones.
-        Ok(ConversationRow::new(peer, key, self.deadline_clock().0))
+        Ok(ConversationRow::new(room, key, self.deadline_clock().0))
     }
 
     pub(super) fn put_conversation(&mut self, row: &ConversationRow) -> Step {
-        Ok(self.buf.put::<Conversations>(&peer_key(&row.peer), row)?)
+        Ok(self.buf.put::<Conversations>(&room_key(&row.room), row)?)
     }
 
     /// Moves a conversation to the top of the inbox.
@@ -130,11 +130,11 @@ impl Tx<'_> {
         }
         row.activity = self.mem.next_activity;
         self.mem.next_activity += 1;
-        Ok(self.buf.put::<Recent>(&recent_key(row.activity), &RecentRow { peer: row.peer })?)
+        Ok(self.buf.put::<Recent>(&recent_key(row.activity), &RecentRow { room: row.room })?)
     }
 
-    pub(super) fn message(&self, peer: &PeerId, position: u64) -> Step<Option<MessageRow>> {
-        Ok(self.buf.get::<Messages>(&message_key(peer, position))?)
+    pub(super) fn message(&self, room: &RoomId, position: u64) -> Step<Option<MessageRow>> {
+        Ok(self.buf.get::<Messages>(&message_key(room, position))?)
     }
 
     /// Where a message stands; `None` when there is none by this ID, or it was forgotten.
@@ -144,7 +144,7 @@ impl Tx<'_> {
 
     pub(super) fn put_message(&mut self, conversation: &ConversationRow, position: u64, row: &MessageRow) -> Step {
         let key = self.key_of(conversation, row.vanishes)?;
-        Ok(self.buf.put_under::<Messages>(&message_key(&conversation.peer, position), key, row)?)
+        Ok(self.buf.put_under::<Messages>(&message_key(&conversation.room, position), key, row)?)
     }
 
     /// Appends to the event log, and forgets the oldest event when it is full.

@@ -96,7 +96,7 @@ fn requeue_all(office: &mut Office) {
             let position = crate::messenger::memory::number(&key).unwrap();
             if row.direction == crate::messenger::view::Direction::Out && row.outbox.is_none() {
                 row.outbox = Some(tx.queue(bob, OutKind::Message(position)).unwrap());
-                let conversation = tx.conversation(&bob).unwrap().unwrap();
+                let conversation = tx.conversation(&RoomId::direct(bob)).unwrap().unwrap();
                 tx.put_message(&conversation, position, &row).unwrap();
             }
         }

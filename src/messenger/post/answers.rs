@@ -1,7 +1,7 @@
 //! What mailboxes of others say to deposits. None of it is believed further than it costs: *stored* is not *delivered*,
 //! and who refuses is passed over.
 
-use crate::base::{Millis, PeerId, limits};
+use crate::base::{Millis, PeerId, RoomId, limits};
 use crate::envelope::mailbox::{Answer, Proof};
 use crate::messenger::deliver::{jittered, pause};
 use crate::messenger::mailing::{Deposit, House};
@@ -64,7 +64,7 @@ impl Tx<'_> {
         record.places.push((deposit.mailbox, clock));
         self.buf.put::<OutDeposits>(&key, &record)?;
         match row.kind {
-            OutKind::Message(position) => self.advance(deposit.peer, position, State::Sent),
+            OutKind::Message(position) => self.advance(RoomId::direct(deposit.peer), position, State::Sent),
             OutKind::Control(_) => Ok(()),
         }
     }

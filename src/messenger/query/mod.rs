@@ -5,7 +5,7 @@ mod resolve;
 
 use std::collections::BTreeMap;
 
-use crate::base::{MessageId, PeerId, limits};
+use crate::base::{MessageId, PeerId, RoomId, limits};
 use crate::content::MimiContent;
 use crate::content::mimi::{Body, Vanishes};
 use crate::identity::{IdentityKey, safety_number};
@@ -14,7 +14,7 @@ use crate::store::{RowKey, Rows, Scan, StoreError};
 use super::memory::number;
 use super::tables::{
     ConversationRow, Conversations, Events, HeldMessage, IndexRow, MailServices, MailTotals, MessageIndex, MessageRow,
-    Messages, PeerRow, Peers, Profile, Recent, Requests, index_key, kept_of, message_key, peer_key,
+    Messages, PeerRow, Peers, Profile, Recent, Requests, index_key, kept_of, message_key, peer_key, room_key,
 };
 use super::view::{
     ContactView, ConversationView, Counts, Direction, Event, IdentityView, MailboxView, MessageView, Policy,
@@ -65,16 +65,17 @@ pub fn inbox(
         let Some(last) = recent.last().and_then(|(key, _)| number(key)) else { break };
         below = Some(last);
         for (_, row) in recent {
-            let Some(conversation) = rows.get::<Conversations>(&peer_key(&row.peer))? else { continue };
+            let Some(conversation) = rows.get::<Conversations>(&room_key(&row.room))? else { continue };
             if found.len() == limit || (unread_only && conversation.unread == 0) {
                 continue;
             }
-            let peer = rows.get::<Peers>(&peer_key(&row.peer))?;
+            let peer = row.room.peer();
+            let known = rows.get::<Peers>(&peer_key(&peer))?;
             let scan = kept_of(&conversation).reverse().limit(1);
             let last = rows.scan::<Messages>(&scan)?.into_iter().next();
             found.push(ConversationView {
-                peer: row.peer,
-                name: shown_name(peer.as_ref()),
+                peer,
+                name: shown_name(known.as_ref()),
                 unread: conversation.unread,
                 last: last.map(|(_, message)| message_view(rows, me, &conversation, message)).transpose()?,
             });
@@ -91,7 +92,9 @@ pub fn history(
     before: Option<&MessageId>,
     n: usize,
 ) -> Result<Vec<MessageView>, StoreError> {
-    let Some(conversation) = rows.get::<Conversations>(&peer_key(peer))? else { return Ok(Vec::new()) };
+    let Some(conversation) = rows.get::<Conversations>(&room_key(&RoomId::direct(*peer)))? else {
+        return Ok(Vec::new());
+    };
     let mut scan = kept_of(&conversation).reverse().limit(n.min(limits::MAX_PAGE));
     if let Some(id) = before
         && let Some(index) = rows.get::<MessageIndex>(&index_key(id))?
@@ -110,14 +113,14 @@ pub fn history(
 /// One message.
 pub fn message(rows: &impl Rows, me: PeerId, id: &MessageId) -> Result<Option<MessageView>, StoreError> {
     let Some((index, row)) = index(rows, id)? else { return Ok(None) };
-    let Some(conversation) = rows.get::<Conversations>(&peer_key(&index.peer))? else { return Ok(None) };
+    let Some(conversation) = rows.get::<Conversations>(&room_key(&index.room))? else { return Ok(None) };
     message_view(rows, me, &conversation, row).map(Some)
 }
 
 /// Where a message stands, and its row; `None` when there is none by this ID, or it was forgotten.
 pub(super) fn index(rows: &impl Rows, id: &MessageId) -> Result<Option<(IndexRow, MessageRow)>, StoreError> {
     let Some(index) = rows.get::<MessageIndex>(&index_key(id))? else { return Ok(None) };
-    let row = rows.get::<Messages>(&message_key(&index.peer, index.position))?;
+    let row = rows.get::<Messages>(&message_key(&index.room, index.position))?;
     // Another message may stand where a forgotten one was.
     Ok(row.filter(|row| row.id == *id).map(|row| (index, row)))
 }
@@ -186,18 +189,19 @@ fn message_view(
     row: MessageRow,
 ) -> Result<MessageView, StoreError> {
     let outgoing = row.direction == Direction::Out;
+    let peer = conversation.room.peer();
     let from_name = if outgoing {
         rows.get::<Profile>(&RowKey::new())?.map_or_else(String::new, |profile| profile.name)
     } else {
-        shown_name(rows.get::<Peers>(&peer_key(&conversation.peer))?.as_ref())
+        shown_name(rows.get::<Peers>(&peer_key(&peer))?.as_ref())
     };
     let (kind, text, reply_to) = shown_content(&row.body);
     let before = row.counter.saturating_sub(1);
     let gap = !outgoing && conversation.missing.iter().any(|(first, last)| (*first..=*last).contains(&before));
     Ok(MessageView {
         message_id: row.id,
-        conversation: conversation.peer,
-        from: if outgoing { me } else { conversation.peer },
+        conversation: peer,
+        from: if outgoing { me } else { peer },
         from_name,
         direction: row.direction,
         kind,

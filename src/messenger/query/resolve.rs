@@ -89,7 +89,7 @@ pub fn resolve_message(rows: &impl Rows, text: &str) -> Result<(PeerId, MessageI
         for (_, row) in &page {
             // Forgotten messages leave their row behind for a while.
             if row.id.to_string().starts_with(&digits) && super::index(rows, &row.id)?.is_some() {
-                found.push((row.id, row.peer));
+                found.push((row.id, row.room.peer()));
             }
         }
         match page.last() {

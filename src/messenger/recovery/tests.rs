@@ -36,7 +36,7 @@ fn what_was_forgotten_stays_known_and_what_is_lost_does_not() {
     assert_eq!(office.texts(1, 0), ["to be kept", "to be lost"]);
     office.tx(1, |tx| {
         let row = tx.buf.get::<MessageIndex>(&index_key(&lost)).unwrap().unwrap();
-        tx.buf.delete::<Messages>(&message_key(&peer, row.position));
+        tx.buf.delete::<Messages>(&message_key(&row.room, row.position));
     });
 
     let done = recover(&mut office, 1);
@@ -52,9 +52,9 @@ fn a_conversation_that_was_deleted_stays_deleted_when_an_old_row_is_left() {
     let mut office = Office::pair();
     let deleted = office.say(0, 1, "to be deleted");
     let peer = office.id(0);
-    let old = office.rows(1).get::<Conversations>(&peer_key(&peer)).unwrap().unwrap();
+    let old = office.rows(1).get::<Conversations>(&room_key(&RoomId::direct(peer))).unwrap().unwrap();
     office.command(1, Command::DeleteConversation(peer)).unwrap();
-    office.tx(1, |tx| tx.buf.put::<Conversations>(&peer_key(&peer), &old).unwrap());
+    office.tx(1, |tx| tx.buf.put::<Conversations>(&room_key(&old.room), &old).unwrap());
 
     assert_eq!(recover(&mut office, 1).conversations, 0);
     assert!(knows(&office.rows(1), &deleted));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::table;
-use crate::base::{MessageId, PeerId, WallTime};
+use crate::base::{MessageId, RoomId, WallTime};
 use crate::content::mimi::Vanishes;
 use crate::messenger::view::{Direction, State};
 use crate::store::{KeyId, RowKey, Scan};
@@ -12,7 +12,7 @@ use crate::store::{KeyId, RowKey, Scan};
 pub const POSITION_STEP: u64 = 1 << 20;
 
 table!(
-    /// Keyed by peer.
+    /// Keyed by room.
     Conversations = 10, Root, ConversationRow
 );
 table!(
@@ -20,7 +20,7 @@ table!(
     Recent = 11, Root, RecentRow
 );
 table!(
-    /// Keyed by peer and position; under the key of the conversation, or that of the hour in which the message vanishes.
+    /// Keyed by room and position; under the key of the conversation, or that of the hour in which the message vanishes.
     Messages = 12, Given, MessageRow
 );
 table!(
@@ -34,19 +34,19 @@ pub fn recent_key(activity: u64) -> RowKey {
     RowKey::new().u64(activity)
 }
 
-/// All messages of a conversation.
-pub fn messages_of(peer: &PeerId) -> RowKey {
-    RowKey::new().peer(peer)
+/// Key of [`Conversations`], and of all messages of one.
+pub fn room_key(room: &RoomId) -> RowKey {
+    RowKey::new().blind(room.as_bytes())
 }
 
 /// Those that were not deleted with it.
 pub fn kept_of(conversation: &ConversationRow) -> Scan {
-    Scan::new(messages_of(&conversation.peer)).from(conversation.forgotten.saturating_add(1))
+    Scan::new(room_key(&conversation.room)).from(conversation.forgotten.saturating_add(1))
 }
 
 /// Key of [`Messages`].
-pub fn message_key(peer: &PeerId, position: u64) -> RowKey {
-    messages_of(peer).u64(position)
+pub fn message_key(room: &RoomId, position: u64) -> RowKey {
+    room_key(room).u64(position)
 }
 
 /// Key of [`MessageIndex`]; in clear, so that a prefix can be looked up.
@@ -57,8 +57,8 @@ pub fn index_key(id: &MessageId) -> RowKey {
 /// A conversation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConversationRow {
-    /// With whom.
-    pub peer: PeerId,
+    /// Which.
+    pub room: RoomId,
     /// Seals the messages.
     pub key: KeyId,
     /// Position of the last message, forgotten or not; 0: none.
@@ -81,9 +81,9 @@ pub struct ConversationRow {
 
 impl ConversationRow {
     /// One without messages, sealed under this key. The counter of what we send begins behind `sent_counter`.
-    pub fn new(peer: PeerId, key: KeyId, sent_counter: u64) -> Self {
+    pub fn new(room: RoomId, key: KeyId, sent_counter: u64) -> Self {
         Self {
-            peer,
+            room,
             key,
             last: 0,
             forgotten: 0,
@@ -100,8 +100,8 @@ impl ConversationRow {
 /// Which conversation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecentRow {
-    /// With whom.
-    pub peer: PeerId,
+    /// Which.
+    pub room: RoomId,
 }
 
 /// A message.
@@ -136,7 +136,7 @@ pub struct IndexRow {
     /// The message.
     pub id: MessageId,
     /// The conversation.
-    pub peer: PeerId,
+    pub room: RoomId,
     /// The position in it.
     pub position: u64,
 }

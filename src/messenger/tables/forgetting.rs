@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::table;
-use crate::base::{MessageId, Millis, PeerId, WallTime};
+use crate::base::{MessageId, Millis, RoomId, WallTime};
 use crate::content::mimi::Vanishes;
 use crate::store::{KeyId, RowKey, Scan};
 
@@ -45,8 +45,8 @@ pub struct TimedRow {
     pub at: u64,
     /// Which.
     pub id: MessageId,
-    /// With whom.
-    pub peer: PeerId,
+    /// In which conversation.
+    pub room: RoomId,
     /// Its position in the conversation; `None`: it is held in a pending request.
     pub position: Option<u64>,
 }
@@ -67,8 +67,8 @@ pub enum Tomb {
     Message(MessageId),
     /// Those of a deleted conversation.
     Conversation {
-        /// With whom.
-        peer: PeerId,
+        /// Which.
+        room: RoomId,
         /// Up to this position.
         upto: u64,
         /// The rows of the index up to this key were looked at.
@@ -123,7 +123,7 @@ pub fn tomb_key(row: &TombRow) -> RowKey {
     let key = RowKey::new().u64(row.until.0);
     match &row.of {
         Tomb::Message(id) => key.blind(id.as_bytes()),
-        Tomb::Conversation { peer, .. } => key.peer(peer),
+        Tomb::Conversation { room, .. } => key.blind(room.as_bytes()),
     }
 }
 

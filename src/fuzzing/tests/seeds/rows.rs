@@ -3,7 +3,7 @@
 use postcard::to_allocvec;
 
 use super::{Seeds, seed};
-use crate::base::{PeerId, WallTime};
+use crate::base::{RoomId, WallTime};
 use crate::fuzzing::rng;
 use crate::identity::{CardKeys, IdentityKeypair, OneTimeKeys};
 use crate::messenger::tables::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, Recent, RecentRow, Sessions};
@@ -24,7 +24,7 @@ pub(super) fn store() -> Seeds {
         seed("keys", 3, &files::some_keys(&mut rng())[..]),
         seed("keys-contents", 4, files::some_keys_contents()),
         seed("mark", 5, files::some_mark()),
-        table("recent", Recent::ID, &to_allocvec(&RecentRow { peer: PeerId::from_key_bytes([1; 32]) }).unwrap()),
+        table("recent", Recent::ID, &to_allocvec(&RecentRow { room: RoomId::new([1; 32]) }).unwrap()),
         table("sessions", Sessions::ID, &to_allocvec(&sessions(&card_keys.keys)).unwrap()),
         table("card-keys", CardKeysTable::ID, &to_allocvec(&card_keys).unwrap()),
         table("one-time", OneTimeTable::ID, &to_allocvec(&OneTimeRow { keys: one_time, handed_out: true }).unwrap()),
