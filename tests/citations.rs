@@ -78,6 +78,35 @@ fn the_threat_model_names_tests_that_exist() {
     assert!(missing.is_empty(), "no such test: {missing:?}");
 }
 
+/// The page of numbers lists the tables that there are, by the names they have in the code.
+#[test]
+fn the_page_of_numbers_lists_the_tables_of_the_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/protocol/README.md")).unwrap();
+    let (_, listed) = page.split_once("## Tables of rows").unwrap();
+    let listed = listed.lines().filter(|line| line.starts_with("| ")).flat_map(|line| line.split('|').nth(1));
+    let listed: Vec<(u8, String)> = listed.flat_map(|cell| cell.split(", ")).filter_map(numbered).collect();
+    let sources = sources(&root.join("src/messenger/tables"));
+    let code: BTreeSet<_> = sources.iter().flat_map(|file| tables_in(&fs::read_to_string(file).unwrap())).collect();
+    assert!(code.len() > 30, "only {code:?}");
+    assert!(listed.is_sorted_by(|(one, _), (other, _)| one < other), "twice, or out of order: {listed:?}");
+    assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), code, "the page, and the code");
+}
+
+/// A number and a name.
+fn numbered(text: &str) -> Option<(u8, String)> {
+    let (number, name) = text.trim().split_once(' ')?;
+    Some((number.parse().ok()?, name.to_owned()))
+}
+
+/// The tables that a source file declares: number and name.
+fn tables_in(source: &str) -> Vec<(u8, String)> {
+    let declared = source.split("\ntable!(").skip(1).filter_map(|rest| rest.split(");").next());
+    let lines = declared.flat_map(|table| table.lines().filter(|line| !line.trim().starts_with("///")));
+    let named = lines.filter_map(|line| line.split_once(',')?.0.split_once(" = "));
+    named.map(|(name, number)| (number.trim().parse().unwrap(), name.trim().to_owned())).collect()
+}
+
 /// The names of functions in a text: the ends of paths in backticks, where they are more than one word.
 fn tests_in(text: &str) -> Vec<&str> {
     let quoted = text.split('`').skip(1).step_by(2);
@@ -200,4 +229,10 @@ fn citations_are_read_with_their_ranges() {
     assert_eq!((numbers(own), numbers(tried)), (vec![901], vec![902]));
     assert_eq!(halves(Path::new("src/net/tests/abuse.rs"), file).0, "");
     assert_eq!(halves(Path::new("tests/sim/main.rs"), file).0, "");
+}
+
+#[test]
+fn tables_are_found_in_a_source() {
+    let source = "\ntable!(\n    /// Keyed by a, b = 7, c.\n    One = 1, Root, Row\n);\ntable!(\n    Two = 20, State, Vec<Row>\n);\n";
+    assert_eq!(tables_in(source), [(1, "One".to_owned()), (20, "Two".to_owned())]);
 }
