@@ -130,6 +130,8 @@ codes! {
     Damaged = "damaged", -32042, 3, Some("keep a copy of the folder as it is before you try anything");
     /// The profile was written by a newer program.
     TooNew = "too_new", -32043, 3, Some("install the newest rohrpost");
+    /// The profile was written by an older program, and nothing converts it.
+    TooOld = "too_old", -32046, 3, Some("move its folder away, and make a new one with `rohrpost init`");
     /// Reading or writing a file or the socket failed.
     Io = "io", -32044, 3, None;
     /// The network could not be used.

@@ -328,6 +328,8 @@ pub const WORK_WHEN_CROWDED: u8 = 20;
 pub const MAX_ROW: usize = 4 * 1024;
 /// Largest value in all chunks.
 pub const MAX_VALUE: usize = 1024 * 1024;
+/// What a row carries for versions that come later: read with the row, whatever it is.
+pub const MAX_TAIL: usize = 64 * 1024;
 /// Snapshots that are kept: a few days in which damage may be noticed.
 pub const MAX_SNAPSHOTS: usize = 3;
 /// A snapshot is made when the newest is so old: daily, however the hours fall.

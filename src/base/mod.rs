@@ -8,11 +8,13 @@ pub mod failpoint;
 pub mod ids;
 pub mod limits;
 pub mod secret;
+pub mod tail;
 pub mod time;
 
 pub use failpoint::failpoint;
 pub use ids::{EnvelopeId, IdError, MessageId, PeerId, RoomId, SessionId};
 pub use secret::Secret;
+pub use tail::Tail;
 pub use time::{Millis, MonoTime, Now, WallTime};
 
 /// The random source that pure code is handed; never made inside (architecture, "time and

@@ -1,6 +1,6 @@
 //! The own card and prekeys: made, rotated, handed out, forgotten (protocol, "Identity").
 
-use crate::base::{Millis, PeerId, WallTime, limits};
+use crate::base::{Millis, PeerId, Tail, WallTime, limits};
 use crate::identity::{CardContent, CardKeys, OneTimeKeys, PrekeyId, RequestPolicy, RequestToken, next_sequence};
 use crate::store::{RowKey, Rows, Scan};
 
@@ -35,6 +35,7 @@ impl Tx<'_> {
             addrs: Vec::new(),
             high_water: self.now.wall,
             swept: self.now.wall,
+            tail: Tail::new(),
         };
         let keys = CardKeys::generate(&mut *self.rng);
         self.issue_card(&mut row, keys)?;

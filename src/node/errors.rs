@@ -26,6 +26,7 @@ pub(crate) fn store(error: &StoreError) -> ApiError {
         StoreError::Damaged { .. } | StoreError::WrongKey => Code::Damaged,
         StoreError::Full => Code::DiskFull,
         StoreError::TooNew { .. } => Code::TooNew,
+        StoreError::TooOld { .. } => Code::TooOld,
         StoreError::ReadOnly { .. }
         | StoreError::Permission { .. }
         | StoreError::Foreign { .. }

@@ -34,6 +34,16 @@ pub enum StoreError {
         /// The newest format this program knows.
         known: u32,
     },
+    /// A version of the program from before the first release wrote this store.
+    #[error(
+        "this store was written by an older version of rohrpost (format {found}, this version reads from {oldest} on)"
+    )]
+    TooOld {
+        /// The format found.
+        found: u32,
+        /// The oldest format this program reads.
+        oldest: u32,
+    },
     /// The store was sealed under another key.
     #[error("the key does not fit this store")]
     WrongKey,
@@ -94,6 +104,9 @@ impl StoreError {
             Self::Damaged { .. } => Some("copy the profile folder to a safe place, then try `rohrpost recover`"),
             Self::Full => Some("free some space on the disk and try again; nothing that was confirmed is lost"),
             Self::TooNew { .. } => Some("install the newer version of rohrpost"),
+            Self::TooOld { .. } => {
+                Some("nothing converts it: move the profile folder away and make a new profile with `rohrpost init`")
+            }
             Self::WrongKey => {
                 Some("the key file and the database belong to different profiles: put the right key file back")
             }

@@ -10,6 +10,9 @@ use super::key::KeyId;
 use super::row::{META_KEY, Write, open_value, seal_value, tag};
 use super::secrets::Secrets;
 
+/// The oldest schema that is read. What wrote an older one was never released, so there is no step from there.
+pub(super) const OLDEST: u32 = 2;
+
 /// Written with every commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Meta {
@@ -67,7 +70,7 @@ impl Meta {
     /// Opens the row.
     ///
     /// # Errors
-    /// [`StoreError::TooNew`] when its schema is above `known`; [`StoreError::Damaged`].
+    /// [`StoreError::TooNew`] when its schema is above `known`; [`StoreError::TooOld`]; [`StoreError::Damaged`].
     pub(super) fn open(row: &[u8], known: u32, secrets: &Secrets) -> Result<(u32, Self), StoreError> {
         let plaintext = open_value(secrets, &secrets.root, META_KEY, row, |_| Ok(None::<Vec<u8>>))?;
         let bad = || StoreError::damaged("the store's own row cannot be read");
@@ -75,6 +78,9 @@ impl Meta {
         let schema = u32::from_be_bytes(*schema);
         if schema > known {
             return Err(StoreError::TooNew { found: schema, known });
+        }
+        if schema < OLDEST {
+            return Err(StoreError::TooOld { found: schema, oldest: OLDEST });
         }
         Ok((schema, postcard::from_bytes(rest).map_err(|_| bad())?))
     }

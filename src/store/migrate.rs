@@ -3,6 +3,7 @@
 //! To change the form of stored rows: append a step here. It runs once, in one commit together with the new schema
 //! number, before anybody reads. Steps are never removed or changed.
 
+use super::meta::OLDEST;
 use super::{StoreError, WriteBuffer};
 use crate::base::CryptoRng;
 
@@ -14,10 +15,10 @@ pub(super) struct Migration {
     pub(super) run: fn(&mut WriteBuffer, &mut dyn CryptoRng) -> Result<(), StoreError>,
 }
 
-/// All steps: the first leads from schema 1 to schema 2.
+/// All steps: the first leads from [`OLDEST`] to the schema after it.
 pub(super) const MIGRATIONS: &[Migration] = &[];
 
 /// The schema after these steps.
 pub(super) fn schema_after(migrations: &[Migration]) -> u32 {
-    u32::try_from(migrations.len()).unwrap_or(u32::MAX).saturating_add(1)
+    u32::try_from(migrations.len()).unwrap_or(u32::MAX).saturating_add(OLDEST)
 }

@@ -17,7 +17,7 @@ use super::keyfiles::{KeyFiles, Loaded};
 use super::keyring::{Keyring, Role, fresh};
 use super::log::is_torn;
 use super::mark::Mark;
-use super::meta::Meta;
+use super::meta::{Meta, OLDEST};
 use super::migrate::{MIGRATIONS, Migration, schema_after};
 use super::row::META_KEY;
 use super::salvage::Remains;
@@ -47,7 +47,7 @@ impl Default for Options {
 impl Options {
     /// For rows of this schema: what comes after it is left for the next opening.
     pub(super) fn at_schema(schema: Option<u32>) -> Self {
-        let steps = schema.and_then(|schema| usize::try_from(schema.saturating_sub(1)).ok());
+        let steps = schema.and_then(|schema| usize::try_from(schema.checked_sub(OLDEST)?).ok());
         let migrations = steps.and_then(|steps| MIGRATIONS.get(..steps)).unwrap_or(MIGRATIONS);
         Self { migrations, ..Self::default() }
     }
@@ -237,7 +237,7 @@ impl Inner {
 }
 
 fn migrate(inner: &Arc<Inner>, from: u32, migrations: &[Migration], rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
-    for (schema, step) in (2..).zip(migrations) {
+    for (schema, step) in (OLDEST + 1..).zip(migrations) {
         if schema <= from {
             continue;
         }

@@ -12,6 +12,7 @@ use super::engine::Inner;
 use super::key::KeyId;
 use super::keyring::{Entry as KeyEntry, Role};
 use super::log::{Found, Log};
+use super::meta::OLDEST;
 use super::open::{Options, open};
 use super::row::{CHUNK_TABLE, ChunkKeys, Header, Write, open_value};
 use super::salvage::Remains;
@@ -91,6 +92,9 @@ struct Taken {
 fn newest_snapshot(dir: &Path, remains: &Remains) -> Result<Option<Reading>, StoreError> {
     for file in snapshots(dir)? {
         match Reading::open(&file, &remains.secrets) {
+            Ok(reading) if reading.schema < OLDEST => {
+                return Err(StoreError::TooOld { found: reading.schema, oldest: OLDEST });
+            }
             Ok(reading) if remains.meta.as_ref().is_none_or(|(schema, _)| *schema == reading.schema) => {
                 return Ok(Some(reading));
             }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::table;
-use crate::base::{PeerId, WallTime};
+use crate::base::{PeerId, Tail, WallTime};
 use crate::identity::RequestToken;
 use crate::store::RowKey;
 
@@ -48,6 +48,8 @@ pub struct PeerRow {
     pub healed_at: Option<WallTime>,
     /// A healing handshake is due: their envelopes do not open.
     pub heal_due: bool,
+    /// What other versions know.
+    pub tail: Tail,
 }
 
 impl PeerRow {
@@ -66,6 +68,7 @@ impl PeerRow {
             profile_sent: 0,
             healed_at: None,
             heal_due: false,
+            tail: Tail::new(),
         }
     }
 

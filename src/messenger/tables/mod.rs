@@ -58,3 +58,6 @@ macro_rules! table {
     };
 }
 use table;
+
+#[cfg(test)]
+mod tests;

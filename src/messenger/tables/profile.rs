@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::table;
-use crate::base::WallTime;
+use crate::base::{Tail, WallTime};
 use crate::identity::RequestToken;
 use crate::messenger::view::Policy;
 
@@ -36,4 +36,6 @@ pub struct ProfileRow {
     pub high_water: WallTime,
     /// When the secrets of prekeys were last looked through.
     pub swept: WallTime,
+    /// What other versions know.
+    pub tail: Tail,
 }

@@ -3,10 +3,12 @@
 use postcard::to_allocvec;
 
 use super::{Seeds, seed};
-use crate::base::{RoomId, WallTime};
+use crate::base::{PeerId, RoomId, WallTime};
 use crate::fuzzing::rng;
 use crate::identity::{CardKeys, IdentityKeypair, OneTimeKeys};
-use crate::messenger::tables::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, Recent, RecentRow, Sessions};
+use crate::messenger::tables::{
+    CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, PeerRow, Peers, Recent, RecentRow, Sessions,
+};
 use crate::session::{RemoteBundle, SessionSet};
 use crate::store::{Table, fuzzing as files};
 
@@ -25,6 +27,7 @@ pub(super) fn store() -> Seeds {
         seed("keys-contents", 4, files::some_keys_contents()),
         seed("mark", 5, files::some_mark()),
         table("recent", Recent::ID, &to_allocvec(&RecentRow { room: RoomId::new([1; 32]) }).unwrap()),
+        table("peer", Peers::ID, &to_allocvec(&peer()).unwrap()),
         table("sessions", Sessions::ID, &to_allocvec(&sessions(&card_keys.keys)).unwrap()),
         table("card-keys", CardKeysTable::ID, &to_allocvec(&card_keys).unwrap()),
         table("one-time", OneTimeTable::ID, &to_allocvec(&OneTimeRow { keys: one_time, handed_out: true }).unwrap()),
@@ -34,6 +37,13 @@ pub(super) fn store() -> Seeds {
 /// A row of the table with this number.
 fn table(name: &str, id: u8, row: &[u8]) -> (String, Vec<u8>) {
     seed(&format!("table-{name}"), 6, [&[id], row].concat())
+}
+
+/// With what a later version puts at its end.
+fn peer() -> PeerRow {
+    let mut row = PeerRow::new(PeerId::from_key_bytes([2; 32]));
+    row.tail.set(1, b"later".to_vec());
+    row
 }
 
 /// A session that has begun, and one that retired for it.
