@@ -11,7 +11,7 @@ use rohrpost::envelope::seal::seal;
 use rohrpost::envelope::{EnvelopeKind, encode};
 use rohrpost::identity::{CardContent, CardKeys, IdentityKeypair};
 use rohrpost::messenger::view::MailService;
-use rohrpost::messenger::{Command, Input, Messenger, Output, PeerInput};
+use rohrpost::messenger::{Command, Event, Input, Messenger, Order, Output};
 use rohrpost::store::Store;
 
 use super::{TEXT, rng};
@@ -57,8 +57,7 @@ impl House {
         let invitation = InvitationKey::from_bytes([0; 32]);
         let register = Question::Register { key: QueueKey::from_bytes([1; 32]), invitation, offer };
         let from = me.peer_id();
-        let kept =
-            self.ask(vec![Input::Peer(PeerInput::Mail { from, request: 0, question: register.encode().unwrap() })]);
+        let kept = self.ask(vec![Input::Net(Event::Mail { from, request: 0, question: register.encode().unwrap() })]);
         assert_eq!(kept, [Answer::Kept { prekeys: 0 }]);
         self.owners.push(Owner { me, keys, queue });
     }
@@ -66,7 +65,7 @@ impl House {
     fn ask(&mut self, inputs: Vec<Input>) -> Vec<Answer> {
         let outputs = self.messenger.handle(inputs, NOW, &mut self.rng);
         let answers = outputs.into_iter().filter_map(|output| match output {
-            Output::AnswerMail { answer, .. } => Some(Answer::decode(&answer).unwrap()),
+            Output::Net(Order::AnswerMail { answer, .. }) => Some(Answer::decode(&answer).unwrap()),
             _ => None,
         });
         answers.collect()
@@ -82,7 +81,7 @@ impl House {
             let token = Some(TokenIn::of(&QueueKey::from_bytes([1; 32]), [n % 2; 16]));
             let deposit = Deposit { recipient: to, token, proof: Proof::None, sealed: &sealed };
             let question = Question::Deposit(deposit).encode().unwrap();
-            inputs.push(Input::Peer(PeerInput::Mail { from: to, request: n.into(), question }));
+            inputs.push(Input::Net(Event::Mail { from: to, request: n.into(), question }));
         }
         inputs
     }
@@ -92,7 +91,7 @@ impl House {
         let delete = |owner: &Owner| {
             let question = Question::Delete { queue: owner.queue, what: Delete::UpTo(u64::MAX) };
             let (from, question) = (owner.me.peer_id(), question.encode().unwrap());
-            Input::Peer(PeerInput::Mail { from, request: 0, question })
+            Input::Net(Event::Mail { from, request: 0, question })
         };
         let inputs = self.owners.iter().map(delete).collect();
         assert!(self.ask(inputs).iter().all(|answer| *answer == Answer::Done));

@@ -1,11 +1,10 @@
 //! What no messenger over these parts can beat: the raw round trip, the bare synced commit.
 
 use std::fs::OpenOptions;
-use std::sync::Arc;
 use std::time::Instant;
 
 use rohrpost::base::Secret;
-use rohrpost::net::{Lanes, NetConfig, NetEvent, NetHandle, start};
+use rohrpost::net::{Class, Classes, Event, Lanes, NetConfig, NetHandle, Order, start};
 use tokio::sync::mpsc;
 
 use crate::figures::Times;
@@ -36,19 +35,19 @@ pub fn round_trip(rounds: usize) -> Times {
             let bob = bob.clone();
             async move {
                 while let Some(event) = bob_heard.recv().await {
-                    if let NetEvent::Envelope { token, .. } = event {
-                        bob.acknowledge(token);
+                    if let Event::Envelope { token, .. } = event {
+                        bob.order(Order::Acknowledge(token)).unwrap();
                     }
                 }
             }
         });
-        alice.connect(me, &bob.status().listen_addrs).unwrap();
-        until(&mut heard, |event| matches!(event, NetEvent::Connected(_))).await;
+        alice.order(Order::Connect { peer: me, addrs: bob.status().listen_addrs }).unwrap();
+        until(&mut heard, |event| matches!(event, Event::Connected(_))).await;
         let mut times = Vec::with_capacity(rounds);
         for ticket in 0..rounds as u64 {
             let start = Instant::now();
-            alice.send_envelope(me, ticket, vec![7; 512].into()).unwrap();
-            until(&mut heard, |event| matches!(event, NetEvent::Acked { .. })).await;
+            alice.order(Order::Send { peer: me, ticket, bytes: vec![7; 512].into() }).unwrap();
+            until(&mut heard, |event| matches!(event, Event::Acked { .. })).await;
             times.push(start.elapsed());
         }
         alice.shutdown().await;
@@ -59,14 +58,14 @@ pub fn round_trip(rounds: usize) -> Times {
 }
 
 /// A network in this process, on loopback, in which everybody is a contact.
-pub async fn network(seed: u8) -> (NetHandle, mpsc::Receiver<NetEvent>) {
+pub async fn network(seed: u8) -> (NetHandle, mpsc::Receiver<Event>) {
     let (to_contacts, contacts) = mpsc::channel(1024);
     let lanes = Lanes { strangers: to_contacts.clone(), contacts: to_contacts };
     let listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned()];
     let config = NetConfig { listen, ..NetConfig::new(Secret::new([seed; 32])) };
-    (start(config, lanes, Arc::new(|_| true)).await.unwrap(), contacts)
+    (start(config, lanes, Classes::all(Class::Contact)).await.unwrap(), contacts)
 }
 
-async fn until(heard: &mut mpsc::Receiver<NetEvent>, fits: impl Fn(&NetEvent) -> bool) {
+async fn until(heard: &mut mpsc::Receiver<Event>, fits: impl Fn(&Event) -> bool) {
     while !fits(&heard.recv().await.unwrap()) {}
 }

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rohrpost::base::{MonoTime, Now, PeerId, Secret, WallTime};
 use rohrpost::identity::{IdentityKeypair, open_key_file};
-use rohrpost::messenger::{Command, FrameToken, Hints, Input, Messenger, Output, PeerInput, SendCommand};
+use rohrpost::messenger::{Command, Event, FrameToken, Hints, Input, Messenger, Order, Output, SendCommand};
 use rohrpost::store::{ProfileDir, Store};
 use serde_json::{Value, json};
 
@@ -151,7 +151,7 @@ impl Post {
         let peer = self.people.remove(place).peer_id();
         self.places.remove(&peer);
         self.queues.remove(place);
-        self.queues[0].push_back(Input::Peer(PeerInput::Disconnected(peer)));
+        self.queues[0].push_back(Input::Net(Event::Disconnected(peer)));
         self.run();
     }
 
@@ -170,8 +170,8 @@ impl Post {
         }
     }
 
-    fn tell(&mut self, place: usize, input: PeerInput) {
-        self.queues[place].push_back(Input::Peer(input));
+    fn tell(&mut self, place: usize, input: Event) {
+        self.queues[place].push_back(Input::Net(input));
     }
 
     fn number(&mut self, place: usize, ticket: u64) -> u64 {
@@ -184,45 +184,47 @@ impl Post {
         let me = self.people[place].peer_id();
         for output in outputs {
             match output {
-                Output::Connect { peer, .. } => match self.places.get(&peer).copied() {
+                Output::Net(Order::Connect { peer, .. }) => match self.places.get(&peer).copied() {
                     Some(other) => {
-                        self.tell(place, PeerInput::Connected(peer));
-                        self.tell(other, PeerInput::Connected(me));
+                        self.tell(place, Event::Connected(peer));
+                        self.tell(other, Event::Connected(me));
                     }
-                    None => self.tell(place, PeerInput::Unreachable(peer)),
+                    None => self.tell(place, Event::Unreachable(peer)),
                 },
-                Output::Send { peer, ticket, bytes } => {
+                Output::Net(Order::Send { peer, ticket, bytes }) => {
                     let token = FrameToken { stream: 1, frame: self.number(place, ticket) };
                     let Some(other) = self.places.get(&peer).copied() else { continue };
-                    self.tell(other, PeerInput::Envelope { from: me, token, bytes: bytes.to_vec() });
+                    self.tell(other, Event::Envelope { from: me, token, bytes: bytes.to_vec() });
                 }
-                Output::Acknowledge(token) => {
+                Output::Net(Order::Acknowledge(token)) => {
                     let (sender, ticket) = self.asked.remove(&token.frame).unwrap();
-                    self.tell(sender, PeerInput::Acked { peer: me, ticket });
+                    self.tell(sender, Event::Acked { peer: me, ticket });
                 }
-                Output::Refuse(_, reason) => panic!("refused: {reason:?}"),
-                Output::FetchBundle { peer, ticket, want_prekey } => {
+                Output::Net(Order::Refuse(_, reason)) => panic!("refused: {reason:?}"),
+                Output::Net(Order::FetchBundle { peer, ticket, want_prekey }) => {
                     let request = self.number(place, ticket);
                     let Some(other) = self.places.get(&peer).copied() else { continue };
-                    self.tell(other, PeerInput::BundleRequested { from: me, request, want_prekey });
+                    self.tell(other, Event::BundleRequested { from: me, request, want_prekey });
                 }
-                Output::AnswerBundle { request, card, prekey } => {
+                Output::Net(Order::AnswerBundle { request, card, prekey }) => {
                     let (asker, ticket) = self.asked.remove(&request).unwrap();
-                    self.tell(asker, PeerInput::Bundle { peer: me, ticket, card, prekey });
+                    self.tell(asker, Event::Bundle { peer: me, ticket, card, prekey });
                 }
                 Output::Reply(_, answer) => drop(answer.unwrap()),
-                Output::AskMailbox { mailbox, ticket, .. } => {
-                    self.tell(place, PeerInput::MailFailed { mailbox, ticket });
+                Output::Net(Order::AskMailbox { mailbox, ticket, .. }) => {
+                    self.tell(place, Event::MailFailed { mailbox, ticket });
                 }
-                Output::FindCard { peer, ticket } => {
-                    self.tell(place, PeerInput::CardNotFound { peer, ticket, asked: 0 });
+                Output::Net(Order::FindCard { peer, ticket }) => {
+                    self.tell(place, Event::CardNotFound { peer, ticket, asked: 0 });
                 }
-                Output::Class { .. }
+                Output::Net(
+                    Order::Class { .. }
+                    | Order::AnswerMail { .. }
+                    | Order::HoldMail { .. }
+                    | Order::RingMail { .. }
+                    | Order::PublishCard { .. },
+                )
                 | Output::Events(_)
-                | Output::AnswerMail { .. }
-                | Output::HoldMail { .. }
-                | Output::RingMail { .. }
-                | Output::PublishCard { .. }
                 | Output::WakeAt(_) => {}
             }
         }

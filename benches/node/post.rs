@@ -11,8 +11,8 @@ use rohrpost::envelope::seal::seal;
 use rohrpost::envelope::{EnvelopeKind, encode};
 use rohrpost::identity::{CardContent, CardKeys, IdentityKeypair, open_key_file};
 use rohrpost::messenger::view::MailService;
-use rohrpost::messenger::{Command, Input, Messenger, Output, PeerInput};
-use rohrpost::net::{MailAsk, NetEvent, NetHandle};
+use rohrpost::messenger::{Command, Event, Input, Messenger, Order, Output};
+use rohrpost::net::NetHandle;
 use rohrpost::store::{ProfileDir, Store};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -62,7 +62,7 @@ impl Owner {
 
 /// Asks and waits for the answer, so many at a time; how many there were and whether each was this one.
 async fn ask_all(
-    (net, heard): &mut (NetHandle, mpsc::Receiver<NetEvent>),
+    (net, heard): &mut (NetHandle, mpsc::Receiver<Event>),
     mailbox: PeerId,
     addrs: &[String],
     questions: Vec<Vec<u8>>,
@@ -73,15 +73,16 @@ async fn ask_all(
     while done < all {
         while open < OPEN && waiting.peek().is_some() {
             let (question, ticket) = waiting.next().unwrap();
-            net.ask_mailbox(MailAsk { ticket, mailbox, addrs: addrs.to_vec(), anonymous: false, question }).unwrap();
+            net.order(Order::AskMailbox { ticket, mailbox, addrs: addrs.to_vec(), anonymous: false, question })
+                .unwrap();
             open += 1;
         }
         match heard.recv().await.unwrap() {
-            NetEvent::MailAnswered { answer, .. } => {
+            Event::MailAnswered { answer, .. } => {
                 assert_eq!(Answer::decode(&answer).unwrap(), *expected);
                 (open, done) = (open - 1, done + 1);
             }
-            NetEvent::MailFailed { .. } => panic!("a mailbox that is asked by contacts answers"),
+            Event::MailFailed { .. } => panic!("a mailbox that is asked by contacts answers"),
             _ => {}
         }
     }
@@ -146,10 +147,10 @@ pub fn boxes(table: &mut Table) {
     for first in (0..BOXES).step_by(200) {
         let ask = |n| {
             let owner = Owner::new(n, &mut ChaCha20Rng::seed_from_u64(n.into()));
-            Input::Peer(PeerInput::Mail { from: owner.me.peer_id(), request: n.into(), question: owner.register() })
+            Input::Net(Event::Mail { from: owner.me.peer_id(), request: n.into(), question: owner.register() })
         };
         let answers = messenger.handle((first..first + 200).map(ask).collect(), now, &mut rng);
-        let kept = answers.iter().filter(|output| matches!(output, Output::AnswerMail { .. })).count();
+        let kept = answers.iter().filter(|output| matches!(output, Output::Net(Order::AnswerMail { .. }))).count();
         assert_eq!(kept, 200);
     }
     let each = start.elapsed() / BOXES;

@@ -1,8 +1,10 @@
-//! What travels (`docs/protocol/envelope.md`): the padded envelope and its ID, and the seal for mailboxes.
+//! What travels (`docs/protocol/envelope.md`): the padded envelope and its ID, and the seal for mailboxes; and what those
+//! who write and those who carry say to each other (`border`).
 //!
 //! What this layer does not own: what is in the payload (`session`, later `group`), and the streams
 //! that carry it (`net`).
 
+pub mod border;
 pub mod directory;
 pub mod exchange;
 pub mod frame;

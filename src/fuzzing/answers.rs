@@ -20,7 +20,7 @@ use crate::envelope::{EnvelopeKind, encode};
 use crate::identity::{Card, CardContent, CardIn, CardKeys, IdentityKeypair, Mailbox, OneTimeKeys};
 use crate::messenger::fuzzing::{bounds_hold, own_card};
 use crate::messenger::view::{Direction, State};
-use crate::messenger::{Command, Hints, Input, Messenger, Output, PeerInput, SendCommand, query};
+use crate::messenger::{Command, Event, Hints, Input, Messenger, Order, Output, SendCommand, query};
 use crate::session::{RemoteBundle, SessionSet};
 use crate::store::Store;
 
@@ -65,7 +65,7 @@ fn template() -> &'static Template {
         for _ in 0..4 {
             for (mailbox, ticket) in std::mem::take(&mut desk.mail) {
                 let answer = Answer::Kept { prekeys: 100 }.encode().expect("is within its bounds");
-                desk.hand_in(Input::Peer(PeerInput::MailAnswered { mailbox, ticket, answer }));
+                desk.hand_in(Input::Net(Event::MailAnswered { mailbox, ticket, answer }));
             }
         }
         let (keys, mut rng) = (CardKeys::generate(&mut rng()), rng());
@@ -151,7 +151,7 @@ impl Desk {
     fn note(&mut self, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::AskMailbox { mailbox, ticket, anonymous, question, .. } => {
+                Output::Net(Order::AskMailbox { mailbox, ticket, anonymous, question, .. }) => {
                     // MBX-60: as herself she asks for nothing but what is hers.
                     let question = Question::decode(&question).expect("was made here");
                     let hidden = matches!(question, Question::Deposit(_) | Question::Card { .. });
@@ -159,7 +159,7 @@ impl Desk {
                     assert!(houses().contains(&mailbox));
                     self.mail.push((mailbox, ticket));
                 }
-                Output::FindCard { peer, ticket } => self.cards.push((peer, ticket)),
+                Output::Net(Order::FindCard { peer, ticket }) => self.cards.push((peer, ticket)),
                 _ => {}
             }
         }
@@ -209,7 +209,7 @@ pub(super) fn answers(bytes: &[u8]) -> bool {
     copy(template.dir.path(), dir.path());
     let mut desk = Desk::open(dir.path());
     desk.say();
-    desk.hand_in(Input::Peer(PeerInput::Unreachable(bob().peer_id())));
+    desk.hand_in(Input::Net(Event::Unreachable(bob().peer_id())));
     desk.now = after(desk.now, Millis::from_secs(4));
     desk.hand_in(Input::Timer);
     let (mut bytes, mut understood) = (Bytes(bytes), false);
@@ -223,10 +223,10 @@ pub(super) fn answers(bytes: &[u8]) -> bool {
             continue;
         }
         let Some(input) = input(step, &mut bytes, &mut desk, template) else { continue };
-        if let Input::Peer(PeerInput::MailAnswered { answer, .. }) = &input {
+        if let Input::Net(Event::MailAnswered { answer, .. }) = &input {
             understood |= Answer::decode(answer).is_ok();
         }
-        understood |= matches!(&input, Input::Peer(PeerInput::CardFound { .. }));
+        understood |= matches!(&input, Input::Net(Event::CardFound { .. }));
         desk.hand_in(input);
     }
     desk.judge();
@@ -248,34 +248,34 @@ fn input(step: u8, bytes: &mut Bytes<'_>, desk: &mut Desk, template: &Template) 
             };
             desk.mail.retain(|asked| *asked != (mailbox, ticket));
             match kind {
-                2 => PeerInput::MailFailed { mailbox, ticket },
+                2 => Event::MailFailed { mailbox, ticket },
                 3 => {
                     let len = usize::from(bytes.u8());
-                    PeerInput::MailAnswered { mailbox, ticket, answer: bytes.take(len).to_vec() }
+                    Event::MailAnswered { mailbox, ticket, answer: bytes.take(len).to_vec() }
                 }
-                _ => PeerInput::MailAnswered { mailbox, ticket, answer: answer(bytes, template) },
+                _ => Event::MailAnswered { mailbox, ticket, answer: answer(bytes, template) },
             }
         }
         kind @ (4 | 5) => {
             let (peer, ticket) = desk.cards.pop()?;
             match kind {
-                4 => PeerInput::CardFound { peer, ticket, card: card(bytes, template) },
-                _ => PeerInput::CardNotFound { peer, ticket, asked: bytes.u8().into() },
+                4 => Event::CardFound { peer, ticket, card: card(bytes, template) },
+                _ => Event::CardNotFound { peer, ticket, asked: bytes.u8().into() },
             }
         }
         6 => {
             desk.say();
             return None;
         }
-        7 => PeerInput::Connected(houses()[usize::from(bytes.u8() % 2)]),
-        8 => PeerInput::Disconnected(houses()[usize::from(bytes.u8() % 2)]),
-        11 => PeerInput::Unreachable(bob().peer_id()),
+        7 => Event::Connected(houses()[usize::from(bytes.u8() % 2)]),
+        8 => Event::Disconnected(houses()[usize::from(bytes.u8() % 2)]),
+        11 => Event::Unreachable(bob().peer_id()),
         _ => {
             desk.now = after(desk.now, Millis(1 << (bytes.u8() % 32)));
             return Some(Input::Timer);
         }
     };
-    Some(Input::Peer(peer))
+    Some(Input::Net(peer))
 }
 
 /// A card of those that there are, perhaps with a byte changed, or any bytes.

@@ -6,7 +6,7 @@ use crate::identity::{CardIn, Mailbox};
 use crate::store::{Rows, Scan};
 
 use super::deliver::{earliest, jittered};
-use super::io::Output;
+use super::io::Order;
 use super::links::CIRCUIT;
 use super::mailing::OwnCard;
 use super::query;
@@ -71,7 +71,7 @@ impl Tx<'_> {
         if self.mem.mail.publish_at <= now {
             let card = self.profile()?.card;
             let owner = self.my_id();
-            self.push(Output::PublishCard { owner, card });
+            self.push(Order::PublishCard { owner, card });
             let pause = jittered(limits::CARD_REPUBLISH, self.rng.next_u64());
             self.mem.mail.publish_at = now + pause;
         }
@@ -110,7 +110,7 @@ impl Tx<'_> {
             }
             let Some(card) = self.buf.get::<BoxCards>(&of_box(row.number))? else { continue };
             if CardIn::decode(&card.bytes).is_ok_and(|card| card.claimed_expires() > clock) {
-                self.push(Output::PublishCard { owner: row.owner, card: card.bytes });
+                self.push(Order::PublishCard { owner: row.owner, card: card.bytes });
             }
         }
         let pause = if full { limits::CARDS_PUBLISHED_PAUSE } else { limits::CARD_REPUBLISH };

@@ -4,6 +4,7 @@ use crate::base::PeerId;
 use crate::identity::{IdentityKey, RequestToken, safety_number};
 
 use super::command::{Answer, Command, Hints, Refusal};
+use super::io::{Class, Order};
 use super::query;
 use super::send::check_name;
 use super::tables::{PeerRow, Peers, peer_key};
@@ -175,7 +176,7 @@ impl Tx<'_> {
         self.void_token(&mut row)?;
         self.mem.contacts = self.mem.contacts.saturating_sub(1);
         self.put_peer(&row)?;
-        self.push(super::io::Output::Class { peer: *peer, contact: false });
+        self.push(Order::Class { peer: *peer, class: Class::Stranger });
         Ok(Answer::Done)
     }
 }

@@ -14,7 +14,7 @@ use crate::envelope::{self, EnvelopeKind};
 use crate::session::{SealedKind, SessionSet};
 use crate::store::{KeyId, Rows, Scan, StoreError};
 
-use super::io::{Output, RefuseReason};
+use super::io::{Order, RefuseReason};
 use super::tables::{
     ConversationRow, MessageRow, OutControls, OutDepositRow, OutDeposits, OutKind, OutMessages, OutRow, Outbox,
     PeerRow, ProfileRow, outbox_key, peer_key,
@@ -42,7 +42,7 @@ impl Tx<'_> {
             if !link.dialling {
                 link.dialling = true;
                 let addrs = self.ways_to(&peer)?;
-                self.push(Output::Connect { peer: id, addrs });
+                self.push(Order::Connect { peer: id, addrs });
             }
             return Ok(());
         }
@@ -57,7 +57,7 @@ impl Tx<'_> {
             let link = self.link(id);
             link.bundle = Some(ticket);
             link.rebuild = rebuild || stale;
-            self.push(Output::FetchBundle { peer: id, ticket, want_prekey: true });
+            self.push(Order::FetchBundle { peer: id, ticket, want_prekey: true });
             return Ok(());
         }
         self.send_pending(peer, set)
@@ -110,7 +110,7 @@ impl Tx<'_> {
             let link = self.link(id);
             link.pending.remove(&number);
             link.in_flight.insert(ticket, (number, bytes.len()));
-            self.push(Output::Send { peer: id, ticket, bytes: Arc::from(bytes) });
+            self.push(Order::Send { peer: id, ticket, bytes: Arc::from(bytes) });
         }
         if encrypted {
             self.put_sessions(&id, &set)?;

@@ -4,7 +4,7 @@ use crate::base::{Millis, PeerId, Tail, WallTime, limits};
 use crate::identity::{CardContent, CardKeys, OneTimeKeys, PrekeyId, RequestPolicy, RequestToken, next_sequence};
 use crate::store::{RowKey, Rows, Scan};
 
-use super::io::Output;
+use super::io::Order;
 use super::query;
 use super::tables::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, Profile, ProfileRow};
 use super::tx::{Step, Tx};
@@ -162,7 +162,7 @@ impl Tx<'_> {
             }
         }
         self.refill_one_time()?;
-        self.push(Output::AnswerBundle { request, card, prekey });
+        self.push(Order::AnswerBundle { request, card, prekey });
         Ok(())
     }
 }

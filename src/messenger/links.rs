@@ -3,7 +3,7 @@
 use crate::base::{PeerId, limits};
 use crate::store::{RowKey, Rows, Scan};
 
-use super::io::Output;
+use super::io::{Class, Order};
 use super::tables::Peers;
 use super::tx::{Step, Tx};
 use super::view::EventKind;
@@ -18,7 +18,7 @@ impl Tx<'_> {
     pub(super) fn contacts_at_start(&mut self) -> Step {
         for (_, row) in self.buf.scan::<Peers>(&Scan::new(RowKey::new()))? {
             if row.contact.is_some() {
-                self.push(Output::Class { peer: row.peer, contact: true });
+                self.push(Order::Class { peer: row.peer, class: Class::Contact });
             }
         }
         Ok(())

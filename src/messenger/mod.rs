@@ -43,7 +43,7 @@ use crate::identity::IdentityKeypair;
 use crate::store::{Reader, Store, StoreError, WriteBuffer};
 
 pub use command::{Answer, Command, Hints, Refusal, SendCommand};
-pub use io::{FrameToken, Input, Output, PeerInput, RefuseReason};
+pub use io::{Class, Event, FrameToken, Input, Order, Output, RefuseReason};
 
 use memory::Memory;
 use tx::{Due, Step, Stop, Tx};
@@ -252,8 +252,8 @@ impl Question {
     fn failed(self, error: &StoreError) -> Output {
         match self {
             Self::Command(id) => Output::Reply(id, Err(Refusal::Store(error.to_string()))),
-            Self::Envelope(token) => Output::Refuse(token, RefuseReason::Unavailable),
-            Self::Mail(request) => mailbox::unavailable(request),
+            Self::Envelope(token) => Order::Refuse(token, RefuseReason::Unavailable).into(),
+            Self::Mail(request) => mailbox::unavailable(request).into(),
         }
     }
 }
@@ -261,9 +261,9 @@ impl Question {
 const fn question(input: &Input) -> Option<Question> {
     match input {
         Input::Command(id, _) => Some(Question::Command(*id)),
-        Input::Peer(PeerInput::Envelope { token, .. }) => Some(Question::Envelope(*token)),
-        Input::Peer(PeerInput::Mail { request, .. }) => Some(Question::Mail(*request)),
-        Input::Peer(_) | Input::Timer => None,
+        Input::Net(Event::Envelope { token, .. }) => Some(Question::Envelope(*token)),
+        Input::Net(Event::Mail { request, .. }) => Some(Question::Mail(*request)),
+        Input::Net(_) | Input::Timer => None,
     }
 }
 
@@ -275,42 +275,44 @@ impl Tx<'_> {
                 self.push(Output::Reply(id, Ok(answer)));
                 Ok(())
             }
-            Input::Peer(input) => self.peer_input(input),
+            Input::Net(event) => self.net_event(event),
             Input::Timer => self.timer(),
         }
     }
 
-    fn peer_input(&mut self, input: PeerInput) -> Step {
-        match input {
-            PeerInput::Connected(peer) => self.connected(peer),
-            PeerInput::Disconnected(peer) => self.disconnected(peer),
-            PeerInput::Unreachable(peer) => {
+    fn net_event(&mut self, event: Event) -> Step {
+        match event {
+            Event::Connected(peer) => self.connected(peer),
+            Event::Disconnected(peer) => self.disconnected(peer),
+            Event::Unreachable(peer) => {
                 self.link(peer).dialling = false;
                 self.touch(peer);
                 self.back_off(peer)
             }
-            PeerInput::Discovered(peer) => {
+            Event::Discovered(peer) => {
                 if let Some(link) = self.mem.links.get_mut(&peer) {
                     link.retry_at = None;
                     self.touch(peer);
                 }
                 Ok(())
             }
-            PeerInput::Listening(addrs) => self.listening(addrs),
-            PeerInput::Envelope { from, token, bytes } => self.receive(from, token, &bytes),
-            PeerInput::Acked { peer, ticket } => self.acked(peer, ticket),
-            PeerInput::Refused { peer, ticket, reason } => self.refused(peer, ticket, reason),
-            PeerInput::Lost { peer, ticket } => self.lost(peer, ticket),
-            PeerInput::Bundle { peer, ticket, card, prekey } => self.bundle(peer, ticket, &card, prekey.as_deref()),
-            PeerInput::BundleFailed { peer, ticket } => self.bundle_failed(peer, ticket),
-            PeerInput::BundleRequested { from, request, want_prekey } => self.answer_bundle(from, request, want_prekey),
-            PeerInput::Mail { from, request, question } => self.mail(from, request, &question),
-            PeerInput::MailAnswered { mailbox, ticket, answer } => self.mail_answered(mailbox, ticket, Some(&answer)),
-            PeerInput::MailFailed { mailbox, ticket } => self.mail_answered(mailbox, ticket, None),
-            PeerInput::CardFound { peer, ticket, card } => self.card_found(peer, ticket, &card),
-            PeerInput::CardNotFound { peer, ticket, asked } => self.card_not_found(peer, ticket, asked),
-            PeerInput::Relays(relays) => self.relays(relays),
-            PeerInput::KnownPeers(peers) => self.keep_known_peers(peers),
+            Event::Listening(addrs) => self.listening(addrs),
+            Event::Envelope { from, token, bytes } => self.receive(from, token, &bytes),
+            Event::Acked { peer, ticket } => self.acked(peer, ticket),
+            Event::Refused { peer, ticket, reason } => self.refused(peer, ticket, reason),
+            Event::Lost { peer, ticket } => self.lost(peer, ticket),
+            Event::Bundle { peer, ticket, card, prekey } => self.bundle(peer, ticket, &card, prekey.as_deref()),
+            Event::BundleFailed { peer, ticket } => self.bundle_failed(peer, ticket),
+            Event::BundleRequested { from, request, want_prekey } => self.answer_bundle(from, request, want_prekey),
+            Event::Mail { from, request, question } => self.mail(from, request, &question),
+            Event::MailAnswered { mailbox, ticket, answer } => self.mail_answered(mailbox, ticket, Some(&answer)),
+            Event::MailFailed { mailbox, ticket } => self.mail_answered(mailbox, ticket, None),
+            Event::CardFound { peer, ticket, card } => self.card_found(peer, ticket, &card),
+            Event::CardNotFound { peer, ticket, asked } => self.card_not_found(peer, ticket, asked),
+            // When it stands, and that it stays, is the network's care.
+            Event::CardPublished { .. } => Ok(()),
+            Event::Relays(relays) => self.relays(relays),
+            Event::KnownPeers(peers) => self.keep_known_peers(peers),
         }
     }
 

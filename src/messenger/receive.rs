@@ -8,7 +8,7 @@ use crate::envelope::{self, EnvelopeError, EnvelopeKind};
 use crate::identity::{IdentityKey, PrekeyId};
 use crate::session::{FirstContactIn, Opened, ResponderKeys, SessionError, SessionSet};
 
-use super::io::{FrameToken, Output, RefuseReason};
+use super::io::{FrameToken, Order, RefuseReason};
 use super::tables::{CardKeysRow, EnvelopeMark, OneTimeRow, PeerRow};
 use super::tx::{Due, Step, Tx};
 use super::view::Policy;
@@ -58,8 +58,8 @@ impl Tx<'_> {
     /// One envelope, on the authenticated stream of `from`.
     pub(super) fn receive(&mut self, from: PeerId, token: FrameToken, bytes: &[u8]) -> Step {
         match self.take(from, bytes, Way::Stream)? {
-            Verdict::Taken => self.push(Output::Acknowledge(token)),
-            Verdict::Refused(reason) => self.push(Output::Refuse(token, reason)),
+            Verdict::Taken => self.push(Order::Acknowledge(token)),
+            Verdict::Refused(reason) => self.push(Order::Refuse(token, reason)),
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use crate::identity::{IdentityKey, Mailbox};
 use crate::store::{RowKey, Rows};
 
 use super::command::{Answer, Hints, Refusal, SendCommand};
+use super::io::{Class, Order};
 use super::query;
 use super::tables::{
     ClientIdQueue, ClientIdRow, ClientIds, Contact, IndexRow, MessageIndex, MessageRow, Messages, OutKind, OutRow,
@@ -176,7 +177,7 @@ impl Tx<'_> {
         self.mem.contacts += 1;
         peer.contact = Some(Contact { own_name, verified: false, added_at: self.now.wall });
         peer.declined_until = None;
-        self.push(super::io::Output::Class { peer: peer.peer, contact: true });
+        self.push(Order::Class { peer: peer.peer, class: Class::Contact });
         Ok(true)
     }
 

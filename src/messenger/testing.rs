@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 
 use super::command::{Answer, Command, Hints, Refusal, SendCommand};
-use super::io::{FrameToken, Input, Output, PeerInput};
+use super::io::{Event, FrameToken, Input, Order, Output};
 use super::recovery::{InOrder, SNAPSHOT, put_in_order};
 use super::tables::HeldMessage;
 use super::tx::Tx;
@@ -171,7 +171,7 @@ impl Office {
     /// Hands in what somebody is said to have sent.
     pub(crate) fn inject(&mut self, from: usize, to: usize, bytes: Vec<u8>) {
         let token = FrameToken { stream: u64::MAX, frame: 0 };
-        self.queue.push_back((to, Input::Peer(PeerInput::Envelope { from: self.id(from), token, bytes })));
+        self.queue.push_back((to, Input::Net(Event::Envelope { from: self.id(from), token, bytes })));
         self.run();
     }
 
@@ -348,69 +348,69 @@ impl Office {
         let index = |office: &Self, peer: PeerId| office.desks.iter().position(|desk| desk.id == peer).unwrap();
         match output {
             Output::Reply(_, answer) => self.reply = Some(answer),
-            Output::Connect { peer, .. } if !self.online => self.tell(who, PeerInput::Unreachable(peer)),
-            Output::Connect { peer, .. } => {
+            Output::Net(Order::Connect { peer, .. }) if !self.online => self.tell(who, Event::Unreachable(peer)),
+            Output::Net(Order::Connect { peer, .. }) => {
                 let other = index(self, peer);
-                self.tell(who, PeerInput::Connected(peer));
+                self.tell(who, Event::Connected(peer));
                 if self.links.insert((who.min(other), who.max(other))) {
-                    self.tell(other, PeerInput::Connected(me));
+                    self.tell(other, Event::Connected(me));
                 }
             }
-            Output::Send { peer, ticket, bytes } => {
+            Output::Net(Order::Send { peer, ticket, bytes }) => {
                 self.envelopes.insert(who, bytes.to_vec());
                 if self.loses_letters {
                     return;
                 }
                 if !self.online {
-                    self.tell(who, PeerInput::Lost { peer, ticket });
+                    self.tell(who, Event::Lost { peer, ticket });
                     self.links.remove(&(who.min(index(self, peer)), who.max(index(self, peer))));
-                    return self.tell(who, PeerInput::Disconnected(peer));
+                    return self.tell(who, Event::Disconnected(peer));
                 }
                 let token = FrameToken { stream: who as u64, frame: ticket };
-                self.tell(index(self, peer), PeerInput::Envelope { from: me, token, bytes: bytes.to_vec() });
+                self.tell(index(self, peer), Event::Envelope { from: me, token, bytes: bytes.to_vec() });
             }
-            Output::FetchBundle { peer, ticket, want_prekey } => {
+            Output::Net(Order::FetchBundle { peer, ticket, want_prekey }) => {
                 let request = ((who as u64) << 32) | ticket;
-                self.tell(index(self, peer), PeerInput::BundleRequested { from: me, request, want_prekey });
+                self.tell(index(self, peer), Event::BundleRequested { from: me, request, want_prekey });
             }
-            Output::AnswerBundle { request, card, prekey } => {
+            Output::Net(Order::AnswerBundle { request, card, prekey }) => {
                 let (other, ticket) = (usize::try_from(request >> 32).unwrap(), request & u64::from(u32::MAX));
-                self.tell(other, PeerInput::Bundle { peer: me, ticket, card, prekey });
+                self.tell(other, Event::Bundle { peer: me, ticket, card, prekey });
             }
-            Output::Acknowledge(token) if token.stream != u64::MAX => {
+            Output::Net(Order::Acknowledge(token)) if token.stream != u64::MAX => {
                 let other = usize::try_from(token.stream).unwrap();
-                self.tell(other, PeerInput::Acked { peer: me, ticket: token.frame });
+                self.tell(other, Event::Acked { peer: me, ticket: token.frame });
             }
-            Output::Refuse(token, reason) if token.stream != u64::MAX => {
+            Output::Net(Order::Refuse(token, reason)) if token.stream != u64::MAX => {
                 let other = usize::try_from(token.stream).unwrap();
-                self.tell(other, PeerInput::Refused { peer: me, ticket: token.frame, reason });
+                self.tell(other, Event::Refused { peer: me, ticket: token.frame, reason });
             }
             Output::WakeAt(at) => self.desks[who].wake = at,
-            Output::AskMailbox { ticket, mailbox, anonymous, question, .. } => {
+            Output::Net(Order::AskMailbox { ticket, mailbox, anonymous, question, .. }) => {
                 self.questions.push((who, mailbox, anonymous, question.clone()));
                 match self.desks.iter().position(|desk| desk.id == mailbox).filter(|_| self.mail) {
                     Some(house) => {
                         let from = if anonymous { PeerId::from_key_bytes([0x55; 32]) } else { me };
                         let request = MAIL | ((who as u64) << 32) | ticket;
-                        self.tell(house, PeerInput::Mail { from, request, question });
+                        self.tell(house, Event::Mail { from, request, question });
                     }
-                    None => self.tell(who, PeerInput::MailFailed { mailbox, ticket }),
+                    None => self.tell(who, Event::MailFailed { mailbox, ticket }),
                 }
             }
-            Output::AnswerMail { request, answer } if request & MAIL != 0 => {
+            Output::Net(Order::AnswerMail { request, answer }) if request & MAIL != 0 => {
                 let other = usize::try_from((request & !MAIL) >> 32).unwrap();
                 let ticket = request & u64::from(u32::MAX);
-                self.tell(other, PeerInput::MailAnswered { mailbox: me, ticket, answer });
+                self.tell(other, Event::MailAnswered { mailbox: me, ticket, answer });
             }
-            Output::HoldMail { request } => {
+            Output::Net(Order::HoldMail { request }) => {
                 let owner = self.desks[usize::try_from((request & !MAIL) >> 32).unwrap()].id;
                 self.held.insert((who, owner), request);
             }
-            Output::RingMail { owner } => self.ends_wait(who, owner, true),
-            Output::PublishCard { owner, card } => drop(self.table.insert(owner, card)),
-            Output::FindCard { peer, ticket } => match self.table.get(&peer).cloned() {
-                Some(card) => self.tell(who, PeerInput::CardFound { peer, ticket, card }),
-                None => self.tell(who, PeerInput::CardNotFound { peer, ticket, asked: 3 }),
+            Output::Net(Order::RingMail { owner }) => self.ends_wait(who, owner, true),
+            Output::Net(Order::PublishCard { owner, card }) => drop(self.table.insert(owner, card)),
+            Output::Net(Order::FindCard { peer, ticket }) => match self.table.get(&peer).cloned() {
+                Some(card) => self.tell(who, Event::CardFound { peer, ticket, card }),
+                None => self.tell(who, Event::CardNotFound { peer, ticket, asked: 3 }),
             },
             _ => {}
         }
@@ -420,12 +420,12 @@ impl Office {
     fn ends_wait(&mut self, house: usize, owner: PeerId, came: bool) {
         if let Some(request) = self.held.remove(&(house, owner)) {
             let answer = MailAnswer::Waited { came }.encode().unwrap();
-            self.one(house, Output::AnswerMail { request, answer });
+            self.one(house, Output::Net(Order::AnswerMail { request, answer }));
         }
     }
 
-    fn tell(&mut self, who: usize, input: PeerInput) {
-        self.queue.push_back((who, Input::Peer(input)));
+    fn tell(&mut self, who: usize, input: Event) {
+        self.queue.push_back((who, Input::Net(input)));
     }
 }
 

@@ -167,7 +167,7 @@ impl Tx<'_> {
         self.mem.touched.insert(peer);
     }
 
-    pub(super) fn push(&mut self, output: Output) {
-        self.out.push(output);
+    pub(super) fn push(&mut self, output: impl Into<Output>) {
+        self.out.push(output.into());
     }
 }

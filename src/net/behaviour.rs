@@ -1,14 +1,13 @@
 //! The protocols of a node, put together.
 
-use std::sync::Arc;
-
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{StreamProtocol, dcutr, identify, mdns, memory_connection_limits, ping, relay, upnp};
 
 use super::addresses::Scope;
-use super::config::{Classify, NetConfig};
+use super::classes::Classes;
+use super::config::NetConfig;
 use super::error::NetError;
 use super::limits::activity::Activity;
 use super::nat::guard::{Guarded, Purpose, Told};
@@ -48,7 +47,7 @@ impl Behaviour {
     pub(super) fn new(
         keypair: &Keypair,
         config: &NetConfig,
-        classify: &Classify,
+        classes: &Classes,
         scope: Scope,
         circuits: relay::client::Behaviour,
         activity: &Activity,
@@ -74,15 +73,15 @@ impl Behaviour {
         let envelopes = Terms {
             protocol: StreamProtocol::new(frame::PROTOCOL),
             slots: MAX_ENVELOPE_STREAMS,
-            keep: classify.clone(),
+            keep: classes.clone(),
         };
         let mail = Terms {
             protocol: StreamProtocol::new(mailbox::PROTOCOL),
             // MBX-70
             slots: if config.serve_mailbox { MAX_MAIL_STREAMS } else { 0 },
-            keep: Arc::new(|_| false),
+            keep: Classes::default(),
         };
-        let limits = limits::Behaviour::new(classify.clone(), told.clone(), scope, activity.clone(), config.serves());
+        let limits = limits::Behaviour::new(classes.clone(), told.clone(), scope, activity.clone(), config.serves());
         #[cfg(test)]
         let limits = limits.with_places(config.strangers);
         Ok(Self {

@@ -1,12 +1,10 @@
 //! What the network is given at start.
 
-use std::sync::Arc;
-
 use tokio::sync::mpsc;
 
-use super::event::NetEvent;
 use crate::base::limits::MAX_PROCESS_MEMORY;
 use crate::base::{PeerId, Secret};
+use crate::envelope::border::{Class, Event};
 
 /// How the network is started.
 #[derive(Clone, Debug)]
@@ -27,7 +25,7 @@ pub struct NetConfig {
     /// Whether we hold records of the DHT for others: `None` is by what is found out of our reachability, and no until
     /// then. To be forced where that finds nothing out: on one machine, or one network.
     pub dht_server: Option<bool>,
-    /// Peers of the DHT that were good before ([`NetEvent::KnownPeers`]), asked at start until the DHT is found again.
+    /// Peers of the DHT that were good before ([`Event::KnownPeers`]), asked at start until the DHT is found again.
     pub known: Vec<(PeerId, Vec<String>)>,
     /// Peers whom the user has named, and where they are: they are dialled for ever, and first asked to be our relays.
     pub bootstrap: Vec<(PeerId, Vec<String>)>,
@@ -87,11 +85,17 @@ impl NetConfig {
 pub struct Lanes {
     /// What contacts send, and every answer to a command of ours (a stranger cannot cause more of
     /// these than we asked for). `LANE_CONTACTS` long.
-    pub contacts: mpsc::Sender<NetEvent>,
+    pub contacts: mpsc::Sender<Event>,
     /// What strangers send. `LANE_STRANGERS` long.
-    pub strangers: mpsc::Sender<NetEvent>,
+    pub strangers: mpsc::Sender<Event>,
 }
 
-/// Tells whether a peer is a contact (a blocked one included): it decides his lane and his rates.
-/// Asked often and from many tasks, so it must be quick and never wait.
-pub type Classify = Arc<dyn Fn(&PeerId) -> bool + Send + Sync>;
+impl Lanes {
+    /// The lane of what peers of this class send.
+    pub(super) const fn of(&self, class: Class) -> &mpsc::Sender<Event> {
+        match class {
+            Class::Contact => &self.contacts,
+            Class::Stranger => &self.strangers,
+        }
+    }
+}

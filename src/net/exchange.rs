@@ -7,10 +7,10 @@ use std::sync::Arc;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::StreamProtocol;
 use libp2p::request_response::{self, Codec, Message, OutboundRequestId, ProtocolSupport, ResponseChannel};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
-use super::event::NetEvent;
 use super::limits::activity::UnderWay;
+use super::places::Permit;
 use super::rates::Ask;
 use super::shared::Shared;
 use super::{from_libp2p, span, to_libp2p};
@@ -18,6 +18,7 @@ use crate::base::PeerId;
 use crate::base::limits::{
     CARD_TIMEOUT, MAX_CARD_REQUESTS, MAX_CARD_RESPONSE, MAX_CARD_STREAMS, MAX_STRANGER_CARD_REQUESTS,
 };
+use crate::envelope::border;
 use crate::envelope::exchange::{CardRequest, CardResponse, PROTOCOL, REQUEST_LEN};
 
 /// The behaviour that carries questions and answers.
@@ -37,7 +38,7 @@ pub(super) fn behaviour() -> Behaviour {
 struct Fetch {
     peer: PeerId,
     ticket: u64,
-    permit: OwnedSemaphorePermit,
+    permit: Permit,
 }
 
 /// A question of a peer that the node has not answered yet.
@@ -72,7 +73,7 @@ impl Cards {
         peer: PeerId,
         ticket: u64,
         want_prekey: bool,
-        permit: OwnedSemaphorePermit,
+        permit: Permit,
     ) {
         let fetch = Fetch { peer, ticket, permit };
         if connected {
@@ -85,6 +86,9 @@ impl Cards {
 
     /// The node's answer to a question.
     pub(super) fn answer(&mut self, behaviour: &mut Behaviour, request: u64, response: CardResponse) {
+        if response.check().is_err() {
+            return tracing::warn!(request, "a card question stays unanswered");
+        }
         if let Some(pending) = self.pending.remove(&request) {
             // The peer no longer waits.
             let _ = behaviour.send_response(pending.channel, response);
@@ -122,8 +126,8 @@ impl Cards {
     fn tell(&self, Fetch { peer, ticket, permit }: Fetch, response: Option<CardResponse>) {
         let lane = self.shared.lanes.contacts.clone();
         let event = match response {
-            Some(CardResponse { card, prekey }) => NetEvent::Bundle { peer, ticket, card, prekey },
-            None => NetEvent::BundleFailed { peer, ticket },
+            Some(CardResponse { card, prekey }) => border::Event::Bundle { peer, ticket, card, prekey },
+            None => border::Event::BundleFailed { peer, ticket },
         };
         tokio::spawn(async move {
             let place = lane.reserve().await;
@@ -154,7 +158,7 @@ impl Cards {
         let lane = self.shared.lane(&from).clone();
         tokio::spawn(async move {
             // A node that no longer listens has stopped.
-            let _ = lane.send(NetEvent::BundleRequested { from, request, want_prekey }).await;
+            let _ = lane.send(border::Event::BundleRequested { from, request, want_prekey }).await;
             drop(permit);
         });
     }

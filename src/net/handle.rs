@@ -1,60 +1,33 @@
-//! The face of the network for the node: commands that never wait.
+//! The face of the network for the node: orders that never wait.
 
 use std::fmt;
 use std::sync::Arc;
 
-use libp2p::Multiaddr;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
-use super::addresses;
-use super::dht::{Find, MailboxReply};
+use super::dht::MailboxReply;
 use super::envelope::Verdict;
 use super::error::SendError;
-use super::mailbox::{self, ask::Question};
+use super::mailbox;
 use super::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
+use super::places::{Permit, Places};
 use super::shared::{Outgoing, Shared};
 use crate::base::limits::MAX_ENVELOPE;
 use crate::base::{PeerId, WallTime};
-use crate::envelope::exchange::CardResponse;
-use crate::envelope::frame::{FrameToken, RefuseReason};
+use crate::envelope::border::{Event, FrameToken, Order};
 
 /// A handle of the running network. Clones name the same network; it stops by
 /// [`NetHandle::shutdown`], or when the last handle is dropped.
-///
-/// No method but `shutdown` waits. What cannot be taken is refused at once with a [`SendError`],
-/// and then no event follows for that ticket: the caller treats it as [`super::NetEvent::Lost`],
-/// `BundleFailed` or `Unreachable`.
 #[derive(Clone)]
 pub struct NetHandle {
     shared: Arc<Shared>,
     commands: mpsc::Sender<Command>,
+    places: Places,
 }
 
 /// What the handle asks of the swarm task.
 pub(super) enum Command {
-    Connect {
-        peer: PeerId,
-        hints: Vec<Multiaddr>,
-    },
-    Fetch {
-        peer: PeerId,
-        ticket: u64,
-        want_prekey: bool,
-        permit: OwnedSemaphorePermit,
-    },
-    Answer {
-        request: u64,
-        response: CardResponse,
-    },
-    Ask {
-        question: Question,
-        anonymous: bool,
-    },
-    Publish {
-        owner: PeerId,
-        card: Vec<u8>,
-    },
-    Find(Find),
+    Order(Order, Permit),
     FindMailboxes {
         reply: MailboxReply,
     },
@@ -68,13 +41,13 @@ pub(super) enum Command {
     #[cfg(test)]
     DialAgain {
         peer: PeerId,
-        addr: Multiaddr,
+        addr: libp2p::Multiaddr,
     },
 }
 
 impl NetHandle {
     pub(super) fn new(shared: Arc<Shared>, commands: mpsc::Sender<Command>) -> Self {
-        Self { shared, commands }
+        Self { shared, commands, places: Places::default() }
     }
 
     /// Who we are.
@@ -82,127 +55,64 @@ impl NetHandle {
         self.shared.me
     }
 
-    /// Asks for a connection. Nothing happens when there is one, or one is being dialled; otherwise
-    /// [`super::NetEvent::Connected`] or [`super::NetEvent::Unreachable`] follows. The addresses are
-    /// hints of third parties: at most `MAX_PEER_ADDRS` sensible ones are tried, besides those where
-    /// the peer was found before.
+    /// Takes an order, without waiting. On `Ok` its outcome, if it has one, follows in the lane of contacts.
     ///
     /// # Errors
-    /// [`SendError::Oneself`]; [`SendError::Full`] when too many commands wait;
-    /// [`SendError::Stopped`].
-    pub fn connect(&self, peer: PeerId, addrs: &[String]) -> Result<(), SendError> {
-        if peer == self.shared.me {
-            return Err(SendError::Oneself);
+    /// It is refused, and nothing follows: the caller takes [`Order::failed`] as told. [`SendError::Full`] when too many
+    /// orders wait, or as many of its kind are under way as may be (`MAX_IN_FLIGHT`, `MAX_CARD_FETCHES`,
+    /// `MAX_MAIL_QUESTIONS`, `MAX_CARD_SEARCHES`); [`SendError::NotConnected`] for what only a connected peer can be sent;
+    /// [`SendError::TooLarge`] for what the protocol does not know; [`SendError::Oneself`]; [`SendError::Stopped`].
+    pub fn order(&self, order: Order) -> Result<(), SendError> {
+        match order {
+            Order::Send { peer, ticket, bytes } if (1..=MAX_ENVELOPE).contains(&bytes.len()) => {
+                self.shared.send(&peer, Outgoing { ticket, bytes })?;
+            }
+            Order::Send { .. } => return Err(SendError::TooLarge),
+            Order::Acknowledge(token) => self.answer_frame(token, Verdict::Stored),
+            Order::Refuse(token, reason) => self.answer_frame(token, Verdict::Refused(reason)),
+            Order::AnswerMail { request, answer } if mailbox::wire::is_answer(&answer) => {
+                self.shared.desk.answer(request, answer);
+            }
+            Order::AnswerMail { .. } => return Err(SendError::TooLarge),
+            Order::HoldMail { request } => self.shared.desk.hold(request),
+            Order::RingMail { owner } => self.shared.desk.ring(&owner),
+            Order::Class { peer, class } => self.shared.classes.set(peer, class),
+            Order::Connect { peer, .. } if self.shared.is_connected(&peer) => {}
+            order => {
+                self.check(&order)?;
+                let permit = self.places.take(&order)?;
+                self.command(Command::Order(order, permit))?;
+            }
         }
-        if self.shared.is_connected(&peer) {
-            return Ok(());
-        }
-        self.command(Command::Connect { peer, hints: addresses::hints(&peer, addrs) })
+        Ok(())
     }
 
-    /// Sends an envelope on the stream to this peer. On `Ok` exactly one of `Acked`, `Refused`,
-    /// `Lost` follows with this ticket, in the lane of contacts.
-    ///
-    /// # Errors
-    /// [`SendError::NotConnected`]; [`SendError::Full`] when `MAX_IN_FLIGHT` envelopes or
-    /// `MAX_IN_FLIGHT_BYTES` are on their way to this peer; [`SendError::TooLarge`].
-    pub fn send_envelope(&self, peer: PeerId, ticket: u64, bytes: Arc<[u8]>) -> Result<(), SendError> {
-        if !(1..=MAX_ENVELOPE).contains(&bytes.len()) {
-            return Err(SendError::TooLarge);
-        }
-        self.shared.send(&peer, Outgoing { ticket, bytes })
-    }
-
-    /// Asks a connected peer for the card. On `Ok` exactly one of `Bundle`, `BundleFailed` follows,
-    /// in the lane of contacts.
-    ///
-    /// # Errors
-    /// [`SendError::NotConnected`]; [`SendError::Full`] when `MAX_CARD_FETCHES` questions are open,
-    /// or too many commands wait; [`SendError::Stopped`].
-    pub fn fetch_bundle(&self, peer: PeerId, ticket: u64, want_prekey: bool) -> Result<(), SendError> {
-        if !self.shared.is_connected(&peer) {
-            return Err(SendError::NotConnected);
-        }
-        let permit = Arc::clone(&self.shared.fetches).try_acquire_owned().map_err(|_| SendError::Full)?;
-        self.command(Command::Fetch { peer, ticket, want_prekey, permit })
-    }
-
-    /// The envelope with this token is stored: the sender may forget it. Unknown tokens (the stream
-    /// has ended) are ignored.
-    pub fn acknowledge(&self, token: FrameToken) {
-        self.answer_frame(token, Verdict::Stored);
-    }
-
-    /// The envelope with this token is refused. Unknown tokens are ignored.
-    pub fn refuse(&self, token: FrameToken, reason: RefuseReason) {
-        self.answer_frame(token, Verdict::Refused(reason));
-    }
-
-    /// Answers `BundleRequested`. Ignored when the question is no longer open, or the answer is
-    /// larger than the protocol allows; the peer's question then fails, and he asks again.
-    pub fn answer_bundle(&self, request: u64, card: Vec<u8>, prekey: Option<Vec<u8>>) {
-        let response = CardResponse { card, prekey };
-        let taken = response.check().is_ok() && self.command(Command::Answer { request, response }).is_ok();
-        if !taken {
-            tracing::warn!(request, "a card question stays unanswered");
+    /// Whether the swarm task could carry it out.
+    fn check(&self, order: &Order) -> Result<(), SendError> {
+        match order {
+            Order::Connect { peer, .. } | Order::AskMailbox { mailbox: peer, .. } if *peer == self.shared.me => {
+                Err(SendError::Oneself)
+            }
+            Order::FetchBundle { peer, .. } if !self.shared.is_connected(peer) => Err(SendError::NotConnected),
+            Order::AskMailbox { question, .. } if !mailbox::wire::is_question(question) => Err(SendError::TooLarge),
+            _ => Ok(()),
         }
     }
 
-    /// Asks a mailbox. On `Ok` exactly one of `MailAnswered`, `MailFailed` follows, in the lane of contacts.
-    ///
-    /// # Errors
-    /// [`SendError::Oneself`]; [`SendError::TooLarge`] when it is no question of the protocol; [`SendError::Full`] when
-    /// `MAX_MAIL_QUESTIONS` are open, or too many commands wait; [`SendError::Stopped`].
-    pub fn ask_mailbox(&self, ask: MailAsk) -> Result<(), SendError> {
-        if ask.mailbox == self.shared.me {
-            return Err(SendError::Oneself);
+    /// What whoever begins anew must be told of the present, as if it happened now.
+    pub fn present(&self) -> Vec<Event> {
+        let status = self.status();
+        let mut relays: Vec<(PeerId, Vec<String>)> = Vec::new();
+        for relay in &status.relays {
+            // What stands before `/p2p/RELAY/p2p-circuit`.
+            let Some((addr, _)) = relay.addr.split_once("/p2p/") else { continue };
+            match relays.iter_mut().find(|(known, _)| *known == relay.peer) {
+                Some((_, addrs)) => addrs.push(addr.to_owned()),
+                None => relays.push((relay.peer, vec![addr.to_owned()])),
+            }
         }
-        if !mailbox::wire::is_question(&ask.question) {
-            return Err(SendError::TooLarge);
-        }
-        let permit = Arc::clone(&self.shared.questions).try_acquire_owned().map_err(|_| SendError::Full)?;
-        let addrs = addresses::hints(&ask.mailbox, &ask.addrs);
-        let question = Question::new(ask.ticket, ask.mailbox, addrs, ask.question, permit);
-        self.command(Command::Ask { question, anonymous: ask.anonymous })
-    }
-
-    /// Answers `MailAsked`. Ignored when the question is no longer open, or this is no answer of the protocol; the peer's
-    /// question then fails, and he asks again.
-    pub fn answer_mail(&self, request: u64, answer: Vec<u8>) {
-        if mailbox::wire::is_answer(&answer) {
-            self.shared.desk.answer(request, answer);
-        } else {
-            tracing::warn!(request, "a question to the mailbox stays unanswered");
-        }
-    }
-
-    /// The other answer to `MailAsked`, when its owner wants to wait for mail and there is none: it is held, within the bounds
-    /// of the mailbox, until [`NetHandle::ring_mail`] names him or his time is over. Ignored when it is no longer open.
-    pub fn hold_mail(&self, request: u64) {
-        self.shared.desk.hold(request);
-    }
-
-    /// Something was stored for this owner: his question that is held, if there is one, is answered.
-    pub fn ring_mail(&self, owner: &PeerId) {
-        self.shared.desk.ring(owner);
-    }
-
-    /// Puts a signed card into the DHT, and reads it back, again and again until it stands; then `CardPublished` follows.
-    /// A newer card of the same owner takes its place. While there is nobody to put it to, it waits.
-    pub fn publish_card(&self, owner: PeerId, card: Vec<u8>) {
-        if self.command(Command::Publish { owner, card }).is_err() {
-            tracing::warn!(?owner, "a card is not published");
-        }
-    }
-
-    /// Looks for the card of a peer in the DHT. On `Ok` exactly one of `CardFound`, `CardNotFound` follows, in the lane of
-    /// contacts.
-    ///
-    /// # Errors
-    /// [`SendError::Full`] when `MAX_CARD_SEARCHES` are open, or too many commands wait; [`SendError::Stopped`].
-    pub fn find_card(&self, peer: PeerId, ticket: u64) -> Result<(), SendError> {
-        let permit = Arc::clone(&self.shared.searches).try_acquire_owned().map_err(|_| SendError::Full)?;
-        self.command(Command::Find(Find { peer, ticket, permit }))
+        let connected = status.peers.into_iter().map(|peer| Event::Connected(peer.peer));
+        [Event::Listening(status.listen_addrs), Event::Relays(relays)].into_iter().chain(connected).collect()
     }
 
     /// Looks for mailboxes that serve everybody, and where they are. Unverified: anybody can say that he is one.
@@ -236,6 +146,11 @@ impl NetHandle {
             // It is dropped, too, when the task ends.
             let _ = wait.await;
         }
+    }
+
+    #[cfg(test)]
+    pub(super) const fn places(&self) -> &Places {
+        &self.places
     }
 
     #[cfg(test)]
@@ -317,22 +232,6 @@ pub struct DhtStatus {
     pub records: usize,
     /// Whether our own card stands there.
     pub published: bool,
-}
-
-/// A question to a mailbox.
-#[derive(Clone, Debug)]
-pub struct MailAsk {
-    /// Returned with the outcome.
-    pub ticket: u64,
-    /// Which mailbox.
-    pub mailbox: PeerId,
-    /// Where it may be found: multiaddresses, hints of third parties.
-    pub addrs: Vec<String>,
-    /// Whether it must not learn who asks: the question goes under a key made for this mailbox and this hour, from a socket of
-    /// its own. Else as ourselves.
-    pub anonymous: bool,
-    /// The encoded question.
-    pub question: Vec<u8>,
 }
 
 /// One connected peer.

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use self::activity::Activity;
 use self::room::Seat;
 use super::addresses::{self, Scope};
-use super::config::Classify;
+use super::classes::Classes;
 use super::nat::guard::{Purpose, Told};
 use super::origin::{Network, Origin};
 use super::rates::Meter;
@@ -36,6 +36,7 @@ use crate::base::limits::{
     MAX_SERVED_STRANGERS, MAX_STRANGER_CIRCUITS, MAX_STRANGER_CIRCUITS_PER_RELAY, MAX_STRANGER_CONNECTIONS,
     MAX_TOLD_DIALS, STRANGER_CIRCUIT_BURST, STRANGER_CIRCUIT_INTERVAL, TOLD_DIAL_BURST, TOLD_DIAL_INTERVAL,
 };
+use crate::envelope::border::Class;
 
 /// Why a connection was denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,7 +91,7 @@ fn network(local: &Multiaddr, remote: &Multiaddr) -> Option<Network> {
 /// The behaviour that denies. First in the list of behaviours, so that the others never hear of a
 /// connection that is denied.
 pub(super) struct Behaviour {
-    classify: Classify,
+    classes: Classes,
     pending_in: HashMap<ConnectionId, Option<Origin>>,
     pending_out: HashSet<ConnectionId>,
     established: HashMap<ConnectionId, Established>,
@@ -117,7 +118,7 @@ pub(super) struct Behaviour {
 
 impl Behaviour {
     /// `offers`: whether our user has said that we are here for others.
-    pub(super) fn new(classify: Classify, told: Told, scope: Scope, activity: Activity, offers: bool) -> Self {
+    pub(super) fn new(classes: Classes, told: Told, scope: Scope, activity: Activity, offers: bool) -> Self {
         Self {
             activity,
             offers,
@@ -127,7 +128,7 @@ impl Behaviour {
             needed: HashSet::new(),
             relayed: HashSet::new(),
             closing: VecDeque::new(),
-            classify,
+            classes,
             pending_in: HashMap::new(),
             pending_out: HashSet::new(),
             established: HashMap::new(),
@@ -184,7 +185,7 @@ impl Behaviour {
     }
 
     fn is_contact(&self, peer: &PeerId) -> bool {
-        from_libp2p(peer).is_some_and(|peer| (self.classify)(&peer))
+        self.classes.of_libp2p(peer) == Class::Contact
     }
 
     /// Counts over as many entries as there may be connections, rather than keep counters that can go wrong.

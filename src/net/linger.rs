@@ -114,7 +114,6 @@ async fn hear_out(mut stream: impl AsyncRead + Unpin) {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::sync::Arc;
 
     use futures::{AsyncWriteExt, StreamExt};
     use libp2p::core::Endpoint;
@@ -127,7 +126,7 @@ mod tests {
     /// NET-3: without it the peer cannot answer the proposal, and what was written is lost.
     #[tokio::test]
     async fn who_drops_a_stream_hears_the_answer_all_the_same() {
-        let make = || transport::build(&Keypair::generate_ed25519(), &(Arc::new(|_: &_| true) as _)).unwrap();
+        let make = || transport::build(&Keypair::generate_ed25519(), &super::super::Classes::default()).unwrap();
         let (mut ours, mut theirs) = (make(), make());
         theirs.listen_on(ListenerId::next(), "/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap()).unwrap();
         let Some(TransportEvent::NewAddress { listen_addr, .. }) = theirs.next().await else { panic!() };

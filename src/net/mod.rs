@@ -14,12 +14,12 @@
 
 mod addresses;
 mod behaviour;
+mod classes;
 mod config;
 mod dht;
 mod discovery;
 mod envelope;
 mod error;
-mod event;
 mod exchange;
 mod handle;
 mod limits;
@@ -31,6 +31,7 @@ mod nat;
 mod notices;
 mod origin;
 mod peers;
+mod places;
 mod rates;
 mod seeks;
 mod shared;
@@ -47,12 +48,12 @@ use libp2p::{Swarm, relay};
 use tokio::sync::mpsc;
 
 pub use self::addresses::is_dialable;
-pub use self::config::{Classify, Lanes, NetConfig};
+pub use self::classes::Classes;
+pub use self::config::{Lanes, NetConfig};
 pub use self::error::{NetError, SendError};
-pub use self::event::NetEvent;
-pub use self::handle::{DhtStatus, MailAsk, MdnsStatus, NetHandle, NetStatus, PeerStatus};
+pub use self::handle::{DhtStatus, MdnsStatus, NetHandle, NetStatus, PeerStatus};
 pub use self::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
-pub use crate::envelope::frame::{FrameToken, RefuseReason};
+pub use crate::envelope::border::{Class, Event, FrameToken, Order, RefuseReason};
 
 use self::behaviour::Behaviour;
 use self::limits::activity::Activity;
@@ -65,18 +66,18 @@ use crate::base::limits::{
 use crate::base::{Millis, PeerId, WallTime};
 
 /// Starts the network. Returns when every listener is bound; `NetHandle::status` then names the
-/// real addresses, and [`NetEvent::Listening`] is told for each.
+/// real addresses, and [`Event::Listening`] is told for each.
 ///
 /// # Errors
 /// [`NetError`], each with a hint.
-pub async fn start(config: NetConfig, lanes: Lanes, classify: Classify) -> Result<NetHandle, NetError> {
+pub async fn start(config: NetConfig, lanes: Lanes, classes: Classes) -> Result<NetHandle, NetError> {
     let (keypair, me) = identity(&config)?;
     let scope = addresses::reach(&config.bootstrap, &config.listen);
     #[cfg(test)]
     let scope = if config.internet { addresses::Scope::Global } else { scope };
     let (circuits, circuit_client) = relay::client::new(keypair.public().to_peer_id());
     let activity = Activity::default();
-    let behaviour = Behaviour::new(&keypair, &config, &classify, scope, circuit_client, &activity)?;
+    let behaviour = Behaviour::new(&keypair, &config, &classes, scope, circuit_client, &activity)?;
     let swarm_config = libp2p::swarm::Config::with_tokio_executor()
         // NET-3: else each stream costs a round trip before its first byte.
         .with_substream_upgrade_protocol_override(Version::V1Lazy)
@@ -84,13 +85,13 @@ pub async fn start(config: NetConfig, lanes: Lanes, classify: Classify) -> Resul
         .with_idle_connection_timeout(span(CONNECTION_IDLE))
         // QUIC first, TCP a moment later, both families.
         .with_smart_dial();
-    let transport = transport::build_relayed(&keypair, &classify, circuits)?;
+    let transport = transport::build_relayed(&keypair, &classes, circuits)?;
     let swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), swarm_config);
 
     let (opens, open_requests) = mpsc::channel(MAX_CONNECTIONS as usize);
     let (suspicions, suspected) = mpsc::channel(MAX_SUSPICIONS);
     let (commands, requests) = mpsc::channel(MAX_NET_COMMANDS);
-    let shared = Arc::new(Shared::new(me, lanes, classify, activity, opens, suspicions));
+    let shared = Arc::new(Shared::new(me, lanes, classes, activity, opens, suspicions));
     shared.set_mdns(if config.mdns { MdnsStatus::On } else { MdnsStatus::Off });
     let nat = Nat::new(&config, me, scope);
     let mut task = Task::new(swarm, Arc::clone(&shared), nat, &config);

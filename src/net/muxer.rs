@@ -19,6 +19,7 @@ use super::span;
 use crate::base::limits::{
     CLOSE_TIMEOUT, MAX_STRANGER_STREAMS, MAX_STRANGER_YAMUX_BUFFER, MAX_STREAMS_PER_CONNECTION, MAX_YAMUX_BUFFER,
 };
+use crate::envelope::border::Class;
 
 /// The upgrade of a secured connection to yamux.
 #[derive(Clone, Debug)]
@@ -26,10 +27,10 @@ pub(super) struct Yamux(yamux::Config);
 
 impl Yamux {
     /// For a connection with a contact, or with a stranger, who can make us hold less.
-    pub(super) fn new(contact: bool) -> Self {
-        let (streams, buffer) = match contact {
-            true => (MAX_STREAMS_PER_CONNECTION, MAX_YAMUX_BUFFER),
-            false => (MAX_STRANGER_STREAMS, MAX_STRANGER_YAMUX_BUFFER),
+    pub(super) fn new(class: Class) -> Self {
+        let (streams, buffer) = match class {
+            Class::Contact => (MAX_STREAMS_PER_CONNECTION, MAX_YAMUX_BUFFER),
+            Class::Stranger => (MAX_STRANGER_STREAMS, MAX_STRANGER_YAMUX_BUFFER),
         };
         let mut config = yamux::Config::default();
         // In this order: the crate asserts at each step that the buffer has room for the streams.
@@ -145,7 +146,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_goodbye_that_nobody_hears_ends() {
         let (ours, _deaf) = tokio::io::duplex(1);
-        let Yamux(config) = Yamux::new(false);
+        let Yamux(config) = Yamux::new(Class::Stranger);
         let mut muxer = Muxer::new(Connection::new(ours.compat(), config, Mode::Server));
         let begun = Instant::now();
         poll_fn(|cx| Pin::new(&mut muxer).poll_close(cx)).await.unwrap();

@@ -1,17 +1,18 @@
 //! What the swarm task has to tell, without waiting for a lane: kept as the latest state of each
 //! peer, and carried to the lanes by a task of its own.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
-use super::config::{Classify, Lanes};
-use super::event::NetEvent;
+use super::classes::Classes;
+use super::config::Lanes;
 use super::lock;
 use super::shared::Shared;
 use crate::base::PeerId;
-use crate::base::limits::{MAX_LISTEN, MAX_NOTICES};
+use crate::base::limits::MAX_NOTICES;
+use crate::envelope::border::{Class, Event};
 
 /// What is to be told.
 #[derive(Debug, Default)]
@@ -28,7 +29,7 @@ struct State {
     changed: BTreeSet<PeerId>,
     unreachable: BTreeSet<PeerId>,
     discovered: BTreeSet<PeerId>,
-    addrs: VecDeque<NetEvent>,
+    listening: Option<Vec<String>>,
     relays: Option<Vec<(PeerId, Vec<String>)>>,
     /// The peers of the DHT that are worth keeping, if they are news.
     known: Option<Vec<(PeerId, Vec<String>)>>,
@@ -39,16 +40,10 @@ struct State {
 #[derive(Clone, Copy, Debug, Default)]
 struct Told {
     /// Told as connected, in this lane; the end is told in the same, so that it cannot overtake.
-    lane: Option<Lane>,
+    lane: Option<Class>,
     /// Whether it was gone at some time since.
     gap: bool,
     connected: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lane {
-    Contacts,
-    Strangers,
 }
 
 impl Notices {
@@ -88,14 +83,9 @@ impl Notices {
         self.change(|state| insert_bounded(&mut state.discovered, peer));
     }
 
-    /// An address of ours came or went.
-    pub(super) fn address(&self, event: NetEvent) {
-        self.change(|state| {
-            if state.addrs.len() >= MAX_LISTEN {
-                state.addrs.pop_front();
-            }
-            state.addrs.push_back(event);
-        });
+    /// Where we can be reached now; only the latest is told.
+    pub(super) fn listening(&self, addrs: Vec<String>) {
+        self.change(|state| state.listening = Some(addrs));
     }
 
     /// The relays through which we can be reached now; only the latest are told.
@@ -119,20 +109,20 @@ impl Notices {
     }
 
     /// Carries what is to be told to the lanes, until they are closed or the network stops.
-    async fn run(&self, lanes: Lanes, classify: Classify) {
+    async fn run(&self, lanes: Lanes, classes: Classes) {
         loop {
             let next = {
                 let mut state = lock(&self.state);
                 if state.stopped {
                     return;
                 }
-                state.next(&classify)
+                state.next(&classes)
             };
             let Some((lane, event)) = next else {
                 self.news.notified().await;
                 continue;
             };
-            if lane.of(&lanes).send(event).await.is_err() {
+            if lanes.of(lane).send(event).await.is_err() {
                 return;
             }
         }
@@ -142,47 +132,34 @@ impl Notices {
 /// Starts the task that carries the notices.
 pub(super) fn spawn(shared: &Arc<Shared>) {
     let shared = Arc::clone(shared);
-    tokio::spawn(async move { shared.notices.run(shared.lanes.clone(), shared.classify.clone()).await });
-}
-
-impl Lane {
-    fn class(contact: bool) -> Self {
-        if contact { Self::Contacts } else { Self::Strangers }
-    }
-
-    fn of(self, lanes: &Lanes) -> &mpsc::Sender<NetEvent> {
-        match self {
-            Self::Contacts => &lanes.contacts,
-            Self::Strangers => &lanes.strangers,
-        }
-    }
+    tokio::spawn(async move { shared.notices.run(shared.lanes.clone(), shared.classes.clone()).await });
 }
 
 impl State {
     /// The next thing to tell; it counts as told from now on.
-    fn next(&mut self, classify: &Classify) -> Option<(Lane, NetEvent)> {
-        if let Some(event) = self.addrs.pop_front() {
-            return Some((Lane::Contacts, event));
+    fn next(&mut self, classes: &Classes) -> Option<(Class, Event)> {
+        if let Some(addrs) = self.listening.take() {
+            return Some((Class::Contact, Event::Listening(addrs)));
         }
         if let Some(relays) = self.relays.take() {
-            return Some((Lane::Contacts, NetEvent::Relays(relays)));
+            return Some((Class::Contact, Event::Relays(relays)));
         }
         if let Some(peer) = self.unreachable.pop_first() {
-            return Some((Lane::Contacts, NetEvent::Unreachable(peer)));
+            return Some((Class::Contact, Event::Unreachable(peer)));
         }
         while let Some(peer) = self.changed.pop_first() {
-            if let Some(told) = self.link(peer, classify) {
+            if let Some(told) = self.link(peer, classes) {
                 return Some(told);
             }
         }
         if let Some(known) = self.known.take() {
-            return Some((Lane::Contacts, NetEvent::KnownPeers(known)));
+            return Some((Class::Contact, Event::KnownPeers(known)));
         }
         let peer = self.discovered.pop_first()?;
-        Some((Lane::class(classify(&peer)), NetEvent::Discovered(peer)))
+        Some((classes.of(&peer), Event::Discovered(peer)))
     }
 
-    fn link(&mut self, peer: PeerId, classify: &Classify) -> Option<(Lane, NetEvent)> {
+    fn link(&mut self, peer: PeerId, classes: &Classes) -> Option<(Class, Event)> {
         let told = self.links.get_mut(&peer)?;
         if let Some(lane) = told.lane.filter(|_| told.gap) {
             if told.connected {
@@ -191,14 +168,14 @@ impl State {
             } else {
                 self.links.remove(&peer);
             }
-            return Some((lane, NetEvent::Disconnected(peer)));
+            return Some((lane, Event::Disconnected(peer)));
         }
         if told.lane.is_some() {
             return None;
         }
-        let lane = Lane::class(classify(&peer));
+        let lane = classes.of(&peer);
         *told = Told { lane: Some(lane), gap: false, connected: true };
-        Some((lane, NetEvent::Connected(peer)))
+        Some((lane, Event::Connected(peer)))
     }
 }
 
@@ -216,19 +193,18 @@ mod tests {
         PeerId::from_key_bytes([n; 32])
     }
 
-    fn told(notices: &Notices) -> Vec<NetEvent> {
-        let classify: Classify = Arc::new(|peer| peer.key_bytes()[0] < 100);
-        std::iter::from_fn(|| lock(&notices.state).next(&classify)).map(|(_, event)| event).collect()
+    fn told(notices: &Notices) -> Vec<Event> {
+        std::iter::from_fn(|| lock(&notices.state).next(&Classes::default())).map(|(_, event)| event).collect()
     }
 
     #[test]
     fn a_connection_and_its_end_are_told_once_each() {
         let notices = Notices::default();
         notices.connected(peer(1));
-        assert_eq!(told(&notices), [NetEvent::Connected(peer(1))]);
+        assert_eq!(told(&notices), [Event::Connected(peer(1))]);
         assert_eq!(told(&notices), []);
         notices.disconnected(peer(1));
-        assert_eq!(told(&notices), [NetEvent::Disconnected(peer(1))]);
+        assert_eq!(told(&notices), [Event::Disconnected(peer(1))]);
         assert!(lock(&notices.state).links.is_empty());
     }
 
@@ -239,9 +215,9 @@ mod tests {
         told(&notices);
         notices.disconnected(peer(1));
         notices.connected(peer(1));
-        assert_eq!(told(&notices), [NetEvent::Disconnected(peer(1)), NetEvent::Connected(peer(1))]);
+        assert_eq!(told(&notices), [Event::Disconnected(peer(1)), Event::Connected(peer(1))]);
         notices.disconnected(peer(1));
-        assert_eq!(told(&notices), [NetEvent::Disconnected(peer(1))]);
+        assert_eq!(told(&notices), [Event::Disconnected(peer(1))]);
     }
 
     #[test]
@@ -258,11 +234,11 @@ mod tests {
     #[test]
     fn the_end_goes_the_way_of_the_beginning_though_the_class_has_changed() {
         let notices = Notices::default();
-        let (stranger, contact): (Classify, Classify) = (Arc::new(|_| false), Arc::new(|_| true));
+        let (stranger, contact) = (Classes::default(), Classes::all(Class::Contact));
         notices.connected(peer(1));
-        assert_eq!(lock(&notices.state).next(&stranger).map(|told| told.0), Some(Lane::Strangers));
+        assert_eq!(lock(&notices.state).next(&stranger).map(|told| told.0), Some(Class::Stranger));
         notices.disconnected(peer(1));
-        assert_eq!(lock(&notices.state).next(&contact).map(|told| told.0), Some(Lane::Strangers));
+        assert_eq!(lock(&notices.state).next(&contact).map(|told| told.0), Some(Class::Stranger));
     }
 
     #[test]
@@ -271,6 +247,6 @@ mod tests {
         notices.unreachable(peer(1));
         notices.connected(peer(1));
         notices.unreachable(peer(2));
-        assert_eq!(told(&notices), [NetEvent::Unreachable(peer(2)), NetEvent::Connected(peer(1))]);
+        assert_eq!(told(&notices), [Event::Unreachable(peer(2)), Event::Connected(peer(1))]);
     }
 }

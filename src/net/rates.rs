@@ -12,6 +12,7 @@ use crate::base::PeerId;
 use crate::base::limits::{
     CONTACT_BURST, CONTACT_RATE, MAX_RATED_PEERS, PREKEY_BURST, PREKEY_INTERVAL, STRANGER_BURST, STRANGER_RATE,
 };
+use crate::envelope::border::Class;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,16 +124,19 @@ pub(super) struct Rates {
 impl Rates {
     /// Whether the peer may ask that now; if so, the token is taken. `now` is the time since the
     /// start of the network, in microseconds.
-    pub(super) fn take(&mut self, peer: &PeerId, ask: Ask, contact: bool, now: u64) -> bool {
+    pub(super) fn take(&mut self, peer: &PeerId, ask: Ask, class: Class, now: u64) -> bool {
         if self.map.len() >= MAX_RATED_PEERS && !self.map.contains_key(peer) {
             self.forget(now);
         }
         let buckets = self.map.entry(*peer).or_default();
         buckets.asked = now;
-        let class = if contact { CONTACT } else { STRANGER };
+        let rate = match class {
+            Class::Contact => CONTACT,
+            Class::Stranger => STRANGER,
+        };
         match ask {
-            Ask::Envelope => class.take(&mut buckets.envelope, now),
-            Ask::Card => class.take(&mut buckets.card, now),
+            Ask::Envelope => rate.take(&mut buckets.envelope, now),
+            Ask::Card => rate.take(&mut buckets.card, now),
             Ask::Prekey => PREKEY.take(&mut buckets.prekey, now),
         }
     }
@@ -163,38 +167,38 @@ mod tests {
         PeerId::from_key_bytes(key)
     }
 
-    fn granted(rates: &mut Rates, ask: Ask, contact: bool, now: u64, tries: u32) -> u32 {
-        (0..tries).filter(|_| rates.take(&peer(1), ask, contact, now)).count().try_into().unwrap()
+    fn granted(rates: &mut Rates, ask: Ask, class: Class, now: u64, tries: u32) -> u32 {
+        (0..tries).filter(|_| rates.take(&peer(1), ask, class, now)).count().try_into().unwrap()
     }
 
     /// NET-20.
     #[test]
     fn a_stranger_has_a_burst_and_then_one_a_second() {
         let mut rates = Rates::default();
-        assert_eq!(granted(&mut rates, Ask::Envelope, false, 0, 200), STRANGER_BURST);
-        assert_eq!(granted(&mut rates, Ask::Envelope, false, SECOND - 1, 200), 0);
-        assert_eq!(granted(&mut rates, Ask::Envelope, false, SECOND, 200), 1);
-        assert_eq!(granted(&mut rates, Ask::Envelope, false, 4 * SECOND, 200), 3);
-        assert_eq!(granted(&mut rates, Ask::Envelope, false, 1_000 * SECOND, 200), STRANGER_BURST);
-        assert!(rates.take(&peer(2), Ask::Envelope, false, 0), "each peer has its own");
+        assert_eq!(granted(&mut rates, Ask::Envelope, Class::Stranger, 0, 200), STRANGER_BURST);
+        assert_eq!(granted(&mut rates, Ask::Envelope, Class::Stranger, SECOND - 1, 200), 0);
+        assert_eq!(granted(&mut rates, Ask::Envelope, Class::Stranger, SECOND, 200), 1);
+        assert_eq!(granted(&mut rates, Ask::Envelope, Class::Stranger, 4 * SECOND, 200), 3);
+        assert_eq!(granted(&mut rates, Ask::Envelope, Class::Stranger, 1_000 * SECOND, 200), STRANGER_BURST);
+        assert!(rates.take(&peer(2), Ask::Envelope, Class::Stranger, 0), "each peer has its own");
     }
 
     #[test]
     fn a_contact_has_far_more() {
         let mut rates = Rates::default();
-        assert_eq!(granted(&mut rates, Ask::Envelope, true, 0, 30_000), CONTACT_BURST);
-        assert_eq!(granted(&mut rates, Ask::Envelope, true, SECOND, 30_000), CONTACT_RATE);
+        assert_eq!(granted(&mut rates, Ask::Envelope, Class::Contact, 0, 30_000), CONTACT_BURST);
+        assert_eq!(granted(&mut rates, Ask::Envelope, Class::Contact, SECOND, 30_000), CONTACT_RATE);
     }
 
     /// NET-33, for contacts too.
     #[test]
     fn prekeys_are_six_and_then_one_in_ten_minutes() {
-        for contact in [false, true] {
+        for class in [Class::Stranger, Class::Contact] {
             let mut rates = Rates::default();
-            assert_eq!(granted(&mut rates, Ask::Prekey, contact, 0, 50), PREKEY_BURST);
-            assert_eq!(granted(&mut rates, Ask::Prekey, contact, PREKEY.micros - 1, 50), 0);
-            assert_eq!(granted(&mut rates, Ask::Prekey, contact, PREKEY.micros, 50), 1);
-            assert!(rates.take(&peer(1), Ask::Card, contact, 0), "the card has a rate of its own");
+            assert_eq!(granted(&mut rates, Ask::Prekey, class, 0, 50), PREKEY_BURST);
+            assert_eq!(granted(&mut rates, Ask::Prekey, class, PREKEY.micros - 1, 50), 0);
+            assert_eq!(granted(&mut rates, Ask::Prekey, class, PREKEY.micros, 50), 1);
+            assert!(rates.take(&peer(1), Ask::Card, class, 0), "the card has a rate of its own");
         }
     }
 
@@ -217,7 +221,7 @@ mod tests {
         let mut rates = Rates::default();
         for n in 0..25_000 {
             for _ in 0..2 {
-                rates.take(&peer(n), Ask::Prekey, false, u64::from(n));
+                rates.take(&peer(n), Ask::Prekey, Class::Stranger, u64::from(n));
             }
             assert!(rates.map.len() <= MAX_RATED_PEERS);
         }

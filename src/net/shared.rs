@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use libp2p::swarm::ConnectionId;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::config::{Classify, Lanes};
+use super::classes::Classes;
+use super::config::Lanes;
 use super::envelope::inbound::Answers;
 use super::error::SendError;
-use super::event::NetEvent;
 use super::handle::{DhtStatus, MdnsStatus, NetStatus, PeerStatus};
 use super::limits::activity::Activity;
 use super::lock;
@@ -22,10 +22,9 @@ use super::notices::Notices;
 use super::peers::Link;
 use super::rates::{Ask, Rates};
 use super::streams;
-use crate::base::limits::{
-    MAX_CARD_FETCHES, MAX_CARD_SEARCHES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_MAIL_QUESTIONS,
-};
+use crate::base::limits::{MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
 use crate::base::{PeerId, WallTime};
+use crate::envelope::border::{Class, Event};
 
 /// An envelope on its way into the stream to its recipient.
 #[derive(Debug)]
@@ -52,19 +51,13 @@ pub(super) struct Open {
 pub(super) struct Shared {
     pub(super) me: PeerId,
     pub(super) lanes: Lanes,
-    pub(super) classify: Classify,
+    pub(super) classes: Classes,
     pub(super) notices: Notices,
     /// What happens on connections.
     pub(super) activity: Activity,
     /// To the swarm task, from the tasks of the streams.
     pub(super) opens: mpsc::Sender<Open>,
     suspicions: mpsc::Sender<Suspicion>,
-    /// One permit for each card question of ours, held until its outcome is told.
-    pub(super) fetches: Arc<Semaphore>,
-    /// One permit for each question of ours to a mailbox, held until its outcome is told.
-    pub(super) questions: Arc<Semaphore>,
-    /// One permit for each search for a card, held until its outcome is told.
-    pub(super) searches: Arc<Semaphore>,
     /// Questions of others to our mailbox.
     pub(super) desk: Desk,
     /// How many connections there are with each peer.
@@ -164,7 +157,7 @@ impl Shared {
     pub(super) fn new(
         me: PeerId,
         lanes: Lanes,
-        classify: Classify,
+        classes: Classes,
         activity: Activity,
         opens: mpsc::Sender<Open>,
         suspicions: mpsc::Sender<Suspicion>,
@@ -172,14 +165,11 @@ impl Shared {
         Self {
             me,
             lanes,
-            classify,
+            classes,
             notices: Notices::default(),
             activity,
             opens,
             suspicions,
-            fetches: Arc::new(Semaphore::new(MAX_CARD_FETCHES)),
-            questions: Arc::new(Semaphore::new(MAX_MAIL_QUESTIONS)),
-            searches: Arc::new(Semaphore::new(MAX_CARD_SEARCHES)),
             desk: Desk::default(),
             #[cfg(test)]
             links: watch::Sender::default(),
@@ -193,19 +183,18 @@ impl Shared {
     }
 
     pub(super) fn is_contact(&self, peer: &PeerId) -> bool {
-        (self.classify)(peer)
+        self.classes.of(peer) == Class::Contact
     }
 
     /// The lane of what this peer sends.
-    pub(super) fn lane(&self, peer: &PeerId) -> &mpsc::Sender<NetEvent> {
-        if self.is_contact(peer) { &self.lanes.contacts } else { &self.lanes.strangers }
+    pub(super) fn lane(&self, peer: &PeerId) -> &mpsc::Sender<Event> {
+        self.lanes.of(self.classes.of(peer))
     }
 
     /// Whether the rate of this peer allows it.
     pub(super) fn allows(&self, peer: &PeerId, ask: Ask) -> bool {
-        let contact = self.is_contact(peer);
         let now = self.micros();
-        lock(&self.rates).take(peer, ask, contact, now)
+        lock(&self.rates).take(peer, ask, self.classes.of(peer), now)
     }
 
     /// The time since the start of the network, in microseconds.
@@ -306,8 +295,12 @@ impl Shared {
 
     // ---- status ---------------------------------------------------------------------------------
 
+    /// Where we can be reached now; what is new is told.
     pub(super) fn set_listen_addrs(&self, addrs: Vec<String>) {
-        lock(&self.registry).listen_addrs = addrs;
+        let before = std::mem::replace(&mut lock(&self.registry).listen_addrs, addrs.clone());
+        if before != addrs {
+            self.notices.listening(addrs);
+        }
     }
 
     pub(super) fn set_mdns(&self, mdns: MdnsStatus) {

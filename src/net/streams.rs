@@ -22,9 +22,10 @@ use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::addresses::is_circuit;
-use super::config::Classify;
-use super::{from_libp2p, span};
+use super::classes::Classes;
+use super::span;
 use crate::base::limits::STREAM_OPEN_TIMEOUT;
+use crate::envelope::border::Class;
 
 /// A stream that a peer has opened. Its place is free again when the slot is dropped.
 #[derive(Debug)]
@@ -64,8 +65,8 @@ pub(super) struct Terms {
     pub(super) protocol: StreamProtocol,
     /// How many of a peer's streams are open on one connection; 0: the protocol is not offered to him.
     pub(super) slots: usize,
-    /// With whom a connection is kept though nothing happens on it.
-    pub(super) keep: Classify,
+    /// With whose contacts a connection is kept though nothing happens on it.
+    pub(super) keep: Classes,
 }
 
 /// The behaviour.
@@ -102,7 +103,7 @@ impl Behaviour {
             remote: remote.clone(),
             alive: Gone::new(),
             // Relays have few circuits: they stand while something is on its way.
-            keep: !circuit && from_libp2p(peer).is_some_and(|peer| keep(&peer)),
+            keep: !circuit && keep.of_libp2p(peer) == Class::Contact,
             wanted: VecDeque::new(),
             taken: VecDeque::new(),
         }

@@ -14,25 +14,27 @@ use libp2p::{Multiaddr, Swarm, identify, ping};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, Sleep, interval, sleep, timeout};
 
-use super::addresses::{AddressBook, Source, is_circuit};
+use super::addresses::{AddressBook, Source, hints, is_circuit};
 use super::behaviour::{Behaviour, BehaviourEvent};
 use super::config::NetConfig;
-use super::dht::Dht;
 use super::dht::behaviour::Heard;
+use super::dht::{Dht, Find};
 use super::envelope::{inbound, outbound};
-use super::event::NetEvent;
 use super::exchange::Cards;
 use super::handle::{Command, MdnsStatus};
-use super::mailbox::ask::{Asks, Want};
+use super::mailbox::ask::{Asks, Question, Want};
 use super::mailbox::courier::Courier;
 use super::mailbox::serve;
 use super::nat::Nat;
 use super::peers::{Change, Link, Peers, Way};
+use super::places::Permit;
 use super::seeks::Seeks;
 use super::shared::{Open, Shared, Suspicion};
 use super::{discovery, from_libp2p, span, to_libp2p, wall_now};
 use crate::base::PeerId;
 use crate::base::limits::{CLASS_REFRESH, DHT_TICK, LISTEN_TIMEOUT, MAX_DISCOVERED, MAX_LISTEN, MAX_PEER_ADDRS, TICK};
+use crate::envelope::border::Order;
+use crate::envelope::exchange::CardResponse;
 
 /// How long a stopping network waits for its connections to say goodbye.
 const GOODBYE: std::time::Duration = std::time::Duration::from_secs(2);
@@ -175,24 +177,7 @@ impl Task {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Connect { peer, hints } => {
-                if !self.peers.is_connected(&peer) {
-                    self.seeks.dialling(peer);
-                    self.connect(peer, hints);
-                }
-            }
-            Command::Fetch { peer, ticket, want_prekey, permit } => {
-                let connected = self.swarm.is_connected(&to_libp2p(&peer));
-                let behaviour = &mut self.swarm.behaviour_mut().cards;
-                self.cards.fetch(behaviour, connected, peer, ticket, want_prekey, permit);
-            }
-            Command::Answer { request, response } => {
-                self.cards.answer(&mut self.swarm.behaviour_mut().cards, request, response);
-            }
-            Command::Ask { question, anonymous: true } => self.courier.ask(question),
-            Command::Ask { question, anonymous: false } => self.asks.ask(question),
-            Command::Publish { owner, card } => self.dht.publish(owner, card),
-            Command::Find(find) => self.dht.find(find),
+            Command::Order(order, permit) => self.order(order, permit),
             Command::FindMailboxes { reply } => self.dht.find_mailboxes(&mut self.swarm.behaviour_mut().dht, reply),
             Command::Announce { open } => self.dht.announce(open),
             #[cfg(test)]
@@ -201,6 +186,31 @@ impl Task {
                 self.swarm.dial(opts.build()).unwrap();
             }
             Command::Shutdown { .. } => {}
+        }
+    }
+
+    /// Carries out an order; the rest of them the handle does by itself.
+    fn order(&mut self, order: Order, permit: Permit) {
+        match order {
+            Order::Connect { peer, addrs } if !self.peers.is_connected(&peer) => {
+                self.seeks.dialling(peer);
+                self.connect(peer, hints(&peer, &addrs));
+            }
+            Order::FetchBundle { peer, ticket, want_prekey } => {
+                let connected = self.swarm.is_connected(&to_libp2p(&peer));
+                let behaviour = &mut self.swarm.behaviour_mut().cards;
+                self.cards.fetch(behaviour, connected, peer, ticket, want_prekey, permit);
+            }
+            Order::AnswerBundle { request, card, prekey } => {
+                self.cards.answer(&mut self.swarm.behaviour_mut().cards, request, CardResponse { card, prekey });
+            }
+            Order::AskMailbox { ticket, mailbox, addrs, anonymous, question } => {
+                let question = Question::new(ticket, mailbox, hints(&mailbox, &addrs), question, permit);
+                if anonymous { self.courier.ask(question) } else { self.asks.ask(question) }
+            }
+            Order::PublishCard { owner, card } => self.dht.publish(owner, card),
+            Order::FindCard { peer, ticket } => self.dht.find(Find { peer, ticket, permit }),
+            _ => {}
         }
     }
 
@@ -405,7 +415,6 @@ impl Task {
         if !self.unheard.remove(&listener) {
             self.note_change();
         }
-        self.shared.notices.address(NetEvent::Listening(addr.to_string()));
         self.nat.router.listening(listener, addr);
         self.listen_addrs.push(addr.clone());
         self.listen_addrs.truncate(MAX_LISTEN);
@@ -419,7 +428,6 @@ impl Task {
             tracing::info!(%addr, "no longer listening");
             self.listen_addrs.retain(|known| *known != addr);
             self.nat.router.no_longer_listening(&addr);
-            self.shared.notices.address(NetEvent::Expired(addr.to_string()));
             self.swarm.remove_external_address(&addr);
             self.on_unconfirmed(&addr);
             self.note_change();

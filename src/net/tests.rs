@@ -11,7 +11,7 @@ mod mail;
 mod relayed;
 mod start;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use libp2p::swarm::{ConnectionId, NetworkBehaviour};
@@ -30,10 +30,9 @@ const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
 /// A running network and what it tells.
 struct Node {
     net: NetHandle,
-    contacts: mpsc::Receiver<NetEvent>,
-    strangers: mpsc::Receiver<NetEvent>,
-    heard: VecDeque<NetEvent>,
-    friends: Arc<Mutex<HashSet<PeerId>>>,
+    contacts: mpsc::Receiver<Event>,
+    strangers: mpsc::Receiver<Event>,
+    heard: VecDeque<Event>,
 }
 
 fn config(seed: u8, listen: &[&str]) -> NetConfig {
@@ -61,12 +60,9 @@ impl Node {
     async fn launch(config: NetConfig, contact_lane: usize, stranger_lane: usize) -> Self {
         let (to_contacts, contacts) = mpsc::channel(contact_lane);
         let (to_strangers, strangers) = mpsc::channel(stranger_lane);
-        let friends = Arc::new(Mutex::new(HashSet::new()));
-        let asked = Arc::clone(&friends);
-        let classify: Classify = Arc::new(move |peer| lock(&asked).contains(peer));
         let lanes = Lanes { contacts: to_contacts, strangers: to_strangers };
-        let net = start(config, lanes, classify).await.unwrap();
-        Self { net, contacts, strangers, heard: VecDeque::new(), friends }
+        let net = start(config, lanes, Classes::default()).await.unwrap();
+        Self { net, contacts, strangers, heard: VecDeque::new() }
     }
 
     fn id(&self) -> PeerId {
@@ -78,11 +74,11 @@ impl Node {
     }
 
     fn befriend(&self, peer: PeerId) {
-        lock(&self.friends).insert(peer);
+        self.net.order(Order::Class { peer, class: Class::Contact }).unwrap();
     }
 
     /// The next event of either lane that is wanted; the others are kept for later.
-    async fn expect(&mut self, wanted: impl Fn(&NetEvent) -> bool) -> NetEvent {
+    async fn expect(&mut self, wanted: impl Fn(&Event) -> bool) -> Event {
         if let Some(place) = self.heard.iter().position(&wanted) {
             return self.heard.remove(place).unwrap();
         }
@@ -99,20 +95,20 @@ impl Node {
     }
 
     async fn expect_connected(&mut self, peer: PeerId) {
-        self.expect(|event| *event == NetEvent::Connected(peer)).await;
+        self.expect(|event| *event == Event::Connected(peer)).await;
     }
 
     async fn expect_envelope(&mut self) -> (PeerId, FrameToken, Vec<u8>) {
-        match self.expect(|event| matches!(event, NetEvent::Envelope { .. })).await {
-            NetEvent::Envelope { from, token, bytes } => (from, token, bytes),
+        match self.expect(|event| matches!(event, Event::Envelope { .. })).await {
+            Event::Envelope { from, token, bytes } => (from, token, bytes),
             other => panic!("{other:?}"),
         }
     }
 
     /// The outcome of this ticket.
-    async fn outcome(&mut self, wanted: u64) -> NetEvent {
-        let of = |event: &NetEvent| match event {
-            NetEvent::Acked { ticket, .. } | NetEvent::Refused { ticket, .. } | NetEvent::Lost { ticket, .. } => {
+    async fn outcome(&mut self, wanted: u64) -> Event {
+        let of = |event: &Event| match event {
+            Event::Acked { ticket, .. } | Event::Refused { ticket, .. } | Event::Lost { ticket, .. } => {
                 *ticket == wanted
             }
             _ => false,
@@ -150,6 +146,54 @@ impl Node {
         let mut links = self.net.shared().links.subscribe();
         let so_many = links.wait_for(|links| links.get(&peer).copied().unwrap_or_default() == count);
         timeout(GUARD, so_many).await.unwrap_or_else(|_| panic!("never {count} connections")).unwrap();
+    }
+}
+
+/// Orders, each by its name.
+impl NetHandle {
+    fn connect(&self, peer: PeerId, addrs: &[String]) -> Result<(), SendError> {
+        self.order(Order::Connect { peer, addrs: addrs.to_vec() })
+    }
+
+    fn send_envelope(&self, peer: PeerId, ticket: u64, bytes: Arc<[u8]>) -> Result<(), SendError> {
+        self.order(Order::Send { peer, ticket, bytes })
+    }
+
+    fn fetch_bundle(&self, peer: PeerId, ticket: u64, want_prekey: bool) -> Result<(), SendError> {
+        self.order(Order::FetchBundle { peer, ticket, want_prekey })
+    }
+
+    fn find_card(&self, peer: PeerId, ticket: u64) -> Result<(), SendError> {
+        self.order(Order::FindCard { peer, ticket })
+    }
+
+    fn acknowledge(&self, token: FrameToken) {
+        self.order(Order::Acknowledge(token)).unwrap();
+    }
+
+    fn refuse(&self, token: FrameToken, reason: RefuseReason) {
+        self.order(Order::Refuse(token, reason)).unwrap();
+    }
+
+    fn answer_bundle(&self, request: u64, card: Vec<u8>, prekey: Option<Vec<u8>>) {
+        // Nobody may wait for it any more.
+        let _ = self.order(Order::AnswerBundle { request, card, prekey });
+    }
+
+    fn answer_mail(&self, request: u64, answer: Vec<u8>) {
+        self.order(Order::AnswerMail { request, answer }).unwrap();
+    }
+
+    fn hold_mail(&self, request: u64) {
+        self.order(Order::HoldMail { request }).unwrap();
+    }
+
+    fn ring_mail(&self, owner: &PeerId) {
+        self.order(Order::RingMail { owner: *owner }).unwrap();
+    }
+
+    fn publish_card(&self, owner: PeerId, card: Vec<u8>) {
+        self.order(Order::PublishCard { owner, card }).unwrap();
     }
 }
 
@@ -196,12 +240,11 @@ impl Raw {
     /// Dials the node, for streams of this protocol.
     async fn connect_by(seed: u8, node: &Node, protocol: &'static str) -> Self {
         let (keypair, _) = identity(&config(seed, &[])).unwrap();
-        let classify: Classify = Arc::new(|_| true);
         let protocol = StreamProtocol::new(protocol);
-        let terms = streams::Terms { protocol, slots: 2, keep: classify };
+        let terms = streams::Terms { protocol, slots: 2, keep: Classes::all(Class::Contact) };
         let behaviour = RawBehaviour { streams: streams::Behaviour::new(terms) };
         let config = libp2p::swarm::Config::with_tokio_executor();
-        let transport = transport::build(&keypair, &(Arc::new(|_: &PeerId| true) as Classify)).unwrap();
+        let transport = transport::build(&keypair, &Classes::default()).unwrap();
         let mut swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config);
         let target = to_libp2p(&node.id());
         let addrs = node.addrs().iter().map(|addr| addr.parse().unwrap()).collect();

@@ -9,21 +9,21 @@ use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::{PeerId, Transport, dns, noise, quic, relay, tcp};
 
-use super::config::Classify;
+use super::classes::Classes;
 use super::error::NetError;
 use super::linger::Lingering;
 use super::muxer::Yamux;
-use super::{from_libp2p, span};
+use super::span;
 use crate::base::limits::{DIAL_TIMEOUT, MAX_QUIC_BUFFER, MAX_STREAM_BUFFER, MAX_STREAMS_PER_CONNECTION, QUIC_IDLE};
 
 type Connections = Boxed<(PeerId, StreamMuxerBox)>;
 
-/// Makes the transports of the identity (NET-1). Who is a contact decides what a connection may hold.
+/// Makes the transports of the identity (NET-1). The class of a peer decides what a connection may hold.
 ///
 /// # Errors
 /// [`NetError::Start`].
-pub(super) fn build(keypair: &Keypair, classify: &Classify) -> Result<Connections, NetError> {
-    named(direct(keypair, classify).map_err(|error| NetError::Start(error.to_string()))?)
+pub(super) fn build(keypair: &Keypair, classes: &Classes) -> Result<Connections, NetError> {
+    named(direct(keypair, classes).map_err(|error| NetError::Start(error.to_string()))?)
 }
 
 /// The same, and through relays.
@@ -32,16 +32,16 @@ pub(super) fn build(keypair: &Keypair, classify: &Classify) -> Result<Connection
 /// [`NetError::Start`].
 pub(super) fn build_relayed(
     keypair: &Keypair,
-    classify: &Classify,
+    classes: &Classes,
     relays: relay::client::Transport,
 ) -> Result<Connections, NetError> {
     let failed = |error: noise::Error| NetError::Start(error.to_string());
-    let straight = direct(keypair, classify).map_err(failed)?;
-    let class = Classify::clone(classify);
+    let straight = direct(keypair, classes).map_err(failed)?;
+    let class = classes.clone();
     let circuits = relays
         .upgrade(Version::V1Lazy)
         .authenticate(noise::Config::new(keypair).map_err(failed)?)
-        .multiplex_ext(move |peer, _| Yamux::new(from_libp2p(peer).is_some_and(|peer| class(&peer))))
+        .multiplex_ext(move |peer, _| Yamux::new(class.of_libp2p(peer)))
         .timeout(span(DIAL_TIMEOUT))
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
         .map_err(io::Error::other);
@@ -62,12 +62,12 @@ fn named(plain: Connections) -> Result<Connections, NetError> {
     dns::tokio::Transport::system(plain).map(Transport::boxed).map_err(|error| NetError::Start(error.to_string()))
 }
 
-fn direct(keypair: &Keypair, classify: &Classify) -> Result<Connections, noise::Error> {
-    let classify = Classify::clone(classify);
+fn direct(keypair: &Keypair, classes: &Classes) -> Result<Connections, noise::Error> {
+    let classes = classes.clone();
     let tcp = tcp::tokio::Transport::new(tcp::Config::default())
         .upgrade(Version::V1Lazy)
         .authenticate(noise::Config::new(keypair)?)
-        .multiplex_ext(move |peer, _| Yamux::new(from_libp2p(peer).is_some_and(|peer| classify(&peer))))
+        .multiplex_ext(move |peer, _| Yamux::new(classes.of_libp2p(peer)))
         .timeout(span(DIAL_TIMEOUT))
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
     let quic = quic::tokio::Transport::new(quic_config(keypair))

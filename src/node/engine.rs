@@ -19,8 +19,7 @@ use crate::api::ApiError;
 use crate::base::limits::LANE_USER;
 use crate::base::{Millis, MonoTime, Now, failpoint};
 use crate::envelope::mailbox::Answer as MailAnswer;
-use crate::messenger::{Answer, Input, Output, PeerInput, Refusal, RefuseReason, query};
-use crate::net::{MailAsk, NetEvent};
+use crate::messenger::{Answer, Event, Input, Order, Output, Refusal, RefuseReason, query};
 use crate::store::{StoreError, release_reserve};
 
 /// The first pause before a store that failed is opened again; it doubles.
@@ -40,8 +39,8 @@ pub(super) struct Start {
     pub(super) outputs: Vec<Output>,
     pub(super) clock: Clock,
     pub(super) carrier: Carrier,
-    pub(super) contacts: mpsc::Receiver<NetEvent>,
-    pub(super) strangers: mpsc::Receiver<NetEvent>,
+    pub(super) contacts: mpsc::Receiver<Event>,
+    pub(super) strangers: mpsc::Receiver<Event>,
     /// Turns true, or loses its sender, when the thread is to end.
     pub(super) halt: watch::Receiver<bool>,
 }
@@ -211,8 +210,8 @@ impl Engine {
                     self.asked.insert(self.next_id, reply);
                     inputs.push(Input::Command(self.next_id, command));
                 }
-                Waiting::Net(event) => inputs.extend(self.carrier.understand(event).into_iter().map(Input::Peer)),
-                Waiting::Feedback(input) => inputs.push(Input::Peer(input)),
+                Waiting::Net(event) => inputs.extend(self.carrier.told(event).map(Input::Net)),
+                Waiting::Feedback(event) => inputs.push(Input::Net(event)),
                 Waiting::Timer => inputs.push(Input::Timer),
             }
         }
@@ -221,7 +220,7 @@ impl Engine {
 
     fn carry_out(&mut self, outputs: Vec<Output>) {
         for output in outputs {
-            let said = match output {
+            match output {
                 Output::Reply(id, answer) => {
                     if let Some(reply) = self.asked.remove(&id) {
                         failpoint("replying");
@@ -229,66 +228,25 @@ impl Engine {
                         let _ = reply.send(answer);
                         failpoint("replied");
                     }
-                    None
                 }
-                Output::Connect { peer, addrs } => self.carrier.connect(peer, &addrs),
-                Output::Send { peer, ticket, bytes } => {
-                    failpoint("sending");
-                    let said = self.carrier.send(peer, ticket, bytes);
-                    failpoint("handed-over");
-                    said
+                Output::Net(order) => {
+                    // Where death may come just before and behind it.
+                    let points = match order {
+                        Order::Send { .. } => Some(("sending", "handed-over")),
+                        Order::Acknowledge(_) => Some(("acknowledging", "acknowledged")),
+                        _ => None,
+                    };
+                    if let Some((before, _)) = points {
+                        failpoint(before);
+                    }
+                    self.inlets.feedback.extend(self.carrier.order(order));
+                    if let Some((_, behind)) = points {
+                        failpoint(behind);
+                    }
                 }
-                Output::FetchBundle { peer, ticket, want_prekey } => {
-                    self.carrier.fetch_bundle(peer, ticket, want_prekey)
-                }
-                Output::Acknowledge(token) => {
-                    failpoint("acknowledging");
-                    self.carrier.acknowledge(token);
-                    failpoint("acknowledged");
-                    None
-                }
-                Output::Refuse(token, reason) => {
-                    self.carrier.refuse(token, reason);
-                    None
-                }
-                Output::AnswerBundle { request, card, prekey } => {
-                    self.carrier.answer_bundle(request, card, prekey);
-                    None
-                }
-                Output::AnswerMail { request, answer } => {
-                    self.carrier.answer_mail(request, answer);
-                    None
-                }
-                Output::HoldMail { request } => {
-                    self.carrier.hold_mail(request);
-                    None
-                }
-                Output::RingMail { owner } => {
-                    self.carrier.ring_mail(&owner);
-                    None
-                }
-                Output::AskMailbox { ticket, mailbox, addrs, anonymous, question } => {
-                    self.carrier.ask_mailbox(MailAsk { ticket, mailbox, addrs, anonymous, question })
-                }
-                Output::FindCard { peer, ticket } => self.carrier.find_card(peer, ticket),
-                Output::PublishCard { owner, card } => {
-                    self.carrier.publish_card(owner, card);
-                    None
-                }
-                Output::Class { peer, contact } => {
-                    self.carrier.class(peer, contact);
-                    None
-                }
-                Output::Events(last) => {
-                    self.events.send_replace(last);
-                    None
-                }
-                Output::WakeAt(at) => {
-                    self.inlets.wake = Some(at);
-                    None
-                }
-            };
-            self.inlets.feedback.extend(said);
+                Output::Events(last) => _ = self.events.send_replace(last),
+                Output::WakeAt(at) => self.inlets.wake = Some(at),
+            }
         }
     }
 
@@ -356,14 +314,15 @@ impl Engine {
                         let _ = reply.send(Err(Refusal::Store(self.closed.because.clone())));
                     }
                 }
-                Input::Peer(PeerInput::Envelope { token, .. }) => {
-                    self.carrier.refuse(token, RefuseReason::Unavailable);
+                Input::Net(Event::Envelope { token, .. }) => {
+                    self.carrier.order(Order::Refuse(token, RefuseReason::Unavailable));
                 }
-                Input::Peer(PeerInput::Mail { request, .. }) => {
+                Input::Net(Event::Mail { request, .. }) => {
                     // It has no field that could be out of bounds.
-                    self.carrier.answer_mail(request, MailAnswer::Unavailable.encode().unwrap_or_default());
+                    let answer = MailAnswer::Unavailable.encode().unwrap_or_default();
+                    self.carrier.order(Order::AnswerMail { request, answer });
                 }
-                Input::Peer(_) | Input::Timer => {}
+                Input::Net(_) | Input::Timer => {}
             }
         }
     }

@@ -9,8 +9,7 @@ use super::clock::Clock;
 use super::core::Asked;
 use crate::base::MonoTime;
 use crate::base::limits::MAX_GROUP_COMMIT;
-use crate::messenger::PeerInput;
-use crate::net::NetEvent;
+use crate::messenger::Event;
 
 /// How many one round of [`Inlets::fill`] takes at most.
 const LANES: usize = 4;
@@ -18,20 +17,20 @@ const LANES: usize = 4;
 /// Something that waited for the messenger.
 pub(super) enum Waiting {
     User(Asked),
-    Net(NetEvent),
+    Net(Event),
     /// What the network said at once, instead of by an event.
-    Feedback(PeerInput),
+    Feedback(Event),
     Timer,
 }
 
 /// The receiving ends.
 pub(super) struct Inlets {
     pub(super) user: mpsc::Receiver<Asked>,
-    pub(super) contacts: mpsc::Receiver<NetEvent>,
-    pub(super) strangers: mpsc::Receiver<NetEvent>,
+    pub(super) contacts: mpsc::Receiver<Event>,
+    pub(super) strangers: mpsc::Receiver<Event>,
     /// Turns true (or loses its sender) when the node ends.
     pub(super) stop: watch::Receiver<bool>,
-    pub(super) feedback: VecDeque<PeerInput>,
+    pub(super) feedback: VecDeque<Event>,
     pub(super) wake: Option<MonoTime>,
     /// When there is upkeep to do, which is no input: [`Inlets::next`] then returns, if with nothing.
     pub(super) upkeep: Option<MonoTime>,
@@ -99,8 +98,8 @@ mod tests {
 
     struct Outlets {
         user: mpsc::Sender<Asked>,
-        contacts: mpsc::Sender<NetEvent>,
-        strangers: mpsc::Sender<NetEvent>,
+        contacts: mpsc::Sender<Event>,
+        strangers: mpsc::Sender<Event>,
         stop: watch::Sender<bool>,
     }
 
@@ -121,8 +120,8 @@ mod tests {
         (Outlets { user, contacts, strangers, stop }, inlets)
     }
 
-    const fn event(n: u8) -> NetEvent {
-        NetEvent::Connected(PeerId::from_key_bytes([n; 32]))
+    const fn event(n: u8) -> Event {
+        Event::Connected(PeerId::from_key_bytes([n; 32]))
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::carry::{Carrier, Contacts};
+use super::carry::Carrier;
 use super::clock::Clock;
 use super::config::{MailFor, RunOptions, Settings};
 use super::core::Core;
@@ -22,7 +22,7 @@ use crate::api::{ApiError, Event, EventKind};
 use crate::base::PeerId;
 use crate::base::limits::{LANE_CONTACTS, LANE_STRANGERS};
 use crate::messenger::view::MailService;
-use crate::messenger::{Command, Output, query};
+use crate::messenger::{Command, Order, Output, query};
 use crate::net::{self, Lanes, NetConfig, NetHandle};
 use crate::store::{ProfileLock, Reader, StoreError};
 
@@ -61,22 +61,20 @@ impl Node {
         let listener =
             tokio::net::UnixListener::from_std(bound.listener).map_err(|e| errors::io(place.socket(), &e))?;
 
-        let contacts = Contacts::default();
-        for output in &outputs {
-            if let Output::Class { peer, contact } = output {
-                contacts.set(*peer, *contact);
-            }
-        }
+        // From the first connection on.
+        let classes = outputs.iter().filter_map(|output| match output {
+            Output::Net(Order::Class { peer, class }) => Some((*peer, *class)),
+            _ => None,
+        });
         let (to_contacts, from_contacts) = mpsc::channel(LANE_CONTACTS);
         let (to_strangers, from_strangers) = mpsc::channel(LANE_STRANGERS);
         let reader = open.messenger.reader();
         let keeps = query::mailbox(&reader).map_err(|e| errors::store(&e))?.service;
         let wanted = mail_service(settings.serve_mailbox.clone());
-        let classify = contacts.clone();
         let net = net::start(
-            net_config(settings, &profile, &reader, &bootstrap).map_err(|e| errors::store(&e))?,
+            net_config(settings, &profile, &reader, bootstrap).map_err(|e| errors::store(&e))?,
             Lanes { contacts: to_contacts, strangers: to_strangers },
-            std::sync::Arc::new(move |peer| classify.contains(peer)),
+            classes.collect(),
         )
         .await
         .map_err(|e| errors::net(&e))?;
@@ -88,7 +86,7 @@ impl Node {
             open,
             outputs,
             clock,
-            carrier: Carrier::new(Some(Box::new(net.clone())), contacts, options.tap).with_bootstrap(bootstrap),
+            carrier: Carrier::new(Some(Box::new(net.clone())), options.tap),
             contacts: from_contacts,
             strangers: from_strangers,
             halt: halt_in,
@@ -164,7 +162,7 @@ fn net_config(
     settings: Settings,
     profile: &Profile,
     reader: &Reader,
-    bootstrap: &[(PeerId, Vec<String>)],
+    bootstrap: Vec<(PeerId, Vec<String>)>,
 ) -> Result<NetConfig, StoreError> {
     let before = query::identity(reader, profile.peer_id())?;
     Ok(NetConfig {
@@ -172,7 +170,7 @@ fn net_config(
         before: before.map(|found| found.addrs).unwrap_or_default(),
         mdns: settings.mdns,
         upnp: settings.upnp,
-        bootstrap: bootstrap.to_vec(),
+        bootstrap,
         known: query::known_peers(reader)?,
         serve_relay: settings.serve_relay,
         serve_mailbox: settings.serve_mailbox.is_some(),
@@ -216,7 +214,7 @@ impl Local {
             open,
             outputs,
             clock,
-            carrier: Carrier::new(None, Contacts::default(), None),
+            carrier: Carrier::new(None, None),
             contacts: mpsc::channel(1).1,
             strangers: mpsc::channel(1).1,
             halt: halt_in,

@@ -2,11 +2,10 @@
 //! happens on its output, a line each.
 
 use std::io::{BufRead, Write};
-use std::sync::Arc;
 
 use rohrpost::base::limits::{LANE_CONTACTS, LANE_STRANGERS};
 use rohrpost::base::{PeerId, Secret};
-use rohrpost::net::{Lanes, NetConfig, NetEvent, NetHandle, start};
+use rohrpost::net::{Class, Classes, Event, Lanes, NetConfig, NetHandle, Order, start};
 use tokio::sync::mpsc;
 
 /// Runs until the input ends.
@@ -20,7 +19,7 @@ async fn serve(seed: u8) {
     let (to_strangers, mut strangers) = mpsc::channel(LANE_STRANGERS);
     let lanes = Lanes { contacts: to_contacts, strangers: to_strangers };
     let config = NetConfig { mdns: true, ..NetConfig::new(Secret::new([seed; 32])) };
-    let net = start(config, lanes, Arc::new(|_| true)).await.unwrap();
+    let net = start(config, lanes, Classes::all(Class::Contact)).await.unwrap();
     say(&format!("ready {}", net.peer_id()));
     let mut orders = orders();
     loop {
@@ -52,25 +51,26 @@ fn orders() -> mpsc::Receiver<String> {
 /// `connect <peer>` or `send <peer> <text>`.
 fn obey(net: &NetHandle, order: &str) {
     let words: Vec<_> = order.splitn(3, ' ').collect();
-    match words.as_slice() {
-        ["connect", peer] => net.connect(peer.parse().unwrap(), &[]).unwrap(),
-        ["send", peer, text] => net.send_envelope(peer.parse().unwrap(), 1, text.as_bytes().into()).unwrap(),
+    let order = match words.as_slice() {
+        ["connect", peer] => Order::Connect { peer: peer.parse().unwrap(), addrs: Vec::new() },
+        ["send", peer, text] => Order::Send { peer: peer.parse().unwrap(), ticket: 1, bytes: text.as_bytes().into() },
         _ => panic!("unknown order: {order}"),
-    }
+    };
+    net.order(order).unwrap();
 }
 
-fn tell(net: &NetHandle, event: NetEvent) {
+fn tell(net: &NetHandle, event: Event) {
     let about = |what: &str, peer: PeerId| say(&format!("{what} {peer}"));
     match event {
-        NetEvent::Listening(addr) => say(&format!("listening {addr}")),
-        NetEvent::Discovered(peer) => about("discovered", peer),
-        NetEvent::Connected(peer) => about("connected", peer),
-        NetEvent::Disconnected(peer) => about("disconnected", peer),
-        NetEvent::Unreachable(peer) => about("unreachable", peer),
-        NetEvent::Acked { peer, .. } => about("acked", peer),
-        NetEvent::Lost { peer, .. } => about("lost", peer),
-        NetEvent::Envelope { from, token, bytes } => {
-            net.acknowledge(token);
+        Event::Listening(addrs) => say(&format!("listening {}", addrs.join(" "))),
+        Event::Discovered(peer) => about("discovered", peer),
+        Event::Connected(peer) => about("connected", peer),
+        Event::Disconnected(peer) => about("disconnected", peer),
+        Event::Unreachable(peer) => about("unreachable", peer),
+        Event::Acked { peer, .. } => about("acked", peer),
+        Event::Lost { peer, .. } => about("lost", peer),
+        Event::Envelope { from, token, bytes } => {
+            net.order(Order::Acknowledge(token)).unwrap();
             say(&format!("envelope {from} {}", String::from_utf8_lossy(&bytes)));
         }
         other => say(&format!("{other:?}")),

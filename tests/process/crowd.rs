@@ -2,7 +2,6 @@
 //! bench that uses it, too.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::StreamExt;
@@ -14,7 +13,7 @@ use rand_core::{Rng, SeedableRng};
 use rohrpost::base::{PeerId, Secret, WallTime};
 use rohrpost::envelope::directory::{PROTOCOL, card_key};
 use rohrpost::identity::{CardContent, CardKeys, IdentityKeypair};
-use rohrpost::net::{Lanes, NetConfig, NetEvent, NetHandle, start};
+use rohrpost::net::{Classes, Event, Lanes, NetConfig, NetHandle, Order, start};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -50,7 +49,7 @@ pub struct Size {
 /// One node's network, and the card of its owner.
 pub struct Member {
     pub net: NetHandle,
-    events: mpsc::Receiver<NetEvent>,
+    events: mpsc::Receiver<Event>,
     pub card: Vec<u8>,
     /// One that he had before.
     old: Vec<u8>,
@@ -149,7 +148,7 @@ impl Crowd {
             max_memory: MEMORY,
             ..NetConfig::new(Secret::new(seed))
         };
-        let net = start(config, lanes, Arc::new(|_| false)).await.unwrap();
+        let net = start(config, lanes, Classes::default()).await.unwrap();
         let me = IdentityKeypair::from_seed(&Secret::new(seed));
         let (old, card) = (card(&me, 900, &mut self.rng), card(&me, 1_000, &mut self.rng));
         Member { net, events, card, old }
@@ -251,19 +250,19 @@ impl Drop for Crowd {
 impl Member {
     async fn publish(mut self, server: bool) -> (bool, Self, Option<Duration>) {
         let (begun, me) = (now(), self.net.peer_id());
-        self.net.publish_card(me, self.card.clone());
-        let stands = self.hears(|event| matches!(event, NetEvent::CardPublished { owner, .. } if *owner == me)).await;
+        self.net.order(Order::PublishCard { owner: me, card: self.card.clone() }).unwrap();
+        let stands = self.hears(|event| matches!(event, Event::CardPublished { owner, .. } if *owner == me)).await;
         (server, self, stands.map(|_| begun.elapsed()))
     }
 
     /// How long it took; `Err(true)`: the card is a wrong one, `Err(false)`: there was none.
     async fn find(&mut self, wanted: PeerId, card: &[u8]) -> Result<Duration, bool> {
         let begun = now();
-        self.net.find_card(wanted, 7).unwrap();
-        let is_outcome = |event: &NetEvent| matches!(event, NetEvent::CardFound { .. } | NetEvent::CardNotFound { .. });
+        self.net.order(Order::FindCard { peer: wanted, ticket: 7 }).unwrap();
+        let is_outcome = |event: &Event| matches!(event, Event::CardFound { .. } | Event::CardNotFound { .. });
         match self.until(is_outcome).await {
-            NetEvent::CardFound { card: found, peer, .. } if peer == wanted && found == card => Ok(begun.elapsed()),
-            NetEvent::CardFound { .. } => Err(true),
+            Event::CardFound { card: found, peer, .. } if peer == wanted && found == card => Ok(begun.elapsed()),
+            Event::CardFound { .. } => Err(true),
             _ => Err(false),
         }
     }
@@ -271,17 +270,17 @@ impl Member {
     /// Waits until so many more peers are connected.
     async fn connected(&mut self, peers: usize) {
         for _ in 0..peers {
-            self.until(|event| matches!(event, NetEvent::Connected(_))).await;
+            self.until(|event| matches!(event, Event::Connected(_))).await;
         }
     }
 
-    pub async fn until(&mut self, fits: impl Fn(&NetEvent) -> bool) -> NetEvent {
+    pub async fn until(&mut self, fits: impl Fn(&Event) -> bool) -> Event {
         let me = self.net.peer_id();
         self.hears(fits).await.unwrap_or_else(|| panic!("{me} is not told"))
     }
 
     /// `None`: not for long.
-    async fn hears(&mut self, fits: impl Fn(&NetEvent) -> bool) -> Option<NetEvent> {
+    async fn hears(&mut self, fits: impl Fn(&Event) -> bool) -> Option<Event> {
         let fitting = async {
             loop {
                 let event = self.events.recv().await.unwrap();

@@ -11,8 +11,8 @@ use rohrpost::base::{MonoTime, Now, PeerId, Secret, WallTime};
 use rohrpost::envelope::mailbox::{Answer, Question};
 use rohrpost::identity::IdentityKeypair;
 use rohrpost::messenger::view::MailService;
-use rohrpost::messenger::{Command, Input, Messenger, Output, PeerInput};
-use rohrpost::net::{Lanes, NetConfig, NetEvent, NetHandle, start};
+use rohrpost::messenger::{Command, Event, Input, Messenger, Order, Output};
+use rohrpost::net::{Classes, Lanes, NetConfig, NetHandle, start};
 use rohrpost::store::Store;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -75,7 +75,7 @@ impl Liar {
         let (to_contacts, contacts) = mpsc::channel(LANE_CONTACTS);
         let (to_strangers, strangers) = mpsc::channel(LANE_STRANGERS);
         let lanes = Lanes { contacts: to_contacts, strangers: to_strangers };
-        let net = runtime.block_on(start(config, lanes, Arc::new(|_| false))).unwrap();
+        let net = runtime.block_on(start(config, lanes, Classes::default())).unwrap();
         let (lie, (told, asked)) = (Arc::new(Mutex::new(Lie::None)), watch::channel(Asked::default()));
         let mind = Mind { net: net.clone(), messenger, rng, lie: Arc::clone(&lie), told, seen: Vec::new() };
         runtime.spawn(mind.serve(contacts, strangers));
@@ -114,18 +114,19 @@ struct Mind {
 }
 
 impl Mind {
-    async fn serve(mut self, mut contacts: mpsc::Receiver<NetEvent>, mut strangers: mpsc::Receiver<NetEvent>) {
+    async fn serve(mut self, mut contacts: mpsc::Receiver<Event>, mut strangers: mpsc::Receiver<Event>) {
         loop {
             let event = tokio::select! {
                 Some(event) = contacts.recv() => event,
                 Some(event) = strangers.recv() => event,
                 else => return,
             };
-            if let NetEvent::MailAsked { from, request, question } = event {
-                match self.answer(from, &question) {
-                    Some(answer) => self.net.answer_mail(request, answer),
-                    None => self.net.hold_mail(request),
-                }
+            if let Event::Mail { from, request, question } = event {
+                let order = match self.answer(from, &question) {
+                    Some(answer) => Order::AnswerMail { request, answer },
+                    None => Order::HoldMail { request },
+                };
+                self.net.order(order).unwrap();
             }
         }
     }
@@ -178,13 +179,13 @@ impl Mind {
 
     /// What the honest mailbox says.
     fn within(&mut self, from: PeerId, question: &[u8]) -> Option<Vec<u8>> {
-        let input = Input::Peer(PeerInput::Mail { from, request: 7, question: question.to_vec() });
+        let input = Input::Net(Event::Mail { from, request: 7, question: question.to_vec() });
         let outputs = self.messenger.handle(vec![input], now(), &mut self.rng);
         let mut answers = outputs.into_iter().filter_map(|output| match output {
-            Output::AnswerMail { request: 7, answer } => Some(Some(answer)),
-            Output::HoldMail { request: 7 } => Some(None),
-            Output::RingMail { owner } => {
-                self.net.ring_mail(&owner);
+            Output::Net(Order::AnswerMail { request: 7, answer }) => Some(Some(answer)),
+            Output::Net(Order::HoldMail { request: 7 }) => Some(None),
+            Output::Net(order @ Order::RingMail { .. }) => {
+                self.net.order(order).unwrap();
                 None
             }
             _ => None,

@@ -14,7 +14,8 @@ use rohrpost::base::{MessageId, Millis, MonoTime, Now, PeerId, Secret, WallTime}
 use rohrpost::identity::{IdentityKeypair, RequestToken};
 use rohrpost::messenger::view::{ContactView, Direction, EventKind, MessageView, RequestView, State};
 use rohrpost::messenger::{
-    Answer, Command, FrameToken, Hints, Input, Messenger, Output, PeerInput, Refusal, RefuseReason, SendCommand, query,
+    Answer, Class, Command, Event, FrameToken, Hints, Input, Messenger, Order, Output, Refusal, RefuseReason,
+    SendCommand, query,
 };
 use rohrpost::store::{Reader, Store};
 
@@ -326,8 +327,8 @@ impl World {
         for (a, b) in broken {
             let other = a + b - index;
             let (here, there) = (self.nodes[index].id, self.nodes[other].id);
-            self.handle(other, vec![Input::Peer(PeerInput::Disconnected(here))]);
-            self.handle(index, vec![Input::Peer(PeerInput::Disconnected(there))]);
+            self.handle(other, vec![Input::Net(Event::Disconnected(here))]);
+            self.handle(index, vec![Input::Net(Event::Disconnected(there))]);
         }
         self.weather.reload = reload;
     }
@@ -502,51 +503,51 @@ impl World {
             Output::Reply(number, answer) => {
                 self.nodes[index].replies.insert(number, answer);
             }
-            Output::Connect { peer, .. } => self.connect(index, peer),
-            Output::Send { peer, ticket, bytes } => self.transmit(index, peer, ticket, &bytes),
-            Output::FetchBundle { peer, ticket, want_prekey } => {
+            Output::Net(Order::Connect { peer, .. }) => self.connect(index, peer),
+            Output::Net(Order::Send { peer, ticket, bytes }) => self.transmit(index, peer, ticket, &bytes),
+            Output::Net(Order::FetchBundle { peer, ticket, want_prekey }) => {
                 let to = self.by_id[&peer];
                 if self.linked(index, to) {
                     self.post(to, Parcel::Ask { from: index, generation, ticket, want: want_prekey });
                 } else {
                     self.post(index, Parcel::Unreachable { from: to, generation });
-                    self.handle(index, vec![Input::Peer(PeerInput::BundleFailed { peer, ticket })]);
+                    self.handle(index, vec![Input::Net(Event::BundleFailed { peer, ticket })]);
                 }
             }
-            Output::Acknowledge(token) => {
+            Output::Net(Order::Acknowledge(token)) => {
                 let (from, old, ticket, acks) = self.tokens.remove(&token).expect("answered once");
                 self.note(index, from, Seen::Acknowledge);
                 if acks {
                     self.post(from, Parcel::Acked { from: index, generation: old, ticket });
                 }
             }
-            Output::Refuse(token, reason) => {
+            Output::Net(Order::Refuse(token, reason)) => {
                 let (from, old, ticket, _) = self.tokens.remove(&token).expect("answered once");
                 self.note(index, from, Seen::Refuse(reason));
                 let reason = reason_number(reason);
                 self.post(from, Parcel::Refused { from: index, generation: old, ticket, reason });
             }
-            Output::AnswerBundle { request, card, prekey } => {
+            Output::Net(Order::AnswerBundle { request, card, prekey }) => {
                 let (from, old, ticket) = self.requests.remove(&request).expect("answered once");
                 self.note(index, from, Seen::Card);
                 self.post(from, Parcel::Bundle { from: index, generation: old, ticket, card, prekey });
             }
-            Output::Class { peer, contact } => {
+            Output::Net(Order::Class { peer, class }) => {
                 let contacts = &mut self.nodes[index].contacts;
-                if contact {
+                if class == Class::Contact {
                     contacts.insert(peer)
                 } else {
                     contacts.remove(&peer)
                 };
             }
-            Output::AskMailbox { ticket, mailbox, anonymous, question, .. } => {
+            Output::Net(Order::AskMailbox { ticket, mailbox, anonymous, question, .. }) => {
                 self.ask_mailbox(index, ticket, mailbox, anonymous, question);
             }
-            Output::AnswerMail { request, answer } => self.answer_mail(index, request, &answer),
-            Output::HoldMail { request } => self.hold_mail(index, request),
-            Output::RingMail { owner } => self.ring_mail(index, owner),
-            Output::FindCard { peer, ticket } => self.find_card(index, peer, ticket),
-            Output::PublishCard { owner, card } => self.publish(index, owner, &card),
+            Output::Net(Order::AnswerMail { request, answer }) => self.answer_mail(index, request, &answer),
+            Output::Net(Order::HoldMail { request }) => self.hold_mail(index, request),
+            Output::Net(Order::RingMail { owner }) => self.ring_mail(index, owner),
+            Output::Net(Order::FindCard { peer, ticket }) => self.find_card(index, peer, ticket),
+            Output::Net(Order::PublishCard { owner, card }) => self.publish(index, owner, &card),
             Output::Events(_) => {}
             Output::WakeAt(at) => self.set_timer(index, at.0.max(self.now + 1)),
         }
@@ -558,7 +559,7 @@ impl World {
         self.walls.insert(pair);
         self.links.remove(&pair);
         for (who, other) in [(a, b), (b, a)] {
-            self.handle(who.0, vec![Input::Peer(PeerInput::Disconnected(self.id(other)))]);
+            self.handle(who.0, vec![Input::Net(Event::Disconnected(self.id(other)))]);
         }
     }
 
@@ -625,45 +626,45 @@ impl World {
                 self.next += 1;
                 let token = FrameToken { stream: from as u64, frame: self.next };
                 self.tokens.insert(token, (from, generation, ticket, acks));
-                PeerInput::Envelope { from: self.nodes[from].id, token, bytes }
+                Event::Envelope { from: self.nodes[from].id, token, bytes }
             }
             Parcel::Ask { from, generation, ticket, want } => {
                 self.next += 1;
                 self.requests.insert(self.next, (from, generation, ticket));
-                PeerInput::BundleRequested { from: self.nodes[from].id, request: self.next, want_prekey: want }
+                Event::BundleRequested { from: self.nodes[from].id, request: self.next, want_prekey: want }
             }
             Parcel::Acked { from, generation, ticket } if generation == current => {
-                PeerInput::Acked { peer: self.nodes[from].id, ticket }
+                Event::Acked { peer: self.nodes[from].id, ticket }
             }
             Parcel::Refused { from, generation, ticket, reason } if generation == current => {
-                PeerInput::Refused { peer: self.nodes[from].id, ticket, reason: REASONS[usize::from(reason)] }
+                Event::Refused { peer: self.nodes[from].id, ticket, reason: REASONS[usize::from(reason)] }
             }
             Parcel::Lost { from, generation, ticket } if generation == current => {
-                PeerInput::Lost { peer: self.nodes[from].id, ticket }
+                Event::Lost { peer: self.nodes[from].id, ticket }
             }
             Parcel::Bundle { from, generation, ticket, card, prekey } if generation == current => {
-                PeerInput::Bundle { peer: self.nodes[from].id, ticket, card, prekey }
+                Event::Bundle { peer: self.nodes[from].id, ticket, card, prekey }
             }
             Parcel::Question { from, generation, ticket, anonymous, bytes, answered } => {
                 return self.question_lands(to, from, generation, ticket, anonymous, bytes, answered);
             }
             Parcel::Waited { request, .. } => return self.wait_over(to, request),
             Parcel::Answer { mailbox, generation, ticket, bytes, .. } if generation == current => match bytes {
-                Some(answer) => PeerInput::MailAnswered { mailbox, ticket, answer },
-                None => PeerInput::MailFailed { mailbox, ticket },
+                Some(answer) => Event::MailAnswered { mailbox, ticket, answer },
+                None => Event::MailFailed { mailbox, ticket },
             },
             Parcel::Card { peer, generation, ticket, card, asked, .. } if generation == current => match card {
-                Some(card) => PeerInput::CardFound { peer, ticket, card },
-                None => PeerInput::CardNotFound { peer, ticket, asked },
+                Some(card) => Event::CardFound { peer, ticket, card },
+                None => Event::CardNotFound { peer, ticket, asked },
             },
-            Parcel::Connected { from } if self.linked(from, to) => PeerInput::Connected(self.nodes[from].id),
+            Parcel::Connected { from } if self.linked(from, to) => Event::Connected(self.nodes[from].id),
             Parcel::Unreachable { from, generation } if generation == current && from < self.nodes.len() => {
-                PeerInput::Unreachable(self.nodes[from].id)
+                Event::Unreachable(self.nodes[from].id)
             }
             // Told to a process that is no more.
             _ => return,
         };
-        self.handle(to, vec![Input::Peer(input)]);
+        self.handle(to, vec![Input::Net(input)]);
     }
 
     fn linked(&self, a: usize, b: usize) -> bool {
@@ -712,8 +713,8 @@ fn copy_into(from: &std::path::Path, to: &std::path::Path) {
 
 fn brief(output: &Output) -> String {
     match output {
-        Output::Send { peer, ticket, bytes } => format!("Send({peer:?}, {ticket}, {} bytes)", bytes.len()),
-        Output::AnswerBundle { request, .. } => format!("AnswerBundle({request})"),
+        Output::Net(Order::Send { peer, ticket, bytes }) => format!("Send({peer:?}, {ticket}, {} bytes)", bytes.len()),
+        Output::Net(Order::AnswerBundle { request, .. }) => format!("AnswerBundle({request})"),
         other => format!("{other:?}"),
     }
 }

@@ -14,7 +14,7 @@ use crate::store::{RowKey, Rows, Scan, StoreError};
 
 use super::command::{Answer, Refusal};
 use super::deliver::{earliest, jittered, pause};
-use super::io::Output;
+use super::io::Order;
 use super::mailing::{Asked, OwnBox, What};
 use super::send::bounded_node;
 use super::tables::{KnownPeers, Offers, OwnBoxRow, OwnBoxes, peer_key};
@@ -187,7 +187,7 @@ impl Tx<'_> {
         let ticket = self.mem.next_ticket;
         self.mem.next_ticket += 1;
         self.mem.mail.asked.insert(ticket, Asked { mailbox, at: self.now.mono, what });
-        self.push(Output::AskMailbox { ticket, mailbox, addrs, anonymous, question });
+        self.push(Order::AskMailbox { ticket, mailbox, addrs, anonymous, question });
         ticket
     }
 

@@ -9,7 +9,7 @@ use crate::envelope::seal::seal;
 use crate::envelope::{EnvelopeKind, encode};
 use crate::identity::{CardIn, OneTimePrekeyIn, PrekeyId};
 use crate::messenger::command::Command;
-use crate::messenger::io::{Input, PeerInput};
+use crate::messenger::io::{Event, Input, Order, Output};
 use crate::messenger::query;
 use crate::messenger::tables::{BoxCards, BoxPrekeys, BoxedPrekeys, Boxes, EnvelopeMarks, OneTimeTable, of_box};
 use crate::messenger::testing::Office;
@@ -77,10 +77,10 @@ fn prekeys_of_two_mailboxes_and_our_own_are_disjoint() {
         office.open(ALICE);
         for request in 0..60 {
             let asked =
-                PeerInput::BundleRequested { from: office.id(BOB), request: round * 100 + request, want_prekey: true };
-            let outputs = office.hand_in(ALICE, vec![Input::Peer(asked)]);
+                Event::BundleRequested { from: office.id(BOB), request: round * 100 + request, want_prekey: true };
+            let outputs = office.hand_in(ALICE, vec![Input::Net(asked)]);
             let given = outputs.iter().find_map(|output| match output {
-                Output::AnswerBundle { prekey, .. } => Some(prekey.clone().unwrap()),
+                Output::Net(Order::AnswerBundle { prekey, .. }) => Some(prekey.clone().unwrap()),
                 _ => None,
             });
             let owner = IdentityKey::from_peer_id(office.id(ALICE)).unwrap();
@@ -142,16 +142,16 @@ fn who_could_not_be_reached_is_tried_soon_after_the_network_is_back() {
     office.say(ALICE, BOB, "are you there?");
     office.pass(Millis::from_hours(24));
     let north = office.id(NORTH);
-    office.hand_in(ALICE, vec![Input::Peer(PeerInput::Connected(north))]);
+    office.hand_in(ALICE, vec![Input::Net(Event::Connected(north))]);
     office.forward(Millis(2 * limits::RETRY_FIRST.0));
     let bob = office.id(BOB);
     let tried = office.hand_in(ALICE, vec![Input::Timer]);
-    assert!(tried.iter().any(|output| matches!(output, Output::Connect { peer, .. } if *peer == bob)));
+    assert!(tried.iter().any(|output| matches!(output, Output::Net(Order::Connect { peer, .. }) if *peer == bob)));
     // He was not there yet: what failed while there was no network does not make the pause long.
-    office.hand_in(ALICE, vec![Input::Peer(PeerInput::Unreachable(bob))]);
+    office.hand_in(ALICE, vec![Input::Net(Event::Unreachable(bob))]);
     office.forward(Millis(2 * limits::RETRY_FIRST.0));
     let tried = office.hand_in(ALICE, vec![Input::Timer]);
-    assert!(tried.iter().any(|output| matches!(output, Output::Connect { peer, .. } if *peer == bob)));
+    assert!(tried.iter().any(|output| matches!(output, Output::Net(Order::Connect { peer, .. }) if *peer == bob)));
 }
 
 /// MBX-51: an answer that is lost costs no prekey.
@@ -225,9 +225,9 @@ fn nothing_is_deleted_there_before_it_is_durable_here() {
     let page = ask(&mut office, page);
     let fetched = in_flight(&mut office);
     office.break_store(ALICE);
-    let answer = PeerInput::MailAnswered { mailbox: office.id(NORTH), ticket: fetched, answer: page };
-    let outputs = office.hand_in(ALICE, vec![Input::Peer(answer)]);
-    assert!(outputs.iter().all(|output| !matches!(output, Output::AskMailbox { .. })), "{outputs:?}");
+    let answer = Event::MailAnswered { mailbox: office.id(NORTH), ticket: fetched, answer: page };
+    let outputs = office.hand_in(ALICE, vec![Input::Net(answer)]);
+    assert!(outputs.iter().all(|output| !matches!(output, Output::Net(Order::AskMailbox { .. }))), "{outputs:?}");
     assert!(mail(&office) > 0);
     office.mail = true;
     office.open(ALICE);
@@ -249,11 +249,11 @@ fn queue_of(office: &mut Office) -> [u8; 16] {
 /// What North answers to Alice.
 fn ask(office: &mut Office, question: Vec<u8>) -> Vec<u8> {
     let from = office.id(ALICE);
-    let outputs = office.hand_in(NORTH, vec![Input::Peer(PeerInput::Mail { from, request: 1, question })]);
+    let outputs = office.hand_in(NORTH, vec![Input::Net(Event::Mail { from, request: 1, question })]);
     outputs
         .into_iter()
         .find_map(|output| match output {
-            Output::AnswerMail { answer, .. } => Some(answer),
+            Output::Net(Order::AnswerMail { answer, .. }) => Some(answer),
             _ => None,
         })
         .unwrap()
@@ -266,7 +266,7 @@ fn in_flight(office: &mut Office) -> u64 {
     outputs
         .into_iter()
         .find_map(|output| match output {
-            Output::AskMailbox { ticket, question, .. } if question[1] == 3 => Some(ticket),
+            Output::Net(Order::AskMailbox { ticket, question, .. }) if question[1] == 3 => Some(ticket),
             _ => None,
         })
         .unwrap()
@@ -277,9 +277,10 @@ fn deliver(office: &mut Office, sealed: Vec<Vec<u8>>) {
     let items = (1..).zip(sealed).map(|(number, sealed)| PageItem { number, sealed }).collect();
     let answer = MailAnswer::Page { more: false, prekeys: 100, items }.encode().unwrap();
     let ticket = in_flight(office);
-    let answer = PeerInput::MailAnswered { mailbox: office.id(NORTH), ticket, answer };
-    let outputs = office.hand_in(ALICE, vec![Input::Peer(answer)]);
-    let deletes = |output: &Output| matches!(output, Output::AskMailbox { question, .. } if question[1] == 4);
+    let answer = Event::MailAnswered { mailbox: office.id(NORTH), ticket, answer };
+    let outputs = office.hand_in(ALICE, vec![Input::Net(answer)]);
+    let deletes =
+        |output: &Output| matches!(output, Output::Net(Order::AskMailbox { question, .. }) if question[1] == 4);
     assert!(outputs.iter().any(deletes), "garbage is deleted there, too");
     // The answer to that never comes.
     office.open(ALICE);
@@ -422,7 +423,7 @@ fn the_card_names_relays() {
     let mut office = office();
     let (north, bob) = (office.id(NORTH), office.id(BOB));
     let relays = vec![(north, vec!["/ip4/192.0.2.9/udp/4001/quic-v1".to_owned()])];
-    office.hand_in(ALICE, vec![Input::Peer(PeerInput::Relays(relays))]);
+    office.hand_in(ALICE, vec![Input::Net(Event::Relays(relays))]);
     assert!(office.command(ALICE, Command::DropMailbox(north)).is_err());
     office.pass(MINUTE);
     let card = office.table[&office.id(ALICE)].clone();
@@ -432,12 +433,12 @@ fn the_card_names_relays() {
         let ways = tx.ways_to(&crate::messenger::tables::PeerRow::new(alice)).unwrap();
         assert_eq!(ways, [format!("/ip4/192.0.2.9/udp/4001/quic-v1/p2p/{north}/p2p-circuit")]);
     });
-    office.hand_in(ALICE, vec![Input::Peer(PeerInput::Relays(Vec::new()))]);
+    office.hand_in(ALICE, vec![Input::Net(Event::Relays(Vec::new()))]);
     assert!(office.command(ALICE, Command::DropMailbox(north)).is_err());
     office.pass(MINUTE);
     assert!(office.table[&office.id(ALICE)] != card);
     let peers = vec![(bob, vec!["/ip4/192.0.2.9/udp/4001/quic-v1".to_owned()])];
-    office.hand_in(ALICE, vec![Input::Peer(PeerInput::KnownPeers(peers.clone()))]);
+    office.hand_in(ALICE, vec![Input::Net(Event::KnownPeers(peers.clone()))]);
     office.open(ALICE);
     assert_eq!(query::known_peers(&office.rows(ALICE)).unwrap(), peers);
 }

@@ -1,6 +1,6 @@
 use crate::base::{MessageId, PeerId};
 use crate::messenger::command::Command;
-use crate::messenger::io::{FrameToken, Input, Output, PeerInput};
+use crate::messenger::io::{Event, FrameToken, Input, Order, Output};
 use crate::messenger::testing::Office;
 use crate::messenger::tx::Due;
 
@@ -11,11 +11,11 @@ fn message(office: &mut Office) -> Vec<Input> {
     office.open(1);
     let (from, bytes) = (office.id(0), office.envelopes[&0].clone());
     let token = FrameToken { stream: 1, frame: 1 };
-    vec![Input::Peer(PeerInput::Connected(from)), Input::Peer(PeerInput::Envelope { from, token, bytes })]
+    vec![Input::Net(Event::Connected(from)), Input::Net(Event::Envelope { from, token, bytes })]
 }
 
 fn sends(outputs: &[Output], to: PeerId) -> usize {
-    outputs.iter().filter(|output| matches!(output, Output::Send { peer, .. } if *peer == to)).count()
+    outputs.iter().filter(|output| matches!(output, Output::Net(Order::Send { peer, .. }) if *peer == to)).count()
 }
 
 /// Whoever waits for the message does not wait for the encryption of its receipt.
@@ -25,7 +25,7 @@ fn a_receipt_is_encrypted_with_the_commit_after_that_of_the_message() {
     let inputs = message(&mut office);
     let (peer, now) = (office.id(0), office.now.mono);
     let outputs = office.hand_in(1, inputs);
-    let kept = |output: &Output| matches!(output, Output::Acknowledge(_));
+    let kept = |output: &Output| matches!(output, Output::Net(Order::Acknowledge(_)));
     let told = |output: &Output| matches!(output, Output::Events(_));
     let place = |is: &dyn Fn(&Output) -> bool| outputs.iter().position(is).unwrap();
     assert!(place(&told) < place(&kept), "{outputs:?}");
@@ -45,7 +45,7 @@ fn a_receipt_that_was_due_when_everything_ended_goes_later() {
     office.close(1);
     office.online = false;
     office.open(1);
-    let outputs = office.hand_in(1, vec![Input::Peer(PeerInput::Connected(peer))]);
+    let outputs = office.hand_in(1, vec![Input::Net(Event::Connected(peer))]);
     assert_eq!(sends(&outputs, peer), 1, "{outputs:?}");
 }
 

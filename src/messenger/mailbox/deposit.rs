@@ -4,7 +4,7 @@ use crate::base::{PeerId, limits};
 use crate::crypto::hash::sha256;
 use crate::envelope::mailbox::{Answer, Deposit, Tag, needed_work};
 use crate::envelope::seal::SealedIn;
-use crate::messenger::io::Output;
+use crate::messenger::io::Order;
 use crate::messenger::tables::{
     BoxCards, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, DepositBodies, DepositBody, DepositMarks, DepositRow,
     Deposits, in_box, of_box, tagged,
@@ -68,7 +68,7 @@ impl Tx<'_> {
         self.put_mail_totals(&totals)?;
         self.put_box(&row)?;
         // MBX-81: behind the commit, like the answer.
-        self.push(Output::RingMail { owner: row.owner });
+        self.push(Order::RingMail { owner: row.owner });
         Ok(Answer::Stored)
     }
 

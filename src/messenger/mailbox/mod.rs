@@ -14,7 +14,7 @@ use crate::envelope::mailbox::{Answer as MailAnswer, MailboxError, Question, day
 use crate::store::{RowKey, Rows, StoreError};
 
 use super::command::{Answer, Refusal};
-use super::io::Output;
+use super::io::Order;
 use super::tables::{
     BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositMarks, DepositRow, Deposits, MailServices, MailTotals,
     TotalsRow, in_box, peer_key, tagged,
@@ -23,9 +23,9 @@ use super::tx::{Step, Stop, Tx};
 use super::view::MailService;
 
 /// The answer when the store failed.
-pub(super) fn unavailable(request: u64) -> Output {
+pub(super) fn unavailable(request: u64) -> Order {
     // It has no field that could be out of bounds.
-    Output::AnswerMail { request, answer: MailAnswer::Unavailable.encode().unwrap_or_default() }
+    Order::AnswerMail { request, answer: MailAnswer::Unavailable.encode().unwrap_or_default() }
 }
 
 /// There is no room. The same whatever is full (MBX-24).
@@ -43,7 +43,7 @@ impl Tx<'_> {
             Ok(question) => match self.answer_mail(from, question)? {
                 Some(answer) => answer,
                 None => {
-                    self.push(Output::HoldMail { request });
+                    self.push(Order::HoldMail { request });
                     return Ok(());
                 }
             },
@@ -51,7 +51,7 @@ impl Tx<'_> {
             Err(_) => MailAnswer::Malformed,
         };
         let answer = answer.encode().map_err(|error| StoreError::Fault(format!("an answer of a mailbox: {error}")))?;
-        self.push(Output::AnswerMail { request, answer });
+        self.push(Order::AnswerMail { request, answer });
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use crate::envelope::seal::seal;
 use crate::envelope::{EnvelopeKind, encode};
 use crate::identity::{CardContent, CardKeys, IdentityKeypair, OneTimeKeys, PrekeyId, RequestToken, next_sequence};
 use crate::messenger::command::Command;
-use crate::messenger::io::{Input, PeerInput};
+use crate::messenger::io::{Event, Input, Order, Output};
 use crate::messenger::testing::Office;
 use crate::store::{Scan, Table};
 
@@ -149,14 +149,13 @@ impl House {
     /// Questions that share a commit; their answers.
     fn at_once(&mut self, questions: Vec<(PeerId, Vec<u8>)>) -> Vec<Vec<u8>> {
         let count = questions.len();
-        let inputs = (0..)
-            .zip(questions)
-            .map(|(request, (from, question))| Input::Peer(PeerInput::Mail { from, request, question }));
+        let inputs =
+            (0..).zip(questions).map(|(request, (from, question))| Input::Net(Event::Mail { from, request, question }));
         let inputs = inputs.collect();
         let outputs = self.office.hand_in(0, inputs);
         let mut answers = vec![None; count];
         for output in outputs {
-            if let Output::AnswerMail { request, answer } = output {
+            if let Output::Net(Order::AnswerMail { request, answer }) = output {
                 let place = &mut answers[usize::try_from(request).unwrap()];
                 assert!(place.replace(answer).is_none(), "answered twice");
             }

@@ -9,7 +9,7 @@ use crate::envelope::mailbox::{Answer, PageItem};
 use crate::envelope::seal::seal;
 use crate::identity::CardIn;
 use crate::messenger::command::Command;
-use crate::messenger::io::{Input, Output, PeerInput};
+use crate::messenger::io::{Event, Input, Order, Output};
 use crate::messenger::keys::MAX_ONE_TIME;
 use crate::messenger::testing::Office;
 use crate::messenger::view::MailService;
@@ -30,8 +30,8 @@ impl Waiting {
     fn note(&mut self, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::AskMailbox { mailbox, ticket, .. } => self.mail.push((mailbox, ticket)),
-                Output::FindCard { peer, ticket } => self.cards.push((peer, ticket)),
+                Output::Net(Order::AskMailbox { mailbox, ticket, .. }) => self.mail.push((mailbox, ticket)),
+                Output::Net(Order::FindCard { peer, ticket }) => self.cards.push((peer, ticket)),
                 _ => {}
             }
         }
@@ -128,34 +128,34 @@ fn whatever_is_answered_nothing_panics_or_grows() {
                 0..=5 if !waiting.mail.is_empty() => {
                     let at = rng.next_u32() as usize % waiting.mail.len();
                     let (mailbox, ticket) = waiting.mail.swap_remove(at);
-                    Input::Peer(match rng.next_u32() % 6 {
-                        0 => PeerInput::MailFailed { mailbox, ticket },
-                        _ => PeerInput::MailAnswered { mailbox, ticket, answer: any_answer(&mut rng, &letters, &card) },
+                    Input::Net(match rng.next_u32() % 6 {
+                        0 => Event::MailFailed { mailbox, ticket },
+                        _ => Event::MailAnswered { mailbox, ticket, answer: any_answer(&mut rng, &letters, &card) },
                     })
                 }
                 6 if !waiting.cards.is_empty() => {
                     let (peer, ticket) = waiting.cards.swap_remove(0);
-                    Input::Peer(match rng.next_u32() % 3 {
-                        0 => PeerInput::CardNotFound { peer, ticket, asked: rng.next_u32() },
-                        1 => PeerInput::CardFound { peer, ticket, card: card.clone() },
-                        _ => PeerInput::CardFound { peer, ticket, card: letters[0].clone() },
+                    Input::Net(match rng.next_u32() % 3 {
+                        0 => Event::CardNotFound { peer, ticket, asked: rng.next_u32() },
+                        1 => Event::CardFound { peer, ticket, card: card.clone() },
+                        _ => Event::CardFound { peer, ticket, card: letters[0].clone() },
                     })
                 }
                 7 if said < 60 => {
                     said += 1;
                     Input::Command(1, Command::Send(office.text(BOB, &format!("m{said}"))))
                 }
-                8 => Input::Peer(PeerInput::Connected(houses[rng.next_u32() as usize % 2])),
-                9 => Input::Peer(PeerInput::Unreachable(bob)),
+                8 => Input::Net(Event::Connected(houses[rng.next_u32() as usize % 2])),
+                9 => Input::Net(Event::Unreachable(bob)),
                 // A ticket that nobody gave.
                 10 => {
                     let (mailbox, ticket) = (houses[0], rng.next_u64() % 500);
-                    Input::Peer(PeerInput::MailAnswered { mailbox, ticket, answer: Answer::Stored.encode().unwrap() })
+                    Input::Net(Event::MailAnswered { mailbox, ticket, answer: Answer::Stored.encode().unwrap() })
                 }
                 _ => Input::Timer,
             };
             // That number may be one that is waited for.
-            if let Input::Peer(PeerInput::MailAnswered { mailbox, ticket, .. }) = &input {
+            if let Input::Net(Event::MailAnswered { mailbox, ticket, .. }) = &input {
                 waiting.mail.retain(|asked| asked != &(*mailbox, *ticket));
             }
             waiting.note(office.hand_in(ALICE, vec![input]));

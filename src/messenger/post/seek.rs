@@ -8,7 +8,7 @@ use crate::envelope::mailbox::{Answer, Question};
 use crate::identity::{Card, IdentityKey, Mailbox};
 use crate::messenger::bundles::bundle_of;
 use crate::messenger::deliver::{earliest, pause};
-use crate::messenger::io::Output;
+use crate::messenger::io::Order;
 use crate::messenger::mailing::{Seek, What};
 use crate::messenger::tx::{Step, Tx};
 
@@ -74,7 +74,7 @@ impl Tx<'_> {
             self.mem.next_ticket += 1;
             seek.ticket = Some(ticket);
             self.link(id).seek = Some(seek);
-            self.push(Output::FindCard { peer: id, ticket });
+            self.push(Order::FindCard { peer: id, ticket });
             return Ok(());
         }
         // No prekey was to be had: the card's keys serve, if anything can be left for him at all.

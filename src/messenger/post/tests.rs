@@ -6,7 +6,7 @@ use super::*;
 use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::identity::{CardContent, CardKeys, IdentityKeypair};
 use crate::messenger::command::{Command, Hints, SendCommand};
-use crate::messenger::io::{Input, Output, PeerInput};
+use crate::messenger::io::{Event, Input, Order, Output};
 use crate::messenger::mailing::Work;
 use crate::messenger::memory::Pending;
 use crate::messenger::query;
@@ -55,8 +55,8 @@ fn state(office: &Office, id: &crate::base::MessageId) -> State {
 #[test]
 fn a_depositor_tells_neither_name_nor_place() {
     let mut office = office();
-    let here = PeerInput::Listening(vec!["/ip4/203.0.113.7/tcp/4001".into()]);
-    office.hand_in(ALICE, vec![Input::Peer(here)]);
+    let here = Event::Listening(vec!["/ip4/203.0.113.7/tcp/4001".into()]);
+    office.hand_in(ALICE, vec![Input::Net(here)]);
     let id = office.say(ALICE, BOB, "may I?");
     office.pass(MINUTE);
     assert_eq!(state(&office, &id), State::Sent);
@@ -76,8 +76,8 @@ fn a_depositor_tells_neither_name_nor_place() {
 #[test]
 fn what_was_made_for_a_stream_is_made_anew() {
     let mut office = office();
-    let here = PeerInput::Listening(vec!["/ip4/203.0.113.7/tcp/4001".into()]);
-    office.hand_in(ALICE, vec![Input::Peer(here)]);
+    let here = Event::Listening(vec!["/ip4/203.0.113.7/tcp/4001".into()]);
+    office.hand_in(ALICE, vec![Input::Net(here)]);
     (office.online, office.loses_letters) = (true, true);
     let id = office.say(ALICE, BOB, "lost on its way");
     (office.online, office.loses_letters) = (false, false);
@@ -110,13 +110,16 @@ fn a_wrong_card_of_a_mailbox_is_not_used() {
         office.forward(Millis::from_secs(4));
         let outputs = office.hand_in(ALICE, vec![Input::Timer]);
         let ticket = outputs.iter().find_map(|output| match output {
-            Output::AskMailbox { ticket, question, .. } if question[1] == 17 => Some(*ticket),
+            Output::Net(Order::AskMailbox { ticket, question, .. }) if question[1] == 17 => Some(*ticket),
             _ => None,
         });
         let answer = MailAnswer::Card { card, prekey: None }.encode().unwrap();
-        let answer = PeerInput::MailAnswered { mailbox: north, ticket: ticket.unwrap(), answer };
-        let outputs = office.hand_in(ALICE, vec![Input::Peer(answer)]);
-        assert!(outputs.iter().any(|output| matches!(output, Output::FindCard { .. })), "it looks elsewhere");
+        let answer = Event::MailAnswered { mailbox: north, ticket: ticket.unwrap(), answer };
+        let outputs = office.hand_in(ALICE, vec![Input::Net(answer)]);
+        assert!(
+            outputs.iter().any(|output| matches!(output, Output::Net(Order::FindCard { .. }))),
+            "it looks elsewhere"
+        );
         office.tx(ALICE, |tx| {
             assert!(!tx.sessions(&bob).unwrap().can_send());
             assert_eq!(tx.pinned(&bob).unwrap().unwrap().bytes(), newest);

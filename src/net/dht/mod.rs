@@ -15,6 +15,7 @@ mod table;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use crate::envelope::border;
 use libp2p::kad::{
     Event, GetProvidersOk, GetRecordOk, InboundRequest, PeerRecord, ProgressStep, ProviderRecord, QueryId, QueryResult,
     QueryStats, Quorum, Record, RecordKey,
@@ -31,7 +32,6 @@ use self::judge::{Judge, Put, found};
 use self::publish::Publisher;
 use self::query::{Query, Running};
 use self::table::Table;
-use super::event::NetEvent;
 use super::handle::DhtStatus;
 use super::origin::{Network, Origin};
 use super::peers::Peers;
@@ -399,7 +399,7 @@ impl Dht {
         let (lane, copies) = (self.shared.lanes.contacts.clone(), u32::try_from(copies).unwrap_or(u32::MAX));
         tokio::spawn(async move {
             // A node that no longer listens has stopped.
-            let _ = lane.send(NetEvent::CardPublished { owner, copies }).await;
+            let _ = lane.send(border::Event::CardPublished { owner, copies }).await;
             drop(slot);
         });
     }
@@ -451,8 +451,8 @@ impl Dht {
     fn tell(&self, find: Find, best: Option<(u64, Vec<u8>)>, asked: u32) {
         let Find { peer, ticket, permit } = find;
         let event = match best {
-            Some((_, card)) => NetEvent::CardFound { peer, ticket, card },
-            None => NetEvent::CardNotFound { peer, ticket, asked },
+            Some((_, card)) => border::Event::CardFound { peer, ticket, card },
+            None => border::Event::CardNotFound { peer, ticket, asked },
         };
         let lane = self.shared.lanes.contacts.clone();
         tokio::spawn(async move {

@@ -6,13 +6,14 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
 use crate::base::PeerId;
+use crate::net::places::Permit;
 
 /// A search for a card. It holds its permit until its one outcome is told.
 #[derive(Debug)]
 pub(in crate::net) struct Find {
     pub(in crate::net) peer: PeerId,
     pub(in crate::net) ticket: u64,
-    pub(in crate::net) permit: OwnedSemaphorePermit,
+    pub(in crate::net) permit: Permit,
 }
 
 /// Who waits for open mailboxes.

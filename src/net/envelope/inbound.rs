@@ -13,11 +13,11 @@ use super::ledger::{Ledger, Verdict};
 use super::wire::{FrameReader, Ready, StreamEnd, close, write};
 use crate::base::limits::{FRAME_TIMEOUT, MAX_REFUSED_RUN, STALL_TIMEOUT, STRANGER_IDLE};
 use crate::base::{PeerId, failpoint};
+use crate::envelope::border::{Event, FrameToken};
 use crate::envelope::frame::{Frame, RefuseReason, put_hello};
 use crate::net::limits::activity::UnderWay;
 use crate::net::rates::Ask;
 use crate::net::shared::{Shared, StreamGuard};
-use crate::net::{FrameToken, NetEvent};
 use crate::net::{from_libp2p, lock, span, streams};
 
 /// The answers of the node to the envelopes of one stream.
@@ -158,7 +158,7 @@ impl Receiver<'_> {
     /// while the lane is full would leave more and more behind.
     async fn hand_over(&mut self, shared: &Shared, seq: u64, bytes: Vec<u8>) -> Result<(), StreamEnd> {
         let token = FrameToken { stream: self.id, frame: seq };
-        let event = NetEvent::Envelope { from: self.peer, token, bytes };
+        let event = Event::Envelope { from: self.peer, token, bytes };
         tokio::select! {
             sent = shared.lane(&self.peer).send(event) => sent.map_err(|_| StreamEnd::Stopped),
             () = self.gone.wait() => Err(StreamEnd::Closed),

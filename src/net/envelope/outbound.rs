@@ -18,8 +18,8 @@ use crate::base::limits::{
     UNANSWERED,
 };
 use crate::base::{Millis, PeerId, failpoint};
+use crate::envelope::border::Event;
 use crate::envelope::frame::{Frame, RefuseReason, put_envelope, put_hello};
-use crate::net::event::NetEvent;
 use crate::net::shared::{Load, Open, Outbox, Outgoing, Shared, StreamGuard};
 use crate::net::{lock, span};
 
@@ -251,19 +251,15 @@ impl Sender {
             let Some(Sent { ticket, len, .. }) = sent else { return };
             self.load.give_back(len);
             let peer = self.peer;
-            place.send(refusal.map_or(NetEvent::Acked { peer, ticket }, |reason| NetEvent::Refused {
-                peer,
-                ticket,
-                reason,
-            }));
+            place.send(refusal.map_or(Event::Acked { peer, ticket }, |reason| Event::Refused { peer, ticket, reason }));
         }
     }
 
-    fn lost(&self, ticket: u64) -> NetEvent {
-        NetEvent::Lost { peer: self.peer, ticket }
+    fn lost(&self, ticket: u64) -> Event {
+        Event::Lost { peer: self.peer, ticket }
     }
 
-    async fn outcome(&self, len: usize, event: NetEvent) {
+    async fn outcome(&self, len: usize, event: Event) {
         self.load.give_back(len);
         // A node that no longer listens has stopped.
         let _ = self.shared.lanes.contacts.send(event).await;

@@ -9,10 +9,10 @@ use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 use super::wire::{FrameReader, Ready, StreamEnd, close, write};
 use crate::base::PeerId;
+use crate::envelope::border::Event;
 use crate::envelope::frame::{Frame, put_ack, put_envelope, put_hello, put_refusal};
-use crate::net::event::NetEvent;
 use crate::net::shared::{Open, Shared, Suspicion};
-use crate::net::{Lanes, RefuseReason};
+use crate::net::{Class, Classes, Lanes, RefuseReason};
 
 pub(super) type Pipe = Compat<tokio::io::DuplexStream>;
 
@@ -70,16 +70,16 @@ pub(super) fn stream(capacity: usize) -> (Pipe, Far) {
 pub(super) const PEER: PeerId = PeerId::from_key_bytes([7; 32]);
 
 /// A network without a swarm, whose peers are all contacts or all strangers, and its lane.
-pub(super) fn network(contacts: bool, lane: usize) -> (Arc<Shared>, mpsc::Receiver<NetEvent>, mpsc::Receiver<Open>) {
-    let (shared, events, wanted, _) = suspicious_network(contacts, lane);
+pub(super) fn network(class: Class, lane: usize) -> (Arc<Shared>, mpsc::Receiver<Event>, mpsc::Receiver<Open>) {
+    let (shared, events, wanted, _) = suspicious_network(class, lane);
     (shared, events, wanted)
 }
 
 /// The same, and what is suspected in it.
 pub(super) fn suspicious_network(
-    contacts: bool,
+    class: Class,
     lane: usize,
-) -> (Arc<Shared>, mpsc::Receiver<NetEvent>, mpsc::Receiver<Open>, mpsc::Receiver<Suspicion>) {
+) -> (Arc<Shared>, mpsc::Receiver<Event>, mpsc::Receiver<Open>, mpsc::Receiver<Suspicion>) {
     let (sender, events) = mpsc::channel(lane);
     let (opens, wanted) = mpsc::channel(1);
     let (suspicions, suspected) = mpsc::channel(1);
@@ -88,7 +88,7 @@ pub(super) fn suspicious_network(
     let shared = Shared::new(
         me,
         lanes,
-        Arc::new(move |_| contacts),
+        Classes::all(class),
         crate::net::limits::activity::Activity::default(),
         opens,
         suspicions,

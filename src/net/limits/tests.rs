@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -41,9 +40,9 @@ fn count(count: usize) -> u16 {
 impl Driven {
     /// Peers below 1000 are contacts.
     fn new() -> Self {
-        let classify: Classify = Arc::new(|peer| peer.key_bytes()[0] < 4);
+        let contacts = (0..1000).filter_map(|n| from_libp2p(&peer(n))).map(|peer| (peer, Class::Contact));
         let activity = Activity::default();
-        Self { behaviour: Behaviour::new(classify, Told::default(), Scope::Global, activity, false), next: 0 }
+        Self { behaviour: Behaviour::new(contacts.collect(), Told::default(), Scope::Global, activity, false), next: 0 }
     }
 
     /// All places of strangers are taken, each from a network of its own; the first has come first.

@@ -5,16 +5,17 @@ use std::io;
 use std::sync::{Arc, Weak};
 
 use libp2p::{Multiaddr, Stream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::super::event::NetEvent;
+use super::super::places::Permit;
 use super::super::shared::Shared;
 use super::super::span;
 use super::super::streams::Reply;
 use super::wire;
 use crate::base::limits::{MAIL_DEADLINE, MAIL_TIMEOUT, MAX_MAIL_PARALLEL, MAX_MAIL_QUESTIONS};
 use crate::base::{Millis, PeerId};
+use crate::envelope::border::Event;
 use crate::envelope::mailbox;
 
 /// A question of ours. It holds its permit until its one outcome is told.
@@ -28,7 +29,7 @@ pub(in crate::net) struct Question {
     deadline: Instant,
     /// For how long the mailbox may hold it.
     patience: Option<Millis>,
-    permit: OwnedSemaphorePermit,
+    permit: Permit,
 }
 
 impl Question {
@@ -37,7 +38,7 @@ impl Question {
         mailbox: PeerId,
         addrs: Vec<Multiaddr>,
         bytes: Vec<u8>,
-        permit: OwnedSemaphorePermit,
+        permit: Permit,
     ) -> Self {
         let patience = mailbox::Question::patience(&bytes);
         let deadline = Instant::now() + span(MAIL_DEADLINE) + span(patience.unwrap_or_default());
@@ -64,8 +65,8 @@ impl Question {
     pub(super) async fn tell(self, shared: &Shared, answer: Option<Vec<u8>>) {
         let Self { ticket, mailbox, permit, .. } = self;
         let event = match answer {
-            Some(answer) => NetEvent::MailAnswered { mailbox, ticket, answer },
-            None => NetEvent::MailFailed { mailbox, ticket },
+            Some(answer) => Event::MailAnswered { mailbox, ticket, answer },
+            None => Event::MailFailed { mailbox, ticket },
         };
         let place = shared.lanes.contacts.reserve().await;
         drop(permit);

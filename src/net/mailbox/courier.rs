@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::super::addresses::is_circuit;
-use super::super::config::Classify;
+use super::super::classes::Classes;
 use super::super::error::NetError;
 use super::super::nat::guard::Guarded;
 use super::super::shared::Shared;
@@ -97,7 +97,7 @@ struct Behaviour {
 }
 
 fn swarm(keypair: &Keypair, by: Road) -> Result<Swarm<Behaviour>, NetError> {
-    let nobody: Classify = Arc::new(|_| false);
+    let nobody = Classes::default();
     let (transport, circuits) = match by {
         Road::Straight => (transport::build(keypair, &nobody)?, None),
         Road::Circuits => {

@@ -8,12 +8,13 @@ use crate::base::limits::{
     MAIL_STRANGER_BURST, MAIL_STRANGER_RATE, MAX_MAIL_HELD, MAX_MAIL_PER_HOST, MAX_MAIL_PER_NETWORK, MAX_MAIL_REQUESTS,
     MAX_STRANGER_MAIL_HELD, MAX_STRANGER_MAIL_REQUESTS,
 };
+use crate::envelope::border::Class;
 
 /// A question that is being read, answered or written, or is held.
 #[derive(Clone, Copy, Debug)]
 struct Open {
     id: u64,
-    contact: bool,
+    class: Class,
     origin: Option<Origin>,
 }
 
@@ -67,15 +68,15 @@ impl Default for Gate {
 
 impl Gate {
     /// Lets a question in, or not. What was let in is let out by [`Gate::leave`] with its number.
-    pub(super) fn enter(&mut self, peer: PeerId, contact: bool, origin: Option<Origin>, now: u64) -> Result<u64, Shut> {
-        if !has_room(&self.open, &REQUESTS, contact, origin) {
+    pub(super) fn enter(&mut self, peer: PeerId, class: Class, origin: Option<Origin>, now: u64) -> Result<u64, Shut> {
+        if !has_room(&self.open, &REQUESTS, class, origin) {
             return Err(Shut::Full);
         }
-        if !self.is_due(peer, contact, origin, now) {
+        if !self.is_due(peer, class, origin, now) {
             return Err(Shut::TooMany);
         }
         self.last += 1;
-        self.open.push(Open { id: self.last, contact, origin });
+        self.open.push(Open { id: self.last, class, origin });
         Ok(self.last)
     }
 
@@ -99,7 +100,7 @@ impl Gate {
     /// Gives a question that was let in a place among those that are held, if there is one, in exchange for the one it has.
     pub(super) fn hold(&mut self, id: u64) -> bool {
         let Some(at) = self.open.iter().position(|open| open.id == id) else { return false };
-        let fits = self.open.get(at).is_some_and(|open| has_room(&self.held, &HELD, open.contact, open.origin));
+        let fits = self.open.get(at).is_some_and(|open| has_room(&self.held, &HELD, open.class, open.origin));
         if fits {
             self.held.push(self.open.swap_remove(at));
         }
@@ -116,8 +117,8 @@ impl Gate {
         self.held.retain(|held| held.id != id);
     }
 
-    fn is_due(&mut self, peer: PeerId, contact: bool, origin: Option<Origin>, now: u64) -> bool {
-        if contact {
+    fn is_due(&mut self, peer: PeerId, class: Class, origin: Option<Origin>, now: u64) -> bool {
+        if class == Class::Contact {
             return self.contacts.take(peer, now);
         }
         // The peer first, the network last: who has used up his own takes nothing from his neighbours.
@@ -127,11 +128,11 @@ impl Gate {
 }
 
 /// For one more. Counted over at most as many entries as there are places.
-fn has_room(open: &[Open], bounds: &Bounds, contact: bool, origin: Option<Origin>) -> bool {
-    if contact {
+fn has_room(open: &[Open], bounds: &Bounds, class: Class, origin: Option<Origin>) -> bool {
+    if class == Class::Contact {
         return open.len() < bounds.all;
     }
-    let strangers = || open.iter().filter(|open| !open.contact);
+    let strangers = || open.iter().filter(|open| open.class == Class::Stranger);
     let of = |fits: &dyn Fn(Origin) -> bool| strangers().filter(|open| open.origin.is_some_and(fits)).count();
     open.len() < bounds.all
         && strangers().count() < bounds.strangers
@@ -156,35 +157,35 @@ mod tests {
     }
 
     /// How many of so many, each by a new key, get in and stay.
-    fn stay(gate: &mut Gate, contact: bool, tries: u32, origin: impl Fn(u32) -> Option<Origin>) -> usize {
-        (0..tries).filter(|n| gate.enter(peer(*n), contact, origin(*n), 0).is_ok()).count()
+    fn stay(gate: &mut Gate, class: Class, tries: u32, origin: impl Fn(u32) -> Option<Origin>) -> usize {
+        (0..tries).filter(|n| gate.enter(peer(*n), class, origin(*n), 0).is_ok()).count()
     }
 
     /// MBX-72
     #[test]
     fn what_is_open_is_bounded_by_address_network_and_class() {
         let mut gate = Gate::default();
-        assert_eq!(stay(&mut gate, false, 100, |_| at("192.0.2.1")), MAX_MAIL_PER_HOST);
+        assert_eq!(stay(&mut gate, Class::Stranger, 100, |_| at("192.0.2.1")), MAX_MAIL_PER_HOST);
         assert_eq!(
-            stay(&mut gate, false, 100, |n| at(&format!("192.0.2.{}", n + 2))),
+            stay(&mut gate, Class::Stranger, 100, |n| at(&format!("192.0.2.{}", n + 2))),
             MAX_MAIL_PER_NETWORK - MAX_MAIL_PER_HOST
         );
         let left = MAX_STRANGER_MAIL_REQUESTS - MAX_MAIL_PER_NETWORK;
-        assert_eq!(stay(&mut gate, false, 100, |n| at(&format!("198.51.{n}.1"))), left);
+        assert_eq!(stay(&mut gate, Class::Stranger, 100, |n| at(&format!("198.51.{n}.1"))), left);
         let rest = MAX_MAIL_REQUESTS - MAX_STRANGER_MAIL_REQUESTS;
-        assert_eq!(stay(&mut gate, true, 100, |_| at("192.0.2.1")), rest);
+        assert_eq!(stay(&mut gate, Class::Contact, 100, |_| at("192.0.2.1")), rest);
         assert_eq!(gate.open.len(), MAX_MAIL_REQUESTS);
         // One that leaves makes room for one.
         let id = gate.open[0].id;
         gate.leave(id);
-        assert_eq!(stay(&mut gate, true, 100, |_| None), 1);
-        assert_eq!(gate.enter(peer(1), true, None, 0), Err(Shut::Full));
+        assert_eq!(stay(&mut gate, Class::Contact, 100, |_| None), 1);
+        assert_eq!(gate.enter(peer(1), Class::Contact, None, 0), Err(Shut::Full));
     }
 
     /// How many of so many, each by a new key, come to be held.
-    fn held(gate: &mut Gate, contact: bool, tries: u32, origin: impl Fn(u32) -> Option<Origin>) -> usize {
+    fn held(gate: &mut Gate, class: Class, tries: u32, origin: impl Fn(u32) -> Option<Origin>) -> usize {
         let one = |n: &u32| {
-            let id = gate.enter(peer(*n), contact, origin(*n), 0).unwrap();
+            let id = gate.enter(peer(*n), class, origin(*n), 0).unwrap();
             let held = gate.hold(id);
             if !held {
                 gate.leave(id);
@@ -198,22 +199,22 @@ mod tests {
     #[test]
     fn what_is_held_has_places_of_its_own() {
         let mut gate = Gate::default();
-        assert_eq!(held(&mut gate, false, 100, |_| at("192.0.2.1")), MAX_MAIL_PER_HOST);
+        assert_eq!(held(&mut gate, Class::Stranger, 100, |_| at("192.0.2.1")), MAX_MAIL_PER_HOST);
         assert_eq!(
-            held(&mut gate, false, 100, |n| at(&format!("192.0.2.{}", n + 2))),
+            held(&mut gate, Class::Stranger, 100, |n| at(&format!("192.0.2.{}", n + 2))),
             MAX_MAIL_PER_NETWORK - MAX_MAIL_PER_HOST
         );
         let left = MAX_STRANGER_MAIL_HELD - MAX_MAIL_PER_NETWORK;
-        assert_eq!(held(&mut gate, false, 100, |n| at(&format!("198.51.{n}.1"))), left);
-        assert_eq!(held(&mut gate, true, 300, |_| at("192.0.2.1")), MAX_MAIL_HELD - MAX_STRANGER_MAIL_HELD);
+        assert_eq!(held(&mut gate, Class::Stranger, 100, |n| at(&format!("198.51.{n}.1"))), left);
+        assert_eq!(held(&mut gate, Class::Contact, 300, |_| at("192.0.2.1")), MAX_MAIL_HELD - MAX_STRANGER_MAIL_HELD);
         // The ordinary places are all free.
-        assert_eq!(stay(&mut gate, false, 100, |_| at("192.0.2.1")), MAX_MAIL_PER_HOST);
-        assert_eq!(stay(&mut gate, true, 100, |_| None), MAX_MAIL_REQUESTS - MAX_MAIL_PER_HOST);
+        assert_eq!(stay(&mut gate, Class::Stranger, 100, |_| at("192.0.2.1")), MAX_MAIL_PER_HOST);
+        assert_eq!(stay(&mut gate, Class::Contact, 100, |_| None), MAX_MAIL_REQUESTS - MAX_MAIL_PER_HOST);
         gate.open.clear();
         let id = gate.held[0].id;
         gate.leave(id);
         assert!(!gate.hold(id), "it is gone");
-        assert_eq!(held(&mut gate, true, 2, |_| None), 1);
+        assert_eq!(held(&mut gate, Class::Contact, 2, |_| None), 1);
     }
 
     #[test]
@@ -229,16 +230,10 @@ mod tests {
     }
 
     /// How many of so many, one after the other, get in.
-    fn pass(
-        gate: &mut Gate,
-        contact: bool,
-        tries: u32,
-        who: impl Fn(u32) -> (PeerId, Option<Origin>),
-        now: u64,
-    ) -> u32 {
+    fn pass(gate: &mut Gate, class: Class, tries: u32, who: impl Fn(u32) -> (PeerId, Option<Origin>), now: u64) -> u32 {
         let one = |n: &u32| {
             let (peer, origin) = who(*n);
-            gate.enter(peer, contact, origin, now).inspect(|id| gate.leave(*id)).is_ok()
+            gate.enter(peer, class, origin, now).inspect(|id| gate.leave(*id)).is_ok()
         };
         (0..tries).filter(one).count().try_into().unwrap()
     }
@@ -247,18 +242,29 @@ mod tests {
     #[test]
     fn strangers_have_a_rate_by_key_address_and_network() {
         let mut gate = Gate::default();
-        assert_eq!(pass(&mut gate, false, 9_000, |_| (peer(0), at("192.0.2.1")), 0), MAIL_STRANGER_BURST);
-        assert_eq!(pass(&mut gate, false, 9_000, |_| (peer(0), at("192.0.2.1")), 1_000_000), MAIL_STRANGER_RATE);
+        assert_eq!(pass(&mut gate, Class::Stranger, 9_000, |_| (peer(0), at("192.0.2.1")), 0), MAIL_STRANGER_BURST);
+        assert_eq!(
+            pass(&mut gate, Class::Stranger, 9_000, |_| (peer(0), at("192.0.2.1")), 1_000_000),
+            MAIL_STRANGER_RATE
+        );
 
         let mut gate = Gate::default();
-        assert_eq!(pass(&mut gate, false, 9_000, |n| (peer(n), at("192.0.2.1")), 0), MAIL_HOST_BURST, "new keys");
-        assert_eq!(pass(&mut gate, false, 9_000, |n| (peer(n), at("192.0.2.1")), 1_000_000), MAIL_HOST_RATE);
+        assert_eq!(
+            pass(&mut gate, Class::Stranger, 9_000, |n| (peer(n), at("192.0.2.1")), 0),
+            MAIL_HOST_BURST,
+            "new keys"
+        );
+        assert_eq!(pass(&mut gate, Class::Stranger, 9_000, |n| (peer(n), at("192.0.2.1")), 1_000_000), MAIL_HOST_RATE);
 
         let mut gate = Gate::default();
         let neighbours = |n: u32| (peer(n), at(&format!("192.0.2.{}", n % 250)));
-        assert_eq!(pass(&mut gate, false, 9_000, neighbours, 0), MAIL_NETWORK_BURST);
-        assert_eq!(pass(&mut gate, false, 9_000, neighbours, 1_000_000), MAIL_NETWORK_RATE);
-        assert_eq!(pass(&mut gate, false, 1, |_| (peer(1), at("198.51.100.1")), 0), 1, "another network");
-        assert_eq!(pass(&mut gate, true, 3_000, |_| (peer(1), at("192.0.2.1")), 0), 3_000, "a contact from there");
+        assert_eq!(pass(&mut gate, Class::Stranger, 9_000, neighbours, 0), MAIL_NETWORK_BURST);
+        assert_eq!(pass(&mut gate, Class::Stranger, 9_000, neighbours, 1_000_000), MAIL_NETWORK_RATE);
+        assert_eq!(pass(&mut gate, Class::Stranger, 1, |_| (peer(1), at("198.51.100.1")), 0), 1, "another network");
+        assert_eq!(
+            pass(&mut gate, Class::Contact, 3_000, |_| (peer(1), at("192.0.2.1")), 0),
+            3_000,
+            "a contact from there"
+        );
     }
 }

@@ -9,7 +9,6 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
 use super::super::addresses::is_circuit;
-use super::super::event::NetEvent;
 use super::super::origin::Origin;
 use super::super::shared::Shared;
 use super::super::streams::Inbound;
@@ -18,6 +17,7 @@ use super::gate::{Gate, Shut};
 use super::wire;
 use crate::base::PeerId;
 use crate::base::limits::{MAIL_ANSWER_TIMEOUT, MAIL_PLACE_WAIT, MAIL_TRANSFER_TIMEOUT, MAX_MAIL_WAIT};
+use crate::envelope::border::Event;
 use crate::envelope::mailbox::{Answer, Question};
 
 /// What is open at our mailbox.
@@ -199,7 +199,7 @@ pub(in crate::net) fn take(shared: &Arc<Shared>, inbound: Inbound) {
 }
 
 fn enter(shared: &Shared, from: PeerId, origin: Option<Origin>) -> Result<u64, Shut> {
-    lock(&shared.desk.gate).enter(from, shared.is_contact(&from), origin, shared.micros())
+    lock(&shared.desk.gate).enter(from, shared.classes.of(&from), origin, shared.micros())
 }
 
 /// Waits for a place, not for long.
@@ -232,7 +232,7 @@ async fn serve(mut place: Place, from: PeerId, mut inbound: Inbound) -> io::Resu
     place.request = Some(request);
     let said = async {
         // A node that no longer listens has stopped.
-        let event = NetEvent::MailAsked { from, request, question };
+        let event = Event::Mail { from, request, question };
         shared.lane(&from).send(event).await.map_err(io::Error::other)?;
         said.await.map_err(io::Error::other)
     };

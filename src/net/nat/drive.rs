@@ -13,7 +13,6 @@ use crate::base::PeerId;
 use crate::base::limits::{ADDRESS_RETEST, SLEEP_SUSPECTED};
 use crate::net::addresses::{Scope, dialable, scope, through};
 use crate::net::behaviour::BehaviourEvent;
-use crate::net::event::NetEvent;
 use crate::net::peers::{Link, Way};
 use crate::net::shared::{Place, Suspicion};
 use crate::net::task::Task;
@@ -201,7 +200,6 @@ impl Task {
         }
         if self.nat.reach.failed(&event.tested_addr) {
             self.swarm.remove_external_address(&event.tested_addr);
-            self.shared.notices.address(NetEvent::Expired(event.tested_addr.to_string()));
         }
         self.reach_changed();
     }
@@ -210,9 +208,6 @@ impl Task {
     pub(in crate::net) fn on_confirmed(&mut self, addr: &Multiaddr) {
         if self.nat.reach.confirmed(addr) {
             tracing::info!(%addr, "reachable");
-            if !self.listen_addrs.contains(addr) {
-                self.shared.notices.address(NetEvent::Listening(addr.to_string()));
-            }
             self.swarm.behaviour_mut().punch.candidate(addr);
             self.reach_changed();
         }
@@ -221,9 +216,6 @@ impl Task {
     /// It is no longer.
     pub(in crate::net) fn on_unconfirmed(&mut self, addr: &Multiaddr) {
         if self.nat.reach.gone(addr) {
-            if !self.listen_addrs.contains(addr) {
-                self.shared.notices.address(NetEvent::Expired(addr.to_string()));
-            }
             self.reach_changed();
         }
     }
@@ -284,7 +276,6 @@ impl Task {
         for addr in [Some(circuit(place, &relay)), said].into_iter().flatten() {
             if self.nat.relays.granted(listener, addr.clone(), wall_now()) {
                 tracing::info!(%addr, "reachable through a relay");
-                self.shared.notices.address(NetEvent::Listening(addr.to_string()));
             }
         }
         self.relays_changed();
@@ -297,7 +288,6 @@ impl Task {
         let stood = !addrs.is_empty();
         for addr in addrs {
             tracing::info!(%addr, "no longer reachable through a relay");
-            self.shared.notices.address(NetEvent::Expired(addr.to_string()));
         }
         // Who refuses is not asked again at once, or he would be asked without end.
         if stood && self.is_shaken() {

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use futures::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
@@ -60,7 +62,7 @@ async fn garbage_and_oversized_frames_close_the_stream_only() {
         node.net.acknowledge(token);
         good.close().await.unwrap();
         assert_eq!(rest(&mut good).await, [Frame::Hello { version: 1 }, Frame::Ack { upto: 1 }]);
-        assert!(!node.heard.iter().any(|event| matches!(event, NetEvent::Envelope { .. })), "{:?}", node.heard);
+        assert!(!node.heard.iter().any(|event| matches!(event, Event::Envelope { .. })), "{:?}", node.heard);
     }
 }
 
@@ -75,10 +77,10 @@ async fn a_strangers_excess_is_refused() {
     for ticket in 1..=burst {
         let (_, token, _) = bob.expect_envelope().await;
         bob.net.acknowledge(token);
-        assert_eq!(alice.outcome(ticket).await, NetEvent::Acked { peer: bob.id(), ticket });
+        assert_eq!(alice.outcome(ticket).await, Event::Acked { peer: bob.id(), ticket });
     }
-    let refused = alice.expect(|event| matches!(event, NetEvent::Refused { .. })).await;
-    assert!(matches!(refused, NetEvent::Refused { reason: RefuseReason::TooMany, ticket, .. } if ticket > burst));
+    let refused = alice.expect(|event| matches!(event, Event::Refused { .. })).await;
+    assert!(matches!(refused, Event::Refused { reason: RefuseReason::TooMany, ticket, .. } if ticket > burst));
 }
 
 /// NET-22.
@@ -150,7 +152,7 @@ async fn a_peer_who_breaks_every_stream_loses_no_ticket() {
     for ticket in 1..=20 {
         node.send(peer_of(2), ticket, b"x").unwrap();
         drop(timeout(GUARD, raw.inbound.recv()).await.unwrap());
-        assert_eq!(node.outcome(ticket).await, NetEvent::Lost { peer: peer_of(2), ticket });
+        assert_eq!(node.outcome(ticket).await, Event::Lost { peer: peer_of(2), ticket });
     }
 }
 
@@ -176,7 +178,7 @@ async fn an_idle_stranger_makes_room_and_a_busy_one_does_not() {
     let bootstrap = vec![(node.id(), node.addrs())];
     let newcomer = Node::with(NetConfig { bootstrap, ..config(5, &[TCP]) }).await;
     node.expect_connected(newcomer.id()).await;
-    node.expect(|event| *event == NetEvent::Disconnected(peer_of(3))).await;
+    node.expect(|event| *event == Event::Disconnected(peer_of(3))).await;
     let there: HashSet<_> = node.net.status().peers.iter().map(|status| status.peer).collect();
     assert_eq!(there, HashSet::from([peer_of(2), peer_of(4), newcomer.id()]));
     node.net.acknowledge(token);

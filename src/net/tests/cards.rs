@@ -2,15 +2,15 @@ use super::*;
 use crate::base::limits::{MAX_CARD, MAX_ONE_TIME_PREKEY, PREKEY_BURST, STRANGER_BURST};
 
 async fn requested(node: &mut Node) -> (PeerId, u64, bool) {
-    match node.expect(|event| matches!(event, NetEvent::BundleRequested { .. })).await {
-        NetEvent::BundleRequested { from, request, want_prekey } => (from, request, want_prekey),
+    match node.expect(|event| matches!(event, Event::BundleRequested { .. })).await {
+        Event::BundleRequested { from, request, want_prekey } => (from, request, want_prekey),
         other => panic!("{other:?}"),
     }
 }
 
-async fn fetched(node: &mut Node, wanted: u64) -> NetEvent {
-    let of = |event: &NetEvent| match event {
-        NetEvent::Bundle { ticket, .. } | NetEvent::BundleFailed { ticket, .. } => *ticket == wanted,
+async fn fetched(node: &mut Node, wanted: u64) -> Event {
+    let of = |event: &Event| match event {
+        Event::Bundle { ticket, .. } | Event::BundleFailed { ticket, .. } => *ticket == wanted,
         _ => false,
     };
     node.expect(of).await
@@ -26,7 +26,7 @@ async fn a_card_is_fetched_with_and_without_a_prekey() {
             let (from, request, want_prekey) = requested(&mut bob).await;
             assert_eq!((from, want_prekey), (alice.id(), want));
             bob.net.answer_bundle(request, card.clone(), given.clone());
-            let expected = NetEvent::Bundle { peer: bob.id(), ticket, card: card.clone(), prekey: given };
+            let expected = Event::Bundle { peer: bob.id(), ticket, card: card.clone(), prekey: given };
             assert_eq!(fetched(&mut alice, ticket).await, expected);
         }
     }
@@ -41,7 +41,7 @@ async fn prekeys_have_a_rate_and_cards_come_all_the_same() {
         let (_, request, want_prekey) = requested(&mut bob).await;
         assert_eq!(want_prekey, ticket <= u64::from(PREKEY_BURST));
         bob.net.answer_bundle(request, vec![1], None);
-        assert!(matches!(fetched(&mut alice, ticket).await, NetEvent::Bundle { .. }));
+        assert!(matches!(fetched(&mut alice, ticket).await, Event::Bundle { .. }));
     }
 }
 
@@ -52,14 +52,14 @@ async fn a_strangers_questions_have_a_rate() {
         alice.net.fetch_bundle(bob.id(), ticket, false).unwrap();
         let (_, request, _) = requested(&mut bob).await;
         bob.net.answer_bundle(request, vec![1], None);
-        assert!(matches!(fetched(&mut alice, ticket).await, NetEvent::Bundle { .. }));
+        assert!(matches!(fetched(&mut alice, ticket).await, Event::Bundle { .. }));
     }
     // One more a second is allowed; all of these at once are not.
     for ticket in 100..140 {
         alice.net.fetch_bundle(bob.id(), ticket, false).unwrap();
     }
-    let failed = alice.expect(|event| matches!(event, NetEvent::BundleFailed { .. })).await;
-    assert!(matches!(failed, NetEvent::BundleFailed { peer, .. } if peer == bob.id()));
+    let failed = alice.expect(|event| matches!(event, Event::BundleFailed { .. })).await;
+    assert!(matches!(failed, Event::BundleFailed { peer, .. } if peer == bob.id()));
 }
 
 #[tokio::test]
@@ -72,9 +72,9 @@ async fn every_question_has_an_outcome_when_the_connection_ends() {
     bob.net.shutdown().await;
     bob.net.answer_bundle(request, vec![1], None);
     for ticket in 1..=4 {
-        assert_eq!(fetched(&mut alice, ticket).await, NetEvent::BundleFailed { peer: bob.id(), ticket });
+        assert_eq!(fetched(&mut alice, ticket).await, Event::BundleFailed { peer: bob.id(), ticket });
     }
-    alice.expect(|event| matches!(event, NetEvent::Disconnected(_))).await;
+    alice.expect(|event| matches!(event, Event::Disconnected(_))).await;
     assert_eq!(alice.net.fetch_bundle(bob.id(), 5, true), Err(SendError::NotConnected));
 }
 
@@ -84,13 +84,13 @@ async fn a_question_without_an_answer_is_given_up() {
     let (mut alice, mut bob) = friends(1, TCP).await;
     alice.net.fetch_bundle(bob.id(), 1, true).unwrap();
     let (_, late, _) = requested(&mut bob).await;
-    assert_eq!(fetched(&mut alice, 1).await, NetEvent::BundleFailed { peer: bob.id(), ticket: 1 });
+    assert_eq!(fetched(&mut alice, 1).await, Event::BundleFailed { peer: bob.id(), ticket: 1 });
     // Too late for the first question, and no answer to the second.
     bob.net.answer_bundle(late, vec![1], None);
     alice.net.fetch_bundle(bob.id(), 2, true).unwrap();
     let (_, request, _) = requested(&mut bob).await;
     bob.net.answer_bundle(request, vec![2], None);
-    let expected = NetEvent::Bundle { peer: bob.id(), ticket: 2, card: vec![2], prekey: None };
+    let expected = Event::Bundle { peer: bob.id(), ticket: 2, card: vec![2], prekey: None };
     assert_eq!(fetched(&mut alice, 2).await, expected);
 }
 
@@ -105,6 +105,6 @@ async fn answers_that_cannot_be_are_ignored() {
     bob.net.answer_bundle(request, vec![], None);
     bob.net.answer_bundle(request, vec![2], None);
     bob.net.answer_bundle(request, vec![3], None);
-    let expected = NetEvent::Bundle { peer: bob.id(), ticket: 1, card: vec![2], prekey: None };
+    let expected = Event::Bundle { peer: bob.id(), ticket: 1, card: vec![2], prekey: None };
     assert_eq!(fetched(&mut alice, 1).await, expected);
 }

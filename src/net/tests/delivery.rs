@@ -10,13 +10,13 @@ async fn talk(seed: u8, listen: &str) {
         let (from, token, got) = bob.expect_envelope().await;
         assert_eq!((from, got), (alice.id(), bytes));
         bob.net.acknowledge(token);
-        assert_eq!(alice.outcome(ticket).await, NetEvent::Acked { peer: bob.id(), ticket });
+        assert_eq!(alice.outcome(ticket).await, Event::Acked { peer: bob.id(), ticket });
     }
     bob.send(alice.id(), 9, b"back").unwrap();
     let (from, token, got) = alice.expect_envelope().await;
     assert_eq!((from, got.as_slice()), (bob.id(), &b"back"[..]));
     alice.net.acknowledge(token);
-    assert_eq!(bob.outcome(9).await, NetEvent::Acked { peer: alice.id(), ticket: 9 });
+    assert_eq!(bob.outcome(9).await, Event::Acked { peer: alice.id(), ticket: 9 });
 
     let status = alice.net.status();
     assert_eq!(status.peers.iter().map(|status| status.peer).collect::<Vec<_>>(), [bob.id()]);
@@ -58,13 +58,13 @@ async fn answers_may_come_out_of_order_and_a_refusal_has_its_place() {
     bob.net.refuse(tokens[1], RefuseReason::PrekeyUnknown);
     bob.net.acknowledge(tokens[2]);
     bob.net.acknowledge(tokens[0]);
-    let is_outcome = |event: &NetEvent| matches!(event, NetEvent::Acked { .. } | NetEvent::Refused { .. });
+    let is_outcome = |event: &Event| matches!(event, Event::Acked { .. } | Event::Refused { .. });
     let peer = bob.id();
     for expected in [
-        NetEvent::Acked { peer, ticket: 1 },
-        NetEvent::Refused { peer, ticket: 2, reason: RefuseReason::PrekeyUnknown },
-        NetEvent::Acked { peer, ticket: 3 },
-        NetEvent::Acked { peer, ticket: 4 },
+        Event::Acked { peer, ticket: 1 },
+        Event::Refused { peer, ticket: 2, reason: RefuseReason::PrekeyUnknown },
+        Event::Acked { peer, ticket: 3 },
+        Event::Acked { peer, ticket: 4 },
     ] {
         assert_eq!(alice.expect(is_outcome).await, expected);
     }
@@ -88,7 +88,7 @@ async fn every_reason_arrives_as_it_was_given() {
         alice.send(bob.id(), ticket, b"x").unwrap();
         let (_, token, _) = bob.expect_envelope().await;
         bob.net.refuse(token, reason);
-        assert_eq!(alice.outcome(ticket).await, NetEvent::Refused { peer: bob.id(), ticket, reason });
+        assert_eq!(alice.outcome(ticket).await, Event::Refused { peer: bob.id(), ticket, reason });
     }
 }
 
@@ -102,15 +102,15 @@ async fn what_is_unanswered_when_the_connection_ends_is_lost_once_and_can_be_sen
         }
         let (_, first, _) = bob.expect_envelope().await;
         bob.net.acknowledge(first);
-        assert_eq!(alice.outcome(1).await, NetEvent::Acked { peer: bob.id(), ticket: 1 });
+        assert_eq!(alice.outcome(1).await, Event::Acked { peer: bob.id(), ticket: 1 });
         bob.net.shutdown().await;
         for ticket in 2..=100 {
-            assert_eq!(alice.outcome(ticket).await, NetEvent::Lost { peer: bob.id(), ticket });
+            assert_eq!(alice.outcome(ticket).await, Event::Lost { peer: bob.id(), ticket });
         }
-        alice.expect(|event| *event == NetEvent::Disconnected(peer_of(2))).await;
+        alice.expect(|event| *event == Event::Disconnected(peer_of(2))).await;
         assert_eq!(alice.send(bob.id(), 101, b"x"), Err(SendError::NotConnected));
         assert_eq!(alice.net.status().peers, []);
-        let again = |event: &NetEvent| matches!(event, NetEvent::Lost { .. } | NetEvent::Acked { .. });
+        let again = |event: &Event| matches!(event, Event::Lost { .. } | Event::Acked { .. });
         assert!(!alice.heard.iter().any(again), "{:?}", alice.heard);
 
         // The same peer comes back, and the whole window is free again.
@@ -124,7 +124,7 @@ async fn what_is_unanswered_when_the_connection_ends_is_lost_once_and_can_be_sen
             let (_, token, bytes) = bob.expect_envelope().await;
             assert_eq!(bytes, b"again");
             bob.net.acknowledge(token);
-            assert_eq!(alice.outcome(1_000 + ticket).await, NetEvent::Acked { peer: bob.id(), ticket: 1_000 + ticket });
+            assert_eq!(alice.outcome(1_000 + ticket).await, Event::Acked { peer: bob.id(), ticket: 1_000 + ticket });
         }
     }
 }
@@ -135,7 +135,7 @@ async fn a_token_of_a_stream_that_has_ended_is_ignored() {
     alice.send(bob.id(), 1, b"x").unwrap();
     let (_, token, _) = bob.expect_envelope().await;
     alice.net.shutdown().await;
-    bob.expect(|event| matches!(event, NetEvent::Disconnected(_))).await;
+    bob.expect(|event| matches!(event, Event::Disconnected(_))).await;
     bob.net.acknowledge(token);
     bob.net.refuse(FrameToken { stream: 999, frame: 1 }, RefuseReason::Malformed);
 }
@@ -181,17 +181,17 @@ async fn the_lane_follows_the_class() {
     let (mut alice, mut bob) = strangers(1, QUIC).await;
     alice.send(bob.id(), 1, b"x").unwrap();
     let event = timeout(GUARD, bob.strangers.recv()).await.unwrap().unwrap();
-    let NetEvent::Envelope { token, .. } = event else { panic!("{event:?}") };
+    let Event::Envelope { token, .. } = event else { panic!("{event:?}") };
     bob.net.acknowledge(token);
     alice.outcome(1).await;
     bob.befriend(alice.id());
     alice.send(bob.id(), 2, b"x").unwrap();
     loop {
         let event = timeout(GUARD, bob.contacts.recv()).await.unwrap().unwrap();
-        if matches!(event, NetEvent::Envelope { .. }) {
+        if matches!(event, Event::Envelope { .. }) {
             break;
         }
-        assert!(matches!(event, NetEvent::Listening(_)), "{event:?}");
+        assert!(matches!(event, Event::Listening(_)), "{event:?}");
     }
 }
 
@@ -214,8 +214,8 @@ async fn frames_per_second() {
                     sent += 1;
                 }
                 match alice.contacts.recv().await.unwrap() {
-                    NetEvent::Acked { .. } => acked += 1,
-                    NetEvent::Lost { .. } | NetEvent::Refused { .. } => panic!("not taken"),
+                    Event::Acked { .. } => acked += 1,
+                    Event::Lost { .. } | Event::Refused { .. } => panic!("not taken"),
                     _ => {}
                 }
             }
@@ -223,7 +223,7 @@ async fn frames_per_second() {
         });
         for _ in 0..FRAMES {
             let token = loop {
-                if let NetEvent::Envelope { token, .. } = bob.contacts.recv().await.unwrap() {
+                if let Event::Envelope { token, .. } = bob.contacts.recv().await.unwrap() {
                     break token;
                 }
             };

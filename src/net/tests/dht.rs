@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use futures::StreamExt;
 use libp2p::kad::{self, store::MemoryStore};
 use libp2p::swarm::SwarmEvent;
@@ -50,19 +52,19 @@ impl Node {
         timeout(GUARD, status.wait_for(so)).await.expect("the DHT does not come to that").unwrap().clone()
     }
 
-    async fn find(&mut self, peer: PeerId, wanted: u64) -> NetEvent {
+    async fn find(&mut self, peer: PeerId, wanted: u64) -> Event {
         self.net.find_card(peer, wanted).unwrap();
-        let of = |event: &NetEvent| match event {
-            NetEvent::CardFound { ticket, .. } | NetEvent::CardNotFound { ticket, .. } => *ticket == wanted,
+        let of = |event: &Event| match event {
+            Event::CardFound { ticket, .. } | Event::CardNotFound { ticket, .. } => *ticket == wanted,
             _ => false,
         };
         self.expect(of).await
     }
 
     async fn published(&mut self, of: PeerId) -> u32 {
-        let wanted = |event: &NetEvent| matches!(event, NetEvent::CardPublished { owner, .. } if *owner == of);
+        let wanted = |event: &Event| matches!(event, Event::CardPublished { owner, .. } if *owner == of);
         match self.expect(wanted).await {
-            NetEvent::CardPublished { copies, .. } => copies,
+            Event::CardPublished { copies, .. } => copies,
             other => panic!("{other:?}"),
         }
     }
@@ -99,10 +101,10 @@ async fn a_card_is_published_and_found() {
     let mut seeker = Node::start(101, &[TCP, QUIC]).await;
     connect(&mut seeker, &mut nodes[3]).await;
     seeker.dht(|dht| dht.peers > 0).await;
-    let found = NetEvent::CardFound { peer: client.id(), ticket: 1, card: mine };
+    let found = Event::CardFound { peer: client.id(), ticket: 1, card: mine };
     assert_eq!(seeker.find(client.id(), 1).await, found);
     let none = seeker.find(peer_of(200), 2).await;
-    assert!(matches!(none, NetEvent::CardNotFound { asked: 1.., ticket: 2, .. }), "{none:?}");
+    assert!(matches!(none, Event::CardNotFound { asked: 1.., ticket: 2, .. }), "{none:?}");
 }
 
 /// NET-51: who holds no records is in nobody's table; a table of five is one of the five servers.
@@ -138,11 +140,11 @@ async fn the_newest_card_stands() {
     let wanted = CardIn::decode(&card(100, 9)).unwrap().claimed_sequence();
     for (ticket, node) in (1..).zip(&mut nodes) {
         match node.find(client.id(), ticket).await {
-            NetEvent::CardFound { card, .. } => assert_eq!(CardIn::decode(&card).unwrap().claimed_sequence(), wanted),
+            Event::CardFound { card, .. } => assert_eq!(CardIn::decode(&card).unwrap().claimed_sequence(), wanted),
             other => panic!("{other:?}"),
         }
     }
-    assert!(!nodes[1].heard.iter().any(|event| matches!(event, NetEvent::CardPublished { .. })));
+    assert!(!nodes[1].heard.iter().any(|event| matches!(event, Event::CardPublished { .. })));
 }
 
 /// NET-56: it waits for somebody to put it to.
@@ -163,7 +165,7 @@ async fn a_card_waits_for_the_dht() {
 #[tokio::test]
 async fn with_nobody_to_ask_there_is_no_card() {
     let mut alice = Node::start(100, &[QUIC]).await;
-    let nothing = NetEvent::CardNotFound { peer: peer_of(7), ticket: 1, asked: 0 };
+    let nothing = Event::CardNotFound { peer: peer_of(7), ticket: 1, asked: 0 };
     assert_eq!(alice.find(peer_of(7), 1).await, nothing);
     assert_eq!(alice.net.find_mailboxes().await, []);
 }
@@ -172,8 +174,8 @@ async fn with_nobody_to_ask_there_is_no_card() {
 #[tokio::test]
 async fn a_node_finds_the_dht_again_by_those_it_knew() {
     let (nodes, mut client) = network(3).await;
-    let told = client.expect(|event| matches!(event, NetEvent::KnownPeers(_))).await;
-    let NetEvent::KnownPeers(known) = told else { panic!() };
+    let told = client.expect(|event| matches!(event, Event::KnownPeers(_))).await;
+    let Event::KnownPeers(known) = told else { panic!() };
     assert!((1..=MAX_DHT_KNOWN).contains(&known.len()));
     assert!(known.iter().all(|(peer, addrs)| nodes.iter().any(|node| node.id() == *peer && node.addrs() == *addrs)));
     let again = Node::with(NetConfig { known, ..config(101, &[QUIC]) }).await;
@@ -208,7 +210,7 @@ async fn a_peer_without_an_address_is_looked_for() {
     alone.net.connect(peer_of(4), &[]).unwrap();
     alone.expect_connected(peer_of(4)).await;
     client.net.connect(peer_of(200), &["/ip4/127.0.0.1/tcp/1".to_owned()]).unwrap();
-    client.expect(|event| *event == NetEvent::Unreachable(peer_of(200))).await;
+    client.expect(|event| *event == Event::Unreachable(peer_of(200))).await;
 }
 
 /// A peer who speaks Kademlia as it is, and puts and answers what a test wants.
@@ -236,7 +238,7 @@ impl Liar {
         let mut kad = kad::Behaviour::with_config(me, MemoryStore::new(me), kad);
         kad.set_mode(Some(mode));
         let identify = identify::Behaviour::new(identify::Config::new("liar".to_owned(), keypair.public()));
-        let transport = transport::build(&keypair, &(Arc::new(|_: &PeerId| true) as Classify)).unwrap();
+        let transport = transport::build(&keypair, &Classes::default()).unwrap();
         let config = libp2p::swarm::Config::with_tokio_executor();
         let mut swarm = Swarm::new(transport, LiarBehaviour { kad, identify }, me, config);
         swarm.listen_on(QUIC.parse().unwrap()).unwrap();
@@ -402,8 +404,8 @@ async fn what_is_not_sound_is_not_found() {
         }
         seeker.dht(|dht| dht.peers == liars).await;
         match (seeker.find(owner, 1).await, sound.iter().max()) {
-            (NetEvent::CardNotFound { asked, .. }, None) => assert_eq!(asked, 3),
-            (NetEvent::CardFound { card, .. }, Some(newest)) => {
+            (Event::CardNotFound { asked, .. }, None) => assert_eq!(asked, 3),
+            (Event::CardFound { card, .. }, Some(newest)) => {
                 assert_eq!(CardIn::decode(&card).unwrap().claimed_sequence(), *newest);
             }
             other => panic!("{other:?}"),
@@ -421,8 +423,8 @@ async fn a_peer_leads_nobody_to_others() {
     let mut node = server(1).await;
     let mut liar = Liar::connect(2, &node, &claims).await;
     liar.while_(node.dht(|dht| dht.peers == 1)).await;
-    let told = liar.while_(node.expect(|event| matches!(event, NetEvent::KnownPeers(_)))).await;
-    let NetEvent::KnownPeers(known) = told else { panic!() };
+    let told = liar.while_(node.expect(|event| matches!(event, Event::KnownPeers(_)))).await;
+    let Event::KnownPeers(known) = told else { panic!() };
     let [(peer, addrs)] = &known[..] else { panic!("{known:?}") };
     assert_eq!(*peer, peer_of(2));
     assert!(addrs.iter().all(|addr| addr.starts_with("/ip4/127.0.0.1/udp/")) && addrs.len() == 1, "{addrs:?}");

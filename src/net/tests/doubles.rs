@@ -8,7 +8,7 @@ async fn settle(alice: &mut Node, bob: &mut Node, tickets: u64) {
         bob.net.acknowledge(token);
     }
     for ticket in 1..=tickets {
-        assert_eq!(alice.outcome(ticket).await, NetEvent::Acked { peer: bob.id(), ticket });
+        assert_eq!(alice.outcome(ticket).await, Event::Acked { peer: bob.id(), ticket });
     }
 }
 
@@ -33,7 +33,7 @@ async fn crossing_dials_end_in_one_connection() {
         settle(&mut bob, &mut alice, 50).await;
         alice.links(bob.id(), 1).await;
         bob.links(alice.id(), 1).await;
-        let told = |node: &Node| node.heard.iter().any(|event| matches!(event, NetEvent::Connected(_)));
+        let told = |node: &Node| node.heard.iter().any(|event| matches!(event, Event::Connected(_)));
         assert!(!told(&alice) && !told(&bob), "connected is told once");
     }
 }
@@ -57,7 +57,7 @@ async fn a_double_moves_what_is_sent_and_loses_nothing() {
             bob.links(alice.id(), 1).await;
             alice.send(bob.id(), 1, b"after").unwrap();
             settle(&mut alice, &mut bob, 1).await;
-            let ended = |event: &NetEvent| matches!(event, NetEvent::Disconnected(_));
+            let ended = |event: &Event| matches!(event, Event::Disconnected(_));
             assert!(!alice.heard.iter().chain(&bob.heard).any(ended));
         }
     }
@@ -93,13 +93,13 @@ async fn a_double_on_a_slow_line_is_left_to_end() {
                     settle(&mut bob, &mut alice, 1).await;
                 }
                 bob.net.acknowledge(token);
-                assert_eq!(alice.outcome(ticket).await, NetEvent::Acked { peer: bob.id(), ticket });
+                assert_eq!(alice.outcome(ticket).await, Event::Acked { peer: bob.id(), ticket });
             }
             alice.links(bob.id(), 1).await;
             bob.links(alice.id(), 1).await;
             alice.send(bob.id(), 1, b"after").unwrap();
             settle(&mut alice, &mut bob, 1).await;
-            assert!(bob.heard.iter().all(|event| !matches!(event, NetEvent::Envelope { .. })), "nothing came twice");
+            assert!(bob.heard.iter().all(|event| !matches!(event, Event::Envelope { .. })), "nothing came twice");
         }
     }
 }

@@ -48,11 +48,11 @@ async fn a_killed_peer_is_noticed() {
         alice.befriend(id);
         alice.expect_connected(id).await;
         alice.send(id, 1, b"alive").unwrap();
-        assert_eq!(alice.outcome(1).await, NetEvent::Acked { peer: id, ticket: 1 });
+        assert_eq!(alice.outcome(1).await, Event::Acked { peer: id, ticket: 1 });
         bob.kill();
         alice.send(id, 2, b"dead").unwrap();
-        assert_eq!(alice.outcome(2).await, NetEvent::Lost { peer: id, ticket: 2 });
-        alice.expect(|event| *event == NetEvent::Disconnected(id)).await;
+        assert_eq!(alice.outcome(2).await, Event::Lost { peer: id, ticket: 2 });
+        alice.expect(|event| *event == Event::Disconnected(id)).await;
 
         let bob = Mortal::start(config(2, &[&addrs[0]]), &alice).await;
         alice.expect_connected(id).await;
@@ -61,9 +61,7 @@ async fn a_killed_peer_is_noticed() {
         let bob = Mortal::start(config(2, &[listen]), &alice).await;
         alice.links(id, 1).await;
         let mut ticket = 3;
-        while alice.send(id, ticket, b"again").is_err()
-            || !matches!(alice.outcome(ticket).await, NetEvent::Acked { .. })
-        {
+        while alice.send(id, ticket, b"again").is_err() || !matches!(alice.outcome(ticket).await, Event::Acked { .. }) {
             ticket += 1;
             tokio::task::yield_now().await;
         }
@@ -82,7 +80,7 @@ async fn a_named_peer_is_dialled_again_when_he_is_back() {
     leaf.expect_connected(id).await;
     hub.net.shutdown().await;
     drop(hub);
-    leaf.expect(|event| *event == NetEvent::Disconnected(id)).await;
+    leaf.expect(|event| *event == Event::Disconnected(id)).await;
     let mut hub = Node::start(1, &[&addrs[0]]).await;
     leaf.expect_connected(id).await;
     hub.expect_connected(leaf.id()).await;

@@ -28,12 +28,12 @@ fn page() -> Vec<u8> {
 
 fn ask(node: &Node, mailbox: &Node, ticket: u64, anonymous: bool) {
     let (mailbox, addrs) = (mailbox.id(), mailbox.addrs());
-    node.net.ask_mailbox(MailAsk { ticket, mailbox, addrs, anonymous, question: question() }).unwrap();
+    node.net.order(Order::AskMailbox { ticket, mailbox, addrs, anonymous, question: question() }).unwrap();
 }
 
 async fn asked(node: &mut Node) -> (PeerId, u64) {
-    match node.expect(|event| matches!(event, NetEvent::MailAsked { .. })).await {
-        NetEvent::MailAsked { from, request, question: asked } => {
+    match node.expect(|event| matches!(event, Event::Mail { .. })).await {
+        Event::Mail { from, request, question: asked } => {
             assert_eq!(asked, question());
             (from, request)
         }
@@ -45,12 +45,12 @@ async fn asked(node: &mut Node) -> (PeerId, u64) {
 fn is_not_asked(node: &mut Node) {
     let came = std::iter::from_fn(|| node.contacts.try_recv().or_else(|_| node.strangers.try_recv()).ok());
     node.heard.extend(came);
-    assert!(!node.heard.iter().any(|event| matches!(event, NetEvent::MailAsked { .. })), "{:?}", node.heard);
+    assert!(!node.heard.iter().any(|event| matches!(event, Event::Mail { .. })), "{:?}", node.heard);
 }
 
-async fn told(node: &mut Node, wanted: u64) -> NetEvent {
-    let of = |event: &NetEvent| match event {
-        NetEvent::MailAnswered { ticket, .. } | NetEvent::MailFailed { ticket, .. } => *ticket == wanted,
+async fn told(node: &mut Node, wanted: u64) -> Event {
+    let of = |event: &Event| match event {
+        Event::MailAnswered { ticket, .. } | Event::MailFailed { ticket, .. } => *ticket == wanted,
         _ => false,
     };
     node.expect(of).await
@@ -61,7 +61,7 @@ async fn once(node: &mut Node, mailbox: &mut Node, ticket: u64, anonymous: bool)
     ask(node, mailbox, ticket, anonymous);
     let (from, request) = asked(mailbox).await;
     mailbox.net.answer_mail(request, answer());
-    let expected = NetEvent::MailAnswered { mailbox: mailbox.id(), ticket, answer: answer() };
+    let expected = Event::MailAnswered { mailbox: mailbox.id(), ticket, answer: answer() };
     assert_eq!(told(node, ticket).await, expected);
     from
 }
@@ -75,7 +75,7 @@ async fn an_owner_asks_as_himself() {
         ask(&alice, &mailbox, 3, false);
         let (_, request) = asked(&mut mailbox).await;
         mailbox.net.answer_mail(request, page());
-        let expected = NetEvent::MailAnswered { mailbox: mailbox.id(), ticket: 3, answer: page() };
+        let expected = Event::MailAnswered { mailbox: mailbox.id(), ticket: 3, answer: page() };
         assert_eq!(told(&mut alice, 3).await, expected);
     }
 }
@@ -111,7 +111,7 @@ async fn a_depositor_is_another_at_every_mailbox() {
             one.net.answer_mail(request, answer());
         }
         for ticket in 10..14 {
-            assert!(matches!(told(&mut alice, ticket).await, NetEvent::MailAnswered { .. }));
+            assert!(matches!(told(&mut alice, ticket).await, Event::MailAnswered { .. }));
         }
     }
 }
@@ -122,7 +122,7 @@ async fn who_keeps_no_mailbox_is_not_asked() {
     let (mut alice, mut bob) = friends(1, QUIC).await;
     for (ticket, anonymous) in [(1, false), (2, true)] {
         ask(&alice, &bob, ticket, anonymous);
-        assert_eq!(told(&mut alice, ticket).await, NetEvent::MailFailed { mailbox: bob.id(), ticket });
+        assert_eq!(told(&mut alice, ticket).await, Event::MailFailed { mailbox: bob.id(), ticket });
     }
     is_not_asked(&mut bob);
 }
@@ -137,15 +137,16 @@ async fn a_mailbox_that_is_not_there_fails_once_and_is_no_peer_the_node_asked_fo
     for addrs in [vec![], vec!["nonsense".to_owned()], gone, alice.addrs()] {
         for anonymous in [false, true] {
             ticket += 1;
-            let ask = MailAsk { ticket, mailbox: nobody, addrs: addrs.clone(), anonymous, question: question() };
-            alice.net.ask_mailbox(ask).unwrap();
-            assert_eq!(told(&mut alice, ticket).await, NetEvent::MailFailed { mailbox: nobody, ticket });
+            let ask =
+                Order::AskMailbox { ticket, mailbox: nobody, addrs: addrs.clone(), anonymous, question: question() };
+            alice.net.order(ask).unwrap();
+            assert_eq!(told(&mut alice, ticket).await, Event::MailFailed { mailbox: nobody, ticket });
         }
     }
-    let ask = |mailbox, question| MailAsk { ticket: 9, mailbox, addrs: vec![], anonymous: true, question };
-    assert_eq!(alice.net.ask_mailbox(ask(alice.id(), question())), Err(SendError::Oneself));
-    assert_eq!(alice.net.ask_mailbox(ask(nobody, b"GET / HTTP/1.1".to_vec())), Err(SendError::TooLarge));
-    assert!(!alice.heard.iter().any(|event| matches!(event, NetEvent::Unreachable(_))), "{:?}", alice.heard);
+    let ask = |mailbox, question| Order::AskMailbox { ticket: 9, mailbox, addrs: vec![], anonymous: true, question };
+    assert_eq!(alice.net.order(ask(alice.id(), question())), Err(SendError::Oneself));
+    assert_eq!(alice.net.order(ask(nobody, b"GET / HTTP/1.1".to_vec())), Err(SendError::TooLarge));
+    assert!(!alice.heard.iter().any(|event| matches!(event, Event::Unreachable(_))), "{:?}", alice.heard);
 }
 
 #[tokio::test]
@@ -160,10 +161,10 @@ async fn every_question_has_one_outcome_when_the_mailbox_goes() {
         bob.net.shutdown().await;
         bob.net.answer_mail(request, answer());
         for ticket in 1..=20 {
-            assert_eq!(told(&mut alice, ticket).await, NetEvent::MailFailed { mailbox: bob.id(), ticket });
+            assert_eq!(told(&mut alice, ticket).await, Event::MailFailed { mailbox: bob.id(), ticket });
         }
-        assert!(!alice.heard.iter().any(|event| matches!(event, NetEvent::MailFailed { .. })), "{:?}", alice.heard);
-        assert_eq!(alice.net.shared().questions.available_permits(), MAX_MAIL_QUESTIONS);
+        assert!(!alice.heard.iter().any(|event| matches!(event, Event::MailFailed { .. })), "{:?}", alice.heard);
+        assert_eq!(alice.net.places().questions(), MAX_MAIL_QUESTIONS);
     }
 }
 
@@ -173,15 +174,16 @@ async fn a_question_that_our_node_does_not_answer_is_given_up() {
     let (mut alice, mut bob) = (Node::start(1, &[TCP]).await, mailbox(2, &[TCP]).await);
     ask(&alice, &bob, 1, false);
     let (_, late) = asked(&mut bob).await;
-    assert_eq!(told(&mut alice, 1).await, NetEvent::MailFailed { mailbox: bob.id(), ticket: 1 });
+    assert_eq!(told(&mut alice, 1).await, Event::MailFailed { mailbox: bob.id(), ticket: 1 });
     bob.net.answer_mail(late, page());
     ask(&alice, &bob, 2, false);
     let (_, request) = asked(&mut bob).await;
-    bob.net.answer_mail(request, b"no answer".to_vec());
+    let no_answer = Order::AnswerMail { request, answer: b"no answer".to_vec() };
+    assert_eq!(bob.net.order(no_answer), Err(SendError::TooLarge));
     bob.net.answer_mail(request + 7, page());
     bob.net.answer_mail(request, answer());
     bob.net.answer_mail(request, page());
-    let expected = NetEvent::MailAnswered { mailbox: bob.id(), ticket: 2, answer: answer() };
+    let expected = Event::MailAnswered { mailbox: bob.id(), ticket: 2, answer: answer() };
     assert_eq!(told(&mut alice, 2).await, expected);
 }
 
@@ -282,19 +284,19 @@ async fn questions_per_second() {
             all.push(tokio::spawn(async move {
                 let (mut asked, mut answered) = (0, 0);
                 while answered < QUESTIONS {
-                    let ask = |ticket| MailAsk {
+                    let ask = |ticket| Order::AskMailbox {
                         ticket,
                         mailbox: id,
                         addrs: addrs.clone(),
                         anonymous: false,
                         question: question(),
                     };
-                    while asked < QUESTIONS && alice.net.ask_mailbox(ask(asked)).is_ok() {
+                    while asked < QUESTIONS && alice.net.order(ask(asked)).is_ok() {
                         asked += 1;
                     }
                     match alice.contacts.recv().await.unwrap() {
-                        NetEvent::MailAnswered { .. } => answered += 1,
-                        NetEvent::MailFailed { .. } => panic!("not answered"),
+                        Event::MailAnswered { .. } => answered += 1,
+                        Event::MailFailed { .. } => panic!("not answered"),
                         _ => {}
                     }
                 }
@@ -302,7 +304,7 @@ async fn questions_per_second() {
         }
         for _ in 0..QUESTIONS * u64::from(askers) {
             let request = loop {
-                if let NetEvent::MailAsked { request, .. } = bob.contacts.recv().await.unwrap() {
+                if let Event::Mail { request, .. } = bob.contacts.recv().await.unwrap() {
                     break request;
                 }
             };

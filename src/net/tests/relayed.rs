@@ -22,7 +22,7 @@ fn circuits(node: &Node) -> Vec<String> {
 
 /// Waits until the node can be reached through so many relays.
 async fn reachable(node: &mut Node, relays: usize) {
-    node.expect(|event| matches!(event, NetEvent::Relays(told) if told.len() == relays)).await;
+    node.expect(|event| matches!(event, Event::Relays(told) if told.len() == relays)).await;
 }
 
 /// Two contacts, hidden behind a relay, connected through it.
@@ -43,7 +43,7 @@ async fn deliver(from: &mut Node, to: &mut Node, ticket: u64) {
     let (sender, token, bytes) = to.expect_envelope().await;
     assert_eq!((sender, bytes.as_slice()), (from.id(), &b"through"[..]));
     to.net.acknowledge(token);
-    assert_eq!(from.outcome(ticket).await, NetEvent::Acked { peer: to.id(), ticket });
+    assert_eq!(from.outcome(ticket).await, Event::Acked { peer: to.id(), ticket });
 }
 
 /// NET-60, NET-62: over a relay of either transport.
@@ -81,15 +81,14 @@ async fn a_hidden_mailbox_is_asked_through_its_relay() {
         let mut alice = Node::start(seed, &[QUIC]).await;
         let addrs = straight.into_iter().chain(circuits(&house)).collect();
         let question = question.clone();
-        let ask = MailAsk { ticket: 7, mailbox: house.id(), addrs, anonymous: true, question };
-        alice.net.ask_mailbox(ask).unwrap();
-        let asked = house.expect(|event| matches!(event, NetEvent::MailAsked { .. })).await;
-        let NetEvent::MailAsked { from, request, .. } = asked else { panic!("{asked:?}") };
+        let ask = Order::AskMailbox { ticket: 7, mailbox: house.id(), addrs, anonymous: true, question };
+        alice.net.order(ask).unwrap();
+        let asked = house.expect(|event| matches!(event, Event::Mail { .. })).await;
+        let Event::Mail { from, request, .. } = asked else { panic!("{asked:?}") };
         assert!(from != alice.id() && from != relay.id());
         house.net.answer_mail(request, answer.clone());
-        let told =
-            alice.expect(|event| matches!(event, NetEvent::MailAnswered { .. } | NetEvent::MailFailed { .. })).await;
-        assert_eq!(told, NetEvent::MailAnswered { mailbox: house.id(), ticket: 7, answer: answer.clone() });
+        let told = alice.expect(|event| matches!(event, Event::MailAnswered { .. } | Event::MailFailed { .. })).await;
+        assert_eq!(told, Event::MailAnswered { mailbox: house.id(), ticket: 7, answer: answer.clone() });
         assert!(alice.net.status().peers.is_empty(), "it is no connection of ours");
     }
 }
@@ -119,12 +118,12 @@ async fn the_direct_connection_takes_over_from_the_circuit() {
             bob.net.acknowledge(token);
         }
         for ticket in 1..=100 {
-            assert_eq!(alice.outcome(ticket).await, NetEvent::Acked { peer: bob.id(), ticket });
+            assert_eq!(alice.outcome(ticket).await, Event::Acked { peer: bob.id(), ticket });
         }
         alice.direct(bob.id()).await;
         bob.direct(alice.id()).await;
         deliver(&mut alice, &mut bob, 101).await;
-        let ended = |event: &NetEvent| matches!(event, NetEvent::Disconnected(_));
+        let ended = |event: &Event| matches!(event, Event::Disconnected(_));
         assert!(!alice.heard.iter().chain(&bob.heard).any(ended));
     }
 }
@@ -162,19 +161,19 @@ async fn a_circuit_carries_so_much_and_no_more() {
     for ticket in 1..=many {
         let outcome = loop {
             tokio::select! {
-                event = alice.expect(|event| matches!(event, NetEvent::Acked { .. } | NetEvent::Lost { .. })) => break event,
+                event = alice.expect(|event| matches!(event, Event::Acked { .. } | Event::Lost { .. })) => break event,
                 (_, token, _) = bob.expect_envelope() => bob.net.acknowledge(token),
             }
         };
         match outcome {
-            NetEvent::Lost { .. } => lost = lost.or(Some(ticket)),
+            Event::Lost { .. } => lost = lost.or(Some(ticket)),
             _ => assert!(lost.is_none(), "nothing overtakes what is lost"),
         }
     }
     let lost = lost.expect("the circuit has a bound");
     assert!(lost * MAX_ENVELOPE as u64 <= MAX_CIRCUIT_BYTES + MAX_ENVELOPE as u64);
-    alice.expect(|event| matches!(event, NetEvent::Disconnected(peer) if *peer == bob.id())).await;
-    bob.expect(|event| matches!(event, NetEvent::Disconnected(peer) if *peer == alice.id())).await;
+    alice.expect(|event| matches!(event, Event::Disconnected(peer) if *peer == bob.id())).await;
+    bob.expect(|event| matches!(event, Event::Disconnected(peer) if *peer == alice.id())).await;
     alice.net.connect(bob.id(), &circuits(&bob)).unwrap();
     alice.expect_connected(bob.id()).await;
     deliver(&mut alice, &mut bob, 1000).await;
@@ -191,9 +190,8 @@ async fn the_circuits_of_one_peer_are_bounded() {
         reachable(&mut other, 1).await;
         alice.net.connect(other.id(), &circuits(&other)).unwrap();
         let peer = other.id();
-        let told =
-            alice.expect(|event| *event == NetEvent::Connected(peer) || *event == NetEvent::Unreachable(peer)).await;
-        assert_eq!(told == NetEvent::Connected(peer), n < MAX_RELAYED_CIRCUITS_PER_PEER, "{n}");
+        let told = alice.expect(|event| *event == Event::Connected(peer) || *event == Event::Unreachable(peer)).await;
+        assert_eq!(told == Event::Connected(peer), n < MAX_RELAYED_CIRCUITS_PER_PEER, "{n}");
         others.push(other);
     }
 }
@@ -205,7 +203,7 @@ async fn a_peer_whose_relay_is_gone_is_unreachable() {
     let mut alice = Node::with(hidden(11, &[&relay])).await;
     reachable(&mut alice, 1).await;
     let nobody = peer_of(99);
-    let unreachable = |event: &NetEvent| *event == NetEvent::Unreachable(peer_of(99));
+    let unreachable = |event: &Event| *event == Event::Unreachable(peer_of(99));
     alice.net.connect(nobody, &circuits(&alice)).unwrap();
     alice.expect(unreachable).await;
     let gone = circuits(&alice)[0].replace(&relay.id().to_string(), &peer_of(98).to_string());

@@ -40,21 +40,21 @@ fn asked_of(
         }
         office.forward(at.since(office.now.mono));
         let input = match first.filter(|(first, _)| *first == at) {
-            Some(key) => Input::Peer(coming.remove(&key).unwrap()),
+            Some(key) => Input::Net(coming.remove(&key).unwrap()),
             None => Input::Timer,
         };
         wake = MonoTime(u64::MAX);
         for output in office.hand_in(ALICE, vec![input]) {
             match output {
                 Output::WakeAt(at) => wake = at.max(office.now.mono + Millis(1)),
-                Output::AskMailbox { ticket, question, .. } => {
+                Output::Net(Order::AskMailbox { ticket, question, .. }) => {
                     let now = office.now.mono;
                     asked.push((now, question[1]));
                     assert!(asked.len() < 20_000, "it is asked without end");
                     let (delay, answer) = script(question[1]);
                     let told = match answer.map(|answer| answer.encode().unwrap()) {
-                        Some(answer) => PeerInput::MailAnswered { mailbox, ticket, answer },
-                        None => PeerInput::MailFailed { mailbox, ticket },
+                        Some(answer) => Event::MailAnswered { mailbox, ticket, answer },
+                        None => Event::MailFailed { mailbox, ticket },
                     };
                     count += 1;
                     coming.insert((now + delay, count), told);

@@ -12,8 +12,8 @@ const MAILBOX: usize = 0;
 const BOB: usize = 1;
 const ALICE: usize = 2;
 
-fn peer(input: PeerInput) -> Vec<Input> {
-    vec![Input::Peer(input)]
+fn peer(input: Event) -> Vec<Input> {
+    vec![Input::Net(input)]
 }
 
 /// Card and one-time prekeys that Bob gives away: to this mailbox, and to nobody else.
@@ -21,9 +21,9 @@ fn bundle(office: &mut Office, prekeys: u64) -> (Vec<u8>, Vec<Vec<u8>>) {
     let from = office.id(MAILBOX);
     let mut card = Vec::new();
     let given = (0..prekeys).map(|request| {
-        let outputs = office.hand_in(BOB, peer(PeerInput::BundleRequested { from, request, want_prekey: true }));
+        let outputs = office.hand_in(BOB, peer(Event::BundleRequested { from, request, want_prekey: true }));
         let answer = outputs.into_iter().find_map(|output| match output {
-            Output::AnswerBundle { card, prekey, .. } => Some((card, prekey)),
+            Output::Net(Order::AnswerBundle { card, prekey, .. }) => Some((card, prekey)),
             _ => None,
         });
         let (newest, prekey) = answer.unwrap();
@@ -39,15 +39,15 @@ fn letter(office: &mut Office, card: Vec<u8>, prekey: Option<Vec<u8>>) -> Vec<u8
     let bob = office.id(BOB);
     let command = office.text(BOB, "from one who does not know you");
     office.hand_in(ALICE, vec![Input::Command(1, Command::Send(command))]);
-    let outputs = office.hand_in(ALICE, peer(PeerInput::Connected(bob)));
+    let outputs = office.hand_in(ALICE, peer(Event::Connected(bob)));
     let ticket = outputs.iter().find_map(|output| match output {
-        Output::FetchBundle { ticket, .. } => Some(*ticket),
+        Output::Net(Order::FetchBundle { ticket, .. }) => Some(*ticket),
         _ => None,
     });
-    let came = PeerInput::Bundle { peer: bob, ticket: ticket.unwrap(), card, prekey };
+    let came = Event::Bundle { peer: bob, ticket: ticket.unwrap(), card, prekey };
     let outputs = office.hand_in(ALICE, peer(came));
     let sent = outputs.into_iter().find_map(|output| match output {
-        Output::Send { bytes, .. } => Some(bytes.to_vec()),
+        Output::Net(Order::Send { bytes, .. }) => Some(bytes.to_vec()),
         _ => None,
     });
     sent.unwrap()
@@ -61,8 +61,8 @@ fn take_in(office: &mut Office, card: &Card, sealed: &[u8]) {
     assert_eq!(sealed.seal_id(), keys.seal_id);
     let (from, bytes) = sealed.open(&keys.seal).unwrap();
     let token = FrameToken { stream: 1, frame: 1 };
-    let outputs = office.hand_in(BOB, peer(PeerInput::Envelope { from, token, bytes }));
-    assert!(outputs.iter().any(|output| matches!(output, Output::Acknowledge(_))));
+    let outputs = office.hand_in(BOB, peer(Event::Envelope { from, token, bytes }));
+    assert!(outputs.iter().any(|output| matches!(output, Output::Net(Order::Acknowledge(_)))));
 }
 
 /// MBX-1, MBX-35: card and prekey from the mailbox, the first contact into its slot, a kill in between, and the request

@@ -7,19 +7,19 @@ fn wait(owner: &Owner, after: u64) -> Vec<u8> {
 }
 
 fn asked(from: PeerId, request: u64, question: Vec<u8>) -> Input {
-    Input::Peer(PeerInput::Mail { from, request, question })
+    Input::Net(Event::Mail { from, request, question })
 }
 
 /// What is said of mail, in the order in which it is carried out.
 fn said(outputs: Vec<Output>) -> Vec<Output> {
     let of_mail = |output: &Output| {
-        matches!(output, Output::AnswerMail { .. } | Output::HoldMail { .. } | Output::RingMail { .. })
+        matches!(output, Output::Net(Order::AnswerMail { .. } | Order::HoldMail { .. } | Order::RingMail { .. }))
     };
     outputs.into_iter().filter(of_mail).collect()
 }
 
 fn answered(output: &Output) -> MailAnswer {
-    let Output::AnswerMail { answer, .. } = output else { panic!("{output:?}") };
+    let Output::Net(Order::AnswerMail { answer, .. }) = output else { panic!("{output:?}") };
     MailAnswer::decode(answer).unwrap()
 }
 
@@ -29,11 +29,11 @@ fn an_owner_who_waits_is_rung_for_what_is_stored() {
     let (mut house, mut owner) = House::with_box(0);
     let hand_in = |house: &mut House, inputs| said(house.office.hand_in(0, inputs));
     let held = hand_in(&mut house, vec![asked(owner.id(), 1, wait(&owner, 0))]);
-    assert!(matches!(held[..], [Output::HoldMail { request: 1 }]), "{held:?}");
+    assert!(matches!(held[..], [Output::Net(Order::HoldMail { request: 1 })]), "{held:?}");
     let sealed = owner.sealed(100);
     let deposit = owner.deposit(None, Proof::None, &sealed);
     let rung = hand_in(&mut house, vec![asked(NOBODY, 2, deposit.clone())]);
-    let [Output::RingMail { owner: whom }, stored] = &rung[..] else { panic!("{rung:?}") };
+    let [Output::Net(Order::RingMail { owner: whom }), stored] = &rung[..] else { panic!("{rung:?}") };
     assert_eq!((*whom, answered(stored)), (owner.id(), MailAnswer::Stored));
     // A second copy is nothing new; nor is what was not taken.
     let again = hand_in(&mut house, vec![asked(NOBODY, 3, deposit)]);
@@ -43,10 +43,10 @@ fn an_owner_who_waits_is_rung_for_what_is_stored() {
     assert_eq!(refused.iter().map(answered).collect::<Vec<_>>(), [MailAnswer::TooLarge]);
     // Behind the first there is nothing, before it there is.
     let told = hand_in(&mut house, vec![asked(owner.id(), 5, wait(&owner, 0)), asked(owner.id(), 6, wait(&owner, 1))]);
-    let [told, Output::HoldMail { request: 6 }] = &told[..] else { panic!("{told:?}") };
+    let [told, Output::Net(Order::HoldMail { request: 6 })] = &told[..] else { panic!("{told:?}") };
     assert_eq!(answered(told), MailAnswer::Waited { came: true });
     let at_the_end = hand_in(&mut house, vec![asked(owner.id(), 7, wait(&owner, u64::MAX))]);
-    assert!(matches!(at_the_end[..], [Output::HoldMail { request: 7 }]));
+    assert!(matches!(at_the_end[..], [Output::Net(Order::HoldMail { request: 7 })]));
     // In one commit: nothing slips through between the two.
     for deposit_first in [false, true] {
         let last = house.row(&owner).last;
@@ -56,7 +56,10 @@ fn an_owner_who_waits_is_rung_for_what_is_stored() {
         inputs.rotate_left(usize::from(deposit_first));
         let both = hand_in(&mut house, inputs);
         let at = |wanted: fn(&Output) -> bool| both.iter().position(wanted);
-        let (held, rung) = (at(|o| matches!(o, Output::HoldMail { .. })), at(|o| matches!(o, Output::RingMail { .. })));
+        let (held, rung) = (
+            at(|o| matches!(o, Output::Net(Order::HoldMail { .. }))),
+            at(|o| matches!(o, Output::Net(Order::RingMail { .. }))),
+        );
         assert_eq!(held.is_none(), deposit_first);
         assert!(held < rung, "{both:?}");
     }

@@ -9,18 +9,19 @@ use super::super::testing::{Far, PEER, network, stream};
 use super::*;
 use crate::base::limits::{MAX_IN_FLIGHT, STRANGER_BURST};
 use crate::envelope::frame::{put_ack, put_envelope};
+use crate::net::Class;
 
 /// A served stream, and what the node sees of it.
 struct Served {
     far: Far,
-    events: mpsc::Receiver<NetEvent>,
+    events: mpsc::Receiver<Event>,
     answers: Arc<Answers>,
     end: JoinHandle<Result<(), StreamEnd>>,
     connection: watch::Sender<()>,
 }
 
-fn serve_one(contact: bool, lane: usize) -> Served {
-    let (shared, events, _) = network(contact, lane);
+fn serve_one(class: Class, lane: usize) -> Served {
+    let (shared, events, _) = network(class, lane);
     let (near, far) = stream(256 * 1024);
     let answers = Arc::new(Answers::default());
     let task = Arc::clone(&answers);
@@ -36,8 +37,8 @@ fn serve_one(contact: bool, lane: usize) -> Served {
 
 impl Served {
     /// Both hellos are said.
-    async fn greeted(contact: bool, lane: usize) -> Self {
-        let mut served = serve_one(contact, lane);
+    async fn greeted(class: Class, lane: usize) -> Self {
+        let mut served = serve_one(class, lane);
         served.far.hello().await;
         served.far.reader.hello().await.unwrap();
         served
@@ -45,7 +46,7 @@ impl Served {
 
     async fn envelope(&mut self) -> FrameToken {
         match self.events.recv().await {
-            Some(NetEvent::Envelope { from: PEER, token, .. }) => token,
+            Some(Event::Envelope { from: PEER, token, .. }) => token,
             other => panic!("{other:?}"),
         }
     }
@@ -53,7 +54,7 @@ impl Served {
 
 #[tokio::test]
 async fn envelopes_reach_the_node_and_answers_the_peer() {
-    let mut served = Served::greeted(true, 8).await;
+    let mut served = Served::greeted(Class::Contact, 8).await;
     for seq in 1..=3 {
         served.far.envelope(seq).await;
         assert_eq!(served.envelope().await, FrameToken { stream: 5, frame: seq });
@@ -72,28 +73,28 @@ async fn envelopes_reach_the_node_and_answers_the_peer() {
 /// NET-6, NET-9, NET-10, NET-11: each of these ends the stream.
 #[tokio::test]
 async fn what_may_not_come_ends_the_stream() {
-    let mut no_hello = serve_one(true, 8);
+    let mut no_hello = serve_one(Class::Contact, 8);
     no_hello.far.envelope(1).await;
     assert!(matches!(no_hello.end.await.unwrap(), Err(StreamEnd::Violation(_))));
 
-    let mut garbage = Served::greeted(true, 8).await;
+    let mut garbage = Served::greeted(Class::Contact, 8).await;
     garbage.far.say(|out| out.extend_from_slice(&[0xff; 64])).await;
     assert!(matches!(garbage.end.await.unwrap(), Err(StreamEnd::Frame(_))));
 
-    let mut second_hello = Served::greeted(true, 8).await;
+    let mut second_hello = Served::greeted(Class::Contact, 8).await;
     second_hello.far.hello().await;
     assert!(matches!(second_hello.end.await.unwrap(), Err(StreamEnd::Violation(_))));
 
-    let mut answer = Served::greeted(true, 8).await;
+    let mut answer = Served::greeted(Class::Contact, 8).await;
     answer.far.say(|out| put_ack(out, 1)).await;
     assert!(matches!(answer.end.await.unwrap(), Err(StreamEnd::Violation(_))));
 
     for wrong in [2, 3, u64::MAX] {
-        let mut gap = Served::greeted(true, 8).await;
+        let mut gap = Served::greeted(Class::Contact, 8).await;
         gap.far.envelope(wrong).await;
         assert!(matches!(gap.end.await.unwrap(), Err(StreamEnd::Violation(_))));
     }
-    let mut twice = Served::greeted(true, 8).await;
+    let mut twice = Served::greeted(Class::Contact, 8).await;
     twice.far.envelope(1).await;
     twice.far.envelope(1).await;
     assert!(matches!(twice.end.await.unwrap(), Err(StreamEnd::Violation(_))));
@@ -102,7 +103,7 @@ async fn what_may_not_come_ends_the_stream() {
 /// NET-21: half-open streams do not pile up.
 #[tokio::test(start_paused = true)]
 async fn a_stream_without_a_hello_is_given_up() {
-    let served = serve_one(true, 8);
+    let served = serve_one(Class::Contact, 8);
     let begun = Instant::now();
     assert!(matches!(served.end.await.unwrap(), Err(StreamEnd::Stalled)));
     assert_eq!(begun.elapsed().as_secs(), FRAME_TIMEOUT.0 / 1000);
@@ -111,17 +112,17 @@ async fn a_stream_without_a_hello_is_given_up() {
 /// NET-23: a stranger's stream ends when idle, a contact's does not, nor one with answers due.
 #[tokio::test(start_paused = true)]
 async fn an_idle_stream_is_kept_for_contacts_only() {
-    let mut stranger = Served::greeted(false, 8).await;
+    let mut stranger = Served::greeted(Class::Stranger, 8).await;
     assert!(stranger.far.hears_the_end().await);
     stranger.end.await.unwrap().unwrap();
 
-    let mut contact = Served::greeted(true, 8).await;
+    let mut contact = Served::greeted(Class::Contact, 8).await;
     // The clock is paused: it jumps to the end as soon as nobody has anything to do. Idleness is the input here.
     tokio::time::sleep(10 * span(STRANGER_IDLE)).await;
     contact.far.envelope(1).await;
     contact.envelope().await;
 
-    let mut waiting = Served::greeted(false, 8).await;
+    let mut waiting = Served::greeted(Class::Stranger, 8).await;
     waiting.far.envelope(1).await;
     waiting.envelope().await;
     // As above: no time goes by.
@@ -133,7 +134,7 @@ async fn an_idle_stream_is_kept_for_contacts_only() {
 /// NET-15: who closes his side still gets his answers.
 #[tokio::test]
 async fn answers_follow_a_side_that_is_closed() {
-    let mut served = Served::greeted(true, 8).await;
+    let mut served = Served::greeted(Class::Contact, 8).await;
     for seq in 1..=2 {
         served.far.envelope(seq).await;
         served.envelope().await;
@@ -153,7 +154,7 @@ async fn answers_follow_a_side_that_is_closed() {
 /// NET-18: beyond the window nothing is taken, even while the lane has room.
 #[tokio::test(start_paused = true)]
 async fn no_more_than_the_window_is_taken_before_it_is_answered() {
-    let mut served = Served::greeted(true, 2 * MAX_IN_FLIGHT).await;
+    let mut served = Served::greeted(Class::Contact, 2 * MAX_IN_FLIGHT).await;
     for seq in 1..=MAX_IN_FLIGHT as u64 + 1 {
         served.far.envelope(seq).await;
     }
@@ -170,7 +171,7 @@ async fn no_more_than_the_window_is_taken_before_it_is_answered() {
 /// A full lane stops the reading, and so the peer's writing; answers go out all the same.
 #[tokio::test(start_paused = true)]
 async fn a_full_lane_reaches_the_peer() {
-    let mut served = Served::greeted(true, 1).await;
+    let mut served = Served::greeted(Class::Contact, 1).await;
     let big = vec![7; 60_000];
     let mut sent = 0;
     while tokio::time::timeout(Duration::from_secs(1), served.far.say(|out| put_envelope(out, sent + 1, &big)))
@@ -188,7 +189,7 @@ async fn a_full_lane_reaches_the_peer() {
 /// NET-20.
 #[tokio::test(start_paused = true)]
 async fn a_strangers_excess_is_refused_in_its_place() {
-    let mut served = Served::greeted(false, 2 * MAX_IN_FLIGHT).await;
+    let mut served = Served::greeted(Class::Stranger, 2 * MAX_IN_FLIGHT).await;
     let burst = u64::from(STRANGER_BURST);
     for seq in 1..=burst + 2 {
         served.far.envelope(seq).await;
@@ -212,7 +213,7 @@ async fn a_strangers_excess_is_refused_in_its_place() {
 
 #[tokio::test(start_paused = true)]
 async fn who_goes_on_though_refused_is_cut_off() {
-    let mut served = Served::greeted(false, 2 * MAX_IN_FLIGHT).await;
+    let mut served = Served::greeted(Class::Stranger, 2 * MAX_IN_FLIGHT).await;
     let mut far = served.far;
     let flood = tokio::spawn(async move {
         for seq in 1.. {
@@ -234,7 +235,7 @@ async fn who_goes_on_though_refused_is_cut_off() {
 /// What waits for the lane, or for the window, does not outlive its connection.
 #[tokio::test]
 async fn nothing_waits_beyond_the_connection() {
-    let mut for_the_lane = Served::greeted(true, 1).await;
+    let mut for_the_lane = Served::greeted(Class::Contact, 1).await;
     for seq in 1..=3 {
         for_the_lane.far.envelope(seq).await;
     }
@@ -244,7 +245,7 @@ async fn nothing_waits_beyond_the_connection() {
     drop(for_the_lane.connection);
     assert!(matches!(for_the_lane.end.await.unwrap(), Err(StreamEnd::Closed)));
 
-    let mut for_the_window = Served::greeted(true, 2 * MAX_IN_FLIGHT).await;
+    let mut for_the_window = Served::greeted(Class::Contact, 2 * MAX_IN_FLIGHT).await;
     for seq in 1..=MAX_IN_FLIGHT as u64 {
         for_the_window.far.envelope(seq).await;
         for_the_window.envelope().await;

@@ -5,6 +5,7 @@ use super::super::testing::{Far, PEER, network, stream, suspicious_network};
 use super::*;
 use crate::base::WallTime;
 use crate::base::limits::{MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
+use crate::net::Class;
 use crate::net::SendError;
 use crate::net::peers::{Link, Way};
 use crate::net::shared::Suspicion;
@@ -12,7 +13,7 @@ use crate::net::shared::Suspicion;
 /// A session with a far end, and what the node sees of it.
 struct Session {
     shared: Arc<Shared>,
-    events: mpsc::Receiver<NetEvent>,
+    events: mpsc::Receiver<Event>,
     suspected: mpsc::Receiver<Suspicion>,
     far: Far,
     end: JoinHandle<(Result<(), StreamEnd>, Outbox)>,
@@ -24,13 +25,13 @@ fn connection(id: usize) -> ConnectionId {
 
 impl Session {
     /// Begins with envelope 1 on its way.
-    async fn begin(contact: bool, lane: usize) -> Self {
-        Self::begin_on(contact, lane, &Link::straight(connection(1))).await
+    async fn begin(class: Class, lane: usize) -> Self {
+        Self::begin_on(class, lane, &Link::straight(connection(1))).await
     }
 
     /// The same, on this connection.
-    async fn begin_on(contact: bool, lane: usize, link: &Link) -> Self {
-        let (shared, events, _, suspected) = suspicious_network(contact, lane);
+    async fn begin_on(class: Class, lane: usize, link: &Link) -> Self {
+        let (shared, events, _, suspected) = suspicious_network(class, lane);
         let mut outbox = shared.connect(PEER, link, WallTime(0));
         let (near, far) = stream(256 * 1024);
         let sender =
@@ -59,13 +60,13 @@ impl Session {
 
     async fn acked(&mut self, tickets: std::ops::RangeInclusive<u64>) {
         for ticket in tickets {
-            assert_eq!(self.events.recv().await, Some(NetEvent::Acked { peer: PEER, ticket }));
+            assert_eq!(self.events.recv().await, Some(Event::Acked { peer: PEER, ticket }));
         }
     }
 
     async fn lost(&mut self, tickets: std::ops::RangeInclusive<u64>) {
         for ticket in tickets {
-            assert_eq!(self.events.recv().await, Some(NetEvent::Lost { peer: PEER, ticket }));
+            assert_eq!(self.events.recv().await, Some(Event::Lost { peer: PEER, ticket }));
         }
     }
 }
@@ -73,12 +74,12 @@ impl Session {
 /// NET-12, NET-13.
 #[tokio::test]
 async fn an_acknowledgement_is_cumulative_and_a_refusal_stands_for_one() {
-    let mut session = Session::begin(true, 64).await;
+    let mut session = Session::begin(Class::Contact, 64).await;
     session.sent(2..=6).await;
     session.far.ack(3).await;
     session.acked(1..=3).await;
     session.far.refuse(4, RefuseReason::SessionUnknown).await;
-    let refused = NetEvent::Refused { peer: PEER, ticket: 4, reason: RefuseReason::SessionUnknown };
+    let refused = Event::Refused { peer: PEER, ticket: 4, reason: RefuseReason::SessionUnknown };
     assert_eq!(session.events.recv().await, Some(refused));
     session.far.ack(6).await;
     session.acked(5..=6).await;
@@ -88,34 +89,34 @@ async fn an_acknowledgement_is_cumulative_and_a_refusal_stands_for_one() {
 #[tokio::test]
 async fn an_answer_that_cannot_be_ends_the_stream() {
     for wrong in [4, u64::MAX] {
-        let mut session = Session::begin(true, 64).await;
+        let mut session = Session::begin(Class::Contact, 64).await;
         session.sent(2..=3).await;
         session.far.ack(wrong).await;
         session.lost(1..=3).await;
         assert!(matches!(session.end.await.unwrap().0, Err(StreamEnd::Violation(_))));
     }
     for wrong in [2, 3] {
-        let mut session = Session::begin(true, 64).await;
+        let mut session = Session::begin(Class::Contact, 64).await;
         session.sent(2..=3).await;
         session.far.refuse(wrong, RefuseReason::TooMany).await;
         session.lost(1..=3).await;
         assert!(matches!(session.end.await.unwrap().0, Err(StreamEnd::Violation(_))));
     }
-    let mut again = Session::begin(true, 64).await;
+    let mut again = Session::begin(Class::Contact, 64).await;
     again.sent(2..=2).await;
     again.far.ack(1).await;
     again.acked(1..=1).await;
     again.far.ack(1).await;
     again.lost(2..=2).await;
 
-    let mut envelope = Session::begin(true, 64).await;
+    let mut envelope = Session::begin(Class::Contact, 64).await;
     envelope.far.envelope(1).await;
     envelope.lost(1..=1).await;
 }
 
 #[tokio::test]
 async fn what_is_unanswered_at_the_end_is_lost_and_its_place_free_again() {
-    let mut session = Session::begin(true, 2 * MAX_IN_FLIGHT).await;
+    let mut session = Session::begin(Class::Contact, 2 * MAX_IN_FLIGHT).await;
     let window = MAX_IN_FLIGHT as u64;
     session.sent(2..=window).await;
     assert_eq!(session.send(window + 1), Err(SendError::Full));
@@ -148,7 +149,7 @@ fn the_window_counts_bytes_too() {
 /// NET-21.
 #[tokio::test(start_paused = true)]
 async fn a_peer_who_never_answers_is_given_up() {
-    let mut session = Session::begin(true, 64).await;
+    let mut session = Session::begin(Class::Contact, 64).await;
     session.sent(2..=3).await;
     session.lost(1..=3).await;
     assert!(matches!(session.end.await.unwrap().0, Err(StreamEnd::Stalled)));
@@ -157,7 +158,7 @@ async fn a_peer_who_never_answers_is_given_up() {
 /// NET-21: who answers slowly is not.
 #[tokio::test(start_paused = true)]
 async fn a_peer_who_answers_slowly_is_waited_for() {
-    let mut session = Session::begin(true, 64).await;
+    let mut session = Session::begin(Class::Contact, 64).await;
     session.sent(2..=9).await;
     for ticket in 1..=8 {
         // The clock is paused: it jumps as soon as nobody has anything to do. Silence is the input here.
@@ -171,7 +172,7 @@ async fn a_peer_who_answers_slowly_is_waited_for() {
 /// A long silence is no stall when nothing is due.
 #[tokio::test(start_paused = true)]
 async fn an_idle_stream_to_a_contact_is_kept() {
-    let mut session = Session::begin(true, 64).await;
+    let mut session = Session::begin(Class::Contact, 64).await;
     session.far.ack(1).await;
     session.acked(1..=1).await;
     // The clock is paused: it jumps to the end as soon as nobody has anything to do. Silence is the input here.
@@ -184,7 +185,7 @@ async fn an_idle_stream_to_a_contact_is_kept() {
 /// NET-23.
 #[tokio::test(start_paused = true)]
 async fn an_idle_stream_to_a_stranger_ends_in_order() {
-    let mut session = Session::begin(false, 64).await;
+    let mut session = Session::begin(Class::Stranger, 64).await;
     session.far.ack(1).await;
     session.acked(1..=1).await;
     assert!(session.far.hears_the_end().await);
@@ -195,7 +196,7 @@ async fn an_idle_stream_to_a_stranger_ends_in_order() {
 #[tokio::test(start_paused = true)]
 async fn an_idle_stream_through_a_relay_ends_in_order_with_a_contact_too() {
     let circuit = Link { way: Way::Relay, ..Link::straight(connection(1)) };
-    let mut session = Session::begin_on(true, 64, &circuit).await;
+    let mut session = Session::begin_on(Class::Contact, 64, &circuit).await;
     session.far.ack(1).await;
     session.acked(1..=1).await;
     assert!(session.far.hears_the_end().await);
@@ -205,7 +206,7 @@ async fn an_idle_stream_through_a_relay_ends_in_order_with_a_contact_too() {
 /// NET-81: silence is suspected when an answer is due, and only then.
 #[tokio::test(start_paused = true)]
 async fn what_is_unanswered_makes_the_connection_suspected() {
-    let mut session = Session::begin(true, 64).await;
+    let mut session = Session::begin(Class::Contact, 64).await;
     session.far.ack(1).await;
     session.acked(1..=1).await;
     // The clock is paused: it jumps as soon as nobody has anything to do. Silence is the input here.
@@ -222,7 +223,7 @@ async fn what_is_unanswered_makes_the_connection_suspected() {
 /// later waits for the next stream.
 #[tokio::test]
 async fn a_move_loses_nothing_and_overtakes_nothing() {
-    let mut session = Session::begin(true, 64).await;
+    let mut session = Session::begin(Class::Contact, 64).await;
     session.sent(2..=3).await;
     session.shared.prefer(&PEER, &Link::straight(connection(2)));
     session.far.ack(2).await;
@@ -246,7 +247,7 @@ async fn a_move_loses_nothing_and_overtakes_nothing() {
 async fn a_move_on_a_slow_line_loses_nothing() {
     const STEP: Duration = Duration::from_secs(9);
     for (count, answered) in [(9, 8), (30, span(DOUBLE_LIFE).as_secs() / STEP.as_secs())] {
-        let mut session = Session::begin(true, 64).await;
+        let mut session = Session::begin(Class::Contact, 64).await;
         session.sent(2..=count).await;
         session.shared.prefer(&PEER, &Link::straight(connection(2)));
         for ticket in 1..=answered {
@@ -263,7 +264,7 @@ async fn a_move_on_a_slow_line_loses_nothing() {
 /// The lane of the node is full when the stream breaks: no outcome is lost, none comes twice.
 #[tokio::test]
 async fn a_full_lane_loses_no_outcome() {
-    let mut session = Session::begin(true, 1).await;
+    let mut session = Session::begin(Class::Contact, 1).await;
     session.sent(2..=20).await;
     session.far.ack(10).await;
     // The acknowledgements wait for the lane, of which one place is taken, when the stream breaks.
@@ -274,11 +275,11 @@ async fn a_full_lane_loses_no_outcome() {
     let mut acked = 0;
     for ticket in 1..=20 {
         match session.events.recv().await {
-            Some(NetEvent::Acked { ticket: told, .. }) => {
+            Some(Event::Acked { ticket: told, .. }) => {
                 assert_eq!(told, ticket);
                 acked += 1;
             }
-            Some(NetEvent::Lost { ticket: told, .. }) => assert_eq!(told, ticket),
+            Some(Event::Lost { ticket: told, .. }) => assert_eq!(told, ticket),
             other => panic!("{other:?}"),
         }
     }
@@ -290,7 +291,7 @@ async fn a_full_lane_loses_no_outcome() {
 /// The whole task: no stream can be had, and the peer goes away.
 #[tokio::test]
 async fn without_a_stream_all_is_lost_and_the_task_ends_with_the_connection() {
-    let (shared, mut events, mut wanted) = network(true, 64);
+    let (shared, mut events, mut wanted) = network(Class::Contact, 64);
     let outbox = shared.connect(PEER, &Link::straight(connection(1)), WallTime(0));
     let task = tokio::spawn(serve(Arc::clone(&shared), PEER, outbox));
     let refuse = tokio::spawn(async move {
@@ -304,7 +305,7 @@ async fn without_a_stream_all_is_lost_and_the_task_ends_with_the_connection() {
     }
     shared.disconnect(&PEER);
     for ticket in 1..=5 {
-        assert_eq!(events.recv().await, Some(NetEvent::Lost { peer: PEER, ticket }));
+        assert_eq!(events.recv().await, Some(Event::Lost { peer: PEER, ticket }));
     }
     task.await.unwrap();
     drop(shared);

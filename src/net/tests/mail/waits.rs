@@ -13,20 +13,20 @@ fn waited(came: bool) -> Vec<u8> {
 
 /// Who asked our node to wait, and which question it is.
 async fn wants_to_wait(node: &mut Node) -> (PeerId, u64) {
-    let waits = |event: &NetEvent| matches!(event, NetEvent::MailAsked { question, .. } if Question::patience(question).is_some());
+    let waits = |event: &Event| matches!(event, Event::Mail { question, .. } if Question::patience(question).is_some());
     match node.expect(waits).await {
-        NetEvent::MailAsked { from, request, .. } => (from, request),
+        Event::Mail { from, request, .. } => (from, request),
         other => panic!("{other:?}"),
     }
 }
 
 fn asks_to_wait(node: &Node, mailbox: &Node, ticket: u64, seconds: u16) {
     let (mailbox, addrs) = (mailbox.id(), mailbox.addrs());
-    node.net.ask_mailbox(MailAsk { ticket, mailbox, addrs, anonymous: false, question: wait(seconds) }).unwrap();
+    node.net.order(Order::AskMailbox { ticket, mailbox, addrs, anonymous: false, question: wait(seconds) }).unwrap();
 }
 
 async fn is_told(node: &mut Node, mailbox: &Node, ticket: u64, answer: Vec<u8>) {
-    assert_eq!(told(node, ticket).await, NetEvent::MailAnswered { mailbox: mailbox.id(), ticket, answer });
+    assert_eq!(told(node, ticket).await, Event::MailAnswered { mailbox: mailbox.id(), ticket, answer });
 }
 
 /// An owner, connected, and a mailbox, which holds his question.
@@ -81,14 +81,14 @@ async fn nothing_is_held_for_who_is_gone() {
     for listen in [TCP, QUIC] {
         let (alice, mut bob) = held(listen).await;
         alice.net.shutdown().await;
-        bob.expect(|event| matches!(event, NetEvent::Disconnected(_))).await;
+        bob.expect(|event| matches!(event, Event::Disconnected(_))).await;
         let mut free = bob.net.shared().desk.freed();
         timeout(GUARD, free.wait_for(|held| *held == 0)).await.expect("it is still held").unwrap();
 
         let (mut alice, bob) = held(listen).await;
         bob.net.shutdown().await;
-        assert_eq!(told(&mut alice, 1).await, NetEvent::MailFailed { mailbox: bob.id(), ticket: 1 });
-        assert_eq!(alice.net.shared().questions.available_permits(), MAX_MAIL_QUESTIONS);
+        assert_eq!(told(&mut alice, 1).await, Event::MailFailed { mailbox: bob.id(), ticket: 1 });
+        assert_eq!(alice.net.places().questions(), MAX_MAIL_QUESTIONS);
     }
 }
 
@@ -97,7 +97,7 @@ async fn nothing_is_held_for_who_is_gone() {
 async fn a_wait_goes_over_the_connection_there_is_or_not_at_all() {
     let (mut alice, mut bob) = (Node::start(1, &[QUIC]).await, mailbox(2, &[QUIC]).await);
     asks_to_wait(&alice, &bob, 1, 300);
-    assert_eq!(told(&mut alice, 1).await, NetEvent::MailFailed { mailbox: bob.id(), ticket: 1 });
+    assert_eq!(told(&mut alice, 1).await, Event::MailFailed { mailbox: bob.id(), ticket: 1 });
     assert_eq!(alice.net.status().peers, []);
     is_not_asked(&mut bob);
 }
