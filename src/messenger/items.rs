@@ -5,21 +5,16 @@ use crate::content::{self, Capsule, Introduction, Item, MimiContent, Profile, St
 use crate::envelope::mailbox::TokenIn;
 use crate::store::{Rows, Scan};
 
-use super::memory::{Link, number};
+use super::memory::Link;
 use super::query;
 use super::send::{check_name, merge_addrs};
 use super::tables::{
-    ConversationRow, HeldMessage, IndexRow, MessageIndex, MessageRow, Messages, OutKind, Outbox, POSITION_STEP,
-    PeerRow, index_key, kept_of, outbox_key, peer_key,
+    HeldMessage, IndexRow, MessageIndex, MessageRow, Messages, OutKind, Outbox, PeerRow, index_key, message_key,
+    outbox_key, peer_key,
 };
 use super::told::introduction;
 use super::tx::{Due, Step, Tx};
-use super::view::{Direction, EventKind, State};
-
-/// How far back a message that comes late is sorted in.
-const MAX_LATE: usize = 1_000;
-/// Ranges of missing counters kept of a conversation.
-const MAX_MISSING: usize = 64;
+use super::view::{EventKind, State};
 
 impl Tx<'_> {
     /// Applies the capsule of a contact. The message kept from it, if any, is returned.
@@ -105,15 +100,19 @@ impl Tx<'_> {
             return Ok(id);
         }
         let mut conversation = self.open_conversation(RoomId::direct(peer))?;
-        let position = self.place(&conversation, held.counter)?;
-        note_counter(&mut conversation, held.counter);
+        let end = conversation.last;
+        let mut position = conversation.senders.entry(peer).or_default().place(held.counter, end);
+        // What was recovered of a store may know of a gap that was filled.
+        if position <= end && self.buf.contains::<Messages>(&message_key(&conversation.room, position))? {
+            position = end.saturating_add(1);
+        }
         conversation.last = conversation.last.max(position);
         conversation.unread += 1;
         self.bump(&mut conversation)?;
         self.put_conversation(&conversation)?;
         let row = MessageRow {
             id,
-            direction: Direction::In,
+            author: peer,
             sent_at: held.sent_at,
             received_at: Some(held.received_at),
             state: State::Received,
@@ -132,37 +131,12 @@ impl Tx<'_> {
         Ok(id)
     }
 
-    /// The position of a message by its sender's counter: at the end, or, when it comes late,
-    /// before the first of the sender's messages that is newer.
-    fn place(&self, conversation: &ConversationRow, counter: u64) -> Step<u64> {
-        let end = conversation.last + POSITION_STEP;
-        if counter == 0 || counter > conversation.received_counter {
-            return Ok(end);
-        }
-        let scan = kept_of(conversation).reverse().limit(MAX_LATE);
-        let mut newer = None;
-        for (key, row) in self.buf.scan::<Messages>(&scan)? {
-            let position = number(&key).unwrap_or_default();
-            match row.direction {
-                Direction::In if row.counter < counter => break,
-                Direction::In => newer = Some(position),
-                Direction::Out => {}
-            }
-        }
-        let Some(newer) = newer else { return Ok(end) };
-        let before = kept_of(conversation).to(newer).reverse().limit(1);
-        let below = self.buf.scan::<Messages>(&before)?.first().and_then(|(key, _)| number(key));
-        let below = below.unwrap_or(conversation.forgotten);
-        let middle = below + (newer - below) / 2;
-        Ok(if middle > below { middle } else { end })
-    }
-
     /// Receipts for our messages.
     fn apply_status(&mut self, peer: PeerId, report: &StatusReport) -> Step {
         for (ids, state) in [(&report.delivered, State::Delivered), (&report.read, State::Read)] {
             for id in ids {
                 let Some((index, message)) = query::index(&*self.buf, id)? else { continue };
-                if index.room.peer() != peer || message.direction != Direction::Out {
+                if index.room.peer() != peer || message.author != self.my_id() {
                     continue;
                 }
                 match message.outbox {
@@ -189,8 +163,8 @@ impl Tx<'_> {
             if index.is_none_or(|index| index.room.peer() != peer) || !self.receipt_is_due_again(peer, *id) {
                 continue;
             }
-            match query::index(&*self.buf, id)?.map(|(_, message)| (message.direction, message.state)) {
-                Some((Direction::Out, _)) => {}
+            match query::index(&*self.buf, id)?.map(|(_, message)| (message.author, message.state)) {
+                Some((author, _)) if author == self.my_id() => {}
                 Some((_, State::Read)) => self.fresh.push(Due::Read(peer, *id)),
                 _ => self.fresh.push(Due::Delivered(peer, *id)),
             }
@@ -307,32 +281,6 @@ fn note_introduction(row: &mut PeerRow, said: &Introduction) {
 fn note_profile(row: &mut PeerRow, profile: Profile) {
     if check_name("the name", &profile.name).is_ok() {
         row.announced_name = profile.name;
-    }
-}
-
-/// Keeps account of counters, so that a gap shows as a gap.
-fn note_counter(conversation: &mut ConversationRow, counter: u64) {
-    if counter == 0 {
-        return;
-    }
-    if counter > conversation.received_counter {
-        let first = conversation.received_counter + 1;
-        // A sender who lost his state begins anew from the clock: that is no gap.
-        let restarted = conversation.received_counter == 0 || counter - first > limits::MAX_OUTBOX_PER_PEER;
-        if first < counter && !restarted {
-            conversation.missing.push((first, counter - 1));
-            if conversation.missing.len() > MAX_MISSING {
-                conversation.missing.remove(0);
-            }
-        }
-        conversation.received_counter = counter;
-        return;
-    }
-    let Some(at) = conversation.missing.iter().position(|(a, b)| (*a..=*b).contains(&counter)) else { return };
-    let (first, last) = conversation.missing.remove(at);
-    let parts = [(first, counter.saturating_sub(1)), (counter.saturating_add(1), last)];
-    for (i, part) in parts.into_iter().filter(|(a, b)| a <= b).enumerate() {
-        conversation.missing.insert(at + i, part);
     }
 }
 

@@ -23,6 +23,7 @@ mod mailing;
 mod maintain;
 mod marks;
 mod memory;
+mod places;
 mod post;
 pub mod query;
 mod receive;

@@ -18,7 +18,7 @@ use super::tables::{
     Tomb, TombRow, Tombs, client_id_key, hour_key, index_key, message_key, outbox_key, peer_key, recent_key, room_key,
     tomb_key,
 };
-use super::view::{Direction, Event, EventKind, State};
+use super::view::{Event, EventKind, State};
 
 /// What a snapshot holds: not what follows from other rows, nor what a recovery throws away; messages last. What is kept for
 /// others is in none: an old copy of a box would bring back what its owner has deleted, and hand out prekeys twice.
@@ -61,14 +61,20 @@ pub struct InOrder {
     pub requests: u64,
 }
 
-/// Puts the rows of a recovered store in order. `keys`: whether the key files were there, so that a key that is missing
+/// Puts the rows of a recovered store of ours in order. `keys`: whether the key files were there, so that a key that is missing
 /// was destroyed on purpose.
 ///
 /// # Errors
 /// Those of the store. Interrupted, it is done again from the start.
-pub fn put_in_order(store: &Store, keys: bool, now: Now, rng: &mut dyn CryptoRng) -> Result<InOrder, StoreError> {
+pub fn put_in_order(
+    store: &Store,
+    me: PeerId,
+    keys: bool,
+    now: Now,
+    rng: &mut dyn CryptoRng,
+) -> Result<InOrder, StoreError> {
     let (forgotten, done) = (HashMap::new(), InOrder::default());
-    let mut order = Order { store, buf: store.begin(), changes: 0, rng, now, keys, forgotten, done };
+    let mut order = Order { store, me, buf: store.begin(), changes: 0, rng, now, keys, forgotten, done };
     let peers = order.peers()?;
     order.profile()?;
     order.hours()?;
@@ -106,6 +112,7 @@ pub fn newest_time(rows: &impl Rows) -> Result<Option<WallTime>, StoreError> {
 /// The work, in commits of some hundred rows.
 struct Order<'a> {
     store: &'a Store,
+    me: PeerId,
     buf: WriteBuffer,
     changes: usize,
     rng: &'a mut dyn CryptoRng,
@@ -123,7 +130,8 @@ struct Walked {
     last: u64,
     unread: u64,
     sent_counter: u64,
-    received_counter: u64,
+    /// The highest counter of each of the others.
+    received: BTreeMap<PeerId, u64>,
     /// Messages under each key.
     keys: HashMap<KeyId, u64>,
     undelivered: Vec<(u64, MessageRow)>,
@@ -283,7 +291,7 @@ impl Order<'_> {
                 let index = IndexRow { id: row.id, room: *room, position };
                 self.buf.put::<MessageIndex>(&index_key(&row.id), &index)?;
                 self.step(1)?;
-                walked.note(position, row);
+                walked.note(&self.me, position, row);
             }
             if !more {
                 return Ok(walked);
@@ -318,7 +326,10 @@ impl Order<'_> {
         row.last = row.last.max(walked.last);
         row.unread = walked.unread;
         row.undelivered = walked.undelivered.len() as u64;
-        row.received_counter = row.received_counter.max(walked.received_counter);
+        for (author, highest) in &walked.received {
+            let counters = row.senders.entry(*author).or_default();
+            counters.highest = counters.highest.max(*highest);
+        }
         // Messages may be lost that the other side has: a counter used twice would put new ones among the old. The other
         // side shows a gap, which is what there may be.
         row.sent_counter = row.sent_counter.max(walked.sent_counter).max(self.now.wall.0);
@@ -385,20 +396,18 @@ impl Order<'_> {
 }
 
 impl Walked {
-    fn note(&mut self, position: u64, row: MessageRow) {
+    fn note(&mut self, me: &PeerId, position: u64, row: MessageRow) {
         self.count += 1;
         self.last = self.last.max(position);
-        match row.direction {
-            Direction::In => {
-                self.received_counter = self.received_counter.max(row.counter);
-                self.unread += u64::from(row.state == State::Received);
-            }
-            Direction::Out => {
-                self.sent_counter = self.sent_counter.max(row.counter);
-                if matches!(row.state, State::Queued | State::Sent) {
-                    self.undelivered.push((position, row));
-                }
-            }
+        if row.author != *me {
+            let highest = self.received.entry(row.author).or_default();
+            *highest = row.counter.max(*highest);
+            self.unread += u64::from(row.state == State::Received);
+            return;
+        }
+        self.sent_counter = self.sent_counter.max(row.counter);
+        if matches!(row.state, State::Queued | State::Sent) {
+            self.undelivered.push((position, row));
         }
     }
 }

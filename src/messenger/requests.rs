@@ -143,7 +143,8 @@ impl Tx<'_> {
 
     /// Accepts: a contact from now on; what waited is in the inbox, and the other side learns it.
     pub(super) fn accept(&mut self, peer: PeerId) -> Step<Answer> {
-        let row = self.close_request(&peer, Closed::Accepted)?.ok_or(Refusal::NoRequest)?;
+        let mut row = self.close_request(&peer, Closed::Accepted)?.ok_or(Refusal::NoRequest)?;
+        row.messages.sort_by_key(|held| held.counter);
         let mut contact = self.peer(&peer)?.unwrap_or_else(|| PeerRow::new(peer));
         contact.accepted = true;
         contact.announced_name = row.name;

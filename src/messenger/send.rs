@@ -11,10 +11,10 @@ use super::io::{Class, Order};
 use super::query;
 use super::tables::{
     ClientIdQueue, ClientIdRow, ClientIds, Contact, IndexRow, MessageIndex, MessageRow, Messages, OutKind, OutRow,
-    Outbox, POSITION_STEP, PeerRow, WAITING, client_id_key, index_key, kept_of, outbox_key,
+    Outbox, PeerRow, WAITING, client_id_key, index_key, kept_of, outbox_key,
 };
 use super::tx::{Due, Step, Tx};
-use super::view::{Direction, EventKind, State};
+use super::view::{EventKind, State};
 
 impl Tx<'_> {
     /// Queues a message.
@@ -45,7 +45,7 @@ impl Tx<'_> {
         content.expires = life.map(|(wish, _)| wish);
         let body = content.encode();
         let id = content::message_id(&names.me, &names.room, &body, &salt);
-        let position = conversation.last + POSITION_STEP;
+        let position = conversation.last.saturating_add(1);
         conversation.last = position;
         conversation.undelivered += 1;
         self.bump(&mut conversation)?;
@@ -55,7 +55,7 @@ impl Tx<'_> {
         let vanishes = life.map(|(_, own)| own);
         let row = MessageRow {
             id,
-            direction: Direction::Out,
+            author: self.my_id(),
             sent_at: self.now.wall,
             received_at: None,
             state: State::Queued,

@@ -310,7 +310,7 @@ impl Office {
         let to = place.path().to_owned();
         let (store, told) = salvage(from, &to, &desk.place.key, SNAPSHOT, &mut place.rng, now).unwrap();
         assert!((told.from_snapshot > 0) == is_lost && (told.from_database > 0) != is_lost, "{told:?}");
-        let done = put_in_order(&store, told.keys, now, &mut place.rng).unwrap();
+        let done = put_in_order(&store, desk.id, told.keys, now, &mut place.rng).unwrap();
         store.close();
         drop(store);
         desk.place = place;

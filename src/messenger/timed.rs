@@ -16,7 +16,7 @@ use super::tables::{
     hour_key, hour_of, hour_of_time, in_hour, index_key, message_key, outbox_key, peer_key, timed_key,
 };
 use super::tx::{Step, Tx};
-use super::view::{Closed, Direction, EventKind, State};
+use super::view::{Closed, EventKind, State};
 
 impl Tx<'_> {
     /// What a time to live means for a message that is written now: the wish that goes with it, and when our own copy
@@ -119,9 +119,10 @@ impl Tx<'_> {
         }
         self.put_conversation(&conversation)?;
         self.buf.delete::<Messages>(&message_key(&room, position));
-        match message.direction {
-            Direction::In => self.bury_later(message.id)?,
-            Direction::Out => self.buf.delete::<MessageIndex>(&index_key(&message.id)),
+        if message.author == self.my_id() {
+            self.buf.delete::<MessageIndex>(&index_key(&message.id));
+        } else {
+            self.bury_later(message.id)?;
         }
         self.event(EventKind::MessageDeleted { peer, message: message.id, state: message.state })
     }

@@ -67,7 +67,7 @@ fn rebuild(
     let mut rng = random::system();
     let to = staged.dir();
     let (store, told) = salvage(from, to.path(), profile.store_key(), SNAPSHOT, &mut rng, now)?;
-    let order = put_in_order(&store, told.keys, now, &mut rng)?;
+    let order = put_in_order(&store, profile.peer_id(), told.keys, now, &mut rng)?;
     // The new card, and its prekeys.
     let (open, _) = profile.over(store, now, &mut rng)?;
     let name = query::identity(&open.messenger.reader(), profile.peer_id())?.map(|found| found.name);

@@ -94,7 +94,7 @@ fn requeue_all(office: &mut Office) {
     office.tx(0, |tx| {
         for (key, mut row) in tx.buf.scan::<Messages>(&Scan::new(peer_key(&bob))).unwrap() {
             let position = crate::messenger::memory::number(&key).unwrap();
-            if row.direction == crate::messenger::view::Direction::Out && row.outbox.is_none() {
+            if row.author == tx.my_id() && row.outbox.is_none() {
                 row.outbox = Some(tx.queue(bob, OutKind::Message(position)).unwrap());
                 let conversation = tx.conversation(&RoomId::direct(bob)).unwrap().unwrap();
                 tx.put_message(&conversation, position, &row).unwrap();

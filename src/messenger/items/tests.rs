@@ -1,6 +1,8 @@
-use crate::base::{MessageId, PeerId};
+use crate::base::{MessageId, PeerId, RoomId};
+use crate::content::{self, mimi};
 use crate::messenger::command::Command;
 use crate::messenger::io::{Event, FrameToken, Input, Order, Output};
+use crate::messenger::tables::HeldMessage;
 use crate::messenger::testing::Office;
 use crate::messenger::tx::Due;
 
@@ -67,6 +69,52 @@ fn whoever_is_healed_need_not_heal() {
         assert!(!tx.sessions(&one).unwrap().sending().unwrap().is_ours());
     });
     assert_eq!(office.texts(0, 1), office.texts(1, 0));
+}
+
+/// Something of the first arrives at the second.
+fn comes(office: &mut Office, counter: u64, text: &str) {
+    let (peer, now) = (office.id(0), office.now.wall);
+    let (sender, room) = (content::sender_uri(peer), content::direct_room_uri(office.id(1), peer));
+    office.tx(1, |tx| {
+        let mut salt = [0; 16];
+        tx.rng.fill_bytes(&mut salt);
+        let body = mimi::text(salt, &sender, &room, counter, text, None).encode();
+        let id = content::message_id(&sender, &room, &body, &salt);
+        let held = HeldMessage { id, sent_at: now, received_at: now, counter, body, subject: None, vanishes: None };
+        tx.insert_incoming(peer, held).unwrap();
+    });
+}
+
+/// CON-11
+#[test]
+fn what_comes_late_takes_the_place_that_was_left_for_it() {
+    let mut office = Office::pair();
+    let peer = office.id(0);
+    let mut highest = 0;
+    office.tx(1, |tx| {
+        highest = tx.conversation(&RoomId::direct(peer)).unwrap().unwrap().senders[&peer].highest;
+    });
+    comes(&mut office, highest + 60, "60");
+    assert!(office.history(1, 0).last().unwrap().gap);
+    office.say(1, 0, "mine");
+    for ahead in (1..60).rev().step_by(2).chain((1..60).rev().skip(1).step_by(2)) {
+        comes(&mut office, highest + ahead, &ahead.to_string());
+    }
+    comes(&mut office, highest + 30, "another 30");
+    let numbers: Vec<String> = (1..=60).map(|ahead| ahead.to_string()).collect();
+    let expected: Vec<&str> = ["hello", "hello"]
+        .into_iter()
+        .chain(numbers.iter().map(String::as_str))
+        .chain(["mine", "another 30"])
+        .collect();
+    assert_eq!(office.texts(1, 0), expected);
+    assert!(office.history(1, 0).iter().all(|message| !message.gap));
+    // A gap goes with the conversation.
+    comes(&mut office, highest + 62, "62");
+    office.command(1, Command::DeleteConversation(peer)).unwrap();
+    comes(&mut office, highest + 63, "63");
+    comes(&mut office, highest + 61, "61");
+    assert_eq!(office.texts(1, 0), ["63", "61"]);
 }
 
 /// CON-32

@@ -188,7 +188,7 @@ fn message_view(
     conversation: &ConversationRow,
     row: MessageRow,
 ) -> Result<MessageView, StoreError> {
-    let outgoing = row.direction == Direction::Out;
+    let outgoing = row.author == me;
     let peer = conversation.room.peer();
     let from_name = if outgoing {
         rows.get::<Profile>(&RowKey::new())?.map_or_else(String::new, |profile| profile.name)
@@ -197,13 +197,13 @@ fn message_view(
     };
     let (kind, text, reply_to) = shown_content(&row.body);
     let before = row.counter.saturating_sub(1);
-    let gap = !outgoing && conversation.missing.iter().any(|(first, last)| (*first..=*last).contains(&before));
+    let gap = !outgoing && conversation.senders.get(&row.author).is_some_and(|counters| counters.is_missing(before));
     Ok(MessageView {
         message_id: row.id,
         conversation: peer,
-        from: if outgoing { me } else { peer },
+        from: row.author,
         from_name,
-        direction: row.direction,
+        direction: if outgoing { Direction::Out } else { Direction::In },
         kind,
         text,
         subject: row.subject,

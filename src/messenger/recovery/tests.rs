@@ -14,9 +14,9 @@ fn knows(rows: &Reader, id: &MessageId) -> bool {
 fn recover(office: &mut Office, who: usize) -> InOrder {
     let now = office.now;
     office.close(who);
-    let place = &mut office.desks[who].place;
+    let (me, place) = (office.id(who), &mut office.desks[who].place);
     let store = place.open().unwrap();
-    let done = put_in_order(&store, true, now, &mut place.rng).unwrap();
+    let done = put_in_order(&store, me, true, now, &mut place.rng).unwrap();
     store.close();
     office.open(who);
     done

@@ -1,15 +1,15 @@
 //! Conversations and their messages. A conversation has an erasable key of its own.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::table;
-use crate::base::{MessageId, RoomId, WallTime};
+use crate::base::{MessageId, PeerId, RoomId, WallTime};
 use crate::content::mimi::Vanishes;
-use crate::messenger::view::{Direction, State};
+use crate::messenger::places::Counters;
+use crate::messenger::view::State;
 use crate::store::{KeyId, RowKey, Scan};
-
-/// Distance of two positions: room for messages that come late and belong between them.
-pub const POSITION_STEP: u64 = 1 << 20;
 
 table!(
     /// Keyed by room.
@@ -73,10 +73,8 @@ pub struct ConversationRow {
     pub undelivered: u64,
     /// Our counter for the room: that of the last message we sent.
     pub sent_counter: u64,
-    /// Their counter: the highest received.
-    pub received_counter: u64,
-    /// Ranges of their counters that are missing, first and last; bounded, oldest forgotten.
-    pub missing: Vec<(u64, u64)>,
+    /// The counters of the others.
+    pub senders: BTreeMap<PeerId, Counters>,
 }
 
 impl ConversationRow {
@@ -91,8 +89,7 @@ impl ConversationRow {
             unread: 0,
             undelivered: 0,
             sent_counter,
-            received_counter: 0,
-            missing: Vec::new(),
+            senders: BTreeMap::new(),
         }
     }
 }
@@ -109,8 +106,8 @@ pub struct RecentRow {
 pub struct MessageRow {
     /// Its ID.
     pub id: MessageId,
-    /// Which way.
-    pub direction: Direction,
+    /// Who wrote it.
+    pub author: PeerId,
     /// When the writer says it was sent.
     pub sent_at: WallTime,
     /// When it came.

@@ -1,0 +1,119 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A room as it fills: places and the counters in them.
+#[derive(Default)]
+struct Room {
+    counters: Counters,
+    end: u64,
+    placed: BTreeMap<u64, u64>,
+}
+
+impl Room {
+    /// Where what comes is put: never where something stands.
+    fn comes(&mut self, counter: u64) -> u64 {
+        let place = self.counters.place(counter, self.end);
+        assert_eq!(self.placed.insert(place, counter), None, "{place} is taken");
+        self.end = self.end.max(place);
+        place
+    }
+
+    fn order(&self) -> Vec<u64> {
+        self.placed.values().copied().collect()
+    }
+}
+
+#[test]
+fn of_sixty_the_last_comes_first_and_all_stand_in_order() {
+    let mut room = Room::default();
+    [1, 61].into_iter().chain(2..61).for_each(|counter| {
+        room.comes(counter);
+    });
+    assert_eq!(room.order(), (1..=61).collect::<Vec<_>>());
+    assert_eq!(room.counters, Counters { highest: 61, gaps: Vec::new() });
+}
+
+#[test]
+fn what_is_not_known_to_be_missing_stands_at_the_end() {
+    let mut room = Room::default();
+    // What is below the first of all, or a leap beyond what can wait, is not known to be missing.
+    let leap = limits::MAX_OUTBOX_PER_PEER;
+    for (counter, gaps) in
+        [(1_000_000, 1), (1_000_002, 2), (1_000_002 + leap, 3), (1_000_003 + 2 * leap, 4), (u64::MAX, 5)]
+    {
+        room.comes(counter);
+        assert_eq!((room.counters.gaps.len(), room.counters.is_missing(counter - 1)), (gaps, gaps == 2 || gaps == 3));
+    }
+    for counter in [1_000_000, 1_000_002, 0, 1, 1_000_003 + 2 * leap, u64::MAX] {
+        let end = room.end;
+        assert_eq!(room.comes(counter), end + 1, "{counter}");
+    }
+    let end = room.end;
+    let missing =
+        [999_000, 1_000_001, 1_000_003, 1_000_001 + leap, 1_000_002 + 2 * leap, u64::MAX - leap, u64::MAX - 1];
+    assert!(missing.into_iter().all(|counter| room.comes(counter) < end));
+    assert!(missing.into_iter().zip(1..).all(|(counter, more)| room.comes(counter) == end + more), "places are taken");
+}
+
+#[test]
+fn who_is_overtaken_at_the_very_beginning_stands_before_who_overtook_him() {
+    let mut room = Room::default();
+    for counter in [1_003, 1_001] {
+        room.comes(counter);
+        assert!(!room.counters.is_missing(counter - 1), "nobody knows");
+    }
+    assert!(room.counters.is_missing(1_002));
+    room.comes(1_002);
+    assert_eq!(room.order(), [1_001, 1_002, 1_003]);
+}
+
+#[test]
+fn the_lowest_gaps_are_forgotten() {
+    let mut room = Room::default();
+    (1..=2 * MAX_GAPS as u64 + 3).step_by(2).for_each(|counter| {
+        room.comes(counter);
+    });
+    assert_eq!(room.counters.gaps.len(), MAX_GAPS);
+    assert!(!room.counters.is_missing(2) && room.counters.is_missing(4));
+    // A gap that is cut in two is one more.
+    room.comes(2 * MAX_GAPS as u64 + 7);
+    room.comes(2 * MAX_GAPS as u64 + 5);
+    assert_eq!(room.counters.gaps.len(), MAX_GAPS);
+    let end = room.end;
+    assert_eq!(room.comes(4), end + 1);
+    let last = 2 * MAX_GAPS as u64 + 6;
+    assert!(room.comes(last) < end && !room.counters.is_missing(last));
+}
+
+proptest! {
+    /// Whatever comes, in whatever order, and whatever one writes oneself meanwhile: no place is given twice, and while no
+    /// gap is forgotten, the messages of a sender stand in the order of their counters.
+    #[test]
+    fn places_follow_the_counters(start in 0..=u64::MAX / 2, order in Just((1..=40_u64).collect::<Vec<_>>()).prop_shuffle(), own: u64) {
+        let mut room = Room::default();
+        let mut written = BTreeSet::new();
+        for (i, ahead) in order.into_iter().enumerate() {
+            room.comes(start + ahead);
+            if own >> i & 1 == 1 {
+                room.end += 1;
+                written.insert(room.end);
+            }
+        }
+        prop_assert!(written.iter().all(|place| !room.placed.contains_key(place)));
+        prop_assert_eq!(room.order(), (start + 1..=start + 40).collect::<Vec<_>>());
+    }
+
+    /// Counters as somebody chooses who means harm.
+    #[test]
+    fn no_place_is_given_twice(counters in proptest::collection::vec(prop_oneof![0_u64..200, any::<u64>()], 0..400)) {
+        let mut room = Room::default();
+        for counter in counters {
+            let end = room.end;
+            let place = room.comes(counter);
+            prop_assert!(place <= end + 1 + limits::MAX_OUTBOX_PER_PEER && room.counters.gaps.len() <= MAX_GAPS);
+        }
+    }
+}
