@@ -1,5 +1,5 @@
-//! What keeps the store in order, a little at a time between commits: all rows are counted, dead ones removed, and what
-//! is there is copied into a snapshot.
+//! What keeps the store in order, a little at a time between commits: keys are made ahead, all rows are counted, dead ones
+//! removed, and what is there is copied into a snapshot.
 
 use crate::base::{CryptoRng, Millis, MonoTime, Now};
 use crate::messenger::recovery::SNAPSHOT;
@@ -18,6 +18,8 @@ const ROWS: usize = 4096;
 pub(super) struct Upkeep {
     due: MonoTime,
     stage: Stage,
+    /// Whether the first step is done.
+    begun: bool,
 }
 
 enum Stage {
@@ -32,7 +34,7 @@ enum Stage {
 impl Upkeep {
     /// For a store that was opened at `now`.
     pub(super) fn begin(now: MonoTime) -> Self {
-        Self { due: now + BEGIN, stage: Stage::Count }
+        Self { due: now + BEGIN, stage: Stage::Count, begun: false }
     }
 
     /// When the next step is due.
@@ -40,11 +42,15 @@ impl Upkeep {
         self.due
     }
 
-    /// Does the next step, if it is due.
+    /// Does the next step, if it is due. Keys that are needed soon are made whenever few are left.
     ///
     /// # Errors
     /// Those of the store, which is closed then.
     pub(super) fn step(&mut self, store: &Store, now: Now, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        self.begun |= now.mono >= self.due;
+        if self.begun {
+            store.stock_keys(rng)?;
+        }
         if now.mono < self.due {
             return Ok(());
         }
@@ -73,7 +79,7 @@ impl Upkeep {
                 }
             },
         };
-        *self = Self { due: now.mono + pause, stage };
+        (self.due, self.stage) = (now.mono + pause, stage);
         Ok(())
     }
 }

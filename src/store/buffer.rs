@@ -3,7 +3,7 @@
 //! An overlay over the committed rows. Values stay in the clear (and are wiped when dropped) until the commit seals
 //! them, so that a row that changes ten times in a group commit is sealed once.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -11,13 +11,11 @@ use zeroize::Zeroizing;
 
 use super::engine::Inner;
 use super::key::KeyId;
-use super::keyring::{Role, fresh};
 use super::read::{Source, decode};
 use super::row::FIRST_ENGINE_TABLE;
 use super::{Keyed, RowKey, Rows, Scan, StoreError, Table, Under};
 use crate::base::CryptoRng;
 use crate::base::limits::MAX_VALUE;
-use crate::crypto::aead::AeadKey;
 
 /// Changes over committed rows. Dropping it forgets them.
 ///
@@ -42,7 +40,8 @@ pub struct Savepoint {
 #[derive(Default)]
 pub(super) struct Overlay {
     pub(super) rows: BTreeMap<Vec<u8>, Change>,
-    pub(super) created: HashMap<KeyId, AeadKey>,
+    /// Keys that nobody had before.
+    pub(super) taken: Vec<KeyId>,
     pub(super) destroyed: HashSet<KeyId>,
 }
 
@@ -62,14 +61,14 @@ pub(super) enum Sealing {
 
 enum Undo {
     Row(Vec<u8>, Option<Change>),
-    Created(KeyId),
+    Taken,
     Destroyed(KeyId),
 }
 
 impl Overlay {
     /// Whether it changes nothing.
     pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.created.is_empty() && self.destroyed.is_empty()
+        self.rows.is_empty() && self.taken.is_empty() && self.destroyed.is_empty()
     }
 
     /// Whether a row sealed (or to be sealed) under this key still counts.
@@ -108,8 +107,8 @@ impl WriteBuffer {
     }
 
     /// The store it belongs to, and what it changes.
-    pub(super) fn into_parts(self) -> (Arc<Inner>, Overlay) {
-        (self.inner, self.overlay)
+    pub(super) fn into_parts(mut self) -> (Arc<Inner>, Overlay) {
+        (Arc::clone(&self.inner), std::mem::take(&mut self.overlay))
     }
 
     /// Writes a row of a table whose rows are under the Root or the State key.
@@ -145,11 +144,13 @@ impl WriteBuffer {
         self.change(key, Change::Delete);
     }
 
-    /// A new erasable key; it becomes durable before the first row under it.
+    /// An erasable key that was never used. It is durable before the first row under it; if the commit does not come, it may
+    /// be given out again.
     pub fn create_key(&mut self, rng: &mut dyn CryptoRng) -> KeyId {
-        let (id, entry) = fresh(Role::Given, 0, rng);
-        self.overlay.created.insert(id, entry.key);
-        self.record(Undo::Created(id));
+        // Of a store that is closed nothing is committed.
+        let id = self.inner.view_mut().opened_mut().map(|opened| opened.keyring.take(rng)).unwrap_or_default();
+        self.overlay.taken.push(id);
+        self.record(Undo::Taken);
         id
     }
 
@@ -162,7 +163,7 @@ impl WriteBuffer {
 
     /// Whether rows can be written under this key.
     pub fn has_key(&self, key: KeyId) -> bool {
-        !self.overlay.hides(key) && (self.overlay.created.contains_key(&key) || self.inner.is_given(key))
+        !self.overlay.hides(key) && self.inner.is_given(key)
     }
 
     /// The erasable key of the row at `key`; `None` when there is no such row, or it is under none.
@@ -197,8 +198,9 @@ impl WriteBuffer {
                 Some(Undo::Row(key, None)) => {
                     self.overlay.rows.remove(&key);
                 }
-                Some(Undo::Created(id)) => {
-                    self.overlay.created.remove(&id);
+                Some(Undo::Taken) => {
+                    let id = self.overlay.taken.pop();
+                    self.inner.give_back(id);
                 }
                 Some(Undo::Destroyed(id)) => {
                     self.overlay.destroyed.remove(&id);
@@ -247,6 +249,13 @@ impl WriteBuffer {
 
     fn source(&self) -> Source<'_> {
         Source { inner: &self.inner, overlay: Some(&self.overlay) }
+    }
+}
+
+impl Drop for WriteBuffer {
+    fn drop(&mut self) {
+        let taken = std::mem::take(&mut self.overlay.taken);
+        self.inner.give_back(taken.into_iter().rev());
     }
 }
 

@@ -1,27 +1,32 @@
 //! The commit.
 //!
-//! 1. New keys are written to one key file, and are durable.
-//! 2. The rows are sealed and go into one batch, with the engine's own row; the batch is applied, flushed, synced.
+//! 1. If the keys that were made ahead did not suffice, those that were made now are written to one key file, and are durable.
+//! 2. The rows are sealed and go into one batch, with rows that name the doomed keys and with the engine's own row; the
+//!    batch is applied, flushed, synced.
 //! 3. The mark witnesses the commit.
-//! 4. New keys are written to the other key file; destroyed keys vanish from both.
+//! 4. New keys are written to the other key file; destroyed keys vanish from both. The next commit removes the rows that
+//!    named them.
 //!
-//! Interrupted after 1: the keys are of no row, and opening the store drops them. Interrupted after 2: the engine's row
-//! names the doomed keys, and opening the store destroys them.
+//! Interrupted before the batch is durable: the engine's row still says that the keys were never used, and opening the store
+//! drops them. Interrupted after it: opening the store destroys the keys that the batch names.
 
 use super::StoreError;
 use super::buffer::{Change, Overlay, Sealing};
 use super::engine::{Inner, Opened, Writer};
 use super::key::KeyId;
-use super::keyring::{Entry, Role};
+use super::keyfiles::Contents;
 use super::meta::Totals;
-use super::row::{ChunkKeys, Header, Write, seal_value};
+use super::row::{ChunkKeys, Header, Write, doomed_key, seal_value};
 use crate::base::{CryptoRng, failpoint};
 
 /// One durable change of the store.
 #[derive(Default)]
 pub(super) struct Step {
     pub(super) changes: Changes,
-    pub(super) created: Vec<(KeyId, Entry)>,
+    /// The newest key that it takes.
+    pub(super) taken: Option<KeyId>,
+    /// Whether one of the key files has new keys already: then the other one follows.
+    pub(super) keys_made: bool,
     pub(super) destroyed: Vec<KeyId>,
 }
 
@@ -118,50 +123,46 @@ impl Inner {
         overlay: &Overlay,
         rng: &mut dyn CryptoRng,
     ) -> Result<(), StoreError> {
-        let born = writer.key_files.generation() + 1;
-        // A key that was created and destroyed in the same buffer never reaches the disk.
-        let lasting = overlay.created.iter().filter(|(id, _)| !overlay.hides(**id));
-        let created: Vec<_> =
-            lasting.map(|(id, key)| (*id, Entry { key: key.clone(), role: Role::Given, born })).collect();
-        self.write_created(writer, &created, rng)?;
+        let keys_made = {
+            let view = self.view();
+            let opened = view.opened()?;
+            overlay.taken.iter().any(|id| opened.keyring.is_unwritten(*id))
+        };
+        if keys_made {
+            self.make_durable(writer, rng)?;
+        }
         let (changes, destroyed) = {
             let view = self.view();
             let opened = view.opened()?;
             let entries = opened.keyring.entries();
-            let destroyed: Vec<_> = overlay.destroyed.iter().copied().filter(|id| entries.contains_key(id)).collect();
+            let mut destroyed: Vec<_> =
+                overlay.destroyed.iter().copied().filter(|id| entries.contains_key(id)).collect();
+            destroyed.sort_unstable();
             (self.seal(writer, opened, overlay, rng)?, destroyed)
         };
-        self.finish(writer, Step { changes, created, destroyed }, rng)
+        let taken = overlay.taken.iter().max().copied();
+        self.finish(writer, Step { changes, taken, keys_made, destroyed }, rng)
     }
 
-    /// Carries out a step of the engine's own.
-    pub(super) fn carry_out(&self, writer: &mut Writer, step: Step, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
-        self.write_created(writer, &step.created, rng)?;
-        self.finish(writer, step, rng)
-    }
-
-    /// Makes new keys durable in one of the key files, and known: no row is under them yet.
-    fn write_created(
-        &self,
-        writer: &mut Writer,
-        created: &[(KeyId, Entry)],
-        rng: &mut dyn CryptoRng,
-    ) -> Result<(), StoreError> {
-        if created.is_empty() {
-            return Ok(());
-        }
-        let mut view = self.view_mut();
-        let opened = view.opened_mut()?;
-        if let Some(because) = opened.database.frozen() {
+    /// Writes new keys to one of the key files: no row is under them yet.
+    pub(super) fn make_durable(&self, writer: &mut Writer, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        if let Some(because) = self.view().opened()?.database.frozen() {
             return Err(because.clone());
         }
-        for (id, entry) in created {
-            opened.keyring.add(*id, entry.clone());
-        }
-        drop(view);
         writer.meta.keys_generation = self.write_keys(writer, rng)?;
         failpoint("keys-made");
         Ok(())
+    }
+
+    /// Makes keys ahead, when few are left.
+    pub(super) fn stock_keys(&self, writer: &mut Writer, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        let is_needed = |opened: &Opened| opened.database.frozen().is_none() && opened.keyring.is_low();
+        if !self.view().opened().is_ok_and(is_needed) {
+            return Ok(());
+        }
+        self.view_mut().opened_mut()?.keyring.stock(rng);
+        self.make_durable(writer, rng)?;
+        self.write_keys(writer, rng).map(|_| ())
     }
 
     /// Seals what the buffer changes.
@@ -191,14 +192,15 @@ impl Inner {
     }
 
     /// Applies the changes and settles the keys.
-    fn finish(&self, writer: &mut Writer, step: Step, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
-        let Step { changes, created, destroyed } = step;
+    pub(super) fn finish(&self, writer: &mut Writer, step: Step, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        let Step { mut changes, taken, keys_made, destroyed } = step;
+        self.name_doomed(writer, &mut changes, &destroyed, rng)?;
         writer.meta.commits += 1;
         writer.meta.totals.join(changes.difference);
         if let Some(count) = &mut writer.count {
             count.totals.join(changes.counted);
         }
-        writer.meta.doomed.clone_from(&destroyed);
+        writer.meta.next_key = taken.map_or(KeyId::ROOT, KeyId::next).max(writer.meta.next_key);
         let mut writes = changes.writes;
         writes.push(writer.meta.seal(writer.schema, &self.secrets, rng)?);
 
@@ -211,9 +213,29 @@ impl Inner {
 
         writer.witness();
         failpoint("marked");
-        for _ in 0..usize::from(!created.is_empty()).max(2 * usize::from(!destroyed.is_empty())) {
+        for _ in 0..usize::from(keys_made).max(2 * usize::from(!destroyed.is_empty())) {
             self.write_keys(writer, rng)?;
             failpoint("keys-settled");
+        }
+        writer.doomed = destroyed;
+        Ok(())
+    }
+
+    /// Has rows name the keys that this commit destroys, and removes those of the keys that are in neither file any more.
+    fn name_doomed(
+        &self,
+        writer: &Writer,
+        changes: &mut Changes,
+        destroyed: &[KeyId],
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), StoreError> {
+        let view = self.view();
+        let opened = view.opened()?;
+        for id in &writer.doomed {
+            changes.set(opened, writer, doomed_key(*id), None)?;
+        }
+        for id in destroyed {
+            changes.set_value((self, opened, writer), &doomed_key(*id), Some((KeyId::ROOT, &[])), rng)?;
         }
         Ok(())
     }
@@ -221,6 +243,15 @@ impl Inner {
     /// Writes the present keys to the older of the key files. Gives its generation.
     pub(super) fn write_keys(&self, writer: &mut Writer, rng: &mut dyn CryptoRng) -> Result<u64, StoreError> {
         let view = self.view();
-        writer.key_files.write(view.opened()?.keyring.entries(), writer.meta.commits, rng)
+        let keyring = &view.opened()?.keyring;
+        let next = keyring.next();
+        let contents = Contents { commits: writer.meta.commits, next, keys: keyring.entries() };
+        let generation = writer.key_files.write(&contents, rng)?;
+        drop(view);
+        self.view_mut().opened_mut()?.keyring.written(next);
+        Ok(generation)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use super::frozen::Backing;
 use super::key::KeyId;
 use super::keyfiles::KeyFiles;
-use super::keyring::{Keyring, Role};
+use super::keyring::Keyring;
 use super::mark::Mark;
 use super::meta::{Meta, Totals};
 use super::open::{Options, open};
@@ -57,6 +57,15 @@ impl Store {
             return Err(StoreError::Fault("a write buffer of another store".to_owned()));
         }
         self.inner.commit(&overlay, rng)
+    }
+
+    /// Makes erasable keys ahead, when few are left: for when nobody waits, so that taking one writes no file.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn stock_keys(&self, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        let mut writer = self.inner.writer();
+        self.inner.stock_keys(&mut writer, rng).map_err(|error| self.inner.failed(error))
     }
 
     /// Replaces the State key: live rows are sealed again under a fresh key, then the old one is destroyed.
@@ -141,6 +150,8 @@ pub(super) struct Writer {
     pub(super) meta: Meta,
     pub(super) key_files: KeyFiles,
     pub(super) mark: Mark,
+    /// Keys that rows name as doomed, though they are in neither key file any more: the next commit removes the rows.
+    pub(super) doomed: Vec<KeyId>,
     /// The commit after which all rows were last found to be there.
     pub(super) checked: u64,
     /// A count of the rows that is under way.
@@ -206,8 +217,17 @@ impl Inner {
     /// Whether this is an erasable key that callers may use.
     pub(super) fn is_given(&self, id: KeyId) -> bool {
         let view = self.view();
-        let entry = view.opened().ok().and_then(|opened| opened.keyring.entries().get(&id));
-        entry.is_some_and(|entry| entry.role == Role::Given)
+        view.opened().is_ok_and(|opened| opened.keyring.is_given(id))
+    }
+
+    /// Takes back keys that were taken and never used, the last one first.
+    pub(super) fn give_back(&self, taken: impl IntoIterator<Item = KeyId>) {
+        let mut taken = taken.into_iter().peekable();
+        if taken.peek().is_some()
+            && let Ok(opened) = self.view_mut().opened_mut()
+        {
+            taken.for_each(|id| opened.keyring.give_back(id));
+        }
     }
 
     /// Closes the store for good.

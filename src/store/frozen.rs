@@ -34,12 +34,22 @@ impl Store {
         let missing = || StoreError::damaged("it is missing");
         let Remains { secrets, log, keys, meta, witness, .. } = remains;
         let (schema, meta) = meta.ok_or_else(missing)?;
-        let keyring = Keyring::new(secrets.root.clone(), keys.ok_or_else(missing)?)?;
+        let keys = keys.ok_or_else(missing)?;
+        let keyring = Keyring::new(secrets.root.clone(), keys.keys, keys.next)?;
         let path = dir.join(DATABASE).join("db");
         let database = Backing::Frozen(Box::new(Frozen { log: log.ok_or_else(missing)?, path, because }));
         let key_files = KeyFiles::new(dir, &secrets.key_files, Arc::new(Disk));
         let mark = Mark::none(&secrets.mark);
-        let writer = Writer { schema, meta, key_files, mark, checked: witness.checked, count: None, swept: Vec::new() };
+        let writer = Writer {
+            schema,
+            meta,
+            key_files,
+            mark,
+            doomed: Vec::new(),
+            checked: witness.checked,
+            count: None,
+            swept: Vec::new(),
+        };
         let opened = Opened { database, keyring };
         Ok(Self { inner: Arc::new(Inner::new(dir, secrets, opened, writer)) })
     }

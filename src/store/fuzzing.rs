@@ -6,14 +6,14 @@
 // As in tests: a broken promise has to stop the run.
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::StoreError;
 use super::durable::Disk;
 use super::key::KeyId;
-use super::keyfiles::{Copy, KeyFiles};
+use super::keyfiles::{Contents, Copy, KeyFiles};
 use super::keyring::Keyring;
 use super::mark;
 use super::meta::Meta;
@@ -79,14 +79,15 @@ pub(crate) fn meta(plaintext: &[u8], rng: &mut dyn CryptoRng) -> bool {
 pub(crate) fn key_file(bytes: &[u8], sealed: bool, rng: &mut dyn CryptoRng) -> bool {
     let files = KeyFiles::new(Path::new("/nowhere"), &Secret::new([3; 32]), Arc::new(Disk));
     let decode = |file: &[u8]| match files.decode(file) {
-        Ok(Copy::Sound(_, contents)) => Some((HashMap::from_iter(contents.keys), contents.commits)),
+        Ok(Copy::Sound(_, contents)) => Some(contents),
         _ => None,
     };
     let file = if sealed { files.seal(1, bytes, rng) } else { bytes.to_vec() };
-    let Some((keys, commits)) = decode(&file) else { return false };
-    let again = files.encode(1, &keys, commits, 0, rng).expect("they were written before");
-    assert_eq!(decode(&again), Some((keys.clone(), commits)));
-    if let Ok(ring) = Keyring::new(Secret::new([4; 32]), keys) {
+    let Some(contents) = decode(&file) else { return false };
+    let Contents { commits, next, keys } = &contents;
+    let again = files.encode(1, &Contents { commits: *commits, next: *next, keys }, 0, rng);
+    assert_eq!(decode(&again.expect("they were written before")).as_ref(), Some(&contents));
+    if let Ok(ring) = Keyring::new(Secret::new([4; 32]), contents.keys, contents.next) {
         assert!(ring.get(ring.state()).is_some());
     }
     true
@@ -115,18 +116,17 @@ pub(crate) fn some_row(rng: &mut dyn CryptoRng) -> Vec<u8> {
 /// The plaintext of the store's own row.
 #[cfg(test)]
 pub(crate) fn some_meta() -> Vec<u8> {
-    let meta =
-        Meta { commits: 300, doomed: vec![KeyId(1), KeyId(2)], state_tables: [20, 21].into(), ..Meta::default() };
+    let meta = Meta { commits: 300, next_key: KeyId(7 << 32 | 3), state_tables: [20, 21].into(), ..Meta::default() };
     postcard::to_extend(&meta, SCHEMA.to_be_bytes().to_vec()).unwrap()
 }
 
 /// Two keys, as files hold them.
 #[cfg(test)]
-fn some_entries() -> HashMap<KeyId, super::keyring::Entry> {
+fn some_entries() -> super::keyring::Entries {
     use super::keyring::{Entry, Role};
-    let entry = |role| Entry { key: Secret::new([8; 32]), role, born: 1 };
+    let entry = |role| Entry { key: Secret::new([8; 32]), role };
     let state = Role::State { made: crate::base::WallTime(1_700_000_000_000) };
-    [(KeyId(1), entry(Role::Given)), (KeyId(2), entry(state))].into()
+    [(KeyId(7 << 32 | 1), entry(Role::Given)), (KeyId(7 << 32 | 2), entry(state))].into()
 }
 
 /// A file of keys, without the last bytes of a block: the seeds are to be small.
@@ -139,9 +139,8 @@ pub(crate) fn some_keys(rng: &mut dyn CryptoRng) -> Vec<u8> {
 /// What is sealed in a file of keys.
 #[cfg(test)]
 pub(crate) fn some_keys_contents() -> Vec<u8> {
-    let mut keys: Vec<_> = some_entries().into_iter().collect();
-    keys.sort_unstable_by_key(|(id, _)| *id);
-    let contents = postcard::to_allocvec(&super::keyfiles::Contents { commits: 9, keys }).unwrap();
+    let contents = Contents { commits: 9, next: KeyId(7 << 32 | 3), keys: some_entries() };
+    let contents = postcard::to_allocvec(&contents).unwrap();
     [&u32::try_from(contents.len()).unwrap().to_be_bytes()[..], &contents, &[0; 9]].concat()
 }
 

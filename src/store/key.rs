@@ -56,20 +56,29 @@ impl RowKey {
 }
 
 /// The name of a key that seals rows. Rows may hold it, so that more can be written under the same key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// `store (4) ‖ number (4)`: the keys of a store are numbered in the order in which they are made. What stands before the
+/// number is random, so that a store made of the remains of another takes no name that rows of that one still hold.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyId(pub(super) u64);
 
 impl KeyId {
     /// The store key itself.
     pub(super) const ROOT: Self = Self(0);
 
-    pub(super) fn random(rng: &mut dyn CryptoRng) -> Self {
-        loop {
-            let id = Self(rng.next_u64());
-            if id != Self::ROOT {
-                return id;
-            }
-        }
+    /// The first of a new store.
+    pub(super) fn first(rng: &mut dyn CryptoRng) -> Self {
+        Self(u64::from(rng.next_u32().max(1)) << 32)
+    }
+
+    /// The one that is made next.
+    pub(super) const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// Whether it is of the same store as `first`, and made no earlier.
+    pub(super) const fn is_from(self, first: Self) -> bool {
+        self.0 >> 32 == first.0 >> 32 && self.0 >= first.0
     }
 }
 

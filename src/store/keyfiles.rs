@@ -7,10 +7,9 @@
 //! ```
 //!
 //! In place, and never shorter, because a removed or replaced file would leave the old keys in blocks that nothing
-//! overwrites. The checksum tells a damaged file from a wrong key. Whoever creates a key writes one file before the
-//! commit and the other after it; whoever destroys keys writes both after the commit.
+//! overwrites. The checksum tells a damaged file from a wrong key. New keys are in one file before the commit that takes
+//! them, and in both after it; whoever destroys keys writes both after the commit.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::FileExt;
@@ -24,13 +23,13 @@ use super::StoreError;
 use super::durable::{Durable, Synced};
 use super::files::{KEYS, private_file, replace_file, tighten};
 use super::key::KeyId;
-use super::keyring::Entry;
+use super::keyring::Entries;
 use crate::base::{CryptoRng, Secret, failpoint};
 use crate::crypto::aead::{AeadKey, TAG_LEN, xopen, xseal};
 use crate::crypto::hash::sha256;
 
 /// The last byte is the version.
-const MAGIC: [u8; 8] = *b"RPKEYS\0\x01";
+const MAGIC: [u8; 8] = *b"RPKEYS\0\x02";
 const CHECKSUM_LEN: usize = 16;
 const OVERHEAD: usize = MAGIC.len() + 8 + 24 + TAG_LEN + CHECKSUM_LEN;
 /// Files fill whole blocks of this many bytes.
@@ -39,19 +38,19 @@ const BLOCK: usize = 4096;
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 
 /// What the files say.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Contents {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Contents<K = Entries> {
+    /// At least so many commits were made.
     pub(super) commits: u64,
-    /// In the order of their names, so that equal keys are written equally.
-    pub(super) keys: Vec<(KeyId, Entry)>,
+    /// The name of the next key to be made.
+    pub(super) next: KeyId,
+    pub(super) keys: K,
 }
 
 /// What was found at the start.
 pub(super) struct Loaded {
-    /// The keys.
-    pub(super) keys: HashMap<KeyId, Entry>,
-    /// At least so many commits were made.
-    pub(super) commits: u64,
+    /// Of the newer one.
+    pub(super) contents: Contents,
     /// Whether both files are sound and hold the same keys: no writing of them was interrupted.
     pub(super) both: bool,
 }
@@ -90,7 +89,7 @@ impl KeyFiles {
     /// Reads both files and takes the newer one; `None` when there is neither.
     ///
     /// # Errors
-    /// [`StoreError::WrongKey`], [`StoreError::Damaged`], [`StoreError::TooNew`], those of the disk.
+    /// [`StoreError::WrongKey`], [`StoreError::Damaged`], [`StoreError::TooNew`], [`StoreError::TooOld`], those of the disk.
     pub(super) fn load(&mut self) -> Result<Option<Loaded>, StoreError> {
         let [first, second] = &self.paths;
         let (a, b) = (self.read(first)?, self.read(second)?);
@@ -104,16 +103,11 @@ impl KeyFiles {
             _ => return Err(StoreError::damaged(format!("neither {} nor {} can be read", KEYS[0], KEYS[1]))),
         };
         (self.generation, self.second) = (generation, second);
-        Ok(Some(Loaded { keys: contents.keys.into_iter().collect(), commits: contents.commits, both }))
+        Ok(Some(Loaded { contents, both }))
     }
 
     /// Writes the older file anew and makes it durable. Returns its generation.
-    pub(super) fn write(
-        &mut self,
-        keys: &HashMap<KeyId, Entry>,
-        commits: u64,
-        rng: &mut dyn CryptoRng,
-    ) -> Result<u64, StoreError> {
+    pub(super) fn write(&mut self, contents: &Contents<&Entries>, rng: &mut dyn CryptoRng) -> Result<u64, StoreError> {
         let generation = self.generation + 1;
         let [first, second] = &self.paths;
         let path = if self.second { second } else { first };
@@ -123,7 +117,7 @@ impl KeyFiles {
             Err(error) if error.kind() == ErrorKind::NotFound => 0,
             Err(error) => return Err(at(error)),
         };
-        let bytes = self.encode(generation, keys, commits, held, rng)?;
+        let bytes = self.encode(generation, contents, held, rng)?;
         if held == 0 {
             // The first time there is nothing to overwrite, and a torn file would look like damage.
             let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
@@ -145,15 +139,12 @@ impl KeyFiles {
     pub(super) fn encode(
         &self,
         generation: u64,
-        keys: &HashMap<KeyId, Entry>,
-        commits: u64,
+        contents: &Contents<&Entries>,
         held: usize,
         rng: &mut dyn CryptoRng,
     ) -> Result<Vec<u8>, StoreError> {
-        let mut keys: Vec<_> = keys.iter().map(|(id, entry)| (*id, entry.clone())).collect();
-        keys.sort_unstable_by_key(|(id, _)| *id);
         let fault = |error| StoreError::Fault(format!("the keys cannot be written: {error}"));
-        let contents = Zeroizing::new(postcard::to_allocvec(&Contents { commits, keys }).map_err(fault)?);
+        let contents = Zeroizing::new(postcard::to_allocvec(contents).map_err(fault)?);
         let length = u32::try_from(contents.len()).map_err(|_| StoreError::Fault("too many keys".to_owned()))?;
         let total = (OVERHEAD + 4 + contents.len()).max(held).next_multiple_of(BLOCK);
         let mut padded = Zeroizing::new(Vec::with_capacity(total - OVERHEAD));
@@ -196,10 +187,11 @@ impl KeyFiles {
         if name != known_name {
             return Ok(Copy::Damaged);
         }
-        if version > known {
-            return Err(StoreError::TooNew { found: u32::from(*version), known: u32::from(*known) });
+        match (u32::from(*version), u32::from(*known)) {
+            (found, known) if found > known => Err(StoreError::TooNew { found, known }),
+            (found, oldest) if found < oldest => Err(StoreError::TooOld { found, oldest }),
+            _ => Ok(self.open(rest, sealed).unwrap_or(Copy::Foreign)),
         }
-        Ok(self.open(rest, sealed).unwrap_or(Copy::Foreign))
     }
 
     /// `None` when the file is sealed under another key.

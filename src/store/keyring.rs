@@ -1,6 +1,11 @@
 //! The erasable keys in memory.
+//!
+//! Keys are made ahead, many at a time, and written to the key files before the first of them is taken. The engine's row
+//! says in each commit which is the first that was never used, so taking one writes no file. A process that ends loses
+//! those that it had left: what it took last may have sealed rows of a commit that never came, and nothing on the disk
+//! tells which these were.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +14,15 @@ use super::key::KeyId;
 use crate::base::{CryptoRng, Secret, WallTime};
 use crate::crypto::aead::AeadKey;
 
+/// Keys that are made at once.
+const STOCK: usize = 256;
+/// When so few are left it is time for more.
+const LOW: usize = STOCK / 2;
+
 /// What an erasable key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Role {
-    /// Named by the caller.
+    /// Named by the caller, or not used yet.
     Given,
     /// A State key.
     State {
@@ -26,35 +36,46 @@ pub(super) enum Role {
 pub(super) struct Entry {
     pub(super) key: AeadKey,
     pub(super) role: Role,
-    /// The generation of the key files that first held it.
-    pub(super) born: u64,
 }
 
+/// The erasable keys by name, in the order in which they were made.
+pub(super) type Entries = BTreeMap<KeyId, Entry>;
+
 /// All keys that open rows.
-#[derive(Clone)]
 pub(super) struct Keyring {
     root: AeadKey,
-    entries: HashMap<KeyId, Entry>,
+    entries: Entries,
     /// The State key that seals what is written now.
     state: KeyId,
+    /// Of the entries, those that nobody has taken.
+    free: VecDeque<KeyId>,
+    /// The name of the next to be made.
+    next: KeyId,
+    /// From here on, keys are in neither of the key files.
+    unwritten: KeyId,
 }
 
 impl Keyring {
-    /// A keyring of these erasable keys.
+    /// A keyring of these erasable keys, all of them used; the next one is named `next`.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] when there is no State key among them.
-    pub(super) fn new(root: AeadKey, entries: HashMap<KeyId, Entry>) -> Result<Self, StoreError> {
-        let newest = entries.iter().filter(|(_, entry)| matches!(entry.role, Role::State { .. }));
-        let Some((&state, _)) = newest.max_by_key(|(_, entry)| entry.born) else {
+    pub(super) fn new(root: AeadKey, entries: Entries, next: KeyId) -> Result<Self, StoreError> {
+        let newest = entries.iter().rfind(|(_, entry)| matches!(entry.role, Role::State { .. }));
+        let Some((&state, _)) = newest else {
             return Err(StoreError::damaged("the key files hold no State key"));
         };
-        Ok(Self { root, entries, state })
+        Ok(Self { root, entries, state, free: VecDeque::new(), next, unwritten: next })
     }
 
     /// The key by this name; `None` when it was destroyed, or never was.
     pub(super) fn get(&self, id: KeyId) -> Option<&AeadKey> {
         if id == KeyId::ROOT { Some(&self.root) } else { self.entries.get(&id).map(|entry| &entry.key) }
+    }
+
+    /// Whether somebody has taken this key to name it.
+    pub(super) fn is_given(&self, id: KeyId) -> bool {
+        self.entries.get(&id).is_some_and(|entry| entry.role == Role::Given) && !self.free.contains(&id)
     }
 
     /// The State key that seals what is written now.
@@ -74,12 +95,45 @@ impl Keyring {
         self.entries.values().filter_map(made).min()
     }
 
-    /// Adds a key; a State key takes over.
-    pub(super) fn add(&mut self, id: KeyId, entry: Entry) {
-        if matches!(entry.role, Role::State { .. }) {
-            self.state = id;
+    /// Whether it is time to make more keys.
+    pub(super) fn is_low(&self) -> bool {
+        self.free.len() < LOW
+    }
+
+    /// Makes keys that nobody has taken. They are to be written before there is a row under one of them.
+    pub(super) fn stock(&mut self, rng: &mut dyn CryptoRng) {
+        for _ in 0..STOCK {
+            self.entries.insert(self.next, Entry { key: Secret::random(rng), role: Role::Given });
+            self.free.push_back(self.next);
+            self.next = self.next.next();
         }
-        self.entries.insert(id, entry);
+    }
+
+    /// A key that nobody has taken.
+    pub(super) fn take(&mut self, rng: &mut dyn CryptoRng) -> KeyId {
+        if self.free.is_empty() {
+            self.stock(rng);
+        }
+        self.free.pop_front().unwrap_or_default()
+    }
+
+    /// Takes back what was taken last, and was never used.
+    pub(super) fn give_back(&mut self, id: KeyId) {
+        self.free.push_front(id);
+    }
+
+    /// A new State key takes over.
+    pub(super) fn renew_state(&mut self, made: WallTime, rng: &mut dyn CryptoRng) -> KeyId {
+        self.state = self.take(rng);
+        if let Some(entry) = self.entries.get_mut(&self.state) {
+            entry.role = Role::State { made };
+        }
+        self.state
+    }
+
+    /// Adds keys of another store.
+    pub(super) fn adopt(&mut self, entries: Entries) {
+        self.entries.extend(entries);
     }
 
     /// Forgets keys.
@@ -90,12 +144,22 @@ impl Keyring {
     }
 
     /// The erasable keys.
-    pub(super) const fn entries(&self) -> &HashMap<KeyId, Entry> {
+    pub(super) const fn entries(&self) -> &Entries {
         &self.entries
     }
-}
 
-/// A fresh key for a role.
-pub(super) fn fresh(role: Role, born: u64, rng: &mut dyn CryptoRng) -> (KeyId, Entry) {
-    (KeyId::random(rng), Entry { key: Secret::random(rng), role, born })
+    /// The name of the next key to be made.
+    pub(super) const fn next(&self) -> KeyId {
+        self.next
+    }
+
+    /// Whether a key is in neither of the key files yet.
+    pub(super) const fn is_unwritten(&self, id: KeyId) -> bool {
+        id.is_from(self.unwritten)
+    }
+
+    /// What was made before `next` is in one of the key files.
+    pub(super) const fn written(&mut self, next: KeyId) {
+        self.unwritten = next;
+    }
 }

@@ -20,8 +20,8 @@ pub(super) struct Meta {
     pub(super) commits: u64,
     /// The generation of the key files that first held all keys of the rows.
     pub(super) keys_generation: u64,
-    /// The keys that the last commit destroys: when it was interrupted, opening the store finishes that.
-    pub(super) doomed: Vec<KeyId>,
+    /// The first erasable key that was never used: from here on, no row of a commit is under any.
+    pub(super) next_key: KeyId,
     /// The tables that have rows under the State key.
     pub(super) state_tables: BTreeSet<u8>,
     /// All rows but this one.

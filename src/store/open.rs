@@ -13,13 +13,13 @@ use super::engine::{Count, Inner, Opened, Store, Writer};
 use super::files::{DATABASE, KEYS, ProfileDir, sync_folder};
 use super::frozen::Backing;
 use super::key::KeyId;
-use super::keyfiles::{KeyFiles, Loaded};
-use super::keyring::{Keyring, Role, fresh};
+use super::keyfiles::{Contents, KeyFiles, Loaded};
+use super::keyring::{Entries, Entry, Keyring, Role};
 use super::log::is_torn;
 use super::mark::Mark;
 use super::meta::{Meta, OLDEST};
 use super::migrate::{MIGRATIONS, Migration, schema_after};
-use super::row::META_KEY;
+use super::row::{DOOMED_TABLE, META_KEY, doomed_by};
 use super::salvage::Remains;
 use super::secrets::Secrets;
 use super::{ProfileLock, StoreError, WriteBuffer};
@@ -85,24 +85,24 @@ fn open_now(
         (None, true) => return Err(StoreError::damaged(format!("{} and {} are missing", KEYS[0], KEYS[1]))),
         (None, false) if options.existing || witness.commits > 0 => return Err(StoreError::damaged("it is missing")),
         (None, false) => first_keys(&mut key_files, rng, now)?,
-        (Some(loaded), false) if loaded.commits.max(witness.commits) > 0 => {
+        (Some(loaded), false) if loaded.contents.commits.max(witness.commits) > 0 => {
             return Err(StoreError::damaged("its database is missing"));
         }
         (Some(loaded), _) => loaded,
     };
+    let commits = loaded.contents.commits.max(witness.commits);
     let database = open_database(dir, options)?;
     failpoint("opened");
     let known = schema_after(options.migrations);
     let found = match database.get(META_KEY)? {
         Some(row) => Some(Meta::open(&row, known, &secrets)?),
-        None if loaded.commits.max(witness.commits) > 0 || !is_empty(&database)? => {
+        None if commits > 0 || !is_empty(&database)? => {
             return Err(StoreError::damaged("its database has lost its contents"));
         }
         None => None,
     };
     let is_new = found.is_none();
-    let (schema, meta) = found.unwrap_or((known, Meta::default()));
-    let commits = loaded.commits.max(witness.commits);
+    let (schema, meta) = found.unwrap_or((known, Meta { next_key: loaded.contents.next, ..Meta::default() }));
     if meta.commits < commits {
         return Err(StoreError::damaged(format!("the last {} commits are gone", commits - meta.commits)));
     }
@@ -111,9 +111,10 @@ fn open_now(
     }
     let count = (kept.is_some() || witness.checked != meta.commits).then(Count::default);
     let checked = witness.checked;
-    let (keyring, tidy) = settled_keys(&secrets, loaded, &meta, is_new)?;
+    let doomed = doomed_in(&database)?;
+    let (keyring, tidy) = settled_keys(&secrets, loaded, &meta, &doomed)?;
     let opened = Opened { database: Backing::Live(database), keyring };
-    let writer = Writer { schema, meta, key_files, mark, checked, count, swept: Vec::new() };
+    let writer = Writer { schema, meta, key_files, mark, doomed, checked, count, swept: Vec::new() };
     let inner = Arc::new(Inner::new(dir, secrets, opened, writer));
     if let Some(kept) = kept {
         // The log as it was is let go when every row was counted, and before the first commit, which is not in it.
@@ -189,23 +190,41 @@ fn open_database(dir: &Path, options: &Options) -> Result<Database, StoreError> 
 
 /// Keys for a store that does not exist yet.
 fn first_keys(key_files: &mut KeyFiles, rng: &mut dyn CryptoRng, now: Now) -> Result<Loaded, StoreError> {
-    let keys = [fresh(Role::State { made: now.wall }, key_files.generation() + 1, rng)].into_iter().collect();
-    key_files.write(&keys, 0, rng)?;
-    key_files.write(&keys, 0, rng)?;
-    Ok(Loaded { keys, commits: 0, both: true })
+    let first = KeyId::first(rng);
+    let keys = Entries::from([(first, Entry { key: Secret::random(rng), role: Role::State { made: now.wall } })]);
+    for _ in 0..2 {
+        key_files.write(&Contents { commits: 0, next: first.next(), keys: &keys }, rng)?;
+    }
+    Ok(Loaded { contents: Contents { commits: 0, next: first.next(), keys }, both: true })
 }
 
 fn is_empty(database: &Database) -> Result<bool, StoreError> {
     Ok(database.range(&[], None, false)?.next()?.is_none())
 }
 
-/// The keyring, without the keys that an interrupted commit made or destroyed; and whether the files have to follow.
-fn settled_keys(secrets: &Secrets, loaded: Loaded, meta: &Meta, is_new: bool) -> Result<(Keyring, bool), StoreError> {
-    let mut keys = loaded.keys;
+/// The keys that a commit has destroyed, and which may still be in the key files.
+fn doomed_in(database: &Database) -> Result<Vec<KeyId>, StoreError> {
+    let mut rows = database.range(&[DOOMED_TABLE], Some(&[DOOMED_TABLE + 1]), false)?;
+    let mut doomed = Vec::new();
+    while let Some((key, _)) = rows.next()? {
+        doomed.extend(doomed_by(&key));
+    }
+    Ok(doomed)
+}
+
+/// The keyring, without the keys that an interrupted commit destroyed or may have taken; and whether the files have to
+/// follow. What was never used is lost, and gone from the files when they are written next, which is before another is taken.
+fn settled_keys(
+    secrets: &Secrets,
+    Loaded { contents: Contents { commits, next, mut keys }, both }: Loaded,
+    meta: &Meta,
+    doomed: &[KeyId],
+) -> Result<(Keyring, bool), StoreError> {
     let before = keys.len();
-    keys.retain(|id: &KeyId, entry| !meta.doomed.contains(id) && (is_new || entry.born <= meta.keys_generation));
-    let tidy = !loaded.both || keys.len() != before || loaded.commits == 0;
-    Ok((Keyring::new(secrets.root.clone(), keys)?, tidy))
+    doomed.iter().for_each(|id| drop(keys.remove(id)));
+    let tidy = !both || keys.len() != before || commits == 0;
+    keys.retain(|id, _| !id.is_from(meta.next_key));
+    Ok((Keyring::new(secrets.root.clone(), keys, next.max(meta.next_key))?, tidy))
 }
 
 impl Inner {
@@ -220,7 +239,7 @@ impl Inner {
         let mut writer = self.writer();
         if is_new {
             writer.meta.keys_generation = writer.key_files.generation();
-            self.carry_out(&mut writer, Step::default(), rng)?;
+            self.finish(&mut writer, Step::default(), rng)?;
         }
         if is_new || tidy {
             // From the first commit on a missing database is damage, and the key files say so.

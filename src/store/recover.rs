@@ -4,13 +4,13 @@
 //! opens, for what the log has lost; the key files, for whatever is sealed under their keys. Nothing of the damaged folder
 //! is changed. Rows under State keys (sessions, prekeys, the outbox) are never taken over: half-remembered ratchets repeat themselves.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::commit::{Changes, Step};
 use super::engine::Inner;
 use super::key::KeyId;
-use super::keyring::{Entry as KeyEntry, Role};
+use super::keyring::Role;
 use super::log::{Found, Log};
 use super::meta::OLDEST;
 use super::open::{Options, open};
@@ -46,7 +46,7 @@ pub struct Salvaged {
 /// Whether the store in `dir` is sound, and if not, why: without changing a byte of it.
 ///
 /// # Errors
-/// [`StoreError::WrongKey`], [`StoreError::TooNew`], those of the disk.
+/// [`StoreError::WrongKey`], [`StoreError::TooNew`], [`StoreError::TooOld`], those of the disk.
 pub fn examine(dir: &Path, key: &Secret<32>) -> Result<Option<String>, StoreError> {
     Remains::look(dir, key)?.fault()
 }
@@ -228,7 +228,7 @@ impl Remains {
         if id == KeyId::ROOT {
             return Ok(Some(&self.secrets.root));
         }
-        let entry = self.keys.as_ref().and_then(|keys| keys.get(&id));
+        let entry = self.keys.as_ref().and_then(|contents| contents.keys.get(&id));
         Ok(entry.filter(|entry| entry.role == Role::Given).map(|entry| &entry.key))
     }
 }
@@ -244,11 +244,11 @@ impl<'a> Import<'a> {
     /// With the erasable keys that callers have named.
     fn begin(remains: &Remains, inner: &'a Inner, rng: &'a mut dyn CryptoRng) -> Result<Self, StoreError> {
         let mut writer = inner.writer();
-        let born = writer.key_files.generation() + 1;
-        let keys: HashMap<_, _> = remains.keys.clone().unwrap_or_default();
-        let given = keys.into_iter().filter(|(_, entry)| entry.role == Role::Given);
-        let created = given.map(|(id, entry)| (id, KeyEntry { born, ..entry })).collect();
-        inner.carry_out(&mut writer, Step { created, ..Step::default() }, rng)?;
+        let mut keys = remains.keys.as_ref().map(|contents| contents.keys.clone()).unwrap_or_default();
+        keys.retain(|_, entry| entry.role == Role::Given);
+        inner.view_mut().opened_mut()?.keyring.adopt(keys);
+        inner.make_durable(&mut writer, rng)?;
+        inner.finish(&mut writer, Step { keys_made: true, ..Step::default() }, rng)?;
         drop(writer);
         Ok(Self { inner, rng, waiting: Vec::new() })
     }
@@ -268,7 +268,7 @@ impl<'a> Import<'a> {
                 changes.set(opened, &writer, key, row)?;
             }
         }
-        self.inner.carry_out(&mut writer, Step { changes, ..Step::default() }, self.rng)
+        self.inner.finish(&mut writer, Step { changes, ..Step::default() }, self.rng)
     }
 }
 

@@ -20,6 +20,8 @@ use crate::crypto::aead::{AeadKey, TAG_LEN, xopen, xseal_onto};
 
 /// The table of chunk rows: `0xF0 ‖ blind(key of the row) ‖ index (2)`.
 pub(super) const CHUNK_TABLE: u8 = 240;
+/// The table of keys that are destroyed: `0xF1 ‖ name (8)`, each row empty. It stands until the key is in neither key file.
+pub(super) const DOOMED_TABLE: u8 = 241;
 /// The key of the one row in which the engine keeps its own state.
 pub(super) const META_KEY: &[u8] = &[255];
 /// Tables from here on are the engine's.
@@ -75,6 +77,16 @@ impl Header {
 /// whether every one of them is there, in its newest writing.
 pub(super) fn tag(row: &[u8]) -> u128 {
     row.last_chunk().map_or(0, |tag| u128::from_le_bytes(*tag))
+}
+
+/// The key of the row that names a doomed key.
+pub(super) fn doomed_key(id: KeyId) -> Vec<u8> {
+    [&[DOOMED_TABLE][..], &id.0.to_be_bytes()].concat()
+}
+
+/// The doomed key that such a row names.
+pub(super) fn doomed_by(key: &[u8]) -> Option<KeyId> {
+    key.strip_prefix(&[DOOMED_TABLE])?.as_array().map(|id| KeyId(u64::from_be_bytes(*id)))
 }
 
 /// A change of the database: a key, and its new row or its removal.

@@ -1,6 +1,5 @@
 //! What is left of a store: looked at without changing a byte of it.
 
-use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,13 +8,13 @@ use super::StoreError;
 use super::durable::Disk;
 use super::files::{DATABASE, KEYS};
 use super::key::KeyId;
-use super::keyfiles::KeyFiles;
-use super::keyring::{Entry, Role};
+use super::keyfiles::{Contents, KeyFiles};
+use super::keyring::Role;
 use super::log::Log;
 use super::mark::{Mark, Witness};
 use super::meta::{Meta, Totals};
 use super::migrate::{MIGRATIONS, schema_after};
-use super::row::{CHUNK_TABLE, META_KEY};
+use super::row::{DOOMED_TABLE, META_KEY, doomed_by};
 use super::secrets::Secrets;
 use crate::base::Secret;
 
@@ -25,11 +24,9 @@ pub(super) struct Remains {
     /// `None`: there is no log.
     pub(super) log: Option<Log>,
     /// `None`: neither of the key files can be read.
-    pub(super) keys: Option<HashMap<KeyId, Entry>>,
+    pub(super) keys: Option<Contents>,
     /// The schema, and what the database says about itself.
     pub(super) meta: Option<(u32, Meta)>,
-    /// Commits that the key files know of.
-    commits_in_keys: u64,
     /// Generation of the newest key file.
     pub(super) generation: u64,
     pub(super) witness: Witness,
@@ -39,7 +36,7 @@ impl Remains {
     /// Looks at all files of the store in `dir`.
     ///
     /// # Errors
-    /// [`StoreError::WrongKey`], [`StoreError::TooNew`], those of the disk. Damage is none: it is what is looked at.
+    /// [`StoreError::WrongKey`], [`StoreError::TooNew`], [`StoreError::TooOld`], those of the disk. Damage is none: it is what is looked at.
     pub(super) fn look(dir: &Path, key: &Secret<32>) -> Result<Self, StoreError> {
         let secrets = Secrets::derive(key);
         let mut files = KeyFiles::new(dir, &secrets.key_files, Arc::new(Disk));
@@ -57,15 +54,15 @@ impl Remains {
             witness: Mark::look(dir, &secrets.mark),
             secrets,
             log,
-            commits_in_keys: loaded.as_ref().map_or(0, |loaded| loaded.commits),
-            keys: loaded.map(|loaded| loaded.keys),
+            keys: loaded.map(|loaded| loaded.contents),
             meta: None,
             generation: files.generation(),
         };
         remains.meta = remains.newest_meta()?;
-        if let (Some(keys), Some((_, meta))) = (&mut remains.keys, &remains.meta) {
+        if let (Some(contents), Some(log)) = (&mut remains.keys, &remains.log) {
             // What a commit destroyed stays destroyed, though it was interrupted.
-            keys.retain(|id, _| !meta.doomed.contains(id));
+            let named = log.range(&[DOOMED_TABLE], Some(&[DOOMED_TABLE + 1])).filter(|(_, found)| found.is_there());
+            named.filter_map(|(key, _)| doomed_by(key)).for_each(|id| drop(contents.keys.remove(&id)));
         }
         Ok(remains)
     }
@@ -77,10 +74,10 @@ impl Remains {
     pub(super) fn fault(&self) -> Result<Option<String>, StoreError> {
         let Some(log) = &self.log else { return Ok(Some("its database is missing".to_owned())) };
         let Some((_, meta)) = &self.meta else { return Ok(Some("its database has lost its contents".to_owned())) };
-        if self.keys.is_none() {
+        let Some(keys) = &self.keys else {
             return Ok(Some(format!("neither {} nor {} can be read", KEYS[0], KEYS[1])));
-        }
-        let commits = self.commits_in_keys.max(self.witness.commits);
+        };
+        let commits = keys.commits.max(self.witness.commits);
         if meta.commits < commits {
             return Ok(Some(format!("the last {} commits are gone", commits - meta.commits)));
         }
@@ -91,7 +88,7 @@ impl Remains {
         for (key, found) in log.range(&[], None).filter(|(key, _)| key.as_slice() != META_KEY) {
             if let Some(row) = read(log.bytes(*found))? {
                 // What stands under no table is a shred that only looks like a row.
-                if key.first().is_some_and(|table| *table <= CHUNK_TABLE) {
+                if key.first().is_some_and(|table| *table <= DOOMED_TABLE) {
                     totals.add(&row);
                 }
             }
@@ -107,7 +104,7 @@ impl Remains {
 
     /// Whether a row under this key was sealed for a while only, and is never taken over (SES-63).
     pub(super) fn is_state(&self, id: KeyId, table: u8) -> bool {
-        let by_key = self.keys.as_ref().and_then(|keys| keys.get(&id));
+        let by_key = self.keys.as_ref().and_then(|contents| contents.keys.get(&id));
         match by_key {
             Some(entry) => matches!(entry.role, Role::State { .. }),
             None => self.meta.as_ref().is_some_and(|(_, meta)| meta.state_tables.contains(&table)),

@@ -1,6 +1,6 @@
 //! What the tests of stored things share: a store in a folder of its own, three tables, a disk that is watched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -13,12 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use super::database::Database;
 use super::durable::{Disk, Durable, Synced};
+use super::files::KEYS;
 use super::keyfiles::KeyFiles;
 use super::open::{Options, open};
 use super::row::{ChunkKeys, open_value};
 use super::secrets::Secrets;
 use super::snapshot::{Reading, SnapshotFile, snapshots};
-use super::{RowKey, Store, StoreError, Table, Under};
+use super::{KeyId, RowKey, Store, StoreError, Table, Under};
 use crate::base::{MonoTime, Now, Secret, WallTime};
 
 /// Sealed rows by their keys.
@@ -109,13 +110,21 @@ impl Place {
         let secrets = Secrets::derive(&self.key);
         let loaded = KeyFiles::new(self.path(), &secrets.key_files, Arc::new(Disk)).load().unwrap().unwrap();
         assert!(loaded.both, "one of the key files holds other keys");
-        let keys: Vec<_> = loaded.keys.values().map(|entry| &entry.key).chain([&secrets.root]).collect();
+        let keys: Vec<_> = loaded.contents.keys.values().map(|entry| &entry.key).chain([&secrets.root]).collect();
         let open = |key: &Vec<u8>, row| {
             let fetch = |chunk: &[u8]| Ok(rows.get(chunk));
             let mut values = keys.iter().filter_map(|sealing| open_value(&secrets, sealing, key, row, fetch).ok());
             values.next().map(|value| (key.clone(), value.to_vec()))
         };
         rows.iter().filter_map(|(key, row)| open(key, row)).collect()
+    }
+
+    /// The keys that one of the two files holds, to somebody who has the store key and the disk.
+    pub(super) fn keys_in(&self, file: usize) -> BTreeSet<KeyId> {
+        let alone = tempfile::tempdir().unwrap();
+        fs::copy(self.path().join(KEYS[file]), alone.path().join(KEYS[file])).unwrap();
+        let mut files = KeyFiles::new(alone.path(), &Secrets::derive(&self.key).key_files, Arc::new(Disk));
+        files.load().unwrap().unwrap().contents.keys.into_keys().collect()
     }
 
     /// All files in it.

@@ -4,7 +4,6 @@ use super::StoreError;
 use super::commit::{Changes, Step};
 use super::engine::{Count, Inner, Opened, Writer};
 use super::key::KeyId;
-use super::keyring::{Role, fresh};
 use super::mark::Witness;
 use super::row::{Header, META_KEY, open_value};
 use crate::base::{CryptoRng, Now};
@@ -21,20 +20,20 @@ impl Inner {
     }
 
     fn renew(&self, writer: &mut Writer, rng: &mut dyn CryptoRng, now: Now) -> Result<(), StoreError> {
-        let born = writer.key_files.generation() + 1;
-        let created = vec![fresh(Role::State { made: now.wall }, born, rng)];
-        self.carry_out(writer, Step { created, ..Step::default() }, rng)?;
+        let taken = Some(self.view_mut().opened_mut()?.keyring.renew_state(now.wall, rng));
+        self.make_durable(writer, rng)?;
+        self.finish(writer, Step { taken, keys_made: true, ..Step::default() }, rng)?;
         for table in writer.meta.state_tables.clone() {
             let mut from = vec![table];
             while let Some((changes, next)) = self.reseal_page(writer, table, &from, rng)? {
                 if !changes.is_empty() {
-                    self.carry_out(writer, Step { changes, ..Step::default() }, rng)?;
+                    self.finish(writer, Step { changes, ..Step::default() }, rng)?;
                 }
                 from = next;
             }
         }
         let destroyed = self.view().opened()?.keyring.old_states();
-        self.carry_out(writer, Step { destroyed, ..Step::default() }, rng)
+        self.finish(writer, Step { destroyed, ..Step::default() }, rng)
     }
 
     /// Seals the next rows of a table anew, and says where to go on; `None` when there are no more.
@@ -70,7 +69,7 @@ impl Inner {
         writer.swept = next.unwrap_or_default();
         if !changes.is_empty() {
             let step = Step { changes, ..Step::default() };
-            self.carry_out(&mut writer, step, rng).map_err(|error| self.failed(error))?;
+            self.finish(&mut writer, step, rng).map_err(|error| self.failed(error))?;
         }
         Ok(finished)
     }

@@ -54,6 +54,13 @@ fn every_commit_syncs_the_database_file_and_keys_in_their_order() {
     assert_eq!(seen.iter().map(|(what, _)| *what).collect::<Vec<_>>(), [Synced::Keys, Synced::Database, Synced::Keys]);
     assert!(seen[1].1 == inode && seen[0].1 != seen[2].1 && keys.contains(&seen[0].1) && keys.contains(&seen[2].1));
 
+    // There are more of them now.
+    let mut buffer = store.begin();
+    let another = buffer.create_key(&mut place.rng);
+    buffer.put_under::<Erasable>(&at(1, 2), another, &note("secret")).unwrap();
+    store.commit(buffer, &mut place.rng).unwrap();
+    assert_eq!(watched.take(), [Synced::Database]);
+
     let mut buffer = store.begin();
     buffer.destroy_key(key);
     store.commit(buffer, &mut place.rng).unwrap();
@@ -98,7 +105,10 @@ fn a_failed_sync_closes_the_store_until_it_is_opened_again() {
         let old = buffer.create_key(&mut place.rng);
         buffer.put_under::<Erasable>(&at(1, 1), old, &note("old")).unwrap();
         store.commit(buffer, &mut place.rng).unwrap();
+        store.close();
 
+        // A process that has no keys left makes new ones in the commit.
+        let store = place.open_with(&watched.options()).unwrap();
         let mut buffer = store.begin();
         let new = buffer.create_key(&mut place.rng);
         buffer.put_under::<Erasable>(&at(1, 2), new, &note("new")).unwrap();
@@ -207,7 +217,7 @@ fn a_closed_store_says_so_and_opens_again() {
     assert!(
         matches!(reader.count::<Plain>(&Scan::all()), Err(StoreError::Poisoned { because }) if because == "it was closed")
     );
-    assert!(!buffer.has_key(KeyId::random(&mut place.rng)));
+    assert!(!buffer.has_key(KeyId(7)));
     place.open().unwrap();
 }
 

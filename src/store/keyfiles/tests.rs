@@ -4,7 +4,7 @@ use rand_chacha::rand_core::SeedableRng;
 use super::*;
 use crate::base::WallTime;
 use crate::store::durable::Disk;
-use crate::store::keyring::{Role, fresh};
+use crate::store::keyring::{Entry, Role};
 
 struct Folder {
     dir: tempfile::TempDir,
@@ -20,13 +20,18 @@ impl Folder {
         KeyFiles::new(self.dir.path(), &Secret::new([key; 32]), Arc::new(Disk))
     }
 
-    fn keys(&mut self, count: usize) -> HashMap<KeyId, Entry> {
-        (0..count).map(|_| fresh(Role::State { made: WallTime(5) }, 1, &mut self.rng)).collect()
+    fn keys(&mut self, count: u64) -> Entries {
+        let role = Role::State { made: WallTime(5) };
+        (0..count).map(|id| (KeyId(id), Entry { key: Secret::random(&mut self.rng), role })).collect()
     }
 
     fn bytes(&self, name: &str) -> Vec<u8> {
         fs::read(self.dir.path().join(name)).unwrap()
     }
+}
+
+const fn saying(keys: &Entries, commits: u64) -> Contents<&Entries> {
+    Contents { commits, next: KeyId(1_000), keys }
 }
 
 #[test]
@@ -35,20 +40,23 @@ fn the_newer_file_counts_and_the_older_is_overwritten() {
     assert!(folder.files(1).load().unwrap().is_none());
     let (one, two, three) = (folder.keys(1), folder.keys(2), folder.keys(3));
     let mut files = folder.files(1);
-    assert_eq!(files.write(&one, 7, &mut folder.rng).unwrap(), 1);
+    assert_eq!(files.write(&saying(&one, 7), &mut folder.rng).unwrap(), 1);
     let loaded = folder.files(1).load().unwrap().unwrap();
-    assert_eq!((loaded.keys, loaded.commits, loaded.both), (one, 7, false));
-    assert_eq!(files.write(&two, 8, &mut folder.rng).unwrap(), 2);
+    assert_eq!((loaded.contents.keys, loaded.contents.commits, loaded.both), (one, 7, false));
+    assert_eq!(files.write(&saying(&two, 8), &mut folder.rng).unwrap(), 2);
     // A new process goes on where the last one was.
     let mut files = folder.files(1);
     let loaded = files.load().unwrap().unwrap();
-    assert_eq!((loaded.keys, loaded.commits, loaded.both, files.generation()), (two.clone(), 8, false, 2));
+    assert_eq!(
+        (loaded.contents.keys, loaded.contents.commits, loaded.both, files.generation()),
+        (two.clone(), 8, false, 2)
+    );
     let second = folder.bytes("keys.b");
-    assert_eq!(files.write(&three, 9, &mut folder.rng).unwrap(), 3);
+    assert_eq!(files.write(&saying(&three, 9), &mut folder.rng).unwrap(), 3);
     assert_eq!(folder.bytes("keys.b"), second, "the newer file was overwritten");
-    assert_eq!(folder.files(1).load().unwrap().unwrap().keys, three);
+    assert_eq!(folder.files(1).load().unwrap().unwrap().contents.keys, three);
     // At rest, both hold the same.
-    files.write(&three, 9, &mut folder.rng).unwrap();
+    files.write(&saying(&three, 9), &mut folder.rng).unwrap();
     assert!(folder.files(1).load().unwrap().unwrap().both);
 }
 
@@ -57,15 +65,15 @@ fn a_file_is_overwritten_whole_and_never_gets_shorter() {
     use std::os::unix::fs::MetadataExt;
     let mut folder = Folder::new();
     let mut files = folder.files(1);
-    let (many, few) = (folder.keys(400), folder.keys(1));
+    let (many, few) = (folder.keys(600), folder.keys(1));
     for keys in [&many, &many] {
-        files.write(keys, 1, &mut folder.rng).unwrap();
+        files.write(&saying(keys, 1), &mut folder.rng).unwrap();
     }
     let path = folder.dir.path().join("keys.a");
     let (before, node) = (folder.bytes("keys.a"), fs::metadata(&path).unwrap().ino());
     assert!(before.len() > 4 * BLOCK && before.len().is_multiple_of(BLOCK));
     for keys in [&few, &few] {
-        files.write(keys, 1, &mut folder.rng).unwrap();
+        files.write(&saying(keys, 1), &mut folder.rng).unwrap();
     }
     let after = folder.bytes("keys.a");
     assert_eq!(
@@ -75,7 +83,7 @@ fn a_file_is_overwritten_whole_and_never_gets_shorter() {
     );
     let same = before.iter().zip(&after).skip(16).filter(|(a, b)| a == b).count();
     assert!(same < before.len() / 64, "{same} bytes are as they were");
-    assert_eq!(folder.files(1).load().unwrap().unwrap().keys, few);
+    assert_eq!(folder.files(1).load().unwrap().unwrap().contents.keys, few);
 }
 
 #[test]
@@ -83,8 +91,8 @@ fn a_torn_or_damaged_file_leaves_the_other() {
     let mut folder = Folder::new();
     let (old, new) = (folder.keys(2), folder.keys(3));
     let mut files = folder.files(1);
-    files.write(&old, 1, &mut folder.rng).unwrap();
-    files.write(&new, 2, &mut folder.rng).unwrap();
+    files.write(&saying(&old, 1), &mut folder.rng).unwrap();
+    files.write(&saying(&new, 2), &mut folder.rng).unwrap();
     let good = folder.bytes("keys.b");
     let path = folder.dir.path().join("keys.b");
     let load = |folder: &Folder| folder.files(1).load().unwrap().unwrap();
@@ -93,14 +101,14 @@ fn a_torn_or_damaged_file_leaves_the_other() {
         bad[at] ^= 0x10;
         fs::write(&path, &bad).unwrap();
         let loaded = load(&folder);
-        assert!(loaded.keys == old && loaded.commits == 1 && !loaded.both, "{at}");
+        assert!(loaded.contents.keys == old && loaded.contents.commits == 1 && !loaded.both, "{at}");
         fs::write(&path, &good[..at]).unwrap();
-        assert!(load(&folder).keys == old, "{at}");
+        assert!(load(&folder).contents.keys == old, "{at}");
     }
     // The damaged one is the one that is written next.
     let mut files = folder.files(1);
     files.load().unwrap();
-    files.write(&old, 3, &mut folder.rng).unwrap();
+    files.write(&saying(&old, 3), &mut folder.rng).unwrap();
     assert!(load(&folder).both);
     for name in ["keys.a", "keys.b"] {
         fs::write(folder.dir.path().join(name), [0; 5000]).unwrap();
@@ -113,24 +121,30 @@ fn another_key_is_not_damage() {
     let mut folder = Folder::new();
     let keys = folder.keys(1);
     let mut files = folder.files(1);
-    files.write(&keys, 1, &mut folder.rng).unwrap();
+    files.write(&saying(&keys, 1), &mut folder.rng).unwrap();
     assert!(matches!(folder.files(2).load(), Err(StoreError::WrongKey)));
-    files.write(&keys, 1, &mut folder.rng).unwrap();
+    files.write(&saying(&keys, 1), &mut folder.rng).unwrap();
     assert!(matches!(folder.files(2).load(), Err(StoreError::WrongKey)));
     fs::write(folder.dir.path().join("keys.a"), b"rubbish").unwrap();
     assert!(matches!(folder.files(2).load(), Err(StoreError::WrongKey)));
 }
 
 #[test]
-fn a_newer_version_is_named() {
+fn another_version_is_named() {
     let mut folder = Folder::new();
     let keys = folder.keys(1);
-    folder.files(1).write(&keys, 1, &mut folder.rng).unwrap();
+    folder.files(1).write(&saying(&keys, 1), &mut folder.rng).unwrap();
     let mut bytes = folder.bytes("keys.a");
-    bytes[7] = 2;
-    let end = bytes.len() - CHECKSUM_LEN;
-    let sum = sha256(&[&bytes[..end]]);
-    bytes[end..].copy_from_slice(&sum[..CHECKSUM_LEN]);
-    fs::write(folder.dir.path().join("keys.a"), bytes).unwrap();
-    assert!(matches!(folder.files(1).load(), Err(StoreError::TooNew { found: 2, known: 1 })));
+    for version in [3, 1] {
+        bytes[7] = version;
+        let end = bytes.len() - CHECKSUM_LEN;
+        let sum = sha256(&[&bytes[..end]]);
+        bytes[end..].copy_from_slice(&sum[..CHECKSUM_LEN]);
+        fs::write(folder.dir.path().join("keys.a"), &bytes).unwrap();
+        let error = folder.files(1).load().err().unwrap();
+        assert!(matches!(
+            (version, error),
+            (3, StoreError::TooNew { found: 3, known: 2 }) | (1, StoreError::TooOld { found: 1, oldest: 2 })
+        ));
+    }
 }
