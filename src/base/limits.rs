@@ -3,10 +3,12 @@
 //! A constant that only one algorithm needs and nobody else can grow (a block size, say) stays
 //! beside that algorithm.
 
+mod grant;
 mod net;
 
 use super::time::Millis;
 
+pub use grant::{Amount, By, Grant, Of};
 pub use net::*;
 
 // ---- What travels -------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ use super::config::NetConfig;
 use super::error::NetError;
 use super::limits::activity::Activity;
 use super::nat::guard::{Guarded, Purpose, Told};
+use super::nat::service::Usage;
 use super::nat::{alive, probe, serve, service};
 use super::streams::{self, Terms};
 use super::{dht, exchange, limits, span};
@@ -43,7 +44,8 @@ pub(super) struct Behaviour {
 }
 
 impl Behaviour {
-    /// `scope` is how far the network reaches that we are part of; `circuits` belongs to the transport of circuits.
+    /// `scope` is how far the network reaches that we are part of; `circuits` belongs to the transport of circuits, `usage` to our
+    /// own relay, if we are one.
     pub(super) fn new(
         keypair: &Keypair,
         config: &NetConfig,
@@ -51,11 +53,12 @@ impl Behaviour {
         scope: Scope,
         circuits: relay::client::Behaviour,
         activity: &Activity,
+        usage: Option<&Usage>,
     ) -> Result<Self, NetError> {
         let local = keypair.public();
         let told = Told::default();
         let me = local.to_peer_id();
-        let relay = config.serve_relay.then(|| Guarded::new(service::behaviour(me)));
+        let relay = usage.map(|usage| Guarded::new(service::behaviour(me, usage)));
         let (local_id, server) = (local.to_peer_id(), config.dht_server == Some(true));
         let mdns = config
             .mdns

@@ -8,16 +8,15 @@ use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::StreamProtocol;
 use libp2p::request_response::{self, Codec, Message, OutboundRequestId, ProtocolSupport, ResponseChannel};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
+use super::budget::{Budget, Who, room};
 use super::limits::activity::UnderWay;
 use super::places::Permit;
-use super::rates::Ask;
 use super::shared::Shared;
 use super::{from_libp2p, span, to_libp2p};
 use crate::base::PeerId;
-use crate::base::limits::{
-    CARD_TIMEOUT, MAX_CARD_REQUESTS, MAX_CARD_RESPONSE, MAX_CARD_STREAMS, MAX_STRANGER_CARD_REQUESTS,
-};
+use crate::base::limits::{CARD_TIMEOUT, CARDS, MAX_CARD_REQUESTS, MAX_CARD_RESPONSE, MAX_CARD_STREAMS, PREKEYS};
 use crate::envelope::border;
 use crate::envelope::exchange::{CardRequest, CardResponse, PROTOCOL, REQUEST_LEN};
 
@@ -43,7 +42,7 @@ struct Fetch {
 
 /// A question of a peer that the node has not answered yet.
 struct Pending {
-    from: PeerId,
+    from: Who,
     channel: ResponseChannel<CardResponse>,
     _busy: UnderWay,
 }
@@ -56,12 +55,15 @@ pub(super) struct Cards {
     last: u64,
     /// One permit for each question that waits for its lane.
     waiting: Arc<Semaphore>,
+    cards: Budget,
+    prekeys: Budget,
 }
 
 impl Cards {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let waiting = Arc::new(Semaphore::new(MAX_CARD_REQUESTS));
-        Self { shared, fetches: HashMap::new(), pending: HashMap::new(), last: 0, waiting }
+        let (cards, prekeys) = (Budget::new(CARDS), Budget::new(PREKEYS));
+        Self { shared, fetches: HashMap::new(), pending: HashMap::new(), last: 0, waiting, cards, prekeys }
     }
 
     /// Asks a peer. `connected` is whether the swarm has a connection with him: without one the
@@ -100,7 +102,8 @@ impl Cards {
             Event::Message { peer, connection_id, message: Message::Request { request, channel, .. } } => {
                 if let Some(peer) = from_libp2p(&peer) {
                     let busy = self.shared.activity.begin(connection_id);
-                    self.ask_node(peer, request, channel, busy);
+                    let from = self.shared.who(peer, self.shared.activity.origin(connection_id));
+                    self.ask_node(peer, from, request, channel, busy);
                 }
             }
             Event::Message { message: Message::Response { request_id, response }, .. } => {
@@ -141,33 +144,30 @@ impl Cards {
     /// Takes a question to the node, unless there are too many; a dropped channel tells the peer.
     fn ask_node(
         &mut self,
-        from: PeerId,
+        peer: PeerId,
+        from: Who,
         question: CardRequest,
         channel: ResponseChannel<CardResponse>,
         busy: UnderWay,
     ) {
-        if !self.shared.allows(&from, Ask::Card) || !self.has_room(&from) {
+        let now = Instant::now();
+        self.pending.retain(|_, pending| pending.channel.is_open());
+        let pending = self.pending.values().map(|pending| pending.from);
+        if !self.cards.take(&from, now) || room(CARDS, &pending, &from).is_err() {
             return;
         }
         let Ok(permit) = Arc::clone(&self.waiting).try_acquire_owned() else { return };
         // NET-33: beyond the rate there is still a card, but no prekey.
-        let want_prekey = question.want_prekey && self.shared.allows(&from, Ask::Prekey);
+        let want_prekey = question.want_prekey && self.prekeys.take(&from, now);
         self.last += 1;
         let request = self.last;
         self.pending.insert(request, Pending { from, channel, _busy: busy });
-        let lane = self.shared.lane(&from).clone();
+        let lane = self.shared.lane(&peer).clone();
         tokio::spawn(async move {
             // A node that no longer listens has stopped.
-            let _ = lane.send(border::Event::BundleRequested { from, request, want_prekey }).await;
+            let _ = lane.send(border::Event::BundleRequested { from: peer, request, want_prekey }).await;
             drop(permit);
         });
-    }
-
-    fn has_room(&mut self, from: &PeerId) -> bool {
-        self.pending.retain(|_, pending| pending.channel.is_open());
-        let strangers = || self.pending.values().filter(|pending| !self.shared.is_contact(&pending.from)).count();
-        self.pending.len() < MAX_CARD_REQUESTS
-            && (self.shared.is_contact(from) || strangers() < MAX_STRANGER_CARD_REQUESTS)
     }
 }
 

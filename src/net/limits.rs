@@ -25,16 +25,14 @@ use tokio::time::Instant;
 use self::activity::Activity;
 use self::room::Seat;
 use super::addresses::{self, Scope};
+use super::budget::{Budget, Who, room};
 use super::classes::Classes;
+use super::from_libp2p;
 use super::nat::guard::{Purpose, Told};
 use super::origin::{Network, Origin};
-use super::rates::Meter;
-use super::{from_libp2p, span};
 use crate::base::limits::{
-    MAX_CONNECTIONS, MAX_CONNECTIONS_PER_IP, MAX_CONNECTIONS_PER_NETWORK, MAX_CONNECTIONS_PER_PEER,
-    MAX_INBOUND_CIRCUITS, MAX_INBOUND_CONNECTIONS, MAX_LEAVING, MAX_PENDING_CONNECTIONS, MAX_PENDING_PER_IP,
-    MAX_SERVED_STRANGERS, MAX_STRANGER_CIRCUITS, MAX_STRANGER_CIRCUITS_PER_RELAY, MAX_STRANGER_CONNECTIONS,
-    MAX_TOLD_DIALS, STRANGER_CIRCUIT_BURST, STRANGER_CIRCUIT_INTERVAL, TOLD_DIAL_BURST, TOLD_DIAL_INTERVAL,
+    By, CONNECTIONS, DIALS, HANDSHAKES, INBOUND, INBOUND_CIRCUITS, MAX_CONNECTIONS, MAX_INBOUND_CONNECTIONS,
+    MAX_LEAVING, MAX_SERVED_STRANGERS, MAX_STRANGER_CONNECTIONS, TOLD_DIALS,
 };
 use crate::envelope::border::Class;
 
@@ -63,6 +61,18 @@ pub(super) enum Denied {
     Told,
 }
 
+impl Denied {
+    /// By what there was no place; `all` if there was none for anybody.
+    const fn by(by: By, all: Self) -> Self {
+        match by {
+            By::All => all,
+            By::Peer => Self::Peer,
+            By::Address => Self::Ip,
+            By::Network => Self::Network,
+        }
+    }
+}
+
 /// Of an inbound connection. One through a relay has no address of its own: the relay's is at our end of it.
 fn origin(local: &Multiaddr, remote: &Multiaddr) -> Option<Origin> {
     Origin::of(if addresses::is_circuit(local) { local } else { remote })
@@ -75,32 +85,36 @@ struct Established {
     /// Of a circuit, the relay's.
     origin: Option<Origin>,
     circuit: bool,
-    /// The /24 or /48 around its origin; none of a circuit.
-    network: Option<Network>,
     /// It was made to tell the peer that he can be reached, and for nothing else.
     trial: bool,
     /// It makes room for another.
     leaving: bool,
 }
 
-/// The network of an inbound connection that goes straight.
-fn network(local: &Multiaddr, remote: &Multiaddr) -> Option<Network> {
-    origin(local, remote).filter(|_| !addresses::is_circuit(local)).map(Origin::network)
+impl Established {
+    /// Where it comes from if it goes straight.
+    fn address(&self) -> Option<Origin> {
+        self.origin.filter(|_| !self.circuit)
+    }
+
+    fn network(&self) -> Option<Network> {
+        self.address().map(Origin::network)
+    }
 }
 
 /// The behaviour that denies. First in the list of behaviours, so that the others never hear of a
 /// connection that is denied.
 pub(super) struct Behaviour {
     classes: Classes,
-    pending_in: HashMap<ConnectionId, Option<Origin>>,
-    pending_out: HashSet<ConnectionId>,
+    handshakes: Budget<ConnectionId>,
+    dials: Budget<ConnectionId>,
     established: HashMap<ConnectionId, Established>,
     /// The dials to addresses that a peer has named.
     told: Told,
     /// Such addresses of strangers are dialled when they reach at least so far.
     scope: Scope,
-    told_dials: Meter,
-    stranger_circuits: Meter,
+    told_dials: Budget,
+    circuits: Budget,
     activity: Activity,
     /// Whether our user has said that we are here for others.
     offers: bool,
@@ -129,13 +143,13 @@ impl Behaviour {
             relayed: HashSet::new(),
             closing: VecDeque::new(),
             classes,
-            pending_in: HashMap::new(),
-            pending_out: HashSet::new(),
+            handshakes: Budget::new(HANDSHAKES),
+            dials: Budget::new(DIALS),
             established: HashMap::new(),
             told,
             scope,
-            told_dials: Meter::new(TOLD_DIAL_BURST, span(TOLD_DIAL_INTERVAL)),
-            stranger_circuits: Meter::new(STRANGER_CIRCUIT_BURST, span(STRANGER_CIRCUIT_INTERVAL)),
+            told_dials: Budget::new(TOLD_DIALS),
+            circuits: Budget::new(INBOUND_CIRCUITS),
         }
     }
 
@@ -194,32 +208,25 @@ impl Behaviour {
     }
 
     fn check_pending_in(&mut self, id: ConnectionId, local: &Multiaddr, remote: &Multiaddr) -> Result<(), Denied> {
-        let origin = origin(local, remote);
-        if self.pending_in.len() >= MAX_PENDING_CONNECTIONS as usize {
-            return Err(Denied::Pending);
-        }
-        if origin.is_some() && self.pending_in.values().filter(|other| **other == origin).count() >= MAX_PENDING_PER_IP
-        {
-            return Err(Denied::Ip);
-        }
-        self.pending_in.insert(id, origin);
-        Ok(())
+        let who = Who::new(Class::Stranger, None, origin(local, remote));
+        self.handshakes.enter(id, who).map_err(|by| Denied::by(by, Denied::Pending))
     }
 
     fn check_pending_out(&mut self, id: ConnectionId, peer: Option<PeerId>, addrs: &[Multiaddr]) -> Result<(), Denied> {
-        if self.pending_out.len() >= MAX_PENDING_CONNECTIONS as usize {
-            return Err(Denied::Pending);
-        }
+        let who = Who::new(Class::Stranger, peer.as_ref().and_then(from_libp2p), None);
+        self.dials.room(&who).map_err(|by| Denied::by(by, Denied::Pending))?;
         if self.told.purpose(id).is_some() {
-            self.check_told(peer, addrs)?;
+            self.check_told(&who, peer, addrs)?;
         }
-        self.pending_out.insert(id);
+        self.dials.hold(id, who);
         Ok(())
     }
 
     /// NET-66: the word of a peer leads to no machine that he could not reach himself.
-    fn check_told(&mut self, peer: Option<PeerId>, addrs: &[Multiaddr]) -> Result<(), Denied> {
-        if self.told.count() > MAX_TOLD_DIALS || !self.told_dials.take() {
+    fn check_told(&mut self, who: &Who, peer: Option<PeerId>, addrs: &[Multiaddr]) -> Result<(), Denied> {
+        // This one is among them already.
+        let others = std::iter::repeat_n(Who::default(), self.told.count().saturating_sub(1));
+        if room(TOLD_DIALS, &others, who).is_err() || !self.told_dials.take(who, Instant::now()) {
             return Err(Denied::Pending);
         }
         let peer = peer.ok_or(Denied::Told)?;
@@ -227,8 +234,7 @@ impl Behaviour {
             return Ok(());
         }
         let his = |origin: Origin| {
-            let mut direct = self.established.values().filter(|other| other.peer == peer && !other.circuit);
-            direct.any(|other| other.origin == Some(origin))
+            self.established.values().any(|other| other.peer == peer && other.address() == Some(origin))
         };
         // A name, or a relay, may lead anywhere.
         let good = |addr: &Multiaddr| {
@@ -240,35 +246,27 @@ impl Behaviour {
 
     /// NET-65.
     fn check_circuit(&mut self, peer: &PeerId, relay: Option<Origin>) -> Result<(), Denied> {
-        if self.count(|other| other.inbound && other.circuit) >= MAX_INBOUND_CIRCUITS {
-            return Err(Denied::Circuits);
-        }
-        if self.is_contact(peer) {
-            return Ok(());
-        }
-        let strangers = |other: &Established| other.inbound && other.circuit && !self.is_contact(&other.peer);
-        let of_relay = |other: &Established| strangers(other) && other.origin == relay;
-        if self.count(strangers) >= MAX_STRANGER_CIRCUITS
-            || self.count(of_relay) >= MAX_STRANGER_CIRCUITS_PER_RELAY
-            || !self.stranger_circuits.take()
-        {
-            return Err(Denied::Circuits);
-        }
-        Ok(())
+        let who = |peer: &PeerId, relay| Who::new(self.classes.of_libp2p(peer), from_libp2p(peer), relay);
+        let circuits = self.established.values().filter(|other| other.inbound && other.circuit);
+        let newcomer = who(peer, relay);
+        room(INBOUND_CIRCUITS, &circuits.map(|other| who(&other.peer, other.origin)), &newcomer)
+            .ok()
+            .filter(|()| self.circuits.take(&newcomer, Instant::now()))
+            .ok_or(Denied::Circuits)
     }
 
     /// NET-2, NET-4.
     fn check_any(&self, peer: &PeerId) -> Result<(), Denied> {
-        if from_libp2p(peer).is_none() {
+        let who = |peer: &PeerId| Who::new(Class::Stranger, from_libp2p(peer), None);
+        if who(peer).peer.is_none() {
             return Err(Denied::KeyType);
         }
         if self.established.len() >= MAX_CONNECTIONS as usize + self.places().1 {
             return Err(Denied::Total);
         }
-        if self.count(|other| other.peer == *peer) >= MAX_CONNECTIONS_PER_PEER as usize {
-            return Err(Denied::Peer);
-        }
-        Ok(())
+        // In all of them, and not by class.
+        let same = self.established.values().filter(|other| other.peer == *peer);
+        room(CONNECTIONS, &same.map(|other| who(&other.peer)), &who(peer)).map_err(|by| Denied::by(by, Denied::Total))
     }
 
     fn check_inbound(
@@ -278,7 +276,7 @@ impl Behaviour {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<(), Denied> {
-        self.pending_in.remove(&id);
+        self.handshakes.leave(&id);
         self.check_any(peer)?;
         if self.count(|other| other.inbound) >= MAX_INBOUND_CONNECTIONS as usize + self.places().1 {
             return Err(Denied::Inbound);
@@ -290,18 +288,15 @@ impl Behaviour {
         if self.is_contact(peer) {
             return Ok(());
         }
-        let alike = |other: &Established| other.inbound && other.origin == origin && other.circuit == circuit;
-        if origin.is_some() && self.count(alike) >= MAX_CONNECTIONS_PER_IP as usize {
-            return Err(Denied::Ip);
-        }
-        let network = network(local, remote);
-        let near = |other: &Established| other.inbound && other.network == network;
+        let origin = origin.filter(|_| !circuit);
+        let inbound = self.established.values().filter(|other| other.inbound);
+        // Contacts are not denied, but they are counted.
+        let inbound = inbound.map(|other| Who::new(Class::Stranger, None, other.address()));
+        let mut who = Who::new(Class::Stranger, from_libp2p(peer), origin);
         // Within a site all are of few networks.
-        let public = network.is_some() && addresses::scope(remote) == Scope::Global;
-        if public && self.count(near) >= MAX_CONNECTIONS_PER_NETWORK {
-            return Err(Denied::Network);
-        }
-        self.make_room(network)
+        who.network = who.network.filter(|_| addresses::scope(remote) == Scope::Global);
+        room(INBOUND, &inbound, &who).map_err(|by| Denied::by(by, Denied::Inbound))?;
+        self.make_room(origin.map(Origin::network))
     }
 
     /// NET-90: when the places of strangers are taken, one who is idle goes. Asked last, because it asks for the class of
@@ -318,7 +313,7 @@ impl Behaviour {
         }
         let seat = |(id, other): &(&ConnectionId, &Established)| Seat {
             id: **id,
-            network: other.network,
+            network: other.network(),
             idle_since: if self.is_spared(other) { None } else { self.activity.idle_since(**id) },
         };
         let seats: Vec<_> = staying.iter().map(seat).collect();
@@ -378,30 +373,27 @@ impl NetworkBehaviour for Behaviour {
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.pending_out.remove(&id);
+        self.dials.leave(&id);
         self.check_any(&peer).map(|()| dummy::ConnectionHandler).map_err(ConnectionDenied::new)
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         match event {
             FromSwarm::ConnectionEstablished(event) => {
-                let (origin, network) = match event.endpoint {
-                    ConnectedPoint::Dialer { address, .. } => (Origin::of(address), None),
-                    ConnectedPoint::Listener { local_addr, send_back_addr } => {
-                        (origin(local_addr, send_back_addr), network(local_addr, send_back_addr))
-                    }
+                let origin = match event.endpoint {
+                    ConnectedPoint::Dialer { address, .. } => Origin::of(address),
+                    ConnectedPoint::Listener { local_addr, send_back_addr } => origin(local_addr, send_back_addr),
                 };
                 let established = Established {
                     peer: event.peer_id,
                     inbound: event.endpoint.is_listener(),
                     origin,
-                    network,
                     leaving: false,
                     circuit: event.endpoint.is_relayed(),
                     trial: self.told.purpose(event.connection_id) == Some(Purpose::Trial),
                 };
                 self.told.done(event.connection_id);
-                self.activity.opened(event.connection_id);
+                self.activity.opened(event.connection_id, origin);
                 self.established.insert(event.connection_id, established);
             }
             FromSwarm::ConnectionClosed(event) => {
@@ -413,11 +405,11 @@ impl NetworkBehaviour for Behaviour {
                 }
             }
             FromSwarm::DialFailure(event) => {
-                self.pending_out.remove(&event.connection_id);
+                self.dials.leave(&event.connection_id);
                 self.told.done(event.connection_id);
             }
             FromSwarm::ListenFailure(event) => {
-                self.pending_in.remove(&event.connection_id);
+                self.handshakes.leave(&event.connection_id);
             }
             _ => {}
         }

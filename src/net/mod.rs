@@ -7,13 +7,14 @@
 //! - `mailbox` asks mailboxes, as ourselves or under names made for it, and takes questions to our own.
 //! - `nat` is how we are reached and reach others: relays, holes, addresses seen from outside, dialling again.
 //! - `dht` puts cards where others find them, finds those of others, and holds some.
-//! - `peers` chooses one connection per peer, `limits` and `rates` bound what strangers may do,
+//! - `peers` chooses one connection per peer, `limits` and `budget` bound what strangers may do,
 //!   `addresses` and `discovery` say where a peer may be, `notices` tells without waiting.
 //!
 //! What it does not own: what an envelope or a card says, when to dial again, who is a contact.
 
 mod addresses;
 mod behaviour;
+mod budget;
 mod classes;
 mod config;
 mod dht;
@@ -32,7 +33,6 @@ mod notices;
 mod origin;
 mod peers;
 mod places;
-mod rates;
 mod seeks;
 mod shared;
 mod streams;
@@ -58,6 +58,7 @@ pub use crate::envelope::border::{Class, Event, FrameToken, Order, RefuseReason}
 use self::behaviour::Behaviour;
 use self::limits::activity::Activity;
 use self::nat::Nat;
+use self::nat::service::Usage;
 use self::shared::Shared;
 use self::task::Task;
 use crate::base::limits::{
@@ -77,7 +78,8 @@ pub async fn start(config: NetConfig, lanes: Lanes, classes: Classes) -> Result<
     let scope = if config.internet { addresses::Scope::Global } else { scope };
     let (circuits, circuit_client) = relay::client::new(keypair.public().to_peer_id());
     let activity = Activity::default();
-    let behaviour = Behaviour::new(&keypair, &config, &classes, scope, circuit_client, &activity)?;
+    let usage = config.serve_relay.then(Usage::default);
+    let behaviour = Behaviour::new(&keypair, &config, &classes, scope, circuit_client, &activity, usage.as_ref())?;
     let swarm_config = libp2p::swarm::Config::with_tokio_executor()
         // NET-3: else each stream costs a round trip before its first byte.
         .with_substream_upgrade_protocol_override(Version::V1Lazy)
@@ -93,7 +95,7 @@ pub async fn start(config: NetConfig, lanes: Lanes, classes: Classes) -> Result<
     let (commands, requests) = mpsc::channel(MAX_NET_COMMANDS);
     let shared = Arc::new(Shared::new(me, lanes, classes, activity, opens, suspicions));
     shared.set_mdns(if config.mdns { MdnsStatus::On } else { MdnsStatus::Off });
-    let nat = Nat::new(&config, me, scope);
+    let nat = Nat::new(&config, me, scope, usage);
     let mut task = Task::new(swarm, Arc::clone(&shared), nat, &config);
     let listeners = listen::bind(task.swarm(), &config)?;
     task.listening(listeners).await;

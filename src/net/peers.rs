@@ -12,6 +12,7 @@ use libp2p::swarm::ConnectionId;
 use tokio::time::Instant;
 
 use super::addresses::is_circuit;
+use super::origin::Origin;
 use super::shared::Traffic;
 use super::span;
 use crate::base::limits::{CROSSING_WINDOW, DOUBLE_GRACE, DOUBLE_LIFE, DOUBLE_LINGER};
@@ -112,6 +113,11 @@ impl Peers {
 
     pub(super) fn all(&self) -> impl Iterator<Item = PeerId> {
         self.map.keys().copied()
+    }
+
+    /// Where a connected peer speaks from.
+    pub(super) fn origin(&self, peer: &PeerId) -> Option<Origin> {
+        self.links(peer).find_map(|link| Origin::of(&link.addr))
     }
 
     /// Every connection with this peer.

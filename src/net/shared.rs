@@ -9,6 +9,7 @@ use libp2p::swarm::ConnectionId;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::budget::{Budget, Who};
 use super::classes::Classes;
 use super::config::Lanes;
 use super::envelope::inbound::Answers;
@@ -19,10 +20,10 @@ use super::lock;
 use super::mailbox::serve::Desk;
 use super::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
 use super::notices::Notices;
+use super::origin::Origin;
 use super::peers::Link;
-use super::rates::{Ask, Rates};
 use super::streams;
-use crate::base::limits::{MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
+use crate::base::limits::{ENVELOPES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
 use crate::base::{PeerId, WallTime};
 use crate::envelope::border::{Class, Event};
 
@@ -69,8 +70,7 @@ pub(super) struct Shared {
     /// Our part in the DHT.
     pub(super) dht: watch::Sender<DhtStatus>,
     registry: Mutex<Registry>,
-    rates: Mutex<Rates>,
-    start: Instant,
+    envelopes: Mutex<Budget>,
 }
 
 #[derive(Debug, Default)]
@@ -177,8 +177,7 @@ impl Shared {
             places: watch::Sender::default(),
             dht: watch::Sender::default(),
             registry: Mutex::default(),
-            rates: Mutex::default(),
-            start: Instant::now(),
+            envelopes: Mutex::new(Budget::new(ENVELOPES)),
         }
     }
 
@@ -191,15 +190,14 @@ impl Shared {
         self.lanes.of(self.classes.of(peer))
     }
 
-    /// Whether the rate of this peer allows it.
-    pub(super) fn allows(&self, peer: &PeerId, ask: Ask) -> bool {
-        let now = self.micros();
-        lock(&self.rates).take(peer, ask, self.classes.of(peer), now)
+    /// A peer as he is counted.
+    pub(super) fn who(&self, peer: PeerId, address: Option<Origin>) -> Who {
+        Who::new(self.classes.of(&peer), Some(peer), address)
     }
 
-    /// The time since the start of the network, in microseconds.
-    pub(super) fn micros(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+    /// Whether an envelope more is taken from him.
+    pub(super) fn takes_envelope(&self, who: &Who) -> bool {
+        lock(&self.envelopes).take(who, Instant::now())
     }
 
     // ---- peers ----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ use libp2p::core::{Endpoint, Multiaddr};
 use libp2p::quic;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
-use rohrpost::base::limits::{MAX_CONNECTIONS_PER_IP, MAX_STRANGER_CONNECTIONS};
+use rohrpost::base::limits::MAX_STRANGER_CONNECTIONS;
 use serde_json::json;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
@@ -128,7 +128,7 @@ pub async fn connections(count: u64, target: Target) {
         open.fold((0, 0), |(all, near), (_, is_near)| (all + 1, near + usize::from(*is_near)))
     };
     let settled = async {
-        while open(&held).0 > MAX_STRANGER_CONNECTIONS || open(&held).1 > MAX_CONNECTIONS_PER_IP as usize {
+        while open(&held).0 > MAX_STRANGER_CONNECTIONS || open(&held).1 > 32 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

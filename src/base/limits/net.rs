@@ -1,6 +1,9 @@
 //! Bounds of the network: connections, streams, questions to mailboxes, relays, the DHT.
 
 use super::MAX_RELAYS;
+use super::grant::By::{Address, All, Network, Peer};
+use super::grant::Of::{Contacts, Everybody, Strangers};
+use super::grant::{Grant, one_in, per_second, places};
 use crate::base::time::Millis;
 
 // ---- Network ------------------------------------------------------------------------------------
@@ -9,16 +12,6 @@ use crate::base::time::Millis;
 pub const MAX_CONNECTIONS: u32 = 512;
 /// Inbound connections in all, so that strangers leave room for our own dials.
 pub const MAX_INBOUND_CONNECTIONS: u32 = 384;
-/// Connections that are being set up, in each direction.
-pub const MAX_PENDING_CONNECTIONS: u32 = 64;
-/// Connections with one peer: of one who was killed and is back, a dead circuit and a dead direct one, two circuits, the
-/// two that punching a hole makes, and a trial.
-pub const MAX_CONNECTIONS_PER_PEER: u32 = 8;
-/// Connections from one IP address.
-pub const MAX_CONNECTIONS_PER_IP: u32 = 32;
-/// Inbound connections from one public /24 or /48, contacts' not denied: a house with many tenants, and half of the places of
-/// those who serve nobody.
-pub const MAX_CONNECTIONS_PER_NETWORK: usize = 64;
 /// Streams of one connection.
 pub const MAX_STREAMS_PER_CONNECTION: usize = 64;
 /// The same with a peer who is no contact (yamux). His node needs four or five at a time.
@@ -27,7 +20,7 @@ pub const MAX_STRANGER_STREAMS: usize = 16;
 /// nobody reads. At least 256 KiB for each stream.
 pub const MAX_YAMUX_BUFFER: usize = 16 * 1024 * 1024;
 /// The same with a peer who is no contact: all that strangers can make us hold is this, times
-/// [`MAX_STRANGER_CONNECTIONS`] or [`MAX_SERVED_STRANGERS`]; out of one network, times [`MAX_CONNECTIONS_PER_NETWORK`].
+/// [`MAX_STRANGER_CONNECTIONS`] or [`MAX_SERVED_STRANGERS`]; out of one network, times what [`INBOUND`] gives a network.
 pub const MAX_STRANGER_YAMUX_BUFFER: usize = 4 * 1024 * 1024;
 /// The same of one QUIC connection, with whomever: who it is comes out when it is too late to choose.
 /// `MAX_IN_FLIGHT_BYTES` fit.
@@ -46,8 +39,6 @@ pub const STRANGER_REST: Millis = Millis::from_secs(3);
 pub const MAX_LEAVING: usize = 16;
 /// How long saying goodbye on a connection may take: whoever reads nothing would keep it for ever.
 pub const CLOSE_TIMEOUT: Millis = Millis::from_secs(5);
-/// Inbound connections from one IP address that are being set up.
-pub const MAX_PENDING_PER_IP: usize = 16;
 /// Resident memory of the process above which no new connection is made or taken.
 pub const MAX_PROCESS_MEMORY: usize = 1024 * 1024 * 1024;
 /// Inbound streams of one connection whose protocol is not agreed upon yet.
@@ -56,10 +47,6 @@ pub const MAX_NEGOTIATING_STREAMS: usize = 16;
 pub const MAX_ENVELOPE_STREAMS: usize = 2;
 /// Card questions in both directions on one connection.
 pub const MAX_CARD_STREAMS: usize = 8;
-/// Card questions of others that wait for our answer.
-pub const MAX_CARD_REQUESTS: usize = 64;
-/// Of these, questions of peers who are no contacts.
-pub const MAX_STRANGER_CARD_REQUESTS: usize = 32;
 /// Our own card questions that wait for an answer.
 pub const MAX_CARD_FETCHES: usize = 256;
 /// Commands waiting for the swarm task.
@@ -112,20 +99,6 @@ pub const DOUBLE_GRACE: Millis = Millis::from_secs(10);
 /// It is closed after this time, whatever happens on it: what may be on its way (`MAX_IN_FLIGHT_BYTES`) is through by then
 /// at 300 kbit/s.
 pub const DOUBLE_LIFE: Millis = Millis::from_secs(120);
-/// Burst of envelopes that a peer who is not a contact may send.
-pub const STRANGER_BURST: u32 = 60;
-/// Envelopes a second that he may send after it.
-pub const STRANGER_RATE: u32 = 1;
-/// Burst of envelopes that a contact may send.
-pub const CONTACT_BURST: u32 = 20_000;
-/// Envelopes a second that he may send after it.
-pub const CONTACT_RATE: u32 = 10_000;
-/// Burst of one-time prekeys handed to one peer.
-pub const PREKEY_BURST: u32 = 6;
-/// After it, one in this time.
-pub const PREKEY_INTERVAL: Millis = Millis(600_000);
-/// Peers whose rates are remembered; the longest idle is forgotten first.
-pub const MAX_RATED_PEERS: usize = 10_000;
 /// Inputs waiting in the lane of the user and the timers.
 pub const LANE_USER: usize = 256;
 /// Inputs waiting in the lane of contacts.
@@ -141,30 +114,10 @@ pub const MAX_DISCOVERED: usize = 1_000;
 
 // ---- Mailboxes on the wire ----------------------------------------------------------------------
 
-/// Questions of others that are being read, answered or written at a time: with the longest page each is 16 MiB.
-pub const MAX_MAIL_REQUESTS: usize = 64;
-/// Of these, questions of peers who are no contacts; most are, as depositors ask under keys made for it.
-pub const MAX_STRANGER_MAIL_REQUESTS: usize = 48;
-/// Of these, from one IP address, whatever keys are used there…
-pub const MAX_MAIL_PER_HOST: usize = 8;
-/// …and from one /24 or /48: two networks do not fill the house.
-pub const MAX_MAIL_PER_NETWORK: usize = 16;
 /// Questions that a peer may have open on one connection, those included that wait for a place.
 pub const MAX_MAIL_STREAMS: usize = 16;
 /// How long a question waits for a place: somebody else's answer may just be going out.
 pub const MAIL_PLACE_WAIT: Millis = Millis::from_secs(2);
-/// Questions at once by one key that is no contact's: a page full of deposits…
-pub const MAIL_STRANGER_BURST: u32 = 256;
-/// …and a second after it.
-pub const MAIL_STRANGER_RATE: u32 = 8;
-/// Questions at once from one IP address, of all strangers there…
-pub const MAIL_HOST_BURST: u32 = 512;
-/// …and a second after it.
-pub const MAIL_HOST_RATE: u32 = 16;
-/// Questions at once from one /24 or /48…
-pub const MAIL_NETWORK_BURST: u32 = 2_048;
-/// …and a second after it.
-pub const MAIL_NETWORK_RATE: u32 = 64;
 /// How long a question or an answer may take on its stream: the longest, 256 KiB, by a slow line.
 pub const MAIL_TRANSFER_TIMEOUT: Millis = Millis::from_secs(15);
 /// How long our node may take to answer, the wait for its lane included.
@@ -172,10 +125,6 @@ pub const MAIL_ANSWER_TIMEOUT: Millis = Millis::from_secs(10);
 /// How long an owner may have his question held until something comes: what is lost of his connection, or of the mailbox's
 /// memory, without anybody noticing costs no more than this.
 pub const MAX_MAIL_WAIT: Millis = Millis::from_secs(300);
-/// Owners' questions that are held at a time: a stream and a connection each, and some 2 KiB.
-pub const MAX_MAIL_HELD: usize = 256;
-/// Of these, of owners who are no contacts: half of their connections ([`MAX_STRANGER_CONNECTIONS`]) stay free for depositors.
-pub const MAX_STRANGER_MAIL_HELD: usize = 64;
 /// How long we wait for an answer: as long as a mailbox takes at most.
 pub const MAIL_TIMEOUT: Millis = Millis::from_secs(40);
 /// After it a question of ours has failed, whatever it waited for.
@@ -216,10 +165,6 @@ pub const CIRCUIT_DISTRUST: Millis = Millis::from_secs(600);
 pub const MAX_RESERVATIONS: usize = 128;
 /// …and to one peer: his own, and one of a connection that is about to end.
 pub const MAX_RESERVATIONS_PER_PEER: usize = 2;
-/// Reservations granted to one peer at once (a node behind a bad line comes back often); then one in two minutes.
-pub const RESERVATION_BURST: u32 = 30;
-/// The same from one IP address: a household, or a small company.
-pub const RESERVATION_BURST_PER_IP: u32 = 60;
 /// How often the router at home is looked for again, and asked to forward our ports: it forgets them when it is switched
 /// off, and a search is three small packets.
 pub const ROUTER_ASKED_AGAIN: Millis = Millis::from_secs(600);
@@ -233,28 +178,8 @@ pub const MAX_RELAYED_CIRCUITS_PER_PEER: usize = 4;
 pub const MAX_CIRCUIT_BYTES: u64 = 1024 * 1024;
 /// How long it stands.
 pub const MAX_CIRCUIT_TIME: Millis = Millis::from_secs(600);
-/// Circuits opened by one peer at once; then one in 30 seconds.
-pub const CIRCUIT_BURST: u32 = 30;
-/// The same from one IP address.
-pub const CIRCUIT_BURST_PER_IP: u32 = 60;
-/// Connections that come to us through relays, in all.
-pub const MAX_INBOUND_CIRCUITS: usize = 64;
-/// Of these, of peers who are no contacts…
-pub const MAX_STRANGER_CIRCUITS: usize = 32;
-/// …and through one relay: whose circuits have no IP address of their own but the relay's.
-pub const MAX_STRANGER_CIRCUITS_PER_RELAY: usize = 16;
-/// Circuits that strangers may open to us at once…
-pub const STRANGER_CIRCUIT_BURST: u32 = 32;
-/// …and after it one in this time: each costs us handshakes, and dials for a hole.
-pub const STRANGER_CIRCUIT_INTERVAL: Millis = Millis::from_secs(2);
 /// A circuit on which nothing was on its way for so long is closed, with contacts too: relays have few.
 pub const CIRCUIT_IDLE: Millis = Millis::from_secs(60);
-/// Dials to addresses that a peer has named (for a hole, or to test whether he can be reached) that are under way.
-pub const MAX_TOLD_DIALS: usize = 16;
-/// Such dials that may be made at once…
-pub const TOLD_DIAL_BURST: u32 = 64;
-/// …and after it one in this time.
-pub const TOLD_DIAL_INTERVAL: Millis = Millis::from_secs(1);
 /// Relays of one peer that are tried.
 pub const MAX_RELAYS_TRIED: usize = MAX_RELAYS;
 /// How long a dial through a relay waits for the relay to be there, and to have told how it sees us.
@@ -299,26 +224,6 @@ pub const DHT_PROVIDER_LIFE: Millis = Millis::from_hours(24);
 pub const MAX_DHT_RECORDS: usize = 20_000;
 /// Bytes of them: in memory, some 2 KiB each.
 pub const MAX_DHT_BYTES: usize = 48 * 1024 * 1024;
-/// Open mailboxes that one node knows: what it answers is one packet.
-pub const MAX_DHT_PROVIDERS: usize = 256;
-/// Of these, in one /24 or /48.
-pub const MAX_DHT_PROVIDERS_PER_NETWORK: usize = 4;
-/// Records that one peer may put at once, a mailbox those of its sleepers…
-pub const DHT_PUT_BURST: u32 = 512;
-/// …and a second after it.
-pub const DHT_PUT_RATE: u32 = 8;
-/// Records that may be put from one /24 or /48 at once…
-pub const DHT_NETWORK_BURST: u32 = 2_048;
-/// …and a second after it.
-pub const DHT_NETWORK_RATE: u32 = 32;
-/// Questions and answers of the DHT heard by one connection at once…
-pub const DHT_REQUEST_BURST: u32 = 512;
-/// …and a second after it: beyond it that connection waits.
-pub const DHT_REQUEST_RATE: u32 = 64;
-/// Signatures looked at at once, for everybody together…
-pub const DHT_CHECK_BURST: u32 = 2_000;
-/// …and a second after it: a few hundredths of one core.
-pub const DHT_CHECK_RATE: u32 = 200;
 /// How long a query may take.
 pub const DHT_QUERY_TIMEOUT: Millis = Millis::from_secs(30);
 /// How long it is waited for all who are to hold a card to say so; then it is read back.
@@ -371,3 +276,100 @@ pub const DHT_FEW_PEERS: usize = 8;
 pub const DHT_MISSES: u32 = 3;
 /// A peer that is not found is looked for again after this time.
 pub const DHT_SEEK_AGAIN: Millis = Millis::from_secs(300);
+
+// ---- What is given to whom ----------------------------------------------------------------------
+//
+// `net::budget` counts these: a line speaks of a class of peers, counts by something, and gives each so much. A level without a
+// line has no bound of its own.
+
+/// Card questions of others that wait for our answer.
+pub const MAX_CARD_REQUESTS: usize = 64;
+/// Keys (peers, addresses, networks) that one line with a rate remembers; a full bucket is forgotten first.
+pub const MAX_RATED_KEYS: usize = 10_000;
+
+/// Inbound connections that are being set up; who it is comes out later.
+pub const HANDSHAKES: &[Grant] = &[places(Everybody, All, 64), places(Everybody, Address, 16)];
+
+/// Our own dials under way.
+pub const DIALS: &[Grant] = &[places(Everybody, All, 64)];
+
+/// Of these, to addresses that a peer has named, for a hole or to test whether he can be reached.
+pub const TOLD_DIALS: &[Grant] = &[places(Everybody, All, 16), one_in(Everybody, All, 64, Millis::from_secs(1))];
+
+/// Connections, both ways. With one peer, who was killed and is back: a dead circuit and a dead direct one, two circuits, the
+/// two that punching a hole makes, and a trial.
+pub const CONNECTIONS: &[Grant] = &[places(Everybody, Peer, 8)];
+
+/// Inbound connections that go straight, if a stranger comes; contacts are not denied. Of one public network: a house with
+/// many tenants, and half of the places of those who serve nobody.
+pub const INBOUND: &[Grant] = &[places(Strangers, Address, 32), places(Strangers, Network, 64)];
+
+/// Connections that come to us through relays. They have no address but the relay's, and each costs us handshakes, and dials
+/// for a hole.
+pub const INBOUND_CIRCUITS: &[Grant] = &[
+    places(Everybody, All, 64),
+    places(Strangers, All, 32),
+    places(Strangers, Address, 16),
+    one_in(Strangers, All, 32, Millis::from_secs(2)),
+];
+
+/// Reservations that our own relay grants (a node behind a bad line comes back often; an address is a household, or a small
+/// company). How many there are, in all and of one peer, the crate counts.
+pub const RESERVATIONS: &[Grant] =
+    &[one_in(Everybody, Peer, 30, Millis::from_secs(120)), one_in(Everybody, Address, 60, Millis::from_secs(60))];
+
+/// Circuits through our own relay, by who opens them. How many there are, in all and of one peer, the crate counts.
+pub const CIRCUITS: &[Grant] =
+    &[one_in(Everybody, Peer, 30, Millis::from_secs(30)), one_in(Everybody, Address, 60, Millis::from_secs(15))];
+
+/// Envelopes.
+pub const ENVELOPES: &[Grant] = &[per_second(Contacts, Peer, 20_000, 10_000), per_second(Strangers, Peer, 60, 1)];
+
+/// Questions for our card, and those that wait for our answer.
+pub const CARDS: &[Grant] = &[
+    per_second(Contacts, Peer, 20_000, 10_000),
+    per_second(Strangers, Peer, 60, 1),
+    places(Everybody, All, MAX_CARD_REQUESTS),
+    places(Strangers, All, 32),
+];
+
+/// One-time prekeys handed out with it.
+pub const PREKEYS: &[Grant] = &[one_in(Everybody, Peer, 6, Millis::from_secs(600))];
+
+/// Questions to our mailbox, and those that are being read, answered or written: with the longest page each is 16 MiB. Most
+/// are strangers', as depositors ask under keys made for it. A burst of a key is a page full of deposits; two networks do
+/// not fill the house.
+pub const MAIL_QUESTIONS: &[Grant] = &[
+    per_second(Contacts, Peer, 20_000, 10_000),
+    per_second(Strangers, Peer, 256, 8),
+    per_second(Strangers, Address, 512, 16),
+    per_second(Strangers, Network, 2_048, 64),
+    places(Everybody, All, 64),
+    places(Strangers, All, 48),
+    places(Strangers, Address, 8),
+    places(Strangers, Network, 16),
+];
+
+/// Such questions that wait for a place.
+pub const MAIL_WAITING: &[Grant] = &[places(Everybody, All, 64), places(Everybody, Address, 8)];
+
+/// Owners' questions that are held until something comes: a stream and a connection each, and some 2 KiB. Half of strangers'
+/// connections ([`MAX_STRANGER_CONNECTIONS`]) stay free for depositors.
+pub const MAIL_HELD: &[Grant] = &[
+    places(Everybody, All, 256),
+    places(Strangers, All, 64),
+    places(Strangers, Address, 8),
+    places(Strangers, Network, 16),
+];
+
+/// Records of the DHT that are put here; a mailbox puts those of its sleepers.
+pub const DHT_PUTS: &[Grant] = &[per_second(Everybody, Peer, 512, 8), per_second(Everybody, Network, 2_048, 32)];
+
+/// Signatures of them that are looked at: a few hundredths of one core.
+pub const DHT_CHECKS: &[Grant] = &[per_second(Everybody, All, 2_000, 200)];
+
+/// Questions and answers of the DHT heard by one connection; beyond it that connection waits.
+pub const DHT_HEARD: &[Grant] = &[per_second(Everybody, All, 512, 64)];
+
+/// Open mailboxes that one node knows: what it answers is one packet.
+pub const DHT_PROVIDERS: &[Grant] = &[places(Everybody, Network, 4), places(Everybody, All, 256)];

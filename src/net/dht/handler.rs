@@ -21,8 +21,8 @@ use libp2p::swarm::handler::{ConnectionEvent, DialUpgradeError, FullyNegotiatedO
 use libp2p::swarm::{ConnectionHandler, ConnectionHandlerEvent, SubstreamProtocol};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::super::rates::Rate;
-use crate::base::limits::{DHT_REQUEST_BURST, DHT_REQUEST_RATE};
+use super::super::budget::{Budget, Who};
+use crate::base::limits::DHT_HEARD;
 
 /// Whether streams are opened so.
 #[derive(Clone, Debug, Default)]
@@ -67,28 +67,24 @@ impl<U: OutboundUpgradeSend> OutboundUpgrade<Stream> for Confirm<U> {
     }
 }
 
-/// How fast what comes by one connection is heard: questions, and answers to ours.
-const PACE: Rate = Rate::per_second(DHT_REQUEST_BURST, DHT_REQUEST_RATE);
-
 /// The handler of a protocol whose streams are opened so, and whose peers are heard so.
 pub(in crate::net) struct Handler<H> {
     inner: H,
     switch: Switch,
-    begun: Instant,
-    full: u64,
+    /// How fast what comes by this connection is heard: questions, and answers to ours.
+    pace: Budget,
     /// Nothing is heard before it ends.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl<H> Handler<H> {
     pub(super) fn new(inner: H, switch: &Switch) -> Self {
-        Self { inner, switch: switch.clone(), begun: Instant::now(), full: 0, pause: None }
+        Self { inner, switch: switch.clone(), pace: Budget::new(DHT_HEARD), pause: None }
     }
 
     /// Notes that something was heard; beyond the rate the next is heard after a pause.
     fn heard(&mut self) {
-        let now = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        if !PACE.take(&mut self.full, now) {
+        if !self.pace.take(&Who::default(), Instant::now()) {
             self.pause = Some(Box::pin(sleep(Duration::from_secs(1))));
         }
     }
@@ -210,7 +206,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_is_heard_at_a_bounded_rate() {
         let mut handler = Handler::new(Chatter, &Switch::default());
-        let (burst, rate) = (DHT_REQUEST_BURST, DHT_REQUEST_RATE);
+        let (burst, rate) = (512, 64);
         // The one that was too many has been heard, too.
         assert_eq!(heard(&mut handler, Duration::from_millis(500)).await, burst + 1);
         let later = heard(&mut handler, Duration::from_secs(20)).await;

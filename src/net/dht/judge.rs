@@ -2,11 +2,10 @@
 
 use libp2p::kad::RecordKey;
 
-use super::super::origin::Network;
-use super::super::rates::{Buckets, Rate};
-use crate::base::limits::{
-    DHT_CHECK_BURST, DHT_CHECK_RATE, DHT_NETWORK_BURST, DHT_NETWORK_RATE, DHT_PUT_BURST, DHT_PUT_RATE, MAX_CARD,
-};
+use tokio::time::Instant;
+
+use super::super::budget::{Budget, Who};
+use crate::base::limits::{DHT_CHECKS, DHT_PUTS, MAX_CARD};
 use crate::base::{PeerId, WallTime};
 use crate::envelope::directory::card_key;
 use crate::identity::{CardIn, IdentityKey};
@@ -66,25 +65,19 @@ pub(super) fn found(owner: &PeerId, value: &[u8], now: WallTime) -> Option<Sound
 /// Judges what is to be held, within the rates of those who put.
 #[derive(Debug)]
 pub(super) struct Judge {
-    peers: Buckets<PeerId>,
-    networks: Buckets<Network>,
-    checks: Buckets<()>,
+    puts: Budget,
+    checks: Budget,
 }
 
 impl Default for Judge {
     fn default() -> Self {
-        Self {
-            peers: Buckets::new(Rate::per_second(DHT_PUT_BURST, DHT_PUT_RATE)),
-            networks: Buckets::new(Rate::per_second(DHT_NETWORK_BURST, DHT_NETWORK_RATE)),
-            checks: Buckets::new(Rate::per_second(DHT_CHECK_BURST, DHT_CHECK_RATE)),
-        }
+        Self { puts: Budget::new(DHT_PUTS), checks: Budget::new(DHT_CHECKS) }
     }
 }
 
 /// What is put, by whom, and what is held already.
 pub(super) struct Put<'a> {
-    pub(super) source: PeerId,
-    pub(super) network: Option<Network>,
+    pub(super) source: Who,
     pub(super) key: &'a RecordKey,
     pub(super) value: &'a [u8],
     pub(super) held: Option<(u64, &'a [u8])>,
@@ -92,14 +85,14 @@ pub(super) struct Put<'a> {
 
 impl Judge {
     /// Whether this peer may put anything now.
-    pub(super) fn is_due(&mut self, source: PeerId, network: Option<Network>, micros: u64) -> bool {
-        self.peers.take(source, micros) && network.is_none_or(|network| self.networks.take(network, micros))
+    pub(super) fn is_due(&mut self, source: &Who, at: Instant) -> bool {
+        self.puts.take(source, at)
     }
 
     /// NET-53: a card is held if it belongs under its key, is newer than the one that is held, or the same, and its owner
     /// has signed it. What costs most is looked at last, and its rate is bounded for everybody together (NET-55).
-    pub(super) fn put(&mut self, put: &Put<'_>, now: WallTime, micros: u64) -> Result<Sound, Refused> {
-        if !self.is_due(put.source, put.network, micros) {
+    pub(super) fn put(&mut self, put: &Put<'_>, now: WallTime, at: Instant) -> Result<Sound, Refused> {
+        if !self.is_due(&put.source, at) {
             return Err(Refused::TooMany);
         }
         let claimed = Claimed::read(put.key.as_ref(), put.value)?;
@@ -113,7 +106,7 @@ impl Judge {
                 return Err(Refused::Old);
             }
         }
-        if !self.checks.take((), micros) {
+        if !self.checks.take(&put.source, at) {
             return Err(Refused::TooMany);
         }
         claimed.verify(now)
@@ -125,9 +118,10 @@ mod tests {
     use super::super::super::origin::Origin;
     use super::super::super::tests::dht::card;
     use super::super::super::wall_now;
-    use super::*;
+    use std::time::Duration;
 
-    const SECOND: u64 = 1_000_000;
+    use super::*;
+    use crate::envelope::border::Class;
 
     fn peer(n: u32) -> PeerId {
         let mut key = [7; 32];
@@ -135,8 +129,12 @@ mod tests {
         PeerId::from_key_bytes(key)
     }
 
-    fn network(n: u32) -> Option<Network> {
-        Origin::of(&format!("/ip4/10.0.{}.1/tcp/1", n % 250).parse().unwrap()).map(Origin::network)
+    fn who(n: u32, network: u32) -> Who {
+        Who::new(
+            Class::Stranger,
+            Some(peer(n)),
+            Origin::of(&format!("/ip4/10.0.{}.1/tcp/1", network % 250).parse().unwrap()),
+        )
     }
 
     /// How many of so many puts are not too many.
@@ -145,16 +143,15 @@ mod tests {
         tries: u32,
         card: &[u8],
         held: bool,
-        from: impl Fn(u32) -> (PeerId, Option<Network>),
-        micros: u64,
+        from: impl Fn(u32) -> Who,
+        at: Instant,
     ) -> u32 {
         let owner = CardIn::decode(card).unwrap().claimed_owner();
         let (key, now) = (RecordKey::new(&card_key(&owner)), wall_now());
         let one = |n: &u32| {
-            let (source, network) = from(*n);
             let held = held.then_some((7, card));
-            let put = Put { source, network, key: &key, value: card, held };
-            judge.put(&put, now, micros) != Err(Refused::TooMany)
+            let put = Put { source: from(*n), key: &key, value: card, held };
+            judge.put(&put, now, at) != Err(Refused::TooMany)
         };
         (0..tries).filter(one).count().try_into().unwrap()
     }
@@ -162,19 +159,20 @@ mod tests {
     /// NET-55
     #[test]
     fn what_is_put_is_bounded_by_peer_by_network_and_in_all() {
-        let (mut judge, card) = (Judge::default(), card(50, 7));
-        assert_eq!(looked_at(&mut judge, 3_000, &card, true, |_| (peer(0), network(0)), 0), DHT_PUT_BURST);
-        assert_eq!(looked_at(&mut judge, 3_000, &card, true, |_| (peer(0), network(0)), SECOND), DHT_PUT_RATE);
-        assert_eq!(looked_at(&mut judge, 9, &card, true, |_| (peer(1), network(1)), SECOND), 9, "somebody else");
+        let (mut judge, card, now) = (Judge::default(), card(50, 7), Instant::now());
+        let later = now + Duration::from_secs(1);
+        assert_eq!(looked_at(&mut judge, 3_000, &card, true, |_| who(0, 0), now), 512);
+        assert_eq!(looked_at(&mut judge, 3_000, &card, true, |_| who(0, 0), later), 8);
+        assert_eq!(looked_at(&mut judge, 9, &card, true, |_| who(1, 1), later), 9, "somebody else");
 
         let mut judge = Judge::default();
-        assert_eq!(looked_at(&mut judge, 3_000, &card, true, |n| (peer(n), network(0)), 0), DHT_NETWORK_BURST);
-        assert_eq!(looked_at(&mut judge, 3_000, &card, true, |n| (peer(n), network(0)), SECOND), DHT_NETWORK_RATE);
+        assert_eq!(looked_at(&mut judge, 3_000, &card, true, |n| who(n, 0), now), 2_048);
+        assert_eq!(looked_at(&mut judge, 3_000, &card, true, |n| who(n, 0), later), 32);
 
         // What is not held already costs a look at its signature.
         let mut judge = Judge::default();
-        assert_eq!(looked_at(&mut judge, 3_000, &card, false, |n| (peer(n), network(n)), 0), DHT_CHECK_BURST);
-        assert_eq!(looked_at(&mut judge, 3_000, &card, false, |n| (peer(n), network(n)), SECOND), DHT_CHECK_RATE);
-        assert_eq!(looked_at(&mut judge, 9, &card, true, |n| (peer(n), network(n)), SECOND), 9, "the same again");
+        assert_eq!(looked_at(&mut judge, 3_000, &card, false, |n| who(n, n), now), 2_000);
+        assert_eq!(looked_at(&mut judge, 3_000, &card, false, |n| who(n, n), later), 200);
+        assert_eq!(looked_at(&mut judge, 9, &card, true, |n| who(n, n), later), 9, "the same again");
     }
 }

@@ -32,8 +32,8 @@ use self::judge::{Judge, Put, found};
 use self::publish::Publisher;
 use self::query::{Query, Running};
 use self::table::Table;
+use super::budget::Who;
 use super::handle::DhtStatus;
-use super::origin::{Network, Origin};
 use super::peers::Peers;
 use super::shared::Shared;
 use super::{from_libp2p, span, to_libp2p, wall_now};
@@ -184,7 +184,7 @@ impl Dht {
         match event {
             Event::InboundRequest { request: InboundRequest::PutRecord { source, record: Some(record), .. } } => {
                 if let Some(source) = from_libp2p(&source) {
-                    self.on_put(kad, source, network_of(peers, &source), record);
+                    self.on_put(kad, self.who(peers, source), record);
                 }
                 None
             }
@@ -291,11 +291,10 @@ impl Dht {
 
     // ---- what others put here -------------------------------------------------------------------
 
-    fn on_put(&mut self, kad: &mut Behaviour, source: PeerId, network: Option<Network>, record: Record) {
-        let micros = self.shared.micros();
+    fn on_put(&mut self, kad: &mut Behaviour, source: Who, record: Record) {
         let store = kad.kad().store_mut();
-        let put = Put { source, network, key: &record.key, value: &record.value, held: store.held(&record.key) };
-        match self.judge.put(&put, wall_now(), micros) {
+        let put = Put { source, key: &record.key, value: &record.value, held: store.held(&record.key) };
+        match self.judge.put(&put, wall_now(), Instant::now()) {
             Ok(sound) => hold(store, record, &sound),
             Err(refused) => tracing::debug!(?refused, "a record is not held"),
         }
@@ -304,13 +303,18 @@ impl Dht {
     /// NET-59: for the one key only, at addresses that could be dialled.
     fn on_provider(&mut self, kad: &mut Behaviour, peers: &Peers, record: &ProviderRecord) {
         let Some(peer) = from_libp2p(&record.provider) else { return };
-        let (network, expires) = (network_of(peers, &peer), record.expires);
-        let due = self.judge.is_due(peer, network, self.shared.micros());
-        if let Some(expires) = expires.filter(|_| due && record.key.as_ref() == mailboxes_key()) {
+        let who = self.who(peers, peer);
+        let due = self.judge.is_due(&who, Instant::now());
+        if let Some(expires) = record.expires.filter(|_| due && record.key.as_ref() == mailboxes_key()) {
             let addrs = record.addresses.iter().take(2 * MAX_ADDRS);
             let addrs = addrs.filter_map(|addr| super::addresses::dialable(&peer, addr)).take(MAX_ADDRS).collect();
-            kad.kad().store_mut().provide(record.provider, addrs, expires, network);
+            kad.kad().store_mut().provide(record.provider, addrs, expires, who);
         }
+    }
+
+    /// A connected peer, and where he speaks from.
+    fn who(&self, peers: &Peers, peer: PeerId) -> Who {
+        self.shared.who(peer, peers.origin(&peer))
     }
 
     // ---- how queries go on and end --------------------------------------------------------------
@@ -481,9 +485,4 @@ fn hold(store: &mut store::Records, mut record: Record, sound: &judge::Sound) {
     // Who brought it is nobody's business.
     record.publisher = None;
     store.hold(record, sound.sequence);
-}
-
-/// Where a connected peer speaks from.
-fn network_of(peers: &Peers, peer: &PeerId) -> Option<Network> {
-    peers.links(peer).find_map(|link| Origin::of(&link.addr)).map(Origin::network)
 }

@@ -11,11 +11,9 @@ use libp2p::kad::store::{Error, RecordStore, Result};
 use libp2p::kad::{KBucketDistance, KBucketKey, ProviderRecord, Record, RecordKey};
 use libp2p::{Multiaddr, PeerId};
 
-use super::super::origin::Network;
+use super::super::budget::{Who, room};
 use super::super::span;
-use crate::base::limits::{
-    DHT_PROVIDER_LIFE, MAX_DHT_BYTES, MAX_DHT_PROVIDERS, MAX_DHT_PROVIDERS_PER_NETWORK, MAX_DHT_RECORDS,
-};
+use crate::base::limits::{By, DHT_PROVIDER_LIFE, DHT_PROVIDERS, MAX_DHT_BYTES, MAX_DHT_RECORDS};
 
 /// A card that is held.
 #[derive(Debug)]
@@ -29,7 +27,7 @@ struct Held {
 struct Provider {
     addrs: Vec<Multiaddr>,
     expires: Instant,
-    network: Option<Network>,
+    who: Who,
 }
 
 /// The records, ordered by their distance from us: when there are too many, the farthest go.
@@ -70,25 +68,17 @@ impl Records {
     }
 
     /// Takes note of an open mailbox. When there are too many, the one that is over next makes room.
-    pub(super) fn provide(
-        &mut self,
-        provider: PeerId,
-        addrs: Vec<Multiaddr>,
-        expires: Instant,
-        network: Option<Network>,
-    ) {
+    pub(super) fn provide(&mut self, provider: PeerId, addrs: Vec<Multiaddr>, expires: Instant, who: Who) {
         self.providers.remove(&provider);
-        if network.is_some() {
-            let same = |known: &&Provider| known.network == network;
-            if self.providers.values().filter(same).count() >= MAX_DHT_PROVIDERS_PER_NETWORK {
-                return;
+        match room(DHT_PROVIDERS, &self.providers.values().map(|known| known.who), &who) {
+            Ok(()) => {}
+            Err(By::All) => {
+                let next = self.providers.iter().min_by_key(|(_, known)| known.expires).map(|(peer, _)| *peer);
+                next.map(|peer| self.providers.remove(&peer));
             }
+            Err(_) => return,
         }
-        if self.providers.len() >= MAX_DHT_PROVIDERS {
-            let next = self.providers.iter().min_by_key(|(_, known)| known.expires).map(|(peer, _)| *peer);
-            next.map(|peer| self.providers.remove(&peer));
-        }
-        self.providers.insert(provider, Provider { addrs, expires, network });
+        self.providers.insert(provider, Provider { addrs, expires, who });
     }
 
     /// Forgets what is over.
@@ -139,7 +129,7 @@ impl RecordStore for Records {
         }
         // Ourselves: the crate puts our addresses in when it answers.
         let now = tokio::time::Instant::now().into_std();
-        self.provide(record.provider, Vec::new(), now + span(DHT_PROVIDER_LIFE), None);
+        self.provide(record.provider, Vec::new(), now + span(DHT_PROVIDER_LIFE), Who::default());
         Ok(())
     }
 
@@ -171,6 +161,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::envelope::border::Class;
 
     fn records() -> Records {
         Records::new(PeerId::random())
@@ -206,7 +197,7 @@ mod tests {
         for n in 0..10 {
             let expires = Some(now + Duration::from_secs(n));
             records.hold(Record { expires, ..record(u32::try_from(n).unwrap(), 7) }, 1);
-            records.provide(PeerId::random(), Vec::new(), now + Duration::from_secs(n), None);
+            records.provide(PeerId::random(), Vec::new(), now + Duration::from_secs(n), Who::default());
         }
         records.sweep(now + Duration::from_secs(4));
         assert_eq!((records.len(), records.bytes, records.providers.len()), (5, 35, 5));
@@ -218,17 +209,17 @@ mod tests {
         let (mut records, now) = (records(), tokio::time::Instant::now().into_std());
         let network = |n: usize| {
             let addr = format!("/ip4/10.{}.{}.1/tcp/1", n / 200, n % 200).parse().unwrap();
-            super::super::super::origin::Origin::of(&addr).map(|origin| origin.network())
+            Who::new(Class::Stranger, None, super::super::super::origin::Origin::of(&addr))
         };
-        for n in 0..2 * MAX_DHT_PROVIDERS {
-            for _ in 0..2 * MAX_DHT_PROVIDERS_PER_NETWORK {
+        for n in 0..512 {
+            for _ in 0..8 {
                 records.provide(PeerId::random(), Vec::new(), now + Duration::from_secs(n as u64), network(n));
             }
         }
-        assert_eq!(records.providers.len(), MAX_DHT_PROVIDERS);
-        let of_last = network(2 * MAX_DHT_PROVIDERS - 1);
-        let count = records.providers.values().filter(|provider| provider.network == of_last).count();
-        assert_eq!(count, MAX_DHT_PROVIDERS_PER_NETWORK);
+        assert_eq!(records.providers.len(), 256);
+        let of_last = network(512 - 1);
+        let count = records.providers.values().filter(|provider| provider.who == of_last).count();
+        assert_eq!(count, 4);
         assert!(records.providers(&RecordKey::new(&[1; 32])).is_empty());
     }
 }

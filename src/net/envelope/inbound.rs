@@ -16,7 +16,7 @@ use crate::base::{PeerId, failpoint};
 use crate::envelope::border::{Event, FrameToken};
 use crate::envelope::frame::{Frame, RefuseReason, put_hello};
 use crate::net::limits::activity::UnderWay;
-use crate::net::rates::Ask;
+use crate::net::origin::Origin;
 use crate::net::shared::{Shared, StreamGuard};
 use crate::net::{from_libp2p, lock, span, streams};
 
@@ -49,12 +49,18 @@ impl Answers {
 
 /// Serves the stream until it ends.
 pub(in crate::net) async fn serve(shared: Arc<Shared>, inbound: streams::Inbound) {
-    let streams::Inbound { peer, connection, stream, slot, gone, .. } = inbound;
+    let streams::Inbound { peer, connection, remote, stream, slot, gone } = inbound;
     let Some(peer) = from_libp2p(&peer) else { return };
     let guard = shared.count_stream(connection);
     let answers = Arc::new(Answers::default());
     let id = shared.register(&answers);
-    let end = run(&shared, Receiver { peer, connection, id, answers: &answers, gone }, &guard, stream).await;
+    let end = run(
+        &shared,
+        Receiver { peer, address: Origin::of(&remote), connection, id, answers: &answers, gone },
+        &guard,
+        stream,
+    )
+    .await;
     shared.unregister(id);
     drop((guard, slot));
     match end {
@@ -66,6 +72,7 @@ pub(in crate::net) async fn serve(shared: Arc<Shared>, inbound: streams::Inbound
 /// What receives on one stream.
 struct Receiver<'a> {
     peer: PeerId,
+    address: Option<Origin>,
     connection: ConnectionId,
     /// The number of the stream.
     id: u64,
@@ -125,7 +132,7 @@ impl Receiver<'_> {
                 }
                 state.busy.get_or_insert_with(|| shared.activity.begin(self.connection));
             }
-            if shared.allows(&self.peer, Ask::Envelope) {
+            if shared.takes_envelope(&shared.who(self.peer, self.address)) {
                 refused = 0;
                 self.hand_over(shared, seq, bytes).await?;
                 continue;

@@ -8,6 +8,7 @@ use libp2p::swarm::ConnectionId;
 use tokio::time::Instant;
 
 use super::super::lock;
+use super::super::origin::Origin;
 
 /// Of every established connection; those who note something add none, so it is as bounded as they are.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,7 @@ pub(in crate::net) struct Activity(Arc<Mutex<HashMap<ConnectionId, Mark>>>);
 
 #[derive(Debug)]
 struct Mark {
+    origin: Option<Origin>,
     /// How much has begun and not ended.
     under_way: usize,
     /// When something happened last.
@@ -23,8 +25,13 @@ struct Mark {
 
 impl Activity {
     /// A connection was made.
-    pub(super) fn opened(&self, id: ConnectionId) {
-        lock(&self.0).insert(id, Mark { under_way: 0, last: Instant::now() });
+    pub(super) fn opened(&self, id: ConnectionId, origin: Option<Origin>) {
+        lock(&self.0).insert(id, Mark { origin, under_way: 0, last: Instant::now() });
+    }
+
+    /// Where it comes from; one through a relay, from there.
+    pub(in crate::net) fn origin(&self, id: ConnectionId) -> Option<Origin> {
+        lock(&self.0).get(&id).and_then(|mark| mark.origin)
     }
 
     /// It is gone.
@@ -52,7 +59,7 @@ impl Activity {
 
     fn change(&self, id: ConnectionId, change: impl FnOnce(usize) -> usize) {
         if let Some(mark) = lock(&self.0).get_mut(&id) {
-            *mark = Mark { under_way: change(mark.under_way), last: Instant::now() };
+            (mark.under_way, mark.last) = (change(mark.under_way), Instant::now());
         }
     }
 }

@@ -1,31 +1,9 @@
 //! How much may be asked of our mailbox: at a time, and as time goes by (MBX-72, MBX-73).
 
-use super::super::origin::{Network, Origin};
-use super::super::rates::{Buckets, Rate};
-use crate::base::PeerId;
-use crate::base::limits::{
-    CONTACT_BURST, CONTACT_RATE, MAIL_HOST_BURST, MAIL_HOST_RATE, MAIL_NETWORK_BURST, MAIL_NETWORK_RATE,
-    MAIL_STRANGER_BURST, MAIL_STRANGER_RATE, MAX_MAIL_HELD, MAX_MAIL_PER_HOST, MAX_MAIL_PER_NETWORK, MAX_MAIL_REQUESTS,
-    MAX_STRANGER_MAIL_HELD, MAX_STRANGER_MAIL_REQUESTS,
-};
-use crate::envelope::border::Class;
+use tokio::time::Instant;
 
-/// A question that is being read, answered or written, or is held.
-#[derive(Clone, Copy, Debug)]
-struct Open {
-    id: u64,
-    class: Class,
-    origin: Option<Origin>,
-}
-
-/// So many places there are.
-struct Bounds {
-    all: usize,
-    strangers: usize,
-}
-
-const REQUESTS: Bounds = Bounds { all: MAX_MAIL_REQUESTS, strangers: MAX_STRANGER_MAIL_REQUESTS };
-const HELD: Bounds = Bounds { all: MAX_MAIL_HELD, strangers: MAX_STRANGER_MAIL_HELD };
+use super::super::budget::{Budget, Who};
+use crate::base::limits::{MAIL_HELD, MAIL_QUESTIONS, MAIL_WAITING};
 
 /// Why a question is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,112 +17,69 @@ pub(super) enum Shut {
 /// Counts and rates.
 #[derive(Debug)]
 pub(super) struct Gate {
-    open: Vec<Open>,
+    /// Questions that are being read, answered or written.
+    open: Budget<u64>,
     /// Questions that wait for mail: they have places of their own.
-    held: Vec<Open>,
-    /// From where the questions are that wait for a place.
-    waiting: Vec<Option<Origin>>,
+    held: Budget<u64>,
+    /// Questions that wait for a place.
+    waiting: Budget<u64>,
     last: u64,
-    contacts: Buckets<PeerId>,
-    strangers: Buckets<PeerId>,
-    hosts: Buckets<Origin>,
-    networks: Buckets<Network>,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self {
-            open: Vec::new(),
-            held: Vec::new(),
-            waiting: Vec::new(),
-            last: 0,
-            contacts: Buckets::new(Rate::per_second(CONTACT_BURST, CONTACT_RATE)),
-            strangers: Buckets::new(Rate::per_second(MAIL_STRANGER_BURST, MAIL_STRANGER_RATE)),
-            hosts: Buckets::new(Rate::per_second(MAIL_HOST_BURST, MAIL_HOST_RATE)),
-            networks: Buckets::new(Rate::per_second(MAIL_NETWORK_BURST, MAIL_NETWORK_RATE)),
-        }
+        let (open, held, waiting) = (Budget::new(MAIL_QUESTIONS), Budget::new(MAIL_HELD), Budget::new(MAIL_WAITING));
+        Self { open, held, waiting, last: 0 }
     }
 }
 
 impl Gate {
     /// Lets a question in, or not. What was let in is let out by [`Gate::leave`] with its number.
-    pub(super) fn enter(&mut self, peer: PeerId, class: Class, origin: Option<Origin>, now: u64) -> Result<u64, Shut> {
-        if !has_room(&self.open, &REQUESTS, class, origin) {
-            return Err(Shut::Full);
-        }
-        if !self.is_due(peer, class, origin, now) {
+    pub(super) fn enter(&mut self, who: Who, now: Instant) -> Result<u64, Shut> {
+        self.open.room(&who).map_err(|_| Shut::Full)?;
+        if !self.open.take(&who, now) {
             return Err(Shut::TooMany);
         }
         self.last += 1;
-        self.open.push(Open { id: self.last, class, origin });
+        self.open.hold(self.last, who);
         Ok(self.last)
     }
 
-    /// Whether a question may wait for a place: as many may as there are places, in all and of one address.
-    pub(super) fn wait(&mut self, origin: Option<Origin>) -> bool {
-        let same = self.waiting.iter().filter(|other| **other == origin).count();
-        let may = self.waiting.len() < MAX_MAIL_REQUESTS && same < MAX_MAIL_PER_HOST;
-        if may {
-            self.waiting.push(origin);
-        }
-        may
-    }
-
-    /// It waits no longer.
-    pub(super) fn waited(&mut self, origin: Option<Origin>) {
-        if let Some(at) = self.waiting.iter().position(|other| *other == origin) {
-            self.waiting.swap_remove(at);
-        }
+    /// Lets a question wait for a place, if it may: its number, with which it leaves.
+    pub(super) fn wait(&mut self, who: Who) -> Option<u64> {
+        self.last += 1;
+        self.waiting.enter(self.last, who).ok().map(|()| self.last)
     }
 
     /// Gives a question that was let in a place among those that are held, if there is one, in exchange for the one it has.
     pub(super) fn hold(&mut self, id: u64) -> bool {
-        let Some(at) = self.open.iter().position(|open| open.id == id) else { return false };
-        let fits = self.open.get(at).is_some_and(|open| has_room(&self.held, &HELD, open.class, open.origin));
+        let fits = self.open.held().get(&id).is_some_and(|who| self.held.enter(id, *who).is_ok());
         if fits {
-            self.held.push(self.open.swap_remove(at));
+            self.open.leave(&id);
         }
         fits
     }
 
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
-        self.held.len()
+        self.held.held().len()
     }
 
     pub(super) fn leave(&mut self, id: u64) {
-        self.open.retain(|open| open.id != id);
-        self.held.retain(|held| held.id != id);
-    }
-
-    fn is_due(&mut self, peer: PeerId, class: Class, origin: Option<Origin>, now: u64) -> bool {
-        if class == Class::Contact {
-            return self.contacts.take(peer, now);
+        for places in [&mut self.open, &mut self.held, &mut self.waiting] {
+            places.leave(&id);
         }
-        // The peer first, the network last: who has used up his own takes nothing from his neighbours.
-        self.strangers.take(peer, now)
-            && origin.is_none_or(|origin| self.hosts.take(origin, now) && self.networks.take(origin.network(), now))
     }
-}
-
-/// For one more. Counted over at most as many entries as there are places.
-fn has_room(open: &[Open], bounds: &Bounds, class: Class, origin: Option<Origin>) -> bool {
-    if class == Class::Contact {
-        return open.len() < bounds.all;
-    }
-    let strangers = || open.iter().filter(|open| open.class == Class::Stranger);
-    let of = |fits: &dyn Fn(Origin) -> bool| strangers().filter(|open| open.origin.is_some_and(fits)).count();
-    open.len() < bounds.all
-        && strangers().count() < bounds.strangers
-        && origin.is_none_or(|origin| {
-            of(&|other| other == origin) < MAX_MAIL_PER_HOST
-                && of(&|other| other.network() == origin.network()) < MAX_MAIL_PER_NETWORK
-        })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::super::origin::Origin;
     use super::*;
+    use crate::base::PeerId;
+    use crate::envelope::border::Class::{self, Contact, Stranger};
 
     fn peer(n: u32) -> PeerId {
         let mut key = [7; 32];
@@ -158,34 +93,31 @@ mod tests {
 
     /// How many of so many, each by a new key, get in and stay.
     fn stay(gate: &mut Gate, class: Class, tries: u32, origin: impl Fn(u32) -> Option<Origin>) -> usize {
-        (0..tries).filter(|n| gate.enter(peer(*n), class, origin(*n), 0).is_ok()).count()
+        (0..tries).filter(|n| gate.enter(Who::new(class, Some(peer(*n)), origin(*n)), Instant::now()).is_ok()).count()
     }
 
     /// MBX-72
     #[test]
     fn what_is_open_is_bounded_by_address_network_and_class() {
         let mut gate = Gate::default();
-        assert_eq!(stay(&mut gate, Class::Stranger, 100, |_| at("192.0.2.1")), MAX_MAIL_PER_HOST);
-        assert_eq!(
-            stay(&mut gate, Class::Stranger, 100, |n| at(&format!("192.0.2.{}", n + 2))),
-            MAX_MAIL_PER_NETWORK - MAX_MAIL_PER_HOST
-        );
-        let left = MAX_STRANGER_MAIL_REQUESTS - MAX_MAIL_PER_NETWORK;
-        assert_eq!(stay(&mut gate, Class::Stranger, 100, |n| at(&format!("198.51.{n}.1"))), left);
-        let rest = MAX_MAIL_REQUESTS - MAX_STRANGER_MAIL_REQUESTS;
-        assert_eq!(stay(&mut gate, Class::Contact, 100, |_| at("192.0.2.1")), rest);
-        assert_eq!(gate.open.len(), MAX_MAIL_REQUESTS);
+        assert_eq!(stay(&mut gate, Stranger, 100, |_| at("192.0.2.1")), 8);
+        assert_eq!(stay(&mut gate, Stranger, 100, |n| at(&format!("192.0.2.{}", n + 2))), 16 - 8);
+        let left = 48 - 16;
+        assert_eq!(stay(&mut gate, Stranger, 100, |n| at(&format!("198.51.{n}.1"))), left);
+        let rest = 64 - 48;
+        assert_eq!(stay(&mut gate, Contact, 100, |_| at("192.0.2.1")), rest);
+        assert_eq!(gate.open.held().len(), 64);
         // One that leaves makes room for one.
-        let id = gate.open[0].id;
+        let id = *gate.open.held().keys().next().unwrap();
         gate.leave(id);
-        assert_eq!(stay(&mut gate, Class::Contact, 100, |_| None), 1);
-        assert_eq!(gate.enter(peer(1), Class::Contact, None, 0), Err(Shut::Full));
+        assert_eq!(stay(&mut gate, Contact, 100, |_| None), 1);
+        assert_eq!(gate.enter(Who::new(Contact, Some(peer(1)), None), Instant::now()), Err(Shut::Full));
     }
 
     /// How many of so many, each by a new key, come to be held.
     fn held(gate: &mut Gate, class: Class, tries: u32, origin: impl Fn(u32) -> Option<Origin>) -> usize {
         let one = |n: &u32| {
-            let id = gate.enter(peer(*n), class, origin(*n), 0).unwrap();
+            let id = gate.enter(Who::new(class, Some(peer(*n)), origin(*n)), Instant::now()).unwrap();
             let held = gate.hold(id);
             if !held {
                 gate.leave(id);
@@ -199,19 +131,16 @@ mod tests {
     #[test]
     fn what_is_held_has_places_of_its_own() {
         let mut gate = Gate::default();
-        assert_eq!(held(&mut gate, Class::Stranger, 100, |_| at("192.0.2.1")), MAX_MAIL_PER_HOST);
-        assert_eq!(
-            held(&mut gate, Class::Stranger, 100, |n| at(&format!("192.0.2.{}", n + 2))),
-            MAX_MAIL_PER_NETWORK - MAX_MAIL_PER_HOST
-        );
-        let left = MAX_STRANGER_MAIL_HELD - MAX_MAIL_PER_NETWORK;
-        assert_eq!(held(&mut gate, Class::Stranger, 100, |n| at(&format!("198.51.{n}.1"))), left);
-        assert_eq!(held(&mut gate, Class::Contact, 300, |_| at("192.0.2.1")), MAX_MAIL_HELD - MAX_STRANGER_MAIL_HELD);
+        assert_eq!(held(&mut gate, Stranger, 100, |_| at("192.0.2.1")), 8);
+        assert_eq!(held(&mut gate, Stranger, 100, |n| at(&format!("192.0.2.{}", n + 2))), 16 - 8);
+        let left = 64 - 16;
+        assert_eq!(held(&mut gate, Stranger, 100, |n| at(&format!("198.51.{n}.1"))), left);
+        assert_eq!(held(&mut gate, Contact, 300, |_| at("192.0.2.1")), 256 - 64);
         // The ordinary places are all free.
-        assert_eq!(stay(&mut gate, Class::Stranger, 100, |_| at("192.0.2.1")), MAX_MAIL_PER_HOST);
-        assert_eq!(stay(&mut gate, Class::Contact, 100, |_| None), MAX_MAIL_REQUESTS - MAX_MAIL_PER_HOST);
-        gate.open.clear();
-        let id = gate.held[0].id;
+        assert_eq!(stay(&mut gate, Stranger, 100, |_| at("192.0.2.1")), 8);
+        assert_eq!(stay(&mut gate, Contact, 100, |_| None), 64 - 8);
+        gate.open = Budget::new(MAIL_QUESTIONS);
+        let id = *gate.held.held().keys().next().unwrap();
         gate.leave(id);
         assert!(!gate.hold(id), "it is gone");
         assert_eq!(held(&mut gate, Class::Contact, 2, |_| None), 1);
@@ -220,20 +149,28 @@ mod tests {
     #[test]
     fn those_who_wait_are_bounded_by_address_and_in_all() {
         let mut gate = Gate::default();
-        let waits = |gate: &mut Gate, origin: Option<Origin>| (0..100).filter(|_| gate.wait(origin)).count();
-        assert_eq!(waits(&mut gate, at("192.0.2.1")), MAX_MAIL_PER_HOST);
+        let waits = |gate: &mut Gate, origin: Option<Origin>| {
+            (0..100).filter(|n| gate.wait(Who::new(Stranger, Some(peer(*n)), origin)).is_some()).count()
+        };
+        assert_eq!(waits(&mut gate, at("192.0.2.1")), 8);
         let others: usize = (2..100).map(|n| waits(&mut gate, at(&format!("192.0.2.{n}")))).sum();
-        assert_eq!(others, MAX_MAIL_REQUESTS - MAX_MAIL_PER_HOST);
-        gate.waited(at("192.0.2.1"));
-        gate.waited(at("198.51.100.1"));
+        assert_eq!(others, 64 - 8);
+        let (one, _) = gate.waiting.held().iter().find(|(_, who)| who.address == at("192.0.2.1")).unwrap();
+        gate.leave(*one);
         assert_eq!(waits(&mut gate, at("192.0.2.1")), 1);
     }
 
     /// How many of so many, one after the other, get in.
-    fn pass(gate: &mut Gate, class: Class, tries: u32, who: impl Fn(u32) -> (PeerId, Option<Origin>), now: u64) -> u32 {
+    fn pass(
+        gate: &mut Gate,
+        class: Class,
+        tries: u32,
+        who: impl Fn(u32) -> (PeerId, Option<Origin>),
+        now: Instant,
+    ) -> u32 {
         let one = |n: &u32| {
             let (peer, origin) = who(*n);
-            gate.enter(peer, class, origin, now).inspect(|id| gate.leave(*id)).is_ok()
+            gate.enter(Who::new(class, Some(peer), origin), now).inspect(|id| gate.leave(*id)).is_ok()
         };
         (0..tries).filter(one).count().try_into().unwrap()
     }
@@ -241,30 +178,21 @@ mod tests {
     /// MBX-73
     #[test]
     fn strangers_have_a_rate_by_key_address_and_network() {
+        let now = Instant::now();
+        let later = now + Duration::from_secs(1);
         let mut gate = Gate::default();
-        assert_eq!(pass(&mut gate, Class::Stranger, 9_000, |_| (peer(0), at("192.0.2.1")), 0), MAIL_STRANGER_BURST);
-        assert_eq!(
-            pass(&mut gate, Class::Stranger, 9_000, |_| (peer(0), at("192.0.2.1")), 1_000_000),
-            MAIL_STRANGER_RATE
-        );
+        assert_eq!(pass(&mut gate, Stranger, 9_000, |_| (peer(0), at("192.0.2.1")), now), 256);
+        assert_eq!(pass(&mut gate, Stranger, 9_000, |_| (peer(0), at("192.0.2.1")), later), 8);
 
         let mut gate = Gate::default();
-        assert_eq!(
-            pass(&mut gate, Class::Stranger, 9_000, |n| (peer(n), at("192.0.2.1")), 0),
-            MAIL_HOST_BURST,
-            "new keys"
-        );
-        assert_eq!(pass(&mut gate, Class::Stranger, 9_000, |n| (peer(n), at("192.0.2.1")), 1_000_000), MAIL_HOST_RATE);
+        assert_eq!(pass(&mut gate, Stranger, 9_000, |n| (peer(n), at("192.0.2.1")), now), 512, "new keys");
+        assert_eq!(pass(&mut gate, Stranger, 9_000, |n| (peer(n), at("192.0.2.1")), later), 16);
 
         let mut gate = Gate::default();
         let neighbours = |n: u32| (peer(n), at(&format!("192.0.2.{}", n % 250)));
-        assert_eq!(pass(&mut gate, Class::Stranger, 9_000, neighbours, 0), MAIL_NETWORK_BURST);
-        assert_eq!(pass(&mut gate, Class::Stranger, 9_000, neighbours, 1_000_000), MAIL_NETWORK_RATE);
-        assert_eq!(pass(&mut gate, Class::Stranger, 1, |_| (peer(1), at("198.51.100.1")), 0), 1, "another network");
-        assert_eq!(
-            pass(&mut gate, Class::Contact, 3_000, |_| (peer(1), at("192.0.2.1")), 0),
-            3_000,
-            "a contact from there"
-        );
+        assert_eq!(pass(&mut gate, Stranger, 9_000, neighbours, now), 2_048);
+        assert_eq!(pass(&mut gate, Stranger, 9_000, neighbours, later), 64);
+        assert_eq!(pass(&mut gate, Stranger, 1, |_| (peer(1), at("198.51.100.1")), now), 1, "another network");
+        assert_eq!(pass(&mut gate, Contact, 3_000, |_| (peer(1), at("192.0.2.1")), now), 3_000, "a contact from there");
     }
 }

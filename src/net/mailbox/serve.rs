@@ -6,9 +6,10 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::super::addresses::is_circuit;
+use super::super::budget::Who;
 use super::super::origin::Origin;
 use super::super::shared::Shared;
 use super::super::streams::Inbound;
@@ -173,10 +174,10 @@ impl Drop for Place {
 /// we have heard that he has it. Otherwise the stream is dropped, which resets it.
 pub(in crate::net) fn take(shared: &Arc<Shared>, inbound: Inbound) {
     let Some(from) = from_libp2p(&inbound.peer) else { return };
-    let origin = Origin::of(&inbound.remote);
-    let entered = enter(shared, from, origin);
-    let waits = entered == Err(Shut::Full) && lock(&shared.desk.gate).wait(origin);
-    if entered.is_err() && !waits {
+    let who = shared.who(from, Origin::of(&inbound.remote));
+    let entered = enter(shared, who);
+    let waits = if entered == Err(Shut::Full) { lock(&shared.desk.gate).wait(who) } else { None };
+    if entered.is_err() && waits.is_none() {
         tracing::debug!("a question to the mailbox too many");
         return;
     }
@@ -184,13 +185,12 @@ pub(in crate::net) fn take(shared: &Arc<Shared>, inbound: Inbound) {
     let busy = shared.activity.begin(inbound.connection);
     tokio::spawn(async move {
         let _busy = busy;
-        let place = match entered {
-            Ok(id) => Place { shared, from, id, request: None },
-            Err(_) => match wait(&shared, from, origin).await {
-                Some(id) => Place { shared, from, id, request: None },
-                None => return,
-            },
+        let id = match waits {
+            None => entered.ok(),
+            Some(waits) => wait(&shared, who, waits).await,
         };
+        let Some(id) = id else { return };
+        let place = Place { shared, from, id, request: None };
         if let Err(error) = serve(place, from, inbound).await {
             // Not who: a mailbox keeps no record of who asks (MBX-40).
             tracing::debug!(%error, "a question to the mailbox failed");
@@ -198,18 +198,18 @@ pub(in crate::net) fn take(shared: &Arc<Shared>, inbound: Inbound) {
     });
 }
 
-fn enter(shared: &Shared, from: PeerId, origin: Option<Origin>) -> Result<u64, Shut> {
-    lock(&shared.desk.gate).enter(from, shared.classes.of(&from), origin, shared.micros())
+fn enter(shared: &Shared, who: Who) -> Result<u64, Shut> {
+    lock(&shared.desk.gate).enter(who, Instant::now())
 }
 
-/// Waits for a place, not for long.
-async fn wait(shared: &Shared, from: PeerId, origin: Option<Origin>) -> Option<u64> {
+/// Waits for a place, not for long. `waits` is the number under which it does.
+async fn wait(shared: &Shared, who: Who, waits: u64) -> Option<u64> {
     let place = async {
         loop {
             let mut room = pin!(shared.desk.room.notified());
             // So that none is missed that comes free from here on.
             room.as_mut().enable();
-            match enter(shared, from, origin) {
+            match enter(shared, who) {
                 Ok(id) => return Some(id),
                 Err(Shut::TooMany) => return None,
                 Err(Shut::Full) => room.await,
@@ -217,7 +217,7 @@ async fn wait(shared: &Shared, from: PeerId, origin: Option<Origin>) -> Option<u
         }
     };
     let place = timeout(span(MAIL_PLACE_WAIT), place).await;
-    lock(&shared.desk.gate).waited(origin);
+    lock(&shared.desk.gate).leave(waits);
     place.ok().flatten()
 }
 

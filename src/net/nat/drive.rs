@@ -322,9 +322,10 @@ impl Task {
 
     fn on_relay_service(&mut self, event: &relay::Event) {
         tracing::debug!(?event, "our relay");
-        let swarm = &mut self.swarm;
-        if let Some(usage) = &mut self.nat.usage {
-            for peer in usage.on_event(event, |peer| swarm.is_connected(peer)) {
+        let (swarm, peers) = (&mut self.swarm, &self.peers);
+        if let Some(usage) = &self.nat.usage {
+            let origin = |peer: &libp2p::PeerId| from_libp2p(peer).and_then(|peer| peers.origin(&peer));
+            for peer in usage.on_event(event, |peer| swarm.is_connected(peer), origin) {
                 swarm.behaviour_mut().limits.relay_for(peer, usage.serves(&peer));
             }
         }

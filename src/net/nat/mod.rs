@@ -68,7 +68,8 @@ pub(super) struct Nat {
 }
 
 impl Nat {
-    pub(super) fn new(config: &NetConfig, me: PeerId, scope: Scope) -> Self {
+    /// `usage`: what our own relay is used for, if it is one.
+    pub(super) fn new(config: &NetConfig, me: PeerId, scope: Scope, usage: Option<Usage>) -> Self {
         let now = Instant::now();
         Self {
             scope,
@@ -78,7 +79,7 @@ impl Nat {
             redial: Redial::new(&config.bootstrap, me, now),
             dials: Dials::default(),
             identified: HashMap::new(),
-            usage: config.serve_relay.then(Usage::default),
+            usage,
             router: Router::new(config.upnp, now),
             clocks: Clocks { mono: now, wall: wall_now() },
             changed: false,

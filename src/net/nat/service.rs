@@ -1,85 +1,118 @@
 //! Our own relay, for others: bounded in every way (NET-64).
+//!
+//! The crate counts what it has given, in all and to one peer. Its limiters ask us for the rest: what is given by address and network is
+//! counted here, from what it tells.
 
-use std::collections::HashSet;
-use std::num::NonZeroU32;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use libp2p::PeerId;
 use libp2p::relay::{Behaviour, Config, Event};
+use libp2p::{Multiaddr, PeerId};
 
 use super::status::RelayService;
 use crate::base::limits::{
-    CIRCUIT_BURST, CIRCUIT_BURST_PER_IP, MAX_CIRCUIT_BYTES, MAX_CIRCUIT_TIME, MAX_RELAYED_CIRCUITS,
-    MAX_RELAYED_CIRCUITS_PER_PEER, MAX_RESERVATIONS, MAX_RESERVATIONS_PER_PEER, RESERVATION_BURST,
-    RESERVATION_BURST_PER_IP, RESERVATION_LIFE,
+    CIRCUITS, MAX_CIRCUIT_BYTES, MAX_CIRCUIT_TIME, MAX_RELAYED_CIRCUITS, MAX_RELAYED_CIRCUITS_PER_PEER,
+    MAX_RESERVATIONS, MAX_RESERVATIONS_PER_PEER, RESERVATION_LIFE, RESERVATIONS,
 };
-use crate::net::span;
+use crate::envelope::border::Class;
+use crate::net::budget::{Budget, Who};
+use crate::net::origin::Origin;
+use crate::net::{from_libp2p, lock, span};
 
-/// After a burst a peer may come again so often: both for a reservation and, four times as often, for a circuit.
-const REFILL: Duration = Duration::from_secs(120);
-
-pub(in crate::net) fn behaviour(me: PeerId) -> Behaviour {
+pub(in crate::net) fn behaviour(me: PeerId, usage: &Usage) -> Behaviour {
+    let (reservations, circuits) = (usage.clone(), usage.clone());
+    let reserves = move |peer: PeerId, at: &Multiaddr, now: std::time::Instant| {
+        let given = &mut *lock(&reservations.0);
+        let who = who(&peer, Origin::of(at));
+        // One that is renewed has its place.
+        let has_room = given.reserved.held().contains_key(&peer) || given.reserved.room(&who).is_ok();
+        has_room && given.reserved.take(&who, now.into())
+    };
+    let opens = move |peer: PeerId, at: &Multiaddr, now: std::time::Instant| {
+        let given = &mut *lock(&circuits.0);
+        let who = who(&peer, Origin::of(at));
+        given.circuits.room(&who).is_ok() && given.circuits.take(&who, now.into())
+    };
     let config = Config {
         max_reservations: MAX_RESERVATIONS,
         // The crate allows one more than it is told.
         max_reservations_per_peer: MAX_RESERVATIONS_PER_PEER - 1,
         reservation_duration: span(RESERVATION_LIFE),
-        reservation_rate_limiters: Vec::new(),
+        reservation_rate_limiters: vec![Box::new(reserves)],
         max_circuits: MAX_RELAYED_CIRCUITS,
         max_circuits_per_peer: MAX_RELAYED_CIRCUITS_PER_PEER - 1,
         max_circuit_duration: span(MAX_CIRCUIT_TIME),
         max_circuit_bytes: MAX_CIRCUIT_BYTES,
-        circuit_src_rate_limiters: Vec::new(),
-    }
-    .reservation_rate_per_peer(at_least_one(RESERVATION_BURST), REFILL)
-    .reservation_rate_per_ip(at_least_one(RESERVATION_BURST_PER_IP), REFILL / 2)
-    .circuit_src_per_peer(at_least_one(CIRCUIT_BURST), REFILL / 4)
-    .circuit_src_per_ip(at_least_one(CIRCUIT_BURST_PER_IP), REFILL / 8);
+        circuit_src_rate_limiters: vec![Box::new(opens)],
+    };
     Behaviour::new(me, config)
 }
 
-fn at_least_one(burst: u32) -> NonZeroU32 {
-    NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN)
+/// Contacts have no more than others.
+fn who(peer: &PeerId, address: Option<Origin>) -> Who {
+    Who::new(Class::Stranger, from_libp2p(peer), address)
 }
 
 /// What it is used for.
-#[derive(Debug, Default)]
-pub(in crate::net) struct Usage {
-    reserved: HashSet<PeerId>,
-    /// The ends of each.
-    circuits: Vec<(PeerId, PeerId)>,
+#[derive(Clone, Debug, Default)]
+pub(in crate::net) struct Usage(Arc<Mutex<Given>>);
+
+#[derive(Debug)]
+struct Given {
+    reserved: Budget<PeerId>,
+    circuits: Budget<Circuit>,
+    last: u64,
+}
+
+impl Default for Given {
+    fn default() -> Self {
+        Self { reserved: Budget::new(RESERVATIONS), circuits: Budget::new(CIRCUITS), last: 0 }
+    }
+}
+
+/// The ends of a circuit, with a number, as there may be several between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Circuit {
+    number: u64,
+    from: PeerId,
+    to: PeerId,
 }
 
 impl Usage {
-    /// Notes what the relay tells; of whom. `connected` says whether there is still a connection with a peer.
-    pub(in crate::net) fn on_event(&mut self, event: &Event, connected: impl Fn(&PeerId) -> bool) -> Vec<PeerId> {
+    /// Notes what the relay tells; of whom. `connected` says whether there is still a connection with a peer, `origin` where
+    /// it comes from.
+    pub(in crate::net) fn on_event(
+        &self,
+        event: &Event,
+        connected: impl Fn(&PeerId) -> bool,
+        origin: impl Fn(&PeerId) -> Option<Origin>,
+    ) -> Vec<PeerId> {
+        let given = &mut *lock(&self.0);
         match event {
             Event::ReservationReqAccepted { src_peer_id, .. } => {
-                self.reserved.insert(*src_peer_id);
+                given.reserved.hold(*src_peer_id, who(src_peer_id, origin(src_peer_id)));
                 vec![*src_peer_id]
             }
             Event::ReservationTimedOut { src_peer_id } => {
-                self.reserved.remove(src_peer_id);
+                given.reserved.leave(src_peer_id);
                 vec![*src_peer_id]
             }
             // Told of the end of every connection, reserved or not.
             Event::ReservationClosed { src_peer_id } if !connected(src_peer_id) => {
-                self.reserved.remove(src_peer_id);
+                given.reserved.leave(src_peer_id);
                 vec![*src_peer_id]
             }
             Event::CircuitReqAccepted { src_peer_id, dst_peer_id } => {
-                if self.circuits.len() >= MAX_RELAYED_CIRCUITS {
+                if given.circuits.held().len() >= MAX_RELAYED_CIRCUITS {
                     // The end of one was not told.
-                    self.circuits.remove(0);
+                    given.end(|_| true);
                 }
-                self.circuits.push((*src_peer_id, *dst_peer_id));
+                given.last += 1;
+                let circuit = Circuit { number: given.last, from: *src_peer_id, to: *dst_peer_id };
+                given.circuits.hold(circuit, who(src_peer_id, origin(src_peer_id)));
                 vec![*src_peer_id, *dst_peer_id]
             }
             Event::CircuitClosed { src_peer_id, dst_peer_id, .. } => {
-                let ended = (*src_peer_id, *dst_peer_id);
-                if let Some(place) = self.circuits.iter().position(|ends| *ends == ended) {
-                    self.circuits.swap_remove(place);
-                }
+                given.end(|circuit| circuit.from == *src_peer_id && circuit.to == *dst_peer_id);
                 vec![*src_peer_id, *dst_peer_id]
             }
             _ => Vec::new(),
@@ -88,10 +121,22 @@ impl Usage {
 
     /// Whether it does something for this peer.
     pub(in crate::net) fn serves(&self, peer: &PeerId) -> bool {
-        self.reserved.contains(peer) || self.circuits.iter().any(|(from, to)| from == peer || to == peer)
+        let given = lock(&self.0);
+        let mut circuits = given.circuits.held().keys();
+        given.reserved.held().contains_key(peer) || circuits.any(|ends| ends.from == *peer || ends.to == *peer)
     }
 
     pub(in crate::net) fn told(&self) -> RelayService {
-        RelayService { reservations: self.reserved.len(), circuits: self.circuits.len() }
+        let given = lock(&self.0);
+        RelayService { reservations: given.reserved.held().len(), circuits: given.circuits.held().len() }
+    }
+}
+
+impl Given {
+    /// The oldest of these circuits has ended.
+    fn end(&mut self, which: impl Fn(&Circuit) -> bool) {
+        if let Some(ended) = self.circuits.held().keys().filter(|circuit| which(circuit)).min().copied() {
+            self.circuits.leave(&ended);
+        }
     }
 }

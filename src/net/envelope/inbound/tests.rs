@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::super::testing::{Far, PEER, network, stream};
 use super::*;
-use crate::base::limits::{MAX_IN_FLIGHT, STRANGER_BURST};
+use crate::base::limits::MAX_IN_FLIGHT;
 use crate::envelope::frame::{put_ack, put_envelope};
 use crate::net::Class;
 
@@ -28,7 +28,7 @@ fn serve_one(class: Class, lane: usize) -> Served {
     let (connection, gone) = streams::Gone::new();
     let end = tokio::spawn(async move {
         let connection = ConnectionId::new_unchecked(1);
-        let receiver = Receiver { peer: PEER, connection, id: 5, answers: &task, gone };
+        let receiver = Receiver { peer: PEER, address: None, connection, id: 5, answers: &task, gone };
         let guard = shared.count_stream(connection);
         run(&shared, receiver, &guard, near).await
     });
@@ -190,7 +190,7 @@ async fn a_full_lane_reaches_the_peer() {
 #[tokio::test(start_paused = true)]
 async fn a_strangers_excess_is_refused_in_its_place() {
     let mut served = Served::greeted(Class::Stranger, 2 * MAX_IN_FLIGHT).await;
-    let burst = u64::from(STRANGER_BURST);
+    let burst = 60;
     for seq in 1..=burst + 2 {
         served.far.envelope(seq).await;
     }
@@ -224,7 +224,7 @@ async fn who_goes_on_though_refused_is_cut_off() {
             }
         }
     });
-    for seq in 1..=u64::from(STRANGER_BURST) {
+    for seq in 1..=60 {
         assert!(served.events.recv().await.is_some());
         served.answers.answer(seq, Verdict::Stored);
     }
