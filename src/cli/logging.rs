@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Stderr, Write};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 /// How the peer ID of every Ed25519 key begins.
 const PEER_ID: &str = "12D3KooW";
@@ -15,19 +16,25 @@ const PEER_ID_LEN: usize = 52;
 const SHORT_LEN: usize = 8;
 
 /// Starts the log. `base` is the level without flags: 0 errors, 1 warnings, 2 what happens, 3 and 4 more.
-/// The variable `ROHRPOST_LOG` overrides all (`rohrpost=debug,libp2p=info`).
+/// The variable `ROHRPOST_LOG` overrides all (`rohrpost=debug,libp2p=info`); where it makes no sense, that is said.
 pub(crate) fn start(base: u8, verbose: u8, quiet: bool, colours: bool) {
-    let filter = std::env::var("ROHRPOST_LOG").ok().filter(|text| !text.is_empty()).map_or_else(
-        || EnvFilter::new(filter_for(if quiet { 0 } else { base.saturating_add(verbose) })),
-        EnvFilter::new,
-    );
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let wanted = std::env::var("ROHRPOST_LOG").ok().filter(|text| !text.is_empty()).map(|text| text.parse::<Targets>());
+    let (filter, mistake) = match wanted {
+        Some(Ok(filter)) => (filter, None),
+        wanted => {
+            let level = if quiet { 0 } else { base.saturating_add(verbose) };
+            (filter_for(level).parse().unwrap_or_default(), wanted.and_then(Result::err))
+        }
+    };
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(|| Discreet(io::stderr()))
         .with_ansi(colours && io::stderr().is_terminal())
         .with_target(verbose > 1);
     // A second start in one process (tests) keeps the first.
-    let _ = log.try_init();
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+    if let Some(mistake) = mistake {
+        tracing::warn!(%mistake, "ROHRPOST_LOG is not understood (it is like rohrpost=debug,libp2p=info), and passed over");
+    }
 }
 
 const fn filter_for(level: u8) -> &'static str {
