@@ -9,14 +9,20 @@ use tokio::sync::mpsc;
 
 use crate::figures::Times;
 
-/// One row, flushed and synced, by sled alone.
-pub fn commit(rounds: usize) -> Times {
+/// So many rows in one batch, in order but for one of them, flushed and synced, by sled alone.
+pub fn commit(rounds: usize, rows: u64) -> Times {
     let dir = tempfile::tempdir_in(crate::folder()).unwrap();
     let db = sled::Config::new().path(dir.path()).flush_every_ms(None).open().unwrap();
     let file = OpenOptions::new().read(true).write(true).open(dir.path().join("db")).unwrap();
     let times = (0..rounds as u64).map(|n| {
+        let mut batch = sled::Batch::default();
+        for row in 0..rows {
+            // One is under a hashed key, as the index of messages is.
+            let place = if row == 1 { n.wrapping_mul(0x9e37_79b9_7f4a_7c15) } else { n };
+            batch.insert([&[row as u8][..], &place.to_be_bytes()].concat(), &[b'x'; 200][..]);
+        }
         let start = Instant::now();
-        db.insert(n.to_be_bytes(), &[b'x'; 400][..]).unwrap();
+        db.apply_batch(batch).unwrap();
         db.flush().unwrap();
         file.sync_data().unwrap();
         start.elapsed()
