@@ -1,15 +1,15 @@
 //! The events that `events` answers with and `listen` tells.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::words::{MessageEnd, RequestEnd, State};
 use crate::base::{MessageId, PeerId, WallTime};
 
 use super::time;
-use super::types::{Message, Request, State, words};
+use super::types::{Message, Request};
 
 /// One entry of the durable event log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -24,30 +24,6 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
-}
-
-words! {
-    /// How a request ended.
-    RequestEnd {
-        /// Accepted by us.
-        Accepted = "accepted",
-        /// Declined by us.
-        Declined = "declined",
-        /// Its sender was blocked.
-        Blocked = "blocked",
-        /// It waited for 30 days.
-        Expired = "expired",
-        /// Others took its place.
-        Evicted = "evicted",
-    }
-}
-
-words! {
-    /// Why a message is gone.
-    MessageEnd {
-        /// Its time was over.
-        Expired = "expired",
-    }
 }
 
 macro_rules! events {

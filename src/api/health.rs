@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::words::words;
 use crate::base::{PeerId, WallTime};
 
 use super::time;
-use super::types::words;
 
 words! {
     /// What was looked at.

@@ -18,9 +18,12 @@ pub mod rpc;
 pub mod time;
 mod types;
 
+pub use crate::base::words::{
+    BoxState, Direction, MessageEnd, Nat, Policy, Reachability, RequestEnd, ServeMailbox, State,
+};
 pub use docs::reference;
 pub use error::{ApiError, CODES, Candidate, Code, CodeInfo};
-pub use event::{Event, EventKind, EventPage, EventType, MessageEnd, RequestEnd};
+pub use event::{Event, EventKind, EventPage, EventType};
 pub use health::{Area, Diagnosis, Finding, Health, Recovery};
 pub use methods::{Call, METHODS, Method, Rpc, method};
 pub use openrpc::{COMMON_ERRORS, openrpc};
@@ -28,12 +31,8 @@ pub use params::{
     AddContact, DoctorParams, EventsParams, HistoryParams, InboxParams, ListenParams, MailboxParams, MessageParams,
     NameParams, NoParams, PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, VerifyParams, WaitFor, Who,
 };
-pub use reach::{
-    Dht, Mailbox, MailboxService, MailboxState, Nat, OpenMailbox, Peer, Reach, Reachability, RelayInUse, RelayService,
-    ServeMailbox, Upnp,
-};
+pub use reach::{Dht, Mailbox, MailboxService, OpenMailbox, Peer, Reach, RelayInUse, RelayService, Upnp};
 pub use types::{
-    Connection, Contact, Conversation, ConversationKind, DeletedConversation, Direction, HeldMessage, Identity,
-    Listening, Message, Policy, PolicyState, ReadCount, Request, RequestDetail, Resolved, Sent, State, Status,
-    Stopping,
+    Connection, Contact, Conversation, ConversationKind, DeletedConversation, HeldMessage, Identity, Listening,
+    Message, PolicyState, ReadCount, Request, RequestDetail, Resolved, Sent, Status, Stopping,
 };

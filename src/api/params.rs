@@ -7,7 +7,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::types::{Policy, State, words};
+use crate::base::words::{Policy, State, words};
 
 /// Nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -73,10 +73,7 @@ impl std::str::FromStr for WaitFor {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Queued, Self::Sent, Self::Delivered, Self::Read]
-            .into_iter()
-            .find(|wait| wait.word() == text)
-            .ok_or_else(|| format!("'{text}' is not a state to wait for: queued, sent, delivered or read"))
+        Self::named(text).ok_or_else(|| format!("'{text}' is not a state to wait for: queued, sent, delivered or read"))
     }
 }
 

@@ -5,38 +5,10 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::words::{BoxState, Nat, ServeMailbox, words};
 use crate::base::{PeerId, WallTime};
 
 use super::time;
-use super::types::words;
-
-words! {
-    /// Whether others can dial us.
-    Reachability {
-        /// Not known (yet).
-        Unknown = "unknown",
-        /// Somebody else has dialled us at one of our addresses.
-        Public = "public",
-        /// Somebody else has tried, and could not: a NAT or a firewall is between.
-        Private = "private",
-    }
-}
-
-words! {
-    /// What the NAT between us and the others does with our ports.
-    Nat {
-        /// Not known (yet): two peers outside must have seen us.
-        Unknown = "unknown",
-        /// There is none: others see the address on which we listen.
-        None = "none",
-        /// Others see another address, with the port that we have: homes behind such NATs reach each other.
-        Stable = "stable",
-        /// Others see another address and another port, all of them the same one: no hindrance either.
-        PortChanging = "port_changing",
-        /// Each sees another port: no two homes behind such a NAT reach each other straight.
-        Symmetric = "symmetric",
-    }
-}
 
 words! {
     /// What came of asking the router for a port.
@@ -51,38 +23,6 @@ words! {
         NotFound = "not_found",
         /// The router itself has no public address.
         NonRoutable = "non_routable",
-    }
-}
-
-words! {
-    /// How it stands with a mailbox of ours.
-    MailboxState {
-        /// It was asked to keep a box for us.
-        Asking = "asking",
-        /// It keeps one.
-        InUse = "in_use",
-        /// It keeps none for us.
-        Refused = "refused",
-        /// It has no room.
-        Full = "full",
-        /// It does not answer.
-        Unreachable = "unreachable",
-        /// It is told that we leave.
-        Leaving = "leaving",
-    }
-}
-
-words! {
-    /// For whom a node keeps mailboxes.
-    ServeMailbox {
-        /// For nobody.
-        Off = "off",
-        /// For everybody.
-        Open = "open",
-        /// For its contacts.
-        Contacts = "contacts",
-        /// For a list of peers.
-        Listed = "listed",
     }
 }
 
@@ -163,7 +103,7 @@ pub struct Mailbox {
     /// Where.
     pub addrs: Vec<String>,
     /// How it stands.
-    pub state: MailboxState,
+    pub state: BoxState,
     /// Since when it is ours.
     #[serde(with = "time")]
     #[schemars(with = "String")]

@@ -7,60 +7,11 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::words::{Direction, Policy, Reachability, State, words};
 use crate::base::{MessageId, PeerId, WallTime};
 
-use super::reach::{Reach, Reachability};
+use super::reach::Reach;
 use super::time;
-
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $( $(#[doc = $doc:literal])+ $variant:ident = $word:literal ),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-        pub enum $name { $( $(#[doc = $doc])+ #[serde(rename = $word)] $variant, )+ }
-
-        impl $name {
-            /// Its stable word.
-            pub const fn word(self) -> &'static str {
-                match self { $( Self::$variant => $word, )+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.word())
-            }
-        }
-    };
-}
-pub(super) use words;
-
-words! {
-    /// How far a message has come.
-    State {
-        /// Outgoing: in the outbox.
-        Queued = "queued",
-        /// Outgoing: the recipient's node, or one of its mailboxes, has stored it.
-        Sent = "sent",
-        /// Outgoing: the recipient's node says so, end to end.
-        Delivered = "delivered",
-        /// Read: by the recipient, or by us an incoming one.
-        Read = "read",
-        /// Outgoing: given up after 30 days.
-        Undelivered = "undelivered",
-        /// Incoming, unread.
-        Received = "received",
-    }
-}
-
-words! {
-    /// Which way a message went.
-    Direction {
-        /// To us.
-        In = "in",
-        /// From us.
-        Out = "out",
-    }
-}
 
 words! {
     /// What kind of conversation it is.
@@ -69,29 +20,6 @@ words! {
         Direct = "direct",
         /// With a group.
         Group = "group",
-    }
-}
-
-words! {
-    /// Who may write to us.
-    Policy {
-        /// Strangers' first messages wait as requests.
-        Requests = "requests",
-        /// Only contacts; what strangers send is dropped quietly.
-        Contacts = "contacts",
-        /// Nobody who is not a contact, and no new contacts by invitation either.
-        Nobody = "nobody",
-    }
-}
-
-impl std::str::FromStr for Policy {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Requests, Self::Contacts, Self::Nobody]
-            .into_iter()
-            .find(|policy| policy.word() == text)
-            .ok_or_else(|| format!("'{text}' is not a policy: requests, contacts or nobody"))
     }
 }
 

@@ -10,6 +10,7 @@ pub mod limits;
 pub mod secret;
 pub mod tail;
 pub mod time;
+pub mod words;
 
 pub use failpoint::failpoint;
 pub use ids::{EnvelopeId, IdError, MessageId, PeerId, RoomId, SessionId};

@@ -14,7 +14,7 @@ use crate::api::{
     ApiError, Call, Code, Diagnosis, DoctorParams, Identity, NoParams, Reachability, Recovery, Rpc, Status, method,
 };
 use crate::node;
-pub use crate::node::{Ask, MailFor, Passphrase, Place, RunOptions, Tap, Tapping};
+pub use crate::node::{Ask, Passphrase, Place, RunOptions, Tap, Tapping};
 
 pub use events::{Events, Heard};
 pub use run::{Node, run, stop};

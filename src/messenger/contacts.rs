@@ -9,7 +9,7 @@ use super::query;
 use super::send::check_name;
 use super::tables::{PeerRow, Peers, peer_key};
 use super::tx::{Step, Tx};
-use super::view::{Closed, Policy};
+use super::view::{Policy, RequestEnd};
 
 impl Tx<'_> {
     /// Carries out a command of the user.
@@ -146,7 +146,7 @@ impl Tx<'_> {
 
     fn block(&mut self, peer: PeerId) -> Step<Answer> {
         let mut row = self.known_or_new(peer)?;
-        self.close_request(&peer, Closed::Blocked)?;
+        self.close_request(&peer, RequestEnd::Blocked)?;
         row.blocked = true;
         self.void_token(&mut row)?;
         self.put_peer(&row)?;

@@ -7,7 +7,7 @@ use super::deliver::earliest;
 use super::keys::SWEEP;
 use super::tables::{Outbox, Peers, peer_key};
 use super::tx::{Step, Tx};
-use super::view::Closed;
+use super::view::RequestEnd;
 
 /// How often ageing rows are looked at.
 const MAINTENANCE: Millis = Millis::from_hours(1);
@@ -86,7 +86,7 @@ impl Tx<'_> {
             .map(|r| r.peer)
             .collect();
         for peer in old {
-            self.close_request(&peer, Closed::Expired)?;
+            self.close_request(&peer, RequestEnd::Expired)?;
             self.drop_sessions(&peer)?;
         }
         Ok(())

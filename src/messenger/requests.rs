@@ -13,7 +13,7 @@ use super::query;
 use super::send::{check_name, merge_addrs};
 use super::tables::{Cards, HeldMessage, PeerRow, RequestRow, Requests, peer_key};
 use super::tx::{Step, Tx};
-use super::view::{Closed, EventKind};
+use super::view::{EventKind, RequestEnd};
 
 impl Tx<'_> {
     /// The pending request of a peer.
@@ -118,13 +118,13 @@ impl Tx<'_> {
         let oldest =
             self.mem.requests.iter().find(|r| !r.invited).or_else(|| self.mem.requests.first().filter(|_| invited));
         let Some(oldest) = oldest.map(|r| r.peer) else { return Ok(false) };
-        self.close_request(&oldest, Closed::Evicted)?;
+        self.close_request(&oldest, RequestEnd::Evicted)?;
         self.drop_sessions(&oldest)?;
         Ok(true)
     }
 
     /// Takes a request away and destroys its key.
-    pub(super) fn close_request(&mut self, peer: &PeerId, how: Closed) -> Step<Option<RequestRow>> {
+    pub(super) fn close_request(&mut self, peer: &PeerId, how: RequestEnd) -> Step<Option<RequestRow>> {
         let Some(row) = self.request(peer)? else { return Ok(None) };
         self.buf.delete::<Requests>(&peer_key(peer));
         self.buf.destroy_key(row.key);
@@ -134,7 +134,7 @@ impl Tx<'_> {
             }
         }
         self.mem.requests.retain(|r| r.peer != *peer);
-        if how != Closed::Accepted && self.peer(peer)?.is_none() {
+        if how != RequestEnd::Accepted && self.peer(peer)?.is_none() {
             self.buf.delete::<Cards>(&peer_key(peer));
         }
         self.event(EventKind::RequestClosed(*peer, how))?;
@@ -143,7 +143,7 @@ impl Tx<'_> {
 
     /// Accepts: a contact from now on; what waited is in the inbox, and the other side learns it.
     pub(super) fn accept(&mut self, peer: PeerId) -> Step<Answer> {
-        let mut row = self.close_request(&peer, Closed::Accepted)?.ok_or(Refusal::NoRequest)?;
+        let mut row = self.close_request(&peer, RequestEnd::Accepted)?.ok_or(Refusal::NoRequest)?;
         row.messages.sort_by_key(|held| held.counter);
         let mut contact = self.peer(&peer)?.unwrap_or_else(|| PeerRow::new(peer));
         contact.accepted = true;
@@ -165,7 +165,7 @@ impl Tx<'_> {
     /// Declines: gone, and for 30 days what that peer writes is dropped quietly. The session stays
     /// as long, for without it his next envelope would be refused, and he would know.
     pub(super) fn decline(&mut self, peer: PeerId) -> Step<Answer> {
-        self.close_request(&peer, Closed::Declined)?.ok_or(Refusal::NoRequest)?;
+        self.close_request(&peer, RequestEnd::Declined)?.ok_or(Refusal::NoRequest)?;
         let mut row = self.peer(&peer)?.unwrap_or_else(|| PeerRow::new(peer));
         row.declined_until = Some(self.deadline_clock() + limits::DECLINE_LIFE);
         self.put_peer(&row)?;

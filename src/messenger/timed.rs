@@ -16,7 +16,7 @@ use super::tables::{
     hour_key, hour_of, hour_of_time, in_hour, index_key, message_key, outbox_key, peer_key, timed_key,
 };
 use super::tx::{Step, Tx};
-use super::view::{Closed, EventKind, State};
+use super::view::{EventKind, RequestEnd, State};
 
 impl Tx<'_> {
     /// What a time to live means for a message that is written now: the wish that goes with it, and when our own copy
@@ -133,7 +133,7 @@ impl Tx<'_> {
         let Some(mut row) = self.request(&peer)? else { return Ok(()) };
         row.messages.retain(|held| held.id != timed.id);
         if row.messages.is_empty() {
-            self.close_request(&peer, Closed::Expired)?;
+            self.close_request(&peer, RequestEnd::Expired)?;
             self.drop_sessions(&peer)?;
             return Ok(());
         }

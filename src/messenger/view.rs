@@ -1,37 +1,13 @@
 //! What a person is shown: the answers to questions, and the events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::{MessageId, PeerId, WallTime};
 use crate::identity::{Mailbox, RequestToken};
 
-/// Who may write to us (protocol, "Requests").
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Policy {
-    /// Strangers' first messages wait as requests.
-    #[default]
-    Requests,
-    /// Only contacts; what strangers send is dropped quietly.
-    Contacts,
-    /// Nobody who is not a contact, and no new contacts by invitation either.
-    Nobody,
-}
-
-/// For whom this node keeps a mailbox.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MailService {
-    /// For nobody: nothing new is taken. Who has a box may still empty it.
-    #[default]
-    Off,
-    /// For everybody.
-    Open,
-    /// For the contacts of this profile.
-    Contacts,
-    /// For these, at most `MAX_SERVED_OWNERS`.
-    Listed(BTreeSet<PeerId>),
-}
+pub use crate::base::words::{BoxState, Direction, MailService, Policy, RequestEnd, State};
 
 /// The mailbox that is kept for others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,24 +18,6 @@ pub struct MailboxView {
     pub boxes: u32,
     /// Bytes of envelopes in them.
     pub bytes: u64,
-}
-
-/// How far it is with a mailbox that keeps our mail.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum BoxState {
-    /// It was asked to keep a box for us, and has not said that it does.
-    #[default]
-    Asking,
-    /// It keeps a box for us, and our card names it.
-    InUse,
-    /// It does not serve us.
-    Refused,
-    /// It has no room for us.
-    Full,
-    /// It does not answer.
-    Unreachable,
-    /// We leave it, and it has not said yet that the box is gone.
-    Leaving,
 }
 
 /// A mailbox that keeps our mail.
@@ -120,33 +78,6 @@ pub struct CardView {
     pub relays: Vec<Mailbox>,
     /// The work asked of strangers, in leading zero bits.
     pub work: u8,
-}
-
-/// Which way a message went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Direction {
-    /// To us.
-    In,
-    /// From us.
-    Out,
-}
-
-/// How far a message has come. Outgoing: queued → sent → delivered → read, or undelivered.
-/// Incoming: received → read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum State {
-    /// In the outbox.
-    Queued,
-    /// The recipient's node, or one of its mailboxes, has stored it.
-    Sent,
-    /// The recipient's node says so, end to end.
-    Delivered,
-    /// The recipient has read it (also: we have, for an incoming one).
-    Read,
-    /// Given up after 30 days.
-    Undelivered,
-    /// Incoming, unread.
-    Received,
 }
 
 /// One message as it is shown.
@@ -269,21 +200,6 @@ pub struct Counts {
     pub last_event: u64,
 }
 
-/// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Closed {
-    /// Accepted by us.
-    Accepted,
-    /// Declined by us.
-    Declined,
-    /// Its sender was blocked.
-    Blocked,
-    /// It waited for 30 days.
-    Expired,
-    /// Others took its place.
-    Evicted,
-}
-
 /// What happened: holds IDs, never text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventKind {
@@ -306,7 +222,7 @@ pub enum EventKind {
     /// A request waits; told for its first message only.
     RequestNew(PeerId),
     /// A request is no longer pending.
-    RequestClosed(PeerId, Closed),
+    RequestClosed(PeerId, RequestEnd),
     /// Somebody became a contact (by us, or by accepting our request).
     ContactAdded(PeerId),
     /// A verified mark was dropped.

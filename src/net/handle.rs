@@ -9,10 +9,11 @@ use super::dht::MailboxReply;
 use super::envelope::Verdict;
 use super::error::SendError;
 use super::mailbox;
-use super::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
+use super::nat::status::{RelayService, RelayStatus, UpnpStatus};
 use super::places::{Permit, Places};
 use super::shared::{Outgoing, Shared};
 use crate::base::limits::MAX_ENVELOPE;
+use crate::base::words::{Nat, Reachability};
 use crate::base::{PeerId, WallTime};
 use crate::envelope::border::{Event, FrameToken, Order};
 
@@ -200,7 +201,7 @@ pub struct NetStatus {
     /// The relays through which we can be reached.
     pub relays: Vec<RelayStatus>,
     /// The router before us.
-    pub nat: NatKind,
+    pub nat: Nat,
     /// What it grants.
     pub upnp: UpnpStatus,
     /// Our own relay, if it is offered.

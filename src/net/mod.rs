@@ -52,7 +52,7 @@ pub use self::classes::Classes;
 pub use self::config::{Lanes, NetConfig};
 pub use self::error::{NetError, SendError};
 pub use self::handle::{DhtStatus, MdnsStatus, NetHandle, NetStatus, PeerStatus};
-pub use self::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
+pub use self::nat::status::{RelayService, RelayStatus, UpnpStatus};
 pub use crate::envelope::border::{Class, Event, FrameToken, Order, RefuseReason};
 
 use self::behaviour::Behaviour;

@@ -18,12 +18,13 @@ use super::handle::{DhtStatus, MdnsStatus, NetStatus, PeerStatus};
 use super::limits::activity::Activity;
 use super::lock;
 use super::mailbox::serve::Desk;
-use super::nat::status::{NatKind, Reachability, RelayService, RelayStatus, UpnpStatus};
+use super::nat::status::{RelayService, RelayStatus, UpnpStatus};
 use super::notices::Notices;
 use super::origin::Origin;
 use super::peers::Link;
 use super::streams;
 use crate::base::limits::{ENVELOPES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
+use crate::base::words::{Nat, Reachability};
 use crate::base::{PeerId, WallTime};
 use crate::envelope::border::{Class, Event};
 
@@ -99,7 +100,7 @@ pub(super) struct Place {
     pub(super) reachability: Reachability,
     pub(super) external_addrs: Vec<String>,
     pub(super) relays: Vec<RelayStatus>,
-    pub(super) nat: NatKind,
+    pub(super) nat: Nat,
     pub(super) upnp: UpnpStatus,
     pub(super) relay_service: Option<RelayService>,
 }

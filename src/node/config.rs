@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::place::Place;
 use crate::api::{ApiError, Code};
 use crate::base::PeerId;
+use crate::base::words::MailService;
 
 /// Reads an environment variable; an argument, so that tests have one of their own.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -39,7 +40,7 @@ pub struct RunOptions {
     /// Whether to ask the router for a port.
     pub upnp: Option<bool>,
     /// For whom to keep a mailbox.
-    pub serve_mailbox: Option<MailFor>,
+    pub serve_mailbox: Option<MailService>,
     /// Whether to be a relay for others.
     pub serve_relay: Option<bool>,
     /// Whether the addresses it listens on can be reached by everybody; otherwise that is found out.
@@ -66,32 +67,6 @@ impl fmt::Debug for RunOptions {
             .field("brief", &self.brief)
             .field("tap", &self.tap.is_some())
             .finish()
-    }
-}
-
-/// For whom a mailbox is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MailFor {
-    /// For everybody.
-    Open,
-    /// For our contacts.
-    Contacts,
-    /// For these.
-    Listed(Vec<PeerId>),
-}
-
-impl MailFor {
-    /// `open`, `contacts`, or peer IDs; `None`: for nobody.
-    fn read(words: &[String]) -> Result<Option<Self>, String> {
-        Ok(match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            [] | ["off"] => None,
-            ["open"] => Some(Self::Open),
-            ["contacts"] => Some(Self::Contacts),
-            peers => {
-                let read = |text: &&str| text.parse().map_err(|e: crate::base::IdError| format!("'{text}': {e}"));
-                Some(Self::Listed(peers.iter().map(read).collect::<Result<_, _>>()?))
-            }
-        })
     }
 }
 
@@ -125,7 +100,7 @@ pub(crate) struct Settings {
     pub(crate) bootstrap: Vec<String>,
     pub(crate) mdns: bool,
     pub(crate) upnp: bool,
-    pub(crate) serve_mailbox: Option<MailFor>,
+    pub(crate) serve_mailbox: MailService,
     pub(crate) serve_relay: bool,
     pub(crate) public: Option<bool>,
     pub(crate) metrics: Option<SocketAddr>,
@@ -149,10 +124,10 @@ impl RunOptions {
             (None, None) => Ok(in_file),
         };
         let mail = match (&self.serve_mailbox, list("ROHRPOST_SERVE_MAILBOX"), file.serve_mailbox) {
-            (Some(given), ..) => Ok(Some(given.clone())),
-            (None, Some(words), _) | (None, None, Some(Words::Many(words))) => MailFor::read(&words),
-            (None, None, Some(Words::One(word))) => MailFor::read(&[word]),
-            (None, None, None) => Ok(None),
+            (Some(given), ..) => Ok(given.clone()),
+            (None, Some(words), _) | (None, None, Some(Words::Many(words))) => mail_service(&words),
+            (None, None, Some(Words::One(word))) => mail_service(&[word]),
+            (None, None, None) => Ok(MailService::Off),
         };
         let mail = mail.map_err(|e| {
             ApiError::new(Code::Config, format!("serve_mailbox is not understood: {e}"))
@@ -170,7 +145,7 @@ impl RunOptions {
                 .unwrap_or_default(),
             mdns: flag(self.mdns, "ROHRPOST_MDNS", file.mdns)?.unwrap_or(true),
             upnp: flag(self.upnp, "ROHRPOST_UPNP", file.upnp)?.unwrap_or(true) && serves,
-            serve_mailbox: mail.filter(|_| serves),
+            serve_mailbox: if serves { mail } else { MailService::Off },
             serve_relay: flag(self.serve_relay, "ROHRPOST_SERVE_RELAY", file.serve_relay)?.unwrap_or(false) && serves,
             public: flag(self.public, "ROHRPOST_PUBLIC", file.public)?,
             metrics: metrics.filter(|_| serves).map(|text| metrics_at(&text)).transpose()?,
@@ -198,6 +173,19 @@ fn metrics_at(text: &str) -> Result<SocketAddr, ApiError> {
     port.or_else(|| text.parse().ok()).ok_or_else(|| {
         ApiError::new(Code::Config, format!("'{text}' is no place to serve figures at"))
             .with_hint("give a port, or an IP address and a port, as in 127.0.0.1:9464")
+    })
+}
+
+/// `open`, `contacts`, `off`, or peer IDs.
+fn mail_service(words: &[String]) -> Result<MailService, String> {
+    Ok(match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] | ["off"] => MailService::Off,
+        ["open"] => MailService::Open,
+        ["contacts"] => MailService::Contacts,
+        peers => {
+            let read = |text: &&str| text.parse().map_err(|e: crate::base::IdError| format!("'{text}': {e}"));
+            MailService::Listed(peers.iter().map(read).collect::<Result<_, _>>()?)
+        }
     })
 }
 
@@ -248,18 +236,18 @@ mod tests {
         let one = PeerId::from_key_bytes([7; 32]);
         let (_home, place) = place(&format!("serve_mailbox = ['{one}']\nserve_relay = true\nmetrics = '9464'"));
         let settings = RunOptions::default().settle(&place, &|_| None).unwrap();
-        assert_eq!(settings.serve_mailbox, Some(MailFor::Listed(vec![one])));
+        assert_eq!(settings.serve_mailbox, MailService::Listed([one].into()));
         assert_eq!((settings.serve_relay, settings.metrics), (true, Some("127.0.0.1:9464".parse().unwrap())));
         let brief = RunOptions { brief: true, ..RunOptions::default() }.settle(&place, &|_| None).unwrap();
-        assert_eq!((brief.serve_mailbox, brief.serve_relay, brief.metrics), (None, false, None));
+        assert_eq!((brief.serve_mailbox, brief.serve_relay, brief.metrics), (MailService::Off, false, None));
 
         let env = |name: &str| (name == "ROHRPOST_SERVE_MAILBOX").then(|| "contacts".to_owned());
         let settings = RunOptions::default().settle(&place, &env).unwrap();
-        assert_eq!(settings.serve_mailbox, Some(MailFor::Contacts));
-        let options = RunOptions { serve_mailbox: Some(MailFor::Open), ..RunOptions::default() };
-        assert_eq!(options.settle(&place, &env).unwrap().serve_mailbox, Some(MailFor::Open));
+        assert_eq!(settings.serve_mailbox, MailService::Contacts);
+        let options = RunOptions { serve_mailbox: Some(MailService::Open), ..RunOptions::default() };
+        assert_eq!(options.settle(&place, &env).unwrap().serve_mailbox, MailService::Open);
         let env = |name: &str| (name == "ROHRPOST_SERVE_MAILBOX").then(|| "off".to_owned());
-        assert_eq!(RunOptions::default().settle(&place, &env).unwrap().serve_mailbox, None);
+        assert_eq!(RunOptions::default().settle(&place, &env).unwrap().serve_mailbox, MailService::Off);
 
         for bad in ["serve_mailbox = 'everybody'", "metrics = 'localhost'", "metrics = '70000'"] {
             let (_home, place) = self::place(bad);

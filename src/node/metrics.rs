@@ -22,9 +22,10 @@ use tokio::sync::{Semaphore, watch};
 use super::core::Core;
 use super::errors;
 use crate::api::{ApiError, Code};
+use crate::base::words::Reachability;
 use crate::messenger::query;
 use crate::messenger::view::{Counts, MailboxView};
-use crate::net::{NetHandle, NetStatus, Reachability};
+use crate::net::{NetHandle, NetStatus};
 
 /// The format of the answer.
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::carry::Carrier;
 use super::clock::Clock;
-use super::config::{MailFor, RunOptions, Settings};
+use super::config::{RunOptions, Settings};
 use super::core::Core;
 use super::dispatch::{Dispatcher, Live};
 use super::engine::{self, Start};
@@ -21,7 +21,7 @@ use super::{addresses, errors, random, server};
 use crate::api::{ApiError, Event, EventKind};
 use crate::base::PeerId;
 use crate::base::limits::{LANE_CONTACTS, LANE_STRANGERS};
-use crate::messenger::view::MailService;
+use crate::base::words::MailService;
 use crate::messenger::{Command, Order, Output, query};
 use crate::net::{self, Lanes, NetConfig, NetHandle};
 use crate::store::{ProfileLock, Reader, StoreError};
@@ -70,7 +70,7 @@ impl Node {
         let (to_strangers, from_strangers) = mpsc::channel(LANE_STRANGERS);
         let reader = open.messenger.reader();
         let keeps = query::mailbox(&reader).map_err(|e| errors::store(&e))?.service;
-        let wanted = mail_service(settings.serve_mailbox.clone());
+        let wanted = settings.serve_mailbox.clone();
         let net = net::start(
             net_config(settings, &profile, &reader, bootstrap).map_err(|e| errors::store(&e))?,
             Lanes { contacts: to_contacts, strangers: to_strangers },
@@ -173,7 +173,7 @@ fn net_config(
         bootstrap,
         known: query::known_peers(reader)?,
         serve_relay: settings.serve_relay,
-        serve_mailbox: settings.serve_mailbox.is_some(),
+        serve_mailbox: settings.serve_mailbox != MailService::Off,
         public: settings.public,
         ..NetConfig::new(profile.seed())
     })
@@ -183,16 +183,6 @@ fn net_config(
 async fn keep_mailbox(core: &Core, service: MailService) {
     if let Err(error) = core.command(Command::SetMailService(service)).await {
         tracing::error!(%error, "for whom a mailbox is kept stays as it was");
-    }
-}
-
-/// For whom the messenger is to keep boxes.
-fn mail_service(serve: Option<MailFor>) -> MailService {
-    match serve {
-        None => MailService::Off,
-        Some(MailFor::Open) => MailService::Open,
-        Some(MailFor::Contacts) => MailService::Contacts,
-        Some(MailFor::Listed(peers)) => MailService::Listed(peers.into_iter().collect()),
     }
 }
 

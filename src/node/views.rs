@@ -26,16 +26,13 @@ pub(crate) fn message(message: view::MessageView) -> api::Message {
         conversation: message.conversation,
         from: message.from,
         from_name: message.from_name,
-        direction: match message.direction {
-            view::Direction::In => api::Direction::In,
-            view::Direction::Out => api::Direction::Out,
-        },
+        direction: message.direction,
         kind: message.kind,
         text: message.text,
         subject: message.subject,
         sent_at: message.sent_at,
         received_at: message.received_at,
-        state: state(message.state),
+        state: message.state,
         reply_to: message.reply_to,
         edited: message.edited,
         reactions: message.reactions,
@@ -53,17 +50,6 @@ pub(crate) fn sent(message: &api::Message, client_id: Option<String>) -> api::Se
         state: message.state,
         client_id,
         missing: None,
-    }
-}
-
-pub(crate) const fn state(state: view::State) -> api::State {
-    match state {
-        view::State::Queued => api::State::Queued,
-        view::State::Sent => api::State::Sent,
-        view::State::Delivered => api::State::Delivered,
-        view::State::Read => api::State::Read,
-        view::State::Undelivered => api::State::Undelivered,
-        view::State::Received => api::State::Received,
     }
 }
 
@@ -104,33 +90,6 @@ pub(crate) fn contact(contact: view::ContactView) -> api::Contact {
     }
 }
 
-pub(crate) const fn mailbox_state(state: view::BoxState) -> api::MailboxState {
-    match state {
-        view::BoxState::Asking => api::MailboxState::Asking,
-        view::BoxState::InUse => api::MailboxState::InUse,
-        view::BoxState::Refused => api::MailboxState::Refused,
-        view::BoxState::Full => api::MailboxState::Full,
-        view::BoxState::Unreachable => api::MailboxState::Unreachable,
-        view::BoxState::Leaving => api::MailboxState::Leaving,
-    }
-}
-
-pub(crate) const fn policy(policy: view::Policy) -> api::Policy {
-    match policy {
-        view::Policy::Requests => api::Policy::Requests,
-        view::Policy::Contacts => api::Policy::Contacts,
-        view::Policy::Nobody => api::Policy::Nobody,
-    }
-}
-
-pub(crate) const fn policy_in(policy: api::Policy) -> view::Policy {
-    match policy {
-        api::Policy::Requests => view::Policy::Requests,
-        api::Policy::Contacts => view::Policy::Contacts,
-        api::Policy::Nobody => view::Policy::Nobody,
-    }
-}
-
 /// The names of known peers, read when the first one is asked for.
 pub(crate) struct Names<'r> {
     reader: &'r Reader,
@@ -166,13 +125,13 @@ pub(crate) fn event(names: &mut Names<'_>, event: &view::Event) -> Result<api::E
             message: query::message(reader, names.me, &id)?.map(|found| Box::new(message(found))),
         },
         view::EventKind::MessageState { peer, message, state: reached } => {
-            Shown::MessageState { conversation: peer, message_id: message, state: state(reached) }
+            Shown::MessageState { conversation: peer, message_id: message, state: reached }
         }
         view::EventKind::MessageDeleted { peer, message, state: reached } => Shown::MessageDeleted {
             conversation: peer,
             message_id: message,
             reason: api::MessageEnd::Expired,
-            state: state(reached),
+            state: reached,
         },
         view::EventKind::ConversationDeleted(peer) => {
             Shown::ConversationDeleted { conversation: peer, name: names.of(&peer)? }
@@ -181,9 +140,7 @@ pub(crate) fn event(names: &mut Names<'_>, event: &view::Event) -> Result<api::E
             peer_id: peer,
             request: query::request(reader, &peer)?.map(|(found, _)| Box::new(request(found))),
         },
-        view::EventKind::RequestClosed(peer, closed) => {
-            Shown::RequestClosed { peer_id: peer, reason: request_end(closed) }
-        }
+        view::EventKind::RequestClosed(peer, closed) => Shown::RequestClosed { peer_id: peer, reason: closed },
         view::EventKind::ContactAdded(peer) => Shown::ContactAdded { peer_id: peer, name: names.of(&peer)? },
         view::EventKind::ContactKeyChanged(peer) => Shown::ContactKeyChanged { peer_id: peer, name: names.of(&peer)? },
         view::EventKind::PeerOnline(peer) => Shown::PeerOnline { peer_id: peer, name: names.of(&peer)? },
@@ -191,14 +148,4 @@ pub(crate) fn event(names: &mut Names<'_>, event: &view::Event) -> Result<api::E
         view::EventKind::Recovered => Shown::Recovered {},
     };
     Ok(api::Event { seq: event.seq, at: event.at, kind })
-}
-
-const fn request_end(closed: view::Closed) -> api::RequestEnd {
-    match closed {
-        view::Closed::Accepted => api::RequestEnd::Accepted,
-        view::Closed::Declined => api::RequestEnd::Declined,
-        view::Closed::Blocked => api::RequestEnd::Blocked,
-        view::Closed::Expired => api::RequestEnd::Expired,
-        view::Closed::Evicted => api::RequestEnd::Evicted,
-    }
 }

@@ -1,7 +1,7 @@
 //! The request rules, to the letter (protocol, "Requests: the rules").
 
 use rohrpost::base::{Millis, limits};
-use rohrpost::messenger::view::{Closed, EventKind, Policy, State};
+use rohrpost::messenger::view::{EventKind, Policy, RequestEnd, State};
 use rohrpost::messenger::{Command, Hints, Refusal, SendCommand};
 
 use crate::both_ways;
@@ -212,7 +212,7 @@ fn two_hundred_requests_wait_and_the_oldest_uninvited_goes_first() {
     let texts: Vec<_> = requests.iter().map(|r| r.text.as_str()).collect();
     assert!(!texts.contains(&"s0") && !texts.contains(&"s2") && texts.contains(&"s3") && texts.contains(&"s201"));
     let evicted =
-        world.events(bob).iter().filter(|e| matches!(e, EventKind::RequestClosed(_, Closed::Evicted))).count();
+        world.events(bob).iter().filter(|e| matches!(e, EventKind::RequestClosed(_, RequestEnd::Evicted))).count();
     assert_eq!(evicted, 3);
     assert_eq!(world.talk(bob, friend), ["< a contact's words"]);
 }
@@ -229,7 +229,7 @@ fn a_request_expires_after_thirty_days() {
     assert_eq!(world.requests(bob).len(), 1);
     world.pass(Millis::from_days(2));
     assert_eq!(world.requests(bob), []);
-    assert!(world.events(bob).contains(&EventKind::RequestClosed(world.id(alice), Closed::Expired)));
+    assert!(world.events(bob).contains(&EventKind::RequestClosed(world.id(alice), RequestEnd::Expired)));
     assert_eq!(world.state(alice, &id), State::Undelivered, "told, never silent");
 }
 

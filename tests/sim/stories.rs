@@ -1,7 +1,7 @@
 //! The main job: a stranger writes, a request waits, a conversation begins.
 
 use rohrpost::base::Millis;
-use rohrpost::messenger::view::{Closed, EventKind, State};
+use rohrpost::messenger::view::{EventKind, RequestEnd, State};
 
 use crate::both_ways;
 use crate::world::Seen;
@@ -47,7 +47,7 @@ fn a_stranger_writes_is_accepted_and_both_talk() {
         let events = world.events(bob);
         let (stranger, count) = (world.id(alice), |e: &EventKind| events.iter().filter(|x| *x == e).count());
         assert_eq!(count(&EventKind::RequestNew(stranger)), 1);
-        assert_eq!(count(&EventKind::RequestClosed(stranger, Closed::Accepted)), 1);
+        assert_eq!(count(&EventKind::RequestClosed(stranger, RequestEnd::Accepted)), 1);
     });
 }
 

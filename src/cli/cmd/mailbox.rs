@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::api::{Mailbox, MailboxParams, MailboxState, NoParams, OpenMailbox, method};
+use crate::api::{BoxState, Mailbox, MailboxParams, NoParams, OpenMailbox, method};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
@@ -75,14 +75,14 @@ pub(crate) fn run(args: MailboxArgs, context: &mut Context) -> Result<()> {
 }
 
 /// The state in the words of a person.
-pub(crate) const fn told(state: MailboxState) -> (&'static str, Tint) {
+pub(crate) const fn told(state: BoxState) -> (&'static str, Tint) {
     match state {
-        MailboxState::Asking => ("asked", Tint::Yellow),
-        MailboxState::InUse => ("in use", Tint::Green),
-        MailboxState::Refused => ("refused: it serves others", Tint::Red),
-        MailboxState::Full => ("full", Tint::Red),
-        MailboxState::Unreachable => ("does not answer", Tint::Yellow),
-        MailboxState::Leaving => ("leaving", Tint::Dim),
+        BoxState::Asking => ("asked", Tint::Yellow),
+        BoxState::InUse => ("in use", Tint::Green),
+        BoxState::Refused => ("refused: it serves others", Tint::Red),
+        BoxState::Full => ("full", Tint::Red),
+        BoxState::Unreachable => ("does not answer", Tint::Yellow),
+        BoxState::Leaving => ("leaving", Tint::Dim),
     }
 }
 
@@ -142,7 +142,7 @@ mod tests {
             peer_id: peer(2),
             name: HOSTILE.to_owned(),
             addrs: vec!["/ip4/192.0.2.1/tcp/1".to_owned()],
-            state: MailboxState::InUse,
+            state: BoxState::InUse,
             since: NOW,
             fetched_at: None,
             prekeys: 99,

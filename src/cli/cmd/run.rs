@@ -2,11 +2,12 @@
 
 use crate::api::{Event, EventKind};
 use crate::base::PeerId;
+use crate::base::words::MailService;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
 use crate::cli::output::{Form, Output, safe};
-use crate::client::{MailFor, RunOptions};
+use crate::client::RunOptions;
 
 use super::listen;
 
@@ -64,10 +65,10 @@ pub(crate) struct RunArgs {
 pub(crate) fn run(args: RunArgs, context: &mut Context) -> Result<()> {
     let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
     let serve_mailbox = match args.serve_mailbox.as_deref() {
-        Some("contacts") => Some(MailFor::Contacts),
-        Some(_) => Some(MailFor::Open),
+        Some("contacts") => Some(MailService::Contacts),
+        Some(_) => Some(MailService::Open),
         None if args.mailbox_for.is_empty() => None,
-        None => Some(MailFor::Listed(args.mailbox_for)),
+        None => Some(MailService::Listed(args.mailbox_for.into_iter().collect())),
     };
     let options = RunOptions {
         listen: some(args.listen),

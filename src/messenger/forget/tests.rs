@@ -4,7 +4,7 @@ use crate::messenger::command::{Command, SendCommand};
 use crate::messenger::query;
 use crate::messenger::tables::{Hours, Sessions};
 use crate::messenger::testing::Office;
-use crate::messenger::view::{Closed, State};
+use crate::messenger::view::{RequestEnd, State};
 
 const MARK: &str = "MARK-the-eagle-lands-at-nine";
 const OTHER: &str = "OTHER-the-owl-stays-till-ten";
@@ -206,15 +206,15 @@ fn a_clients_id_tells_nothing_of_a_message_that_is_gone() {
 
 #[test]
 fn the_text_of_a_request_goes_with_the_request() {
-    for how in [Closed::Declined, Closed::Blocked, Closed::Expired] {
+    for how in [RequestEnd::Declined, RequestEnd::Blocked, RequestEnd::Expired] {
         let mut office = Office::new(2);
         office.say(0, 1, MARK);
         office.copy_disk(1);
         assert!(office.can_be_had(1, MARK));
         let peer = office.id(0);
         match how {
-            Closed::Declined => drop(office.command(1, Command::DeclineRequest(peer)).unwrap()),
-            Closed::Blocked => drop(office.command(1, Command::Block(peer)).unwrap()),
+            RequestEnd::Declined => drop(office.command(1, Command::DeclineRequest(peer)).unwrap()),
+            RequestEnd::Blocked => drop(office.command(1, Command::Block(peer)).unwrap()),
             _ => office.leap(Millis(limits::REQUEST_LIFE.0 + minutes(60).0)),
         }
         gone_for_good(&office, 1, MARK);

@@ -264,7 +264,7 @@ fn a_request_whose_only_message_vanishes_is_closed() {
     office.forward(HOUR);
     office.open(1);
     assert_eq!(query::requests(&office.rows(1)).unwrap(), []);
-    assert_eq!(office.events(1).last().unwrap(), &EventKind::RequestClosed(office.id(0), Closed::Expired));
+    assert_eq!(office.events(1).last().unwrap(), &EventKind::RequestClosed(office.id(0), RequestEnd::Expired));
     gone_for_good(&office, 1, MARK);
     // What was accepted in time vanishes from the conversation.
     office.whisper(0, 1, MARK, HOUR);

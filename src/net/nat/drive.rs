@@ -8,9 +8,10 @@ use tokio::time::Instant;
 
 use super::alive::Dead;
 use super::relays::Rank;
-use super::status::{Reachability, RelayStatus};
+use super::status::RelayStatus;
 use crate::base::PeerId;
 use crate::base::limits::{ADDRESS_RETEST, SLEEP_SUSPECTED};
+use crate::base::words::Reachability;
 use crate::net::addresses::{Scope, dialable, scope, through};
 use crate::net::behaviour::BehaviourEvent;
 use crate::net::peers::{Link, Way};

@@ -34,11 +34,11 @@ use self::redial::Redial;
 use self::relays::Relays;
 use self::router::Router;
 use self::service::Usage;
-use self::status::Reachability;
 use super::addresses::Scope;
 use super::config::NetConfig;
 use super::wall_now;
 use crate::base::limits::{MAX_MISSED, SLEEP_SUSPECTED};
+use crate::base::words::Reachability;
 use crate::base::{PeerId, WallTime};
 
 /// What the swarm task knows of our place in the network.

@@ -10,9 +10,9 @@ use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
 
-use super::status::NatKind;
 use crate::base::PeerId;
 use crate::base::limits::MAX_ADDRESS_CANDIDATES;
+use crate::base::words::Nat;
 use crate::net::addresses::{Scope, scope};
 
 /// An address and a port of one transport.
@@ -128,19 +128,19 @@ impl Observed {
     }
 
     /// What stands between us and those peers.
-    pub(in crate::net) fn kind(&self, listening: &[Multiaddr]) -> NatKind {
+    pub(in crate::net) fn kind(&self, listening: &[Multiaddr]) -> Nat {
         let own: Vec<_> = listening.iter().filter_map(Place::of).collect();
         // IPv4 first, and the transport that shares one port among all peers before the other.
         let kinds = [(true, true), (true, false), (false, true), (false, false)]
             .map(|(v4, udp)| self.kind_of(&own, |place| place.ip.is_ipv4() == v4 && place.udp == udp));
-        kinds.into_iter().find(|kind| *kind != NatKind::Unknown).unwrap_or_default()
+        kinds.into_iter().find(|kind| *kind != Nat::Unknown).unwrap_or_default()
     }
 
-    fn kind_of(&self, own: &[Place], which: impl Fn(&Place) -> bool) -> NatKind {
+    fn kind_of(&self, own: &[Place], which: impl Fn(&Place) -> bool) -> Nat {
         let mut by_peer = BTreeMap::<PeerId, Place>::new();
         for seen in self.seen.values().filter(|seen| which(&seen.place)) {
             if own.iter().any(|own| own.ip == seen.place.ip) {
-                return NatKind::None;
+                return Nat::None;
             }
             // Who has dialled us says what he has dialled.
             if seen.dialled {
@@ -151,10 +151,10 @@ impl Observed {
         match (by_peer.len(), places.first()) {
             (2.., Some(place)) if places.len() == 1 => {
                 let kept = own.iter().any(|own| own.udp == place.udp && own.port == place.port);
-                if kept { NatKind::EndpointIndependent } else { NatKind::PortChanging }
+                if kept { Nat::Stable } else { Nat::PortChanging }
             }
-            (2.., Some(_)) => NatKind::Symmetric,
-            _ => NatKind::Unknown,
+            (2.., Some(_)) => Nat::Symmetric,
+            _ => Nat::Unknown,
         }
     }
 }
@@ -175,7 +175,7 @@ mod tests {
         ["/ip4/192.168.1.2/udp/4001/quic-v1", "/ip4/192.168.1.2/tcp/4002"].map(addr).into()
     }
 
-    fn judged(seen: &[(u8, &str)]) -> NatKind {
+    fn judged(seen: &[(u8, &str)]) -> Nat {
         let mut observed = Observed::default();
         for (n, (by, place)) in seen.iter().enumerate() {
             observed.note(ConnectionId::new_unchecked(n), peer(*by), &addr(place), true);
@@ -187,23 +187,23 @@ mod tests {
     #[test]
     fn the_router_is_known_by_what_several_peers_see() {
         let (same, other) = ("/ip4/203.0.113.7/udp/4001/quic-v1", "/ip4/203.0.113.7/udp/9/quic-v1");
-        assert_eq!(judged(&[]), NatKind::Unknown);
-        assert_eq!(judged(&[(1, same)]), NatKind::Unknown);
-        assert_eq!(judged(&[(1, same), (1, other)]), NatKind::Unknown, "one peer is no witness against himself");
-        assert_eq!(judged(&[(1, same), (2, same)]), NatKind::EndpointIndependent);
-        assert_eq!(judged(&[(1, other), (2, other)]), NatKind::PortChanging);
-        assert_eq!(judged(&[(1, same), (2, other)]), NatKind::Symmetric);
-        assert_eq!(judged(&[(1, "/ip4/192.168.1.2/udp/4001/quic-v1")]), NatKind::None);
+        assert_eq!(judged(&[]), Nat::Unknown);
+        assert_eq!(judged(&[(1, same)]), Nat::Unknown);
+        assert_eq!(judged(&[(1, same), (1, other)]), Nat::Unknown, "one peer is no witness against himself");
+        assert_eq!(judged(&[(1, same), (2, same)]), Nat::Stable);
+        assert_eq!(judged(&[(1, other), (2, other)]), Nat::PortChanging);
+        assert_eq!(judged(&[(1, same), (2, other)]), Nat::Symmetric);
+        assert_eq!(judged(&[(1, "/ip4/192.168.1.2/udp/4001/quic-v1")]), Nat::None);
         // Those who have dialled us saw what they dialled: a forwarded port, say.
         let mut observed = Observed::default();
         for (n, place) in [same, other, other].into_iter().enumerate() {
             let id = ConnectionId::new_unchecked(n);
             observed.note(id, peer(u8::try_from(n).unwrap()), &addr(place), n > 0);
         }
-        assert_eq!(observed.kind(&own()), NatKind::PortChanging);
+        assert_eq!(observed.kind(&own()), Nat::PortChanging);
         let tcp = "/ip4/203.0.113.7/tcp/4002";
-        assert_eq!(judged(&[(1, tcp), (2, tcp)]), NatKind::EndpointIndependent);
-        assert_eq!(judged(&[(1, tcp), (2, tcp), (1, same), (2, other)]), NatKind::Symmetric, "QUIC goes first");
+        assert_eq!(judged(&[(1, tcp), (2, tcp)]), Nat::Stable);
+        assert_eq!(judged(&[(1, tcp), (2, tcp), (1, same), (2, other)]), Nat::Symmetric, "QUIC goes first");
     }
 
     /// NET-70: raw, the port as it was seen; for a door our own ports, too.

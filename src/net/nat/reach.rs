@@ -2,8 +2,8 @@
 
 use libp2p::Multiaddr;
 
-use super::status::Reachability;
 use crate::base::limits::MAX_ADDRESS_CANDIDATES;
+use crate::base::words::Reachability;
 use crate::net::addresses::is_circuit;
 
 /// What was found out.

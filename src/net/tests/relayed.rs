@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::base::limits::{MAX_CIRCUIT_BYTES, MAX_ENVELOPE, MAX_RELAYED_CIRCUITS_PER_PEER};
+use crate::base::words::{Nat, Reachability};
 use crate::envelope::mailbox;
 
 /// A relay that everybody can reach.
@@ -227,7 +228,7 @@ async fn two_nodes_tell_each_other_that_they_can_be_reached() {
         for node in [&first, &second] {
             let status = node.status(|status| status.reachability == Reachability::Public).await;
             assert_eq!(status.external_addrs, status.listen_addrs);
-            assert_eq!(status.nat, NatKind::None);
+            assert_eq!(status.nat, Nat::None);
         }
         first.links(second.id(), 1).await;
         second.links(first.id(), 1).await;

@@ -98,13 +98,13 @@ impl Dispatcher {
         self.core
             .read(|reader, _| {
                 let policy = query::policy(reader).map_err(|e| errors::store(&e))?;
-                Ok(PolicyState { policy: views::policy(policy) })
+                Ok(PolicyState { policy })
             })
             .await
     }
 
     async fn set_policy(&self, params: PolicyParams) -> Result<PolicyState, ApiError> {
-        self.core.command(Command::SetPolicy(views::policy_in(params.policy))).await?;
+        self.core.command(Command::SetPolicy(params.policy)).await?;
         self.policy().await
     }
 

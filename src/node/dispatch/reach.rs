@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use super::{Dispatcher, whom};
 use crate::api::{
-    self, ApiError, Code, Dht, MailboxService, Nat, OpenMailbox, Peer, Reach, Reachability, RelayInUse, RelayService,
-    Resolved, ServeMailbox, Upnp, Who,
+    self, ApiError, Code, Dht, MailboxService, OpenMailbox, Peer, Reach, RelayInUse, RelayService, Resolved, Upnp, Who,
 };
 use crate::base::PeerId;
-use crate::messenger::view::{BoxState, MailService, MailboxView};
+use crate::base::words::{BoxState, Reachability, ServeMailbox};
+use crate::messenger::view::MailboxView;
 use crate::messenger::{Command, query};
 use crate::net::{self, NetHandle, NetStatus};
 use crate::node::{addresses, doctor, errors, views};
@@ -45,7 +45,7 @@ impl Dispatcher {
                     outbox: counts.outbox,
                     relay: status.iter().flat_map(|status| &status.relays).map(|relay| relay.peer.to_string()).next(),
                     mailboxes: in_use.map(|mailbox| mailbox.peer.to_string()).collect(),
-                    reachability: status.as_ref().map_or(Reachability::Unknown, |s| reachability(s.reachability)),
+                    reachability: status.as_ref().map_or(Reachability::Unknown, |s| s.reachability),
                     reach: status.as_ref().map(|status| reach(status, &served, current)),
                     requests: counts.requests,
                     unread: counts.unread,
@@ -166,7 +166,7 @@ fn mailboxes(reader: &Reader, me: PeerId) -> Result<Vec<api::Mailbox>, ApiError>
             peer_id: mailbox.peer,
             name: names.of(&mailbox.peer).map_err(|e| errors::store(&e))?,
             addrs: mailbox.addrs,
-            state: views::mailbox_state(mailbox.state),
+            state: mailbox.state,
             since: mailbox.since,
             fetched_at: mailbox.fetched_at,
             prekeys: u64::from(mailbox.prekeys),
@@ -204,33 +204,13 @@ fn mailbox_at(reader: &Reader, net: Option<&NetHandle>, at: &[String]) -> Result
     Ok((meant.peer, addrs))
 }
 
-/// In the words of `api`.
-pub(crate) const fn reachability(found: net::Reachability) -> Reachability {
-    match found {
-        net::Reachability::Unknown => Reachability::Unknown,
-        net::Reachability::Public => Reachability::Public,
-        net::Reachability::Private => Reachability::Private,
-    }
-}
-
 fn reach(status: &NetStatus, served: &MailboxView, current: bool) -> Reach {
     let count = |n: usize| n as u64;
-    let serves = match served.service {
-        MailService::Off => ServeMailbox::Off,
-        MailService::Open => ServeMailbox::Open,
-        MailService::Contacts => ServeMailbox::Contacts,
-        MailService::Listed(_) => ServeMailbox::Listed,
-    };
+    let serves = served.service.serves();
     let relay =
         |relay: &net::RelayStatus| RelayInUse { peer_id: relay.peer, addr: relay.addr.clone(), since: relay.since };
     Reach {
-        nat: match status.nat {
-            net::NatKind::Unknown => Nat::Unknown,
-            net::NatKind::None => Nat::None,
-            net::NatKind::EndpointIndependent => Nat::Stable,
-            net::NatKind::PortChanging => Nat::PortChanging,
-            net::NatKind::Symmetric => Nat::Symmetric,
-        },
+        nat: status.nat,
         upnp: match &status.upnp {
             net::UpnpStatus::Off => Upnp::Off,
             net::UpnpStatus::Searching => Upnp::Searching,

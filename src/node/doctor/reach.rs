@@ -1,10 +1,11 @@
 //! How we are reached, and how one peer is: what stands in the way, and what would help.
 
 use crate::api::{ApiError, Area, Diagnosis};
+use crate::base::words::{BoxState, Nat, Reachability};
 use crate::base::{Millis, PeerId, WallTime};
 use crate::messenger::query;
-use crate::messenger::view::{BoxState, ContactView, OwnMailboxView, ReachView};
-use crate::net::{NatKind, NetStatus, Reachability, UpnpStatus};
+use crate::messenger::view::{ContactView, OwnMailboxView, ReachView};
+use crate::net::{NetStatus, UpnpStatus};
 use crate::node::clock::Clock;
 use crate::node::{errors, views};
 use crate::store::Reader;
@@ -26,9 +27,9 @@ pub(super) fn look_at_reach(net: &NetStatus, found: &mut Findings) {
         n => format!("; {n} relays pass others on to it"),
     };
     let nat = match net.nat {
-        NatKind::Symmetric => ", which gives each peer another port: straight connections succeed seldom",
-        NatKind::EndpointIndependent | NatKind::PortChanging => ", which lets straight connections be made",
-        NatKind::None | NatKind::Unknown => "",
+        Nat::Symmetric => ", which gives each peer another port: straight connections succeed seldom",
+        Nat::Stable | Nat::PortChanging => ", which lets straight connections be made",
+        Nat::None | Nat::Unknown => "",
     };
     let router = match &net.upnp {
         UpnpStatus::Mapped(_) => "; the router forwards a port",
