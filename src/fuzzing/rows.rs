@@ -49,6 +49,8 @@ const ROWS: &[RowTarget] = &[
     (t::Hours::ID, row::<t::Hours>),
     (t::Timed::ID, row::<t::Timed>),
     (t::Tombs::ID, row::<t::Tombs>),
+    (t::States::ID, row::<t::States>),
+    (t::Late::ID, row::<t::Late>),
     (t::Sessions::ID, sessions),
     (t::CardKeysTable::ID, row::<t::CardKeysTable>),
     (t::OneTimeTable::ID, row::<t::OneTimeTable>),

@@ -15,13 +15,14 @@ use crate::session::{SealedKind, SessionSet};
 use crate::store::{KeyId, Rows, Scan, StoreError};
 
 use super::io::{Order, RefuseReason};
+use super::query;
 use super::tables::{
-    ConversationRow, MessageRow, OutControls, OutDepositRow, OutDeposits, OutKind, OutMessages, OutRow, Outbox,
-    PeerRow, ProfileRow, outbox_key, peer_key,
+    OutControls, OutDepositRow, OutDeposits, OutKind, OutMessages, OutRow, Outbox, PeerRow, ProfileRow, outbox_key,
+    peer_key,
 };
 use super::told::{addresses_item, introduction};
 use super::tx::{Step, Stop, Tx};
-use super::view::{EventKind, State};
+use super::view::State;
 
 impl Tx<'_> {
     /// Does what can be done now for one peer: connect, ask for the card, send.
@@ -231,7 +232,8 @@ impl Tx<'_> {
             }
             items.extend(self.card_item(profile));
         }
-        items.push(Item::Message { sent_at: message.sent_at, body: message.body });
+        let body = message.body.whole(&self.names(peer.peer).ours);
+        items.push(Item::Message { sent_at: message.sent_at, body });
         Ok(Some((Capsule { items }.encode(), Some(under))))
     }
 
@@ -243,6 +245,7 @@ impl Tx<'_> {
         let key = outbox_key(&peer, number);
         self.touch(peer);
         let Some(mut row) = self.buf.get::<Outbox>(&key)? else { return Ok(()) };
+        let is_news = !row.sent && !query::is_left(&*self.buf, &row)?;
         self.drop_envelope(&row);
         let OutKind::Message(position) = row.kind else {
             self.buf.delete::<Outbox>(&key);
@@ -257,36 +260,7 @@ impl Tx<'_> {
         link.posted.remove(&number);
         link.halves.remove(&number);
         link.awaiting += 1;
-        self.advance(RoomId::direct(peer), position, State::Sent)
-    }
-
-    /// Moves an own message further; never back.
-    pub(super) fn advance(&mut self, room: RoomId, position: u64, state: State) -> Step {
-        let (Some(conversation), Some(message)) = (self.conversation(&room)?, self.message(&room, position)?) else {
-            return Ok(());
-        };
-        self.move_on(&conversation, position, message, state, false)
-    }
-
-    /// The same with the rows at hand; writes the message also when it was `changed` otherwise.
-    fn move_on(
-        &mut self,
-        conversation: &ConversationRow,
-        position: u64,
-        mut message: MessageRow,
-        state: State,
-        changed: bool,
-    ) -> Step {
-        let further = message.state < state || message.state == State::Undelivered;
-        let moves = further && message.state != state;
-        if moves {
-            message.state = state;
-            self.event(EventKind::MessageState { peer: conversation.room.peer(), message: message.id, state })?;
-        }
-        if moves || changed {
-            self.put_message(conversation, position, &message)?;
-        }
-        Ok(())
+        if is_news { self.advance(RoomId::direct(peer), position, peer, State::Sent) } else { Ok(()) }
     }
 
     /// It is not known whether the peer has it: it goes again when there is a way.
@@ -331,19 +305,9 @@ impl Tx<'_> {
         let Some(row) = self.buf.get::<Outbox>(&key)? else { return Ok(()) };
         self.forget_row(&row)?;
         if let OutKind::Message(position) = row.kind {
-            self.settled(RoomId::direct(peer), position, State::Undelivered)?;
+            self.settled(RoomId::direct(peer), position, peer, State::Undelivered)?;
         }
         Ok(())
-    }
-
-    /// A message needs no delivery any more: it is delivered, or given up.
-    pub(super) fn settled(&mut self, room: RoomId, position: u64, state: State) -> Step {
-        let Some(mut conversation) = self.conversation(&room)? else { return Ok(()) };
-        conversation.undelivered = conversation.undelivered.saturating_sub(1);
-        self.put_conversation(&conversation)?;
-        let Some(mut message) = self.message(&room, position)? else { return Ok(()) };
-        message.outbox = None;
-        self.move_on(&conversation, position, message, state, true)
     }
 
     /// Takes a row out of the outbox.

@@ -45,6 +45,7 @@ impl Tx<'_> {
         self.buf.delete::<Recent>(&recent_key(conversation.activity));
         conversation.key = self.buf.create_key(&mut *self.rng);
         conversation.forgotten = conversation.last;
+        conversation.read = conversation.last;
         // Their places are gone.
         conversation.senders.values_mut().for_each(|counters| counters.gaps.clear());
         conversation.activity = 0;

@@ -1,16 +1,18 @@
 //! What a contact says: messages, receipts, profile, acceptance, reset.
 
-use crate::base::{MessageId, PeerId, RoomId, WallTime, limits};
+use std::collections::BTreeSet;
+
+use crate::base::{MessageId, PeerId, RoomId, Tail, WallTime, limits};
+use crate::content::mimi::Bare;
 use crate::content::{self, Capsule, Introduction, Item, MimiContent, Profile, StatusReport};
 use crate::envelope::mailbox::TokenIn;
 use crate::store::{Rows, Scan};
 
 use super::memory::Link;
-use super::query;
 use super::send::{check_name, merge_addrs};
 use super::tables::{
-    HeldMessage, IndexRow, MessageIndex, MessageRow, Messages, OutKind, Outbox, PeerRow, index_key, message_key,
-    outbox_key, peer_key,
+    HeldMessage, IndexRow, Late, MessageIndex, MessageRow, Messages, OutKind, Outbox, PeerRow, index_key, message_key,
+    peer_key,
 };
 use super::told::introduction;
 use super::tx::{Due, Step, Tx};
@@ -115,15 +117,18 @@ impl Tx<'_> {
             author: peer,
             sent_at: held.sent_at,
             received_at: Some(held.received_at),
-            state: State::Received,
             counter: held.counter,
-            body: held.body,
+            body: Bare::new(held.body, &self.names(peer).theirs),
             subject: held.subject,
-            outbox: None,
             vanishes: held.vanishes,
+            tail: Tail::new(),
         };
         self.put_message(&conversation, position, &row)?;
-        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { id, room: conversation.room, position })?;
+        if position <= conversation.read {
+            self.buf.put_under::<Late>(&message_key(&conversation.room, position), conversation.key, &())?;
+        }
+        self.buf
+            .put::<MessageIndex>(&index_key(&id), &IndexRow { id, room: conversation.room, position, outbox: None })?;
         if let Some(vanishes) = held.vanishes {
             self.watch(id, vanishes, conversation.room, Some(position))?;
         }
@@ -131,25 +136,12 @@ impl Tx<'_> {
         Ok(id)
     }
 
-    /// Receipts for our messages.
+    /// Receipts for our messages. Each is looked at once, however often it is named.
     fn apply_status(&mut self, peer: PeerId, report: &StatusReport) -> Step {
-        for (ids, state) in [(&report.delivered, State::Delivered), (&report.read, State::Read)] {
-            for id in ids {
-                let Some((index, message)) = query::index(&*self.buf, id)? else { continue };
-                if index.room.peer() != peer || message.author != self.my_id() {
-                    continue;
-                }
-                match message.outbox {
-                    Some(number) => {
-                        if let Some(row) = self.buf.get::<Outbox>(&outbox_key(&peer, number))?
-                            && row.kind == OutKind::Message(index.position)
-                        {
-                            self.forget_row(&row)?;
-                        }
-                        self.settled(index.room, index.position, state)?;
-                    }
-                    None => self.advance(index.room, index.position, state)?,
-                }
+        let mut seen = BTreeSet::new();
+        for (ids, state) in [(&report.read, State::Read), (&report.delivered, State::Delivered)] {
+            for id in ids.iter().filter(|id| seen.insert(**id)) {
+                self.reported(peer, id, state)?;
             }
         }
         self.touch(peer);
@@ -160,14 +152,16 @@ impl Tx<'_> {
     pub(super) fn answer_inquiry(&mut self, peer: PeerId, messages: &[MessageId]) -> Step {
         for id in messages {
             let index = self.buf.get::<MessageIndex>(&index_key(id))?;
-            if index.is_none_or(|index| index.room.peer() != peer) || !self.receipt_is_due_again(peer, *id) {
+            let theirs = |index: &IndexRow| index.outbox.is_none() && index.room == RoomId::direct(peer);
+            let Some(index) = index.filter(theirs) else { continue };
+            if !self.receipt_is_due_again(peer, *id) {
                 continue;
             }
-            match query::index(&*self.buf, id)?.map(|(_, message)| (message.author, message.state)) {
-                Some((author, _)) if author == self.my_id() => {}
-                Some((_, State::Read)) => self.fresh.push(Due::Read(peer, *id)),
-                _ => self.fresh.push(Due::Delivered(peer, *id)),
-            }
+            let key = message_key(&index.room, index.position);
+            let upto = self.conversation(&index.room)?.map_or(0, |conversation| conversation.read);
+            let is_there = index.position <= upto && self.buf.contains::<Messages>(&key)?;
+            let is_read = is_there && !self.buf.contains::<Late>(&key)?;
+            self.fresh.push(if is_read { Due::Read(peer, *id) } else { Due::Delivered(peer, *id) });
         }
         Ok(())
     }
@@ -285,4 +279,4 @@ fn note_profile(row: &mut PeerRow, profile: Profile) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

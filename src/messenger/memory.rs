@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::base::{MessageId, MonoTime, PeerId, WallTime};
+use crate::content::{self, mimi::Origin};
 use crate::identity::PrekeyId;
 use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
 
@@ -136,6 +137,19 @@ pub(super) struct Names {
     pub me: String,
     pub peer: String,
     pub room: String,
+    /// What is not kept of our messages, as it can be made again…
+    pub ours: Origin,
+    /// …and of those of the other side.
+    pub theirs: Origin,
+}
+
+impl Names {
+    pub(super) fn new(me: PeerId, peer: PeerId) -> Self {
+        let room = content::direct_room_uri(me, peer);
+        let (me, peer) = (content::sender_uri(me), content::sender_uri(peer));
+        let (ours, theirs) = (Origin::new(&me, &room), Origin::new(&peer, &room));
+        Self { me, peer, room, ours, theirs }
+    }
 }
 
 impl Link {

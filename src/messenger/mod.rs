@@ -30,6 +30,7 @@ mod receive;
 pub mod recovery;
 mod requests;
 mod send;
+mod states;
 mod sessions;
 pub mod tables;
 #[cfg(test)]

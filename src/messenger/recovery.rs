@@ -13,12 +13,12 @@ use crate::store::{KeyId, RowKey, Rows, Scan, SnapshotPlan, Store, StoreError, T
 use super::memory::number;
 use super::tables::{
     BoxCards, BoxPrekeys, BoxTokens, Boxes, ClientIdQueue, ClientIds, ConversationRow, Conversations, DepositBodies,
-    DepositMarks, Deposits, EnvelopeMarks, Events, Hours, IndexRow, MailTotals, MarkQueue, MessageIndex, MessageRow,
-    Messages, OutKind, OutMessages, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent, RecentRow, Requests, Timed,
-    Tomb, TombRow, Tombs, client_id_key, hour_key, index_key, message_key, outbox_key, peer_key, recent_key, room_key,
-    tomb_key,
+    DepositMarks, Deposits, EnvelopeMarks, Events, Hours, IndexRow, Late, MailTotals, MarkQueue, MessageIndex,
+    MessageRow, Messages, OutKind, OutMessages, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent, RecentRow,
+    Requests, States, Timed, Tomb, TombRow, Tombs, client_id_key, hour_key, index_key, message_key, outbox_key,
+    peer_key, recent_key, room_key, tomb_key,
 };
-use super::view::{Event, EventKind, State};
+use super::view::{Event, EventKind};
 
 /// What a snapshot holds: not what follows from other rows, nor what a recovery throws away; messages last. What is kept for
 /// others is in none: an old copy of a box would bring back what its owner has deleted, and hand out prekeys twice.
@@ -39,6 +39,8 @@ pub const SNAPSHOT: SnapshotPlan = SnapshotPlan {
 
 /// Events that may have been told and are lost: the log goes on behind them, so that no number is used twice.
 const LEAP: u64 = limits::MAX_EVENTS / 10;
+/// Places that may have been taken by messages that are lost: the index may name them, and none is taken twice.
+const LOST_PLACES: u64 = 1 << 32;
 /// Rows of one page, and of one commit.
 const PAGE: usize = 500;
 
@@ -134,7 +136,8 @@ struct Walked {
     received: BTreeMap<PeerId, u64>,
     /// Messages under each key.
     keys: HashMap<KeyId, u64>,
-    undelivered: Vec<(u64, MessageRow)>,
+    /// Own messages that are to go again: positions and when they were written.
+    undelivered: Vec<(u64, WallTime)>,
 }
 
 impl Order<'_> {
@@ -158,6 +161,8 @@ impl Order<'_> {
             row.heal_due = row.contact.is_some() && row.accepted;
             row.healed_at = None;
             row.profile_sent = 0;
+            // What went to somebody who has not accepted goes again, and counts again.
+            row.unaccepted_sent = 0;
             self.buf.put::<Peers>(&peer_key(&row.peer), &row)?;
             self.step(1)?;
         }
@@ -202,7 +207,7 @@ impl Order<'_> {
         known.extend(rows.into_iter().map(|(_, row)| (row.room, Some(row))));
         let mut active = Vec::new();
         for (room, row) in known {
-            let walked = self.walk(&room)?;
+            let walked = self.walk(&room, row.as_ref().map_or(0, |row| row.read))?;
             let last = row.as_ref().map(|row| row.last);
             let Some(row) = self.conversation(room, row, &walked)? else {
                 if let Some(last) = last {
@@ -275,7 +280,7 @@ impl Order<'_> {
     }
 
     /// Reads all messages of a conversation, and writes where each is.
-    fn walk(&mut self, room: &RoomId) -> Result<Walked, StoreError> {
+    fn walk(&mut self, room: &RoomId, read: u64) -> Result<Walked, StoreError> {
         let mut walked = Walked::default();
         let mut from = 0;
         loop {
@@ -285,13 +290,22 @@ impl Order<'_> {
             for (key, row) in rows {
                 let position = number(&key).unwrap_or_default();
                 from = position.saturating_add(1);
-                if let Some(key) = self.buf.key_of::<Messages>(&message_key(room, position))? {
+                let place = message_key(room, position);
+                if let Some(key) = self.buf.key_of::<Messages>(&place)? {
                     *walked.keys.entry(key).or_default() += 1;
                 }
-                let index = IndexRow { id: row.id, room: *room, position };
+                let outbox = if row.author == self.me {
+                    let is_settled = self.buf.contains::<States>(&place)?;
+                    Some(walked.note_own(position, &row, is_settled))
+                } else {
+                    walked.note_other(&row, position > read || self.buf.contains::<Late>(&place)?);
+                    None
+                };
+                walked.count += 1;
+                walked.last = walked.last.max(position);
+                let index = IndexRow { id: row.id, room: *room, position, outbox };
                 self.buf.put::<MessageIndex>(&index_key(&row.id), &index)?;
                 self.step(1)?;
-                walked.note(&self.me, position, row);
             }
             if !more {
                 return Ok(walked);
@@ -323,7 +337,7 @@ impl Order<'_> {
         };
         let mut row = row.unwrap_or_else(|| ConversationRow::new(room, key, 0));
         row.key = key;
-        row.last = row.last.max(walked.last);
+        row.last = row.last.max(walked.last).saturating_add(LOST_PLACES);
         row.unread = walked.unread;
         row.undelivered = walked.undelivered.len() as u64;
         for (author, highest) in &walked.received {
@@ -337,26 +351,14 @@ impl Order<'_> {
     }
 
     /// What had not been delivered is sent again, under the same message IDs.
-    fn outbox(&mut self, row: &ConversationRow, undelivered: Vec<(u64, MessageRow)>) -> Result<(), StoreError> {
+    fn outbox(&mut self, row: &ConversationRow, undelivered: Vec<(u64, WallTime)>) -> Result<(), StoreError> {
         let peer = row.room.peer();
-        for (number, (position, mut message)) in (1..).zip(undelivered) {
-            let out = OutRow {
-                peer,
-                number,
-                kind: OutKind::Message(position),
-                queued_at: message.sent_at,
-                encrypted: false,
-                sent: false,
-                counted: message.state == State::Sent,
-            };
+        for (number, (position, queued_at)) in (1..).zip(undelivered) {
+            let kind = OutKind::Message(position);
+            let out = OutRow { peer, number, kind, queued_at, encrypted: false, sent: false, counted: false };
             self.buf.put::<Outbox>(&outbox_key(&peer, number), &out)?;
-            message.outbox = Some(number);
-            let key = message_key(&row.room, position);
-            // Under the key it has: one that is to vanish stays under the key that vanishes with it.
-            let under = self.buf.key_of::<Messages>(&key)?.unwrap_or(row.key);
-            self.buf.put_under::<Messages>(&key, under, &message)?;
             self.done.queued += 1;
-            self.step(2)?;
+            self.step(1)?;
         }
         Ok(())
     }
@@ -396,19 +398,20 @@ impl Order<'_> {
 }
 
 impl Walked {
-    fn note(&mut self, me: &PeerId, position: u64, row: MessageRow) {
-        self.count += 1;
-        self.last = self.last.max(position);
-        if row.author != *me {
-            let highest = self.received.entry(row.author).or_default();
-            *highest = row.counter.max(*highest);
-            self.unread += u64::from(row.state == State::Received);
-            return;
-        }
+    /// An own message: says which number it has in the outbox.
+    fn note_own(&mut self, position: u64, row: &MessageRow, is_settled: bool) -> u64 {
         self.sent_counter = self.sent_counter.max(row.counter);
-        if matches!(row.state, State::Queued | State::Sent) {
-            self.undelivered.push((position, row));
+        if is_settled {
+            return 0;
         }
+        self.undelivered.push((position, row.sent_at));
+        self.undelivered.len() as u64
+    }
+
+    fn note_other(&mut self, row: &MessageRow, is_unread: bool) {
+        let highest = self.received.entry(row.author).or_default();
+        *highest = row.counter.max(*highest);
+        self.unread += u64::from(is_unread);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Writing: a message is queued durably; delivery is the business of `deliver`.
 
-use crate::base::{MessageId, PeerId, RoomId, limits};
-use crate::content::{self, Capsule, Item, MimiContent, mimi};
+use crate::base::{MessageId, PeerId, RoomId, Tail, limits};
+use crate::content::mimi::{self, Bare};
+use crate::content::{self, Capsule, Item, MimiContent};
 use crate::crypto::hash::sha256;
 use crate::identity::{IdentityKey, Mailbox};
 use crate::store::{RowKey, Rows};
@@ -10,11 +11,11 @@ use super::command::{Answer, Hints, Refusal, SendCommand};
 use super::io::{Class, Order};
 use super::query;
 use super::tables::{
-    ClientIdQueue, ClientIdRow, ClientIds, Contact, IndexRow, MessageIndex, MessageRow, Messages, OutKind, OutRow,
-    Outbox, PeerRow, WAITING, client_id_key, index_key, kept_of, outbox_key,
+    ClientIdQueue, ClientIdRow, ClientIds, Contact, IndexRow, MessageIndex, MessageRow, OutKind, OutRow, Outbox,
+    PeerRow, client_id_key, index_key, outbox_key,
 };
-use super::tx::{Due, Step, Tx};
-use super::view::{EventKind, State};
+use super::tx::{Step, Tx};
+use super::view::EventKind;
 
 impl Tx<'_> {
     /// Queues a message.
@@ -58,15 +59,14 @@ impl Tx<'_> {
             author: self.my_id(),
             sent_at: self.now.wall,
             received_at: None,
-            state: State::Queued,
             counter: conversation.sent_counter,
-            body,
+            body: Bare::new(body, &names.ours),
             subject: command.subject.filter(|s| !s.is_empty()),
-            outbox: Some(number),
             vanishes,
+            tail: Tail::new(),
         };
         self.put_message(&conversation, position, &row)?;
-        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { id, room, position })?;
+        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { id, room, position, outbox: Some(number) })?;
         if let Some(vanishes) = vanishes {
             self.watch(id, vanishes, room, Some(position))?;
         }
@@ -84,8 +84,9 @@ impl Tx<'_> {
         let Some(client_id) = command.client_id.as_deref() else { return Ok(None) };
         check_length("the client ID", client_id.len(), limits::MAX_CLIENT_ID_LEN, "bytes")?;
         let Some(row) = self.buf.get::<ClientIds>(&client_id_key(client_id))? else { return Ok(None) };
-        let Some((_, message)) = query::index(&*self.buf, &row.message)? else { return Err(Refusal::Gone.into()) };
-        let salt = MimiContent::decode(&message.body).map(|content| content.salt).unwrap_or_default();
+        let Some((_, message)) = query::find(&*self.buf, &row.message)? else { return Err(Refusal::Gone.into()) };
+        let body = message.body.whole(&self.names(command.to).ours);
+        let salt = MimiContent::decode(&body).map(|content| content.salt).unwrap_or_default();
         if digest(command, &salt) != row.digest {
             return Err(Refusal::ClientIdReused.into());
         }
@@ -216,45 +217,6 @@ impl Tx<'_> {
         link.attempts = 0;
         (link.seek_at, link.seeks) = (None, 0);
         self.touch(peer);
-    }
-
-    /// Marks a conversation as read; the writer is told, once he is a contact.
-    pub(super) fn read(&mut self, peer: PeerId, upto: Option<MessageId>) -> Step<Answer> {
-        let room = RoomId::direct(peer);
-        let Some(mut conversation) = self.conversation(&room)? else { return Err(Refusal::NoMessage.into()) };
-        let to = match upto {
-            None => conversation.last,
-            Some(id) => match self.index(&id)? {
-                Some(index) if index.room == room => index.position,
-                _ => return Err(Refusal::NoMessage.into()),
-            },
-        };
-        let (mut count, mut started) = (0, false);
-        let mut below = to.saturating_add(1);
-        while conversation.unread > 0 {
-            let page = kept_of(&conversation).to(below).reverse().limit(256);
-            let rows = self.buf.scan::<Messages>(&page)?;
-            let Some(last) = rows.last().and_then(|(key, _)| super::memory::number(key)) else { break };
-            below = last;
-            for (key, mut row) in rows {
-                if row.state != State::Received || conversation.unread == 0 {
-                    continue;
-                }
-                row.state = State::Read;
-                conversation.unread -= 1;
-                count += 1;
-                let position = super::memory::number(&key).unwrap_or_default();
-                started |= self.start_timer(room, position, &mut row)?;
-                self.put_message(&conversation, position, &row)?;
-                self.event(EventKind::MessageState { peer, message: row.id, state: State::Read })?;
-                self.fresh.push(Due::Read(peer, row.id));
-            }
-        }
-        self.put_conversation(&conversation)?;
-        if started {
-            self.leave_hour(WAITING, true)?;
-        }
-        Ok(Answer::Read(count))
     }
 }
 

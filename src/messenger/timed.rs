@@ -11,9 +11,10 @@ use crate::store::{KeyId, Rows, Scan};
 use super::command::Refusal;
 use super::deliver::earliest;
 use super::memory::next_expiry;
+use super::query;
 use super::tables::{
-    ConversationRow, HourRow, Hours, MessageIndex, MessageRow, Messages, Outbox, Requests, Timed, TimedRow, WAITING,
-    hour_key, hour_of, hour_of_time, in_hour, index_key, message_key, outbox_key, peer_key, timed_key,
+    ConversationRow, HourRow, Hours, Late, MessageIndex, MessageRow, Messages, Requests, States, Timed, TimedRow,
+    WAITING, hour_key, hour_of, hour_of_time, in_hour, index_key, message_key, peer_key, timed_key,
 };
 use super::tx::{Step, Tx};
 use super::view::{EventKind, RequestEnd, State};
@@ -107,24 +108,27 @@ impl Tx<'_> {
         let (room, peer) = (timed.room, timed.room.peer());
         let message = self.message(&room, position)?.filter(|message| message.id == timed.id);
         let (Some(mut conversation), Some(message)) = (self.conversation(&room)?, message) else { return Ok(()) };
-        if message.state == State::Received {
+        let state = query::state(&*self.buf, self.my_id(), &conversation, position, &message)?;
+        if state == State::Received {
             conversation.unread = conversation.unread.saturating_sub(1);
         }
-        if let Some(number) = message.outbox {
+        let index = self.index(&message.id)?;
+        if let Some(row) = index.map(|index| query::waiting(&*self.buf, &index)).transpose()?.flatten() {
             // What is not delivered now is not to be read any more.
             conversation.undelivered = conversation.undelivered.saturating_sub(1);
-            if let Some(row) = self.buf.get::<Outbox>(&outbox_key(&peer, number))? {
-                self.forget_row(&row)?;
-            }
+            self.forget_row(&row)?;
         }
         self.put_conversation(&conversation)?;
-        self.buf.delete::<Messages>(&message_key(&room, position));
+        let key = message_key(&room, position);
+        self.buf.delete::<Messages>(&key);
+        self.buf.delete::<States>(&key);
+        self.buf.delete::<Late>(&key);
         if message.author == self.my_id() {
             self.buf.delete::<MessageIndex>(&index_key(&message.id));
         } else {
             self.bury_later(message.id)?;
         }
-        self.event(EventKind::MessageDeleted { peer, message: message.id, state: message.state })
+        self.event(EventKind::MessageDeleted { peer, message: message.id, state })
     }
 
     /// A message of a pending request vanishes: the request goes on without it, under a new key.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::base::{CryptoRng, MessageId, Now, PeerId, RoomId, WallTime, limits};
-use crate::content;
 use crate::identity::IdentityKeypair;
 use crate::store::{Rows, StoreError, WriteBuffer};
 
@@ -75,12 +74,7 @@ impl Tx<'_> {
     /// What we and a peer are called in messages. Base58 is slow, so it is made once.
     pub(super) fn names(&mut self, peer: PeerId) -> Arc<Names> {
         let me = self.my_id();
-        let make = || Names {
-            me: content::sender_uri(me),
-            peer: content::sender_uri(peer),
-            room: content::direct_room_uri(me, peer),
-        };
-        Arc::clone(self.link(peer).names.get_or_insert_with(|| Arc::new(make())))
+        Arc::clone(self.link(peer).names.get_or_insert_with(|| Arc::new(Names::new(me, peer))))
     }
 
     pub(super) fn profile(&self) -> Step<ProfileRow> {
@@ -139,7 +133,7 @@ impl Tx<'_> {
 
     /// Where a message stands; `None` when there is none by this ID, or it was forgotten.
     pub(super) fn index(&self, id: &MessageId) -> Step<Option<IndexRow>> {
-        Ok(query::index(&*self.buf, id)?.map(|(index, _)| index))
+        Ok(query::index(&*self.buf, id)?)
     }
 
     pub(super) fn put_message(&mut self, conversation: &ConversationRow, position: u64, row: &MessageRow) -> Step {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use rohrpost::base::MessageId;
 use rohrpost::content::mimi::{
-    Act, Body, Disposition, Expires, ExtensionKey, Extensions, External, Part, Semantics, edit, reaction,
+    Act, Bare, Body, Disposition, Expires, ExtensionKey, Extensions, External, Origin, Part, Semantics, edit, reaction,
 };
 use rohrpost::content::{MimiContent, message_id};
 
@@ -92,6 +92,10 @@ fn every_example_comes_back_and_has_its_id() {
         let Example { bytes, id, content } = read(name);
         assert_eq!(content.encode(), bytes, "{name}");
         let (sender, room) = (content.sender_uri().unwrap(), content.room_uri().unwrap());
+        let origin = Origin::new(sender, room);
+        let bare = Bare::new(bytes.clone(), &origin);
+        assert!(bare != Bare::new(bytes.clone(), &Origin::new("", "")), "{name}: there is something to be left out");
+        assert_eq!(bare.whole(&origin), bytes, "{name}");
         assert_eq!(content.message_id(sender, room, &bytes), id, "{name}");
         assert_eq!(message_id(sender, room, &bytes, &content.salt), id, "{name}");
         // Another sender, room or byte: another ID.

@@ -1,11 +1,13 @@
 //! MIMI content (`draft-ietf-mimi-content-08`): one form for messages, replies, reactions, edits,
 //! deletions, expiry and attachments.
 
+mod bare;
 mod expiry;
 mod extensions;
 mod make;
 mod part;
 
+pub use bare::{Bare, Origin};
 pub use expiry::{Expires, Vanishes};
 pub use extensions::{ExtensionKey, Extensions};
 pub use make::{Act, deletion, edit, reaction, text, unreaction};

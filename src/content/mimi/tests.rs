@@ -356,6 +356,21 @@ proptest! {
         prop_assert!(MimiContent::decode(&whole[..cut.index(whole.len())]).is_err());
     }
 
+    /// CON-10: what is kept without its origin is put together again byte for byte, whatever it is.
+    #[test]
+    fn what_is_kept_bare_is_whole_again(content in any_content(), sender in ".{0,40}", room in ".{0,40}", any in vec(any::<u8>(), 0..300)) {
+        let origin = Origin::new(&sender, &room);
+        let mut named = content.clone();
+        named.extensions = text([0; 16], &sender, &room, 1, "", None).extensions;
+        for bytes in [content.encode(), named.encode(), any] {
+            let row = postcard::to_allocvec(&Bare::new(bytes.clone(), &origin)).unwrap();
+            prop_assert!(row.len() <= bytes.len() + 3);
+            prop_assert_eq!(postcard::from_bytes::<Bare>(&row).unwrap().whole(&origin), bytes);
+        }
+        let row = postcard::to_allocvec(&Bare::new(named.encode(), &origin)).unwrap();
+        prop_assert!(row.len() + sender.len() + room.len() <= named.encode().len());
+    }
+
     /// The ID as the specification writes it, from one concatenation.
     #[test]
     fn ids_are_those_of_the_formula(sender in ".{0,60}", room in ".{0,60}", message in vec(any::<u8>(), 0..99), salt: [u8; 16]) {

@@ -92,12 +92,12 @@ fn what_was_deleted_does_not_come_back() {
 fn requeue_all(office: &mut Office) {
     let bob = office.id(1);
     office.tx(0, |tx| {
-        for (key, mut row) in tx.buf.scan::<Messages>(&Scan::new(peer_key(&bob))).unwrap() {
+        for (key, row) in tx.buf.scan::<Messages>(&Scan::new(peer_key(&bob))).unwrap() {
             let position = crate::messenger::memory::number(&key).unwrap();
-            if row.author == tx.my_id() && row.outbox.is_none() {
-                row.outbox = Some(tx.queue(bob, OutKind::Message(position)).unwrap());
-                let conversation = tx.conversation(&RoomId::direct(bob)).unwrap().unwrap();
-                tx.put_message(&conversation, position, &row).unwrap();
+            if row.author == tx.my_id() {
+                let mut index = tx.index(&row.id).unwrap().unwrap();
+                index.outbox = Some(tx.queue(bob, OutKind::Message(position)).unwrap());
+                tx.buf.put::<MessageIndex>(&index_key(&row.id), &index).unwrap();
             }
         }
         tx.requeue(bob).unwrap();

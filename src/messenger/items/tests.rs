@@ -72,7 +72,7 @@ fn whoever_is_healed_need_not_heal() {
 }
 
 /// Something of the first arrives at the second.
-fn comes(office: &mut Office, counter: u64, text: &str) {
+pub(crate) fn comes(office: &mut Office, counter: u64, text: &str) {
     let (peer, now) = (office.id(0), office.now.wall);
     let (sender, room) = (content::sender_uri(peer), content::direct_room_uri(office.id(1), peer));
     office.tx(1, |tx| {

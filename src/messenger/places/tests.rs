@@ -42,18 +42,18 @@ fn what_is_not_known_to_be_missing_stands_at_the_end() {
     // What is below the first of all, or a leap beyond what can wait, is not known to be missing.
     let leap = limits::MAX_OUTBOX_PER_PEER;
     for (counter, gaps) in
-        [(1_000_000, 1), (1_000_002, 2), (1_000_002 + leap, 3), (1_000_003 + 2 * leap, 4), (u64::MAX, 5)]
+        [(1_000_000, 1), (1_000_002, 2), (1_000_002 + leap, 3), (1_000_004 + 2 * leap, 4), (u64::MAX, 5)]
     {
         room.comes(counter);
         assert_eq!((room.counters.gaps.len(), room.counters.is_missing(counter - 1)), (gaps, gaps == 2 || gaps == 3));
     }
-    for counter in [1_000_000, 1_000_002, 0, 1, 1_000_003 + 2 * leap, u64::MAX] {
+    for counter in [1_000_000, 1_000_002, 0, 1, 1_000_004 + 2 * leap, u64::MAX] {
         let end = room.end;
         assert_eq!(room.comes(counter), end + 1, "{counter}");
     }
     let end = room.end;
     let missing =
-        [999_000, 1_000_001, 1_000_003, 1_000_001 + leap, 1_000_002 + 2 * leap, u64::MAX - leap, u64::MAX - 1];
+        [999_000, 1_000_001, 1_000_003, 1_000_001 + leap, 1_000_003 + 2 * leap, u64::MAX - leap, u64::MAX - 1];
     assert!(missing.into_iter().all(|counter| room.comes(counter) < end));
     assert!(missing.into_iter().zip(1..).all(|(counter, more)| room.comes(counter) == end + more), "places are taken");
 }

@@ -60,12 +60,15 @@ impl Tx<'_> {
         let Some(row) = self.buf.get::<Outbox>(&key)?.filter(|row| !row.sent && row.encrypted) else { return Ok(()) };
         let clock = self.deadline_clock();
         let mut record = self.buf.get::<OutDeposits>(&key)?.unwrap_or_default();
+        let is_first = record.places.is_empty();
         record.places.retain(|(mailbox, _)| *mailbox != deposit.mailbox);
         record.places.push((deposit.mailbox, clock));
         self.buf.put::<OutDeposits>(&key, &record)?;
         match row.kind {
-            OutKind::Message(position) => self.advance(RoomId::direct(deposit.peer), position, State::Sent),
-            OutKind::Control(_) => Ok(()),
+            OutKind::Message(position) if is_first => {
+                self.advance(RoomId::direct(deposit.peer), position, deposit.peer, State::Sent)
+            }
+            _ => Ok(()),
         }
     }
 

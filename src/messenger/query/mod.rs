@@ -1,26 +1,22 @@
 //! Questions: what is read between commits, in pages. Nothing here changes anything.
 
+mod messages;
 mod reach;
 mod resolve;
 
-use std::collections::BTreeMap;
-
-use crate::base::{MessageId, PeerId, RoomId, limits};
-use crate::content::MimiContent;
-use crate::content::mimi::{Body, Vanishes};
+use crate::base::{PeerId, limits};
 use crate::identity::{IdentityKey, safety_number};
 use crate::store::{RowKey, Rows, Scan, StoreError};
 
 use super::memory::number;
 use super::tables::{
-    ConversationRow, Conversations, Events, HeldMessage, IndexRow, MailServices, MailTotals, MessageIndex, MessageRow,
-    Messages, PeerRow, Peers, Profile, Recent, Requests, index_key, kept_of, message_key, peer_key, room_key,
+    Conversations, Events, HeldMessage, MailServices, MailTotals, PeerRow, Peers, Profile, Recent, Requests, peer_key,
+    room_key,
 };
-use super::view::{
-    ContactView, ConversationView, Counts, Direction, Event, IdentityView, MailboxView, MessageView, Policy,
-    RequestView,
-};
+use super::view::{ContactView, ConversationView, Counts, Event, IdentityView, MailboxView, Policy, RequestView};
 
+pub(super) use messages::{find, index, is_left, state, waiting};
+pub use messages::{history, message};
 pub(super) use reach::mailboxes_in_use;
 pub use reach::{card_is_current, known_peers, mailboxes, reach};
 pub use resolve::{ResolveError, resolve_message, resolve_peer};
@@ -71,58 +67,15 @@ pub fn inbox(
             }
             let peer = row.room.peer();
             let known = rows.get::<Peers>(&peer_key(&peer))?;
-            let scan = kept_of(&conversation).reverse().limit(1);
-            let last = rows.scan::<Messages>(&scan)?.into_iter().next();
             found.push(ConversationView {
                 peer,
                 name: shown_name(known.as_ref()),
                 unread: conversation.unread,
-                last: last.map(|(_, message)| message_view(rows, me, &conversation, message)).transpose()?,
+                last: messages::last_of(rows, me, conversation)?,
             });
         }
     }
     Ok(found)
-}
-
-/// The last `n` messages of a conversation before another one, oldest first.
-pub fn history(
-    rows: &impl Rows,
-    me: PeerId,
-    peer: &PeerId,
-    before: Option<&MessageId>,
-    n: usize,
-) -> Result<Vec<MessageView>, StoreError> {
-    let Some(conversation) = rows.get::<Conversations>(&room_key(&RoomId::direct(*peer)))? else {
-        return Ok(Vec::new());
-    };
-    let mut scan = kept_of(&conversation).reverse().limit(n.min(limits::MAX_PAGE));
-    if let Some(id) = before
-        && let Some(index) = rows.get::<MessageIndex>(&index_key(id))?
-    {
-        scan = scan.to(index.position);
-    }
-    let mut found = rows
-        .scan::<Messages>(&scan)?
-        .into_iter()
-        .map(|(_, message)| message_view(rows, me, &conversation, message))
-        .collect::<Result<Vec<_>, _>>()?;
-    found.reverse();
-    Ok(found)
-}
-
-/// One message.
-pub fn message(rows: &impl Rows, me: PeerId, id: &MessageId) -> Result<Option<MessageView>, StoreError> {
-    let Some((index, row)) = index(rows, id)? else { return Ok(None) };
-    let Some(conversation) = rows.get::<Conversations>(&room_key(&index.room))? else { return Ok(None) };
-    message_view(rows, me, &conversation, row).map(Some)
-}
-
-/// Where a message stands, and its row; `None` when there is none by this ID, or it was forgotten.
-pub(super) fn index(rows: &impl Rows, id: &MessageId) -> Result<Option<(IndexRow, MessageRow)>, StoreError> {
-    let Some(index) = rows.get::<MessageIndex>(&index_key(id))? else { return Ok(None) };
-    let row = rows.get::<Messages>(&message_key(&index.room, index.position))?;
-    // Another message may stand where a forgotten one was.
-    Ok(row.filter(|row| row.id == *id).map(|row| (index, row)))
 }
 
 /// Pending requests, newest first.
@@ -182,57 +135,8 @@ fn shown_name(peer: Option<&PeerRow>) -> String {
     peer.map_or_else(String::new, |row| row.shown_name().to_owned())
 }
 
-fn message_view(
-    rows: &impl Rows,
-    me: PeerId,
-    conversation: &ConversationRow,
-    row: MessageRow,
-) -> Result<MessageView, StoreError> {
-    let outgoing = row.author == me;
-    let peer = conversation.room.peer();
-    let from_name = if outgoing {
-        rows.get::<Profile>(&RowKey::new())?.map_or_else(String::new, |profile| profile.name)
-    } else {
-        shown_name(rows.get::<Peers>(&peer_key(&peer))?.as_ref())
-    };
-    let (kind, text, reply_to) = shown_content(&row.body);
-    let before = row.counter.saturating_sub(1);
-    let gap = !outgoing && conversation.senders.get(&row.author).is_some_and(|counters| counters.is_missing(before));
-    Ok(MessageView {
-        message_id: row.id,
-        conversation: peer,
-        from: row.author,
-        from_name,
-        direction: if outgoing { Direction::Out } else { Direction::In },
-        kind,
-        text,
-        subject: row.subject,
-        sent_at: row.sent_at,
-        received_at: row.received_at,
-        state: row.state,
-        reply_to,
-        edited: false,
-        reactions: BTreeMap::new(),
-        expires_at: row.vanishes.and_then(Vanishes::at),
-        gap,
-    })
-}
-
-/// Kind, text and reply of a MIMI content; what is not text is named by its media type.
-fn shown_content(body: &[u8]) -> (String, String, Option<MessageId>) {
-    let Ok(mimi) = MimiContent::decode(body) else {
-        return ("unknown".to_owned(), String::new(), None);
-    };
-    let (kind, text) = match (mimi.as_text(), &mimi.part.body) {
-        (Some(text), _) => ("text".to_owned(), text.to_owned()),
-        (None, Body::Null) => ("null".to_owned(), String::new()),
-        (None, _) => (mimi.part.media_type().unwrap_or("multipart").to_owned(), String::new()),
-    };
-    (kind, text, mimi.in_reply_to)
-}
-
 fn held_text(held: &HeldMessage) -> String {
-    shown_content(&held.body).1
+    messages::shown_content(&held.body).1
 }
 
 fn request_view(row: &super::tables::RequestRow) -> RequestView {

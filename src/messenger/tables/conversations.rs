@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::table;
-use crate::base::{MessageId, PeerId, RoomId, WallTime};
-use crate::content::mimi::Vanishes;
+use crate::base::{MessageId, PeerId, RoomId, Tail, WallTime};
+use crate::content::mimi::{Bare, Vanishes};
 use crate::messenger::places::Counters;
 use crate::messenger::view::State;
 use crate::store::{KeyId, RowKey, Scan};
@@ -22,6 +22,15 @@ table!(
 table!(
     /// Keyed by room and position; under the key of the conversation, or that of the hour in which the message vanishes.
     Messages = 12, Given, MessageRow
+);
+table!(
+    /// How far own messages have come; keyed as the message is. It says nothing of what they say, but of when they were read:
+    /// so it is under the key of the conversation and gone with it, and need not be moved when hours of messages end.
+    States = 17, Given, StateRow
+);
+table!(
+    /// What came late, in a place below what was read, and is not read; keyed and sealed as [`States`].
+    Late = 18, Given, ()
 );
 table!(
     /// Where a message stands; keyed by its ID, which is a hash and says nothing. The row of a forgotten message stays
@@ -65,6 +74,8 @@ pub struct ConversationRow {
     pub last: u64,
     /// Messages up to this position were deleted with the conversation; 0: none.
     pub forgotten: u64,
+    /// Messages of others up to this position were read, but for those in [`Late`]; 0: none.
+    pub read: u64,
     /// Key of the row in [`Recent`]; 0: none, because the conversation was deleted.
     pub activity: u64,
     /// Unread messages.
@@ -75,6 +86,8 @@ pub struct ConversationRow {
     pub sent_counter: u64,
     /// The counters of the others.
     pub senders: BTreeMap<PeerId, Counters>,
+    /// For later.
+    pub tail: Tail,
 }
 
 impl ConversationRow {
@@ -85,11 +98,13 @@ impl ConversationRow {
             key,
             last: 0,
             forgotten: 0,
+            read: 0,
             activity: 0,
             unread: 0,
             undelivered: 0,
             sent_counter,
             senders: BTreeMap::new(),
+            tail: Tail::new(),
         }
     }
 }
@@ -112,19 +127,16 @@ pub struct MessageRow {
     pub sent_at: WallTime,
     /// When it came.
     pub received_at: Option<WallTime>,
-    /// How far it is.
-    pub state: State,
     /// The sender's counter for the room.
     pub counter: u64,
-    /// The MIMI content, exact.
-    #[serde(with = "serde_bytes")]
-    pub body: Vec<u8>,
+    /// The MIMI content, without what room and author say.
+    pub body: Bare,
     /// A subject that came beside it.
     pub subject: Option<String>,
-    /// Its row in the outbox, until it is delivered.
-    pub outbox: Option<u64>,
     /// When it vanishes; `None`: it stays.
     pub vanishes: Option<Vanishes>,
+    /// For later.
+    pub tail: Tail,
 }
 
 /// Where a message stands.
@@ -136,4 +148,97 @@ pub struct IndexRow {
     pub room: RoomId,
     /// The position in it.
     pub position: u64,
+    /// Of an own message the number of its row in the outbox, which is gone when it is delivered; 0: it has none.
+    pub outbox: Option<u64>,
+}
+
+/// How far an own message has come, as bits for each recipient; in a conversation of two there is one. That a message is sent
+/// is in the outbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateRow {
+    #[serde(with = "serde_bytes")]
+    recipients: Vec<u8>,
+}
+
+const DELIVERED: u8 = 1 << 1;
+const READ: u8 = 1 << 2;
+const GIVEN_UP: u8 = 1 << 3;
+
+impl StateRow {
+    /// How far it is with one recipient, if it is delivered or given up.
+    pub fn state(&self, recipient: usize) -> Option<State> {
+        let bits = self.recipients.get(recipient)?;
+        let states = [(READ, State::Read), (DELIVERED, State::Delivered), (GIVEN_UP, State::Undelivered)];
+        states.into_iter().find(|(bit, _)| bits & bit != 0).map(|(_, state)| state)
+    }
+
+    /// Notes that it has come so far; true when that is news.
+    pub fn note(&mut self, recipient: usize, state: State) -> bool {
+        let before = self.state(recipient);
+        let new = match state {
+            State::Delivered => DELIVERED,
+            State::Read => DELIVERED | READ,
+            // What was delivered is not given up any more.
+            State::Undelivered if before.is_none() => GIVEN_UP,
+            _ => return false,
+        };
+        if self.recipients.len() <= recipient {
+            self.recipients.resize(recipient + 1, 0);
+        }
+        self.recipients.get_mut(recipient).into_iter().for_each(|bits| *bits |= new);
+        self.state(recipient) != before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::mimi::{self, Origin};
+    use crate::content::{direct_room_uri, sender_uri};
+    use crate::store::Table;
+
+    /// A text of 200 bytes, as its recipient keeps it.
+    fn text() -> (MessageRow, usize) {
+        let (author, me) = (PeerId::from_key_bytes([7; 32]), PeerId::from_key_bytes([8; 32]));
+        let (sender, room) = (sender_uri(author), direct_room_uri(author, me));
+        let counter = 1_700_000_000_000;
+        let body = mimi::text([9; 16], &sender, &room, counter, &"a".repeat(200), None).encode();
+        let whole = body.len();
+        let row = MessageRow {
+            id: MessageId::new([1; 32]),
+            author,
+            sent_at: WallTime(counter),
+            received_at: Some(WallTime(counter)),
+            counter,
+            body: Bare::new(body, &Origin::new(&sender, &room)),
+            subject: None,
+            vanishes: None,
+            tail: Tail::new(),
+        };
+        (row, whole)
+    }
+
+    fn read<T: Table>(bytes: &[u8]) -> T::Row {
+        postcard::from_bytes(bytes).unwrap()
+    }
+
+    /// Of 200 bytes. With its URIs, its state and its number in the outbox, and without its author, it would take 512.
+    #[test]
+    fn the_row_of_a_text_is_shorter_than_the_message_that_came() {
+        let (row, whole) = text();
+        assert_eq!((whole, postcard::to_allocvec(&row).unwrap().len()), (453, 353));
+    }
+
+    #[test]
+    fn conversations_and_messages_keep_what_a_later_version_adds() {
+        let conversation = ConversationRow::new(RoomId::new([1; 32]), postcard::from_bytes(&[9]).unwrap(), 5);
+        let rows = [postcard::to_allocvec(&text().0).unwrap(), postcard::to_allocvec(&conversation).unwrap()];
+        let later = rows.map(|row| [&row[..], b"\x01\x02hi"].concat());
+        let message = read::<Messages>(&later[0]);
+        assert_eq!(message.tail.get(1), Some(&b"hi"[..]));
+        assert_eq!(postcard::to_allocvec(&message).unwrap(), later[0]);
+        let conversation = read::<Conversations>(&later[1]);
+        assert_eq!((conversation.sent_counter, conversation.tail.get(1)), (5, Some(&b"hi"[..])));
+        assert_eq!(postcard::to_allocvec(&conversation).unwrap(), later[1]);
+    }
 }

@@ -3,11 +3,13 @@
 use postcard::to_allocvec;
 
 use super::{Seeds, seed};
-use crate::base::{PeerId, RoomId, WallTime};
+use crate::base::{MessageId, PeerId, RoomId, Tail, WallTime};
+use crate::content::mimi::{self, Bare, Origin, Vanishes};
 use crate::fuzzing::rng;
 use crate::identity::{CardKeys, IdentityKeypair, OneTimeKeys};
 use crate::messenger::tables::{
-    CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, PeerRow, Peers, Recent, RecentRow, Sessions,
+    CardKeysRow, CardKeysTable, ConversationRow, Conversations, MessageRow, Messages, OneTimeRow, OneTimeTable,
+    PeerRow, Peers, Recent, RecentRow, Sessions, States,
 };
 use crate::session::{RemoteBundle, SessionSet};
 use crate::store::{Table, fuzzing as files};
@@ -28,6 +30,9 @@ pub(super) fn store() -> Seeds {
         seed("mark", 5, files::some_mark()),
         table("recent", Recent::ID, &to_allocvec(&RecentRow { room: RoomId::new([1; 32]) }).unwrap()),
         table("peer", Peers::ID, &to_allocvec(&peer()).unwrap()),
+        table("conversation", Conversations::ID, &to_allocvec(&conversation()).unwrap()),
+        table("message", Messages::ID, &to_allocvec(&message()).unwrap()),
+        table("state", States::ID, b"\x02\x02\x08"),
         table("sessions", Sessions::ID, &to_allocvec(&sessions(&card_keys.keys)).unwrap()),
         table("card-keys", CardKeysTable::ID, &to_allocvec(&card_keys).unwrap()),
         table("one-time", OneTimeTable::ID, &to_allocvec(&OneTimeRow { keys: one_time, handed_out: true }).unwrap()),
@@ -44,6 +49,32 @@ fn peer() -> PeerRow {
     let mut row = PeerRow::new(PeerId::from_key_bytes([2; 32]));
     row.tail.set(1, b"later".to_vec());
     row
+}
+
+/// One in which something is missing, and later versions have put something.
+fn conversation() -> ConversationRow {
+    let (room, peer) = (RoomId::new([1; 32]), PeerId::from_key_bytes([1; 32]));
+    let mut row = ConversationRow::new(room, postcard::from_bytes(&[9]).unwrap(), 300);
+    for counter in [1, 4, 3, 9] {
+        row.last = row.last.max(row.senders.entry(peer).or_default().place(counter, row.last));
+    }
+    row.tail.set(1, b"later".to_vec());
+    row
+}
+
+fn message() -> MessageRow {
+    let (sender, room) = ("rohrpost:a", "rohrpost:direct/a/b");
+    MessageRow {
+        id: MessageId::new([1; 32]),
+        author: PeerId::from_key_bytes([1; 32]),
+        sent_at: WallTime(1_700_000_000_000),
+        received_at: None,
+        counter: 7,
+        body: Bare::new(mimi::text([9; 16], sender, room, 7, "hello", None).encode(), &Origin::new(sender, room)),
+        subject: Some("about".to_owned()),
+        vanishes: Some(Vanishes::At(WallTime(1_700_000_060_000))),
+        tail: Tail::new(),
+    }
 }
 
 /// A session that has begun, and one that retired for it.

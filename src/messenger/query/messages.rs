@@ -1,0 +1,171 @@
+//! Messages, as they are shown.
+
+use std::collections::BTreeMap;
+
+use crate::base::{MessageId, PeerId, RoomId, limits};
+use crate::content::MimiContent;
+use crate::content::mimi::{Body, Vanishes};
+use crate::messenger::memory::{Names, number};
+use crate::messenger::tables::{
+    ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, OutDeposits, OutKind, OutRow,
+    Outbox, Peers, Profile, States, index_key, kept_of, message_key, outbox_key, peer_key, room_key,
+};
+use crate::messenger::view::{Direction, MessageView, State};
+use crate::store::{RowKey, Rows, StoreError};
+
+/// The last `n` messages of a conversation before another one, oldest first.
+pub fn history(
+    rows: &impl Rows,
+    me: PeerId,
+    peer: &PeerId,
+    before: Option<&MessageId>,
+    n: usize,
+) -> Result<Vec<MessageView>, StoreError> {
+    let Some(conversation) = rows.get::<Conversations>(&room_key(&RoomId::direct(*peer)))? else {
+        return Ok(Vec::new());
+    };
+    let mut scan = kept_of(&conversation).reverse().limit(n.min(limits::MAX_PAGE));
+    if let Some(id) = before
+        && let Some(index) = rows.get::<MessageIndex>(&index_key(id))?
+    {
+        scan = scan.to(index.position);
+    }
+    let shown = Shown::open(rows, me, conversation)?;
+    let found = rows.scan::<Messages>(&scan)?;
+    found.into_iter().rev().map(|(key, row)| shown.view(number(&key).unwrap_or_default(), row)).collect()
+}
+
+/// One message.
+pub fn message(rows: &impl Rows, me: PeerId, id: &MessageId) -> Result<Option<MessageView>, StoreError> {
+    let Some((index, row)) = find(rows, id)? else { return Ok(None) };
+    let Some(conversation) = rows.get::<Conversations>(&room_key(&index.room))? else { return Ok(None) };
+    Shown::open(rows, me, conversation)?.view(index.position, row).map(Some)
+}
+
+/// The last message of a conversation.
+pub(super) fn last_of(
+    rows: &impl Rows,
+    me: PeerId,
+    conversation: ConversationRow,
+) -> Result<Option<MessageView>, StoreError> {
+    let last = rows.scan::<Messages>(&kept_of(&conversation).reverse().limit(1))?.pop();
+    let Some((key, row)) = last else { return Ok(None) };
+    Shown::open(rows, me, conversation)?.view(number(&key).unwrap_or_default(), row).map(Some)
+}
+
+/// Where a message stands; `None` when there is none by this ID, or it was forgotten. Its row is not opened, and stands for
+/// no other: a place is taken once.
+pub(in crate::messenger) fn index(rows: &impl Rows, id: &MessageId) -> Result<Option<IndexRow>, StoreError> {
+    let Some(index) = rows.get::<MessageIndex>(&index_key(id))? else { return Ok(None) };
+    let is_there = rows.contains::<Messages>(&message_key(&index.room, index.position))?;
+    Ok(is_there.then_some(index))
+}
+
+/// The same, and its row.
+pub(in crate::messenger) fn find(
+    rows: &impl Rows,
+    id: &MessageId,
+) -> Result<Option<(IndexRow, MessageRow)>, StoreError> {
+    let Some(index) = rows.get::<MessageIndex>(&index_key(id))? else { return Ok(None) };
+    Ok(rows.get::<Messages>(&message_key(&index.room, index.position))?.map(|row| (index, row)))
+}
+
+/// How far a message is.
+pub(in crate::messenger) fn state(
+    rows: &impl Rows,
+    me: PeerId,
+    conversation: &ConversationRow,
+    position: u64,
+    message: &MessageRow,
+) -> Result<State, StoreError> {
+    let key = message_key(&conversation.room, position);
+    if message.author != me {
+        let unread = position > conversation.read || rows.contains::<Late>(&key)?;
+        return Ok(if unread { State::Received } else { State::Read });
+    }
+    if let Some(state) = rows.get::<States>(&key)?.and_then(|row| row.state(0)) {
+        return Ok(state);
+    }
+    let index = rows.get::<MessageIndex>(&index_key(&message.id))?;
+    Ok(match index.map(|index| waiting(rows, &index)).transpose()?.flatten() {
+        Some(row) if row.sent || is_left(rows, &row)? => State::Sent,
+        _ => State::Queued,
+    })
+}
+
+/// The row in the outbox of an own message.
+pub(in crate::messenger) fn waiting(rows: &impl Rows, index: &IndexRow) -> Result<Option<OutRow>, StoreError> {
+    let Some(number) = index.outbox else { return Ok(None) };
+    let row = rows.get::<Outbox>(&outbox_key(&index.room.peer(), number))?;
+    // Numbers begin anew when there are no rows.
+    Ok(row.filter(|row| row.kind == OutKind::Message(index.position)))
+}
+
+/// Whether a mailbox has it.
+pub(in crate::messenger) fn is_left(rows: &impl Rows, row: &OutRow) -> Result<bool, StoreError> {
+    let left = rows.get::<OutDeposits>(&outbox_key(&row.peer, row.number))?;
+    Ok(left.is_some_and(|left| !left.places.is_empty()))
+}
+
+/// What is shown beside every message of a conversation.
+struct Shown<'a, R> {
+    rows: &'a R,
+    me: PeerId,
+    names: Names,
+    my_name: String,
+    peer_name: String,
+    conversation: ConversationRow,
+}
+
+impl<'a, R: Rows> Shown<'a, R> {
+    fn open(rows: &'a R, me: PeerId, conversation: ConversationRow) -> Result<Self, StoreError> {
+        let my_name = rows.get::<Profile>(&RowKey::new())?.map_or_else(String::new, |profile| profile.name);
+        let peer = conversation.room.peer();
+        let peer_name = super::shown_name(rows.get::<Peers>(&peer_key(&peer))?.as_ref());
+        Ok(Self { rows, me, names: Names::new(me, peer), my_name, peer_name, conversation })
+    }
+
+    fn view(&self, position: u64, row: MessageRow) -> Result<MessageView, StoreError> {
+        let state = state(self.rows, self.me, &self.conversation, position, &row)?;
+        let outgoing = row.author == self.me;
+        let (direction, from_name, origin) = if outgoing {
+            (Direction::Out, &self.my_name, &self.names.ours)
+        } else {
+            (Direction::In, &self.peer_name, &self.names.theirs)
+        };
+        let counters = self.conversation.senders.get(&row.author);
+        let gap = counters.is_some_and(|counters| counters.is_missing(row.counter.saturating_sub(1)));
+        let (kind, text, reply_to) = shown_content(&row.body.whole(origin));
+        Ok(MessageView {
+            message_id: row.id,
+            conversation: self.conversation.room.peer(),
+            from: row.author,
+            from_name: from_name.clone(),
+            direction,
+            kind,
+            text,
+            subject: row.subject,
+            sent_at: row.sent_at,
+            received_at: row.received_at,
+            state,
+            reply_to,
+            edited: false,
+            reactions: BTreeMap::new(),
+            expires_at: row.vanishes.and_then(Vanishes::at),
+            gap,
+        })
+    }
+}
+
+/// Kind, text and reply of a MIMI content; what is not text is named by its media type.
+pub(super) fn shown_content(body: &[u8]) -> (String, String, Option<MessageId>) {
+    let Ok(mimi) = MimiContent::decode(body) else {
+        return ("unknown".to_owned(), String::new(), None);
+    };
+    let (kind, text) = match (mimi.as_text(), &mimi.part.body) {
+        (Some(text), _) => ("text".to_owned(), text.to_owned()),
+        (None, Body::Null) => ("null".to_owned(), String::new()),
+        (None, _) => (mimi.part.media_type().unwrap_or("multipart").to_owned(), String::new()),
+    };
+    (kind, text, mimi.in_reply_to)
+}

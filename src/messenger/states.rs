@@ -1,0 +1,138 @@
+//! How far a message is: what its recipient says of one of ours, and what was read of the others. It stands beside the
+//! message, which is not read for it and never written again.
+
+use crate::base::{MessageId, PeerId, RoomId};
+use crate::store::{Rows, Scan};
+
+use super::command::{Answer, Refusal};
+use super::memory::number;
+use super::query;
+use super::tables::{
+    ConversationRow, IndexRow, Late, MessageIndex, MessageRow, Messages, States, WAITING, index_key, message_key,
+    room_key,
+};
+use super::tx::{Due, Step, Tx};
+use super::view::{EventKind, State};
+
+/// Messages that are looked at in one go when they are read.
+const PAGE: usize = 256;
+
+impl Tx<'_> {
+    /// An own message has come further with a recipient; never back. That it is *sent* is in the outbox, and told by whoever
+    /// notes it there.
+    pub(super) fn advance(&mut self, room: RoomId, position: u64, recipient: PeerId, state: State) -> Step {
+        let (Some(conversation), Some(message)) = (self.conversation(&room)?, self.message(&room, position)?) else {
+            return Ok(());
+        };
+        self.move_on(&conversation, position, message.id, recipient, state)
+    }
+
+    /// A message needs no delivery any more: it is delivered, or given up.
+    pub(super) fn settled(&mut self, room: RoomId, position: u64, recipient: PeerId, state: State) -> Step {
+        self.no_longer_undelivered(room)?;
+        self.advance(room, position, recipient, state)
+    }
+
+    /// A recipient says how far a message of ours has come with him (CON-25).
+    pub(super) fn reported(&mut self, peer: PeerId, id: &MessageId, state: State) -> Step {
+        let index = self.buf.get::<MessageIndex>(&index_key(id))?;
+        let ours = |index: &IndexRow| index.outbox.is_some() && index.room == RoomId::direct(peer);
+        let Some(index) = index.filter(ours) else { return Ok(()) };
+        let key = message_key(&index.room, index.position);
+        // The message itself may be long, and whoever repeats himself must not make us read it.
+        let known = self.buf.get::<States>(&key)?.is_some_and(|mut row| !row.note(0, state));
+        if known || !self.buf.contains::<Messages>(&key)? {
+            return Ok(());
+        }
+        if let Some(row) = query::waiting(&*self.buf, &index)? {
+            self.forget_row(&row)?;
+            self.no_longer_undelivered(index.room)?;
+        }
+        let Some(conversation) = self.conversation(&index.room)? else { return Ok(()) };
+        self.move_on(&conversation, index.position, *id, peer, state)
+    }
+
+    /// The same with what is needed at hand.
+    fn move_on(
+        &mut self,
+        conversation: &ConversationRow,
+        position: u64,
+        id: MessageId,
+        recipient: PeerId,
+        state: State,
+    ) -> Step {
+        let peer = conversation.room.peer();
+        if state != State::Sent {
+            let key = message_key(&conversation.room, position);
+            let mut row = self.buf.get::<States>(&key)?.unwrap_or_default();
+            if recipient != peer || !row.note(0, state) {
+                return Ok(());
+            }
+            self.buf.put_under::<States>(&key, conversation.key, &row)?;
+        }
+        self.event(EventKind::MessageState { peer, message: id, state })
+    }
+
+    fn no_longer_undelivered(&mut self, room: RoomId) -> Step {
+        let Some(mut conversation) = self.conversation(&room)? else { return Ok(()) };
+        conversation.undelivered = conversation.undelivered.saturating_sub(1);
+        self.put_conversation(&conversation)
+    }
+
+    /// Marks a conversation as read; the writer is told, once he is a contact.
+    pub(super) fn read(&mut self, peer: PeerId, upto: Option<MessageId>) -> Step<Answer> {
+        let room = RoomId::direct(peer);
+        let Some(mut conversation) = self.conversation(&room)? else { return Err(Refusal::NoMessage.into()) };
+        let to = match upto {
+            None => conversation.last,
+            Some(id) => match self.index(&id)? {
+                Some(index) if index.room == room => index.position,
+                _ => return Err(Refusal::NoMessage.into()),
+            },
+        };
+        let (mut count, mut started) = (0, false);
+        let below = to.saturating_add(1);
+        for (key, ()) in self.buf.scan::<Late>(&Scan::new(room_key(&room)).to(below))? {
+            let position = number(&key).unwrap_or_default();
+            self.buf.delete::<Late>(&message_key(&room, position));
+            if let Some(row) = self.message(&room, position)? {
+                count += 1;
+                started |= self.mark_read(&mut conversation, position, row)?;
+            }
+        }
+        while conversation.unread > 0 && conversation.read < to {
+            let page = Scan::new(room_key(&room)).from(conversation.read.saturating_add(1)).to(below);
+            let rows = self.buf.scan::<Messages>(&page.limit(PAGE))?;
+            let Some(last) = rows.last().and_then(|(key, _)| number(key)) else { break };
+            conversation.read = last;
+            for (key, row) in rows {
+                if row.author != self.my_id() {
+                    count += 1;
+                    started |= self.mark_read(&mut conversation, number(&key).unwrap_or_default(), row)?;
+                }
+            }
+        }
+        conversation.read = conversation.read.max(to);
+        self.put_conversation(&conversation)?;
+        if started {
+            self.leave_hour(WAITING, true)?;
+        }
+        Ok(Answer::Read(count))
+    }
+
+    /// One message was read. Says whether it vanishes some time after that.
+    fn mark_read(&mut self, conversation: &mut ConversationRow, position: u64, mut row: MessageRow) -> Step<bool> {
+        let peer = conversation.room.peer();
+        conversation.unread = conversation.unread.saturating_sub(1);
+        let started = self.start_timer(conversation.room, position, &mut row)?;
+        if started {
+            self.put_message(conversation, position, &row)?;
+        }
+        self.event(EventKind::MessageState { peer, message: row.id, state: State::Read })?;
+        self.fresh.push(Due::Read(peer, row.id));
+        Ok(started)
+    }
+}
+
+#[cfg(test)]
+mod tests;
