@@ -35,6 +35,8 @@ mod sessions;
 pub mod tables;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod timed;
 mod told;
 mod tx;
