@@ -7,8 +7,8 @@ use crate::store::{Rows, Scan};
 
 use super::command::{Answer, Refusal};
 use super::tables::{
-    MessageIndex, Messages, OutKind, Outbox, Recent, Timed, Tomb, TombRow, Tombs, hour_of_time, index_key, message_key,
-    peer_key, recent_key, timed_row_key, tomb_key,
+    MessageIndex, Messages, OutKind, Outbox, Recent, Timed, Tomb, TombRow, Tombs, hour_of_time, index_key, indexed,
+    message_key, peer_key, recent_key, timed_row_key, tomb_key,
 };
 use super::tx::{Step, Tx};
 use super::view::EventKind;
@@ -99,9 +99,13 @@ impl Tx<'_> {
     fn forget_index(&mut self, room: &RoomId, upto: u64, seen: &[u8]) -> Step<Option<Vec<u8>>> {
         let scan = if seen.is_empty() { Scan::all() } else { Scan::all().after_bytes(seen) };
         let page = self.buf.scan::<MessageIndex>(&scan.limit(limits::MAX_BURIED_AT_ONCE))?;
-        for (_, index) in &page {
-            if index.room == *room && index.position <= upto && self.index(&index.id)?.is_none() {
-                self.buf.delete::<MessageIndex>(&index_key(&index.id));
+        for (key, index) in &page {
+            if index.room == *room
+                && index.position <= upto
+                && let Some(id) = indexed(key)
+                && self.index(&id)?.is_none()
+            {
+                self.buf.delete::<MessageIndex>(&index_key(&id));
             }
         }
         let full = page.len() == limits::MAX_BURIED_AT_ONCE;

@@ -125,10 +125,9 @@ impl Tx<'_> {
         };
         self.put_message(&conversation, position, &row)?;
         if position <= conversation.read {
-            self.buf.put_under::<Late>(&message_key(&conversation.room, position), conversation.key, &())?;
+            self.put_beside::<Late>(&conversation, position, &())?;
         }
-        self.buf
-            .put::<MessageIndex>(&index_key(&id), &IndexRow { id, room: conversation.room, position, outbox: None })?;
+        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { room: conversation.room, position, outbox: None })?;
         if let Some(vanishes) = held.vanishes {
             self.watch(id, vanishes, conversation.room, Some(position))?;
         }

@@ -15,8 +15,8 @@ use super::tables::{
     BoxCards, BoxPrekeys, BoxTokens, Boxes, ClientIdQueue, ClientIds, ConversationRow, Conversations, DepositBodies,
     DepositMarks, Deposits, EnvelopeMarks, Events, Hours, IndexRow, Late, MailTotals, MarkQueue, MessageIndex,
     MessageRow, Messages, OutKind, OutMessages, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent, RecentRow,
-    Requests, States, Timed, Tomb, TombRow, Tombs, client_id_key, hour_key, index_key, message_key, outbox_key,
-    peer_key, recent_key, room_key, tomb_key,
+    Requests, States, Timed, Tomb, TombRow, Tombs, client_id_key, hour_key, index_key, indexed, message_key,
+    outbox_key, peer_key, recent_key, room_key, tomb_key,
 };
 use super::view::{Event, EventKind};
 
@@ -263,12 +263,13 @@ impl Order<'_> {
         let mut page = Scan::all().limit(PAGE);
         loop {
             let rows = self.buf.scan::<MessageIndex>(&page)?;
-            for (_, row) in &rows {
+            for (key, row) in &rows {
+                let Some(id) = indexed(key) else { continue };
                 let message = self.buf.get::<Messages>(&message_key(&row.room, row.position))?;
-                let is_there = message.is_some_and(|message| message.id == row.id);
+                let is_there = message.is_some_and(|message| message.id == id);
                 let deleted = self.forgotten.get(&row.room).is_some_and(|upto| row.position <= *upto);
-                if !is_there && !deleted && !buried.contains(&row.id) {
-                    self.buf.delete::<MessageIndex>(&index_key(&row.id));
+                if !is_there && !deleted && !buried.contains(&id) {
+                    self.buf.delete::<MessageIndex>(&index_key(&id));
                     self.step(1)?;
                 }
             }
@@ -303,7 +304,7 @@ impl Order<'_> {
                 };
                 walked.count += 1;
                 walked.last = walked.last.max(position);
-                let index = IndexRow { id: row.id, room: *room, position, outbox };
+                let index = IndexRow { room: *room, position, outbox };
                 self.buf.put::<MessageIndex>(&index_key(&row.id), &index)?;
                 self.step(1)?;
             }

@@ -2,7 +2,7 @@
 
 use crate::base::{MessageId, PeerId, RoomId, Tail, limits};
 use crate::content::mimi::{self, Bare};
-use crate::content::{self, Capsule, Item, MimiContent};
+use crate::content::{self, Capsule, Item};
 use crate::crypto::hash::sha256;
 use crate::identity::{IdentityKey, Mailbox};
 use crate::store::{RowKey, Rows};
@@ -66,7 +66,7 @@ impl Tx<'_> {
             tail: Tail::new(),
         };
         self.put_message(&conversation, position, &row)?;
-        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { id, room, position, outbox: Some(number) })?;
+        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { room, position, outbox: Some(number) })?;
         if let Some(vanishes) = vanishes {
             self.watch(id, vanishes, room, Some(position))?;
         }
@@ -85,8 +85,7 @@ impl Tx<'_> {
         check_length("the client ID", client_id.len(), limits::MAX_CLIENT_ID_LEN, "bytes")?;
         let Some(row) = self.buf.get::<ClientIds>(&client_id_key(client_id))? else { return Ok(None) };
         let Some((_, message)) = query::find(&*self.buf, &row.message)? else { return Err(Refusal::Gone.into()) };
-        let body = message.body.whole(&self.names(command.to).ours);
-        let salt = MimiContent::decode(&body).map(|content| content.salt).unwrap_or_default();
+        let salt = message.body.decode().map(|content| content.salt).unwrap_or_default();
         if digest(command, &salt) != row.digest {
             return Err(Refusal::ClientIdReused.into());
         }

@@ -68,7 +68,7 @@ impl Tx<'_> {
             if recipient != peer || !row.note(0, state) {
                 return Ok(());
             }
-            self.buf.put_under::<States>(&key, conversation.key, &row)?;
+            self.put_beside::<States>(conversation, position, &row)?;
         }
         self.event(EventKind::MessageState { peer, message: id, state })
     }

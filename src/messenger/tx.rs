@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::{CryptoRng, MessageId, Now, PeerId, RoomId, WallTime, limits};
 use crate::identity::IdentityKeypair;
-use crate::store::{Rows, StoreError, WriteBuffer};
+use crate::store::{Rows, StoreError, Table, WriteBuffer};
 
 use super::command::Refusal;
 use super::io::Output;
@@ -105,7 +105,7 @@ impl Tx<'_> {
             return Ok(row);
         }
         let key = self.buf.create_key(&mut *self.rng);
-        // Not below what a lost store counted to: the other side would take new messages for late ones.
+        // Not below what a lost store counted to: the other side would take new messages for what it misses.
         Ok(ConversationRow::new(room, key, self.deadline_clock().0))
     }
 
@@ -139,6 +139,11 @@ impl Tx<'_> {
     pub(super) fn put_message(&mut self, conversation: &ConversationRow, position: u64, row: &MessageRow) -> Step {
         let key = self.key_of(conversation, row.vanishes)?;
         Ok(self.buf.put_under::<Messages>(&message_key(&conversation.room, position), key, row)?)
+    }
+
+    /// Puts what is said about a message beside it: under the key of the conversation, with which it goes. It holds no text.
+    pub(super) fn put_beside<T: Table>(&mut self, conversation: &ConversationRow, position: u64, row: &T::Row) -> Step {
+        Ok(self.buf.put_under::<T>(&message_key(&conversation.room, position), conversation.key, row)?)
     }
 
     /// Appends to the event log, and forgets the oldest event when it is full.

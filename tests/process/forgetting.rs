@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use rohrpost::base::{MonoTime, Now, WallTime};
 use rohrpost::identity::open_key_file;
 use rohrpost::messenger::tables::{
-    Cards, ClientIdQueue, ClientIds, Conversations, EnvelopeMarks, Events, Hours, MarkQueue, MessageIndex, Messages,
-    OutControls, OutMessages, Outbox, Peers, Profile, Recent, Requests, Sessions, Timed, Tombs,
+    Cards, ClientIdQueue, ClientIds, Conversations, EnvelopeMarks, Events, Hours, Late, MarkQueue, MessageIndex,
+    Messages, OutControls, OutMessages, Outbox, Peers, Profile, Recent, Requests, Sessions, States, Timed, Tombs,
 };
 use rohrpost::store::{Rows, Scan, Store, Table};
 use serde::Serialize;
@@ -82,6 +82,7 @@ fn opened(person: &Person) -> Vec<Vec<u8>> {
     all::<EnvelopeMarks>(&store, &mut rows);
     all::<Events>(&store, &mut rows);
     all::<Hours>(&store, &mut rows);
+    all::<Late>(&store, &mut rows);
     all::<MarkQueue>(&store, &mut rows);
     all::<MessageIndex>(&store, &mut rows);
     all::<Messages>(&store, &mut rows);
@@ -93,6 +94,7 @@ fn opened(person: &Person) -> Vec<Vec<u8>> {
     all::<Recent>(&store, &mut rows);
     all::<Requests>(&store, &mut rows);
     all::<Sessions>(&store, &mut rows);
+    all::<States>(&store, &mut rows);
     all::<Timed>(&store, &mut rows);
     all::<Tombs>(&store, &mut rows);
     store.close();

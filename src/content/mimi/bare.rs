@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::extensions;
+use super::{MimiContent, extensions};
 use crate::base::cbor::Writer;
+use crate::content::ContentError;
 
 /// Sender and room, as they stand in every message (CON-9): one extension behind the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,14 @@ impl Bare {
             }
             _ => Self { at: 0, bytes: message },
         }
+    }
+
+    /// What it says, but for its origin: in its place stands one that names nobody.
+    ///
+    /// # Errors
+    /// [`ContentError`] for what is no message.
+    pub fn decode(&self) -> Result<MimiContent, ContentError> {
+        MimiContent::decode(&self.whole(&Origin::new("", "")))
     }
 
     /// Puts them back.

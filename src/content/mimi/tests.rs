@@ -368,6 +368,8 @@ proptest! {
             prop_assert_eq!(postcard::from_bytes::<Bare>(&row).unwrap().whole(&origin), bytes);
         }
         let row = postcard::to_allocvec(&Bare::new(named.encode(), &origin)).unwrap();
+        let decoded = postcard::from_bytes::<Bare>(&row).unwrap().decode().unwrap();
+        prop_assert_eq!((decoded.salt, &decoded.part, decoded.counter()), (named.salt, &named.part, Some(1)));
         prop_assert!(row.len() + sender.len() + room.len() <= named.encode().len());
     }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::base::{MessageId, PeerId, RoomId, limits};
-use crate::content::MimiContent;
 use crate::content::mimi::{Body, Vanishes};
-use crate::messenger::memory::{Names, number};
+use crate::content::{ContentError, MimiContent};
+use crate::messenger::memory::number;
 use crate::messenger::tables::{
     ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, OutDeposits, OutKind, OutRow,
     Outbox, Peers, Profile, States, index_key, kept_of, message_key, outbox_key, peer_key, room_key,
@@ -111,7 +111,6 @@ pub(in crate::messenger) fn is_left(rows: &impl Rows, row: &OutRow) -> Result<bo
 struct Shown<'a, R> {
     rows: &'a R,
     me: PeerId,
-    names: Names,
     my_name: String,
     peer_name: String,
     conversation: ConversationRow,
@@ -120,22 +119,18 @@ struct Shown<'a, R> {
 impl<'a, R: Rows> Shown<'a, R> {
     fn open(rows: &'a R, me: PeerId, conversation: ConversationRow) -> Result<Self, StoreError> {
         let my_name = rows.get::<Profile>(&RowKey::new())?.map_or_else(String::new, |profile| profile.name);
-        let peer = conversation.room.peer();
-        let peer_name = super::shown_name(rows.get::<Peers>(&peer_key(&peer))?.as_ref());
-        Ok(Self { rows, me, names: Names::new(me, peer), my_name, peer_name, conversation })
+        let peer = rows.get::<Peers>(&peer_key(&conversation.room.peer()))?;
+        Ok(Self { rows, me, my_name, peer_name: super::shown_name(peer.as_ref()), conversation })
     }
 
     fn view(&self, position: u64, row: MessageRow) -> Result<MessageView, StoreError> {
         let state = state(self.rows, self.me, &self.conversation, position, &row)?;
         let outgoing = row.author == self.me;
-        let (direction, from_name, origin) = if outgoing {
-            (Direction::Out, &self.my_name, &self.names.ours)
-        } else {
-            (Direction::In, &self.peer_name, &self.names.theirs)
-        };
+        let (direction, from_name) =
+            if outgoing { (Direction::Out, &self.my_name) } else { (Direction::In, &self.peer_name) };
         let counters = self.conversation.senders.get(&row.author);
         let gap = counters.is_some_and(|counters| counters.is_missing(row.counter.saturating_sub(1)));
-        let (kind, text, reply_to) = shown_content(&row.body.whole(origin));
+        let (kind, text, reply_to) = shown_content(row.body.decode());
         Ok(MessageView {
             message_id: row.id,
             conversation: self.conversation.room.peer(),
@@ -158,8 +153,8 @@ impl<'a, R: Rows> Shown<'a, R> {
 }
 
 /// Kind, text and reply of a MIMI content; what is not text is named by its media type.
-pub(super) fn shown_content(body: &[u8]) -> (String, String, Option<MessageId>) {
-    let Ok(mimi) = MimiContent::decode(body) else {
+pub(super) fn shown_content(mimi: Result<MimiContent, ContentError>) -> (String, String, Option<MessageId>) {
+    let Ok(mimi) = mimi else {
         return ("unknown".to_owned(), String::new(), None);
     };
     let (kind, text) = match (mimi.as_text(), &mimi.part.body) {

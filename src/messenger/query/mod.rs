@@ -5,6 +5,7 @@ mod reach;
 mod resolve;
 
 use crate::base::{PeerId, limits};
+use crate::content::MimiContent;
 use crate::identity::{IdentityKey, safety_number};
 use crate::store::{RowKey, Rows, Scan, StoreError};
 
@@ -136,7 +137,7 @@ fn shown_name(peer: Option<&PeerRow>) -> String {
 }
 
 fn held_text(held: &HeldMessage) -> String {
-    messages::shown_content(&held.body).1
+    messages::shown_content(MimiContent::decode(&held.body)).1
 }
 
 fn request_view(row: &super::tables::RequestRow) -> RequestView {

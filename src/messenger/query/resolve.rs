@@ -3,7 +3,7 @@
 use crate::base::{MessageId, PeerId};
 use crate::store::{RowKey, Rows, Scan, StoreError};
 
-use super::super::tables::{MessageIndex, Peers, Requests};
+use super::super::tables::{MessageIndex, Peers, Requests, indexed};
 
 /// How many candidates an ambiguous text lists.
 const MAX_CANDIDATES: usize = 10;
@@ -86,10 +86,13 @@ pub fn resolve_message(rows: &impl Rows, text: &str) -> Result<(PeerId, MessageI
     let mut found = Vec::new();
     loop {
         let page = rows.scan::<MessageIndex>(&scan)?;
-        for (_, row) in &page {
+        for (key, _) in &page {
+            let id = indexed(key).filter(|id| id.to_string().starts_with(&digits));
             // Forgotten messages leave their row behind for a while.
-            if row.id.to_string().starts_with(&digits) && super::index(rows, &row.id)?.is_some() {
-                found.push((row.id, row.room.peer()));
+            if let Some(id) = id
+                && let Some(index) = super::index(rows, &id)?
+            {
+                found.push((id, index.room.peer()));
             }
         }
         match page.last() {

@@ -63,6 +63,11 @@ pub fn index_key(id: &MessageId) -> RowKey {
     id.as_bytes().as_chunks::<8>().0.iter().fold(RowKey::new(), |key, part| key.u64(u64::from_be_bytes(*part)))
 }
 
+/// The message that such a key is of.
+pub fn indexed(key: &[u8]) -> Option<MessageId> {
+    key.try_into().ok().map(MessageId::new)
+}
+
 /// A conversation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConversationRow {
@@ -142,8 +147,6 @@ pub struct MessageRow {
 /// Where a message stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IndexRow {
-    /// The message.
-    pub id: MessageId,
     /// The conversation.
     pub room: RoomId,
     /// The position in it.
