@@ -135,6 +135,7 @@ impl Task {
                 _ = ticks.tick() => self.tick(),
                 () = due(&mut self.doubles) => self.close_doubles(),
             }
+            self.dial_next();
         };
         self.stop().await;
         // The sockets of the listeners go with it.
@@ -192,10 +193,7 @@ impl Task {
     /// Carries out an order; the rest of them the handle does by itself.
     fn order(&mut self, order: Order, permit: Permit) {
         match order {
-            Order::Connect { peer, addrs } if !self.peers.is_connected(&peer) => {
-                self.seeks.dialling(peer);
-                self.connect(peer, hints(&peer, &addrs));
-            }
+            Order::Connect { peer, addrs } => self.want(peer, addrs),
             Order::FetchBundle { peer, ticket, want_prekey } => {
                 let connected = self.swarm.is_connected(&to_libp2p(&peer));
                 let behaviour = &mut self.swarm.behaviour_mut().cards;
@@ -211,6 +209,19 @@ impl Task {
             Order::PublishCard { owner, card } => self.dht.publish(owner, card),
             Order::FindCard { peer, ticket } => self.dht.find(Find { peer, ticket, permit }),
             _ => {}
+        }
+    }
+
+    fn want(&mut self, peer: PeerId, addrs: Vec<String>) {
+        if !self.peers.is_connected(&peer) && !self.seeks.want(peer, addrs) {
+            self.shared.notices.unreachable(peer);
+        }
+    }
+
+    /// Dials whoever is wanted and has waited longest, as long as there is room.
+    fn dial_next(&mut self) {
+        while let Some((peer, addrs)) = self.seeks.next() {
+            self.connect(peer, hints(&peer, &addrs));
         }
     }
 

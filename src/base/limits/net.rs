@@ -51,6 +51,11 @@ pub const MAX_CARD_STREAMS: usize = 8;
 pub const MAX_CARD_FETCHES: usize = 256;
 /// Commands waiting for the swarm task.
 pub const MAX_NET_COMMANDS: usize = 1_024;
+/// Peers whom the node wants and who are dialled at a time: beside them there is room for the dials of the DHT, of relays
+/// and of mailboxes among [`MAX_PENDING_CONNECTIONS`], and a router at home forgets none of so few beginnings.
+pub const MAX_DIALS: usize = 24;
+/// Peers who wait for that. Beyond it one is unreachable, and the node comes again.
+pub const MAX_DIALS_WAITING: usize = 4_096;
 /// Peers of whom something is to be told and is not told yet.
 pub const MAX_NOTICES: usize = 4_096;
 /// Addresses a node may be told to listen on, and listen addresses it keeps in its status.
