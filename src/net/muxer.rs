@@ -1,12 +1,14 @@
-//! Yamux with both of its bounds set, streams and receive buffer of a connection: lower ones for strangers.
+//! Yamux with bounds of our own: how many streams are served, and how much a peer can make us hold.
 //!
 //! `libp2p-yamux` lets one set the number of streams only, and leaves the buffer of a connection
-//! at 1 GiB, which a peer who first makes us read fast and then stalls can fill.
+//! at 1 GiB, which a peer who first makes us read fast and then stalls can fill. The crate ends a connection over one stream too
+//! many: here fewer are served than it allows, and what is beyond that is reset, or waits.
 
 use std::collections::VecDeque;
 use std::future::{Ready, ready};
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use futures::{AsyncRead, AsyncWrite, FutureExt};
@@ -15,28 +17,38 @@ use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade,
 use tokio::time::{Sleep, sleep};
 use yamux::{Connection, ConnectionError, Mode, Stream};
 
-use super::span;
+use super::{lock, span};
 use crate::base::limits::{
-    CLOSE_TIMEOUT, MAX_STRANGER_STREAMS, MAX_STRANGER_YAMUX_BUFFER, MAX_STREAMS_PER_CONNECTION, MAX_YAMUX_BUFFER,
+    CLOSE_TIMEOUT, MAX_STRANGER_STREAMS, MAX_STRANGER_YAMUX_BUFFER, MAX_STRANGER_YAMUX_STREAMS,
+    MAX_STREAMS_PER_CONNECTION, MAX_YAMUX_BUFFER, MAX_YAMUX_STREAMS,
 };
 use crate::envelope::border::Class;
 
 /// The upgrade of a secured connection to yamux.
 #[derive(Clone, Debug)]
-pub(super) struct Yamux(yamux::Config);
+pub(super) struct Yamux {
+    config: yamux::Config,
+    served: usize,
+}
 
 impl Yamux {
-    /// For a connection with a contact, or with a stranger, who can make us hold less.
+    /// For a connection with a peer of this class.
     pub(super) fn new(class: Class) -> Self {
-        let (streams, buffer) = match class {
-            Class::Contact => (MAX_STREAMS_PER_CONNECTION, MAX_YAMUX_BUFFER),
-            Class::Stranger => (MAX_STRANGER_STREAMS, MAX_STRANGER_YAMUX_BUFFER),
+        let (served, streams, buffer) = match class {
+            Class::Contact => (MAX_STREAMS_PER_CONNECTION, MAX_YAMUX_STREAMS, MAX_YAMUX_BUFFER),
+            Class::Stranger => (MAX_STRANGER_STREAMS, MAX_STRANGER_YAMUX_STREAMS, MAX_STRANGER_YAMUX_BUFFER),
         };
         let mut config = yamux::Config::default();
         // In this order: the crate asserts at each step that the buffer has room for the streams.
         config.set_max_num_streams(streams);
         config.set_max_connection_receive_window(Some(buffer));
-        Self(config)
+        Self { config, served }
+    }
+
+    /// Bound by nothing, as somebody else's may be.
+    #[cfg(test)]
+    pub(super) fn unbound() -> Self {
+        Self { config: yamux::Config::default(), served: usize::MAX }
     }
 }
 
@@ -55,7 +67,7 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> InboundConnectionUpgrad
     type Future = Ready<io::Result<Muxer<C>>>;
 
     fn upgrade_inbound(self, socket: C, _: Self::Info) -> Self::Future {
-        ready(Ok(Muxer::new(Connection::new(socket, self.0, Mode::Server))))
+        ready(Ok(Muxer::new(socket, self, Mode::Server)))
     }
 }
 
@@ -65,36 +77,86 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> OutboundConnectionUpgra
     type Future = Ready<io::Result<Muxer<C>>>;
 
     fn upgrade_outbound(self, socket: C, _: Self::Info) -> Self::Future {
-        ready(Ok(Muxer::new(Connection::new(socket, self.0, Mode::Client))))
+        ready(Ok(Muxer::new(socket, self, Mode::Client)))
     }
+}
+
+/// How many streams of a connection are open, both ways, and who waits for one of them to end.
+#[derive(Debug, Default)]
+struct Open {
+    count: usize,
+    waker: Option<Waker>,
+}
+
+/// The place of one stream, free again when it is dropped.
+#[derive(Debug)]
+struct Place(Arc<Mutex<Open>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = lock(&self.0);
+        open.count -= 1;
+        if let Some(waker) = open.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// A stream that is counted.
+#[derive(Debug)]
+pub(super) struct Served {
+    // Before its place: the crate is to hear of the end first.
+    stream: Stream,
+    _place: Place,
 }
 
 /// A yamux connection as libp2p wants it driven.
 pub(super) struct Muxer<C> {
     inner: Connection<C>,
+    served: usize,
+    open: Arc<Mutex<Open>>,
     /// Yamux makes progress only by looking for the next inbound stream, even while the swarm is
-    /// not taking any: those found meanwhile wait here, at most `MAX_STREAMS_PER_CONNECTION`.
-    waiting: VecDeque<Stream>,
+    /// not taking any: those found meanwhile wait here, as many as are served.
+    waiting: VecDeque<Served>,
     waker: Option<Waker>,
     /// Until when the peer has time to hear our goodbye.
     closing: Option<Pin<Box<Sleep>>>,
 }
 
 impl<C: AsyncRead + AsyncWrite + Unpin> Muxer<C> {
-    fn new(inner: Connection<C>) -> Self {
-        Self { inner, waiting: VecDeque::new(), waker: None, closing: None }
+    fn new(socket: C, Yamux { config, served }: Yamux, mode: Mode) -> Self {
+        let inner = Connection::new(socket, config, mode);
+        Self { inner, served, open: Arc::default(), waiting: VecDeque::new(), waker: None, closing: None }
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Stream, ConnectionError>> {
-        self.inner.poll_next_inbound(cx).map(|next| next.unwrap_or(Err(ConnectionError::Closed)))
+    /// A place for one more stream; without one, this task is woken when there may be.
+    fn place(&self, cx: &Context<'_>) -> Option<Place> {
+        let mut open = lock(&self.open);
+        if open.count >= self.served {
+            open.waker = Some(cx.waker().clone());
+            return None;
+        }
+        open.count += 1;
+        Some(Place(Arc::clone(&self.open)))
+    }
+
+    /// The next stream of the peer for which there is a place; one too many is dropped, which resets it (NET-4).
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Served, ConnectionError>> {
+        loop {
+            let next = std::task::ready!(self.inner.poll_next_inbound(cx));
+            let stream = next.unwrap_or(Err(ConnectionError::Closed))?;
+            if let Some(place) = self.place(cx) {
+                return Poll::Ready(Ok(Served { stream, _place: place }));
+            }
+        }
     }
 }
 
 impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
-    type Substream = Stream;
+    type Substream = Served;
     type Error = ConnectionError;
 
-    fn poll_inbound(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Stream, ConnectionError>> {
+    fn poll_inbound(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Served, ConnectionError>> {
         if let Some(stream) = self.waiting.pop_front() {
             return Poll::Ready(Ok(stream));
         }
@@ -105,8 +167,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
         next
     }
 
-    fn poll_outbound(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Stream, ConnectionError>> {
-        self.inner.poll_new_outbound(cx)
+    /// The crate would end the connection over one too many of ours, too.
+    fn poll_outbound(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Served, ConnectionError>> {
+        let Some(place) = self.place(cx) else { return Poll::Pending };
+        self.inner.poll_new_outbound(cx).map_ok(|stream| Served { stream, _place: place })
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
@@ -118,18 +182,35 @@ impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<StreamMuxerEvent, ConnectionError>> {
         while let Poll::Ready(next) = self.poll_next(cx) {
-            let stream = match next {
-                Ok(stream) => stream,
+            match next {
+                Ok(stream) => self.waiting.push_back(stream),
                 Err(error) => return Poll::Ready(Err(error)),
-            };
-            if self.waiting.len() < MAX_STREAMS_PER_CONNECTION {
-                self.waiting.push_back(stream);
-                if let Some(waker) = self.waker.take() {
-                    waker.wake();
-                }
-            } // else dropped, which resets it
+            }
+            if let Some(waker) = self.waker.take() {
+                waker.wake();
+            }
         }
         Poll::Pending
+    }
+}
+
+impl AsyncRead for Served {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Served {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
     }
 }
 
@@ -137,6 +218,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
 mod tests {
     use std::future::poll_fn;
 
+    use futures::{AsyncReadExt, AsyncWriteExt};
     use tokio::time::Instant;
     use tokio_util::compat::TokioAsyncReadCompatExt;
 
@@ -146,10 +228,47 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_goodbye_that_nobody_hears_ends() {
         let (ours, _deaf) = tokio::io::duplex(1);
-        let Yamux(config) = Yamux::new(Class::Stranger);
-        let mut muxer = Muxer::new(Connection::new(ours.compat(), config, Mode::Server));
+        let mut muxer = Muxer::new(ours.compat(), Yamux::new(Class::Stranger), Mode::Server);
         let begun = Instant::now();
         poll_fn(|cx| Pin::new(&mut muxer).poll_close(cx)).await.unwrap();
         assert_eq!(begun.elapsed().as_secs(), span(CLOSE_TIMEOUT).as_secs());
+    }
+
+    /// NET-4: what is beyond the streams that are served is reset; the connection and the others stay, and there is room again
+    /// when one ends. Our own wait for it.
+    #[tokio::test]
+    async fn one_stream_too_many_costs_that_stream() {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let mut muxer = Muxer::new(ours.compat(), Yamux::new(Class::Stranger), Mode::Server);
+        let mut far = Muxer::new(theirs.compat(), Yamux::unbound(), Mode::Client);
+        let mut all = Vec::new();
+        for n in 0..40 {
+            let mut stream = poll_fn(|cx| Pin::new(&mut far).poll_outbound(cx)).await.unwrap();
+            stream.write_all(&[n]).await.unwrap();
+            all.push(stream);
+        }
+        tokio::spawn(async move { poll_fn(|cx| Pin::new(&mut far).poll(cx)).await });
+        let mut served = Vec::new();
+        for n in 0..MAX_STRANGER_STREAMS {
+            let mut stream = poll_fn(|cx| Pin::new(&mut muxer).poll_inbound(cx)).await.unwrap();
+            let mut said = [0];
+            stream.read_exact(&mut said).await.unwrap();
+            assert_eq!(usize::from(said[0]), n);
+            served.push(stream);
+        }
+        let full = poll_fn(|cx| Poll::Ready(Pin::new(&mut muxer).poll_outbound(cx).is_pending())).await;
+        assert!(full, "ours wait");
+        let all_reset = async {
+            for mut stream in all.drain(MAX_STRANGER_STREAMS..) {
+                assert_eq!(stream.read(&mut [0]).await.unwrap_or_default(), 0, "it is not served");
+            }
+        };
+        tokio::select! {
+            () = all_reset => {}
+            ended = poll_fn(|cx| Pin::new(&mut muxer).poll(cx)) => panic!("{:?}", ended.err()),
+        }
+        served.pop();
+        let ours = poll_fn(|cx| Pin::new(&mut muxer).poll_outbound(cx)).await;
+        assert!(ours.is_ok(), "there is room again");
     }
 }

@@ -16,7 +16,7 @@ use super::muxer::Yamux;
 use super::span;
 use crate::base::limits::{DIAL_TIMEOUT, MAX_QUIC_BUFFER, MAX_STREAM_BUFFER, MAX_STREAMS_PER_CONNECTION, QUIC_IDLE};
 
-type Connections = Boxed<(PeerId, StreamMuxerBox)>;
+pub(super) type Connections = Boxed<(PeerId, StreamMuxerBox)>;
 
 /// Makes the transports of the identity (NET-1). The class of a peer decides what a connection may hold.
 ///
@@ -74,6 +74,16 @@ fn direct(keypair: &Keypair, classes: &Classes) -> Result<Connections, noise::Er
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(Lingering(muxer))));
     let both = OrTransport::new(quic, tcp).map(|either, _| either.into_inner());
     Ok(both.map_err(io::Error::other).boxed())
+}
+
+/// TCP, with streams that nothing bounds, as somebody else's may be.
+#[cfg(test)]
+pub(super) fn unbound(keypair: &Keypair) -> Connections {
+    let tcp = tcp::tokio::Transport::new(tcp::Config::default())
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise::Config::new(keypair).unwrap())
+        .multiplex(Yamux::unbound());
+    tcp.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer))).map_err(io::Error::other).boxed()
 }
 
 fn quic_config(keypair: &Keypair) -> quic::Config {

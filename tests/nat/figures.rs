@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::json;
 
 use crate::lab::{Nat, Net};
+use crate::machine::Machine;
 use crate::reach::Town;
 use crate::station::Station;
 
@@ -33,6 +34,27 @@ pub(crate) fn figures() {
                 throughput(&town, &name);
             }
         }
+    }
+}
+
+/// How much one stream carries when each way takes 50 ms: `cargo test --test nat -- --ignored one_stream --nocapture`.
+pub(crate) fn one_stream() {
+    // Fewer than the lines that a machine may say before somebody listens.
+    const COUNT: usize = 800;
+    for listen in ["tcp/4001", "udp/4001/quic-v1"] {
+        let net = Net::long(50, 0, 1).unwrap();
+        let hosts = [net.host().unwrap(), net.host().unwrap()];
+        let everywhere = format!("/ip4/0.0.0.0/{listen}");
+        let [mut alice, mut bob] = [(&hosts[0], 1), (&hosts[1], 2)]
+            .map(|(host, seed)| Machine::boot_at(&host.namespace, seed, &[&everywhere]));
+        alice.order(&format!("connect {} /ip4/{}/{listen}", bob.id, hosts[1].addr));
+        alice.hears(&format!("connected {}", bob.id));
+        bob.hears("connected");
+        let begun = Instant::now();
+        alice.order(&format!("flood {} {COUNT}", bob.id));
+        alice.hears(&format!("flooded {}", bob.id));
+        let rate = (COUNT * rohrpost::base::limits::MAX_ENVELOPE) as f64 / begun.elapsed().as_secs_f64() / 1e6;
+        println!("| one stream by {listen}, 50 ms each way | {rate:.1} MB/s | {COUNT} envelopes of 76 KiB |");
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) struct Gateway {
 
 /// Somebody's machine.
 pub(crate) struct Host {
-    namespace: Namespace,
+    pub(crate) namespace: Namespace,
     /// In the net its address there, at home the private one.
     pub(crate) addr: Ipv4Addr,
 }

@@ -23,9 +23,14 @@ pub(crate) struct Machine {
 impl Machine {
     /// Starts it and waits until it is ready.
     pub(crate) fn boot(namespace: &Namespace, seed: u8) -> Self {
+        Self::boot_at(namespace, seed, &[])
+    }
+
+    /// The same, listening there.
+    pub(crate) fn boot_at(namespace: &Namespace, seed: u8, listen: &[&str]) -> Self {
         let itself = std::env::current_exe().unwrap();
         let mut command = namespace.command(&itself);
-        command.args([crate::INSIDE, &seed.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args([crate::INSIDE, &seed.to_string()]).args(listen).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (orders, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let (told, lines) = sync_channel(1024);

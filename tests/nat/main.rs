@@ -51,7 +51,7 @@ const WAY: &str = "--inside-way";
 const AT_ONCE: usize = 6;
 
 /// What is no test, and takes minutes: it runs when it is asked for.
-const FIGURES: &str = "figures::all";
+const FIGURES: [&str; 2] = ["figures::all", "figures::one_stream"];
 
 /// What a test needs of this machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ enum Needs {
 }
 
 /// All tests.
-const TESTS: [(&str, Needs, fn()); 37] = [
+const TESTS: [(&str, Needs, fn()); 38] = [
     ("mdns::an_envelope_goes_by_bare_peer_id", Needs::Cable, an_envelope_goes_by_bare_peer_id),
     ("mdns::both_may_dial_at_once", Needs::Cable, both_may_dial_at_once),
     (
@@ -122,13 +122,14 @@ const TESTS: [(&str, Needs, fn()); 37] = [
     ("hostile::circuits_lead_elsewhere", Needs::Lab, hostile::circuits_lead_elsewhere),
     ("hostile::reservations_are_not_what_they_seem", Needs::Lab, hostile::reservations_are_not_what_they_seem),
     ("upnp::a_router_opens_a_door", Needs::Router, upnp::a_router_opens_a_door),
-    (FIGURES, Needs::Lab, figures::figures),
+    (FIGURES[0], Needs::Lab, figures::figures),
+    (FIGURES[1], Needs::Lab, figures::one_stream),
 ];
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args().collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [_, INSIDE, seed] => inside::run(seed.parse().unwrap()),
+        [_, INSIDE, seed, listen @ ..] => inside::run(seed.parse().unwrap(), listen),
         [_, WAY, delay, loss, seed] => {
             way::run(Duration::from_millis(delay.parse().unwrap()), loss.parse().unwrap(), seed.parse().unwrap());
         }
@@ -150,7 +151,7 @@ fn tests() -> ExitCode {
     }
     let trials = TESTS.map(|(name, needs, test)| {
         let missing = missing.iter().find(|(what, _)| *what == needs).and_then(|(_, reason)| reason.clone());
-        let skip = name == FIGURES || missing.is_some() && !required;
+        let skip = FIGURES.contains(&name) || missing.is_some() && !required;
         let run = move || match missing {
             Some(reason) => Err(Failed::from(reason)),
             None => {

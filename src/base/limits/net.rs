@@ -12,20 +12,27 @@ use crate::base::time::Millis;
 pub const MAX_CONNECTIONS: u32 = 512;
 /// Inbound connections in all, so that strangers leave room for our own dials.
 pub const MAX_INBOUND_CONNECTIONS: u32 = 384;
-/// Streams of one connection.
-pub const MAX_STREAMS_PER_CONNECTION: usize = 64;
-/// The same with a peer who is no contact (yamux). His node needs four or five at a time.
-pub const MAX_STRANGER_STREAMS: usize = 16;
+/// Streams of one connection that are served, the peer's and ours: a node needs ten at a time, with 6 questions to a mailbox
+/// ([`MAX_MAIL_STREAMS`]) or as many circuits among them. Over QUIC it is what a peer may open, whoever he is.
+pub const MAX_STREAMS_PER_CONNECTION: usize = 24;
+/// The same with a stranger (yamux). Ping, identify, a card and the DHT fit beside 6 questions or circuits.
+pub const MAX_STRANGER_STREAMS: usize = 12;
+/// Streams at which yamux ends the connection: a third more than are served, because one that was reset counts until the
+/// reset is written. Only who opens streams faster than he reads comes there.
+pub const MAX_YAMUX_STREAMS: usize = 32;
+/// The same with a stranger.
+pub const MAX_STRANGER_YAMUX_STREAMS: usize = 16;
 /// Receive buffer of one yamux connection over all its streams: what a peer can make us hold while
-/// nobody reads. At least 256 KiB for each stream.
+/// nobody reads. Each stream has 256 KiB; what is above that, 8 MiB, is left for those to grow that carry much: enough for
+/// 80 MB/s over 100 ms there and back.
 pub const MAX_YAMUX_BUFFER: usize = 16 * 1024 * 1024;
-/// The same with a peer who is no contact: all that strangers can make us hold is this, times
+/// The same with a stranger, whose streams do not grow: all that strangers can make us hold is this, times
 /// [`MAX_STRANGER_CONNECTIONS`] or [`MAX_SERVED_STRANGERS`]; out of one network, times what [`INBOUND`] gives a network.
 pub const MAX_STRANGER_YAMUX_BUFFER: usize = 4 * 1024 * 1024;
 /// The same of one QUIC connection, with whomever: who it is comes out when it is too late to choose.
 /// `MAX_IN_FLIGHT_BYTES` fit.
 pub const MAX_QUIC_BUFFER: u32 = 4 * 1024 * 1024;
-/// Receive buffer of one QUIC stream.
+/// Receive buffer of one QUIC stream: 20 MB/s over 100 ms there and back.
 pub const MAX_STREAM_BUFFER: u32 = 2 * 1024 * 1024;
 /// Inbound connections of peers who are no contacts, so that they leave room for those who are.
 pub const MAX_STRANGER_CONNECTIONS: usize = 128;
@@ -52,7 +59,7 @@ pub const MAX_CARD_FETCHES: usize = 256;
 /// Commands waiting for the swarm task.
 pub const MAX_NET_COMMANDS: usize = 1_024;
 /// Peers whom the node wants and who are dialled at a time: beside them there is room for the dials of the DHT, of relays
-/// and of mailboxes among [`MAX_PENDING_CONNECTIONS`], and a router at home forgets none of so few beginnings.
+/// and of mailboxes among the [`DIALS`] under way, and a router at home forgets none of so few beginnings.
 pub const MAX_DIALS: usize = 24;
 /// Peers who wait for that. Beyond it one is unreachable, and the node comes again.
 pub const MAX_DIALS_WAITING: usize = 4_096;
@@ -119,8 +126,9 @@ pub const MAX_DISCOVERED: usize = 1_000;
 
 // ---- Mailboxes on the wire ----------------------------------------------------------------------
 
-/// Questions that a peer may have open on one connection, those included that wait for a place.
-pub const MAX_MAIL_STREAMS: usize = 16;
+/// Questions that a peer may have open on one connection, those included that wait for a place: he puts 4 at a time, one more
+/// waits for mail, and one is about to end.
+pub const MAX_MAIL_STREAMS: usize = 6;
 /// How long a question waits for a place: somebody else's answer may just be going out.
 pub const MAIL_PLACE_WAIT: Millis = Millis::from_secs(2);
 /// How long a question or an answer may take on its stream: the longest, 256 KiB, by a slow line.
@@ -309,12 +317,12 @@ pub const CONNECTIONS: &[Grant] = &[places(Everybody, Peer, 8)];
 /// many tenants, and half of the places of those who serve nobody.
 pub const INBOUND: &[Grant] = &[places(Strangers, Address, 32), places(Strangers, Network, 64)];
 
-/// Connections that come to us through relays. They have no address but the relay's, and each costs us handshakes, and dials
-/// for a hole.
+/// Connections that come to us through relays. They have no address but the relay's, and each costs us handshakes, dials
+/// for a hole, and a stream of our connection with the relay, of which a stranger's has [`MAX_STRANGER_STREAMS`].
 pub const INBOUND_CIRCUITS: &[Grant] = &[
     places(Everybody, All, 64),
     places(Strangers, All, 32),
-    places(Strangers, Address, 16),
+    places(Strangers, Address, 6),
     one_in(Strangers, All, 32, Millis::from_secs(2)),
 ];
 

@@ -236,7 +236,7 @@ fn another_kind_of_key_is_denied() {
 #[tokio::test(start_paused = true)]
 async fn those_who_come_through_relays_are_bounded_in_all_and_per_relay() {
     let mut driven = Driven::new();
-    let per_relay = 16;
+    let per_relay = 6;
     for n in 0..per_relay {
         driven.circuit(peer(2000 + n), &addr(1)).unwrap();
     }

@@ -1,4 +1,4 @@
-use futures::{AsyncReadExt, AsyncWriteExt};
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 
 use super::*;
 use crate::base::limits::{MAX_MAIL_QUESTIONS, MAX_MAIL_STREAMS};
@@ -266,6 +266,39 @@ async fn questions_of_one_connection_are_bounded() {
     }
     assert_eq!(rest(say(&raw, &question()).await).await, b"");
     is_not_asked(&mut bob);
+}
+
+/// NET-4: who opens 40 streams at once loses those that are not served, and neither the connection nor what he asked.
+#[tokio::test]
+async fn streams_beyond_those_that_are_served_do_no_harm() {
+    let mut bob = mailbox(1, &[TCP]).await;
+    let (keypair, _) = identity(&config(2, &[])).unwrap();
+    let raw = Raw::connect_over(2, transport::unbound(&keypair), &bob, PROTOCOL).await;
+    let mut replies = Vec::new();
+    for _ in 0..40 {
+        let (reply, stream) = oneshot::channel();
+        raw.opens.send(reply).await.unwrap();
+        replies.push(stream);
+    }
+    let mut streams = Vec::new();
+    for reply in replies {
+        // An error says that it was reset before anything was agreed upon.
+        streams.extend(timeout(GUARD, reply).await.unwrap());
+    }
+    for stream in &mut streams {
+        // Of those that were agreed upon some are beyond the questions that he may put, and are reset now.
+        let _ = stream.write_all(&question()).await;
+        let _ = stream.close().await;
+    }
+    let (from, request) = asked(&mut bob).await;
+    assert_eq!(from, peer_of(2));
+    bob.net.answer_mail(request, answer());
+    let ends = streams.into_iter().map(rest).collect::<futures::stream::FuturesUnordered<_>>();
+    let mut answered = ends.filter(|bytes| std::future::ready(*bytes == answer()));
+    timeout(GUARD, answered.next()).await.unwrap().expect("the answer comes");
+    // The same connection, which never ended.
+    assert!(!bob.heard.iter().any(|event| *event == Event::Disconnected(peer_of(2))), "{:?}", bob.heard);
+    assert_eq!(bob.net.status().peers.len(), 1);
 }
 
 /// Run by hand: `cargo test --release --lib questions_per_second -- --ignored --nocapture`
