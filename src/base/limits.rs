@@ -58,8 +58,16 @@ pub const MAX_SYMBOL: usize = 64;
 
 /// How far a header's counter may jump ahead of what was received in its chain.
 pub const MAX_JUMP: u32 = 1_000;
+/// Messages beyond the lowest that nobody has taken, after which nothing more is sealed in a chain: half of what its
+/// receiver would jump, so that what a restart loses twice does not break the session.
+pub const MAX_UNTAKEN: u32 = MAX_JUMP / 2;
+/// Turns of the ratchet that are made ahead and kept in memory: as many as the peers that are written to at a time.
+pub const MAX_TURNS_AHEAD: usize = 64;
 /// Skipped message keys kept in a session.
 pub const MAX_SKIPPED_KEYS: usize = 2_000;
+/// Skipped message keys kept in a retired session. Ten retired ones with as many as the one that sends would be most of a
+/// megabyte, of a peer's making; what comes late of what was sent before is few.
+pub const MAX_RETIRED_SKIPPED_KEYS: usize = 200;
 /// How long a skipped message key is kept.
 pub const SKIPPED_KEY_LIFE: Millis = Millis::from_days(30);
 /// Receiving chains kept in a session.

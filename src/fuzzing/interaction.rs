@@ -16,7 +16,8 @@ use crate::base::{Millis, WallTime};
 use crate::crypto::hash::sha256;
 use crate::identity::{CardKeys, IdentityKeypair, OneTimeKeys, OneTimePrekey};
 use crate::session::{
-    FirstContactIn, Opened, RemoteBundle, ResponderKeys, Sealed, SealedKind, SessionError, SessionSet,
+    FirstContactIn, Opened, RemoteBundle, ResponderKeys, Sealed, SealedKind, Sending, SessionError, SessionRow,
+    SessionSet,
 };
 
 /// Letters of a run, so that it ends.
@@ -42,8 +43,9 @@ pub(super) fn interaction(bytes: &[u8]) -> bool {
 }
 
 /// Uses a row that came from somewhere, as a messenger would.
-pub(super) fn use_row(set: &mut SessionSet) {
+pub(super) fn use_row(row: SessionRow) {
     let [alice, bob] = people();
+    let mut set = SessionSet::load(alice.keys.peer_id(), bob.keys.peer_id(), vec![row], None);
     let mut rng = rng();
     let now = WallTime(1_750_000_000_000);
     let _ = set.prune(now);
@@ -128,7 +130,8 @@ impl Person {
 
 impl Side {
     fn row(&self) -> Vec<u8> {
-        postcard::to_allocvec(&self.set).expect("rows can be written")
+        let sessions: Vec<&SessionRow> = self.set.rows().collect();
+        postcard::to_allocvec(&(sessions, self.set.sending_row())).expect("rows can be written")
     }
 }
 
@@ -188,11 +191,13 @@ impl Run {
         self.reload();
     }
 
-    /// Through a row and back, which must not change anything.
+    /// Through rows and back, which must not change anything.
     fn reload(&mut self) {
-        for side in &mut self.sides {
+        let [alice, bob] = people().each_ref().map(|person| person.keys.peer_id());
+        for (side, (me, peer)) in self.sides.iter_mut().zip([(alice, bob), (bob, alice)]) {
             let row = side.row();
-            side.set = postcard::from_bytes(&row).expect("was written here");
+            let (sessions, sending): (_, Option<Sending>) = postcard::from_bytes(&row).expect("was written here");
+            side.set = SessionSet::load(me, peer, sessions, sending.as_ref());
             assert_eq!(side.row(), row);
         }
     }

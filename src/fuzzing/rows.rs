@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use super::{Bytes, rng};
 use crate::base::limits::MAX_VALUE;
 use crate::messenger::tables as t;
-use crate::session::SessionSet;
+use crate::session::SessionRow;
 use crate::store::{Table, fuzzing as files};
 
 /// A row, a value, the store's own row, a file of keys, the mark, or a row of a table.
@@ -63,6 +63,7 @@ const ROWS: &[RowTarget] = &[
     (t::Outbox::ID, row::<t::Outbox>),
     (t::OutControls::ID, row::<t::OutControls>),
     (t::OutMessages::ID, row::<t::OutMessages>),
+    (t::SendingChains::ID, row::<t::SendingChains>),
     (t::Requests::ID, row::<t::Requests>),
     (t::MailServices::ID, row::<t::MailServices>),
     (t::MailTotals::ID, row::<t::MailTotals>),
@@ -88,9 +89,9 @@ fn comes_back<R: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<R> {
     Some(row)
 }
 
-/// A row of sessions that nobody has written is of no use, but is used without a panic.
+/// A session that nobody has written is of no use, but is used without a panic.
 fn sessions(bytes: &[u8]) -> bool {
-    let Some(mut set) = comes_back::<SessionSet>(bytes) else { return false };
-    super::interaction::use_row(&mut set);
+    let Some(row) = comes_back::<SessionRow>(bytes) else { return false };
+    super::interaction::use_row(row);
     true
 }

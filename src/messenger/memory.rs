@@ -10,6 +10,7 @@ use crate::identity::PrekeyId;
 use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
 
 use super::mailing::{Mailing, Seek};
+use super::sessions::Beside;
 use super::tables::{
     ClientIdQueue, Events, Hours, MarkQueue, OneTimeTable, OutKind, Outbox, Peers, PrekeyMarks, Recent, Requests,
     Timed, WAITING,
@@ -61,6 +62,8 @@ pub(super) struct Memory {
     pub maintenance_at: MonoTime,
     /// What is under way with mailboxes, own and others'.
     pub mail: Mailing,
+    /// What is known of sessions beside their rows.
+    pub sessions: Beside,
 }
 
 /// A pending request, as the limits need it.
@@ -235,6 +238,7 @@ impl Memory {
         fresh.burying = self.burying;
         fresh.walking = self.walking.take();
         fresh.maintenance_at = self.maintenance_at;
+        fresh.sessions = std::mem::take(&mut self.sessions);
         fresh.mail = std::mem::take(&mut self.mail);
         fresh.mail.load(rows)?;
         *self = fresh;

@@ -142,6 +142,13 @@ impl Messenger {
         out
     }
 
+    /// For when nothing waits: does a little of what will be asked for soon, in memory only. Whether there is more.
+    pub fn idle(&mut self, now: Now, rng: &mut dyn CryptoRng) -> bool {
+        let (mut rows, mut out) = (self.store.begin(), Vec::new());
+        // What cannot be read now is told when it is needed.
+        self.tx(&mut rows, &mut out, now, rng).turn_ahead().unwrap_or(false)
+    }
+
     /// What the queries of [`query`] read: committed rows only.
     pub fn reader(&self) -> Reader {
         self.store.reader()

@@ -15,6 +15,7 @@ use crate::content::mimi::Vanishes;
 use crate::content::{self, mimi};
 use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::identity::IdentityKeypair;
+use crate::session::SessionSet;
 use crate::store::testing::{Dump, Place};
 use crate::store::{Reader, salvage};
 
@@ -105,6 +106,11 @@ impl Office {
         self.desks[who].messenger.as_ref().unwrap().reader()
     }
 
+    /// Somebody's sessions with another.
+    pub(crate) fn sessions(&self, who: usize, with: usize) -> SessionSet {
+        super::sessions::load(&self.rows(who), self.id(who), &self.id(with)).unwrap()
+    }
+
     /// Changes rows behind a messenger's back.
     pub(super) fn tx(&mut self, who: usize, change: impl FnOnce(&mut Tx<'_>)) {
         let (now, desk) = (self.now, &mut self.desks[who]);
@@ -179,6 +185,12 @@ impl Office {
     pub(crate) fn hand_in(&mut self, who: usize, inputs: Vec<Input>) -> Vec<Output> {
         let (now, desk) = (self.now, &mut self.desks[who]);
         desk.messenger.as_mut().unwrap().handle(inputs, now, &mut desk.place.rng)
+    }
+
+    /// Nothing waits at somebody's. Whether there was something to be done ahead.
+    pub(crate) fn idle(&mut self, who: usize) -> bool {
+        let (now, desk) = (self.now, &mut self.desks[who]);
+        desk.messenger.as_mut().unwrap().idle(now, &mut desk.place.rng)
     }
 
     /// Somebody's store fails: every commit from now on.

@@ -141,6 +141,7 @@ impl Engine {
             }
             self.round(batch);
             self.keep_up();
+            self.work_ahead();
         }
         for _ in 0..LAST_ROUNDS {
             let batch = self.inlets.rest(&self.clock);
@@ -199,6 +200,15 @@ impl Engine {
         if let Err(error) = result {
             self.close(error.to_string());
         }
+    }
+
+    /// While nothing waits, does a little of what will be asked for soon.
+    fn work_ahead(&mut self) {
+        if self.is_frozen() {
+            return;
+        }
+        let Some(open) = &mut self.open else { return };
+        while self.inlets.is_idle(&self.clock) && open.messenger.idle(self.clock.now(), &mut random::system()) {}
     }
 
     fn understand(&mut self, batch: Vec<Waiting>) -> Vec<Input> {

@@ -62,6 +62,13 @@ impl Inlets {
         batch
     }
 
+    /// Whether nothing waits.
+    pub(super) fn is_idle(&self, clock: &Clock) -> bool {
+        let lanes = [self.contacts.is_empty(), self.strangers.is_empty(), self.user.is_empty()];
+        let rings = self.wake.is_some_and(|at| at <= clock.now().mono);
+        self.feedback.is_empty() && lanes.iter().all(|is_empty| *is_empty) && !rings
+    }
+
     /// What waits now, without waiting.
     pub(super) fn rest(&mut self, clock: &Clock) -> Vec<Waiting> {
         let mut batch = Vec::new();
@@ -139,6 +146,28 @@ mod tests {
         let contacts = batch.iter().filter(|w| matches!(w, Waiting::Net(e) if *e != event(9))).count();
         assert_eq!((users, contacts), (5, 5));
         assert!(batch.len() <= MAX_GROUP_COMMIT);
+    }
+
+    #[tokio::test]
+    async fn whatever_waits_is_waiting() {
+        let (out, mut inlets) = lanes();
+        let clock = Clock::new();
+        assert!(inlets.is_idle(&clock));
+        inlets.wake = Some(clock.now().mono);
+        assert!(!inlets.is_idle(&clock));
+        inlets.wake = Some(clock.now().mono + Millis::from_hours(1));
+        out.user.try_send((Command::RotateToken, oneshot::channel().0)).unwrap();
+        assert!(!inlets.is_idle(&clock));
+        inlets.next(&clock).await;
+        out.contacts.try_send(event(1)).unwrap();
+        assert!(!inlets.is_idle(&clock));
+        inlets.next(&clock).await;
+        out.strangers.try_send(event(1)).unwrap();
+        assert!(!inlets.is_idle(&clock));
+        inlets.next(&clock).await;
+        assert!(inlets.is_idle(&clock));
+        inlets.feedback.push_back(PeerInput::Disconnected(PeerId::from_key_bytes([1; 32])));
+        assert!(!inlets.is_idle(&clock));
     }
 
     #[tokio::test]

@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use super::SessionError;
 use super::handshake::{self, FIRST_CONTACT_LEN, FirstContactIn, RemoteBundle, ResponderKeys};
-use super::ratchet::{HEADER_LEN, MAX_KEM_PART, MessageIn, Pair, Session};
-use crate::base::limits::{ARCHIVED_SESSION_LIFE, MAX_ARCHIVED_SESSIONS, MAX_PAYLOAD};
+use super::ratchet::{Ahead, HEADER_LEN, MAX_KEM_PART, MessageIn, Pair, Sending, Session};
+use super::rows::SessionRow;
+use crate::base::limits::{MAX_ARCHIVED_SESSIONS, MAX_PAYLOAD};
 use crate::base::{CryptoRng, PeerId, SessionId, WallTime};
 use crate::crypto::aead::TAG_LEN;
 use crate::identity::{IdentityKey, IdentityKeypair};
@@ -22,21 +21,21 @@ pub const MAX_CAPSULE: usize = MAX_PAYLOAD - (HEADER_LEN + MAX_KEM_PART + TAG_LE
 // An offer is the longer of the two.
 const _: () = assert!(FIRST_CONTACT_LEN <= MAX_KEM_PART);
 
-/// All sessions with one peer. One row.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// All sessions with one peer. Each is a row, and the chain that sends is one.
+#[derive(Clone, Debug, Default)]
 pub struct SessionSet {
     /// Whose sessions these are; set with the first.
     pair: Option<Pair>,
     /// The one that sends. It receives too, and never grows too old.
-    sending: Option<Session>,
+    sending: Option<SessionRow>,
     /// Those that only receive, the last retired first.
-    retired: VecDeque<Retired>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Retired {
-    session: Session,
-    at: WallTime,
+    retired: VecDeque<SessionRow>,
+    /// Those that were dropped since the set was loaded.
+    dropped: Vec<SessionId>,
+    /// Whether something was sealed since then.
+    sealed: bool,
+    /// The next turn of the session that sends, if somebody has made it.
+    ahead: Option<Box<Ahead>>,
 }
 
 /// In which kind of envelope a sealed message travels.
@@ -57,6 +56,8 @@ pub struct Sealed {
     pub payload: Vec<u8>,
     /// The session that sealed it.
     pub session: SessionId,
+    /// Which one of its messages it is: for [`SessionSet::taken`], and for nothing else.
+    pub number: u64,
 }
 
 /// An opened message. Its `Debug` does not show the plaintext.
@@ -80,29 +81,104 @@ impl fmt::Debug for Opened {
 }
 
 impl SessionSet {
+    /// The sessions of `me` and `peer`, from their rows, in any order, and that of the chain that sends.
+    pub fn load(me: PeerId, peer: PeerId, rows: Vec<SessionRow>, sending: Option<&Sending>) -> Self {
+        let mut set = Self { pair: (!rows.is_empty()).then_some(Pair { me, peer }), ..Self::default() };
+        for mut row in rows {
+            row.changed = false;
+            if row.is_sending() && set.sending.is_none() {
+                row.session.resume(sending);
+                set.sending = Some(row);
+            } else {
+                set.retired.push_back(row);
+            }
+        }
+        set.retired.make_contiguous().sort_by_key(SessionRow::order);
+        set
+    }
+
+    /// The rows, all of them.
+    pub fn rows(&self) -> impl Iterator<Item = &SessionRow> {
+        self.sending.iter().chain(&self.retired)
+    }
+
+    /// Those that have changed since they were loaded.
+    pub fn changed(&self) -> impl Iterator<Item = &SessionRow> {
+        self.rows().filter(|row| row.changed)
+    }
+
+    /// Sessions whose rows are to go.
+    pub fn dropped(&self) -> &[SessionId] {
+        &self.dropped
+    }
+
+    /// The row of the chain that sends, while one does. Where there is none, nothing that was sealed needs an older one: it
+    /// stays until the next takes its place, and opens nothing.
+    pub fn sending_row(&self) -> Option<Sending> {
+        self.sending.as_ref().and_then(|row| row.session.sending_row())
+    }
+
+    /// Whether that has changed since it was loaded.
+    pub const fn has_sealed(&self) -> bool {
+        self.sealed
+    }
+
     /// Whether there is a session to send with.
-    pub const fn can_send(&self) -> bool {
-        self.sending.is_some()
+    pub fn can_send(&self) -> bool {
+        self.sending().is_some_and(Session::can_seal)
+    }
+
+    /// Whether so much of what was sealed was not taken that nothing more is to be: a session is to be begun (SES-66).
+    pub fn is_stretched(&self) -> bool {
+        self.sending().is_some_and(Session::is_stretched)
+    }
+
+    /// A sealed message was taken: by the peer, or by who keeps it for him. It is written down with the next that is sealed.
+    pub fn taken(&mut self, session: SessionId, number: u64) {
+        if let Some(row) = self.sending.as_mut().filter(|row| row.id() == session) {
+            row.session.taken(number);
+        }
+    }
+
+    /// Of which that is to be remembered until then, and longer: one before them was not taken.
+    pub fn taken_above(&self) -> impl Iterator<Item = (SessionId, u64)> {
+        self.sending().into_iter().flat_map(|session| session.taken_above().map(|number| (session.id(), number)))
+    }
+
+    /// Makes the next turn of the session that sends, if it is ours to make, for a set loaded later to take (SES-21).
+    pub fn turn_ahead(&self, rng: &mut dyn CryptoRng) -> Option<Ahead> {
+        self.sending().and_then(|session| session.turn_ahead(rng))
+    }
+
+    /// Takes over what [`Self::turn_ahead`] made. What does not fit serves nobody.
+    pub fn take_ahead(&mut self, ahead: Ahead) {
+        self.ahead = Some(Box::new(ahead)).filter(|ahead| self.sending().is_some_and(|session| session.fits(ahead)));
+    }
+
+    /// Whether the next message begins with a turn, and whether that was made ahead.
+    pub fn next_turn(&self) -> Option<bool> {
+        let session = self.sending().filter(|session| session.turns_next())?;
+        Some(self.ahead.as_ref().is_some_and(|ahead| session.fits(ahead)))
     }
 
     /// Whether the peer has proven that he holds the session that sends (SES-50).
     pub fn is_confirmed(&self) -> bool {
-        self.sending.as_ref().is_some_and(Session::is_confirmed)
+        self.sending().is_some_and(Session::is_confirmed)
     }
 
     /// The session that sends.
     pub fn sending(&self) -> Option<&Session> {
-        self.sending.as_ref()
+        self.sending.as_ref().map(|row| &row.session)
     }
 
     /// Since when the session that sends, begun by us, waits for the first reply; `None` when it does not.
     pub fn unanswered_since(&self) -> Option<WallTime> {
-        self.sending.as_ref().filter(|session| session.is_ours() && !session.is_confirmed()).map(Session::begun)
+        self.sending().filter(|session| session.is_ours() && !session.is_confirmed()).map(Session::begun)
     }
 
     /// Whether the session is one of these, sending or retired; also one whose time is over, until it is dropped.
     pub fn knows_session(&self, id: &SessionId) -> bool {
-        self.iter().any(|session| session.id() == *id)
+        self.rows().any(|row| row.id() == *id)
     }
 
     /// Begins a session by PQXDH. By the rule of simultaneous start another may go on sending (SES-51, SES-52).
@@ -121,6 +197,10 @@ impl SessionSet {
         let pair = self.check_pair(me.peer_id(), bundle.identity.peer_id())?;
         let (agreed, first) = handshake::begin(me, bundle, rng)?;
         let id = agreed.id;
+        if !self.can_send() || self.is_stretched() {
+            // One that cannot go on must not be chosen for its ID (SES-66).
+            self.give_up(now);
+        }
         self.add(pair, Session::begin(agreed, bundle.prekey, first, now), now);
         Ok(id)
     }
@@ -128,8 +208,8 @@ impl SessionSet {
     /// Gives the session that sends up, because it is broken: it only receives from now on, and the next one that
     /// begins sends, whatever their IDs (SES-55).
     pub fn give_up(&mut self, now: WallTime) {
-        if let Some(session) = self.sending.take() {
-            self.retired.push_front(Retired { session, at: now });
+        if let Some(row) = self.sending.take() {
+            self.retire(row.session, now);
             self.drop_retired(now);
         }
     }
@@ -144,9 +224,10 @@ impl SessionSet {
         if capsule.len() > MAX_CAPSULE {
             return Err(SessionError::TooLarge { len: capsule.len(), max: MAX_CAPSULE });
         }
-        let (Some(pair), Some(session)) = (&self.pair, &mut self.sending) else {
+        let (Some(pair), Some(row)) = (&self.pair, &mut self.sending) else {
             return Err(SessionError::NoSession);
         };
+        let session = &mut row.session;
         let mut payload = Vec::with_capacity(MAX_PAYLOAD - MAX_CAPSULE + capsule.len());
         let kind = match session.first_contact() {
             Some(first) => {
@@ -155,10 +236,12 @@ impl SessionSet {
             }
             None => SealedKind::Session,
         };
-        session.seal(pair, capsule, &mut payload, rng, now)?;
+        let step = session.seal(pair, capsule, &mut payload, self.ahead.take().map(|ahead| *ahead), rng, now)?;
+        row.changed |= step.changed;
+        self.sealed = true;
         let session = session.id();
         self.drop_retired(now);
-        Ok(Sealed { kind, payload, session })
+        Ok(Sealed { kind, payload, session, number: step.number })
     }
 
     /// Opens a session message from the authenticated `peer`.
@@ -178,10 +261,11 @@ impl SessionSet {
         let message = MessageIn::parse(payload)?;
         let pair = self.check_pair(me, peer)?;
         let id = message.header.session;
-        let session = self.find_mut(id, now).ok_or(SessionError::UnknownSession)?;
-        let was_confirmed = session.is_confirmed();
-        let plaintext = session.open(&pair, &message, now)?;
-        if !was_confirmed && session.is_confirmed() {
+        let row = self.find_mut(id, now).ok_or(SessionError::UnknownSession)?;
+        let was_confirmed = row.session.is_confirmed();
+        let plaintext = row.session.open(&pair, &message, now)?;
+        row.opened();
+        if !was_confirmed && row.session.is_confirmed() {
             self.follow(id, now);
         }
         self.drop_retired(now);
@@ -214,8 +298,8 @@ impl SessionSet {
         }
         // A session that is too old, but not yet dropped, is known too: it must not begin a second time, because
         // the caller, who sees that it is known, has not looked for the mark of its prekey.
-        let known = self.iter().find(|session| session.id() == first.session_id());
-        if let Some(is_same) = known.map(|session| session.began_with(first.fingerprint())) {
+        let known = self.rows().find(|row| row.id() == first.session_id());
+        if let Some(is_same) = known.map(|row| row.session.began_with(first.fingerprint())) {
             if !is_same {
                 return Err(SessionError::Authentication);
             }
@@ -235,30 +319,49 @@ impl SessionSet {
     /// used does so for itself; this is for the daily sweep over those that are not. Whether something changed.
     pub fn prune(&mut self, now: WallTime) -> bool {
         let mut changed = self.drop_retired(now);
-        for session in self.sending.iter_mut().chain(self.retired.iter_mut().map(|retired| &mut retired.session)) {
-            changed |= session.prune(now);
+        for row in self.sending.iter_mut().chain(&mut self.retired) {
+            let pruned = row.session.prune(now);
+            row.changed |= pruned;
+            changed |= pruned;
         }
         changed
     }
 
     fn drop_retired(&mut self, now: WallTime) -> bool {
-        let before = self.retired.len();
-        self.retired.retain(|retired| !retired.is_over(now));
-        self.retired.truncate(MAX_ARCHIVED_SESSIONS);
-        self.retired.len() != before
+        let before = self.dropped.len();
+        let mut kept = 0;
+        self.retired.retain(|row| {
+            let keep = kept < MAX_ARCHIVED_SESSIONS && !row.is_over(now);
+            kept += usize::from(keep);
+            if !keep {
+                self.dropped.push(row.id());
+            }
+            keep
+        });
+        self.dropped.len() != before
+    }
+
+    fn retire(&mut self, session: Session, now: WallTime) {
+        let row = SessionRow::retired(session, self.retired.front(), now);
+        self.retired.push_front(row);
     }
 
     /// Adds a session that began, and decides which one sends (SES-51, SES-52, SES-54).
     fn add(&mut self, pair: Pair, new: Session, now: WallTime) {
         self.pair = Some(pair);
         let Some(current) = self.sending.take() else {
-            self.sending = Some(new);
+            self.sending = Some(SessionRow::sending(new));
             return;
         };
-        let crossing = !current.is_confirmed() && !new.is_confirmed() && current.is_ours() != new.is_ours();
-        let (sends, retires) = if crossing && current.id() < new.id() { (current, new) } else { (new, current) };
-        self.sending = Some(sends);
-        self.retired.push_front(Retired { session: retires, at: now });
+        let before = &current.session;
+        let crossing = !before.is_confirmed() && !new.is_confirmed() && before.is_ours() != new.is_ours();
+        if crossing && before.id() < new.id() {
+            self.sending = Some(current);
+            self.retire(new, now);
+        } else {
+            self.sending = Some(SessionRow::sending(new));
+            self.retire(current.session, now);
+        }
         self.drop_retired(now);
     }
 
@@ -268,24 +371,15 @@ impl SessionSet {
     /// to him. Without this rule, a first contact that is overtaken by the reply to a crossing one would leave
     /// each side sending in another session, and in neither would a ratchet key ever be answered.
     fn follow(&mut self, id: SessionId, now: WallTime) {
-        let Some(place) = self.retired.iter().position(|retired| retired.session.id() == id) else { return };
-        let Some(Retired { session, .. }) = self.retired.get(place) else { return };
-        if !session.is_ours() {
-            return;
-        }
-        let confirmed = self.retired.remove(place).map(|retired| retired.session);
+        let Some(place) = self.retired.iter().position(|row| row.id() == id && row.session.is_ours()) else { return };
+        let confirmed = self.retired.remove(place).map(|row| SessionRow::sending(row.session));
         if let Some(before) = std::mem::replace(&mut self.sending, confirmed) {
-            self.retired.push_front(Retired { session: before, at: now });
+            self.retire(before.session, now);
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Session> {
-        self.sending.iter().chain(self.retired.iter().map(|retired| &retired.session))
-    }
-
-    fn find_mut(&mut self, id: SessionId, now: WallTime) -> Option<&mut Session> {
-        let retired = self.retired.iter_mut().filter(|retired| !retired.is_over(now));
-        self.sending.iter_mut().chain(retired.map(|retired| &mut retired.session)).find(|session| session.id() == id)
+    fn find_mut(&mut self, id: SessionId, now: WallTime) -> Option<&mut SessionRow> {
+        self.sending.iter_mut().chain(&mut self.retired).find(|row| row.id() == id && !row.is_over(now))
     }
 
     /// The pair, when it is the one whose sessions these are (SES-14).
@@ -298,11 +392,5 @@ impl SessionSet {
             Some(known) if known != pair => Err(SessionError::WrongPeer),
             _ => Ok(pair),
         }
-    }
-}
-
-impl Retired {
-    fn is_over(&self, now: WallTime) -> bool {
-        now.since(self.at) >= ARCHIVED_SESSION_LIFE
     }
 }

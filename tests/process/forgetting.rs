@@ -8,7 +8,8 @@ use rohrpost::base::{MonoTime, Now, WallTime};
 use rohrpost::identity::open_key_file;
 use rohrpost::messenger::tables::{
     Cards, ClientIdQueue, ClientIds, Conversations, EnvelopeMarks, Events, Hours, Late, MarkQueue, MessageIndex,
-    Messages, OutControls, OutMessages, Outbox, Peers, Profile, Recent, Requests, Sessions, States, Timed, Tombs,
+    Messages, OutControls, OutMessages, Outbox, Peers, Profile, Recent, Requests, SendingChains, Sessions, States,
+    Timed, Tombs,
 };
 use rohrpost::store::{Rows, Scan, Store, Table};
 use serde::Serialize;
@@ -93,6 +94,7 @@ fn opened(person: &Person) -> Vec<Vec<u8>> {
     all::<Profile>(&store, &mut rows);
     all::<Recent>(&store, &mut rows);
     all::<Requests>(&store, &mut rows);
+    all::<SendingChains>(&store, &mut rows);
     all::<Sessions>(&store, &mut rows);
     all::<States>(&store, &mut rows);
     all::<Timed>(&store, &mut rows);

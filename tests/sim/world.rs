@@ -465,7 +465,9 @@ impl World {
     fn handle(&mut self, index: usize, inputs: Vec<Input>) {
         let now = self.clock();
         let node = &mut self.nodes[index];
-        let outputs = node.messenger.as_mut().expect("it runs").handle(inputs, now, &mut node.rng);
+        let messenger = node.messenger.as_mut().expect("it runs");
+        let outputs = messenger.handle(inputs, now, &mut node.rng);
+        while messenger.idle(now, &mut node.rng) {}
         self.carry_out(index, outputs);
         if self.weather.reload > 0 && self.rng.next_u64() % 100 < self.weather.reload {
             self.load_quietly(index);

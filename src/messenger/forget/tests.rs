@@ -2,7 +2,7 @@ use super::*;
 use crate::base::Millis;
 use crate::messenger::command::{Command, SendCommand};
 use crate::messenger::query;
-use crate::messenger::tables::{Hours, Sessions};
+use crate::messenger::tables::Hours;
 use crate::messenger::testing::Office;
 use crate::messenger::view::{RequestEnd, State};
 
@@ -230,7 +230,7 @@ fn the_text_of_a_request_goes_with_the_request() {
     assert!(office.can_be_had(1, MARK));
     delete(&mut office, 1, 0);
     gone_for_good(&office, 1, MARK);
-    assert!(office.rows(1).contains::<Sessions>(&peer_key(&peer)).unwrap(), "the session goes on");
+    assert!(office.sessions(1, 0).can_send(), "the session goes on");
 }
 
 /// What is forgotten in the tests of snapshots: at whose place, how it comes there, and how it is forgotten.

@@ -66,7 +66,7 @@ pub fn reach(rows: &impl Rows, peer: &PeerId) -> Result<ReachView, StoreError> {
         not_found: known.not_found,
         hinted: known.hinted,
         addrs: rows.get::<Peers>(&key)?.map(|row| row.addrs).unwrap_or_default(),
-        has_session: rows.get::<Sessions>(&key)?.is_some_and(|sessions| sessions.can_send()),
+        has_session: rows.scan::<Sessions>(&Scan::new(key.clone()))?.iter().any(|(_, row)| row.is_sending()),
         has_token: known.token.is_some(),
         next_try: known.next_try,
         ..ReachView::default()

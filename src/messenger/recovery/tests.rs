@@ -1,7 +1,7 @@
 use super::*;
 use crate::base::{MessageId, Millis};
 use crate::messenger::command::Command;
-use crate::messenger::tables::{CardKeysTable, OneTimeTable, OutControls, Sessions};
+use crate::messenger::tables::{CardKeysTable, OneTimeTable, OutControls, SendingChains, Sessions};
 use crate::messenger::testing::Office;
 use crate::store::Reader;
 use crate::store::testing::Dump;
@@ -73,10 +73,9 @@ fn no_session_is_in_a_snapshot_or_comes_back_with_a_recovery() {
         office.say(0, 1, "in the old session");
         office.say(1, 0, "in the old session, too");
         office.take_snapshot(1);
-        let peer = office.id(0);
-        let sessions = |office: &Office| office.rows(1).get::<Sessions>(&peer_key(&peer)).unwrap();
-        let old = sessions(&office).unwrap().sending().unwrap().id();
-        let state_tables = [Sessions::ID, CardKeysTable::ID, OneTimeTable::ID, Outbox::ID, OutControls::ID];
+        let old = office.sessions(1, 0).sending().unwrap().id();
+        let sessions = [Sessions::ID, SendingChains::ID];
+        let state_tables = [sessions, [CardKeysTable::ID, OneTimeTable::ID], [Outbox::ID, OutControls::ID]].concat();
         let has_state = |rows: &Dump| rows.keys().any(|key| state_tables.contains(&key[0]));
         assert!(has_state(&office.desks[1].place.dump()));
         let snapshots = office.desks[1].place.snapshots();
@@ -87,11 +86,11 @@ fn no_session_is_in_a_snapshot_or_comes_back_with_a_recovery() {
         office.pass(Millis::from_secs(60));
 
         office.recover(1, is_lost);
-        assert!(sessions(&office).is_none_or(|set| !set.knows_session(&old)), "the database is lost: {is_lost}");
+        assert!(!office.sessions(1, 0).knows_session(&old), "the database is lost: {is_lost}");
         office.say(1, 0, "I am back");
         office.say(0, 1, "welcome");
         office.pass(Millis::from_hours(2));
-        let new = sessions(&office).unwrap();
+        let new = office.sessions(1, 0);
         assert!(new.sending().unwrap().id() != old && !new.knows_session(&old) && new.is_confirmed());
         assert_eq!(office.texts(0, 1).iter().rev().take(2).rev().collect::<Vec<_>>(), ["I am back", "welcome"]);
         assert_eq!(office.texts(1, 0).iter().rev().take(2).rev().collect::<Vec<_>>(), ["I am back", "welcome"]);

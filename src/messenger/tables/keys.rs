@@ -3,13 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use super::table;
-use crate::base::WallTime;
+use crate::base::{PeerId, SessionId, WallTime};
 use crate::identity::{CardKeys, OneTimeKeys};
-use crate::session::SessionSet;
+use crate::session::{Sending, SessionRow};
+use crate::store::RowKey;
 
 table!(
-    /// All sessions with one peer; keyed by peer.
-    Sessions = 20, State, SessionSet
+    /// Sessions; keyed by peer and session.
+    Sessions = 20, State, SessionRow
+);
+table!(
+    /// The chain that sends, of the session with a peer that does; keyed by peer.
+    SendingChains = 53, State, Sending
 );
 table!(
     /// The secrets behind our cards; keyed by the prekey's ID.
@@ -19,6 +24,11 @@ table!(
     /// One-time prekeys that were not used yet; keyed by ID.
     OneTimeTable = 22, State, OneTimeRow
 );
+
+/// Key of [`Sessions`].
+pub fn session_key(peer: &PeerId, session: SessionId) -> RowKey {
+    RowKey::new().peer(peer).blind(session.as_bytes())
+}
 
 /// The secrets behind a card.
 #[derive(Clone, Debug, Serialize, Deserialize)]

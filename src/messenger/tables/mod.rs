@@ -29,7 +29,7 @@ pub use forgetting::{
     HourRow, Hours, Timed, TimedRow, Tomb, TombRow, Tombs, WAITING, hour_key, hour_of, hour_of_time, in_hour,
     timed_key, timed_row_key, tomb_key,
 };
-pub use keys::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, Sessions};
+pub use keys::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, SendingChains, Sessions, session_key};
 pub use log::{ClientIdQueue, ClientIdRow, ClientIds, Events, client_id_key};
 pub use mailbox::{
     BoxCardRow, BoxCards, BoxPrekeyRow, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositBody,

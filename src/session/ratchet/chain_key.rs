@@ -15,6 +15,11 @@ impl ChainKey {
         Self(bytes)
     }
 
+    #[cfg(test)]
+    pub(super) const fn bytes(&self) -> &[u8] {
+        self.0.expose()
+    }
+
     /// The key of the message at which the chain stands, and the chain after it (SES-23).
     pub(super) fn step(&self) -> (MessageKey, Self) {
         let key = HmacKey::new(self.0.expose());

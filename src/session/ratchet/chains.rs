@@ -18,9 +18,9 @@ pub(super) struct ReceivingChains {
     used_up: VecDeque<Mark>,
 }
 
-/// The first bytes of a ratchet key. It only tells why a message that did not open did not (a duplicate, or
-/// a forgery), so that a clash of two marks costs nothing.
-type Mark = [u8; 4];
+/// The first bytes of a ratchet key. Of a receiving chain it only tells why a message that did not open did not (a
+/// duplicate, or a forgery), so that a clash of two marks costs nothing.
+pub(super) type Mark = [u8; 4];
 
 /// Where the key of a message was found.
 pub(super) struct Found {
@@ -77,8 +77,14 @@ impl ReceivingChains {
                 chain.close(now);
             }
         }
+        self.keep_skipped(MAX_SKIPPED_KEYS);
+        expired
+    }
+
+    /// Keeps so many skipped keys; those that were kept longest go.
+    pub(super) fn keep_skipped(&mut self, max: usize) {
         let kept: usize = self.chains.iter().map(ReceivingChain::skipped).sum();
-        for _ in MAX_SKIPPED_KEYS..kept {
+        for _ in max..kept {
             // From the oldest chain on, so that of two equally old keys that of the older chain goes.
             let with_keys = self.chains.iter_mut().rev().filter(|chain| chain.skipped() > 0);
             if let Some(chain) = with_keys.min_by_key(|chain| chain.first_skipped()) {
@@ -86,7 +92,6 @@ impl ReceivingChains {
             }
         }
         self.drop_old();
-        expired
     }
 
     fn drop_old(&mut self) {
@@ -112,7 +117,8 @@ impl ReceivingChains {
     }
 }
 
-const fn mark(ratchet_key: &DhPublic) -> Mark {
+/// The mark of a ratchet key.
+pub(super) const fn mark(ratchet_key: &DhPublic) -> Mark {
     let [a, b, c, d, ..] = ratchet_key.0;
     [a, b, c, d]
 }

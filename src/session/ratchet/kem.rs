@@ -38,13 +38,24 @@ impl KemOffers {
         self.messages = self.messages.saturating_add(1);
     }
 
-    /// Makes a new key when one is due (SES-40).
-    pub(super) fn renew_if_due(&mut self, rng: &mut dyn CryptoRng, now: WallTime) {
+    /// How many there were since the last offer.
+    pub(super) const fn messages(&self) -> u32 {
+        self.messages
+    }
+
+    /// There were at least so many.
+    pub(super) fn count_to(&mut self, messages: u32) {
+        self.messages = self.messages.max(messages);
+    }
+
+    /// Makes a new key when one is due (SES-40). Whether it was.
+    pub(super) fn renew_if_due(&mut self, rng: &mut dyn CryptoRng, now: WallTime) -> bool {
         let due = self.messages >= KEM_INTERVAL_MESSAGES || now.since(self.since) >= KEM_INTERVAL;
-        let (None, true, Some(id)) = (&self.pending, due, self.newest.checked_add(1)) else { return };
+        let (None, true, Some(id)) = (&self.pending, due, self.newest.checked_add(1)) else { return false };
         let secret = KemSecret::generate(rng);
         let public = secret.public();
         *self = Self { pending: Some(KemOffer { secret, public }), newest: id, messages: 0, since: now };
+        true
     }
 
     /// What rides in the next header (SES-41).
@@ -111,6 +122,11 @@ impl KemAnswers {
         let ek = self.offered.as_ref()?;
         let (ct, shared) = ek.encapsulate(rng);
         Some(Encapsulated { answer: KemAnswer { id: self.newest, ct }, shared, ek })
+    }
+
+    /// The ID of the key that the next step answers, if there is one.
+    pub(super) fn answers(&self) -> Option<u32> {
+        self.offered.is_some().then_some(self.newest)
     }
 
     /// The key was used; it is never used again.

@@ -15,5 +15,6 @@ mod side;
 pub(super) use header::KemPart;
 pub(super) use header::{HEADER_LEN, MAX_KEM_PART, MessageIn, take};
 pub(super) use root_key::RootKey;
+pub use sending::Sending;
 pub(super) use session::Pair;
-pub use session::Session;
+pub use session::{Ahead, Session};

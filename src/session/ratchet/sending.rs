@@ -1,11 +1,18 @@
 //! The sending chain: our messages under one ratchet key of ours.
+//!
+//! It lies in two rows: what a turn makes in that of its session, what every message changes in [`Sending`], a small one.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::chain_key::ChainKey;
+use super::chains::{Mark, mark};
 use super::header::KemPart;
 use super::kem::KemAnswer;
 use super::message_key::MessageKey;
+use crate::base::SessionId;
+use crate::base::limits::MAX_UNTAKEN;
 use crate::crypto::dh::{DhPublic, DhSecret};
 
 /// Our ratchet key and the chain that the step to it began.
@@ -13,48 +20,140 @@ use crate::crypto::dh::{DhPublic, DhSecret};
 pub(super) struct SendingChain {
     pub(super) secret: DhSecret,
     pub(super) public: DhPublic,
-    chain: ChainKey,
-    /// `N` of the next message, and how many there were.
-    next: u32,
     /// `PN`: how many the chain before had.
     pub(super) previous: u32,
     /// The ciphertext of a step with ML-KEM (SES-43).
     answer: Option<KemAnswer>,
+    /// `N` of the next message, and how many there were. In the row it is good when nothing more is sealed; until then
+    /// [`Sending`] says it.
+    next: u32,
+    /// While something may be sealed.
+    #[serde(skip)]
+    live: Option<Live>,
+}
+
+/// What the next message needs.
+#[derive(Clone, Debug)]
+struct Live {
+    key: ChainKey,
+    /// The lowest number that nobody has taken yet, as far as is known.
+    lowest: u32,
+    /// Numbers above it that were taken.
+    taken: BTreeSet<u32>,
+}
+
+/// The chain that sends, as a row: all that changes with a sealed message (SES-65).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sending {
+    pub(super) session: SessionId,
+    chain: Mark,
+    key: ChainKey,
+    next: u32,
+    lowest: u32,
+    /// Messages since the last key was offered (SES-40).
+    pub(super) messages: u32,
+}
+
+#[cfg(test)]
+impl Sending {
+    pub(in crate::session) fn chain_key(&self) -> &[u8] {
+        self.key.bytes()
+    }
 }
 
 impl SendingChain {
-    pub(super) fn new(
+    pub(super) const fn new(
         secret: DhSecret,
         public: DhPublic,
-        chain: ChainKey,
+        key: ChainKey,
         previous: u32,
         answer: Option<KemAnswer>,
     ) -> Self {
-        Self { secret, public, chain, next: 0, previous, answer }
+        let live = Some(Live { key, lowest: 0, taken: BTreeSet::new() });
+        Self { secret, public, previous, answer, next: 0, live }
     }
 
-    /// How many messages it has.
+    /// How many messages it has. When that is not known: the most that it can have (SES-65).
     pub(super) const fn count(&self) -> u32 {
         self.next
     }
 
-    /// Whether all counters are used: the last one, 2³² − 1, never is (SES-32).
+    /// Whether nothing more can be sealed: all counters are used (the last one, 2³² − 1, never is, SES-32), or the chain
+    /// key is gone.
     pub(super) const fn is_exhausted(&self) -> bool {
-        self.next == u32::MAX
+        self.next == u32::MAX || self.live.is_none()
     }
 
-    /// `N` and key of the next message; the chain stands after it.
-    pub(super) fn advance(&mut self) -> (u32, MessageKey) {
-        let (key, chain) = self.chain.step();
+    /// `N` and key of the next message; the chain stands after it. `None` when it is exhausted.
+    pub(super) fn advance(&mut self) -> Option<(u32, MessageKey)> {
+        if self.is_exhausted() {
+            return None;
+        }
+        let live = self.live.as_mut()?;
+        let (key, chain) = live.key.step();
         let number = self.next;
-        self.chain = chain;
-        self.next = self.next.saturating_add(1);
-        (number, key)
+        live.key = chain;
+        self.next = number.saturating_add(1);
+        Some((number, key))
+    }
+
+    /// Names a message of this chain.
+    pub(super) fn name(&self, number: u32) -> u64 {
+        u64::from(u32::from_be_bytes(self.mark())) << 32 | u64::from(number)
+    }
+
+    /// The message of this name was taken, if it is one of this chain.
+    pub(super) fn taken(&mut self, name: u64) {
+        let number = name.checked_sub(self.name(0)).and_then(|number| u32::try_from(number).ok());
+        let (next, Some(live), Some(number)) = (self.next, &mut self.live, number) else { return };
+        if number < live.lowest || number >= next {
+            return;
+        }
+        live.taken.insert(number);
+        while live.taken.remove(&live.lowest) {
+            live.lowest = live.lowest.saturating_add(1);
+        }
+    }
+
+    /// Names of messages that were taken, though one before them was not.
+    pub(super) fn taken_above(&self) -> impl Iterator<Item = u64> {
+        let taken = self.live.as_ref().map(|live| live.taken.iter());
+        taken.into_iter().flatten().map(|number| self.name(*number))
+    }
+
+    /// Whether so much was not taken that the peer, who misses it, would refuse what comes (SES-33, SES-66).
+    pub(super) fn is_stretched(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| self.next.saturating_sub(live.lowest) >= MAX_UNTAKEN)
+    }
+
+    /// Nothing more is sealed: the chain key is erased.
+    pub(super) fn stop(&mut self) {
+        self.live = None;
+    }
+
+    /// Its row.
+    pub(super) fn row(&self, session: SessionId, messages: u32) -> Option<Sending> {
+        let live = self.live.as_ref()?;
+        let key = live.key.clone();
+        Some(Sending { session, chain: self.mark(), key, next: self.next, lowest: live.lowest, messages })
+    }
+
+    /// Goes on where the row left off; without one, or with that of another chain, nothing more can be sealed, and it is
+    /// not known how much was. Whether it was one of this chain.
+    pub(super) fn resume(&mut self, session: SessionId, row: Option<&Sending>) -> bool {
+        let row = row.filter(|row| row.session == session && row.chain == self.mark());
+        self.next = row.map_or(u32::MAX, |row| row.next);
+        self.live = row.map(|row| Live { key: row.key.clone(), lowest: row.lowest, taken: BTreeSet::new() });
+        self.live.is_some()
     }
 
     /// What the responder's headers carry.
     pub(super) fn part(&self) -> KemPart<'_> {
         self.answer.as_ref().map_or(KemPart::Nothing, KemAnswer::part)
+    }
+
+    const fn mark(&self) -> Mark {
+        mark(&self.public)
     }
 
     #[cfg(test)]

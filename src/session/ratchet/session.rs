@@ -8,7 +8,7 @@ use super::kem::{KemAnswers, KemOffers};
 use super::message_key::SALT_LEN;
 use super::receiving::{KeyFound, ReceivingChain};
 use super::root_key::RootKey;
-use super::sending::SendingChain;
+use super::sending::{Sending, SendingChain};
 use super::side::{NewOffer, Side};
 use crate::base::{CryptoRng, PeerId, SessionId, WallTime};
 use crate::crypto::dh::{DhPublic, DhSecret};
@@ -39,6 +39,34 @@ enum Turn {
     /// The peer's: our next message begins with a key of our own. The secret of the last one is erased
     /// (SES-62).
     Theirs(DhPublic),
+}
+
+/// The next turn, made while there was time: our next ratchet key and the step to it. It is in memory only, and good until
+/// the turn is made, by it or otherwise.
+#[derive(Clone, Debug)]
+pub struct Ahead {
+    session: SessionId,
+    /// The key of the peer's that it answers.
+    theirs: DhPublic,
+    /// The key on offer that it answers, too.
+    offered: Option<u32>,
+    root: RootKey,
+    sending: SendingChain,
+}
+
+/// What came of sealing a message.
+pub(in crate::session) struct Step {
+    /// Names the message within its session.
+    pub(in crate::session) number: u64,
+    /// Whether more has changed than the chain that sends.
+    pub(in crate::session) changed: bool,
+}
+
+#[cfg(test)]
+impl Ahead {
+    pub(in crate::session) const fn public(&self) -> DhPublic {
+        self.sending.public
+    }
 }
 
 /// The two parties of a session, seen from here.
@@ -121,37 +149,36 @@ impl Session {
         matches!(&self.side, Side::Responder { fingerprint, .. } if fingerprint == first)
     }
 
-    /// Seals one message, and appends header ‖ body to `out` (SES-30).
+    /// Seals one message, and appends header ‖ body to `out` (SES-30). A turn that was made ahead serves if it fits.
     pub(in crate::session) fn seal(
         &mut self,
         pair: &Pair,
         plaintext: &[u8],
         out: &mut Vec<u8>,
+        ahead: Option<Ahead>,
         rng: &mut dyn CryptoRng,
         now: WallTime,
-    ) -> Result<(), SessionError> {
+    ) -> Result<Step, SessionError> {
         // All that can fail comes first.
+        let mut changed = false;
         if let Turn::Theirs(theirs) = &self.turn {
-            let (root, sending) = self.next_sending(theirs, rng)?;
+            let made = ahead.filter(|ahead| self.fits(ahead)).map(|ahead| (ahead.root, ahead.sending));
+            let (root, sending) = made.map_or_else(|| self.next_sending(theirs, rng), Ok)?;
             self.root = root;
             self.turn = Turn::Ours(sending);
             if let Side::Responder { answers, .. } = &mut self.side {
                 answers.settle();
             }
+            changed = true;
         }
-        let sending = match &mut self.turn {
-            Turn::Ours(sending) if !sending.is_exhausted() => sending,
-            _ => return Err(SessionError::Exhausted),
-        };
+        let Turn::Ours(sending) = &mut self.turn else { return Err(SessionError::Exhausted) };
+        let (number, key) = sending.advance().ok_or(SessionError::Exhausted)?;
         if let Side::Initiator { offers, .. } = &mut self.side {
             offers.count();
-            if self.confirmed {
-                offers.renew_if_due(rng, now);
-            }
+            changed |= self.confirmed && offers.renew_if_due(rng, now);
         }
         let mut salt = [0; SALT_LEN];
         rng.fill_bytes(&mut salt);
-        let (number, key) = sending.advance();
         let kem = match &self.side {
             Side::Initiator { offers, .. } => offers.part(),
             Side::Responder { .. } => sending.part(),
@@ -164,8 +191,86 @@ impl Session {
         let body = key.seal(&salt, plaintext, &associated(&self.side, pair, &header_bytes));
         out.extend_from_slice(&header_bytes);
         out.extend_from_slice(&body);
-        self.receiving.tidy(now);
-        Ok(())
+        let number = sending.name(number);
+        changed |= self.receiving.tidy(now);
+        Ok(Step { number, changed })
+    }
+
+    /// Whether a message can be sealed: it is our turn to make a key, or the chain goes on (SES-32, SES-65).
+    pub(in crate::session) const fn can_seal(&self) -> bool {
+        match &self.turn {
+            Turn::Ours(sending) => !sending.is_exhausted(),
+            Turn::Theirs(_) => true,
+        }
+    }
+
+    /// Whether nothing more is to be sealed in this chain (SES-66).
+    pub(in crate::session) fn is_stretched(&self) -> bool {
+        matches!(&self.turn, Turn::Ours(sending) if sending.is_stretched())
+    }
+
+    /// A message was taken by the peer, or by who keeps it for him.
+    pub(in crate::session) fn taken(&mut self, number: u64) {
+        if let Turn::Ours(sending) = &mut self.turn {
+            sending.taken(number);
+        }
+    }
+
+    /// Messages of which that is known, though one before them was not taken.
+    pub(in crate::session) fn taken_above(&self) -> impl Iterator<Item = u64> {
+        let sending = match &self.turn {
+            Turn::Ours(sending) => Some(sending),
+            Turn::Theirs(_) => None,
+        };
+        sending.into_iter().flat_map(SendingChain::taken_above)
+    }
+
+    /// The row of the chain that sends, while one does.
+    pub(in crate::session) fn sending_row(&self) -> Option<Sending> {
+        let messages = match &self.side {
+            Side::Initiator { offers, .. } => offers.messages(),
+            Side::Responder { .. } => 0,
+        };
+        match &self.turn {
+            Turn::Ours(sending) => sending.row(self.id, messages),
+            Turn::Theirs(_) => None,
+        }
+    }
+
+    /// Goes on where that row left off (SES-65).
+    pub(in crate::session) fn resume(&mut self, row: Option<&Sending>) {
+        if let Turn::Ours(sending) = &mut self.turn
+            && sending.resume(self.id, row)
+            && let (Side::Initiator { offers, .. }, Some(row)) = (&mut self.side, row)
+        {
+            offers.count_to(row.messages);
+        }
+    }
+
+    /// It only receives from now on, and keeps so many skipped keys (SES-34, SES-54).
+    pub(in crate::session) fn retire(&mut self, skipped: usize) {
+        if let Turn::Ours(sending) = &mut self.turn {
+            sending.stop();
+        }
+        self.receiving.keep_skipped(skipped);
+    }
+
+    /// Makes the next turn, if it is ours to make.
+    pub(in crate::session) fn turn_ahead(&self, rng: &mut dyn CryptoRng) -> Option<Ahead> {
+        let Turn::Theirs(theirs) = &self.turn else { return None };
+        let (root, sending) = self.next_sending(theirs, rng).ok()?;
+        Some(Ahead { session: self.id, theirs: *theirs, offered: self.side.answers(), root, sending })
+    }
+
+    /// Whether that is the turn to be made now.
+    pub(in crate::session) fn fits(&self, ahead: &Ahead) -> bool {
+        let is_next = matches!(&self.turn, Turn::Theirs(theirs) if *theirs == ahead.theirs);
+        is_next && self.id == ahead.session && self.side.answers() == ahead.offered
+    }
+
+    /// Whether the next message begins with a turn.
+    pub(in crate::session) const fn turns_next(&self) -> bool {
+        matches!(self.turn, Turn::Theirs(_))
     }
 
     /// Drops what is too old. Whether there was something.

@@ -48,6 +48,14 @@ impl Side {
         }
     }
 
+    /// The ID of the key on offer that our next turn answers.
+    pub(super) fn answers(&self) -> Option<u32> {
+        match self {
+            Self::Initiator { .. } => None,
+            Self::Responder { answers, .. } => answers.answers(),
+        }
+    }
+
     /// Checks the key that an authenticated header offers (SES-4, SES-42).
     pub(super) fn check_offer(&self, part: KemPart<'_>) -> Result<NewOffer, SessionError> {
         match self {

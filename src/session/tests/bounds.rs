@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::base::limits::{
-    MAX_ARCHIVED_SESSIONS, MAX_JUMP, MAX_LATE_CHAINS, MAX_RECEIVING_CHAINS, MAX_SKIPPED_KEYS, MAX_USED_CHAIN_MARKS,
-    MAX_VALUE, SKIPPED_KEY_LIFE,
+    MAX_ARCHIVED_SESSIONS, MAX_JUMP, MAX_LATE_CHAINS, MAX_RECEIVING_CHAINS, MAX_RETIRED_SKIPPED_KEYS, MAX_SKIPPED_KEYS,
+    MAX_USED_CHAIN_MARKS, MAX_VALUE, SKIPPED_KEY_LIFE,
 };
 
 /// Many at once. The state of the sender is not the subject: it is not compared and not reloaded in between.
@@ -268,16 +268,20 @@ fn what_was_lost_is_no_duplicate() {
     });
 }
 
-/// A set as large as a peer can make it still fits one value of the store.
+/// SES-34, SES-54, SES-65: of sessions as large as a peer can make them none is a large row; and a small message of his,
+/// the worst that he can, writes the row of its session and no other.
 #[test]
-fn the_largest_row() {
+fn the_largest_rows() {
     let mut world = World::new(27, false);
     world.now = WallTime(u64::from(u32::MAX) * 1000);
     let per_chain = MAX_SKIPPED_KEYS / (MAX_LATE_CHAINS + MAX_RECEIVING_CHAINS) + 2;
+    let (mut late, mut alices) = (Vec::new(), Vec::new());
     for _ in 0..=MAX_ARCHIVED_SESSIONS {
         world.begin(Alice);
+        let mut letters = Vec::new();
         for _ in 0..MAX_LATE_CHAINS + 2 * MAX_RECEIVING_CHAINS {
-            let last = send_many(&mut world, Alice, per_chain).pop().unwrap();
+            letters = send_many(&mut world, Alice, per_chain);
+            let last = letters.pop().unwrap();
             match last.sealed.kind {
                 SealedKind::First => world.open_first(Bob, &last.sealed.payload).unwrap(),
                 SealedKind::Session => world.open_session(Bob, &last.sealed.payload).unwrap(),
@@ -287,8 +291,33 @@ fn the_largest_row() {
         }
         let (chains, skipped, _) = world.bob.set.sending().unwrap().sizes();
         assert_eq!((chains, skipped), (MAX_LATE_CHAINS + MAX_RECEIVING_CHAINS, MAX_SKIPPED_KEYS));
+        late.push(letters.swap_remove(0));
+        alices.push(world.alice.set.clone());
     }
-    let len = world.bob.row().len();
-    assert!(len > MAX_VALUE / 2, "{len} bytes: not the worst case");
-    assert!(len <= MAX_VALUE, "{len}");
+    let sizes = |world: &World| -> Vec<usize> {
+        world.bob.set.rows().map(|row| postcard::to_allocvec(row).unwrap().len()).collect()
+    };
+    let (sends, retire) = (sizes(&world)[0], sizes(&world)[1..].to_vec());
+    assert!((80_000..MAX_VALUE / 8).contains(&sends), "{sends} bytes");
+    assert_eq!(retire.len(), MAX_ARCHIVED_SESSIONS);
+    // Marks and chains are the rest.
+    assert!(retire.iter().all(|len| (8_000..20_000).contains(len)), "{retire:?}");
+
+    world.reload = true;
+    world.compare = false;
+    for (session, letter) in late.iter().rev().enumerate() {
+        world.arrives(letter);
+        let written = world.bob.disk.written;
+        let (row, most) = (sizes(&world)[session], if session == 0 { MAX_VALUE / 8 } else { 20_000 });
+        assert!(written == row && row < most, "{written} bytes for the message of session {session}, of {row}");
+    }
+    // A retired one that is made to skip more keeps no more.
+    let old = late[MAX_ARCHIVED_SESSIONS - 1].message().header.session;
+    let place = world.bob.set.rows().position(|row| row.id() == old).unwrap();
+    // Another program would go on sending in it.
+    world.alice.set = alices.swap_remove(MAX_ARCHIVED_SESSIONS - 1);
+    let jump = send_many(&mut world, Alice, MAX_JUMP as usize).pop().unwrap();
+    world.arrives(&jump);
+    assert_eq!(world.bob.set.rows().nth(place).unwrap().session.sizes().1, MAX_RETIRED_SKIPPED_KEYS);
+    assert!(sizes(&world)[place] < 20_000, "{} bytes", sizes(&world)[place]);
 }

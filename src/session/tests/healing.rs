@@ -17,7 +17,7 @@ enum Step {
 use Step::{Arrives, Heals, Says};
 
 /// A point in a story, to which one can go back.
-struct Point {
+pub(super) struct Point {
     sets: [SessionSet; 2],
     used: [BTreeSet<(PrekeyId, [u8; 32])>; 2],
 }
@@ -114,7 +114,7 @@ impl Stories<'_> {
 }
 
 impl World {
-    fn point(&self) -> Point {
+    pub(super) fn point(&self) -> Point {
         Point {
             sets: [self.alice.set.clone(), self.bob.set.clone()],
             used: [self.alice.used.clone(), self.bob.used.clone()],
@@ -122,7 +122,7 @@ impl World {
     }
 
     /// The random numbers go on, so that each story has keys of its own.
-    fn back_to(&mut self, point: Point) {
+    pub(super) fn back_to(&mut self, point: Point) {
         [self.alice.set, self.bob.set] = point.sets;
         [self.alice.used, self.bob.used] = point.used;
     }

@@ -199,7 +199,7 @@ fn another_header_before_a_known_session_is_refused() {
         world.says(Bob, "reply");
         let own = world.send(Bob, "own");
         let payload = [&one.sealed.payload[..FIRST_CONTACT_LEN], &own.sealed.payload[..]].concat();
-        let sealed = Sealed { kind: SealedKind::First, payload, session: own.sealed.session };
+        let sealed = Sealed { kind: SealedKind::First, payload, session: own.sealed.session, number: 0 };
         let dressed = Letter { sealed, ..own.clone() };
         world.refused(&dressed, SessionError::Reflected);
         world.arrives(&two);
@@ -225,7 +225,7 @@ fn kinds_do_not_mix() {
     world.says(Alice, "one");
     let two = world.send(Alice, "two");
     let payload = two.sealed.payload[two.start()..].to_vec();
-    let sealed = Sealed { kind: SealedKind::Session, payload, session: two.sealed.session };
+    let sealed = Sealed { kind: SealedKind::Session, payload, session: two.sealed.session, number: 0 };
     world.arrives(&Letter { sealed, ..two });
 }
 

@@ -1,11 +1,12 @@
-//! Conversations of a pair. Every scenario runs twice: with the sets kept in memory, and with each of them
-//! written to a row and read back around every step.
+//! Conversations of a pair. Every scenario runs twice: with the sets kept in memory; and with what has changed of them
+//! written to rows and read back around every step, and turns made ahead now and then.
 
 mod bounds;
 mod conversation;
 mod healing;
 mod hostile;
 mod model;
+mod rows;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,9 +15,12 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::ratchet::{KemPart, MessageIn};
-use super::{FirstContactIn, Opened, RemoteBundle, ResponderKeys, Sealed, SealedKind, SessionError, SessionSet};
+use super::{
+    Ahead, FirstContactIn, Opened, RemoteBundle, ResponderKeys, Sealed, SealedKind, Sending, SessionError, SessionRow,
+    SessionSet,
+};
 use crate::base::limits::MAX_PAYLOAD;
-use crate::base::{Millis, SessionId, WallTime};
+use crate::base::{Millis, PeerId, SessionId, WallTime};
 use crate::identity::{CardKeys, IdentityKeypair, OneTimeKeys, OneTimePrekey, PrekeyId};
 
 /// Who speaks.
@@ -44,6 +48,18 @@ struct Party {
     /// The marks of used card prekeys (SES-18), which the messenger keeps.
     used: BTreeSet<(PrekeyId, [u8; 32])>,
     set: SessionSet,
+    disk: Disk,
+    /// The next turn, made ahead.
+    ahead: Option<Ahead>,
+}
+
+/// The rows of a set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Disk {
+    sessions: BTreeMap<SessionId, Vec<u8>>,
+    sending: Option<Vec<u8>>,
+    /// Bytes written so far.
+    written: usize,
 }
 
 /// A sealed message on its way.
@@ -60,6 +76,8 @@ struct World {
     rng: ChaCha20Rng,
     now: WallTime,
     reload: bool,
+    /// How often a set was read back.
+    loads: u32,
     /// Whether the rows around every refusal are compared: almost always.
     compare: bool,
 }
@@ -70,6 +88,32 @@ fn both_ways(scenario: impl Fn(&mut World)) {
     scenario(&mut World::new(1, true));
 }
 
+impl Disk {
+    /// Writes what has changed, as a messenger does.
+    fn apply(&mut self, set: &SessionSet) {
+        for id in set.dropped() {
+            self.sessions.remove(id);
+        }
+        for row in set.changed() {
+            let row = (row.id(), postcard::to_allocvec(row).unwrap());
+            self.written += row.1.len();
+            self.sessions.insert(row.0, row.1);
+        }
+        if let Some(row) = set.sending_row().filter(|_| set.has_sealed()) {
+            let row = postcard::to_allocvec(&row).unwrap();
+            self.written += row.len();
+            self.sending = Some(row);
+        }
+    }
+
+    /// Reads them back.
+    fn load(&self, me: PeerId, peer: PeerId) -> SessionSet {
+        let rows = self.sessions.values().map(|row| postcard::from_bytes::<SessionRow>(row).unwrap());
+        let sending = self.sending.as_ref().map(|row| postcard::from_bytes::<Sending>(row).unwrap());
+        SessionSet::load(me, peer, rows.collect(), sending.as_ref())
+    }
+}
+
 impl Party {
     fn new(rng: &mut ChaCha20Rng) -> Self {
         Self {
@@ -78,6 +122,8 @@ impl Party {
             one_time: BTreeMap::new(),
             used: BTreeSet::new(),
             set: SessionSet::default(),
+            disk: Disk::default(),
+            ahead: None,
         }
     }
 
@@ -85,8 +131,10 @@ impl Party {
         RemoteBundle::of(&self.keys, &self.card, one_time)
     }
 
+    /// All that its rows say.
     fn row(&self) -> Vec<u8> {
-        postcard::to_allocvec(&self.set).unwrap()
+        let sessions: Vec<&SessionRow> = self.set.rows().collect();
+        postcard::to_allocvec(&(sessions, self.set.sending_row())).unwrap()
     }
 }
 
@@ -94,7 +142,7 @@ impl World {
     fn new(seed: u64, reload: bool) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let (alice, bob) = (Party::new(&mut rng), Party::new(&mut rng));
-        Self { alice, bob, rng, now: WallTime(1_750_000_000_000), reload, compare: true }
+        Self { alice, bob, rng, now: WallTime(1_750_000_000_000), reload, loads: 0, compare: true }
     }
 
     /// Alice's first contact and Bob's reply have opened.
@@ -121,13 +169,40 @@ impl World {
         self.now = self.now + span;
     }
 
-    /// Through a row and back, which must not change anything.
-    fn step(&mut self, who: Who) {
-        if self.reload {
-            let row = self.party(who).row();
-            *self.set(who) = postcard::from_bytes(&row).unwrap();
-            assert_eq!(self.party(who).row(), row);
+    /// Before a step: through rows and back, which must not change anything; from here on is told what changes. Two times
+    /// of three the next turn is made ahead.
+    fn load(&mut self, who: Who) {
+        if !self.reload {
+            return;
         }
+        self.loads += 1;
+        let (peer, makes, mut rng) = (self.party(who.other()).keys.peer_id(), self.loads % 3, self.rng.clone());
+        let party = self.party(who);
+        let before = party.row();
+        let rows = party.set.rows().map(|row| (row.id(), postcard::to_allocvec(row).unwrap())).collect();
+        let sending = party.set.sending_row().map(|row| postcard::to_allocvec(&row).unwrap());
+        party.disk = Disk { sessions: rows, sending, written: 0 };
+        party.set = party.disk.load(party.keys.peer_id(), peer);
+        assert_eq!(party.row(), before);
+        let next = party.ahead.take().or_else(|| party.set.turn_ahead(&mut rng).filter(|_| makes > 0));
+        if let Some(next) = next.clone() {
+            party.set.take_ahead(next);
+        }
+        party.ahead = next.filter(|_| party.set.next_turn() == Some(true));
+        self.rng = rng;
+    }
+
+    /// After a step: what has changed is written, and must be all that has.
+    fn store(&mut self, who: Who) {
+        if !self.reload {
+            return;
+        }
+        let peer = self.party(who.other()).keys.peer_id();
+        let party = self.party(who);
+        let after = party.row();
+        party.disk.apply(&party.set);
+        party.set = party.disk.load(party.keys.peer_id(), peer);
+        assert_eq!(party.row(), after, "something changed that was not written");
     }
 
     fn begin(&mut self, who: Who) -> SessionId {
@@ -146,7 +221,7 @@ impl World {
     }
 
     fn begin_with(&mut self, who: Who, bundle: &RemoteBundle) -> Result<SessionId, SessionError> {
-        self.step(who);
+        self.load(who);
         let now = self.now;
         let mut rng = self.rng.clone();
         let party = self.party(who);
@@ -156,7 +231,7 @@ impl World {
             assert_eq!(party.row(), before, "SES-61: an error changed the state");
         }
         self.rng = rng;
-        self.step(who);
+        self.store(who);
         result
     }
 
@@ -165,7 +240,7 @@ impl World {
     }
 
     fn try_send(&mut self, from: Who, text: impl AsRef<[u8]>) -> Result<Letter, SessionError> {
-        self.step(from);
+        self.load(from);
         let text = text.as_ref().to_vec();
         let (now, mut rng) = (self.now, self.rng.clone());
         let party = self.party(from);
@@ -175,7 +250,7 @@ impl World {
             assert_eq!(party.row(), before, "SES-61: an error changed the state");
         }
         self.rng = rng;
-        self.step(from);
+        self.store(from);
         let sealed = result?;
         assert!(sealed.payload.len() <= MAX_PAYLOAD, "SES-30");
         Ok(Letter { from, sealed, text })
@@ -188,7 +263,7 @@ impl World {
 
     /// Brings a letter to somebody, perhaps the wrong one; after an error nothing may have changed.
     fn deliver_to(&mut self, to: Who, letter: &Letter) -> Result<Opened, SessionError> {
-        self.step(to);
+        self.load(to);
         let before = self.compare.then(|| self.party(to).row());
         let result = match letter.sealed.kind {
             SealedKind::Session => self.open_session(to, &letter.sealed.payload),
@@ -197,7 +272,7 @@ impl World {
         if let (Err(_), Some(before)) = (&result, before) {
             assert_eq!(self.party(to).row(), before, "SES-61: an error changed the state");
         }
-        self.step(to);
+        self.store(to);
         result
     }
 

@@ -7,8 +7,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use super::hostile::{LOW_ORDER, low_order};
 use super::*;
 use crate::base::limits::{
-    ARCHIVED_SESSION_LIFE, MAX_ARCHIVED_SESSIONS, MAX_JUMP, MAX_LATE_CHAINS, MAX_RECEIVING_CHAINS, MAX_SKIPPED_KEYS,
-    MAX_USED_CHAIN_MARKS, SKIPPED_KEY_LIFE,
+    ARCHIVED_SESSION_LIFE, MAX_ARCHIVED_SESSIONS, MAX_JUMP, MAX_LATE_CHAINS, MAX_RECEIVING_CHAINS,
+    MAX_RETIRED_SKIPPED_KEYS, MAX_SKIPPED_KEYS, MAX_USED_CHAIN_MARKS, SKIPPED_KEY_LIFE,
 };
 use crate::crypto::kem::{CT_LEN, EK_LEN};
 use crate::session::ratchet::HEADER_LEN;
@@ -91,7 +91,12 @@ impl Model {
         let keeps = !old.confirmed && old.ours != ours && current < id;
         let loser = if keeps { id } else { current };
         self.sending = Some(if keeps { current } else { id });
-        self.retired.insert(0, (loser, now));
+        self.retire(loser, now);
+    }
+
+    fn retire(&mut self, id: SessionId, now: WallTime) {
+        self.retired.insert(0, (id, now));
+        self.sessions.get_mut(&id).unwrap().keep_skipped(MAX_RETIRED_SKIPPED_KEYS);
     }
 
     fn opened(&mut self, letter: &Letter, now: WallTime) {
@@ -105,9 +110,13 @@ impl Model {
         let was_confirmed = seen.confirmed;
         seen.opened(header.ratchet_key.0, header.previous, header.number, now);
         let place = self.retired.iter().position(|(retired, _)| *retired == id);
+        if place.is_some() {
+            seen.keep_skipped(MAX_RETIRED_SKIPPED_KEYS);
+        }
         if let (true, false, true, Some(place)) = (seen.confirmed, was_confirmed, seen.ours, place) {
             self.retired.remove(place);
-            self.retired.insert(0, (self.sending.replace(id).unwrap(), now));
+            let before = self.sending.replace(id).unwrap();
+            self.retire(before, now);
         }
         self.forget(now);
     }
@@ -201,7 +210,11 @@ impl Seen {
                 (chain.next, chain.has_key) = (until, false);
             }
         }
-        while self.chains.iter().map(|chain| chain.skipped.len()).sum::<usize>() > MAX_SKIPPED_KEYS {
+        self.keep_skipped(MAX_SKIPPED_KEYS);
+    }
+
+    fn keep_skipped(&mut self, max: usize) {
+        while self.chains.iter().map(|chain| chain.skipped.len()).sum::<usize>() > max {
             let with_keys = self.chains.iter_mut().filter(|chain| !chain.skipped.is_empty());
             let oldest = with_keys.min_by_key(|chain| *chain.skipped.first_key_value().unwrap().1).unwrap();
             oldest.forgotten_below = oldest.skipped.pop_first().unwrap().0 + 1;
@@ -323,7 +336,13 @@ impl Run {
 
     fn apply(&mut self, op: &Op) {
         match *op {
-            Op::Send(who, count) => (0..count).for_each(|_| self.send(who)),
+            Op::Send(who, count) => {
+                // Large rows, and very many of them.
+                let reload = self.world.reload;
+                self.world.reload &= count < 4;
+                (0..count).for_each(|_| self.send(who));
+                self.world.reload = reload;
+            }
             Op::Deliver(pick) => {
                 if let Some(letter) = self.pick(pick) {
                     self.arrives(letter);
@@ -371,20 +390,19 @@ impl Run {
                 assert!(self.world.deliver_to(letter.from, &letter).is_err(), "one's own letter opened");
             }
             Op::DeliverAll => {
+                let reload = self.world.reload;
                 for (n, letter) in std::mem::take(&mut self.on_the_way).into_iter().enumerate() {
-                    // Large rows, and very many of them.
                     self.world.compare = n.is_multiple_of(16);
+                    self.world.reload = reload && self.world.compare;
                     self.arrives(letter);
                 }
-                self.world.compare = true;
+                (self.world.compare, self.world.reload) = (true, reload);
             }
             Op::Begin(who) => self.begin(who),
             Op::Wait(hours) => self.world.wait(Millis::from_hours(hours)),
             Op::Reload => {
-                self.world.reload = true;
-                self.world.step(Alice);
-                self.world.step(Bob);
-                self.world.reload = false;
+                // From now on through rows, or no longer.
+                self.world.reload = !self.world.reload;
             }
         }
     }
@@ -417,10 +435,14 @@ impl Run {
         if !self.world.set(who).can_send() {
             self.begin(who);
         }
+        self.world.load(who);
         let text = self.world.now.0.to_be_bytes().repeat(who as usize + 1);
         let (now, mut rng) = (self.world.now, self.world.rng.clone());
         let sealed = self.world.set(who).encrypt(&text, &mut rng, now).unwrap();
         self.world.rng = rng;
+        // A mailbox has it at once, whatever becomes of it: no session is too long for SES-66.
+        self.world.set(who).taken(sealed.session, sealed.number);
+        self.world.store(who);
         let model = self.models.get_mut(&who).unwrap();
         assert_eq!(Some(sealed.session), model.sending);
         let seen = model.sessions.get_mut(&sealed.session).unwrap();

@@ -9,7 +9,7 @@ use crate::fuzzing::rng;
 use crate::identity::{CardKeys, IdentityKeypair, OneTimeKeys};
 use crate::messenger::tables::{
     CardKeysRow, CardKeysTable, ConversationRow, Conversations, MessageRow, Messages, OneTimeRow, OneTimeTable,
-    PeerRow, Peers, Recent, RecentRow, Sessions, States,
+    PeerRow, Peers, Recent, RecentRow, SendingChains, Sessions, States,
 };
 use crate::session::{RemoteBundle, SessionSet};
 use crate::store::{Table, fuzzing as files};
@@ -19,6 +19,7 @@ pub(super) fn store() -> Seeds {
     let keys = CardKeys::generate(&mut rng());
     let one_time = OneTimeKeys::generate(&mut rng(), now);
     let card_keys = CardKeysRow { keys, named_until: now };
+    let sessions = sessions(&card_keys.keys);
     vec![
         seed("row", 0, files::some_row(&mut rng())),
         seed("value", 1, b"\0\0\0\0\x01hello"),
@@ -33,7 +34,9 @@ pub(super) fn store() -> Seeds {
         table("conversation", Conversations::ID, &to_allocvec(&conversation()).unwrap()),
         table("message", Messages::ID, &to_allocvec(&message()).unwrap()),
         table("state", States::ID, b"\x02\x02\x08"),
-        table("sessions", Sessions::ID, &to_allocvec(&sessions(&card_keys.keys)).unwrap()),
+        table("session", Sessions::ID, &to_allocvec(sessions.rows().next().unwrap()).unwrap()),
+        table("session-retired", Sessions::ID, &to_allocvec(sessions.rows().last().unwrap()).unwrap()),
+        table("sending", SendingChains::ID, &to_allocvec(&sessions.sending_row().unwrap()).unwrap()),
         table("card-keys", CardKeysTable::ID, &to_allocvec(&card_keys).unwrap()),
         table("one-time", OneTimeTable::ID, &to_allocvec(&OneTimeRow { keys: one_time, handed_out: true }).unwrap()),
     ]

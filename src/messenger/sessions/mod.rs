@@ -1,0 +1,81 @@
+//! Sessions in rows: loaded as one set for each peer, written where they have changed; and what is known of them beside the
+//! rows, which goes with the process.
+
+mod beside;
+
+use crate::base::{PeerId, SessionId};
+use crate::session::SessionSet;
+use crate::store::{Rows, Scan, StoreError};
+
+use super::tables::{SendingChains, Sessions, peer_key, session_key};
+use super::tx::{Step, Tx};
+
+pub(super) use beside::Beside;
+
+impl Tx<'_> {
+    /// All sessions with a peer.
+    pub(super) fn sessions(&self, peer: &PeerId) -> Step<SessionSet> {
+        let mut set = load(&*self.buf, self.my_id(), peer)?;
+        self.mem.sessions.tell(peer, &mut set);
+        Ok(set)
+    }
+
+    /// Keeps what has changed of them.
+    pub(super) fn put_sessions(&mut self, peer: &PeerId, set: &SessionSet) -> Step {
+        for session in set.dropped() {
+            self.buf.delete::<Sessions>(&session_key(peer, *session));
+        }
+        for row in set.changed() {
+            self.buf.put::<Sessions>(&session_key(peer, row.id()), row)?;
+        }
+        if let Some(row) = set.sending_row().filter(|_| set.has_sealed()) {
+            self.buf.put::<SendingChains>(&peer_key(peer), &row)?;
+        }
+        self.mem.sessions.note(*peer, set);
+        Ok(())
+    }
+
+    /// A sealed message was taken: by the peer, or by who keeps it for him (SES-66).
+    #[cfg_attr(not(test), expect(dead_code, reason = "the outgoing envelope will say it"))]
+    pub(super) fn was_taken(&mut self, peer: PeerId, session: SessionId, number: u64) {
+        self.mem.sessions.take(peer, session, number);
+    }
+
+    /// Makes one turn ahead, if one is worth it (SES-21). Whether there may be more.
+    pub(super) fn turn_ahead(&mut self) -> Step<bool> {
+        let Some(peer) = self.mem.sessions.next_due() else { return Ok(false) };
+        if let Some(ahead) = self.sessions(&peer)?.turn_ahead(&mut *self.rng) {
+            self.mem.sessions.keep(peer, ahead);
+        }
+        Ok(true)
+    }
+
+    /// Forgets them, all of them.
+    pub(super) fn drop_sessions(&mut self, peer: &PeerId) -> Step {
+        for (_, row) in self.buf.scan::<Sessions>(&Scan::new(peer_key(peer)))? {
+            self.buf.delete::<Sessions>(&session_key(peer, row.id()));
+        }
+        self.buf.delete::<SendingChains>(&peer_key(peer));
+        self.mem.sessions.forget(peer);
+        Ok(())
+    }
+
+    /// Sessions that nobody uses forget their old keys here; those in use do so themselves (SES-34, SES-54).
+    pub(super) fn prune_sessions(&mut self, peer: &PeerId) -> Step {
+        let mut set = self.sessions(peer)?;
+        if set.prune(self.deadline_clock()) {
+            self.put_sessions(peer, &set)?;
+        }
+        Ok(())
+    }
+}
+
+/// All sessions of two, as the rows say.
+pub(super) fn load(rows: &impl Rows, me: PeerId, peer: &PeerId) -> Result<SessionSet, StoreError> {
+    let sending = rows.get::<SendingChains>(&peer_key(peer))?;
+    let sessions = rows.scan::<Sessions>(&Scan::new(peer_key(peer)))?;
+    Ok(SessionSet::load(me, *peer, sessions.into_iter().map(|(_, row)| row).collect(), sending.as_ref()))
+}
+
+#[cfg(test)]
+mod tests;
