@@ -166,7 +166,7 @@ mod tests {
         assert!(!inlets.is_idle(&clock));
         inlets.next(&clock).await;
         assert!(inlets.is_idle(&clock));
-        inlets.feedback.push_back(PeerInput::Disconnected(PeerId::from_key_bytes([1; 32])));
+        inlets.feedback.push_back(event(1));
         assert!(!inlets.is_idle(&clock));
     }
 
