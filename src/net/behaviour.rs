@@ -3,7 +3,7 @@
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{StreamProtocol, dcutr, identify, mdns, memory_connection_limits, ping, relay, upnp};
+use libp2p::{StreamProtocol, autonat, dcutr, identify, mdns, memory_connection_limits, ping, relay, upnp};
 
 use super::addresses::Scope;
 use super::classes::Classes;
@@ -12,7 +12,7 @@ use super::error::NetError;
 use super::limits::activity::Activity;
 use super::nat::guard::{Guarded, Purpose, Told};
 use super::nat::service::Usage;
-use super::nat::{alive, probe, serve, service};
+use super::nat::{alive, probe, service};
 use super::streams::{self, Terms};
 use super::{dht, exchange, limits, span};
 use crate::base::limits::{IDENTIFY_INTERVAL, MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, PING_INTERVAL, PING_TIMEOUT};
@@ -37,7 +37,7 @@ pub(super) struct Behaviour {
     pub(super) circuits: Guarded<relay::client::Behaviour>,
     pub(super) punch: Guarded<dcutr::Behaviour>,
     pub(super) probe: probe::Behaviour,
-    pub(super) serve: serve::Behaviour,
+    pub(super) serve: Guarded<autonat::v2::server::Behaviour>,
     pub(super) relay: Toggle<Guarded<relay::Behaviour>>,
     pub(super) upnp: Toggle<upnp::tokio::Behaviour>,
     pub(super) dht: dht::behaviour::Behaviour,
@@ -100,7 +100,7 @@ impl Behaviour {
             circuits: Guarded::new(circuits),
             punch: Guarded::dialling(dcutr::Behaviour::new(me), told.clone(), Purpose::Punch),
             probe: probe::Behaviour::new(scope),
-            serve: serve::Behaviour::new(told),
+            serve: Guarded::serving(told),
             relay: relay.into(),
             upnp: config.upnp.then(upnp::tokio::Behaviour::default).into(),
             dht: dht::behaviour::Behaviour::new(local_id, server, activity.clone()),

@@ -6,12 +6,15 @@
 //! - Some panic when a peer's messages come at a moment they did not think of (a relay that grants a reservation
 //!   just when we give it up, a reservation renewed at the moment it ends), or say what they did not think of (a
 //!   reservation until the end of the world). Such a message is ignored instead, or costs its connection.
+//! - The one that tries the addresses of others for them (AutoNAT v2) serves those only who have dialled it. Here it serves on connections of
+//!   our own, too: a node that others only dial has nobody else to ask.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use libp2p::autonat::v2::server::Behaviour as Server;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::swarm::handler::{ConnectionEvent, ConnectionHandlerEvent};
@@ -21,6 +24,7 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId};
 
+use crate::net::addresses::is_circuit;
 use crate::net::lock;
 
 /// Why a dial goes to an address that a peer has named.
@@ -62,6 +66,8 @@ impl Told {
 pub(in crate::net) struct Guarded<B> {
     inner: B,
     told: Option<(Told, Purpose)>,
+    /// Whether it serves on every connection that goes straight, but those of its own dials, whoever made it.
+    serves: bool,
     /// Connections whose handler has panicked.
     broken: VecDeque<(PeerId, ConnectionId)>,
 }
@@ -69,12 +75,12 @@ pub(in crate::net) struct Guarded<B> {
 impl<B: NetworkBehaviour> Guarded<B> {
     /// One that dials nobody on the word of a peer.
     pub(in crate::net) const fn new(inner: B) -> Self {
-        Self { inner, told: None, broken: VecDeque::new() }
+        Self { inner, told: None, serves: false, broken: VecDeque::new() }
     }
 
     /// One whose dials are such.
     pub(in crate::net) const fn dialling(inner: B, told: Told, purpose: Purpose) -> Self {
-        Self { inner, told: Some((told, purpose)), broken: VecDeque::new() }
+        Self { inner, told: Some((told, purpose)), serves: false, broken: VecDeque::new() }
     }
 
     pub(in crate::net) const fn inner(&mut self) -> &mut B {
@@ -84,6 +90,13 @@ impl<B: NetworkBehaviour> Guarded<B> {
     /// Gives it an address of ours.
     pub(in crate::net) fn candidate(&mut self, addr: &Multiaddr) {
         self.inner.on_swarm_event(FromSwarm::NewExternalAddrCandidate(NewExternalAddrCandidate { addr }));
+    }
+}
+
+impl Guarded<Server> {
+    /// One that tries addresses. It dials nowhere without the consent of the limits (NET-66).
+    pub(in crate::net) fn serving(told: Told) -> Self {
+        Self { serves: true, ..Self::dialling(Server::default(), told, Purpose::Trial) }
     }
 }
 
@@ -114,6 +127,11 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
+        if self.serves && is_circuit(local) {
+            // The handler of its own dials serves nobody: who comes through a relay has no address to be tried.
+            let (role, port_use) = (Endpoint::Dialer, PortUse::Reuse);
+            return self.handle_established_outbound_connection(id, peer, local, role, port_use);
+        }
         self.inner.handle_established_inbound_connection(id, peer, local, remote).map(Watched::new)
     }
 
@@ -135,6 +153,10 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
         role: Endpoint,
         port_use: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
+        let own = self.told.as_ref().is_some_and(|(told, purpose)| told.purpose(id) == Some(*purpose));
+        if self.serves && !own && !is_circuit(addr) {
+            return self.handle_established_inbound_connection(id, peer, addr, addr);
+        }
         self.inner.handle_established_outbound_connection(id, peer, addr, role, port_use).map(Watched::new)
     }
 

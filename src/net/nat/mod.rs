@@ -3,7 +3,7 @@
 //! - `drive` and `connect` are what the swarm task does about it; the rest is bookkeeping, and behaviours of our own.
 //! - `relays` keeps two reservations, `service` is our own relay, `dials` and `redial` say when to dial.
 //! - `router` asks the one at home for its ports.
-//! - `observed`, `reach`, `probe` and `serve` find out what others see; `alive` asks a connection for a sign of life.
+//! - `observed`, `reach` and `probe` find out what others see; `alive` asks a connection for a sign of life.
 //! - `guard` stands between the swarm and behaviours that act on a peer's word.
 //! - `status` is what is told of it.
 
@@ -18,7 +18,6 @@ mod reach;
 mod redial;
 mod relays;
 mod router;
-pub(super) mod serve;
 pub(super) mod service;
 pub(super) mod status;
 

@@ -270,8 +270,7 @@ mod tests {
     use libp2p::swarm::SwarmEvent;
     use libp2p::{Swarm, identify};
 
-    use super::super::guard::Told;
-    use super::super::serve;
+    use super::super::guard::{Guarded, Told};
     use super::*;
     use crate::net::classes::Classes;
     use crate::net::transport;
@@ -318,7 +317,7 @@ mod tests {
     /// NET-73: who is connected is asked again, over the connection that there is.
     #[tokio::test]
     async fn what_was_tried_is_tried_again_over_the_same_connection() {
-        let mut server = swarm(serve::Behaviour::new(Told::default()));
+        let mut server = swarm(Guarded::serving(Told::default()));
         let place = address(&mut server).await;
         tokio::spawn(async move {
             loop {
