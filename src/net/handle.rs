@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::dht::MailboxReply;
+use super::dht::status::DhtStatus;
 use super::envelope::Verdict;
 use super::error::SendError;
 use super::mailbox;
@@ -220,19 +221,6 @@ pub enum MdnsStatus {
     On,
     /// No longer: somebody told of more addresses there than are kept.
     Flooded,
-}
-
-/// Our part in the DHT.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DhtStatus {
-    /// Whether we hold records for others.
-    pub server: bool,
-    /// Peers in our routing table.
-    pub peers: usize,
-    /// Records that we hold.
-    pub records: usize,
-    /// Whether our own card stands there.
-    pub published: bool,
 }
 
 /// One connected peer.

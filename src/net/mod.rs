@@ -50,8 +50,9 @@ use tokio::sync::mpsc;
 pub use self::addresses::is_dialable;
 pub use self::classes::Classes;
 pub use self::config::{Lanes, NetConfig};
+pub use self::dht::status::DhtStatus;
 pub use self::error::{NetError, SendError};
-pub use self::handle::{DhtStatus, MdnsStatus, NetHandle, NetStatus, PeerStatus};
+pub use self::handle::{MdnsStatus, NetHandle, NetStatus, PeerStatus};
 pub use self::nat::status::{RelayService, RelayStatus, UpnpStatus};
 pub use crate::envelope::border::{Class, Event, FrameToken, Order, RefuseReason};
 

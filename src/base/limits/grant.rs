@@ -36,8 +36,8 @@ pub enum Amount {
     Rate {
         /// So many at once…
         burst: u32,
-        /// …and after it one in so many microseconds.
-        micros: u64,
+        /// …and after it one in so many nanoseconds.
+        nanos: u64,
     },
 }
 
@@ -59,12 +59,12 @@ pub(super) const fn places(of: Of, by: By, count: usize) -> Grant {
 
 /// So many at once, and then so many a second.
 pub(super) const fn per_second(of: Of, by: By, burst: u32, rate: u64) -> Grant {
-    Grant { of, by, amount: Amount::Rate { burst, micros: 1_000_000 / rate } }
+    Grant { of, by, amount: Amount::Rate { burst, nanos: 1_000_000_000 / rate } }
 }
 
 /// So many at once, and then one in this time.
 pub(super) const fn one_in(of: Of, by: By, burst: u32, time: Millis) -> Grant {
-    Grant { of, by, amount: Amount::Rate { burst, micros: time.0 * 1_000 } }
+    Grant { of, by, amount: Amount::Rate { burst, nanos: time.0 * 1_000_000 } }
 }
 
 #[cfg(test)]
@@ -88,10 +88,10 @@ mod tests {
         };
         let amount = match line.amount {
             Amount::Places(count) => format!("{count} at a time"),
-            Amount::Rate { burst, micros } if micros < 1_000_000 => {
-                format!("{burst}, then {} a second", 1_000_000 / micros)
+            Amount::Rate { burst, nanos } if nanos < 1_000_000_000 => {
+                format!("{burst}, then {} a second", 1_000_000_000 / nanos)
             }
-            Amount::Rate { burst, micros } => format!("{burst}, then one in {} s", micros / 1_000_000),
+            Amount::Rate { burst, nanos } => format!("{burst}, then one in {} s", nanos / 1_000_000_000),
         };
         format!("| `{name}` | {} | {by} | {amount} |", format!("{:?}", line.of).to_lowercase())
     }
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn what_is_given_stands_in_the_threat_model() {
         let table = table!(HANDSHAKES DIALS TOLD_DIALS CONNECTIONS INBOUND INBOUND_CIRCUITS RESERVATIONS CIRCUITS
-            ENVELOPES CARDS PREKEYS MAIL_QUESTIONS MAIL_WAITING MAIL_HELD DHT_PUTS DHT_CHECKS DHT_HEARD DHT_PROVIDERS);
+            ENVELOPES CARDS PREKEYS MAIL_QUESTIONS MAIL_WAITING MAIL_HELD MAIL_BYTES DHT_PUTS DHT_CHECKS DHT_HEARD DHT_PROVIDERS);
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let source = fs::read_to_string(root.join("src/base/limits/net.rs")).unwrap();
         assert_eq!(source.matches(": &[Grant] =").count(), table.len(), "one is not in this list");

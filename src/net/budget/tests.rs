@@ -27,7 +27,7 @@ const fn grant(of: Of, by: By, amount: Amount) -> Grant {
 }
 
 const fn rate(of: Of, by: By, burst: u32, millis: u64) -> Grant {
-    grant(of, by, Amount::Rate { burst, micros: millis * 1_000 })
+    grant(of, by, Amount::Rate { burst, nanos: millis * 1_000_000 })
 }
 
 fn peer(n: u32) -> PeerId {
@@ -61,44 +61,45 @@ proptest! {
     /// the first token was taken of it. And nobody is refused as long as there is something left of all that binds him.
     #[test]
     fn nobody_has_more_than_is_given_and_nobody_less(
-        asked in prop::collection::vec((anybody(), -40..60_i64), 1..300),
+        asked in prop::collection::vec((anybody(), -40..60_i64, 1..4_u32), 1..300),
     ) {
         let mut budget = Budget::<()>::new(ALL);
         // The naive form: when each token of a line was taken, by whom.
         let mut taken: Vec<(Key, usize, Instant)> = Vec::new();
         let begun = Instant::now();
         let (mut clock, mut latest) = (begun + Duration::from_secs(1_000), begun);
-        for (who, step) in asked {
+        for (who, step, tokens) in asked {
             let by = Duration::from_millis(step.unsigned_abs());
             clock = if step < 0 { clock - by } else { clock + by };
             latest = latest.max(clock);
             let lines: Vec<_> = ALL.iter().enumerate().filter_map(|(place, line)| Some((place, line, who.key(line)?))).collect();
             let left = lines.iter().all(|(place, line, key)| {
-                let Amount::Rate { burst, micros } = line.amount else { return true };
+                let Amount::Rate { burst, nanos } = line.amount else { return true };
                 let mut of_key = taken.iter().filter(|(other, at, _)| other == key && at == place);
                 // A bucket that fills up, step by step.
-                let (mut tokens, mut since) = (u64::from(burst) * micros, begun);
-                let mut fill = |tokens: u64, at: Instant| {
-                    let come = u64::try_from((at - since).as_micros()).unwrap();
+                let (mut left, mut since) = (u64::from(burst) * nanos, begun);
+                let mut fill = |left: u64, at: Instant| {
+                    let come = u64::try_from((at - since).as_nanos()).unwrap();
                     since = at;
-                    (tokens + come).min(u64::from(burst) * micros)
+                    (left + come).min(u64::from(burst) * nanos)
                 };
                 for (_, _, at) in &mut of_key {
-                    tokens = fill(tokens, *at) - micros;
+                    left = fill(left, *at) - nanos;
                 }
-                fill(tokens, latest) >= micros
+                fill(left, latest) >= u64::from(tokens) * nanos
             });
-            prop_assert_eq!(budget.take(&who, clock), left);
+            prop_assert_eq!(budget.spend(&who, tokens, clock), left);
             if left {
-                taken.extend(lines.into_iter().map(|(place, _, key)| (key, place, latest)));
+                let lines = lines.into_iter().map(|(place, _, key)| (key, place, latest));
+                taken.extend(lines.flat_map(|one| std::iter::repeat_n(one, tokens as usize)));
             }
         }
         for (place, line) in ALL.iter().enumerate() {
-            let Amount::Rate { burst, micros } = line.amount else { continue };
+            let Amount::Rate { burst, nanos } = line.amount else { continue };
             for (key, at, first) in &taken {
                 let same = taken.iter().filter(|(other, line, when)| (other, *line) == (key, place) && when >= first);
                 if *at == place {
-                    let come = u64::try_from((latest - *first).as_micros()).unwrap() / micros;
+                    let come = u64::try_from((latest - *first).as_nanos()).unwrap() / nanos;
                     prop_assert!(same.count() as u64 <= u64::from(burst) + come);
                 }
             }

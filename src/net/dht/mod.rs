@@ -9,6 +9,7 @@ mod handler;
 mod judge;
 mod publish;
 mod query;
+pub(super) mod status;
 mod store;
 mod table;
 
@@ -31,9 +32,9 @@ use self::behaviour::{Behaviour, Heard, LINGER};
 use self::judge::{Judge, Put, found};
 use self::publish::Publisher;
 use self::query::{Query, Running};
+use self::status::DhtStatus;
 use self::table::Table;
 use super::budget::Who;
-use super::handle::DhtStatus;
 use super::peers::Peers;
 use super::shared::Shared;
 use super::{from_libp2p, span, to_libp2p, wall_now};
