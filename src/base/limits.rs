@@ -170,6 +170,8 @@ pub const RETRY_MAX: Millis = Millis::from_hours(1);
 pub const MAX_CONTACTS: u64 = 50_000;
 /// Events kept in the log for clients that were away.
 pub const MAX_EVENTS: u64 = 100_000;
+/// Events in one row, which is read as a whole: what one commit tells is one row, unless it tells of very much.
+pub const MAX_EVENTS_ROW: usize = 1_000;
 /// Idempotency keys of clients that are remembered.
 pub const MAX_CLIENT_IDS: u64 = 10_000;
 /// Length of a client's idempotency key.

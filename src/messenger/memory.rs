@@ -15,6 +15,7 @@ use super::tables::{
     ClientIdQueue, Events, Hours, MarkQueue, OneTimeTable, OutKind, Outbox, Peers, PrekeyMarks, Recent, Requests,
     Timed, WAITING,
 };
+use super::view::EventKind;
 
 /// Everything in memory.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub(super) struct Memory {
     pub links: BTreeMap<PeerId, Link>,
     /// Sequence number of the next event.
     pub next_event: u64,
+    /// What the present commit tells.
+    pub told: Vec<EventKind>,
     /// Number of the next activity.
     pub next_activity: u64,
     /// Number of the next remembered client ID.
@@ -232,6 +235,7 @@ impl Memory {
             }
         }
         fresh.receipts = std::mem::take(&mut self.receipts);
+        fresh.told = std::mem::take(&mut self.told);
         fresh.next_ticket = self.next_ticket;
         fresh.high_water = self.high_water;
         fresh.high_water_at = self.high_water_at;

@@ -192,7 +192,7 @@ impl Messenger {
     /// One input; when it fails, nothing of it stays.
     fn one(&mut self, input: Input, buf: &mut WriteBuffer, out: &mut Vec<Output>, now: Now, rng: &mut dyn CryptoRng) {
         let savepoint = buf.savepoint();
-        let before = out.len();
+        let (before, told) = (out.len(), self.mem.told.len());
         let asked = question(&input);
         let mut tx = self.tx(buf, out, now, rng);
         let stop = match tx.input(input) {
@@ -204,6 +204,7 @@ impl Messenger {
             Err(stop) => stop,
         };
         out.truncate(before);
+        self.mem.told.truncate(told);
         buf.rollback(savepoint);
         if let Err(error) = self.mem.reload(buf) {
             tracing::error!(%error, "rows cannot be read");
@@ -214,6 +215,7 @@ impl Messenger {
     /// After a failed commit memory is dropped and derived from the rows that are there.
     fn forget(&mut self) {
         self.mem.receipts.clear();
+        self.mem.told.clear();
         self.mem.mail.forget_flights();
         self.mem.links.values_mut().for_each(|link| link.seek = None);
         let rows = self.store.begin();
@@ -347,6 +349,7 @@ impl Tx<'_> {
             self.post(peer)?;
         }
         self.send_deposits()?;
-        self.flush_receipts()
+        self.flush_receipts()?;
+        self.write_events()
     }
 }

@@ -13,12 +13,12 @@ use crate::store::{KeyId, RowKey, Rows, Scan, SnapshotPlan, Store, StoreError, T
 use super::memory::number;
 use super::tables::{
     BoxCards, BoxPrekeys, BoxTokens, Boxes, ClientIdQueue, ClientIds, ConversationRow, Conversations, DepositBodies,
-    DepositMarks, Deposits, EnvelopeMarks, Events, Hours, IndexRow, Late, MailTotals, MarkQueue, MessageIndex,
-    MessageRow, Messages, OutKind, OutMessages, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent, RecentRow,
-    Requests, States, Timed, Tomb, TombRow, Tombs, client_id_key, hour_key, index_key, indexed, message_key,
-    outbox_key, peer_key, recent_key, room_key, tomb_key,
+    DepositMarks, Deposits, EnvelopeMarks, Events, EventsRow, Hours, IndexRow, Late, MailTotals, MarkQueue,
+    MessageIndex, MessageRow, Messages, OutKind, OutMessages, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent,
+    RecentRow, Requests, States, Timed, Tomb, TombRow, Tombs, client_id_key, events_key, hour_key, index_key, indexed,
+    message_key, outbox_key, peer_key, recent_key, room_key, tomb_key,
 };
-use super::view::{Event, EventKind};
+use super::view::EventKind;
 
 /// What a snapshot holds: not what follows from other rows, nor what a recovery throws away; messages last. What is kept for
 /// others is in none: an old copy of a box would bring back what its owner has deleted, and hand out prekeys twice.
@@ -386,12 +386,10 @@ impl Order<'_> {
         let newest = self.buf.scan::<Events>(&Scan::new(RowKey::new()).reverse().limit(1))?;
         let last = newest.first().and_then(|(key, _)| number(key)).unwrap_or(0);
         let seq = last + LEAP;
-        self.buf
-            .put::<Events>(&RowKey::new().u64(seq), &Event { seq, at: self.now.wall, kind: EventKind::Recovered })?;
-        // Those that are forgotten one by one as new ones come would otherwise stay.
-        let oldest = seq.saturating_sub(limits::MAX_EVENTS);
+        self.buf.put::<Events>(&events_key(seq), &EventsRow::new(self.now.wall, vec![EventKind::Recovered]))?;
+        let oldest = (seq + 1).saturating_sub(limits::MAX_EVENTS);
         for (key, _) in self.buf.scan::<Events>(&Scan::new(RowKey::new()).to(oldest))? {
-            self.buf.delete::<Events>(&RowKey::new().u64(number(&key).unwrap_or_default()));
+            self.buf.delete::<Events>(&events_key(number(&key).unwrap_or_default()));
             self.step(1)?;
         }
         Ok(())

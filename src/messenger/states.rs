@@ -70,7 +70,8 @@ impl Tx<'_> {
             }
             self.put_beside::<States>(conversation, position, &row)?;
         }
-        self.event(EventKind::MessageState { peer, message: id, state })
+        self.event(EventKind::MessageState { peer, message: id, state });
+        Ok(())
     }
 
     fn no_longer_undelivered(&mut self, room: RoomId) -> Step {
@@ -128,7 +129,7 @@ impl Tx<'_> {
         if started {
             self.put_message(conversation, position, &row)?;
         }
-        self.event(EventKind::MessageState { peer, message: row.id, state: State::Read })?;
+        self.event(EventKind::MessageState { peer, message: row.id, state: State::Read });
         self.fresh.push(Due::Read(peer, row.id));
         Ok(started)
     }

@@ -128,7 +128,8 @@ impl Tx<'_> {
         } else {
             self.bury_later(message.id)?;
         }
-        self.event(EventKind::MessageDeleted { peer, message: message.id, state })
+        self.event(EventKind::MessageDeleted { peer, message: message.id, state });
+        Ok(())
     }
 
     /// A message of a pending request vanishes: the request goes on without it, under a new key.

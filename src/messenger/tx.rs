@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use crate::base::{CryptoRng, MessageId, Now, PeerId, RoomId, WallTime, limits};
 use crate::identity::IdentityKeypair;
-use crate::store::{Rows, StoreError, Table, WriteBuffer};
+use crate::store::{RowKey, Rows, Scan, StoreError, Table, WriteBuffer};
 
 use super::command::Refusal;
 use super::io::Output;
-use super::memory::{Link, Memory, Names};
+use super::memory::{Link, Memory, Names, number};
 use super::query;
 use super::tables::{
-    ConversationRow, Conversations, Events, IndexRow, MessageRow, Messages, PeerRow, Peers, Profile, ProfileRow,
-    Recent, RecentRow, message_key, peer_key, recent_key, room_key,
+    ConversationRow, Conversations, Events, EventsRow, IndexRow, MessageRow, Messages, PeerRow, Peers, Profile,
+    ProfileRow, Recent, RecentRow, events_key, message_key, peer_key, recent_key, room_key,
 };
-use super::view::{Event, EventKind};
-use crate::store::RowKey;
+use super::view::EventKind;
 
 /// Why an input did not happen.
 #[derive(Debug)]
@@ -146,14 +145,22 @@ impl Tx<'_> {
         Ok(self.buf.put_under::<T>(&message_key(&conversation.room, position), conversation.key, row)?)
     }
 
-    /// Appends to the event log, and forgets the oldest event when it is full.
-    pub(super) fn event(&mut self, kind: EventKind) -> Step {
-        let seq = self.mem.next_event;
-        self.buf.put::<Events>(&RowKey::new().u64(seq), &Event { seq, at: self.now.wall, kind })?;
-        if let Some(old) = seq.checked_sub(limits::MAX_EVENTS).filter(|old| *old > 0) {
-            self.buf.delete::<Events>(&RowKey::new().u64(old));
+    /// Told when the inputs of this commit are done.
+    pub(super) fn event(&mut self, kind: EventKind) {
+        self.mem.told.push(kind);
+    }
+
+    /// Appends what is told to the event log, in one row, and forgets what is too old.
+    pub(super) fn write_events(&mut self) -> Step {
+        for kinds in std::mem::take(&mut self.mem.told).chunks(limits::MAX_EVENTS_ROW) {
+            self.mem.next_event += kinds.len() as u64;
+            let row = EventsRow::new(self.now.wall, kinds.to_vec());
+            self.buf.put::<Events>(&events_key(self.mem.next_event - 1), &row)?;
+            let Some(old) = self.mem.next_event.checked_sub(limits::MAX_EVENTS) else { continue };
+            for (key, _) in self.buf.scan::<Events>(&Scan::all().to(old))? {
+                self.buf.delete::<Events>(&events_key(number(&key).unwrap_or_default()));
+            }
         }
-        self.mem.next_event += 1;
         Ok(())
     }
 
@@ -170,3 +177,6 @@ impl Tx<'_> {
         self.out.push(output.into());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -247,7 +247,7 @@ pub enum EventKind {
 }
 
 /// One entry of the durable event log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Its place; grows by one.
     pub seq: u64,

@@ -22,6 +22,9 @@ pub(super) use reach::mailboxes_in_use;
 pub use reach::{card_is_current, known_peers, mailboxes, reach};
 pub use resolve::{ResolveError, resolve_message, resolve_peer};
 
+/// Rows of events that are read at once.
+const EVENT_ROWS: usize = 64;
+
 /// The own identity. `None` until the messenger was opened for the first time.
 ///
 /// # Errors
@@ -113,8 +116,22 @@ pub fn contact(rows: &impl Rows, me: PeerId, peer: &PeerId) -> Result<Option<Con
 
 /// Events after `since`, oldest first; at most `limit`.
 pub fn events(rows: &impl Rows, since: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
-    let scan = Scan::new(RowKey::new()).from(since.saturating_add(1)).limit(limit.min(limits::MAX_PAGE));
-    Ok(rows.scan::<Events>(&scan)?.into_iter().map(|(_, event)| event).collect())
+    let (limit, mut from, mut found) = (limit.min(limits::MAX_PAGE), since.saturating_add(1), Vec::new());
+    while found.len() < limit {
+        // Keyed by the last of each: the first that is found may begin before.
+        let scan = Scan::all().from(from).limit((limit - found.len()).min(EVENT_ROWS));
+        let page = rows.scan::<Events>(&scan)?.into_iter().filter_map(|(key, row)| Some((number(&key)?, row)));
+        let before = from;
+        for (last, row) in page {
+            from = last.saturating_add(1);
+            found.extend(row.events(last).filter(|event| event.seq > since));
+        }
+        if from == before {
+            break;
+        }
+    }
+    found.truncate(limit);
+    Ok(found)
 }
 
 /// Numbers for `status`.
@@ -127,8 +144,8 @@ pub fn counts(rows: &impl Rows) -> Result<Counts, StoreError> {
     for (_, row) in rows.scan::<Peers>(&Scan::new(RowKey::new()))? {
         counts.contacts += u64::from(row.contact.is_some());
     }
-    let last = rows.scan::<Events>(&Scan::new(RowKey::new()).reverse().limit(1))?;
-    counts.last_event = last.first().map_or(0, |(_, event)| event.seq);
+    let last = rows.scan::<Events>(&Scan::all().reverse().limit(1))?;
+    counts.last_event = last.first().and_then(|(key, _)| number(key)).unwrap_or(0);
     Ok(counts)
 }
 

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::table;
-use crate::base::MessageId;
-use crate::messenger::view::Event;
+use crate::base::{MessageId, Tail, WallTime};
+use crate::messenger::view::{Event, EventKind};
 use crate::store::RowKey;
 
 table!(
-    /// Keyed by sequence number.
-    Events = 30, Root, Event
+    /// What one commit tells; keyed by the sequence number of the last of them.
+    Events = 30, Root, EventsRow
 );
 table!(
     /// Commands that were carried out; keyed by the client's ID.
@@ -20,9 +20,38 @@ table!(
     ClientIdQueue = 32, Root, String
 );
 
+/// Key of [`Events`].
+pub fn events_key(last: u64) -> RowKey {
+    RowKey::new().u64(last)
+}
+
 /// Key of [`ClientIds`].
 pub fn client_id_key(id: &str) -> RowKey {
     RowKey::new().blind(id.as_bytes())
+}
+
+/// Events that happened together; their sequence numbers follow each other.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EventsRow {
+    /// When.
+    pub at: WallTime,
+    /// What; at least one, at most `MAX_EVENTS_ROW`.
+    pub kinds: Vec<EventKind>,
+    /// What other versions know.
+    pub tail: Tail,
+}
+
+impl EventsRow {
+    /// What happened at this time.
+    pub const fn new(at: WallTime, kinds: Vec<EventKind>) -> Self {
+        Self { at, kinds, tail: Tail::new() }
+    }
+
+    /// Each by itself; `last` is the number of the last.
+    pub fn events(self, last: u64) -> impl Iterator<Item = Event> {
+        let first = last.saturating_add(1).saturating_sub(self.kinds.len() as u64);
+        (first..).zip(self.kinds).map(move |(seq, kind)| Event { seq, at: self.at, kind })
+    }
 }
 
 /// What a client's ID stands for.

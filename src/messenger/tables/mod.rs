@@ -30,7 +30,7 @@ pub use forgetting::{
     timed_key, timed_row_key, tomb_key,
 };
 pub use keys::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, SendingChains, Sessions, session_key};
-pub use log::{ClientIdQueue, ClientIdRow, ClientIds, Events, client_id_key};
+pub use log::{ClientIdQueue, ClientIdRow, ClientIds, Events, EventsRow, client_id_key, events_key};
 pub use mailbox::{
     BoxCardRow, BoxCards, BoxPrekeyRow, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositBody,
     DepositMarks, DepositRow, Deposits, MailServices, MailTotals, TotalsRow, in_box, of_box, tagged,

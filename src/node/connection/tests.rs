@@ -4,18 +4,18 @@ use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::base::PeerId;
-use crate::messenger::tables::Events;
-use crate::messenger::view::{Event, EventKind};
+use crate::messenger::tables::{Events, EventsRow, events_key};
+use crate::messenger::view::EventKind;
 use crate::node::Place as Profile;
 use crate::node::core::{Core, SharedReader};
+use crate::store::Store;
 use crate::store::testing::Place;
-use crate::store::{RowKey, Store};
 
 fn with_an_event(place: &mut Place, seq: u64) -> Store {
     let store = place.open().unwrap();
     let mut buffer = store.begin();
-    let event = Event { seq, at: place.now.wall, kind: EventKind::PeerOnline(PeerId::from_key_bytes([7; 32])) };
-    buffer.put::<Events>(&RowKey::new().u64(seq), &event).unwrap();
+    let online = EventKind::PeerOnline(PeerId::from_key_bytes([7; 32]));
+    buffer.put::<Events>(&events_key(seq), &EventsRow::new(place.now.wall, vec![online])).unwrap();
     store.commit(buffer, &mut place.rng).unwrap();
     store
 }
