@@ -193,6 +193,29 @@ impl Office {
         desk.messenger.as_mut().unwrap().idle(now, &mut desk.place.rng)
     }
 
+    /// Hands inputs to one of them, and carries out what follows, all that waits for one in one commit.
+    pub(crate) fn in_commits(&mut self, who: usize, inputs: Vec<Input>) {
+        self.queue.extend(inputs.into_iter().map(|input| (who, input)));
+        loop {
+            for (who, desk) in self.desks.iter_mut().enumerate().filter(|(_, desk)| desk.wake <= self.now.mono) {
+                desk.wake = MonoTime(u64::MAX);
+                self.queue.push_back((who, Input::Timer));
+            }
+            let Some((who, _)) = self.queue.front() else { return };
+            let who = *who;
+            let (his, others) = std::mem::take(&mut self.queue).into_iter().partition(|(other, _)| *other == who);
+            self.queue = others;
+            let his: VecDeque<(usize, Input)> = his;
+            let outputs = self.hand_in(who, his.into_iter().map(|(_, input)| input).collect());
+            self.carry_out(who, outputs);
+        }
+    }
+
+    /// How many rows somebody's store has put and deleted, by table.
+    pub(crate) fn written(&self, who: usize) -> BTreeMap<u8, u64> {
+        self.desks[who].messenger.as_ref().unwrap().store.written()
+    }
+
     /// Somebody's store fails: every commit from now on.
     pub(crate) fn break_store(&mut self, who: usize) {
         self.desks[who].messenger.as_ref().unwrap().store.close();

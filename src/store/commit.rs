@@ -202,6 +202,9 @@ impl Inner {
         }
         writer.meta.next_key = taken.map_or(KeyId::ROOT, KeyId::next).max(writer.meta.next_key);
         let mut writes = changes.writes;
+        for table in writes.iter().filter_map(|(key, _)| key.first()) {
+            *writer.written.entry(*table).or_default() += 1;
+        }
         writes.push(writer.meta.seal(writer.schema, &self.secrets, rng)?);
 
         failpoint("sealed");

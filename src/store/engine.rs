@@ -1,5 +1,6 @@
 //! The store itself: what its parts share, and the ways in.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -87,6 +88,12 @@ impl Store {
         made.map_or(Millis(0), |made| if made > now.wall { Millis::from_days(1) } else { now.wall.since(made) })
     }
 
+    /// How many rows were put and deleted since the store was opened, by table; the engine's own row left out, which goes with
+    /// every commit.
+    pub fn written(&self) -> BTreeMap<u8, u64> {
+        self.inner.writer().written.clone()
+    }
+
     /// Removes rows whose key was destroyed (they count as absent already) from the next `rows` rows, going round.
     /// Says whether it has come to the end.
     ///
@@ -158,6 +165,8 @@ pub(super) struct Writer {
     pub(super) count: Option<Count>,
     /// Where the next sweep begins.
     pub(super) swept: Vec<u8>,
+    /// Rows put and deleted, by table.
+    pub(super) written: BTreeMap<u8, u64>,
 }
 
 /// A count of the rows, in several steps between commits.

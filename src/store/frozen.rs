@@ -3,6 +3,7 @@
 //! Rows are read from sled's log without sled, which would have to write. All rows are counted first, as at every
 //! opening; writing is refused with the reason.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,6 +50,7 @@ impl Store {
             checked: witness.checked,
             count: None,
             swept: Vec::new(),
+            written: BTreeMap::new(),
         };
         let opened = Opened { database, keyring };
         Ok(Self { inner: Arc::new(Inner::new(dir, secrets, opened, writer)) })

@@ -3,6 +3,7 @@
 //! Nothing that was there is ever taken for nothing: a store is made anew only when there is no trace of one, or when
 //! the making of one was interrupted before its first commit.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -114,7 +115,8 @@ fn open_now(
     let doomed = doomed_in(&database)?;
     let (keyring, tidy) = settled_keys(&secrets, loaded, &meta, &doomed)?;
     let opened = Opened { database: Backing::Live(database), keyring };
-    let writer = Writer { schema, meta, key_files, mark, doomed, checked, count, swept: Vec::new() };
+    let (swept, written) = (Vec::new(), BTreeMap::new());
+    let writer = Writer { schema, meta, key_files, mark, doomed, checked, count, swept, written };
     let inner = Arc::new(Inner::new(dir, secrets, opened, writer));
     if let Some(kept) = kept {
         // The log as it was is let go when every row was counted, and before the first commit, which is not in it.
