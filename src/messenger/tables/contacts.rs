@@ -22,7 +22,7 @@ pub fn peer_key(peer: &PeerId) -> RowKey {
 }
 
 /// What is kept of a peer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerRow {
     /// Who.
     pub peer: PeerId,
@@ -82,7 +82,7 @@ impl PeerRow {
 }
 
 /// What makes a peer a contact.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
     /// Our own name for them (empty: none).
     pub own_name: String,
