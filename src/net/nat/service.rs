@@ -4,6 +4,7 @@
 //! counted here, from what it tells.
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use libp2p::relay::{Behaviour, Config, Event};
 use libp2p::{Multiaddr, PeerId};
@@ -20,18 +21,8 @@ use crate::net::{from_libp2p, lock, span};
 
 pub(in crate::net) fn behaviour(me: PeerId, usage: &Usage) -> Behaviour {
     let (reservations, circuits) = (usage.clone(), usage.clone());
-    let reserves = move |peer: PeerId, at: &Multiaddr, now: std::time::Instant| {
-        let given = &mut *lock(&reservations.0);
-        let who = who(&peer, Origin::of(at));
-        // One that is renewed has its place.
-        let has_room = given.reserved.held().contains_key(&peer) || given.reserved.room(&who).is_ok();
-        has_room && given.reserved.take(&who, now.into())
-    };
-    let opens = move |peer: PeerId, at: &Multiaddr, now: std::time::Instant| {
-        let given = &mut *lock(&circuits.0);
-        let who = who(&peer, Origin::of(at));
-        given.circuits.room(&who).is_ok() && given.circuits.take(&who, now.into())
-    };
+    let reserves = move |peer: PeerId, at: &Multiaddr, now: Instant| reservations.may_reserve(peer, at, now.into());
+    let opens = move |peer: PeerId, at: &Multiaddr, now: Instant| circuits.may_open(peer, at, now.into());
     let config = Config {
         max_reservations: MAX_RESERVATIONS,
         // The crate allows one more than it is told.
@@ -78,6 +69,21 @@ struct Circuit {
 }
 
 impl Usage {
+    /// Whether a peer at this address is given a reservation. One that is renewed has its place, and costs no less.
+    fn may_reserve(&self, peer: PeerId, at: &Multiaddr, now: tokio::time::Instant) -> bool {
+        let given = &mut *lock(&self.0);
+        let who = who(&peer, Origin::of(at));
+        let has_room = given.reserved.held().contains_key(&peer) || given.reserved.room(&who).is_ok();
+        has_room && given.reserved.take(&who, now)
+    }
+
+    /// Whether he may open a circuit to somebody.
+    fn may_open(&self, peer: PeerId, at: &Multiaddr, now: tokio::time::Instant) -> bool {
+        let given = &mut *lock(&self.0);
+        let who = who(&peer, Origin::of(at));
+        given.circuits.room(&who).is_ok() && given.circuits.take(&who, now)
+    }
+
     /// Notes what the relay tells; of whom. `connected` says whether there is still a connection with a peer, `origin` where
     /// it comes from.
     pub(in crate::net) fn on_event(
@@ -140,3 +146,6 @@ impl Given {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
