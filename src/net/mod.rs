@@ -17,6 +17,7 @@ mod behaviour;
 mod budget;
 mod classes;
 mod config;
+mod convert;
 mod dht;
 mod discovery;
 mod envelope;
@@ -39,8 +40,7 @@ mod streams;
 mod task;
 mod transport;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
@@ -57,15 +57,16 @@ pub use self::nat::status::{RelayService, RelayStatus, UpnpStatus};
 pub use crate::envelope::border::{Class, Event, FrameToken, Order, RefuseReason};
 
 use self::behaviour::Behaviour;
+use self::convert::{from_libp2p, lock, span, to_libp2p, wall_now};
 use self::limits::activity::Activity;
 use self::nat::Nat;
 use self::nat::service::Usage;
 use self::shared::Shared;
 use self::task::Task;
+use crate::base::PeerId;
 use crate::base::limits::{
     CONNECTION_IDLE, MAX_CONNECTIONS, MAX_NEGOTIATING_STREAMS, MAX_NET_COMMANDS, MAX_SUSPICIONS,
 };
-use crate::base::{Millis, PeerId, WallTime};
 
 /// Starts the network. Returns when every listener is bound; `NetHandle::status` then names the
 /// real addresses, and [`Event::Listening`] is told for each.
@@ -111,32 +112,6 @@ fn identity(config: &NetConfig) -> Result<(Keypair, PeerId), NetError> {
     let keypair = Keypair::ed25519_from_bytes(&mut seed).map_err(|error| NetError::Start(error.to_string()))?;
     let me = from_libp2p(&keypair.public().to_peer_id());
     me.map(|me| (keypair, me)).ok_or_else(|| NetError::Start("the key has no peer ID of ours".to_owned()))
-}
-
-/// Our form of a peer ID; `None` when it is not of an Ed25519 key.
-fn from_libp2p(peer: &libp2p::PeerId) -> Option<PeerId> {
-    PeerId::from_multihash(&peer.to_bytes()).ok()
-}
-
-/// libp2p's form of a peer ID.
-#[expect(clippy::expect_used, reason = "the multihash of every PeerId is well-formed: the tests try it")]
-fn to_libp2p(peer: &PeerId) -> libp2p::PeerId {
-    libp2p::PeerId::from_bytes(&peer.to_multihash()).expect("an identity multihash of 36 bytes")
-}
-
-const fn span(millis: Millis) -> Duration {
-    Duration::from_millis(millis.0)
-}
-
-#[expect(clippy::disallowed_methods, reason = "net reads the clock, for its status only")]
-fn wall_now() -> WallTime {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    WallTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// Locks; what a panicking task left behind is still in order, as every change is made whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

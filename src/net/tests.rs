@@ -13,6 +13,7 @@ mod start;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use libp2p::swarm::{ConnectionId, NetworkBehaviour};
 use libp2p::{Stream, StreamProtocol};

@@ -1,0 +1,34 @@
+//! Small things that every file here needs: peer IDs and times in the forms of others, locks.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::base::{Millis, PeerId, WallTime};
+
+/// Our form of a peer ID; `None` when it is not of an Ed25519 key.
+pub(super) fn from_libp2p(peer: &libp2p::PeerId) -> Option<PeerId> {
+    PeerId::from_multihash(&peer.to_bytes()).ok()
+}
+
+/// libp2p's form of a peer ID.
+#[expect(clippy::expect_used, reason = "the multihash of every PeerId is well-formed: the tests try it")]
+pub(super) fn to_libp2p(peer: &PeerId) -> libp2p::PeerId {
+    libp2p::PeerId::from_bytes(&peer.to_multihash()).expect("an identity multihash of 36 bytes")
+}
+
+/// A span of time as the standard library has it.
+pub(super) const fn span(millis: Millis) -> Duration {
+    Duration::from_millis(millis.0)
+}
+
+/// The time of day.
+#[expect(clippy::disallowed_methods, reason = "net reads the clock, for its status only")]
+pub(super) fn wall_now() -> WallTime {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    WallTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Locks; what a panicking task left behind is still in order, as every change is made whole.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
