@@ -184,6 +184,10 @@ pub const MAX_LIFETIME: Millis = Millis::from_days(366);
 /// A message that arrives when its time is over by our clock (it came late, or a clock is wrong) stays so long, or as long
 /// as it was to live.
 pub const EXPIRY_GRACE: Millis = Millis::from_hours(1);
+/// Rows of a slot, which share an erasable key: what one key opens is bounded, and a long conversation has some thousand keys.
+pub const KEY_SLOT_ROWS: u64 = 512;
+/// Their length in all. What is longer is a slot by itself.
+pub const KEY_SLOT_BYTES: u64 = 256 * 1024;
 /// Messages that expire in one commit.
 pub const MAX_EXPIRED_AT_ONCE: usize = 256;
 /// When messages expire, the others of their hour move to a new key, if they are no more than these; else the key waits

@@ -17,8 +17,8 @@ use crate::store::{KeyId, Rows, Scan, StoreError};
 use super::io::{Order, RefuseReason};
 use super::query;
 use super::tables::{
-    OutControls, OutDepositRow, OutDeposits, OutKind, OutMessages, OutRow, Outbox, PeerRow, ProfileRow, outbox_key,
-    peer_key,
+    Messages, OutControls, OutDepositRow, OutDeposits, OutKind, OutMessages, OutRow, Outbox, PeerRow, ProfileRow,
+    message_key, outbox_key, peer_key,
 };
 use super::told::{addresses_item, introduction};
 use super::tx::{Step, Stop, Tx};
@@ -212,8 +212,10 @@ impl Tx<'_> {
         };
         let room = RoomId::direct(peer.peer);
         let Some(message) = self.message(&room, position)? else { return Ok(None) };
-        let Some(conversation) = self.conversation(&room)? else { return Ok(None) };
-        let under = self.key_of(&conversation, message.vanishes)?;
+        let under = match message.vanishes {
+            Some(vanishes) => Some(self.key_of_hour(vanishes)?),
+            None => self.buf.key_of::<Messages>(&message_key(&room, position))?,
+        };
         let mut items = Vec::new();
         if peer.accepted {
             let digest = self.profile_digest(profile);
@@ -234,7 +236,7 @@ impl Tx<'_> {
         }
         let body = message.body.whole(&self.names(peer.peer).ours);
         items.push(Item::Message { sent_at: message.sent_at, body });
-        Ok(Some((Capsule { items }.encode(), Some(under))))
+        Ok(Some((Capsule { items }.encode(), under)))
     }
 
     /// The recipient's node has stored it.

@@ -14,7 +14,7 @@ use super::tx::{Step, Tx};
 use super::view::EventKind;
 
 impl Tx<'_> {
-    /// Deletes a conversation: its key is destroyed, and with it every message and what waits to be sent of them. The
+    /// Deletes a conversation: its keys are destroyed, and with them every message and what waits to be sent of them. The
     /// contact stays, and so do the counters: what comes next is no gap.
     ///
     /// The rows of the index stay as long as a second copy of a message may come (they hold IDs only).
@@ -41,9 +41,8 @@ impl Tx<'_> {
         for hour in hours {
             self.leave_hour(hour, true)?;
         }
-        self.buf.destroy_key(conversation.key);
+        self.destroy_slots(&mut conversation)?;
         self.buf.delete::<Recent>(&recent_key(conversation.activity));
-        conversation.key = self.buf.create_key(&mut *self.rng);
         conversation.forgotten = conversation.last;
         conversation.read = conversation.last;
         // Their places are gone.

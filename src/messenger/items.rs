@@ -111,7 +111,6 @@ impl Tx<'_> {
         conversation.last = conversation.last.max(position);
         conversation.unread += 1;
         self.bump(&mut conversation)?;
-        self.put_conversation(&conversation)?;
         let row = MessageRow {
             id,
             author: peer,
@@ -123,9 +122,10 @@ impl Tx<'_> {
             vanishes: held.vanishes,
             tail: Tail::new(),
         };
-        self.put_message(&conversation, position, &row)?;
+        self.add_message(&mut conversation, position, &row)?;
+        self.put_conversation(&conversation)?;
         if position <= conversation.read {
-            self.put_beside::<Late>(&conversation, position, &())?;
+            self.put_beside::<Late>(&mut conversation, position, &())?;
         }
         self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { room: conversation.room, position, outbox: None })?;
         if let Some(vanishes) = held.vanishes {

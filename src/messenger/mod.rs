@@ -32,6 +32,7 @@ mod requests;
 mod send;
 mod states;
 mod sessions;
+mod slots;
 pub mod tables;
 #[cfg(test)]
 mod testing;

@@ -15,8 +15,8 @@ use super::tables::{
     BoxCards, BoxPrekeys, BoxTokens, Boxes, ClientIdQueue, ClientIds, ConversationRow, Conversations, DepositBodies,
     DepositMarks, Deposits, EnvelopeMarks, Events, EventsRow, Hours, IndexRow, Late, MailTotals, MarkQueue,
     MessageIndex, MessageRow, Messages, OutKind, OutMessages, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent,
-    RecentRow, Requests, States, Timed, Tomb, TombRow, Tombs, client_id_key, events_key, hour_key, index_key, indexed,
-    message_key, outbox_key, peer_key, recent_key, room_key, tomb_key,
+    RecentRow, Requests, Slots, States, Timed, Tomb, TombRow, Tombs, client_id_key, events_key, hour_key, index_key,
+    indexed, message_key, outbox_key, peer_key, recent_key, room_key, slot_key, tomb_key,
 };
 use super::view::EventKind;
 
@@ -134,8 +134,8 @@ struct Walked {
     sent_counter: u64,
     /// The highest counter of each of the others.
     received: BTreeMap<PeerId, u64>,
-    /// Messages under each key.
-    keys: HashMap<KeyId, u64>,
+    /// The keys of slots.
+    keys: BTreeSet<KeyId>,
     /// Own messages that are to go again: positions and when they were written.
     undelivered: Vec<(u64, WallTime)>,
 }
@@ -292,9 +292,10 @@ impl Order<'_> {
                 let position = number(&key).unwrap_or_default();
                 from = position.saturating_add(1);
                 let place = message_key(room, position);
-                if let Some(key) = self.buf.key_of::<Messages>(&place)? {
-                    *walked.keys.entry(key).or_default() += 1;
-                }
+                // What vanishes is under the key of its hour, and what is said about it in a slot.
+                let key = self.buf.key_of::<Messages>(&place)?.filter(|_| row.vanishes.is_none());
+                let beside = [self.buf.key_of::<States>(&place)?, self.buf.key_of::<Late>(&place)?];
+                walked.keys.extend(key.into_iter().chain(beside.into_iter().flatten()));
                 let outbox = if row.author == self.me {
                     let is_settled = self.buf.contains::<States>(&place)?;
                     Some(walked.note_own(position, &row, is_settled))
@@ -321,23 +322,20 @@ impl Order<'_> {
         row: Option<ConversationRow>,
         walked: &Walked,
     ) -> Result<Option<ConversationRow>, StoreError> {
-        let key = row.as_ref().map(|row| row.key).filter(|key| self.buf.has_key(*key));
-        // A conversation that was moved to another key, or whose row is lost: most of its messages know.
-        let vanishing: BTreeSet<KeyId> =
-            self.buf.scan::<Hours>(&Scan::new(RowKey::new()))?.into_iter().map(|(_, hour)| hour.key).collect();
-        let lasting = walked.keys.iter().filter(|(key, _)| !vanishing.contains(key));
-        let key = key.or_else(|| lasting.max_by_key(|(_, count)| **count).map(|(key, _)| *key));
-        let key = match (key, &row) {
-            (Some(key), _) => key,
+        let present = row.as_ref().and_then(|row| row.slot.as_ref()).map(|slot| slot.key);
+        let (had, slots) = self.slots(&room, present, walked)?;
+        if row.is_none() && walked.count == 0 {
+            return Ok(None);
+        }
+        if had && slots == 0 && walked.count == 0 {
             // Without key files the messages are lost; with them, the conversation was deleted.
-            (None, Some(row)) if !self.keys => {
-                self.done.emptied += u64::from(row.last > 0);
-                self.buf.create_key(self.rng)
+            if self.keys {
+                return Ok(None);
             }
-            (None, _) => return Ok(None),
-        };
-        let mut row = row.unwrap_or_else(|| ConversationRow::new(room, key, 0));
-        row.key = key;
+            self.done.emptied += 1;
+        }
+        let mut row = row.unwrap_or_else(|| ConversationRow::new(room, 0));
+        (row.slot, row.slots) = (None, slots);
         row.last = row.last.max(walked.last).saturating_add(LOST_PLACES);
         row.unread = walked.unread;
         row.undelivered = walked.undelivered.len() as u64;
@@ -349,6 +347,24 @@ impl Order<'_> {
         // side shows a gap, which is what there may be.
         row.sent_counter = row.sent_counter.max(walked.sent_counter).max(self.now.wall.0);
         Ok(Some(row))
+    }
+
+    /// Names every slot whose key is there; none takes more rows. Gives whether there were any, and how many there are.
+    fn slots(&mut self, room: &RoomId, present: Option<KeyId>, walked: &Walked) -> Result<(bool, u64), StoreError> {
+        let mut keys: BTreeSet<KeyId> = present.into_iter().collect();
+        for (at, key) in self.buf.scan::<Slots>(&Scan::new(room_key(room)))? {
+            self.buf.delete::<Slots>(&slot_key(room, number(&at).unwrap_or_default()));
+            keys.insert(key);
+        }
+        let had = !keys.is_empty();
+        keys.extend(&walked.keys);
+        let mut slots = 0;
+        for key in keys.into_iter().filter(|key| self.buf.has_key(*key)).collect::<Vec<_>>() {
+            slots += 1;
+            self.buf.put::<Slots>(&slot_key(room, slots), &key)?;
+            self.changes += 1;
+        }
+        Ok((had, slots))
     }
 
     /// What had not been delivered is sent again, under the same message IDs.

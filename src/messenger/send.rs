@@ -50,7 +50,6 @@ impl Tx<'_> {
         conversation.last = position;
         conversation.undelivered += 1;
         self.bump(&mut conversation)?;
-        self.put_conversation(&conversation)?;
         let number = self.queue(peer.peer, OutKind::Message(position))?;
         let client = command.client_id.clone().map(|id| (id, digest(&command, &salt)));
         let vanishes = life.map(|(_, own)| own);
@@ -65,7 +64,8 @@ impl Tx<'_> {
             vanishes,
             tail: Tail::new(),
         };
-        self.put_message(&conversation, position, &row)?;
+        self.add_message(&mut conversation, position, &row)?;
+        self.put_conversation(&conversation)?;
         self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { room, position, outbox: Some(number) })?;
         if let Some(vanishes) = vanishes {
             self.watch(id, vanishes, room, Some(position))?;

@@ -24,7 +24,7 @@ impl Tx<'_> {
         let (Some(conversation), Some(message)) = (self.conversation(&room)?, self.message(&room, position)?) else {
             return Ok(());
         };
-        self.move_on(&conversation, position, message.id, recipient, state)
+        self.move_on(conversation, position, message.id, recipient, state)
     }
 
     /// A message needs no delivery any more: it is delivered, or given up.
@@ -49,13 +49,13 @@ impl Tx<'_> {
             self.no_longer_undelivered(index.room)?;
         }
         let Some(conversation) = self.conversation(&index.room)? else { return Ok(()) };
-        self.move_on(&conversation, index.position, *id, peer, state)
+        self.move_on(conversation, index.position, *id, peer, state)
     }
 
     /// The same with what is needed at hand.
     fn move_on(
         &mut self,
-        conversation: &ConversationRow,
+        mut conversation: ConversationRow,
         position: u64,
         id: MessageId,
         recipient: PeerId,
@@ -68,7 +68,7 @@ impl Tx<'_> {
             if recipient != peer || !row.note(0, state) {
                 return Ok(());
             }
-            self.put_beside::<States>(conversation, position, &row)?;
+            self.put_beside::<States>(&mut conversation, position, &row)?;
         }
         self.event(EventKind::MessageState { peer, message: id, state });
         Ok(())

@@ -13,8 +13,8 @@ use super::deliver::earliest;
 use super::memory::next_expiry;
 use super::query;
 use super::tables::{
-    ConversationRow, HourRow, Hours, Late, MessageIndex, MessageRow, Messages, Requests, States, Timed, TimedRow,
-    WAITING, hour_key, hour_of, hour_of_time, in_hour, index_key, message_key, peer_key, timed_key,
+    HourRow, Hours, Late, MessageIndex, MessageRow, Messages, Requests, States, Timed, TimedRow, WAITING, hour_key,
+    hour_of, hour_of_time, in_hour, index_key, message_key, peer_key, timed_key,
 };
 use super::tx::{Step, Tx};
 use super::view::{EventKind, RequestEnd, State};
@@ -29,9 +29,8 @@ impl Tx<'_> {
         Ok((wish, Vanishes::At(own)))
     }
 
-    /// The key that seals a message of a conversation.
-    pub(super) fn key_of(&mut self, conversation: &ConversationRow, vanishes: Option<Vanishes>) -> Step<KeyId> {
-        let Some(vanishes) = vanishes else { return Ok(conversation.key) };
+    /// The key that seals messages that vanish in this hour.
+    pub(super) fn key_of_hour(&mut self, vanishes: Vanishes) -> Step<KeyId> {
         let hour = hour_key(hour_of(vanishes));
         if let Some(row) = self.buf.get::<Hours>(&hour)? {
             return Ok(row.key);

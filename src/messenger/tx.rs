@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::{CryptoRng, MessageId, Now, PeerId, RoomId, WallTime, limits};
 use crate::identity::IdentityKeypair;
-use crate::store::{RowKey, Rows, Scan, StoreError, Table, WriteBuffer};
+use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
 
 use super::command::Refusal;
 use super::io::Output;
@@ -102,14 +102,13 @@ impl Tx<'_> {
         Ok(self.buf.get::<Conversations>(&room_key(room))?)
     }
 
-    /// A conversation, made with a key of its own when there is none.
+    /// A conversation, made when there is none.
     pub(super) fn open_conversation(&mut self, room: RoomId) -> Step<ConversationRow> {
         if let Some(row) = self.conversation(&room)? {
             return Ok(row);
         }
-        let key = self.buf.create_key(&mut *self.rng);
         // Not below what a lost store counted to: the other side would take new messages for what it misses.
-        Ok(ConversationRow::new(room, key, self.deadline_clock().0))
+        Ok(ConversationRow::new(room, self.deadline_clock().0))
     }
 
     pub(super) fn put_conversation(&mut self, row: &ConversationRow) -> Step {
@@ -137,16 +136,6 @@ impl Tx<'_> {
     /// Where a message stands; `None` when there is none by this ID, or it was forgotten.
     pub(super) fn index(&self, id: &MessageId) -> Step<Option<IndexRow>> {
         Ok(query::index(&*self.buf, id)?)
-    }
-
-    pub(super) fn put_message(&mut self, conversation: &ConversationRow, position: u64, row: &MessageRow) -> Step {
-        let key = self.key_of(conversation, row.vanishes)?;
-        Ok(self.buf.put_under::<Messages>(&message_key(&conversation.room, position), key, row)?)
-    }
-
-    /// Puts what is said about a message beside it: under the key of the conversation, with which it goes. It holds no text.
-    pub(super) fn put_beside<T: Table>(&mut self, conversation: &ConversationRow, position: u64, row: &T::Row) -> Step {
-        Ok(self.buf.put_under::<T>(&message_key(&conversation.room, position), conversation.key, row)?)
     }
 
     /// Told when the inputs of this commit are done.

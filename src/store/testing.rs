@@ -110,7 +110,8 @@ impl Place {
         let secrets = Secrets::derive(&self.key);
         let loaded = KeyFiles::new(self.path(), &secrets.key_files, Arc::new(Disk)).load().unwrap().unwrap();
         assert!(loaded.both, "one of the key files holds other keys");
-        let keys: Vec<_> = loaded.contents.keys.values().map(|entry| &entry.key).chain([&secrets.root]).collect();
+        let keys = loaded.contents.keys.values().map(|entry| &entry.key);
+        let keys: Vec<_> = [&secrets.root].into_iter().chain(keys).collect();
         let open = |key: &Vec<u8>, row| {
             let fetch = |chunk: &[u8]| Ok(rows.get(chunk));
             let mut values = keys.iter().filter_map(|sealing| open_value(&secrets, sealing, key, row, fetch).ok());

@@ -10,7 +10,7 @@ use crate::cli::output::{Output, name_and_peer, safe};
 /// Delete a conversation
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Deleting destroys the key of the conversation: nobody can read it any more, on this machine. The
+Deleting destroys the keys of the conversation: nobody can read it any more, on this machine. The
 other side keeps theirs, and is not told. The contact stays.
 
 Examples:

@@ -42,6 +42,11 @@ impl Bare {
         }
     }
 
+    /// How long it is, as it is kept.
+    pub const fn length(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// What it says, but for its origin: in its place stands one that names nobody.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Conversations and their messages. A conversation has an erasable key of its own.
+//! Conversations and their messages, which stand in slots: each slot has an erasable key.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +20,12 @@ table!(
     Recent = 11, Root, RecentRow
 );
 table!(
-    /// Keyed by room and position; under the key of the conversation, or that of the hour in which the message vanishes.
+    /// Keyed by room and position; under the key of its slot, or that of the hour in which the message vanishes.
     Messages = 12, Given, MessageRow
 );
 table!(
     /// How far own messages have come; keyed as the message is. It says nothing of what they say, but of when they were read:
-    /// so it is under the key of the conversation and gone with it, and need not be moved when hours of messages end.
+    /// so it is in a slot of the conversation and gone with it, and need not be moved when hours of messages end.
     States = 17, Given, StateRow
 );
 table!(
@@ -36,6 +36,11 @@ table!(
     /// Where a message stands; keyed by its ID, which is a hash and says nothing. The row of a forgotten message stays
     /// for a while without one in [`Messages`], so that a second copy is known.
     MessageIndex = 13, Root, IndexRow
+);
+
+table!(
+    /// The keys of slots that take no more rows; keyed by room and the number of the slot.
+    Slots = 19, Root, KeyId
 );
 
 /// Key of [`Recent`].
@@ -58,6 +63,11 @@ pub fn message_key(room: &RoomId, position: u64) -> RowKey {
     room_key(room).u64(position)
 }
 
+/// Key of [`Slots`].
+pub fn slot_key(room: &RoomId, number: u64) -> RowKey {
+    room_key(room).u64(number)
+}
+
 /// Key of [`MessageIndex`]; in clear, so that a prefix can be looked up.
 pub fn index_key(id: &MessageId) -> RowKey {
     id.as_bytes().as_chunks::<8>().0.iter().fold(RowKey::new(), |key, part| key.u64(u64::from_be_bytes(*part)))
@@ -73,8 +83,10 @@ pub fn indexed(key: &[u8]) -> Option<MessageId> {
 pub struct ConversationRow {
     /// Which.
     pub room: RoomId,
-    /// Seals the messages.
-    pub key: KeyId,
+    /// The slot that takes the next row; `None`: it is begun with it.
+    pub slot: Option<Slot>,
+    /// How many slots were begun and take no more.
+    pub slots: u64,
     /// Position of the last message, forgotten or not; 0: none.
     pub last: u64,
     /// Messages up to this position were deleted with the conversation; 0: none.
@@ -95,12 +107,24 @@ pub struct ConversationRow {
     pub tail: Tail,
 }
 
+/// A slot: rows that share an erasable key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Slot {
+    /// Seals its rows.
+    pub key: KeyId,
+    /// How many rows were put into it.
+    pub rows: u64,
+    /// How long they are.
+    pub bytes: u64,
+}
+
 impl ConversationRow {
-    /// One without messages, sealed under this key. The counter of what we send begins behind `sent_counter`.
-    pub fn new(room: RoomId, key: KeyId, sent_counter: u64) -> Self {
+    /// One without messages. The counter of what we send begins behind `sent_counter`.
+    pub fn new(room: RoomId, sent_counter: u64) -> Self {
         Self {
             room,
-            key,
+            slot: None,
+            slots: 0,
             last: 0,
             forgotten: 0,
             read: 0,
@@ -234,7 +258,7 @@ mod tests {
 
     #[test]
     fn conversations_and_messages_keep_what_a_later_version_adds() {
-        let conversation = ConversationRow::new(RoomId::new([1; 32]), postcard::from_bytes(&[9]).unwrap(), 5);
+        let conversation = ConversationRow::new(RoomId::new([1; 32]), 5);
         let rows = [postcard::to_allocvec(&text().0).unwrap(), postcard::to_allocvec(&conversation).unwrap()];
         let later = rows.map(|row| [&row[..], b"\x01\x02hi"].concat());
         let message = read::<Messages>(&later[0]);

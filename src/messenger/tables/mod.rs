@@ -22,8 +22,8 @@ pub use boxes::{
 };
 pub use contacts::{CardRow, Cards, Contact, PeerRow, Peers, peer_key};
 pub use conversations::{
-    ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, Recent, RecentRow, StateRow,
-    States, index_key, indexed, kept_of, message_key, recent_key, room_key,
+    ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, Recent, RecentRow, Slot, Slots,
+    StateRow, States, index_key, indexed, kept_of, message_key, recent_key, room_key, slot_key,
 };
 pub use forgetting::{
     HourRow, Hours, Timed, TimedRow, Tomb, TombRow, Tombs, WAITING, hour_key, hour_of, hour_of_time, in_hour,

@@ -9,7 +9,7 @@ use crate::fuzzing::rng;
 use crate::identity::{CardKeys, IdentityKeypair, OneTimeKeys};
 use crate::messenger::tables::{
     CardKeysRow, CardKeysTable, ConversationRow, Conversations, MessageRow, Messages, OneTimeRow, OneTimeTable,
-    PeerRow, Peers, Recent, RecentRow, SendingChains, Sessions, States,
+    PeerRow, Peers, Recent, RecentRow, SendingChains, Sessions, Slot, States,
 };
 use crate::session::{RemoteBundle, SessionSet};
 use crate::store::{Table, fuzzing as files};
@@ -57,7 +57,9 @@ fn peer() -> PeerRow {
 /// One in which something is missing, and later versions have put something.
 fn conversation() -> ConversationRow {
     let (room, peer) = (RoomId::new([1; 32]), PeerId::from_key_bytes([1; 32]));
-    let mut row = ConversationRow::new(room, postcard::from_bytes(&[9]).unwrap(), 300);
+    let mut row = ConversationRow::new(room, 300);
+    row.slot = Some(Slot { key: postcard::from_bytes(&[9]).unwrap(), rows: 3, bytes: 900 });
+    row.slots = 2;
     for counter in [1, 4, 3, 9] {
         row.last = row.last.max(row.senders.entry(peer).or_default().place(counter, row.last));
     }

@@ -1,0 +1,97 @@
+//! Which erasable key seals a message. Messages stand in slots, which are filled one after the other; each has a key.
+//! Those that vanish are under the key of their hour instead. So what a key takes with it is bounded, and a conversation of
+//! any length is forgotten by destroying its keys.
+
+use crate::base::limits;
+use crate::store::{KeyId, Rows, Scan, Table};
+
+use super::memory::number;
+use super::tables::{ConversationRow, MessageRow, Messages, Slot, Slots, message_key, room_key, slot_key};
+use super::tx::{Step, Tx};
+
+impl Tx<'_> {
+    /// Writes a new message, and notes in the conversation, which is to be written behind it, where its slot stands.
+    pub(super) fn add_message(&mut self, conversation: &mut ConversationRow, position: u64, row: &MessageRow) -> Step {
+        let key = match row.vanishes {
+            Some(vanishes) => self.key_of_hour(vanishes)?,
+            None => {
+                let bytes = row.body.length() + row.subject.as_ref().map_or(0, String::len);
+                self.key_of_slot(conversation, bytes as u64)?
+            }
+        };
+        Ok(self.buf.put_under::<Messages>(&message_key(&conversation.room, position), key, row)?)
+    }
+
+    /// Writes a message anew: it stays under the key that it has, unless it vanishes and its hour has another by now.
+    pub(super) fn put_message(&mut self, conversation: &ConversationRow, position: u64, row: &MessageRow) -> Step {
+        let at = message_key(&conversation.room, position);
+        let key = match row.vanishes {
+            Some(vanishes) => Some(self.key_of_hour(vanishes)?),
+            None => self.buf.key_of::<Messages>(&at)?,
+        };
+        // Without a key it is forgotten.
+        Ok(key.map_or(Ok(()), |key| self.buf.put_under::<Messages>(&at, key, row))?)
+    }
+
+    /// Puts what is said about a message beside it: in a slot, with which it goes. It holds no text.
+    pub(super) fn put_beside<T: Table>(
+        &mut self,
+        conversation: &mut ConversationRow,
+        position: u64,
+        row: &T::Row,
+    ) -> Step {
+        let at = message_key(&conversation.room, position);
+        let key = match self.buf.key_of::<T>(&at)? {
+            Some(key) => key,
+            None => {
+                // A few bytes: rows are counted.
+                let key = self.key_of_slot(conversation, 0)?;
+                self.put_conversation(conversation)?;
+                key
+            }
+        };
+        Ok(self.buf.put_under::<T>(&at, key, row)?)
+    }
+
+    /// The key for one more row: that of the present slot, or of another, when that is full. What is larger than a slot is
+    /// one by itself.
+    fn key_of_slot(&mut self, conversation: &mut ConversationRow, bytes: u64) -> Step<KeyId> {
+        if bytes > limits::KEY_SLOT_BYTES {
+            let key = self.buf.create_key(&mut *self.rng);
+            self.name_slot(conversation, key)?;
+            return Ok(key);
+        }
+        let (rows, room) = (limits::KEY_SLOT_ROWS, limits::KEY_SLOT_BYTES - bytes);
+        if let Some(full) = conversation.slot.take_if(|slot| slot.rows >= rows || slot.bytes > room) {
+            self.name_slot(conversation, full.key)?;
+        }
+        let begin = || Slot { key: self.buf.create_key(&mut *self.rng), rows: 0, bytes: 0 };
+        let slot = conversation.slot.get_or_insert_with(begin);
+        slot.rows += 1;
+        slot.bytes += bytes;
+        Ok(slot.key)
+    }
+
+    /// A slot takes no more rows.
+    fn name_slot(&mut self, conversation: &mut ConversationRow, key: KeyId) -> Step {
+        conversation.slots += 1;
+        Ok(self.buf.put::<Slots>(&slot_key(&conversation.room, conversation.slots), &key)?)
+    }
+
+    /// Destroys the keys of all slots of a conversation.
+    pub(super) fn destroy_slots(&mut self, conversation: &mut ConversationRow) -> Step {
+        let room = conversation.room;
+        for (at, key) in self.buf.scan::<Slots>(&Scan::new(room_key(&room)))? {
+            self.buf.destroy_key(key);
+            self.buf.delete::<Slots>(&slot_key(&room, number(&at).unwrap_or_default()));
+        }
+        conversation.slots = 0;
+        if let Some(slot) = conversation.slot.take() {
+            self.buf.destroy_key(slot.key);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
