@@ -182,7 +182,6 @@ impl fmt::Display for Code {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
     /// The peer.
-    #[schemars(with = "String")]
     pub peer_id: PeerId,
     /// The name it is known by (may be empty).
     pub name: String,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::event::{EventKind as Stored, events};
 use crate::base::words::{MessageEnd, RequestEnd, State};
 use crate::base::{MessageId, PeerId, WallTime};
 
@@ -26,17 +27,32 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-macro_rules! events {
+macro_rules! shown {
     ($( $(#[doc = $doc:literal])+ $variant:ident = $word:literal {
-        $( $(#[doc = $fdoc:literal])+ $(#[schemars($($sch:tt)*)])? $field:ident : $ty:ty, )*
+        $( $(#[doc = $fdoc:literal])+ $field:ident : $ty:ty, )*
+    } + {
+        $( $(#[doc = $adoc:literal])+ $added:ident : $aty:ty = $of:ident, )*
     } )*) => {
         /// What happened.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         #[serde(tag = "event")]
         pub enum EventKind {
             $( $(#[doc = $doc])+ #[serde(rename = $word)] $variant {
-                $( $(#[doc = $fdoc])+ $(#[schemars($($sch)*)])? $field: $ty, )*
+                $( $(#[doc = $fdoc])+ $field: $ty, )*
+                $( $(#[doc = $adoc])+ $added: $aty, )*
             }, )*
+            /// The node is up: the first line of `rohrpost run`, not part of the log.
+            #[serde(rename = "ready")]
+            Ready {
+                /// Who we are.
+                peer_id: PeerId,
+                /// Where the node listens.
+                addrs: Vec<String>,
+                /// Its process.
+                pid: u32,
+                /// Its socket.
+                socket: PathBuf,
+            },
             /// Something that only a newer node knows.
             #[serde(other)]
             Unknown,
@@ -45,17 +61,61 @@ macro_rules! events {
         impl EventKind {
             /// The stable name.
             pub const fn name(&self) -> &'static str {
-                match self { $( Self::$variant { .. } => $word, )* Self::Unknown => "unknown" }
+                match self {
+                    $( Self::$variant { .. } => $word, )*
+                    Self::Ready { .. } => "ready",
+                    Self::Unknown => "unknown",
+                }
+            }
+
+            /// An event of the log, with what it is about as it is now.
+            pub fn told<L: LookUp>(stored: Stored, look_up: &mut L) -> Result<Self, L::Error> {
+                Ok(match stored {
+                    $( Stored::$variant { $($field,)* } => {
+                        Self::$variant { $( $added: look_up.$added(&$of)?, )* $($field,)* }
+                    } )*
+                })
             }
 
             /// All of them, for the documentation.
-            pub const ALL: &'static [EventType] = &[ $( EventType {
-                name: $word,
-                about: concat!($($doc),+),
-                fields: &[ $( (stringify!($field), concat!($($fdoc),+)), )* ],
-            }, )* ];
+            pub const ALL: &'static [EventType] = &[
+                $( EventType {
+                    name: $word,
+                    about: concat!($($doc),+),
+                    fields: &[
+                        $( (stringify!($field), concat!($($fdoc),+)), )*
+                        $( (stringify!($added), concat!($($adoc),+)), )*
+                    ],
+                }, )*
+                EventType {
+                    name: "ready",
+                    about: " The node is up: the first line of `rohrpost run`, not part of the log.",
+                    fields: &[
+                        ("peer_id", " Who we are."),
+                        ("addrs", " Where the node listens."),
+                        ("pid", " Its process."),
+                        ("socket", " Its socket."),
+                    ],
+                },
+            ];
         }
     };
+}
+events!(shown);
+
+/// Finds what events are about.
+pub trait LookUp {
+    /// Why it cannot.
+    type Error;
+
+    /// A message; `None` when it is gone.
+    fn message(&mut self, id: &MessageId) -> Result<Option<Box<Message>>, Self::Error>;
+
+    /// A request; `None` when it is no longer pending.
+    fn request(&mut self, peer: &PeerId) -> Result<Option<Box<Request>>, Self::Error>;
+
+    /// The name to show; empty when there is none.
+    fn name(&mut self, peer: &PeerId) -> Result<String, Self::Error>;
 }
 
 /// An event in the documentation.
@@ -67,114 +127,6 @@ pub struct EventType {
     pub about: &'static str,
     /// Its own fields, and what they say.
     pub fields: &'static [(&'static str, &'static str)],
-}
-
-events! {
-    /// A message was added to a conversation, in or out.
-    MessageNew = "message.new" {
-        /// The conversation.
-        #[schemars(with = "String")]
-        conversation: PeerId,
-        /// Which message.
-        #[schemars(with = "String")]
-        message_id: MessageId,
-        /// The message as it is now; `null` when it is gone since.
-        message: Option<Box<Message>>,
-    }
-    /// A message has come further.
-    MessageState = "message.state" {
-        /// The conversation.
-        #[schemars(with = "String")]
-        conversation: PeerId,
-        /// Which message.
-        #[schemars(with = "String")]
-        message_id: MessageId,
-        /// How far it has come.
-        state: State,
-    }
-    /// A message is gone, and its key with it.
-    MessageDeleted = "message.deleted" {
-        /// The conversation.
-        #[schemars(with = "String")]
-        conversation: PeerId,
-        /// Which message.
-        #[schemars(with = "String")]
-        message_id: MessageId,
-        /// Why.
-        reason: MessageEnd,
-        /// How far it had come: one of our own below `delivered` will not arrive any more, unless it was `sent`.
-        state: State,
-    }
-    /// A conversation was deleted by us, with all its messages.
-    ConversationDeleted = "conversation.deleted" {
-        /// The conversation.
-        #[schemars(with = "String")]
-        conversation: PeerId,
-        /// The name to show (may be empty).
-        name: String,
-    }
-    /// A request waits; told for its first message only.
-    RequestNew = "request.new" {
-        /// Who asks.
-        #[schemars(with = "String")]
-        peer_id: PeerId,
-        /// The request as it is now; `null` when it is no longer pending.
-        request: Option<Box<Request>>,
-    }
-    /// A request is no longer pending.
-    RequestClosed = "request.closed" {
-        /// Who asked.
-        #[schemars(with = "String")]
-        peer_id: PeerId,
-        /// How it ended.
-        reason: RequestEnd,
-    }
-    /// Somebody became a contact: by us, or by accepting our request.
-    ContactAdded = "contact.added" {
-        /// Who.
-        #[schemars(with = "String")]
-        peer_id: PeerId,
-        /// The name to show (may be empty).
-        name: String,
-    }
-    /// The key of a contact changed, or a verified mark was dropped.
-    ContactKeyChanged = "contact.key_changed" {
-        /// Who.
-        #[schemars(with = "String")]
-        peer_id: PeerId,
-        /// The name to show (may be empty).
-        name: String,
-    }
-    /// A contact's node is connected.
-    PeerOnline = "peer.online" {
-        /// Who.
-        #[schemars(with = "String")]
-        peer_id: PeerId,
-        /// The name to show (may be empty).
-        name: String,
-    }
-    /// A contact's node is no longer connected.
-    PeerOffline = "peer.offline" {
-        /// Who.
-        #[schemars(with = "String")]
-        peer_id: PeerId,
-        /// The name to show (may be empty).
-        name: String,
-    }
-    /// The profile was recovered from a damaged store: events before this one, and what they were about, may be missing.
-    Recovered = "profile.recovered" {}
-    /// The node is up: the first line of `rohrpost run`, not part of the log.
-    Ready = "ready" {
-        /// Who we are.
-        #[schemars(with = "String")]
-        peer_id: PeerId,
-        /// Where the node listens.
-        addrs: Vec<String>,
-        /// Its process.
-        pid: u32,
-        /// Its socket.
-        socket: PathBuf,
-    }
 }
 
 /// The answer to `events`.

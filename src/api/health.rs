@@ -91,7 +91,6 @@ pub struct Diagnosis {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Recovery {
     /// Who we are, still.
-    #[schemars(with = "String")]
     pub peer_id: PeerId,
     /// The own name (may be empty).
     pub name: String,

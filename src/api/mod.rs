@@ -23,7 +23,7 @@ pub use crate::base::words::{
 };
 pub use docs::reference;
 pub use error::{ApiError, CODES, Candidate, Code, CodeInfo};
-pub use event::{Event, EventKind, EventPage, EventType};
+pub use event::{Event, EventKind, EventPage, EventType, LookUp};
 pub use health::{Area, Diagnosis, Finding, Health, Recovery};
 pub use methods::{Call, METHODS, Method, Rpc, method};
 pub use openrpc::{COMMON_ERRORS, openrpc};

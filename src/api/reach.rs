@@ -30,7 +30,6 @@ words! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RelayInUse {
     /// Who.
-    #[schemars(with = "String")]
     pub peer_id: PeerId,
     /// Where we reach it.
     pub addr: String,
@@ -96,7 +95,6 @@ pub struct Reach {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mailbox {
     /// Who keeps it.
-    #[schemars(with = "String")]
     pub peer_id: PeerId,
     /// The name to show (may be empty).
     pub name: String,
@@ -120,7 +118,6 @@ pub struct Mailbox {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OpenMailbox {
     /// Who keeps it.
-    #[schemars(with = "String")]
     pub peer_id: PeerId,
     /// Where, each with the peer ID: what `mailbox use` takes.
     pub addrs: Vec<String>,
@@ -130,7 +127,6 @@ pub struct OpenMailbox {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Peer {
     /// Who.
-    #[schemars(with = "String")]
     pub peer_id: PeerId,
     /// The name to show (may be empty).
     pub name: String,

@@ -27,7 +27,6 @@ words! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Identity {
     /// Who we are.
-    #[schemars(with = "String")]
     pub peer_id: PeerId,
     /// The own display name (may be empty).
     pub name: String,
@@ -41,13 +40,10 @@ pub struct Identity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sent {
     /// Its ID.
-    #[schemars(with = "String")]
     pub message_id: MessageId,
     /// The conversation: the peer ID of the recipient.
-    #[schemars(with = "String")]
     pub conversation: PeerId,
     /// The recipient.
-    #[schemars(with = "String")]
     pub to: PeerId,
     /// How far it is.
     pub state: State,
@@ -62,13 +58,10 @@ pub struct Sent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// Its ID.
-    #[schemars(with = "String")]
     pub message_id: MessageId,
     /// The conversation: the peer ID of the other side.
-    #[schemars(with = "String")]
     pub conversation: PeerId,
     /// Who wrote it.
-    #[schemars(with = "String")]
     pub from: PeerId,
     /// The name to show for the writer (may be empty).
     pub from_name: String,
@@ -91,12 +84,10 @@ pub struct Message {
     /// How far it is.
     pub state: State,
     /// What it replies to.
-    #[schemars(with = "Option<String>")]
     pub reply_to: Option<MessageId>,
     /// Whether the text is not the first one.
     pub edited: bool,
     /// Reactions: symbol → who.
-    #[schemars(with = "BTreeMap<String, Vec<String>>")]
     pub reactions: BTreeMap<String, Vec<PeerId>>,
     /// When it vanishes here; `null`: it stays (or, from other programs: not before it was read).
     #[serde(default, with = "time::option")]
@@ -113,14 +104,12 @@ pub struct Message {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Conversation {
     /// The conversation: the peer ID of the other side.
-    #[schemars(with = "String")]
     pub conversation: PeerId,
     /// Of which kind.
     pub kind: ConversationKind,
     /// The name to show (may be empty).
     pub name: String,
     /// With whom.
-    #[schemars(with = "String")]
     pub peer_id: PeerId,
     /// Unread messages.
     pub unread: u64,
@@ -132,7 +121,6 @@ pub struct Conversation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Request {
     /// Who asks.
-    #[schemars(with = "String")]
     pub peer_id: PeerId,
     /// The name they announce (may be empty).
     pub name: String,
@@ -173,7 +161,6 @@ pub struct HeldMessage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Contact {
     /// Who.
-    #[schemars(with = "String")]
     pub peer_id: PeerId,
     /// The name to show: ours for them, else the one they announce (may be empty).
     pub name: String,
@@ -204,7 +191,6 @@ pub struct PolicyState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadCount {
     /// Whose conversation.
-    #[schemars(with = "String")]
     pub conversation: PeerId,
     /// How many messages became read.
     pub read: u64,
@@ -214,7 +200,6 @@ pub struct ReadCount {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeletedConversation {
     /// The conversation: the peer ID of the other side, who stays a contact.
-    #[schemars(with = "String")]
     pub conversation: PeerId,
     /// The name to show (may be empty).
     pub name: String,
@@ -226,7 +211,6 @@ pub struct DeletedConversation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resolved {
     /// The peer.
-    #[schemars(with = "String")]
     pub peer_id: PeerId,
     /// The name to show (may be empty).
     pub name: String,
@@ -250,7 +234,6 @@ pub struct Stopping {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// Who we are; `null` when a profile is locked and no node runs.
-    #[schemars(with = "Option<String>")]
     pub peer_id: Option<PeerId>,
     /// The own display name (may be empty).
     pub name: String,
@@ -294,7 +277,6 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Connection {
     /// Who.
-    #[schemars(with = "String")]
     pub peer_id: PeerId,
     /// The name to show (may be empty).
     pub name: String,

@@ -156,6 +156,28 @@ impl<'de> Deserialize<'de> for PeerId {
     }
 }
 
+/// In the local API an identifier is a text.
+#[cfg(feature = "api")]
+macro_rules! is_text {
+    ($($name:ident),+) => { $(
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                String::schema_name()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                String::json_schema(generator)
+            }
+        }
+    )+ };
+}
+#[cfg(feature = "api")]
+is_text!(PeerId, MessageId);
+
 macro_rules! byte_id {
     ($(#[$doc:meta])* $name:ident, $len:literal) => {
         $(#[$doc])*

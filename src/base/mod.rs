@@ -4,6 +4,7 @@
 //! the textual form of an identifier and the bare form of CBOR, no input or output.
 
 pub(crate) mod cbor;
+pub mod event;
 pub mod failpoint;
 pub mod ids;
 pub mod limits;

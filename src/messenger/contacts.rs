@@ -100,7 +100,7 @@ impl Tx<'_> {
         }
         self.put_peer(&row)?;
         if new {
-            self.event(super::view::EventKind::ContactAdded(peer));
+            self.event(super::view::EventKind::ContactAdded { peer_id: peer });
         }
         self.contact_answer(&peer)
     }

@@ -52,7 +52,7 @@ impl Tx<'_> {
         conversation.undelivered = 0;
         self.put_conversation(&conversation)?;
         self.bury(Tomb::Conversation { room, upto: conversation.forgotten, seen: Vec::new() })?;
-        self.event(EventKind::ConversationDeleted(peer));
+        self.event(EventKind::ConversationDeleted { conversation: peer });
         Ok(Answer::Deleted { unsent })
     }
 

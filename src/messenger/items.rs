@@ -25,7 +25,7 @@ impl Tx<'_> {
         // Whoever writes to us within a session has accepted us: crossing requests accept each other.
         if !row.accepted {
             row.accepted = true;
-            self.event(EventKind::ContactAdded(peer));
+            self.event(EventKind::ContactAdded { peer_id: peer });
             self.send_profile(&mut row)?;
             self.try_now(peer);
         }
@@ -131,7 +131,7 @@ impl Tx<'_> {
         if let Some(vanishes) = held.vanishes {
             self.watch(id, vanishes, conversation.room, Some(position))?;
         }
-        self.event(EventKind::MessageNew { peer, message: id });
+        self.event(EventKind::MessageNew { conversation: peer, message_id: id });
         Ok(id)
     }
 

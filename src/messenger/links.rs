@@ -43,7 +43,7 @@ impl Tx<'_> {
         self.network_is_back(peer, is_first);
         if let Some(mut row) = self.peer(&peer)?.filter(|row| row.contact.is_some() && !row.blocked) {
             if new {
-                self.event(EventKind::PeerOnline(peer));
+                self.event(EventKind::PeerOnline { peer_id: peer });
             }
             self.send_profile(&mut row)?;
             self.put_peer(&row)?;
@@ -66,7 +66,7 @@ impl Tx<'_> {
         self.touch(peer);
         let contact = self.peer(&peer)?.is_some_and(|row| row.contact.is_some() && !row.blocked);
         if was && contact {
-            self.event(EventKind::PeerOffline(peer));
+            self.event(EventKind::PeerOffline { peer_id: peer });
         }
         Ok(())
     }

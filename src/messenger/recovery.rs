@@ -402,7 +402,7 @@ impl Order<'_> {
         let newest = self.buf.scan::<Events>(&Scan::new(RowKey::new()).reverse().limit(1))?;
         let last = newest.first().and_then(|(key, _)| number(key)).unwrap_or(0);
         let seq = last + LEAP;
-        self.buf.put::<Events>(&events_key(seq), &EventsRow::new(self.now.wall, vec![EventKind::Recovered]))?;
+        self.buf.put::<Events>(&events_key(seq), &EventsRow::new(self.now.wall, vec![EventKind::Recovered {}]))?;
         let oldest = (seq + 1).saturating_sub(limits::MAX_EVENTS);
         for (key, _) in self.buf.scan::<Events>(&Scan::new(RowKey::new()).to(oldest))? {
             self.buf.delete::<Events>(&events_key(number(&key).unwrap_or_default()));

@@ -102,7 +102,7 @@ impl Tx<'_> {
         self.buf.put_under::<Requests>(&peer_key(&from), row.key, &row)?;
         if first {
             self.mem.requests.push(Pending { peer: from, received_at: row.received_at, invited: row.invited });
-            self.event(EventKind::RequestNew(from));
+            self.event(EventKind::RequestNew { peer_id: from });
         } else if let Some(pending) = self.mem.requests.iter_mut().find(|r| r.peer == from) {
             pending.invited = row.invited;
         }
@@ -137,7 +137,7 @@ impl Tx<'_> {
         if how != RequestEnd::Accepted && self.peer(peer)?.is_none() {
             self.buf.delete::<Cards>(&peer_key(peer));
         }
-        self.event(EventKind::RequestClosed(*peer, how));
+        self.event(EventKind::RequestClosed { peer_id: *peer, reason: how });
         Ok(Some(row))
     }
 
@@ -150,7 +150,7 @@ impl Tx<'_> {
         contact.announced_name = row.name;
         merge_addrs(&mut contact.addrs, &row.addrs);
         self.make_contact(&mut contact, String::new())?;
-        self.event(EventKind::ContactAdded(peer));
+        self.event(EventKind::ContactAdded { peer_id: peer });
         for held in row.messages {
             self.insert_incoming(peer, held)?;
         }

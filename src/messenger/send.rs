@@ -74,7 +74,7 @@ impl Tx<'_> {
         if let Some((client_id, digest)) = client {
             self.remember_client(&client_id, &ClientIdRow { message: id, digest })?;
         }
-        self.event(EventKind::MessageNew { peer: peer.peer, message: id });
+        self.event(EventKind::MessageNew { conversation: peer.peer, message_id: id });
         self.try_now(peer.peer);
         self.sent_answer(id)
     }

@@ -70,7 +70,7 @@ impl Tx<'_> {
             }
             self.put_beside::<States>(&mut conversation, position, &row)?;
         }
-        self.event(EventKind::MessageState { peer, message: id, state });
+        self.event(EventKind::MessageState { conversation: peer, message_id: id, state });
         Ok(())
     }
 
@@ -129,7 +129,7 @@ impl Tx<'_> {
         if started {
             self.put_message(conversation, position, &row)?;
         }
-        self.event(EventKind::MessageState { peer, message: row.id, state: State::Read });
+        self.event(EventKind::MessageState { conversation: peer, message_id: row.id, state: State::Read });
         self.fresh.push(Due::Read(peer, row.id));
         Ok(started)
     }

@@ -18,6 +18,7 @@ use super::tables::{
 };
 use super::tx::{Step, Tx};
 use super::view::{EventKind, RequestEnd, State};
+use crate::base::words::MessageEnd;
 
 impl Tx<'_> {
     /// What a time to live means for a message that is written now: the wish that goes with it, and when our own copy
@@ -127,7 +128,12 @@ impl Tx<'_> {
         } else {
             self.bury_later(message.id)?;
         }
-        self.event(EventKind::MessageDeleted { peer, message: message.id, state });
+        self.event(EventKind::MessageDeleted {
+            conversation: peer,
+            message_id: message.id,
+            reason: MessageEnd::Expired,
+            state,
+        });
         Ok(())
     }
 

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::base::{MessageId, PeerId, WallTime};
 use crate::identity::{Mailbox, RequestToken};
 
+pub use crate::base::event::{Event, EventKind};
 pub use crate::base::words::{BoxState, Direction, MailService, Policy, RequestEnd, State};
 
 /// The mailbox that is kept for others.
@@ -198,61 +197,4 @@ pub struct Counts {
     pub contacts: u64,
     /// The newest event.
     pub last_event: u64,
-}
-
-/// What happened: holds IDs, never text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum EventKind {
-    /// A message was added to a conversation, in or out.
-    MessageNew {
-        /// The conversation.
-        peer: PeerId,
-        /// Which.
-        message: MessageId,
-    },
-    /// A message has come further.
-    MessageState {
-        /// The conversation.
-        peer: PeerId,
-        /// Which.
-        message: MessageId,
-        /// How far.
-        state: State,
-    },
-    /// A request waits; told for its first message only.
-    RequestNew(PeerId),
-    /// A request is no longer pending.
-    RequestClosed(PeerId, RequestEnd),
-    /// Somebody became a contact (by us, or by accepting our request).
-    ContactAdded(PeerId),
-    /// A verified mark was dropped.
-    ContactKeyChanged(PeerId),
-    /// A contact's node is connected.
-    PeerOnline(PeerId),
-    /// It is no longer.
-    PeerOffline(PeerId),
-    /// A message is gone: its time was over.
-    MessageDeleted {
-        /// The conversation.
-        peer: PeerId,
-        /// Which.
-        message: MessageId,
-        /// How far it had come.
-        state: State,
-    },
-    /// A conversation was deleted by us.
-    ConversationDeleted(PeerId),
-    /// The profile was recovered from a damaged store: events before this one may be missing.
-    Recovered,
-}
-
-/// One entry of the durable event log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// Its place; grows by one.
-    pub seq: u64,
-    /// When.
-    pub at: WallTime,
-    /// What.
-    pub kind: EventKind,
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::api;
-use crate::base::{PeerId, limits};
+use crate::base::{MessageId, PeerId, limits};
 use crate::identity::Link;
 use crate::messenger::{query, view};
 use crate::store::{Reader, StoreError};
@@ -115,37 +115,22 @@ impl<'r> Names<'r> {
 }
 
 /// An event as a client sees it: the log holds IDs, what they mean is looked up now.
-pub(crate) fn event(names: &mut Names<'_>, event: &view::Event) -> Result<api::Event, StoreError> {
-    use api::EventKind as Shown;
-    let reader = names.reader;
-    let kind = match event.kind {
-        view::EventKind::MessageNew { peer, message: id } => Shown::MessageNew {
-            conversation: peer,
-            message_id: id,
-            message: query::message(reader, names.me, &id)?.map(|found| Box::new(message(found))),
-        },
-        view::EventKind::MessageState { peer, message, state: reached } => {
-            Shown::MessageState { conversation: peer, message_id: message, state: reached }
-        }
-        view::EventKind::MessageDeleted { peer, message, state: reached } => Shown::MessageDeleted {
-            conversation: peer,
-            message_id: message,
-            reason: api::MessageEnd::Expired,
-            state: reached,
-        },
-        view::EventKind::ConversationDeleted(peer) => {
-            Shown::ConversationDeleted { conversation: peer, name: names.of(&peer)? }
-        }
-        view::EventKind::RequestNew(peer) => Shown::RequestNew {
-            peer_id: peer,
-            request: query::request(reader, &peer)?.map(|(found, _)| Box::new(request(found))),
-        },
-        view::EventKind::RequestClosed(peer, closed) => Shown::RequestClosed { peer_id: peer, reason: closed },
-        view::EventKind::ContactAdded(peer) => Shown::ContactAdded { peer_id: peer, name: names.of(&peer)? },
-        view::EventKind::ContactKeyChanged(peer) => Shown::ContactKeyChanged { peer_id: peer, name: names.of(&peer)? },
-        view::EventKind::PeerOnline(peer) => Shown::PeerOnline { peer_id: peer, name: names.of(&peer)? },
-        view::EventKind::PeerOffline(peer) => Shown::PeerOffline { peer_id: peer, name: names.of(&peer)? },
-        view::EventKind::Recovered => Shown::Recovered {},
-    };
-    Ok(api::Event { seq: event.seq, at: event.at, kind })
+pub(crate) fn event(names: &mut Names<'_>, event: view::Event) -> Result<api::Event, StoreError> {
+    Ok(api::Event { seq: event.seq, at: event.at, kind: api::EventKind::told(event.kind, names)? })
+}
+
+impl api::LookUp for Names<'_> {
+    type Error = StoreError;
+
+    fn message(&mut self, id: &MessageId) -> Result<Option<Box<api::Message>>, StoreError> {
+        Ok(query::message(self.reader, self.me, id)?.map(|found| Box::new(message(found))))
+    }
+
+    fn request(&mut self, peer: &PeerId) -> Result<Option<Box<api::Request>>, StoreError> {
+        Ok(query::request(self.reader, peer)?.map(|(found, _)| Box::new(request(found))))
+    }
+
+    fn name(&mut self, peer: &PeerId) -> Result<String, StoreError> {
+        self.of(peer)
+    }
 }

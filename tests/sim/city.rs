@@ -407,11 +407,11 @@ impl City {
             let id = self.world.id(other);
             for (event, at) in &events {
                 match event {
-                    EventKind::MessageNew { peer, message } if *peer == id => {
+                    EventKind::MessageNew { conversation: peer, message_id: message } if *peer == id => {
                         found.told.entry(*message).or_insert(*at);
                     }
                     // Of a stranger the first message is told of; the others wait behind it.
-                    EventKind::RequestNew(peer) if *peer == id => {
+                    EventKind::RequestNew { peer_id: peer } if *peer == id => {
                         found.told.entry(said[0].id).or_insert(*at);
                     }
                     _ => {}
@@ -434,7 +434,7 @@ impl City {
                 State::Sent | State::Queued => {}
                 other => panic!("{}: {other:?}", said.text),
             }
-            let is_left = |event: &EventKind| matches!(event, EventKind::MessageState { message, state: State::Sent, .. } if *message == said.id);
+            let is_left = |event: &EventKind| matches!(event, EventKind::MessageState { message_id: message, state: State::Sent, .. } if *message == said.id);
             found.left.extend(events.iter().find(|(event, _)| is_left(event)).map(|(_, at)| at - said.at));
         }
     }

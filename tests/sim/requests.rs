@@ -20,7 +20,7 @@ fn at_most_three_messages_leave_before_acceptance_and_the_rest_follows() {
         assert_eq!(states, [sent, sent, sent, queued, queued, queued]);
         assert_eq!(world.requests(bob)[0].messages, 3);
         assert_eq!(world.requests(bob)[0].text, "m0");
-        let asked = world.events(bob).iter().filter(|e| matches!(e, EventKind::RequestNew(_))).count();
+        let asked = world.events(bob).iter().filter(|e| matches!(e, EventKind::RequestNew { .. })).count();
         assert_eq!(asked, 1, "only the first message rings");
         world.accept(bob, alice);
         world.settle();
@@ -211,8 +211,11 @@ fn two_hundred_requests_wait_and_the_oldest_uninvited_goes_first() {
     assert!(requests.iter().any(|r| r.text == "invited"));
     let texts: Vec<_> = requests.iter().map(|r| r.text.as_str()).collect();
     assert!(!texts.contains(&"s0") && !texts.contains(&"s2") && texts.contains(&"s3") && texts.contains(&"s201"));
-    let evicted =
-        world.events(bob).iter().filter(|e| matches!(e, EventKind::RequestClosed(_, RequestEnd::Evicted))).count();
+    let evicted = world
+        .events(bob)
+        .iter()
+        .filter(|e| matches!(e, EventKind::RequestClosed { reason: RequestEnd::Evicted, .. }))
+        .count();
     assert_eq!(evicted, 3);
     assert_eq!(world.talk(bob, friend), ["< a contact's words"]);
 }
@@ -229,7 +232,9 @@ fn a_request_expires_after_thirty_days() {
     assert_eq!(world.requests(bob).len(), 1);
     world.pass(Millis::from_days(2));
     assert_eq!(world.requests(bob), []);
-    assert!(world.events(bob).contains(&EventKind::RequestClosed(world.id(alice), RequestEnd::Expired)));
+    assert!(
+        world.events(bob).contains(&EventKind::RequestClosed { peer_id: world.id(alice), reason: RequestEnd::Expired })
+    );
     assert_eq!(world.state(alice, &id), State::Undelivered, "told, never silent");
 }
 

@@ -46,8 +46,8 @@ fn a_stranger_writes_is_accepted_and_both_talk() {
         assert_eq!(world.requests(bob), []);
         let events = world.events(bob);
         let (stranger, count) = (world.id(alice), |e: &EventKind| events.iter().filter(|x| *x == e).count());
-        assert_eq!(count(&EventKind::RequestNew(stranger)), 1);
-        assert_eq!(count(&EventKind::RequestClosed(stranger, RequestEnd::Accepted)), 1);
+        assert_eq!(count(&EventKind::RequestNew { peer_id: stranger }), 1);
+        assert_eq!(count(&EventKind::RequestClosed { peer_id: stranger, reason: RequestEnd::Accepted }), 1);
     });
 }
 

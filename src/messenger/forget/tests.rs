@@ -46,7 +46,7 @@ fn a_deleted_conversation_is_gone_with_its_key() {
     assert_eq!((counts.unread, counts.outbox), (0, 0));
     assert!(query::contact(&rows, office.id(1), &alice).unwrap().unwrap().contact, "the contact stays");
     drop(rows);
-    assert_eq!(office.events(1).last().unwrap(), &EventKind::ConversationDeleted(alice));
+    assert_eq!(office.events(1).last().unwrap(), &EventKind::ConversationDeleted { conversation: alice });
     assert!(office.can_be_had(0, MARK), "the other side keeps theirs");
     assert_eq!(office.command(1, Command::DeleteConversation(alice)).unwrap_err(), Refusal::NoConversation);
     assert_eq!(office.command(1, Command::Read { peer: alice, upto: None }).map(|_| ()), Ok(()));
@@ -218,7 +218,7 @@ fn the_text_of_a_request_goes_with_the_request() {
             _ => office.leap(Millis(limits::REQUEST_LIFE.0 + minutes(60).0)),
         }
         gone_for_good(&office, 1, MARK);
-        assert!(office.events(1).contains(&EventKind::RequestClosed(peer, how)), "{how:?}");
+        assert!(office.events(1).contains(&EventKind::RequestClosed { peer_id: peer, reason: how }), "{how:?}");
     }
     // Accepted, and then deleted: the copy in the request is no second one.
     let mut office = Office::new(2);

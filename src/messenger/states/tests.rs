@@ -19,7 +19,7 @@ fn messages(office: &Office, who: usize) -> Vec<Vec<u8>> {
 
 fn told(office: &Office, who: usize, id: MessageId) -> Vec<State> {
     let of = |event| match event {
-        EventKind::MessageState { message, state, .. } if message == id => Some(state),
+        EventKind::MessageState { message_id: message, state, .. } if message == id => Some(state),
         _ => None,
     };
     office.events(who).into_iter().filter_map(of).collect()

@@ -24,7 +24,7 @@ fn gone_for_good(office: &Office, who: usize, text: &str) {
 
 fn deleted(office: &Office, who: usize) -> Vec<(MessageId, State)> {
     let of = |event| match event {
-        EventKind::MessageDeleted { message, state, .. } => Some((message, state)),
+        EventKind::MessageDeleted { message_id: message, state, .. } => Some((message, state)),
         _ => None,
     };
     office.events(who).into_iter().filter_map(of).collect()
@@ -264,7 +264,10 @@ fn a_request_whose_only_message_vanishes_is_closed() {
     office.forward(HOUR);
     office.open(1);
     assert_eq!(query::requests(&office.rows(1)).unwrap(), []);
-    assert_eq!(office.events(1).last().unwrap(), &EventKind::RequestClosed(office.id(0), RequestEnd::Expired));
+    assert_eq!(
+        office.events(1).last().unwrap(),
+        &EventKind::RequestClosed { peer_id: office.id(0), reason: RequestEnd::Expired }
+    );
     gone_for_good(&office, 1, MARK);
     // What was accepted in time vanishes from the conversation.
     office.whisper(0, 1, MARK, HOUR);

@@ -30,7 +30,7 @@ fn a_commit_of_200_inputs_writes_one_row_of_events_and_each_is_read_once() {
     while let [event] = &query::events(&reader, cursor, 1).unwrap()[..] {
         assert_eq!(event.seq, cursor + 1);
         cursor = event.seq;
-        let EventKind::MessageNew { message, .. } = event.kind else { panic!("{event:?}") };
+        let EventKind::MessageNew { message_id: message, .. } = event.kind else { panic!("{event:?}") };
         told.push(query::message(&reader, office.id(0), &message).unwrap().unwrap().text);
     }
     let sent: Vec<_> = (0..200).filter(|n| n % 50 != 7).map(|n| format!("message {n}")).collect();
@@ -49,7 +49,7 @@ fn the_log_keeps_the_newest() {
     let peer = office.id(0);
     office.tx(0, |tx| {
         for events in [MAX_EVENTS_ROW + 1, usize::try_from(MAX_EVENTS).unwrap(), 1] {
-            (0..events).for_each(|_| tx.event(EventKind::PeerOnline(peer)));
+            (0..events).for_each(|_| tx.event(EventKind::PeerOnline { peer_id: peer }));
             tx.write_events().unwrap();
         }
     });

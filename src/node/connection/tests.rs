@@ -14,7 +14,7 @@ use crate::store::testing::Place;
 fn with_an_event(place: &mut Place, seq: u64) -> Store {
     let store = place.open().unwrap();
     let mut buffer = store.begin();
-    let online = EventKind::PeerOnline(PeerId::from_key_bytes([7; 32]));
+    let online = EventKind::PeerOnline { peer_id: PeerId::from_key_bytes([7; 32]) };
     buffer.put::<Events>(&events_key(seq), &EventsRow::new(place.now.wall, vec![online])).unwrap();
     store.commit(buffer, &mut place.rng).unwrap();
     store

@@ -133,7 +133,7 @@ impl Dispatcher {
                 let found = query::events(reader, since, limit).map_err(|e| errors::store(&e))?;
                 let mut names = views::Names::new(reader, me);
                 let events: Vec<_> = found
-                    .iter()
+                    .into_iter()
                     .map(|event| views::event(&mut names, event))
                     .collect::<Result<_, _>>()
                     .map_err(|e| errors::store(&e))?;

@@ -121,23 +121,23 @@ impl Facts {
         for event in alice.events(self.events) {
             self.events = event.seq;
             match event.kind {
-                EventKind::MessageNew { peer, message } if peer == bob => {
+                EventKind::MessageNew { conversation: peer, message_id: message } if peer == bob => {
                     let Some(view) = alice.shown(&message) else { continue };
                     if view.direction == Direction::Out {
                         self.add(message, view.expires_at, view.text.len() > 8_000, now.wall);
                     }
                 }
-                EventKind::MessageState { peer, message, state } if peer == bob => {
+                EventKind::MessageState { conversation: peer, message_id: message, state } if peer == bob => {
                     let Some(fact) = self.fact(&message) else { continue };
                     assert!(further(fact.told, state), "{message:?} went from {:?} to {state:?}", fact.told);
                     fact.told = Some(state);
                 }
-                EventKind::MessageDeleted { peer, message, .. } if peer == bob => {
+                EventKind::MessageDeleted { conversation: peer, message_id: message, .. } if peer == bob => {
                     let Some(fact) = self.fact(&message) else { continue };
                     assert!(fact.expires.is_some_and(|at| at <= now.wall), "{message:?} vanished too early");
                     fact.forgotten = true;
                 }
-                EventKind::ContactAdded(peer) if peer == bob => self.accepted = true,
+                EventKind::ContactAdded { peer_id: peer } if peer == bob => self.accepted = true,
                 _ => {}
             }
         }
