@@ -119,8 +119,8 @@ struct Shown<'a, R> {
 impl<'a, R: Rows> Shown<'a, R> {
     fn open(rows: &'a R, me: PeerId, conversation: ConversationRow) -> Result<Self, StoreError> {
         let my_name = rows.get::<Profile>(&RowKey::new())?.map_or_else(String::new, |profile| profile.name);
-        let peer = rows.get::<Peers>(&peer_key(&conversation.room.peer()))?;
-        Ok(Self { rows, me, my_name, peer_name: super::shown_name(peer.as_ref()), conversation })
+        let peer_name = name_of(rows, &conversation.room.peer())?;
+        Ok(Self { rows, me, my_name, peer_name, conversation })
     }
 
     fn view(&self, position: u64, row: MessageRow) -> Result<MessageView, StoreError> {
@@ -150,6 +150,11 @@ impl<'a, R: Rows> Shown<'a, R> {
             gap,
         })
     }
+}
+
+/// The name to show for a peer.
+pub(super) fn name_of(rows: &impl Rows, peer: &PeerId) -> Result<String, StoreError> {
+    Ok(rows.get::<Peers>(&peer_key(peer))?.map_or_else(String::new, |row| row.shown_name().to_owned()))
 }
 
 /// Kind, text and reply of a MIMI content; what is not text is named by its media type.

@@ -70,10 +70,9 @@ pub fn inbox(
                 continue;
             }
             let peer = row.room.peer();
-            let known = rows.get::<Peers>(&peer_key(&peer))?;
             found.push(ConversationView {
                 peer,
-                name: shown_name(known.as_ref()),
+                name: messages::name_of(rows, &peer)?,
                 unread: conversation.unread,
                 last: messages::last_of(rows, me, conversation)?,
             });
@@ -147,10 +146,6 @@ pub fn counts(rows: &impl Rows) -> Result<Counts, StoreError> {
     let last = rows.scan::<Events>(&Scan::all().reverse().limit(1))?;
     counts.last_event = last.first().and_then(|(key, _)| number(key)).unwrap_or(0);
     Ok(counts)
-}
-
-fn shown_name(peer: Option<&PeerRow>) -> String {
-    peer.map_or_else(String::new, |row| row.shown_name().to_owned())
 }
 
 fn held_text(held: &HeldMessage) -> String {

@@ -90,7 +90,7 @@ pub fn resolve_message(rows: &impl Rows, text: &str) -> Result<(PeerId, MessageI
             let id = indexed(key).filter(|id| id.to_string().starts_with(&digits));
             // Forgotten messages leave their row behind for a while.
             if let Some(id) = id
-                && let Some(index) = super::index(rows, &id)?
+                && let Some(index) = super::messages::index(rows, &id)?
             {
                 found.push((id, index.room.peer()));
             }

@@ -63,6 +63,7 @@ fn a_report_is_looked_at_once_and_of_its_own_messages_only() {
         let item = Item::Status(StatusReport { delivered, read: vec![one; 50] });
         let row = tx.peer(&peer).unwrap().unwrap();
         tx.apply(row, Capsule { items: vec![item] }, false).unwrap();
+        tx.write_events().unwrap();
     });
     assert_eq!(told(&office, 0, one), [State::Read]);
     assert_eq!((told(&office, 0, two), told(&office, 0, theirs)), (vec![], vec![]));
