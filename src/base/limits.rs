@@ -362,6 +362,21 @@ pub const RESERVE_BYTES: u64 = 1024 * 1024;
 pub const RESERVE_SHARE: u64 = 4;
 /// Inputs that may share one durable commit.
 pub const MAX_GROUP_COMMIT: usize = 256;
+/// Work of one commit behind which what else waits is left for the next, so that a command of the user does not wait for
+/// more than that: some 50 ms. In microseconds, about as docs/benchmarks.md has them; only their ratios matter.
+pub const MAX_COMMIT_WORK: u64 = 50_000;
+/// Work of any input: it is looked at, and rows are written.
+pub const INPUT_WORK: u64 = 100;
+/// An envelope: it is opened, with a turn of the ratchet, and answered.
+pub const ENVELOPE_WORK: u64 = 400;
+/// A first contact beside that: signatures are verified, a handshake is made.
+pub const HANDSHAKE_WORK: u64 = 800;
+/// A KiB of what is kept.
+pub const KIB_WORK: u64 = 10;
+/// A KiB of a question to our mailbox: it may be full of signed prekeys.
+pub const QUESTION_KIB_WORK: u64 = 100;
+/// A KiB of a page of an own mailbox: it may be full of small envelopes.
+pub const PAGE_KIB_WORK: u64 = 1_000;
 
 // ---- Local API ----------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 //! What goes into the messenger and what comes out: values, nothing that runs.
 
-use crate::base::MonoTime;
+use crate::base::{MonoTime, limits};
+use crate::envelope::EnvelopeKind;
 
 pub use crate::envelope::border::{Class, Event, FrameToken, Order, RefuseReason};
 
@@ -47,4 +48,21 @@ impl Output {
             _ => 3,
         }
     }
+}
+
+/// What it costs to handle an event, about: by its kind and length, before anything in it is looked at.
+pub fn work(event: &Event) -> u64 {
+    let kib = |bytes: &[u8]| (bytes.len() / 1024) as u64;
+    limits::INPUT_WORK
+        + match event {
+            Event::Envelope { bytes, .. } => {
+                let is_first = bytes.get(1) == Some(&(EnvelopeKind::FirstContact as u8));
+                let handshake = if is_first { limits::HANDSHAKE_WORK } else { 0 };
+                limits::ENVELOPE_WORK + handshake + limits::KIB_WORK * kib(bytes)
+            }
+            Event::Bundle { .. } | Event::CardFound { .. } => limits::HANDSHAKE_WORK,
+            Event::Mail { question, .. } => limits::QUESTION_KIB_WORK * kib(question),
+            Event::MailAnswered { answer, .. } => limits::PAGE_KIB_WORK * kib(answer),
+            _ => 0,
+        }
 }

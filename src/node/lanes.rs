@@ -8,8 +8,8 @@ use tokio::time::sleep_until;
 use super::clock::Clock;
 use super::core::Asked;
 use crate::base::MonoTime;
-use crate::base::limits::MAX_GROUP_COMMIT;
-use crate::messenger::Event;
+use crate::base::limits::{INPUT_WORK, MAX_COMMIT_WORK, MAX_GROUP_COMMIT};
+use crate::messenger::{Event, io};
 
 /// How many one round of [`Inlets::fill`] takes at most.
 const LANES: usize = 4;
@@ -21,6 +21,15 @@ pub(super) enum Waiting {
     /// What the network said at once, instead of by an event.
     Feedback(Event),
     Timer,
+}
+
+impl Waiting {
+    fn work(&self) -> u64 {
+        match self {
+            Self::Net(event) | Self::Feedback(event) => io::work(event),
+            Self::User(_) | Self::Timer => INPUT_WORK,
+        }
+    }
 }
 
 /// The receiving ends.
@@ -76,13 +85,15 @@ impl Inlets {
         batch
     }
 
-    /// One of each lane in turn, so that a full lane cannot hold up another one.
+    /// One of each lane in turn, so that a full lane cannot hold up another one; as much as one commit is to take, in number
+    /// and in work. The rest stays where it is, and in the next the user's lane comes before it.
     fn fill(&mut self, batch: &mut Vec<Waiting>, clock: &Clock) {
         if self.wake.is_some_and(|at| at <= clock.now().mono) {
             self.wake = None;
             batch.push(Waiting::Timer);
         }
-        while batch.len() + LANES < MAX_GROUP_COMMIT {
+        let mut work: u64 = batch.iter().map(Waiting::work).sum();
+        while batch.len() + LANES < MAX_GROUP_COMMIT && work < MAX_COMMIT_WORK {
             let before = batch.len();
             batch.extend(self.feedback.pop_front().map(Waiting::Feedback));
             batch.extend(self.user.try_recv().ok().map(Waiting::User));
@@ -91,6 +102,7 @@ impl Inlets {
             if batch.len() == before {
                 break;
             }
+            work += batch.iter().skip(before).map(Waiting::work).sum::<u64>();
         }
     }
 }
@@ -146,6 +158,41 @@ mod tests {
         let contacts = batch.iter().filter(|w| matches!(w, Waiting::Net(e) if *e != event(9))).count();
         assert_eq!((users, contacts), (5, 5));
         assert!(batch.len() <= MAX_GROUP_COMMIT);
+    }
+
+    /// Review H5: what is dear ends a commit early, and does not keep the user waiting.
+    #[tokio::test]
+    async fn dear_inputs_end_a_commit_and_nothing_is_lost_or_overtaken() {
+        let (out, mut inlets) = lanes();
+        let page = |n: u64| {
+            let (mailbox, answer) = (PeerId::from_key_bytes([7; 32]), vec![0; 20 * 1024]);
+            Event::MailAnswered { mailbox, ticket: n, answer }
+        };
+        (0..100).for_each(|n| out.strangers.try_send(page(n)).unwrap());
+        let clock = Clock::new();
+        let first = inlets.next(&clock).await;
+        assert!((2..=4).contains(&first.len()), "{}", first.len());
+        out.user.try_send((Command::RotateToken, oneshot::channel().0)).unwrap();
+        let mut tickets = Vec::new();
+        let mut commands = 0;
+        let mut batch = first;
+        for round in 0.. {
+            for (place, waiting) in batch.iter().enumerate() {
+                match waiting {
+                    Waiting::Net(Event::MailAnswered { ticket, .. }) => tickets.push(*ticket),
+                    Waiting::User(_) => {
+                        assert!(round == 1 && place <= 1);
+                        commands += 1;
+                    }
+                    _ => panic!("something else"),
+                }
+            }
+            if inlets.is_idle(&clock) {
+                break;
+            }
+            batch = inlets.next(&clock).await;
+        }
+        assert_eq!((tickets, commands), ((0..100).collect::<Vec<u64>>(), 1));
     }
 
     #[tokio::test]
