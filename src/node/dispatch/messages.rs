@@ -2,13 +2,13 @@
 
 use futures::future::BoxFuture;
 
-use super::{Answering, Dispatcher, Until, page, value, which, whom, whom_exactly};
+use super::{Answering, Dispatcher, Meant, Until, page, value, which, whom, whom_exactly};
 use crate::api::{
     ApiError, Code, Conversation, DeletedConversation, HistoryParams, InboxParams, Message, MessageParams, ReadCount,
     ReadParams, ReplyParams, SendParams, Who,
 };
-use crate::base::Millis;
 use crate::base::limits::MAX_PAGE;
+use crate::base::{MessageId, Millis};
 use crate::messenger::query;
 use crate::messenger::{Answer, Command, Hints, SendCommand};
 use crate::node::core::Submitted;
@@ -24,36 +24,23 @@ impl Dispatcher {
             .core
             .read(move |reader, _| {
                 let to = whom(reader, &params.to)?;
-                let reply_to = params.reply_to.map(|text| which(reader, &text)).transpose()?.map(|(_, id)| id);
-                Ok(SendCommand {
-                    to: to.peer,
-                    text: params.text,
-                    subject: params.subject,
-                    reply_to,
-                    expires: params.expires_s.map(lifetime),
-                    hints: to.hints,
-                    client_id: params.client_id,
-                })
+                let answered = params.reply_to.as_ref().map(|text| which(reader, text)).transpose()?;
+                Ok(draft(params, to, answered.map(|(_, id)| id)))
             })
             .await?;
         self.queue(command, until).await
     }
 
+    /// To send with a message to answer, which says to whom.
     pub(super) async fn reply(&self, params: ReplyParams) -> Result<Answering, ApiError> {
         let until = Until::new(params.wait, params.timeout_ms);
+        let ReplyParams { message, text, client_id, expires_s, .. } = params;
         let command = self
             .core
             .read(move |reader, _| {
-                let (to, id) = which(reader, &params.message)?;
-                Ok(SendCommand {
-                    to,
-                    text: params.text,
-                    subject: None,
-                    reply_to: Some(id),
-                    expires: params.expires_s.map(lifetime),
-                    hints: Hints::default(),
-                    client_id: params.client_id,
-                })
+                let (peer, id) = which(reader, &message)?;
+                let params = SendParams { text, client_id, expires_s, ..SendParams::default() };
+                Ok(draft(params, Meant { peer, hints: Hints::default() }, Some(id)))
             })
             .await?;
         self.queue(command, until).await
@@ -70,15 +57,7 @@ impl Dispatcher {
             return Err(params);
         };
         let until = Until::new(params.wait, params.timeout_ms);
-        let command = SendCommand {
-            to: to.peer,
-            text: params.text,
-            subject: params.subject,
-            reply_to: None,
-            expires: params.expires_s.map(lifetime),
-            hints: to.hints,
-            client_id: params.client_id,
-        };
+        let command = draft(params, to, None);
         let client_id = command.client_id.clone();
         let submitted = self.core.submit(Command::Send(command)).await;
         let this = self.clone();
@@ -167,6 +146,20 @@ impl Dispatcher {
     }
 }
 
+/// What is to be sent, for `send`, `reply` and the fast way.
+fn draft(params: SendParams, to: Meant, reply_to: Option<MessageId>) -> SendCommand {
+    SendCommand {
+        to: to.peer,
+        text: params.text,
+        subject: params.subject,
+        reply_to,
+        // The messenger refuses what is out of bounds.
+        expires: params.expires_s.map(|seconds| Millis(seconds.saturating_mul(1000))),
+        hints: to.hints,
+        client_id: params.client_id,
+    }
+}
+
 /// An empty one is a variable of a script that nobody set, and would stand for every message. The messenger refuses one
 /// that is too long.
 fn check_client_id(client_id: Option<&str>) -> Result<(), ApiError> {
@@ -175,9 +168,4 @@ fn check_client_id(client_id: Option<&str>) -> Result<(), ApiError> {
             .with_hint("give every message a client ID of its own, of 1 to 128 bytes, or leave it out")),
         _ => Ok(()),
     }
-}
-
-/// The messenger refuses what is out of bounds.
-const fn lifetime(seconds: u64) -> Millis {
-    Millis(seconds.saturating_mul(1000))
 }
