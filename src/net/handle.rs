@@ -6,17 +6,17 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::dht::MailboxReply;
-use super::dht::status::DhtStatus;
 use super::envelope::Verdict;
+use super::envelope::inbound::Streams;
 use super::error::SendError;
-use super::mailbox;
-use super::nat::status::{RelayService, RelayStatus, UpnpStatus};
+use super::mailbox::desk::Desk;
+use super::mailbox::wire;
 use super::places::{Permit, Places};
 use super::shared::{Outgoing, Shared};
+use super::status::NetStatus;
+use crate::base::PeerId;
 use crate::base::limits::MAX_ENVELOPE;
-use crate::base::words::{Nat, Reachability};
-use crate::base::{PeerId, WallTime};
-use crate::envelope::border::{Event, FrameToken, Order};
+use crate::envelope::border::{Event, Order};
 
 /// A handle of the running network. Clones name the same network; it stops by
 /// [`NetHandle::shutdown`], or when the last handle is dropped.
@@ -25,6 +25,8 @@ pub struct NetHandle {
     shared: Arc<Shared>,
     commands: mpsc::Sender<Command>,
     places: Places,
+    streams: Arc<Streams>,
+    desk: Arc<Desk>,
 }
 
 /// What the handle asks of the swarm task.
@@ -48,8 +50,14 @@ pub(super) enum Command {
 }
 
 impl NetHandle {
-    pub(super) fn new(shared: Arc<Shared>, commands: mpsc::Sender<Command>) -> Self {
-        Self { shared, commands, places: Places::default() }
+    /// `streams` and `desk` are the task's, too.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        commands: mpsc::Sender<Command>,
+        streams: Arc<Streams>,
+        desk: Arc<Desk>,
+    ) -> Self {
+        Self { shared, commands, places: Places::default(), streams, desk }
     }
 
     /// Who we are.
@@ -70,14 +78,14 @@ impl NetHandle {
                 self.shared.send(&peer, Outgoing { ticket, bytes })?;
             }
             Order::Send { .. } => return Err(SendError::TooLarge),
-            Order::Acknowledge(token) => self.answer_frame(token, Verdict::Stored),
-            Order::Refuse(token, reason) => self.answer_frame(token, Verdict::Refused(reason)),
-            Order::AnswerMail { request, answer } if mailbox::wire::is_answer(&answer) => {
-                self.shared.desk.answer(request, answer);
+            Order::Acknowledge(token) => self.streams.answer(token, Verdict::Stored),
+            Order::Refuse(token, reason) => self.streams.answer(token, Verdict::Refused(reason)),
+            Order::AnswerMail { request, answer } if wire::is_answer(&answer) => {
+                self.desk.answer(request, answer);
             }
             Order::AnswerMail { .. } => return Err(SendError::TooLarge),
-            Order::HoldMail { request } => self.shared.desk.hold(request),
-            Order::RingMail { owner } => self.shared.desk.ring(&owner),
+            Order::HoldMail { request } => self.desk.hold(request),
+            Order::RingMail { owner } => self.desk.ring(&owner),
             Order::Class { peer, class } => self.shared.classes.set(peer, class),
             Order::Connect { peer, .. } if self.shared.is_connected(&peer) => {}
             order => {
@@ -96,7 +104,7 @@ impl NetHandle {
                 Err(SendError::Oneself)
             }
             Order::FetchBundle { peer, .. } if !self.shared.is_connected(peer) => Err(SendError::NotConnected),
-            Order::AskMailbox { question, .. } if !mailbox::wire::is_question(question) => Err(SendError::TooLarge),
+            Order::AskMailbox { question, .. } if !wire::is_question(question) => Err(SendError::TooLarge),
             _ => Ok(()),
         }
     }
@@ -151,6 +159,11 @@ impl NetHandle {
     }
 
     #[cfg(test)]
+    pub(super) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    #[cfg(test)]
     pub(super) const fn places(&self) -> &Places {
         &self.places
     }
@@ -171,67 +184,10 @@ impl NetHandle {
             mpsc::error::TrySendError::Closed(_) => SendError::Stopped,
         })
     }
-
-    fn answer_frame(&self, token: FrameToken, verdict: Verdict) {
-        if let Some(answers) = self.shared.answers(token.stream) {
-            answers.answer(token.frame, verdict);
-        }
-    }
 }
 
 impl fmt::Debug for NetHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "NetHandle({:?})", self.shared.me)
     }
-}
-
-/// Where we listen and with whom we are connected.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NetStatus {
-    /// Where we can be reached, multiaddresses in textual form: the listeners first, then what was confirmed from
-    /// outside, then the relays.
-    pub listen_addrs: Vec<String>,
-    /// The connected peers, in the order of their IDs.
-    pub peers: Vec<PeerStatus>,
-    /// Our part in the DHT.
-    pub dht: DhtStatus,
-    /// Whether peers can reach us without help.
-    pub reachability: Reachability,
-    /// Addresses that were reached from outside.
-    pub external_addrs: Vec<String>,
-    /// The relays through which we can be reached.
-    pub relays: Vec<RelayStatus>,
-    /// The router before us.
-    pub nat: Nat,
-    /// What it grants.
-    pub upnp: UpnpStatus,
-    /// Our own relay, if it is offered.
-    pub relay_service: Option<RelayService>,
-    /// Whether peers are looked for in the local network.
-    pub mdns: MdnsStatus,
-}
-
-/// Whether peers are looked for in the local network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MdnsStatus {
-    /// They are not.
-    #[default]
-    Off,
-    /// They are.
-    On,
-    /// No longer: somebody told of more addresses there than are kept.
-    Flooded,
-}
-
-/// One connected peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerStatus {
-    /// Who.
-    pub peer: PeerId,
-    /// The remote address of the preferred connection.
-    pub addr: String,
-    /// Since when there is a connection.
-    pub since: WallTime,
-    /// Whether the preferred connection goes straight to the peer, not through a relay.
-    pub direct: bool,
 }

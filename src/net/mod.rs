@@ -7,6 +7,7 @@
 //! - `mailbox` asks mailboxes, as ourselves or under names made for it, and takes questions to our own.
 //! - `nat` is how we are reached and reach others: relays, holes, addresses seen from outside, dialling again.
 //! - `dht` puts cards where others find them, finds those of others, and holds some.
+//! - `shared` is what the handle, the task and the streams have in common: connections, and who is of which class.
 //! - `peers` chooses one connection per peer, `limits` and `budget` bound what strangers may do,
 //!   `addresses` and `discovery` say where a peer may be, `notices` tells without waiting.
 //!
@@ -36,6 +37,7 @@ mod peers;
 mod places;
 mod seeks;
 mod shared;
+mod status;
 mod streams;
 mod task;
 mod transport;
@@ -52,8 +54,9 @@ pub use self::classes::Classes;
 pub use self::config::{Lanes, NetConfig};
 pub use self::dht::status::DhtStatus;
 pub use self::error::{NetError, SendError};
-pub use self::handle::{MdnsStatus, NetHandle, NetStatus, PeerStatus};
+pub use self::handle::NetHandle;
 pub use self::nat::status::{RelayService, RelayStatus, UpnpStatus};
+pub use self::status::{MdnsStatus, NetStatus, PeerStatus};
 pub use crate::envelope::border::{Class, Event, FrameToken, Order, RefuseReason};
 
 use self::behaviour::Behaviour;
@@ -101,9 +104,10 @@ pub async fn start(config: NetConfig, lanes: Lanes, classes: Classes) -> Result<
     let mut task = Task::new(swarm, Arc::clone(&shared), nat, &config);
     let listeners = listen::bind(task.swarm(), &config)?;
     task.listening(listeners).await;
-    notices::spawn(&shared);
+    notices::spawn(&shared.notices, shared.lanes.clone(), shared.classes.clone());
+    let handle = NetHandle::new(shared, commands, Arc::clone(&task.streams), Arc::clone(&task.desk));
     task::spawn(task, requests, open_requests, suspected);
-    Ok(NetHandle::new(shared, commands))
+    Ok(handle)
 }
 
 fn identity(config: &NetConfig) -> Result<(Keypair, PeerId), NetError> {

@@ -9,7 +9,6 @@ use tokio::sync::Notify;
 use super::classes::Classes;
 use super::config::Lanes;
 use super::lock;
-use super::shared::Shared;
 use crate::base::PeerId;
 use crate::base::limits::MAX_NOTICES;
 use crate::envelope::border::{Class, Event};
@@ -130,9 +129,9 @@ impl Notices {
 }
 
 /// Starts the task that carries the notices.
-pub(super) fn spawn(shared: &Arc<Shared>) {
-    let shared = Arc::clone(shared);
-    tokio::spawn(async move { shared.notices.run(shared.lanes.clone(), shared.classes.clone()).await });
+pub(super) fn spawn(notices: &Arc<Notices>, lanes: Lanes, classes: Classes) {
+    let notices = Arc::clone(notices);
+    tokio::spawn(async move { notices.run(lanes, classes).await });
 }
 
 impl State {

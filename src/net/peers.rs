@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::addresses::is_circuit;
 use super::origin::Origin;
-use super::shared::Traffic;
 use super::span;
 use crate::base::limits::{CROSSING_WINDOW, DOUBLE_GRACE, DOUBLE_LIFE, DOUBLE_LINGER};
 use crate::base::{PeerId, WallTime};
@@ -49,6 +48,15 @@ impl Way {
         }
         if addr.iter().any(|part| matches!(part, Protocol::QuicV1)) { Self::Quic } else { Self::Tcp }
     }
+}
+
+/// What happens on a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Traffic {
+    /// How many envelope streams are open.
+    pub(super) streams: usize,
+    /// When an envelope was last answered, by either side.
+    pub(super) answered: Option<Instant>,
 }
 
 /// One established connection.

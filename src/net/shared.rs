@@ -13,16 +13,14 @@ use super::budget::{Budget, Who};
 use super::classes::Classes;
 use super::config::Lanes;
 use super::dht::status::DhtStatus;
-use super::envelope::inbound::Answers;
 use super::error::SendError;
-use super::handle::{MdnsStatus, NetStatus, PeerStatus};
 use super::limits::activity::Activity;
 use super::lock;
-use super::mailbox::desk::Desk;
 use super::nat::status::{RelayService, RelayStatus, UpnpStatus};
 use super::notices::Notices;
 use super::origin::Origin;
-use super::peers::Link;
+use super::peers::{Link, Traffic};
+use super::status::{MdnsStatus, NetStatus, PeerStatus};
 use super::streams;
 use crate::base::limits::{ENVELOPES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
 use crate::base::words::{Nat, Reachability};
@@ -55,14 +53,12 @@ pub(super) struct Shared {
     pub(super) me: PeerId,
     pub(super) lanes: Lanes,
     pub(super) classes: Classes,
-    pub(super) notices: Notices,
+    pub(super) notices: Arc<Notices>,
     /// What happens on connections.
     pub(super) activity: Activity,
     /// To the swarm task, from the tasks of the streams.
     pub(super) opens: mpsc::Sender<Open>,
     suspicions: mpsc::Sender<Suspicion>,
-    /// Questions of others to our mailbox.
-    pub(super) desk: Desk,
     /// How many connections there are with each peer.
     #[cfg(test)]
     pub(super) links: watch::Sender<HashMap<PeerId, usize>>,
@@ -78,21 +74,10 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Registry {
     peers: HashMap<PeerId, Peer>,
-    answers: HashMap<u64, Arc<Answers>>,
-    last_stream: u64,
     traffic: HashMap<ConnectionId, Traffic>,
     listen_addrs: Vec<String>,
     mdns: MdnsStatus,
     place: Place,
-}
-
-/// What happens on a connection.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Traffic {
-    /// How many envelope streams are open.
-    pub(super) streams: usize,
-    /// When an envelope was last answered, by either side.
-    pub(super) answered: Option<Instant>,
 }
 
 /// What is known of our place in the network.
@@ -168,11 +153,10 @@ impl Shared {
             me,
             lanes,
             classes,
-            notices: Notices::default(),
+            notices: Arc::default(),
             activity,
             opens,
             suspicions,
-            desk: Desk::default(),
             #[cfg(test)]
             links: watch::Sender::default(),
             #[cfg(test)]
@@ -263,24 +247,6 @@ impl Shared {
     }
 
     // ---- streams --------------------------------------------------------------------------------
-
-    /// Registers an inbound stream, so that its frames can be answered.
-    pub(super) fn register(&self, answers: &Arc<Answers>) -> u64 {
-        let mut registry = lock(&self.registry);
-        registry.last_stream += 1;
-        let stream = registry.last_stream;
-        registry.answers.insert(stream, Arc::clone(answers));
-        stream
-    }
-
-    pub(super) fn unregister(&self, stream: u64) {
-        lock(&self.registry).answers.remove(&stream);
-    }
-
-    /// The answers of an inbound stream that is still there.
-    pub(super) fn answers(&self, stream: u64) -> Option<Arc<Answers>> {
-        lock(&self.registry).answers.get(&stream).cloned()
-    }
 
     /// Counts a stream as open on its connection until the guard is dropped.
     pub(super) fn count_stream(self: &Arc<Self>, connection: ConnectionId) -> StreamGuard {

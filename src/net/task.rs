@@ -19,17 +19,20 @@ use super::behaviour::{Behaviour, BehaviourEvent};
 use super::config::NetConfig;
 use super::dht::behaviour::Heard;
 use super::dht::{Dht, Find};
-use super::envelope::{inbound, outbound};
+use super::envelope::inbound::{self, Streams};
+use super::envelope::outbound;
 use super::exchange::Cards;
-use super::handle::{Command, MdnsStatus};
+use super::handle::Command;
 use super::mailbox::ask::{Asks, Question, Want};
 use super::mailbox::courier::Courier;
+use super::mailbox::desk::Desk;
 use super::mailbox::serve;
 use super::nat::Nat;
 use super::peers::{Change, Link, Peers, Way};
 use super::places::Permit;
 use super::seeks::Seeks;
 use super::shared::{Open, Shared, Suspicion};
+use super::status::MdnsStatus;
 use super::{discovery, from_libp2p, span, to_libp2p, wall_now};
 use crate::base::PeerId;
 use crate::base::limits::{CLASS_REFRESH, DHT_TICK, LISTEN_TIMEOUT, MAX_DISCOVERED, MAX_LISTEN, MAX_PEER_ADDRS, TICK};
@@ -48,6 +51,8 @@ pub(super) struct Task {
     pub(super) peers: Peers,
     pub(super) book: AddressBook,
     pub(super) nat: Nat,
+    pub(super) streams: Arc<Streams>,
+    pub(super) desk: Arc<Desk>,
     cards: Cards,
     pub(super) asks: Asks,
     wants: mpsc::Receiver<Want>,
@@ -70,6 +75,8 @@ impl Task {
             swarm,
             nat,
             peers: Peers::new(shared.me),
+            streams: Arc::default(),
+            desk: Arc::default(),
             cards: Cards::new(Arc::clone(&shared)),
             asks,
             wants,
@@ -308,9 +315,9 @@ impl Task {
     fn on_behaviour(&mut self, event: BehaviourEvent) {
         match event {
             BehaviourEvent::Streams(stream) => {
-                tokio::spawn(inbound::serve(Arc::clone(&self.shared), stream));
+                tokio::spawn(inbound::serve(Arc::clone(&self.shared), Arc::clone(&self.streams), stream));
             }
-            BehaviourEvent::Mail(stream) => serve::take(&self.shared, stream),
+            BehaviourEvent::Mail(stream) => serve::take(&self.shared, &self.desk, stream),
             BehaviourEvent::Cards(event) => self.cards.on_event(event),
             BehaviourEvent::Mdns(event) => {
                 discovery::on_event(&self.shared, &mut self.book, event);

@@ -1,6 +1,7 @@
 //! The task of a stream that a peer has opened: takes his envelopes to the lane, and the answers of
 //! the node back to him.
 
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
@@ -22,7 +23,7 @@ use crate::net::{from_libp2p, lock, span, streams};
 
 /// The answers of the node to the envelopes of one stream.
 #[derive(Debug, Default)]
-pub(in crate::net) struct Answers {
+struct Answers {
     state: Mutex<State>,
     /// Something can be written.
     answered: Notify,
@@ -41,19 +42,51 @@ struct State {
 
 impl Answers {
     /// The node's answer to an envelope. Any order, and never waits.
-    pub(in crate::net) fn answer(&self, frame: u64, verdict: Verdict) {
+    fn answer(&self, frame: u64, verdict: Verdict) {
         lock(&self.state).ledger.answer(frame, verdict);
         self.answered.notify_one();
     }
 }
 
+/// The streams that peers have opened, so that their frames can be answered.
+#[derive(Debug, Default)]
+pub(in crate::net) struct Streams(Mutex<Open>);
+
+#[derive(Debug, Default)]
+struct Open {
+    last: u64,
+    map: HashMap<u64, Arc<Answers>>,
+}
+
+impl Streams {
+    /// The node's answer to a frame; ignored when its stream has ended.
+    pub(in crate::net) fn answer(&self, token: FrameToken, verdict: Verdict) {
+        let answers = lock(&self.0).map.get(&token.stream).cloned();
+        if let Some(answers) = answers {
+            answers.answer(token.frame, verdict);
+        }
+    }
+
+    fn register(&self, answers: &Arc<Answers>) -> u64 {
+        let mut open = lock(&self.0);
+        open.last += 1;
+        let stream = open.last;
+        open.map.insert(stream, Arc::clone(answers));
+        stream
+    }
+
+    fn unregister(&self, stream: u64) {
+        lock(&self.0).map.remove(&stream);
+    }
+}
+
 /// Serves the stream until it ends.
-pub(in crate::net) async fn serve(shared: Arc<Shared>, inbound: streams::Inbound) {
+pub(in crate::net) async fn serve(shared: Arc<Shared>, open: Arc<Streams>, inbound: streams::Inbound) {
     let streams::Inbound { peer, connection, remote, stream, slot, gone } = inbound;
     let Some(peer) = from_libp2p(&peer) else { return };
     let guard = shared.count_stream(connection);
     let answers = Arc::new(Answers::default());
-    let id = shared.register(&answers);
+    let id = open.register(&answers);
     let end = run(
         &shared,
         Receiver { peer, address: Origin::of(&remote), connection, id, answers: &answers, gone },
@@ -61,7 +94,7 @@ pub(in crate::net) async fn serve(shared: Arc<Shared>, inbound: streams::Inbound
         stream,
     )
     .await;
-    shared.unregister(id);
+    open.unregister(id);
     drop((guard, slot));
     match end {
         Ok(()) => tracing::trace!(?peer, "envelope stream ended"),

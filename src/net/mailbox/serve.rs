@@ -11,7 +11,7 @@ use super::super::origin::Origin;
 use super::super::shared::Shared;
 use super::super::streams::Inbound;
 use super::super::{from_libp2p, span};
-use super::desk::{Said, answer};
+use super::desk::{Desk, Said, answer};
 use super::gate::Shut;
 use super::wire;
 use crate::base::PeerId;
@@ -21,7 +21,7 @@ use crate::envelope::mailbox::{Answer, Question};
 
 /// The place of one question; given back when it is dropped, however the task ends.
 struct Place {
-    shared: Arc<Shared>,
+    desk: Arc<Desk>,
     from: PeerId,
     id: u64,
     request: Option<u64>,
@@ -29,49 +29,49 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.shared.desk.leave(self.from, self.id, self.request);
+        self.desk.leave(self.from, self.id, self.request);
     }
 }
 
 /// Takes a stream, if there is room for it, or will be in a moment: an asker who has his answer puts the next question before
 /// we have heard that he has it. Otherwise the stream is dropped, which resets it.
-pub(in crate::net) fn take(shared: &Arc<Shared>, inbound: Inbound) {
+pub(in crate::net) fn take(shared: &Arc<Shared>, desk: &Arc<Desk>, inbound: Inbound) {
     let Some(from) = from_libp2p(&inbound.peer) else { return };
     let who = shared.who(from, Origin::of(&inbound.remote));
-    let entered = shared.desk.enter(who);
-    let waits = if entered == Err(Shut::Full) { shared.desk.queue(who) } else { None };
+    let entered = desk.enter(who);
+    let waits = if entered == Err(Shut::Full) { desk.queue(who) } else { None };
     if entered.is_err() && waits.is_none() {
         tracing::debug!("a question to the mailbox too many");
         return;
     }
-    let shared = Arc::clone(shared);
+    let (shared, desk) = (Arc::clone(shared), Arc::clone(desk));
     let busy = shared.activity.begin(inbound.connection);
     tokio::spawn(async move {
         let _busy = busy;
         let id = match waits {
             None => entered.ok(),
-            Some(waits) => shared.desk.wait(who, waits).await,
+            Some(waits) => desk.wait(who, waits).await,
         };
         let Some(id) = id else { return };
-        let place = Place { shared, from, id, request: None };
-        if let Err(error) = serve(place, who, inbound).await {
+        let place = Place { desk, from, id, request: None };
+        if let Err(error) = serve(&shared, place, who, inbound).await {
             // Not who: a mailbox keeps no record of who asks (MBX-40).
             tracing::debug!(%error, "a question to the mailbox failed");
         }
     });
 }
 
-async fn serve(mut place: Place, who: Who, mut inbound: Inbound) -> io::Result<()> {
+async fn serve(shared: &Shared, mut place: Place, who: Who, mut inbound: Inbound) -> io::Result<()> {
     // MBX-71
     let question = timeout(span(MAIL_TRANSFER_TIMEOUT), wire::read_question(&mut inbound.stream)).await??;
-    let (shared, from) = (Arc::clone(&place.shared), place.from);
-    if !shared.desk.takes(&who, question.len()) {
+    let from = place.from;
+    if !place.desk.takes(&who, question.len()) {
         return Err(io::Error::other("too many bytes"));
     }
     let patience = Question::patience(&question);
     // NET-61: relays have few circuits, and none is kept for somebody who waits.
     let waits = patience.is_some() && !is_circuit(&inbound.remote);
-    let (request, said) = shared.desk.register(from, place.id, waits);
+    let (request, said) = place.desk.register(from, place.id, waits);
     place.request = Some(request);
     let said = async {
         // A node that no longer listens has stopped.

@@ -3,7 +3,7 @@
 use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
-use libp2p::{Multiaddr, autonat, identify, relay};
+use libp2p::{Multiaddr, autonat, identify, relay, upnp};
 use tokio::time::Instant;
 
 use super::alive::Dead;
@@ -446,5 +446,35 @@ impl Task {
             upnp: nat.router.status(),
             relay_service: nat.usage.as_ref().map(super::service::Usage::told),
         });
+    }
+}
+
+// ---- The router ---------------------------------------------------------------------------------
+
+impl Task {
+    fn on_upnp(&mut self, event: &upnp::Event) {
+        tracing::debug!(?event, "the router");
+        for addr in self.nat.router.on_event(event) {
+            self.swarm.remove_external_address(&addr);
+            self.on_unconfirmed(&addr);
+        }
+        if let upnp::Event::NewExternalAddr { external_addr, .. } = event {
+            // The router's word is taken, until somebody has tried.
+            self.swarm.behaviour_mut().probe.candidate(external_addr);
+        }
+        self.show_place();
+    }
+
+    /// Asks again what may have changed there.
+    fn look_after_router(&mut self, now: Instant) {
+        if self.nat.router.is_due(now) {
+            self.ask_router_again(now);
+        }
+    }
+
+    fn ask_router_again(&mut self, now: Instant) {
+        if let Some(behaviour) = self.swarm.behaviour_mut().upnp.as_mut() {
+            *behaviour = self.nat.router.ask_again(now);
+        }
     }
 }

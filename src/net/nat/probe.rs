@@ -1,7 +1,7 @@
 //! Asks peers to try our addresses (AutoNAT v2), again and again.
 //!
 //! The crate's client tries an address once and never again, and remembers it for ever (trap 12). This one begins
-//! anew when it is told to: with a new client, and new halves of it on all connections that are there. And it asks over every
+//! anew when it is told to: with a new client, and new sides of it on all connections that are there. And it asks over every
 //! direct connection, whoever has dialled it: the first node of a network is dialled by others only.
 //!
 //! A question whose connection ends before the answer is never asked again by the crate either. So the second connection
@@ -139,8 +139,8 @@ impl Behaviour {
         self.asked.get(peer).is_some_and(|at| at.elapsed() < span(TRIAL_WINDOW))
     }
 
-    /// Both halves on every connection.
-    fn halves(&mut self, id: ConnectionId, peer: PeerId, addr: &Multiaddr) -> Result<Both, ConnectionDenied> {
+    /// Both sides on every connection.
+    fn sides(&mut self, id: ConnectionId, peer: PeerId, addr: &Multiaddr) -> Result<Both, ConnectionDenied> {
         let asks =
             self.client.handle_established_outbound_connection(id, peer, addr, Endpoint::Dialer, PortUse::Reuse)?;
         let answers = self.client.handle_established_inbound_connection(id, peer, addr, addr)?;
@@ -153,7 +153,7 @@ impl Behaviour {
         peer: PeerId,
         addr: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler::new(self.halves(id, peer, addr)?, self.number))
+        Ok(Handler::new(self.sides(id, peer, addr)?, self.number))
     }
 
     /// The next handler that is to begin anew.
@@ -161,8 +161,8 @@ impl Behaviour {
         while let Some(id) = self.stale.pop_front() {
             let Some(Known { peer, endpoint, .. }) = self.known.get(&id) else { continue };
             let (peer_id, addr) = (*peer, endpoint.get_remote_address().clone());
-            if let Ok(halves) = self.halves(id, peer_id, &addr) {
-                let event = Order::Renew(Box::new(halves), self.number);
+            if let Ok(sides) = self.sides(id, peer_id, &addr) {
+                let event = Order::Renew(Box::new(sides), self.number);
                 return Some(ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::One(id), event });
             }
         }

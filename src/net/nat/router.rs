@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use super::status::UpnpStatus;
 use crate::base::limits::{MAX_LISTEN, ROUTER_ASKED_AGAIN};
 use crate::net::span;
-use crate::net::task::Task;
 
 /// What is known of the router.
 #[derive(Debug)]
@@ -57,12 +56,12 @@ impl Router {
     }
 
     /// It is time to ask again.
-    fn is_due(&self, now: Instant) -> bool {
+    pub(super) fn is_due(&self, now: Instant) -> bool {
         self.asked.is_some_and(|at| now.saturating_duration_since(at) >= span(ROUTER_ASKED_AGAIN))
     }
 
     /// What it has answered. Gives the addresses that are no longer ours.
-    fn on_event(&mut self, event: &upnp::Event) -> Vec<Multiaddr> {
+    pub(super) fn on_event(&mut self, event: &upnp::Event) -> Vec<Multiaddr> {
         match event {
             upnp::Event::NewExternalAddr { external_addr, .. } => {
                 self.status = UpnpStatus::Mapped(external_addr.to_string());
@@ -88,42 +87,19 @@ impl Router {
         }
     }
 
+    /// One that begins anew, with the search (NET-74). What was forwarded counts until there is an answer.
+    pub(super) fn ask_again(&mut self, now: Instant) -> upnp::tokio::Behaviour {
+        self.asked = Some(now);
+        let mut fresh = upnp::tokio::Behaviour::default();
+        for (listener_id, addr) in &self.listening {
+            fresh.on_swarm_event(FromSwarm::NewListenAddr(NewListenAddr { listener_id: *listener_id, addr }));
+        }
+        fresh
+    }
+
     fn lost(&mut self, status: UpnpStatus) -> Vec<Multiaddr> {
         self.status = status;
         std::mem::take(&mut self.mapped)
-    }
-}
-
-impl Task {
-    pub(super) fn on_upnp(&mut self, event: &upnp::Event) {
-        tracing::debug!(?event, "the router");
-        for addr in self.nat.router.on_event(event) {
-            self.swarm.remove_external_address(&addr);
-            self.on_unconfirmed(&addr);
-        }
-        if let upnp::Event::NewExternalAddr { external_addr, .. } = event {
-            // The router's word is taken, until somebody has tried.
-            self.swarm.behaviour_mut().probe.candidate(external_addr);
-        }
-        self.show_place();
-    }
-
-    /// Asks again what may have changed there.
-    pub(super) fn look_after_router(&mut self, now: Instant) {
-        if self.nat.router.is_due(now) {
-            self.ask_router_again(now);
-        }
-    }
-
-    /// Begins anew: with the search (NET-74). What was forwarded counts until there is an answer.
-    pub(super) fn ask_router_again(&mut self, now: Instant) {
-        let Some(behaviour) = self.swarm.behaviour_mut().upnp.as_mut() else { return };
-        let mut fresh = upnp::tokio::Behaviour::default();
-        for (listener_id, addr) in &self.nat.router.listening {
-            fresh.on_swarm_event(FromSwarm::NewListenAddr(NewListenAddr { listener_id: *listener_id, addr }));
-        }
-        *behaviour = fresh;
-        self.nat.router.asked = Some(now);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::envelope::frame::{put_ack, put_envelope, put_hello};
 
 type Pipe = Compat<tokio::io::DuplexStream>;
 
-/// The halves that a test does not use; without them the pipe would be closed.
+/// The ends that a test does not use; without them the pipe would be closed.
 type Rest = (WriteHalf<Pipe>, ReadHalf<Pipe>);
 
 /// A reader of frames and what writes to it, over a pipe of this capacity.

@@ -1,4 +1,4 @@
-//! Both halves of AutoNAT's client on one connection, which can be begun anew.
+//! Both sides of AutoNAT's client on one connection, which can be begun anew.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -23,7 +23,7 @@ pub(super) type Both = ConnectionHandlerSelect<Half, Half>;
 pub(in crate::net) enum Order {
     /// A question to the peer.
     Ask(<Both as ConnectionHandler>::FromBehaviour),
-    /// All questions are void: these halves are of the client that counts from now on.
+    /// All questions are void: these sides are of the client that counts from now on.
     Renew(Box<Both>, u64),
 }
 

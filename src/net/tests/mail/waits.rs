@@ -37,7 +37,7 @@ async fn held(listen: &str) -> (Node, Node) {
     let (from, request) = wants_to_wait(&mut bob).await;
     assert_eq!(from, alice.id());
     bob.net.hold_mail(request);
-    assert_eq!(bob.net.shared().desk.held(), 1);
+    assert_eq!(bob.net.desk().held(), 1);
     (alice, bob)
 }
 
@@ -50,7 +50,7 @@ async fn an_owner_is_told_when_something_comes() {
         // Others are served meanwhile, the owner too.
         once(&mut alice, &mut bob, 2, false).await;
         once(&mut alice, &mut bob, 3, true).await;
-        assert_eq!(bob.net.shared().desk.held(), 1);
+        assert_eq!(bob.net.desk().held(), 1);
         bob.net.ring_mail(&alice.id());
         is_told(&mut alice, &bob, 1, waited(true)).await;
         bob.net.ring_mail(&alice.id());
@@ -58,7 +58,7 @@ async fn an_owner_is_told_when_something_comes() {
         let (_, request) = wants_to_wait(&mut bob).await;
         bob.net.hold_mail(request);
         is_told(&mut alice, &bob, 4, waited(false)).await;
-        assert_eq!(bob.net.shared().desk.held(), 0);
+        assert_eq!(bob.net.desk().held(), 0);
     }
 }
 
@@ -70,7 +70,7 @@ async fn a_newer_question_ends_the_older() {
     let (_, request) = wants_to_wait(&mut bob).await;
     bob.net.hold_mail(request);
     is_told(&mut alice, &bob, 1, waited(false)).await;
-    assert_eq!(bob.net.shared().desk.held(), 1);
+    assert_eq!(bob.net.desk().held(), 1);
     bob.net.ring_mail(&alice.id());
     is_told(&mut alice, &bob, 2, waited(true)).await;
 }
@@ -82,7 +82,7 @@ async fn nothing_is_held_for_who_is_gone() {
         let (alice, mut bob) = held(listen).await;
         alice.net.shutdown().await;
         bob.expect(|event| matches!(event, Event::Disconnected(_))).await;
-        let mut free = bob.net.shared().desk.freed();
+        let mut free = bob.net.desk().freed();
         timeout(GUARD, free.wait_for(|held| *held == 0)).await.expect("it is still held").unwrap();
 
         let (mut alice, bob) = held(listen).await;
@@ -134,7 +134,7 @@ async fn those_who_wait_are_bounded() {
     }
     let (raw, stream, _) = open.pop().unwrap();
     assert_eq!(rest(stream).await, full);
-    assert_eq!(bob.net.shared().desk.held(), 8);
+    assert_eq!(bob.net.desk().held(), 8);
     let stream = say(&raw, &question()).await;
     let (_, request) = asked(&mut bob).await;
     bob.net.answer_mail(request, answer());
@@ -148,7 +148,7 @@ async fn those_who_wait_are_bounded() {
     let (_one, stream, from) = open.remove(0);
     bob.net.ring_mail(&from);
     assert_eq!(rest(stream).await, waited(true));
-    let mut freed = bob.net.shared().desk.freed();
+    let mut freed = bob.net.desk().freed();
     timeout(GUARD, freed.wait_for(|held| *held < 8)).await.expect("its place is not free").unwrap();
     let stream = say(&raw, &wait(300)).await;
     let (from, request) = wants_to_wait(&mut bob).await;

@@ -1,0 +1,57 @@
+//! What is told of the network when it is asked.
+
+use super::dht::status::DhtStatus;
+use super::nat::status::{RelayService, RelayStatus, UpnpStatus};
+use crate::base::words::{Nat, Reachability};
+use crate::base::{PeerId, WallTime};
+
+/// Where we listen and with whom we are connected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetStatus {
+    /// Where we can be reached, multiaddresses in textual form: the listeners first, then what was confirmed from
+    /// outside, then the relays.
+    pub listen_addrs: Vec<String>,
+    /// The connected peers, in the order of their IDs.
+    pub peers: Vec<PeerStatus>,
+    /// Our part in the DHT.
+    pub dht: DhtStatus,
+    /// Whether peers can reach us without help.
+    pub reachability: Reachability,
+    /// Addresses that were reached from outside.
+    pub external_addrs: Vec<String>,
+    /// The relays through which we can be reached.
+    pub relays: Vec<RelayStatus>,
+    /// The router before us.
+    pub nat: Nat,
+    /// What it grants.
+    pub upnp: UpnpStatus,
+    /// Our own relay, if it is offered.
+    pub relay_service: Option<RelayService>,
+    /// Whether peers are looked for in the local network.
+    pub mdns: MdnsStatus,
+}
+
+/// Whether peers are looked for in the local network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MdnsStatus {
+    /// They are not.
+    #[default]
+    Off,
+    /// They are.
+    On,
+    /// No longer: somebody told of more addresses there than are kept.
+    Flooded,
+}
+
+/// One connected peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// Who.
+    pub peer: PeerId,
+    /// The remote address of the preferred connection.
+    pub addr: String,
+    /// Since when there is a connection.
+    pub since: WallTime,
+    /// Whether the preferred connection goes straight to the peer, not through a relay.
+    pub direct: bool,
+}
