@@ -139,7 +139,7 @@ pub const MAX_UNACCEPTED_SENT: usize = 3;
 pub const ENVELOPE_MARK_LIFE: Millis = Millis::from_days(60);
 /// Envelope marks of all strangers together.
 pub const MAX_STRANGER_MARKS: u64 = 200_000;
-/// Envelope marks of one contact.
+/// Envelope marks of all contacts together: of first contacts, and of what did not open.
 pub const MAX_CONTACT_MARKS: u64 = 100_000;
 /// Handshakes with the card's own prekey remembered until that prekey dies.
 pub const MAX_CARD_PREKEY_MARKS: u64 = 100_000;

@@ -1,85 +1,92 @@
 //! Marks of received envelopes and of handshakes with a card's prekey: bounded, and kept as long as
 //! a replay could do harm (protocol, "Envelope" and "First contact").
+//!
+//! What a contact's session has opened needs none: the session knows it (SES-35). Marks are for first contacts, for what
+//! did not open, and for whom we do not know ([decision 11](../../docs/decisions/0011-the-ratchet-is-the-mark.md)).
 
-use crate::base::{EnvelopeId, PeerId, limits};
+use crate::base::{EnvelopeId, limits};
 use crate::crypto::dh::DhPublic;
 use crate::identity::PrekeyId;
 use crate::store::{RowKey, Rows, Scan};
 
+use super::memory::number;
 use super::tables::{
-    EnvelopeMark, EnvelopeMarks, MarkQueue, PrekeyMark, PrekeyMarks, QueuedMark, mark_key, prekey_mark_key,
+    EnvelopeMarks, MarkQueue, PrekeyMark, PrekeyMarks, QueuedMark, QueuedMarks, half_of, mark_key, prekey_mark_key,
 };
-use super::tx::{Step, Tx};
+use super::tx::{Due, Step, Tx};
 
-/// How many protected marks one insertion may move to the end of the queue.
-const MAX_MOVES: usize = 8;
-/// How many expired marks one insertion removes.
+/// How many protected marks one commit may move to the end of the queue: some rows of them.
+const MAX_MOVES: usize = 1_024;
+/// Rows of expired marks that one commit removes.
 const EXPIRED_AT_A_TIME: usize = 4;
 
-/// The queue of one contact, or of all strangers together.
-pub(super) fn queue_of(owner: Option<PeerId>) -> RowKey {
-    match owner {
-        Some(peer) => RowKey::new().u64(1).peer(&peer),
-        None => RowKey::new().u64(0),
-    }
+/// The queue of all contacts, or of all strangers.
+fn queue_of(contact: bool) -> RowKey {
+    RowKey::new().u64(u64::from(contact))
 }
 
 impl Tx<'_> {
-    /// What is known of an envelope.
-    pub(super) fn mark(&self, id: &EnvelopeId) -> Step<Option<EnvelopeMark>> {
-        Ok(self.buf.get::<EnvelopeMarks>(&mark_key(id))?)
+    /// Whether an envelope is known.
+    pub(super) fn is_marked(&self, id: &EnvelopeId) -> Step<bool> {
+        Ok(self.buf.contains::<EnvelopeMarks>(&mark_key(&half_of(id)))?)
     }
 
-    /// Remembers an envelope; the oldest of the same owner makes room.
+    /// Remembers an envelope, of a contact or a stranger.
     pub(super) fn put_mark(
         &mut self,
         id: EnvelopeId,
-        owner: Option<PeerId>,
-        mark: &EnvelopeMark,
+        contact: bool,
         card_prekey: Option<(PrekeyId, DhPublic)>,
     ) -> Step {
-        self.buf.put::<EnvelopeMarks>(&mark_key(&id), mark)?;
-        let (mut first, mut next) = self.mem.mark_range(self.buf, owner)?;
-        let entry = QueuedMark { envelope: id, at: self.deadline_clock(), card_prekey };
-        self.buf.put::<MarkQueue>(&queue_of(owner).u64(next), &entry)?;
-        next += 1;
-        let max = if owner.is_some() { limits::MAX_CONTACT_MARKS } else { limits::MAX_STRANGER_MARKS };
-        let (mut moves, mut expired) = (0, 0);
-        while first < next {
-            let full = next - first > max;
-            if !full && expired == EXPIRED_AT_A_TIME {
-                break;
-            }
-            let key = queue_of(owner).u64(first);
-            let Some(oldest) = self.buf.get::<MarkQueue>(&key)? else {
-                first += 1;
-                continue;
-            };
-            let old = oldest.at + limits::ENVELOPE_MARK_LIFE <= self.deadline_clock();
-            if !full && !old {
-                break;
-            }
-            self.buf.delete::<MarkQueue>(&key);
-            first += 1;
-            if moves < MAX_MOVES && self.protected(&oldest)? {
-                self.buf.put::<MarkQueue>(&queue_of(owner).u64(next), &oldest)?;
-                next += 1;
-                moves += 1;
-                continue;
-            }
-            self.buf.delete::<EnvelopeMarks>(&mark_key(&oldest.envelope));
-            expired += 1;
-        }
-        self.mem.marks.insert(owner, (first, next));
+        let envelope = half_of(&id);
+        self.buf.put::<EnvelopeMarks>(&mark_key(&envelope), &())?;
+        self.fresh.push(Due::Marked(contact, QueuedMark { envelope, card_prekey }));
         Ok(())
+    }
+
+    /// Puts the marks of this commit into the order in which they go again: one row, and the oldest make room.
+    pub(super) fn flush_marks(&mut self) -> Step {
+        let fresh = std::mem::take(&mut self.mem.marks);
+        let of = |whose: bool| fresh.iter().filter(|(contact, _)| *contact == whose).map(|(_, mark)| *mark).collect();
+        let (contacts, strangers) = (of(true), of(false));
+        self.queue_marks(true, contacts, limits::MAX_CONTACT_MARKS)?;
+        self.queue_marks(false, strangers, limits::MAX_STRANGER_MARKS)
+    }
+
+    fn queue_marks(&mut self, contact: bool, mut marks: Vec<QueuedMark>, max: u64) -> Step {
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let (queue, clock) = (queue_of(contact), self.deadline_clock());
+        // A row's number is that of its first mark.
+        let last = self.buf.scan::<MarkQueue>(&Scan::new(queue.clone()).reverse().limit(1))?.pop();
+        let next = last.map_or(1, |(key, row)| number(&key).unwrap_or_default() + row.marks.len() as u64);
+        let (mut moves, mut expired) = (0, 0);
+        while let Some((key, oldest)) = self.buf.scan::<MarkQueue>(&Scan::new(queue.clone()).limit(1))?.pop() {
+            let first = number(&key).unwrap_or_default();
+            let is_full = (next + marks.len() as u64).saturating_sub(first) > max;
+            let is_old = oldest.at + limits::ENVELOPE_MARK_LIFE <= clock && expired < EXPIRED_AT_A_TIME;
+            if !is_full && !is_old {
+                break;
+            }
+            self.buf.delete::<MarkQueue>(&queue.clone().u64(first));
+            expired += 1;
+            for mark in oldest.marks {
+                if moves < MAX_MOVES && self.protected(&mark)? {
+                    marks.push(mark);
+                    moves += 1;
+                } else {
+                    self.buf.delete::<EnvelopeMarks>(&mark_key(&mark.envelope));
+                }
+            }
+        }
+        Ok(self.buf.put::<MarkQueue>(&queue.u64(next), &QueuedMarks { at: clock, marks })?)
     }
 
     /// A stranger's mark outlives its turn while the mark of its card prekey lives.
     fn protected(&self, mark: &QueuedMark) -> Step<bool> {
         match &mark.card_prekey {
-            Some((prekey, ephemeral)) => {
-                Ok(self.buf.get::<PrekeyMarks>(&prekey_mark_key(*prekey, ephemeral))?.is_some())
-            }
+            Some((prekey, ephemeral)) => self.prekey_marked(*prekey, ephemeral),
             None => Ok(false),
         }
     }
@@ -109,3 +116,6 @@ impl Tx<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

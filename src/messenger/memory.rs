@@ -1,7 +1,7 @@
 //! What the messenger knows beside the store. All of it but who is connected is derived from rows:
 //! after an error or a restart it is loaded again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::base::{MessageId, MonoTime, PeerId, WallTime};
@@ -12,7 +12,7 @@ use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
 use super::mailing::{Mailing, Seek};
 use super::sessions::Beside;
 use super::tables::{
-    ClientIdQueue, Events, Hours, MarkQueue, OneTimeTable, OutKind, Outbox, Peers, PrekeyMarks, Recent, Requests,
+    ClientIdQueue, Events, Hours, OneTimeTable, OutKind, Outbox, Peers, PrekeyMarks, QueuedMark, Recent, Requests,
     Timed, WAITING,
 };
 use super::view::EventKind;
@@ -38,8 +38,8 @@ pub(super) struct Memory {
     pub one_time: VecDeque<PrekeyId>,
     /// All one-time prekeys with a secret in the store.
     pub one_time_total: usize,
-    /// First and next number in the mark queues that were used; `None` stands for all strangers.
-    pub marks: HashMap<Option<PeerId>, (u64, u64)>,
+    /// Marks that this commit makes, of contacts or not.
+    pub marks: Vec<(bool, QueuedMark)>,
     /// Marks of handshakes with card prekeys, once counted.
     pub prekey_marks: Option<u64>,
     /// Contacts in all.
@@ -236,6 +236,7 @@ impl Memory {
         }
         fresh.receipts = std::mem::take(&mut self.receipts);
         fresh.told = std::mem::take(&mut self.told);
+        fresh.marks = std::mem::take(&mut self.marks);
         fresh.next_ticket = self.next_ticket;
         fresh.high_water = self.high_water;
         fresh.high_water_at = self.high_water_at;
@@ -247,25 +248,6 @@ impl Memory {
         fresh.mail.load(rows)?;
         *self = fresh;
         Ok(())
-    }
-
-    /// First and next number of a mark queue.
-    pub(super) fn mark_range(&mut self, rows: &WriteBuffer, owner: Option<PeerId>) -> Result<(u64, u64), StoreError> {
-        if let Some(range) = self.marks.get(&owner) {
-            return Ok(*range);
-        }
-        let prefix = super::marks::queue_of(owner);
-        let end = |reverse| -> Result<Option<u64>, StoreError> {
-            let scan = Scan::new(prefix.clone()).limit(1);
-            let scan = if reverse { scan.reverse() } else { scan };
-            Ok(rows.scan::<MarkQueue>(&scan)?.first().and_then(|(key, _)| number(key)))
-        };
-        let range = match (end(false)?, end(true)?) {
-            (Some(first), Some(last)) => (first, last + 1),
-            _ => (1, 1),
-        };
-        self.marks.insert(owner, range);
-        Ok(range)
     }
 
     /// How many marks of card prekeys there are.

@@ -199,7 +199,7 @@ impl Messenger {
         let stop = match tx.input(input) {
             Ok(()) => {
                 let fresh = std::mem::take(&mut tx.fresh);
-                tx.note_receipts(fresh);
+                tx.note_due(fresh);
                 return;
             }
             Err(stop) => stop,
@@ -217,6 +217,7 @@ impl Messenger {
     fn forget(&mut self) {
         self.mem.receipts.clear();
         self.mem.told.clear();
+        self.mem.marks.clear();
         self.mem.mail.forget_flights();
         self.mem.links.values_mut().for_each(|link| link.seek = None);
         let rows = self.store.begin();
@@ -330,11 +331,12 @@ impl Tx<'_> {
         }
     }
 
-    fn note_receipts(&mut self, fresh: Vec<Due>) {
+    fn note_due(&mut self, fresh: Vec<Due>) {
         for due in fresh {
             match due {
                 Due::Delivered(peer, id) => self.mem.receipts.entry(peer).or_default().delivered.push(id),
                 Due::Read(peer, id) => self.mem.receipts.entry(peer).or_default().read.push(id),
+                Due::Marked(contact, mark) => self.mem.marks.push((contact, mark)),
             }
         }
     }
@@ -350,6 +352,7 @@ impl Tx<'_> {
             self.post(peer)?;
         }
         self.send_deposits()?;
+        self.flush_marks()?;
         self.flush_receipts()?;
         self.write_events()
     }

@@ -9,8 +9,8 @@ use crate::identity::{IdentityKey, PrekeyId};
 use crate::session::{FirstContactIn, Opened, ResponderKeys, SessionError, SessionSet};
 
 use super::io::{FrameToken, Order, RefuseReason};
-use super::tables::{CardKeysRow, EnvelopeMark, OneTimeRow, PeerRow};
-use super::tx::{Due, Step, Tx};
+use super::tables::{CardKeysRow, OneTimeRow, PeerRow};
+use super::tx::{Step, Tx};
 use super::view::Policy;
 
 /// What a peer is to us when an envelope of theirs comes.
@@ -82,14 +82,10 @@ impl Tx<'_> {
             }
             Err(_) => return Ok(Verdict::Refused(RefuseReason::Malformed)),
         };
-        // ENV-10, NET-19: what was stored or dropped before is acknowledged again, and no session is touched.
+        // ENV-10, NET-19: what was stored or dropped before is acknowledged again, and no session is touched. What a
+        // session has opened that session knows.
         let id = envelope::envelope_id(bytes);
-        if let Some(mark) = self.mark(&id)? {
-            if let Some((peer, message)) = mark.message.filter(|(peer, _)| *peer == from)
-                && self.receipt_is_due_again(peer, message)
-            {
-                self.fresh.push(Due::Delivered(peer, message));
-            }
+        if self.is_marked(&id)? {
             return Ok(Verdict::Taken);
         }
         // ENV-8: the kind says what is to open it, and nothing else.
@@ -156,7 +152,7 @@ impl Tx<'_> {
                 if let Some((prekey, ephemeral)) = &card_prekey
                     && !self.mark_prekey(*prekey, ephemeral, contact)?
                 {
-                    return self.taken(from, id, None, None);
+                    return self.taken(from, id, None);
                 }
                 if let Some(used) = first.one_time_id() {
                     self.forget_one_time(used)?;
@@ -175,7 +171,7 @@ impl Tx<'_> {
             self.drop_sealed()?;
             return Ok(Verdict::Taken);
         }
-        self.taken(from, id, None, None)
+        self.taken(from, id, None)
     }
 
     /// The secrets that a first contact names, if all of them are still there.
@@ -216,31 +212,31 @@ impl Tx<'_> {
         id: EnvelopeId,
         card_prekey: Option<(PrekeyId, DhPublic)>,
     ) -> Step<Verdict> {
-        let Ok(capsule) = Capsule::decode(&opened.plaintext) else {
-            tracing::debug!(%from, "a capsule does not decode");
-            // The key is used: keep the session, so that the next message opens.
-            if let Standing::Contact(_) | Standing::Pending = standing {
-                self.put_sessions(&from, set)?;
-            }
-            return self.taken(from, id, None, card_prekey);
-        };
-        let message = match standing {
-            Standing::Contact(mut row) => {
-                self.put_sessions(&from, set)?;
+        let known = matches!(standing, Standing::Contact(_) | Standing::Pending);
+        let kept = match (standing, Capsule::decode(&opened.plaintext)) {
+            (Standing::Contact(mut row), Ok(capsule)) => {
                 // He has begun anew already: a session of ours beside his would leave each of us in his own (SES-55).
                 row.heal_due &= !opened.is_new_session;
-                self.apply(*row, capsule, opened.is_first_contact)?
+                self.apply(*row, capsule, opened.is_first_contact)?;
+                true
             }
-            Standing::Pending | Standing::Stranger => match self.hold(from, capsule)? {
-                Some(message) => {
-                    self.put_sessions(&from, set)?;
-                    Some(message)
-                }
-                None => None,
-            },
-            Standing::Silent => None,
+            (Standing::Pending | Standing::Stranger, Ok(capsule)) => self.hold(from, capsule)?.is_some(),
+            (Standing::Silent, Ok(_)) => false,
+            (_, Err(_)) => {
+                tracing::debug!(%from, "a capsule does not decode");
+                // The key is used: keep the session, so that the next message opens.
+                known
+            }
         };
-        self.taken(from, id, message.map(|message| (from, message)), card_prekey)
+        if kept {
+            self.put_sessions(&from, set)?;
+        }
+        // The session that is kept knows a second copy (SES-35); what it began with would be another's first contact when
+        // it is gone.
+        if kept && known && !opened.is_new_session {
+            return Ok(Verdict::Taken);
+        }
+        self.taken(from, id, card_prekey)
     }
 
     /// It did not open. A contact's session is healed; a stranger is told nothing.
@@ -252,6 +248,9 @@ impl Tx<'_> {
         error: SessionError,
         way: Way,
     ) -> Step<Verdict> {
+        if error == SessionError::Duplicate && matches!(standing, Standing::Contact(_) | Standing::Pending) {
+            return Ok(Verdict::Taken);
+        }
         tracing::debug!(%from, %error, "an envelope did not open");
         if way == Way::Sealed {
             // ENV-14, ENV-15: no handshake, and no mark: should he send the same on a stream, it is looked at there.
@@ -266,19 +265,13 @@ impl Tx<'_> {
             self.put_peer(&row)?;
             self.touch(from);
         }
-        self.taken(from, id, None, None)
+        self.taken(from, id, None)
     }
 
-    /// Writes the mark; every well-formed envelope ends here, kept or dropped.
-    fn taken(
-        &mut self,
-        from: PeerId,
-        id: EnvelopeId,
-        message: Option<(PeerId, crate::base::MessageId)>,
-        card_prekey: Option<(PrekeyId, DhPublic)>,
-    ) -> Step<Verdict> {
+    /// Writes the mark; every well-formed envelope that no session knows ends here, kept or dropped.
+    fn taken(&mut self, from: PeerId, id: EnvelopeId, card_prekey: Option<(PrekeyId, DhPublic)>) -> Step<Verdict> {
         let contact = self.peer(&from)?.is_some_and(|row| row.contact.is_some());
-        self.put_mark(id, contact.then_some(from), &EnvelopeMark { message }, card_prekey)?;
+        self.put_mark(id, contact, card_prekey)?;
         Ok(Verdict::Taken)
     }
 

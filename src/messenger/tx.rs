@@ -12,7 +12,7 @@ use super::memory::{Link, Memory, Names, number};
 use super::query;
 use super::tables::{
     ConversationRow, Conversations, Events, EventsRow, IndexRow, MessageRow, Messages, PeerRow, Peers, Profile,
-    ProfileRow, Recent, RecentRow, events_key, message_key, peer_key, recent_key, room_key,
+    ProfileRow, QueuedMark, Recent, RecentRow, events_key, message_key, peer_key, recent_key, room_key,
 };
 use super::view::EventKind;
 
@@ -48,15 +48,16 @@ pub(super) struct Tx<'a> {
     pub out: &'a mut Vec<Output>,
     pub rng: &'a mut dyn CryptoRng,
     pub now: Now,
-    /// Receipts that become due if this input succeeds.
+    /// Receipts that become due if this input succeeds, and marks that it makes.
     pub fresh: Vec<Due>,
 }
 
-/// One receipt that is due.
+/// One receipt that is due, or a mark that is to be put into its queue.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Due {
     Delivered(PeerId, MessageId),
     Read(PeerId, MessageId),
+    Marked(bool, QueuedMark),
 }
 
 impl Tx<'_> {

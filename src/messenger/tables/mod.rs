@@ -36,7 +36,7 @@ pub use mailbox::{
     DepositMarks, DepositRow, Deposits, MailServices, MailTotals, TotalsRow, in_box, of_box, tagged,
 };
 pub use marks::{
-    EnvelopeMark, EnvelopeMarks, MarkQueue, PrekeyMark, PrekeyMarks, QueuedMark, mark_key, prekey_mark_key,
+    EnvelopeMarks, MarkQueue, PrekeyMark, PrekeyMarks, QueuedMark, QueuedMarks, half_of, mark_key, prekey_mark_key,
 };
 pub use outbox::{OutControls, OutKind, OutMessages, OutRow, Outbox, outbox_key};
 pub use profile::{Profile, ProfileRow};

@@ -1,0 +1,166 @@
+//! What leaves a mark, in which rows, and for how long (ENV-10, NET-19).
+
+use super::*;
+use crate::envelope::{EnvelopeKind, encode};
+use crate::messenger::Command;
+use crate::messenger::io::{Event, FrameToken, Input, Order, Output};
+use crate::messenger::testing::Office;
+
+impl Office {
+    /// Marks at somebody's, and rows of their order.
+    fn marks(&self, who: usize) -> (usize, usize) {
+        let rows = self.rows(who);
+        let marks = rows.scan::<EnvelopeMarks>(&Scan::all()).unwrap().len();
+        let queued = rows.scan::<MarkQueue>(&Scan::all()).unwrap();
+        assert_eq!(queued.iter().map(|(_, row)| row.marks.len()).sum::<usize>(), marks, "each mark is in one queue");
+        (marks, queued.len())
+    }
+
+    /// Envelopes of somebody in one commit: what each is answered.
+    fn takes(&mut self, who: usize, from: usize, envelopes: &[Vec<u8>]) -> Vec<bool> {
+        let token = |frame| FrameToken { stream: u64::MAX, frame };
+        let from = self.id(from);
+        let inputs = (0..)
+            .zip(envelopes)
+            .map(|(n, bytes)| Input::Net(Event::Envelope { from, token: token(n), bytes: bytes.clone() }));
+        let outputs = self.hand_in(who, inputs.collect());
+        let answers = outputs.iter().filter_map(|output| match output {
+            Output::Net(Order::Acknowledge(token)) if token.stream == u64::MAX => Some(true),
+            Output::Net(Order::Refuse(token, _)) if token.stream == u64::MAX => Some(false),
+            _ => None,
+        });
+        answers.collect()
+    }
+
+    fn heals(&mut self, who: usize, whom: usize) -> bool {
+        let (peer, mut due) = (self.id(whom), false);
+        self.tx(who, |tx| {
+            let mut row = tx.peer(&peer).unwrap().unwrap();
+            due = std::mem::take(&mut row.heal_due);
+            tx.put_peer(&row).unwrap();
+        });
+        due
+    }
+}
+
+/// Bytes that no session opens.
+fn garbage(n: u8) -> Vec<u8> {
+    let mut payload = [n; 300];
+    payload[72] = 0;
+    encode(EnvelopeKind::Session, &payload).unwrap()
+}
+
+/// ENV-10, SES-35: what a contact's session has opened it knows; a second copy is acknowledged, and says nothing new.
+#[test]
+fn a_contacts_message_leaves_no_mark() {
+    let mut office = Office::pair();
+    let before = office.marks(1);
+    office.say(0, 1, "once");
+    assert_eq!(office.marks(1), before);
+    let copy = office.envelopes[&0].clone();
+    let (events, texts) = (office.events(1), office.texts(1, 0));
+    assert_eq!(office.takes(1, 0, &[copy.clone(), copy.clone()]), [true, true]);
+    assert_eq!(office.events(1), events);
+    office.open(1);
+    assert_eq!(office.takes(1, 0, &[copy]), [true]);
+    assert_eq!((office.texts(1, 0), office.marks(1)), (texts, before));
+    assert!(!office.heals(1, 0));
+}
+
+/// ENV-10: of a first contact, and of what did not open, there are marks: one row of order a commit. What is of somebody
+/// who writes in a request that is there is known by its session, and what finds no place is marked.
+#[test]
+fn what_no_session_knows_leaves_one() {
+    let mut office = Office::new(2);
+    office.say(0, 1, "first");
+    let mut copies = vec![office.envelopes[&0].clone()];
+    assert_eq!(office.marks(1), (1, 1));
+    for (n, text) in (2..).zip(["second", "third"]) {
+        office.say(0, 1, text);
+        copies.push(office.envelopes[&0].clone());
+        assert_eq!(office.marks(1), (1, 1), "message {n} of a request");
+    }
+    assert_eq!(office.takes(1, 0, &copies), [true; 3]);
+    assert_eq!(office.takes(1, 0, &[garbage(1), garbage(2), garbage(1), garbage(3)]), [true; 4]);
+    // The request is full, and its copies were not looked at.
+    assert_eq!(office.marks(1), (6, 3));
+    // As a contact's, and once he is silent.
+    let peer = office.id(0);
+    office.command(1, Command::AcceptRequest(peer)).unwrap();
+    assert_eq!(office.takes(1, 0, &copies), [true; 3]);
+    assert_eq!(office.marks(1).0, 6);
+    office.command(1, Command::Block(peer)).unwrap();
+    assert_eq!(office.takes(1, 0, &copies), [true; 3], "he sees no difference");
+}
+
+/// SES-54, SES-64: a copy of what a session opened that is gone by now does not open, and heals as what is lost does: once.
+#[test]
+fn a_copy_from_a_session_that_is_gone_heals_once() {
+    let mut office = Office::pair();
+    office.say(0, 1, "once");
+    let (copy, peer, texts) = (office.envelopes[&0].clone(), office.id(0), office.texts(1, 0));
+    office.tx(1, |tx| tx.drop_sessions(&peer).unwrap());
+    assert_eq!(office.takes(1, 0, std::slice::from_ref(&copy)), [true]);
+    assert!(office.heals(1, 0));
+    for _ in 0..3 {
+        assert_eq!(office.takes(1, 0, std::slice::from_ref(&copy)), [true]);
+        assert!(!office.heals(1, 0));
+    }
+    assert_eq!(office.texts(1, 0), texts);
+}
+
+/// An input that fails leaves no entry behind, and takes none of another's away.
+#[test]
+fn an_input_that_fails_marks_nothing() {
+    let mut office = Office::pair();
+    let before = office.marks(1).0;
+    let (peer, token) = (office.id(0), FrameToken { stream: u64::MAX, frame: 0 });
+    let envelope = |n| Input::Net(Event::Envelope { from: peer, token, bytes: garbage(n) });
+    let refused = Input::Command(1, Command::Unblock(peer));
+    office.hand_in(1, vec![envelope(1), refused, envelope(2)]);
+    assert_eq!(office.marks(1).0, before + 2);
+}
+
+/// The oldest make room, by rows; what a card's prekey needs goes to the end; and what is older than 60 days goes.
+#[test]
+fn marks_make_room_in_their_order() {
+    let mut office = Office::new(1);
+    let is_marked = |office: &mut Office, n: u8| {
+        let mut found = false;
+        office.tx(0, |tx| found = tx.is_marked(&EnvelopeId::new([n; 32])).unwrap());
+        found
+    };
+    let prekey = (PrekeyId(7), DhPublic([7; 32]));
+    let put = |office: &mut Office, marks: &[u8], max: u64| {
+        office.tx(0, |tx| {
+            for n in marks {
+                tx.put_mark(EnvelopeId::new([*n; 32]), false, (*n == 3).then_some(prekey)).unwrap();
+            }
+            let marks = tx.fresh.drain(..).map(|due| match due {
+                Due::Marked(_, mark) => mark,
+                other => panic!("{other:?}"),
+            });
+            let marks = marks.collect();
+            tx.queue_marks(false, marks, max).unwrap();
+        });
+    };
+    office.tx(0, |tx| assert!(tx.mark_prekey(prekey.0, &prekey.1, false).unwrap()));
+    put(&mut office, &[1, 2], 5);
+    put(&mut office, &[3], 5);
+    put(&mut office, &[4, 5], 5);
+    assert!((1..=5).all(|n| is_marked(&mut office, n)));
+    put(&mut office, &[6], 5);
+    assert_eq!((1..=6).filter(|n| is_marked(&mut office, *n)).collect::<Vec<_>>(), [3, 4, 5, 6]);
+    put(&mut office, &[8, 9], 5);
+    // Three went to the end, and takes the place of those behind it.
+    assert_eq!((1..=9).filter(|n| is_marked(&mut office, *n)).collect::<Vec<_>>(), [3, 6, 8, 9]);
+    put(&mut office, &[10], 5);
+    assert_eq!((1..=10).filter(|n| is_marked(&mut office, *n)).collect::<Vec<_>>(), [3, 6, 8, 9, 10]);
+    office.marks(0);
+    // The prekey is gone, and the time is over.
+    office.tx(0, |tx| tx.forget_prekey_marks(prekey.0).unwrap());
+    office.forward(limits::ENVELOPE_MARK_LIFE);
+    put(&mut office, &[11], 5);
+    assert_eq!((1..=11).filter(|n| is_marked(&mut office, *n)).collect::<Vec<_>>(), [11]);
+    office.marks(0);
+}
