@@ -148,7 +148,7 @@ pub const MAX_CARD_PREKEY_MARKS: u64 = 100_000;
 
 /// Messages waiting for one recipient.
 pub const MAX_OUTBOX_PER_PEER: u64 = 20_000;
-/// Messages of one peer of which a second copy makes a receipt while others wait to be sent.
+/// Second copies from one peer that make a receipt while others wait to be sent.
 pub const MAX_REPEATED_RECEIPTS: usize = 2 * MAX_STATUS_IDS;
 /// Of what a peer has and did not say so by this time after a connection with him came up it is asked (CON-32)…
 pub const RECEIPTS_OVERDUE: Millis = Millis::from_secs(60);
@@ -160,6 +160,11 @@ pub const MAX_CONTROL_ROWS: usize = 256;
 pub const MAX_IN_FLIGHT: usize = 256;
 /// Bytes on their way to one peer at a time.
 pub const MAX_IN_FLIGHT_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of sealed envelopes kept in memory until they are taken: what four peers may have on their way at a time. What does
+/// not fit is sealed when others were taken.
+pub const MAX_SEALED: usize = 4 * MAX_SEALED_PER_PEER;
+/// The same for one peer: as many as may be on their way to him.
+pub const MAX_SEALED_PER_PEER: usize = MAX_IN_FLIGHT_BYTES;
 /// What was not delivered in this time is told as undelivered.
 pub const UNDELIVERED_AFTER: Millis = Millis::from_days(30);
 /// First pause before another try; it doubles, with jitter.
@@ -269,10 +274,6 @@ pub const DEPOSIT_LIFE: Millis = Millis::from_days(BOX_ENVELOPE_DAYS as u64);
 pub const MAX_DEPOSITS_PER_PEER: usize = 16;
 /// Deposits on their way at a time: with the largest envelopes some 5 MiB.
 pub const MAX_DEPOSITS: usize = 64;
-/// Rows of the outbox that one commit looks at for one peer, to leave them at mailboxes.
-pub const MAX_POSTED_AT_ONCE: usize = 256;
-/// Bytes of sealed envelopes that are kept after a deposit without an answer, to be sent again as they are.
-pub const MAX_SEALED_BYTES: usize = 2 * 1024 * 1024;
 /// Other people's mailboxes whose failures are remembered.
 pub const MAX_HOUSES: usize = 1_000;
 /// First pause after a mailbox of somebody else's did not answer; it doubles, with jitter.

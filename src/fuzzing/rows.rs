@@ -61,8 +61,6 @@ const ROWS: &[RowTarget] = &[
     (t::MarkQueue::ID, row::<t::MarkQueue>),
     (t::PrekeyMarks::ID, row::<t::PrekeyMarks>),
     (t::Outbox::ID, row::<t::Outbox>),
-    (t::OutControls::ID, row::<t::OutControls>),
-    (t::OutMessages::ID, row::<t::OutMessages>),
     (t::SendingChains::ID, row::<t::SendingChains>),
     (t::Requests::ID, row::<t::Requests>),
     (t::MailServices::ID, row::<t::MailServices>),

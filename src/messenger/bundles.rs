@@ -1,6 +1,6 @@
 //! Cards of others: verified, pinned, used to begin a session.
 
-use crate::base::{PeerId, WallTime, limits};
+use crate::base::{MonoTime, PeerId, WallTime, limits};
 use crate::content::Item;
 use crate::identity::{Card, CardIn, IdentityKey, OneTimePrekeyIn};
 use crate::session::RemoteBundle;
@@ -42,7 +42,7 @@ impl Tx<'_> {
         let mut set = self.sessions(&peer)?;
         let rebuild = self.link(peer).rebuild || self.is_stale(&set);
         self.touch(peer);
-        if set.can_send() && !rebuild && !row.heal_due {
+        if set.can_send() && !set.is_stretched() && !rebuild && !row.heal_due {
             return Ok(());
         }
         let clock = self.deadline_clock();
@@ -62,7 +62,7 @@ impl Tx<'_> {
         self.put_peer(&row)?;
         self.link(peer).rebuild = false;
         if heal || rebuild {
-            self.requeue(peer)?;
+            self.begin_anew(peer)?;
         }
         if heal {
             let mut items = vec![Item::Reset];
@@ -111,8 +111,11 @@ impl Tx<'_> {
                 return Ok(Some(card));
             }
         }
-        // What is known of mailboxes is of the card before.
-        self.link(peer).closed.clear();
+        // What is known of mailboxes is of the card before; a void token is void at those that stay.
+        let places = &mut self.link(peer).places;
+        places.retain(|mailbox, _| card.mailboxes.iter().any(|named| named.peer == *mailbox));
+        places.values_mut().for_each(|place| place.closed_until = MonoTime::default());
+        self.unbar(peer)?;
         self.buf.put::<Cards>(&key, &CardRow { sequence: card.sequence, bytes: card.bytes().to_vec() })?;
         Ok(Some(card))
     }

@@ -22,7 +22,7 @@ impl Tx<'_> {
         if self.mem.mail.card.relays != relays {
             self.card_is_old();
         }
-        self.mem.mail.relays = Some(relays);
+        *self.mem.mail.relays = Some(relays);
         Ok(())
     }
 
@@ -33,7 +33,7 @@ impl Tx<'_> {
     }
 
     /// The same, but nothing is waited for: without it nobody finds the way to us when we go in the next moment.
-    pub(super) const fn card_is_due(&mut self) {
+    pub(super) fn card_is_due(&mut self) {
         self.mem.mail.reissue_at = Some(self.now.mono);
     }
 
@@ -41,7 +41,7 @@ impl Tx<'_> {
     pub(super) fn note_own_card(&mut self, card: &[u8]) {
         let now = self.now.mono;
         let mail = &mut self.mem.mail;
-        mail.card = OwnCard::read(card).unwrap_or_default();
+        *mail.card = OwnCard::read(card).unwrap_or_default();
         mail.card_changed = true;
         mail.look = true;
         mail.reissue_at = None;

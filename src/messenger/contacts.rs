@@ -49,8 +49,9 @@ impl Tx<'_> {
     pub(super) fn tell_profile(&mut self) -> Step {
         let connected: Vec<PeerId> = self.mem.links.iter().filter(|(_, l)| l.connected).map(|(p, _)| *p).collect();
         for peer in connected {
-            if let Some(mut row) = self.peer(&peer)? {
-                self.send_profile(&mut row)?;
+            if let Some(mut row) = self.peer(&peer)?
+                && self.send_profile(&mut row)?
+            {
                 self.put_peer(&row)?;
             }
         }
@@ -151,7 +152,7 @@ impl Tx<'_> {
         self.void_token(&mut row)?;
         self.put_peer(&row)?;
         // What is on its way is not recalled; nothing more is sent.
-        self.link(peer).return_flights();
+        self.leave_stream(peer)?;
         Ok(Answer::Done)
     }
 

@@ -1,30 +1,133 @@
-//! Delivery: from the outbox to the peer's node. Everything here may happen twice; the recipient
-//! keeps one (protocol, "Delivery").
+//! Delivery: from the outbox to the peer's node. Everything here may happen twice; the recipient keeps one (protocol,
+//! "Delivery").
 //!
-//! One file, because it is one life: a row of the outbox is sent, answered, sent again or given up, and each step
-//! has to leave the link, the row and the message as the others expect them.
+//! What becomes of an envelope is decided in `outgoing`; this file has it happen: to the index, to the row, to the message, and to
+//! the way to the peer.
 
 use std::sync::Arc;
 
-use serde_bytes::ByteBuf;
-
 use crate::base::{Millis, MonoTime, PeerId, RoomId, limits};
-use crate::content::{Capsule, Introduction, Item};
-use crate::envelope::{self, EnvelopeKind};
-use crate::session::{SealedKind, SessionSet};
-use crate::store::{KeyId, Rows, Scan, StoreError};
+use crate::content::{Capsule, Item};
+use crate::session::SessionSet;
+use crate::store::Rows;
 
 use super::io::{Order, RefuseReason};
-use super::query;
-use super::tables::{
-    Messages, OutControls, OutDepositRow, OutDeposits, OutKind, OutMessages, OutRow, Outbox, PeerRow, ProfileRow,
-    message_key, outbox_key, peer_key,
-};
-use super::told::{addresses_item, introduction};
+use super::outgoing::{Effect, Happening, Letter, What, next, step};
+use super::seal::Ready;
+use super::tables::{OutKind, OutRow, Outbox, PeerRow, Way, outbox_key};
 use super::tx::{Step, Stop, Tx};
 use super::view::State;
 
 impl Tx<'_> {
+    /// Appends to the outbox of a peer.
+    pub(super) fn queue(&mut self, peer: PeerId, kind: OutKind) -> Step<u64> {
+        let mut number = self.mem.out.next_number(&peer);
+        // Where a row stands that does not open, another would hide that it is lost.
+        while self.mem.out.is_some_lost && self.buf.contains::<Outbox>(&outbox_key(&peer, number))? {
+            number += 1;
+        }
+        let row = OutRow { peer, number, kind, queued_at: self.deadline_clock(), way: Way::default() };
+        self.buf.put::<Outbox>(&outbox_key(&peer, number), &row)?;
+        self.mem.set_letter(peer, number, Some(Letter::of(&row)));
+        self.touch(peer);
+        Ok(number)
+    }
+
+    /// Queues a capsule that is no message.
+    pub(super) fn queue_items(&mut self, peer: PeerId, items: Vec<Item>) -> Step {
+        self.queue(peer, OutKind::Control(Capsule { items }.encode()))?;
+        Ok(())
+    }
+
+    /// Something happens to what waits: to the index, then to its row, and to what else follows.
+    pub(super) fn happen(&mut self, peer: PeerId, number: u64, event: Happening) -> Step {
+        let Some(letter) = self.mem.out.of(&peer).letter(number).cloned() else { return Ok(()) };
+        let what = letter.what;
+        let (letter, orders) = step(letter, event, self.deadline_clock());
+        self.mem.set_letter(peer, number, letter);
+        for order in orders {
+            self.carry_out(peer, number, what, order)?;
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, peer: PeerId, number: u64, what: What, order: Effect) -> Step {
+        let key = outbox_key(&peer, number);
+        match (order, what) {
+            (Effect::Write, _) => self.write_row(peer, number),
+            (Effect::Delete, _) => {
+                self.buf.delete::<Outbox>(&key);
+                Ok(())
+            }
+            (Effect::Tell(State::Undelivered), What::Message(position)) => {
+                self.advance(RoomId::direct(peer), position, peer, State::Undelivered)
+            }
+            (Effect::Tell(state), What::Message(position)) => self.advance(RoomId::direct(peer), position, peer, state),
+            (Effect::Told(digest), _) => {
+                let Some(mut row) = self.peer(&peer)? else { return Ok(()) };
+                row.profile_sent = digest;
+                self.put_peer(&row)
+            }
+            (Effect::BackOff, _) => self.back_off(peer),
+            (Effect::BeginAnew, _) => {
+                self.link(peer).rebuild = true;
+                self.begin_anew(peer)
+            }
+            (Effect::Taken(sealed), _) => {
+                self.was_taken(peer, sealed.session, sealed.number);
+                Ok(())
+            }
+            (Effect::Tell(_), _) => Ok(()),
+        }
+    }
+
+    /// A message need not be delivered any more.
+    pub(super) fn unqueue(&mut self, peer: PeerId, number: u64, position: u64) -> Step {
+        let letter = self.mem.out.of(&peer).letter(number);
+        match letter.is_some_and(|letter| letter.what == What::Message(position)) {
+            true => self.happen(peer, number, Happening::Settled),
+            false => Ok(()),
+        }
+    }
+
+    /// The row of what waits, as it is now.
+    fn write_row(&mut self, peer: PeerId, number: u64) -> Step {
+        let key = outbox_key(&peer, number);
+        let Some(letter) = self.mem.out.of(&peer).letter(number) else { return Ok(()) };
+        let (queued_at, way) = (letter.queued_at, letter.way.clone());
+        let kind = match letter.what {
+            What::Message(position) => OutKind::Message(position),
+            What::Control { .. } => match self.buf.get::<Outbox>(&key)? {
+                Some(row) => row.kind,
+                None => return Ok(()),
+            },
+        };
+        Ok(self.buf.put::<Outbox>(&key, &OutRow { peer, number, kind, queued_at, way })?)
+    }
+
+    /// The same thing happens to all that waits for a peer.
+    pub(super) fn happen_to_all(&mut self, peer: PeerId, event: &Happening) -> Step {
+        let numbers: Vec<u64> = self.mem.out.of(&peer).letters().map(|(number, _)| number).collect();
+        numbers.into_iter().try_for_each(|number| self.happen(peer, number, event.clone()))
+    }
+
+    /// Everything that is not delivered goes again, sealed anew, under the same message IDs.
+    pub(super) fn begin_anew(&mut self, peer: PeerId) -> Step {
+        self.touch(peer);
+        self.happen_to_all(peer, &Happening::Anew)
+    }
+
+    /// A row that is needed does not open: what waits is set aside, and the rest goes on. Anything else is a failure of all.
+    pub(super) fn set_aside(&mut self, peer: PeerId, number: u64, stop: Stop) -> Step {
+        match stop {
+            Stop::Fault(error) => {
+                tracing::error!(%peer, %error, "something that waits to be sent cannot be read");
+                self.happen(peer, number, Happening::Unreadable)
+            }
+            refused @ Stop::Refused(_) => Err(refused),
+        }
+    }
+
     /// Does what can be done now for one peer: connect, ask for the card, send.
     pub(super) fn pump(&mut self, id: PeerId) -> Step {
         let now = self.now.mono;
@@ -32,11 +135,12 @@ impl Tx<'_> {
             return Ok(());
         };
         let heal = self.heals_now(&peer);
+        let (waits, awaited) = (self.waits(&id), self.mem.out.of(&id).totals().sent > 0);
         let link = self.link(id);
-        if !link.connected && (heal || !link.pending.is_empty()) {
+        if !link.connected && (heal || waits) {
             link.away_since.get_or_insert(now);
         }
-        if (link.pending.is_empty() && link.awaiting == 0 && !heal) || link.retry_at.is_some_and(|at| at > now) {
+        if !(waits || awaited || heal) || link.retry_at.is_some_and(|at| at > now) {
             return Ok(());
         }
         if !link.connected {
@@ -47,21 +151,38 @@ impl Tx<'_> {
             }
             return Ok(());
         }
-        if link.bundle.is_some() || (link.pending.is_empty() && !heal) {
+        if link.bundle.is_some() || !(waits || heal) {
             return Ok(());
         }
+        let rebuild = link.rebuild;
         let set = self.sessions(&id)?;
-        let (rebuild, stale) = (self.link(id).rebuild, self.is_stale(&set));
-        if rebuild || heal || stale || !set.can_send() {
-            let ticket = self.mem.next_ticket;
-            self.mem.next_ticket += 1;
+        let stale = self.is_stale(&set);
+        if rebuild || heal || stale || !set.can_send() || self.is_stuck(&id, &set) {
+            let ticket = self.ticket();
             let link = self.link(id);
-            link.bundle = Some(ticket);
-            link.rebuild = rebuild || stale;
+            (link.bundle, link.rebuild) = (Some(ticket), rebuild || stale);
             self.push(Order::FetchBundle { peer: id, ticket, want_prekey: true });
             return Ok(());
         }
-        self.send_pending(peer, set)
+        self.send_waiting(peer, set)
+    }
+
+    /// Whether nothing more is sealed in the chain that sends, and nothing is to be expected of what was (SES-66).
+    fn is_stuck(&self, peer: &PeerId, set: &SessionSet) -> bool {
+        let waiting = self.mem.out.of(peer);
+        let has_sealed = || waiting.idle(0..).any(|(_, letter)| letter.sealed.is_some());
+        set.is_stretched() && waiting.streaming() == 0 && !has_sealed()
+    }
+
+    /// Whether something waits that may go.
+    pub(super) fn waits(&self, peer: &PeerId) -> bool {
+        self.mem.out.of(peer).has_idle()
+    }
+
+    /// A number for a question to the network.
+    pub(super) fn ticket(&mut self) -> u64 {
+        self.mem.next_ticket += 1;
+        self.mem.next_ticket - 1
     }
 
     /// Whether a healing handshake is to be made now.
@@ -76,285 +197,86 @@ impl Tx<'_> {
         set.unanswered_since().is_some_and(|at| at + limits::FIRST_CONTACT_REBUILD <= clock)
     }
 
-    /// Sends rows in order, as many as the window takes.
-    fn send_pending(&mut self, mut peer: PeerRow, mut set: SessionSet) -> Step {
-        let profile = self.profile()?;
+    /// Sends what waits, in order, as much as the window takes.
+    fn send_waiting(&mut self, peer: PeerRow, set: SessionSet) -> Step {
         let id = peer.peer;
-        let numbers: Vec<u64> = self.link(id).pending.iter().copied().take(limits::MAX_IN_FLIGHT).collect();
-        let mut encrypted = false;
-        for number in numbers {
-            let link = self.link(id);
-            if link.in_flight.len() >= limits::MAX_IN_FLIGHT || link.in_flight_bytes() >= limits::MAX_IN_FLIGHT_BYTES {
-                break;
-            }
-            let Some(row) = self.buf.get::<Outbox>(&outbox_key(&id, number))? else {
-                self.link(id).pending.remove(&number);
-                continue;
-            };
-            let stored = match row.encrypted {
-                true => self.envelope_of(&row)?,
-                false => None,
-            };
-            let bytes = match stored {
-                Some(bytes) => bytes,
-                None if self.must_wait(&peer, &row) => break,
-                None => {
-                    encrypted = true;
-                    match self.encrypt(&mut peer, &mut set, &profile, row, false)? {
-                        Some(bytes) => bytes,
-                        None => continue,
-                    }
+        self.share_envelopes(id)?;
+        let mut work = self.begin_sealing(peer, set)?;
+        let mut from = 0;
+        while let Some(number) = next::on_stream(self.mem.out.of(&id), &work.gate(), from) {
+            from = number + 1;
+            match self.ready(&mut work, number, false)? {
+                Ready::Envelope(sealed) => {
+                    let ticket = self.ticket();
+                    self.push(Order::Send { peer: id, ticket, bytes: Arc::clone(&sealed.bytes) });
+                    self.happen(id, number, Happening::Sent(ticket))?;
                 }
-            };
-            let ticket = self.mem.next_ticket;
-            self.mem.next_ticket += 1;
-            let link = self.link(id);
-            link.pending.remove(&number);
-            link.in_flight.insert(ticket, (number, bytes.len()));
-            self.push(Order::Send { peer: id, ticket, bytes: Arc::from(bytes) });
+                Ready::Gone => {}
+                Ready::Wait => break,
+            }
         }
-        if encrypted {
-            self.put_sessions(&id, &set)?;
-            self.put_peer(&peer)?;
+        self.end_sealing(&work)
+    }
+
+    /// What is no message and was not sealed yet goes together.
+    pub(super) fn share_envelopes(&mut self, peer: PeerId) -> Step {
+        for group in next::shared(self.mem.out.of(&peer)) {
+            let Some(first) = group.first().copied() else { continue };
+            if let Err(stop) = self.attempt(|tx| tx.share_envelope(peer, &group)) {
+                self.set_aside(peer, first, stop)?;
+            }
         }
         Ok(())
     }
 
-    /// A fourth message to somebody who has not accepted stays queued here.
-    pub(super) fn must_wait(&self, peer: &PeerRow, row: &OutRow) -> bool {
-        let full = peer.unaccepted_sent as usize >= limits::MAX_UNACCEPTED_SENT;
-        !peer.accepted && full && !row.counted && matches!(row.kind, OutKind::Message(_))
-    }
-
-    /// Encrypts a row; the envelope is stored beside it until the recipient's node has it. `None`
-    /// when there is nothing to send any more. What is to be left at a mailbox does not tell where we are to somebody
-    /// who has not accepted us.
-    pub(super) fn encrypt(
-        &mut self,
-        peer: &mut PeerRow,
-        set: &mut SessionSet,
-        profile: &ProfileRow,
-        mut row: OutRow,
-        for_mailbox: bool,
-    ) -> Step<Option<Vec<u8>>> {
-        let key = outbox_key(&peer.peer, row.number);
-        let Some((plain, under)) = self.capsule(peer, profile, &row, for_mailbox)? else {
-            self.link(peer.peer).pending.remove(&row.number);
-            self.buf.delete::<Outbox>(&key);
-            return Ok(None);
-        };
-        let clock = self.deadline_clock();
-        let sealed = set
-            .encrypt(&plain, &mut *self.rng, clock)
-            .map_err(|e| Stop::Fault(StoreError::damaged(format!("a session cannot encrypt: {e}"))))?;
-        let kind = match sealed.kind {
-            SealedKind::First => EnvelopeKind::FirstContact,
-            SealedKind::Session => EnvelopeKind::Session,
-        };
-        let bytes = envelope::encode(kind, &sealed.payload)
-            .map(ByteBuf::from)
-            .map_err(|e| Stop::Fault(StoreError::damaged(format!("an envelope is too large: {e}"))))?;
-        if !peer.accepted && !row.counted && matches!(row.kind, OutKind::Message(_)) {
-            row.counted = true;
-            peer.unaccepted_sent += 1;
-        }
-        row.encrypted = true;
-        self.put_envelope(&row, under, &bytes)?;
-        self.buf.put::<Outbox>(&key, &row)?;
-        if for_mailbox {
-            self.buf.put::<OutDeposits>(&key, &OutDepositRow::default())?;
-        } else {
-            self.buf.delete::<OutDeposits>(&key);
-        }
-        Ok(Some(bytes.into_vec()))
-    }
-
-    /// The envelope of a row that was encrypted before.
-    pub(super) fn envelope_of(&self, row: &OutRow) -> Step<Option<Vec<u8>>> {
-        let key = outbox_key(&row.peer, row.number);
-        Ok(match row.kind {
-            OutKind::Message(_) => self.buf.get::<OutMessages>(&key)?,
-            OutKind::Control(_) => self.buf.get::<OutControls>(&key)?,
-        }
-        .map(ByteBuf::into_vec))
-    }
-
-    /// Keeps it; that of a message `under` its key, with which it is forgotten.
-    fn put_envelope(&mut self, row: &OutRow, under: Option<KeyId>, bytes: &ByteBuf) -> Step {
-        let key = outbox_key(&row.peer, row.number);
-        match under {
-            Some(under) => self.buf.put_under::<OutMessages>(&key, under, bytes)?,
-            None => self.buf.put::<OutControls>(&key, bytes)?,
-        }
-        Ok(())
-    }
-
-    pub(super) fn drop_envelope(&mut self, row: &OutRow) {
-        let key = outbox_key(&row.peer, row.number);
-        self.buf.delete::<OutDeposits>(&key);
-        match row.kind {
-            OutKind::Message(_) => self.buf.delete::<OutMessages>(&key),
-            OutKind::Control(_) => self.buf.delete::<OutControls>(&key),
-        }
-    }
-
-    /// What a row says, as a capsule, and the key of the message in it.
-    fn capsule(
-        &mut self,
-        peer: &mut PeerRow,
-        profile: &ProfileRow,
-        row: &OutRow,
-        for_mailbox: bool,
-    ) -> Step<Option<(Vec<u8>, Option<KeyId>)>> {
-        let position = match &row.kind {
-            OutKind::Control(bytes) => return Ok(Some((bytes.clone(), None))),
-            OutKind::Message(position) => *position,
-        };
-        let room = RoomId::direct(peer.peer);
-        let Some(message) = self.message(&room, position)? else { return Ok(None) };
-        let under = match message.vanishes {
-            Some(vanishes) => Some(self.key_of_hour(vanishes)?),
-            None => self.buf.key_of::<Messages>(&message_key(&room, position))?,
-        };
-        let mut items = Vec::new();
-        if peer.accepted {
-            let digest = self.profile_digest(profile);
-            if peer.profile_sent != digest {
-                peer.profile_sent = digest;
-                items.extend(self.profile_items(&peer.peer, profile)?);
+    fn share_envelope(&mut self, peer: PeerId, group: &[u64]) -> Step {
+        let mut into: Option<(OutRow, Vec<Item>)> = None;
+        for number in group {
+            let Some(row) = self.buf.get::<Outbox>(&outbox_key(&peer, *number))? else { continue };
+            let OutKind::Control(bytes) = &row.kind else { continue };
+            let Ok(capsule) = Capsule::decode(bytes) else { continue };
+            match &mut into {
+                None => into = Some((row, capsule.items)),
+                Some((_, items)) => {
+                    items.extend(capsule.items);
+                    self.happen(peer, *number, Happening::Settled)?;
+                }
             }
-            if message.subject.is_some() {
-                let subject = message.subject.clone();
-                items.push(Item::Introduction(Introduction { subject, ..Introduction::default() }));
-            }
-        } else {
-            items.push(introduction(profile, peer, message.subject.clone()));
-            if !for_mailbox {
-                items.extend(addresses_item(profile));
-            }
-            items.extend(self.card_item(profile));
         }
-        let body = message.body.whole(&self.names(peer.peer).ours);
-        items.push(Item::Message { sent_at: message.sent_at, body });
-        Ok(Some((Capsule { items }.encode(), under)))
+        let Some((mut row, items)) = into else { return Ok(()) };
+        row.kind = OutKind::Control(Capsule { items }.encode());
+        self.mem.set_letter(peer, row.number, Some(Letter::of(&row)));
+        Ok(self.buf.put::<Outbox>(&outbox_key(&peer, row.number), &row)?)
     }
 
     /// The recipient's node has stored it.
     pub(super) fn acked(&mut self, peer: PeerId, ticket: u64) -> Step {
-        let link = self.link(peer);
-        link.attempts = 0;
-        let Some((number, _)) = link.in_flight.remove(&ticket) else { return Ok(()) };
-        let key = outbox_key(&peer, number);
-        self.touch(peer);
-        let Some(mut row) = self.buf.get::<Outbox>(&key)? else { return Ok(()) };
-        let is_news = !row.sent && !query::is_left(&*self.buf, &row)?;
-        self.drop_envelope(&row);
-        let OutKind::Message(position) = row.kind else {
-            self.buf.delete::<Outbox>(&key);
-            let link = self.link(peer);
-            link.controls = link.controls.saturating_sub(1);
-            return Ok(());
-        };
-        row.sent = true;
-        row.encrypted = false;
-        self.buf.put::<Outbox>(&key, &row)?;
-        let link = self.link(peer);
-        link.posted.remove(&number);
-        link.halves.remove(&number);
-        link.awaiting += 1;
-        if is_news { self.advance(RoomId::direct(peer), position, peer, State::Sent) } else { Ok(()) }
+        self.link(peer).attempts = 0;
+        self.came_back(peer, ticket, Happening::Acked(ticket))
     }
 
     /// It is not known whether the peer has it: it goes again when there is a way.
     pub(super) fn lost(&mut self, peer: PeerId, ticket: u64) -> Step {
-        let link = self.link(peer);
-        if let Some((number, _)) = link.in_flight.remove(&ticket) {
-            link.pending.insert(number);
-        }
-        self.touch(peer);
-        Ok(())
+        self.came_back(peer, ticket, Happening::Lost(ticket))
     }
 
     /// The peer refused it.
     pub(super) fn refused(&mut self, peer: PeerId, ticket: u64, reason: RefuseReason) -> Step {
-        let link = self.link(peer);
-        let Some((number, _)) = link.in_flight.remove(&ticket) else { return Ok(()) };
-        link.pending.insert(number);
+        self.came_back(peer, ticket, Happening::Refused(ticket, reason))
+    }
+
+    /// What is on the stream has no outcome that counts any more.
+    pub(super) fn leave_stream(&mut self, peer: PeerId) -> Step {
+        let on_stream: Vec<u64> = self.mem.out.of(&peer).streamed().collect();
+        on_stream.into_iter().try_for_each(|number| self.happen(peer, number, Happening::Disconnected))
+    }
+
+    fn came_back(&mut self, peer: PeerId, ticket: u64, event: Happening) -> Step {
         self.touch(peer);
-        match reason {
-            RefuseReason::TooMany | RefuseReason::Unavailable => self.back_off(peer),
-            // Nothing goes again because of what is only asked (CON-32).
-            RefuseReason::PrekeyUnknown | RefuseReason::SessionUnknown if self.asks_only(peer, number)? => {
-                self.give_up(peer, number)
-            }
-            // The session is no good for the other side: all that it encrypted goes again in a new one.
-            RefuseReason::PrekeyUnknown | RefuseReason::SessionUnknown => {
-                self.link(peer).rebuild = true;
-                self.requeue(peer)
-            }
-            // Nothing that goes again would fare better.
-            RefuseReason::Unsupported | RefuseReason::Malformed => self.give_up(peer, number),
+        match self.mem.out.of(&peer).on_stream(ticket) {
+            Some(number) => self.happen(peer, number, event),
+            None => Ok(()),
         }
-    }
-
-    fn asks_only(&self, peer: PeerId, number: u64) -> Step<bool> {
-        Ok(self.buf.get::<Outbox>(&outbox_key(&peer, number))?.is_some_and(|row| row.is_inquiry()))
-    }
-
-    /// Gives up a row: an own message is told as undelivered.
-    pub(super) fn give_up(&mut self, peer: PeerId, number: u64) -> Step {
-        let key = outbox_key(&peer, number);
-        let Some(row) = self.buf.get::<Outbox>(&key)? else { return Ok(()) };
-        self.forget_row(&row)?;
-        if let OutKind::Message(position) = row.kind {
-            self.settled(RoomId::direct(peer), position, peer, State::Undelivered)?;
-        }
-        Ok(())
-    }
-
-    /// Takes a row out of the outbox.
-    pub(super) fn forget_row(&mut self, row: &OutRow) -> Step {
-        let key = outbox_key(&row.peer, row.number);
-        self.buf.delete::<Outbox>(&key);
-        if row.encrypted {
-            self.drop_envelope(row);
-        }
-        let link = self.link(row.peer);
-        link.pending.remove(&row.number);
-        link.posted.remove(&row.number);
-        link.halves.remove(&row.number);
-        link.in_flight.retain(|_, (number, _)| *number != row.number);
-        if matches!(row.kind, OutKind::Control(_)) {
-            link.controls = link.controls.saturating_sub(1);
-        }
-        if row.sent {
-            link.awaiting = link.awaiting.saturating_sub(1);
-        }
-        Ok(())
-    }
-
-    /// Everything that is not delivered goes again, encrypted anew, under the same message IDs.
-    pub(super) fn requeue(&mut self, peer: PeerId) -> Step {
-        for (_, mut row) in self.buf.scan::<Outbox>(&Scan::new(peer_key(&peer)))? {
-            let key = outbox_key(&peer, row.number);
-            if row.encrypted {
-                self.drop_envelope(&row);
-            }
-            if row.encrypted || row.sent {
-                row.encrypted = false;
-                row.sent = false;
-                self.buf.put::<Outbox>(&key, &row)?;
-            }
-            self.link(peer).pending.insert(row.number);
-        }
-        let link = self.link(peer);
-        link.in_flight.clear();
-        link.posted.clear();
-        link.halves.clear();
-        link.awaiting = 0;
-        self.mem.mail.forget_deposits(&peer);
-        self.touch(peer);
-        Ok(())
     }
 
     /// Puts the next try off: doubling, with jitter, up to an hour.
@@ -369,7 +291,7 @@ impl Tx<'_> {
         let span = pause(limits::RETRY_FIRST, limits::RETRY_MAX, link.attempts, random);
         link.retry_at = Some(now + span);
         link.attempts = link.attempts.saturating_add(1);
-        if link.pending.is_empty() && link.awaiting == 0 {
+        if self.mem.out.of(&peer).is_empty() {
             return Ok(());
         }
         let next_try = Some(self.deadline_clock() + span);
@@ -395,3 +317,6 @@ pub(super) fn earliest(a: Option<MonoTime>, b: Option<MonoTime>) -> Option<MonoT
         (a, b) => a.or(b),
     }
 }
+
+#[cfg(test)]
+mod tests;

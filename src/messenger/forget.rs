@@ -6,9 +6,10 @@ use crate::base::{MessageId, PeerId, RoomId, limits};
 use crate::store::{Rows, Scan};
 
 use super::command::{Answer, Refusal};
+use super::outgoing::Happening;
 use super::tables::{
-    MessageIndex, Messages, OutKind, Outbox, Recent, Timed, Tomb, TombRow, Tombs, hour_of_time, index_key, indexed,
-    message_key, peer_key, recent_key, timed_row_key, tomb_key,
+    MessageIndex, Messages, Recent, Timed, Tomb, TombRow, Tombs, hour_of_time, index_key, indexed, message_key,
+    recent_key, timed_row_key, tomb_key,
 };
 use super::tx::{Step, Tx};
 use super::view::EventKind;
@@ -24,11 +25,11 @@ impl Tx<'_> {
             return Err(Refusal::NoConversation.into());
         };
         let mut unsent = 0;
-        for (_, row) in self.buf.scan::<Outbox>(&Scan::new(peer_key(&peer)))? {
-            if matches!(row.kind, OutKind::Message(_)) {
-                unsent += u64::from(!row.sent);
-                self.forget_row(&row)?;
-            }
+        let messages = self.mem.out.of(&peer).letters().filter(|(_, letter)| letter.is_message());
+        let messages: Vec<_> = messages.map(|(number, letter)| (number, letter.way.sent)).collect();
+        for (number, sent) in messages {
+            unsent += u64::from(!sent);
+            self.happen(peer, number, Happening::Settled)?;
         }
         let mut hours = BTreeSet::new();
         for (_, row) in self.buf.scan::<Timed>(&Scan::all())? {
@@ -49,7 +50,6 @@ impl Tx<'_> {
         conversation.senders.values_mut().for_each(|counters| counters.gaps.clear());
         conversation.activity = 0;
         conversation.unread = 0;
-        conversation.undelivered = 0;
         self.put_conversation(&conversation)?;
         self.bury(Tomb::Conversation { room, upto: conversation.forgotten, seen: Vec::new() })?;
         self.event(EventKind::ConversationDeleted { conversation: peer });

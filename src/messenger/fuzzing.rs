@@ -17,11 +17,11 @@ pub(crate) fn own_card(messenger: &Messenger) -> Option<Vec<u8>> {
 
 /// What is known beside the rows is within its bounds.
 pub(crate) fn bounds_hold(messenger: &Messenger) {
-    let (mem, mail) = (&messenger.mem, &messenger.mem.mail);
-    assert!(mail.asked.len() <= limits::MAX_DEPOSITS + limits::MAX_MAILBOXES + limits::MAX_SEEKS);
-    assert!(mail.works.len() <= limits::MAX_WORKS && mail.ready.is_empty());
-    assert!(mail.sealed.iter().map(|old| old.sealed.len()).sum::<usize>() <= limits::MAX_SEALED_BYTES);
-    assert!(mail.houses.len() <= limits::MAX_HOUSES && mail.own.len() <= 2 * limits::MAX_MAILBOXES);
+    let (mem, mail, asks) = (&messenger.mem, &messenger.mem.mail, &messenger.mem.asks);
+    assert!(asks.asked.len() <= limits::MAX_DEPOSITS + limits::MAX_MAILBOXES + limits::MAX_SEEKS);
+    assert!(asks.works.len() <= limits::MAX_WORKS);
+    assert!(mem.out.totals().kept <= limits::MAX_SEALED + 3 * limits::MAX_ENVELOPE);
+    assert!(asks.houses.len() <= limits::MAX_HOUSES && mail.own.len() <= 2 * limits::MAX_MAILBOXES);
     assert!(mail.own.values().all(|own| own.done.len() <= 2 * limits::MAX_BOX_PAGE));
     assert!(mail.boxed.values().all(|held| *held <= limits::MAX_BOXED_PREKEYS));
     assert!(mem.one_time_total <= MAX_ONE_TIME + limits::ONE_TIME_BATCH);

@@ -6,22 +6,23 @@ use crate::base::{MessageId, PeerId, RoomId, Tail, WallTime, limits};
 use crate::content::mimi::Bare;
 use crate::content::{self, Capsule, Introduction, Item, MimiContent, Profile, StatusReport};
 use crate::envelope::mailbox::TokenIn;
-use crate::store::{Rows, Scan};
+use crate::session::Opened;
+use crate::store::Rows;
 
-use super::memory::Link;
+use super::outgoing::What;
 use super::send::{check_name, merge_addrs};
-use super::tables::{
-    HeldMessage, IndexRow, Late, MessageIndex, MessageRow, Messages, OutKind, Outbox, PeerRow, index_key, message_key,
-    peer_key,
-};
+use super::tables::{HeldMessage, IndexRow, Late, MessageIndex, MessageRow, Messages, PeerRow, index_key, message_key};
 use super::told::introduction;
 use super::tx::{Due, Step, Tx};
 use super::view::{EventKind, State};
 
 impl Tx<'_> {
     /// Applies the capsule of a contact. The message kept from it, if any, is returned.
-    pub(super) fn apply(&mut self, mut row: PeerRow, capsule: Capsule, first_contact: bool) -> Step<Option<MessageId>> {
+    pub(super) fn apply(&mut self, mut row: PeerRow, capsule: Capsule, opened: &Opened) -> Step<Option<MessageId>> {
         let peer = row.peer;
+        let before = row.clone();
+        // He has begun anew already: a session of ours beside his would leave each of us in his own (SES-55).
+        row.heal_due &= !opened.is_new_session;
         // Whoever writes to us within a session has accepted us: crossing requests accept each other.
         if !row.accepted {
             row.accepted = true;
@@ -49,17 +50,20 @@ impl Tx<'_> {
                 Item::Card(bytes) => self.pin_told(peer, &bytes)?,
                 Item::Token(token) => {
                     let token = TokenIn::from_bytes(&token);
-                    self.link(peer).no_token.clear();
+                    self.link(peer).places.values_mut().for_each(|place| place.is_void = false);
+                    self.unbar(peer)?;
                     self.change_reach(peer, |reach| reach.token = Some(token))?;
                 }
                 Item::Inquiry(messages) => self.answer_inquiry(peer, &messages)?,
                 // CON-29. Messages that waited go before it, so that it need not stand in the first one.
-                Item::Reset if first_contact => self.obey_reset(&mut row)?,
+                Item::Reset if opened.is_first_contact => self.obey_reset(&mut row)?,
                 // Acceptance is above; what is not known (yet) is skipped.
                 Item::Accepted | Item::Reset | Item::Unknown { .. } => {}
             }
         }
-        self.put_peer(&row)?;
+        if row != before {
+            self.put_peer(&row)?;
+        }
         Ok(kept)
     }
 
@@ -95,7 +99,7 @@ impl Tx<'_> {
     pub(super) fn insert_incoming(&mut self, peer: PeerId, held: HeldMessage) -> Step<MessageId> {
         let id = held.id;
         let again = self.buf.get::<MessageIndex>(&index_key(&id))?.is_some();
-        if !again || self.receipt_is_due_again(peer, id) {
+        if !again || self.receipt_is_due_again(peer) {
             self.fresh.push(Due::Delivered(peer, id));
         }
         if again {
@@ -153,7 +157,7 @@ impl Tx<'_> {
             let index = self.buf.get::<MessageIndex>(&index_key(id))?;
             let theirs = |index: &IndexRow| index.outbox.is_none() && index.room == RoomId::direct(peer);
             let Some(index) = index.filter(theirs) else { continue };
-            if !self.receipt_is_due_again(peer, *id) {
+            if !self.receipt_is_due_again(peer) {
                 continue;
             }
             let key = message_key(&index.room, index.position);
@@ -168,13 +172,14 @@ impl Tx<'_> {
     /// CON-32: asks those who are connected for the receipts that did not come.
     pub(super) fn inquire(&mut self) -> Step {
         let now = self.now.mono;
-        let is_due = |link: &Link| link.awaiting > 0 && link.inquire_at.is_some_and(|at| at <= now);
-        let due: Vec<PeerId> = self.mem.links.iter().filter(|(_, link)| is_due(link)).map(|(id, _)| *id).collect();
+        let out = &self.mem.out;
+        let awaited = self.mem.links.iter().filter(|(peer, _)| out.of(peer).totals().sent > 0);
+        let due = awaited.filter(|(_, link)| link.inquire_at.is_some_and(|at| at <= now));
+        let due: Vec<PeerId> = due.map(|(id, _)| *id).collect();
         for peer in due {
-            let link = self.link(peer);
-            link.inquire_at = Some(now + limits::INQUIRY_PAUSE);
+            self.link(peer).inquire_at = Some(now + limits::INQUIRY_PAUSE);
             // What is on its way to him may be an inquiry.
-            if link.controls > 0 {
+            if self.mem.out.of(&peer).totals().controls > 0 {
                 continue;
             }
             let Some(row) = self.peer(&peer)?.filter(|row| row.contact.is_some() && !row.blocked) else { continue };
@@ -183,11 +188,10 @@ impl Tx<'_> {
             if self.link(peer).rebuild || !set.can_send() || self.is_stale(&set) {
                 continue;
             }
+            let sent = self.mem.out.of(&peer).letters().filter(|(_, letter)| letter.way.sent);
             let mut messages = Vec::new();
-            for (_, out) in self.buf.scan::<Outbox>(&Scan::new(peer_key(&peer)))? {
-                if let OutKind::Message(position) = out.kind
-                    && out.sent
-                    && messages.len() < limits::MAX_STATUS_IDS
+            for (_, letter) in sent.take(limits::MAX_STATUS_IDS) {
+                if let What::Message(position) = letter.what
                     && let Some(message) = self.message(&RoomId::direct(peer), position)?
                 {
                     messages.push(message.id);
@@ -216,20 +220,20 @@ impl Tx<'_> {
         }
         link.reset_at = Some(now);
         row.heal_due = false;
-        self.requeue(row.peer)?;
+        self.begin_anew(row.peer)?;
         self.queue_items(row.peer, vec![Item::Accepted])?;
         row.profile_sent = 0;
-        self.send_profile(row)
+        self.send_profile(row)?;
+        Ok(())
     }
 
     /// Whether a second copy makes its receipt due again: the first receipt may be lost (mailboxes lie). While receipts
-    /// wait to be sent it does so once, or whoever repeats himself could make the outbox grow.
-    pub(super) fn receipt_is_due_again(&mut self, peer: PeerId, message: MessageId) -> bool {
+    /// wait to be sent it does so a bounded number of times, or whoever repeats himself could make the outbox grow.
+    pub(super) fn receipt_is_due_again(&mut self, peer: PeerId) -> bool {
+        let none_waits = self.mem.out.of(&peer).totals().controls == 0;
         let link = self.link(peer);
-        if link.controls == 0 {
-            link.repeated.clear();
-        }
-        link.repeated.len() < limits::MAX_REPEATED_RECEIPTS && link.repeated.insert(message)
+        link.repeats = if none_waits { 1 } else { link.repeats + 1 };
+        link.repeats <= limits::MAX_REPEATED_RECEIPTS
     }
 
     /// Turns the receipts that became due into capsules. They are encrypted with the next commit: whoever waits for a
@@ -238,7 +242,7 @@ impl Tx<'_> {
         for (peer, mut due) in std::mem::take(&mut self.mem.receipts) {
             let contact = self.peer(&peer)?.is_some_and(|row| row.contact.is_some() && row.accepted && !row.blocked);
             // Whoever sends and takes no receipts does without those beyond the bound.
-            if !contact || self.link(peer).controls >= limits::MAX_CONTROL_ROWS {
+            if !contact || self.mem.out.of(&peer).totals().controls >= limits::MAX_CONTROL_ROWS {
                 continue;
             }
             // Read says delivered as well.

@@ -38,15 +38,16 @@ impl Tx<'_> {
         if new {
             link.inquire_at = Some(now + limits::RECEIPTS_OVERDUE);
         }
-        self.mem.mail.missed.remove(&peer);
+        self.mem.asks.missed.remove(&peer);
         self.touch(peer);
         self.network_is_back(peer, is_first);
         if let Some(mut row) = self.peer(&peer)?.filter(|row| row.contact.is_some() && !row.blocked) {
             if new {
                 self.event(EventKind::PeerOnline { peer_id: peer });
             }
-            self.send_profile(&mut row)?;
-            self.put_peer(&row)?;
+            if self.send_profile(&mut row)? {
+                self.put_peer(&row)?;
+            }
         }
         Ok(())
     }
@@ -58,8 +59,8 @@ impl Tx<'_> {
         link.connected = false;
         link.dialling = false;
         (link.bundle, link.inquire_at) = (None, None);
-        link.return_flights();
-        if !link.pending.is_empty() || link.awaiting > 0 {
+        self.leave_stream(peer)?;
+        if !self.mem.out.of(&peer).is_empty() {
             self.link(peer).away_since = Some(self.now.mono);
             self.back_off(peer)?;
         }

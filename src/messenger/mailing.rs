@@ -4,41 +4,27 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::base::{Millis, MonoTime, PeerId, limits};
 use crate::crypto::hash::sha256;
-use crate::envelope::mailbox::Proof;
 use crate::identity::{Card, CardIn, IdentityKey, Mailbox};
 use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
 
+use super::shared::Shared;
 use super::tables::{BoxedPrekeys, OwnBoxes, Profile, Queues};
 
-/// Everything of that. What is under way stays when the rest is derived from rows again.
-#[derive(Debug, Default)]
+/// The own mailboxes and the own card.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Mailing {
     /// The own mailboxes.
-    pub own: BTreeMap<PeerId, OwnBox>,
+    pub own: Shared<BTreeMap<PeerId, OwnBox>>,
     /// Something changed of which they may have to be told.
     pub look: bool,
-    /// Questions to mailboxes that have no outcome yet, by ticket.
-    pub asked: BTreeMap<u64, Asked>,
-    /// Deposits that are to be sent (again), as they are.
-    pub ready: VecDeque<Deposit>,
-    /// Deposits that wait for their work.
-    pub works: VecDeque<Work>,
-    /// Hashes done in this hour of the process.
-    pub worked: (u64, u64),
-    /// Sealed envelopes that a mailbox may have, oldest first.
-    pub sealed: VecDeque<Deposit>,
-    /// Peers for whom a connection was waited in vain, and when last.
-    pub missed: HashMap<PeerId, MonoTime>,
-    /// Other people's mailboxes that did not answer.
-    pub houses: HashMap<PeerId, House>,
     /// One-time prekeys that each mailbox was given, and that are not used.
-    pub boxed: HashMap<PeerId, usize>,
+    pub boxed: Shared<HashMap<PeerId, usize>>,
     /// Names the key of our queue, if there is one.
     pub queue: Option<u64>,
     /// What our card says.
-    pub card: OwnCard,
+    pub card: Shared<OwnCard>,
     /// Through whom we are reached, as the network told last; `None`: nothing yet.
-    pub relays: Option<Vec<Mailbox>>,
+    pub relays: Shared<Option<Vec<Mailbox>>>,
     /// It says something else since contacts were told.
     pub card_changed: bool,
     /// When it is to be made anew.
@@ -49,12 +35,27 @@ pub(super) struct Mailing {
     pub publish_others_at: MonoTime,
     /// …and behind which of them to go on.
     pub publishing: Option<Vec<u8>>,
+}
+
+/// What was asked of mailboxes, own and others', and what came of it. A step that fails does not undo it.
+#[derive(Debug, Default)]
+pub(super) struct Asks {
+    /// Questions to mailboxes that have no outcome yet, by ticket.
+    pub asked: BTreeMap<u64, Asked>,
+    /// Deposits that wait for their work.
+    pub works: VecDeque<Work>,
+    /// Hashes done in this hour of the process.
+    pub worked: (u64, u64),
+    /// Peers for whom a connection was waited in vain, and when last.
+    pub missed: HashMap<PeerId, MonoTime>,
+    /// Other people's mailboxes that did not answer.
+    pub houses: HashMap<PeerId, House>,
     /// Envelopes of the own mailboxes that were dropped, because they did not open or were nobody's.
     pub dropped: u64,
 }
 
 /// What the own card says of how we are reached.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct OwnCard {
     pub mailboxes: Vec<Mailbox>,
     pub relays: Vec<Mailbox>,
@@ -91,7 +92,7 @@ impl OwnCard {
 }
 
 /// An own mailbox.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct OwnBox {
     /// The question that is under way.
     pub asked: Option<u64>,
@@ -120,7 +121,7 @@ pub(super) struct OwnBox {
 }
 
 /// What is known of an own mailbox that is to tell us what comes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Wait {
     /// The question that it holds.
     pub ticket: Option<u64>,
@@ -169,31 +170,30 @@ pub(super) enum What {
     /// Somebody's: his card.
     Card(PeerId),
     /// Somebody's: to keep an envelope.
-    Deposit(Deposit),
+    Deposit(Shown),
 }
 
-/// An envelope for somebody's mailbox.
-#[derive(Clone, Debug)]
-pub(super) struct Deposit {
+/// An envelope for somebody's mailbox, and what was shown with it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
     /// For whom.
     pub peer: PeerId,
     /// Which row of the outbox.
     pub number: u64,
-    /// Where.
-    pub mailbox: PeerId,
-    pub addrs: Vec<String>,
-    /// The sealed envelope.
-    pub sealed: Vec<u8>,
-    /// Whether the token that the recipient gave us goes with it.
-    pub with_token: bool,
-    /// What else does.
-    pub proof: Proof,
+    /// The token that he gave us.
+    pub token: bool,
+    /// Work.
+    pub work: bool,
 }
 
 /// A deposit for which work is done.
 #[derive(Debug)]
 pub(super) struct Work {
-    pub deposit: Deposit,
+    pub peer: PeerId,
+    pub number: u64,
+    pub mailbox: PeerId,
+    /// Digest of the sealed envelope.
+    pub hash: [u8; 32],
     pub level: u8,
     pub day: u32,
     /// The first nonce that was not tried.
@@ -209,7 +209,7 @@ pub(super) struct House {
 }
 
 /// The search for somebody's card.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Seek {
     /// The question that is under way, to a mailbox or the hash table.
     pub ticket: Option<u64>,
@@ -244,7 +244,7 @@ impl Mailing {
 
     /// Derives from rows what follows from them.
     pub(super) fn load(&mut self, rows: &WriteBuffer) -> Result<(), StoreError> {
-        let mut own = std::mem::take(&mut self.own);
+        let mut own = std::mem::take(&mut *self.own);
         for (_, row) in rows.scan::<OwnBoxes>(&Scan::all())? {
             self.own.insert(row.peer, own.remove(&row.peer).unwrap_or_default());
         }
@@ -255,9 +255,18 @@ impl Mailing {
         }
         self.queue = rows.get::<Queues>(&RowKey::new())?.map(|row| row.id);
         if let Some(profile) = rows.get::<Profile>(&RowKey::new())? {
-            self.card = OwnCard::read(&profile.card).unwrap_or_default();
+            *self.card = OwnCard::read(&profile.card).unwrap_or_default();
         }
         Ok(())
+    }
+}
+
+impl Asks {
+    /// Without what is under way: the commit behind which the questions were to leave has failed.
+    pub(super) fn without_questions(mut self) -> Self {
+        self.asked.clear();
+        self.works.clear();
+        self
     }
 
     /// A connection with this peer was waited for in vain, or would be.
@@ -273,46 +282,5 @@ impl Mailing {
     /// Whether that was so not long ago.
     pub(super) fn was_missed(&self, peer: &PeerId, now: MonoTime) -> bool {
         self.missed.get(peer).is_some_and(|at| now.since(*at) < limits::MISSED_LIFE)
-    }
-
-    /// What was asked was never heard: the commit behind which the questions were to leave has failed.
-    pub(super) fn forget_flights(&mut self) {
-        self.asked.clear();
-        self.ready.clear();
-        self.works.clear();
-        self.sealed.clear();
-        self.own.values_mut().for_each(|own| *own = OwnBox::default());
-    }
-
-    /// What is on its way to a peer's mailboxes is of no use any more.
-    pub(super) fn forget_deposits(&mut self, peer: &PeerId) {
-        self.asked.retain(|_, asked| !matches!(&asked.what, What::Deposit(deposit) if deposit.peer == *peer));
-        self.ready.retain(|deposit| deposit.peer != *peer);
-        self.works.retain(|work| work.deposit.peer != *peer);
-        self.sealed.retain(|deposit| deposit.peer != *peer);
-    }
-
-    /// Deposits that are not done with.
-    pub(super) fn deposits(&self) -> impl Iterator<Item = &Deposit> {
-        let asked = self.asked.values().filter_map(|asked| match &asked.what {
-            What::Deposit(deposit) => Some(deposit),
-            _ => None,
-        });
-        asked.chain(&self.ready).chain(self.works.iter().map(|work| &work.deposit))
-    }
-
-    /// Takes the sealed form of a deposit that may have been heard.
-    pub(super) fn sealed_before(&mut self, peer: &PeerId, number: u64, mailbox: &PeerId) -> Option<Vec<u8>> {
-        let at =
-            self.sealed.iter().position(|old| old.peer == *peer && old.number == number && old.mailbox == *mailbox)?;
-        self.sealed.remove(at).map(|old| old.sealed)
-    }
-
-    /// Keeps it; the oldest make room.
-    pub(super) fn keep_sealed(&mut self, deposit: Deposit) {
-        self.sealed.push_back(deposit);
-        while self.sealed.iter().map(|old| old.sealed.len()).sum::<usize>() > limits::MAX_SEALED_BYTES {
-            self.sealed.pop_front();
-        }
     }
 }

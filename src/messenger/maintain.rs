@@ -5,7 +5,7 @@ use crate::store::{RowKey, Rows, Scan};
 
 use super::deliver::earliest;
 use super::keys::SWEEP;
-use super::tables::{Outbox, Peers, peer_key};
+use super::tables::{Peers, peer_key};
 use super::tx::{Step, Tx};
 use super::view::RequestEnd;
 
@@ -19,7 +19,7 @@ impl Tx<'_> {
             self.forget_tombs()?;
         }
         self.walk_boxes()?;
-        self.do_work();
+        self.do_work()?;
         self.give_up_questions()?;
         let now = self.now.mono;
         let due: Vec<PeerId> = self
@@ -54,7 +54,7 @@ impl Tx<'_> {
         self.put_profile(&profile)?;
         self.rotate_keys()?;
         self.expire_requests()?;
-        self.expire_outbox()?;
+        self.age_outbox()?;
         self.begin_walk()?;
         for (_, mut row) in self.buf.scan::<Peers>(&Scan::new(RowKey::new()))? {
             if row.heal_due {
@@ -92,22 +92,13 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn expire_outbox(&mut self) -> Step {
-        let clock = self.deadline_clock();
-        for (_, row) in self.buf.scan::<Outbox>(&Scan::new(RowKey::new()))? {
-            if row.queued_at + limits::UNDELIVERED_AFTER <= clock {
-                self.give_up(row.peer, row.number)?;
-            }
-        }
-        self.expire_deposits()
-    }
-
     /// When the timer is to ring next.
     pub(super) fn next_wake(&self) -> MonoTime {
         let retry = self.mem.links.values().fold(None, |next, link| earliest(next, link.retry_at));
         let post = self.mem.links.values().fold(None, |next, link| earliest(next, link.post_at));
-        let inquiry = self.mem.links.values().filter(|link| link.awaiting > 0);
-        let inquiry = inquiry.fold(None, |next, link| earliest(next, link.inquire_at));
+        let inquiry = self.mem.links.iter().filter(|(_, link)| link.inquire_at.is_some());
+        let inquiry = inquiry.filter(|(peer, _)| self.mem.out.of(peer).totals().sent > 0);
+        let inquiry = inquiry.fold(None, |next, (_, link)| earliest(next, link.inquire_at));
         let next = earliest(earliest(retry, post), earliest(inquiry, self.next_expiry()));
         let next = earliest(next, earliest(self.next_card(), self.next_mail()));
         let next = earliest(next, (!self.mem.touched.is_empty()).then_some(self.now.mono));

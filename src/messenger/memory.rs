@@ -2,6 +2,7 @@
 //! after an error or a restart it is loaded again.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::base::{MessageId, MonoTime, PeerId, WallTime};
@@ -9,23 +10,52 @@ use crate::content::{self, mimi::Origin};
 use crate::identity::PrekeyId;
 use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
 
-use super::mailing::{Mailing, Seek};
+use super::mailing::{Asks, Mailing, OwnBox, Seek};
+use super::outgoing::{Letter, Outgoing};
 use super::sessions::Beside;
+use super::shared::Shared;
 use super::tables::{
-    ClientIdQueue, Events, Hours, OneTimeTable, OutKind, Outbox, Peers, PrekeyMarks, QueuedMark, Recent, Requests,
-    Timed, WAITING,
+    ClientIdQueue, Events, Hours, OneTimeTable, Outbox, Peers, PrekeyMarks, QueuedMark, Recent, Requests, Timed,
+    WAITING,
 };
 use super::view::EventKind;
 
 /// Everything in memory.
+///
+/// What an input that fails has changed of it is undone, as its rows are: a [`Mark`] keeps what follows from rows (its large
+/// parts are shared until they change), and links and envelopes are noted one by one when they change. What was
+/// asked of the network and what it told stays.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
+    known: Known,
     /// Peers that are connected, or to whom something is to be delivered; in order, so that a run can be repeated.
     pub links: BTreeMap<PeerId, Link>,
-    /// Sequence number of the next event.
-    pub next_event: u64,
+    /// What waits for them.
+    pub out: Outgoing,
+    /// Peers whose link is to be looked at when the inputs of this commit are done; those with nothing but receipts, when
+    /// those of the next are.
+    pub touched: BTreeSet<PeerId>,
+    /// Marks that this commit makes, of contacts or not.
+    pub marks: Vec<(bool, QueuedMark)>,
     /// What the present commit tells.
     pub told: Vec<EventKind>,
+    /// Receipts that become due with this commit.
+    pub receipts: BTreeMap<PeerId, Receipts>,
+    /// What was asked of mailboxes.
+    pub asks: Asks,
+    /// What is known of sessions beside their rows.
+    pub sessions: Beside,
+    /// What is to be put back when a step fails.
+    undo: Vec<Undo>,
+    /// How many marks there were: what was noted since the last one need not be noted again.
+    marked: u64,
+}
+
+/// What follows from rows, and the clocks of what is to be done.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// Sequence number of the next event.
+    pub next_event: u64,
     /// Number of the next activity.
     pub next_activity: u64,
     /// Number of the next remembered client ID.
@@ -33,22 +63,15 @@ pub(super) struct Memory {
     /// Number of the next ticket for a question to the network.
     pub next_ticket: u64,
     /// Pending requests, oldest first.
-    pub requests: Vec<Pending>,
+    pub requests: Shared<Vec<Pending>>,
     /// One-time prekeys that nobody was given.
-    pub one_time: VecDeque<PrekeyId>,
+    pub one_time: Shared<VecDeque<PrekeyId>>,
     /// All one-time prekeys with a secret in the store.
     pub one_time_total: usize,
-    /// Marks that this commit makes, of contacts or not.
-    pub marks: Vec<(bool, QueuedMark)>,
     /// Marks of handshakes with card prekeys, once counted.
     pub prekey_marks: Option<u64>,
     /// Contacts in all.
     pub contacts: u64,
-    /// Peers whose link is to be looked at when the inputs of this commit are done; those with nothing but receipts, when
-    /// those of the next are.
-    pub touched: BTreeSet<PeerId>,
-    /// Receipts that become due with this commit.
-    pub receipts: BTreeMap<PeerId, Receipts>,
     /// The highest wall time seen…
     pub high_water: WallTime,
     /// …and when that was.
@@ -56,17 +79,42 @@ pub(super) struct Memory {
     /// When the next message vanishes.
     pub next_expiry: Option<WallTime>,
     /// Hours whose messages are being moved to a new key.
-    pub moving: BTreeSet<u64>,
+    pub moving: Shared<BTreeSet<u64>>,
     /// What is remembered of forgotten messages is being looked through.
     pub burying: bool,
     /// The boxes kept for others are being looked through: those up to this key were.
     pub walking: Option<Vec<u8>>,
     /// When to look after ageing rows next.
     pub maintenance_at: MonoTime,
-    /// What is under way with mailboxes, own and others'.
+    /// The own mailboxes and the own card.
     pub mail: Mailing,
-    /// What is known of sessions beside their rows.
-    pub sessions: Beside,
+}
+
+/// What memory was like.
+pub(super) struct Mark {
+    known: Known,
+    steps: usize,
+}
+
+/// Something as it was.
+#[derive(Debug)]
+enum Undo {
+    Link(PeerId, Option<Box<Link>>),
+    Letter(PeerId, u64, Option<Letter>),
+}
+
+impl Deref for Memory {
+    type Target = Known;
+
+    fn deref(&self) -> &Known {
+        &self.known
+    }
+}
+
+impl DerefMut for Memory {
+    fn deref_mut(&mut self) -> &mut Known {
+        &mut self.known
+    }
 }
 
 /// A pending request, as the limits need it.
@@ -85,7 +133,7 @@ pub(super) struct Receipts {
 }
 
 /// The way to one peer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Link {
     pub connected: bool,
     /// A dial was asked for and has not ended.
@@ -100,41 +148,38 @@ pub(super) struct Link {
     pub rebuild: bool,
     /// When a reset of theirs was last obeyed.
     pub reset_at: Option<MonoTime>,
-    /// Outbox rows to be sent, by number.
-    pub pending: BTreeSet<u64>,
-    /// What is on its way, by ticket: row number and size. An outcome for a ticket that is not here
-    /// is of an envelope that was given up meanwhile, and means nothing.
-    pub in_flight: BTreeMap<u64, (u64, usize)>,
-    /// Rows that are sent and not delivered.
-    pub awaiting: u64,
-    /// Outbox rows that are no messages: what a peer can make grow, and therefore bounded.
-    pub controls: usize,
-    /// Messages of which a second copy came since there was no such row: bounded, too.
-    pub repeated: BTreeSet<MessageId>,
+    /// Receipts that became due again by a second copy since none waits to be sent: bounded, or whoever repeats himself could
+    /// make the outbox grow.
+    pub repeats: usize,
     /// When the peer is asked for what he did not say to be delivered.
     pub inquire_at: Option<MonoTime>,
-    /// Number of the next outbox row.
-    pub next_number: u64,
     /// What the two are called in messages, once it was needed.
     pub names: Option<Arc<Names>>,
     /// Since when something waits for the peer, who is not connected.
     pub away_since: Option<MonoTime>,
-    /// Of what is pending: what need not be left at mailboxes any more, or cannot be.
-    pub posted: BTreeSet<u64>,
-    /// Of the rest: what one mailbox has.
-    pub halves: BTreeSet<u64>,
     /// When to look again at what could be left at mailboxes.
     pub post_at: Option<MonoTime>,
-    /// Mailboxes that are of no use for this peer until then: full, or without his box.
-    pub closed: BTreeMap<PeerId, MonoTime>,
-    /// Mailboxes at which the token that the peer gave us is void, as they say.
-    pub no_token: BTreeSet<PeerId>,
+    /// What is known of his mailboxes; of no others than his card names.
+    pub places: BTreeMap<PeerId, Place>,
     /// The peer's card is being looked for.
     pub seek: Option<Seek>,
     /// It is not looked for before this time…
     pub seek_at: Option<MonoTime>,
     /// …because that was done so often without help.
     pub seeks: u32,
+    /// The rows of this peer do not open: he waits for the next start.
+    pub unreadable: bool,
+    /// It was noted since this mark.
+    noted: u64,
+}
+
+/// What is known of a mailbox for one peer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    /// It is of no use until then: full, or without his box.
+    pub closed_until: MonoTime,
+    /// The token that the peer gave us is void there, as it says.
+    pub is_void: bool,
 }
 
 /// What the two sides of a conversation are called in its messages (CON-13).
@@ -159,28 +204,17 @@ impl Names {
 }
 
 impl Link {
-    /// Whether it holds nothing that must be remembered.
-    pub(super) fn is_idle(&self) -> bool {
-        let at_rest = !self.connected && !self.dialling && self.bundle.is_none();
-        at_rest && self.pending.is_empty() && self.in_flight.is_empty() && self.awaiting == 0
-    }
-
-    pub(super) fn in_flight_bytes(&self) -> usize {
-        self.in_flight.values().map(|(_, size)| size).sum()
-    }
-
-    /// What was on its way is to be sent again.
-    pub(super) fn return_flights(&mut self) {
-        for (number, _) in std::mem::take(&mut self.in_flight).into_values() {
-            self.pending.insert(number);
-        }
+    /// Whether it holds nothing that must be remembered, if nothing waits for the peer.
+    fn is_idle(&self) -> bool {
+        !self.connected && !self.dialling && self.bundle.is_none() && self.reset_at.is_none() && !self.unreadable
     }
 }
 
 impl Memory {
     /// Derives everything from rows.
     pub(super) fn load(rows: &WriteBuffer) -> Result<Self, StoreError> {
-        let mut memory = Self { next_ticket: 1, ..Self::default() };
+        let mut memory = Self::default();
+        memory.known.next_ticket = 1;
         memory.next_event = last_number::<Events>(rows)? + 1;
         memory.next_activity = last_number::<Recent>(rows)? + 1;
         memory.next_client = last_number::<ClientIdQueue>(rows)? + 1;
@@ -204,50 +238,75 @@ impl Memory {
                 memory.touched.insert(row.peer);
             }
         }
-        for (_, row) in rows.scan::<Outbox>(&Scan::new(RowKey::new()))? {
-            let link = memory.links.entry(row.peer).or_default();
-            link.next_number = link.next_number.max(row.number);
-            link.controls += usize::from(matches!(row.kind, OutKind::Control(_)));
-            if row.sent {
-                link.awaiting += 1;
-            } else {
-                link.pending.insert(row.number);
-            }
+        let (waiting, lost) = rows.scan_sound::<Outbox>(&Scan::all())?;
+        memory.out.is_some_lost = lost > 0;
+        for (_, row) in waiting {
+            memory.out.set(row.peer, row.number, Some(Letter::of(&row)));
             memory.touched.insert(row.peer);
         }
         memory.mail.load(rows)?;
         Ok(memory)
     }
 
-    /// Loads anew, keeping what only the network knows.
+    /// Derives everything anew, after a commit has failed: nothing of what was asked or sent is under way. Who is connected,
+    /// and how the ways to others are, stays.
     pub(super) fn reload(&mut self, rows: &WriteBuffer) -> Result<(), StoreError> {
         let mut fresh = Self::load(rows)?;
-        for (peer, old) in std::mem::take(&mut self.links) {
-            let is_busy = old.connected || old.dialling;
-            if is_busy || fresh.links.contains_key(&peer) {
-                let link = fresh.links.entry(peer).or_default();
-                link.connected = old.connected;
-                link.dialling = old.dialling;
-                link.next_number = link.next_number.max(old.next_number);
-                (link.away_since, link.closed, link.post_at) = (old.away_since, old.closed, old.post_at);
-                (link.seek, link.seek_at, link.seeks) = (old.seek, old.seek_at, old.seeks);
-                (link.no_token, link.repeated, link.inquire_at) = (old.no_token, old.repeated, old.inquire_at);
-            }
-        }
-        fresh.receipts = std::mem::take(&mut self.receipts);
-        fresh.told = std::mem::take(&mut self.told);
-        fresh.marks = std::mem::take(&mut self.marks);
-        fresh.next_ticket = self.next_ticket;
-        fresh.high_water = self.high_water;
-        fresh.high_water_at = self.high_water_at;
-        fresh.burying = self.burying;
-        fresh.walking = self.walking.take();
-        fresh.maintenance_at = self.maintenance_at;
-        fresh.sessions = std::mem::take(&mut self.sessions);
-        fresh.mail = std::mem::take(&mut self.mail);
+        fresh.mail = self.mail.clone();
+        fresh.mail.own.values_mut().for_each(|own| *own = OwnBox::default());
         fresh.mail.load(rows)?;
+        fresh.links = std::mem::take(&mut self.links);
+        for link in fresh.links.values_mut() {
+            (link.dialling, link.bundle, link.seek, link.unreadable) = (false, None, None, false);
+        }
+        fresh.touched.append(&mut self.touched);
+        fresh.asks = std::mem::take(&mut self.asks).without_questions();
+        fresh.sessions = std::mem::take(&mut self.sessions);
+        fresh.next_ticket = self.next_ticket;
+        (fresh.known.high_water, fresh.known.high_water_at) = (self.high_water, self.high_water_at);
+        (fresh.known.burying, fresh.known.walking) = (self.burying, self.known.walking.take());
+        fresh.maintenance_at = self.maintenance_at;
         *self = fresh;
         Ok(())
+    }
+
+    /// Marks what memory is like now.
+    pub(super) fn mark(&mut self) -> Mark {
+        self.marked += 1;
+        Mark { known: self.known.clone(), steps: self.undo.len() }
+    }
+
+    /// Undoes everything since a mark but what the network was asked and told.
+    pub(super) fn undo(&mut self, to: Mark) {
+        self.marked += 1;
+        self.known = to.known;
+        while self.undo.len() > to.steps {
+            match self.undo.pop() {
+                Some(Undo::Link(peer, Some(link))) => drop(self.links.insert(peer, *link)),
+                Some(Undo::Link(peer, None)) => drop(self.links.remove(&peer)),
+                Some(Undo::Letter(peer, number, letter)) => drop(self.out.set(peer, number, letter)),
+                None => {}
+            }
+        }
+        self.asks.asked.split_off(&self.known.next_ticket);
+    }
+
+    /// Nothing before this is undone any more.
+    pub(super) fn forget_marks(&mut self) {
+        self.undo.clear();
+        self.marked += 1;
+    }
+
+    /// Puts an envelope into the index, or takes it out.
+    pub(super) fn set_letter(&mut self, peer: PeerId, number: u64, letter: Option<Letter>) {
+        let before = self.out.set(peer, number, letter);
+        self.undo.push(Undo::Letter(peer, number, before));
+    }
+
+    /// Forgets the links of whom nothing is known.
+    pub(super) fn forget_idle(&mut self) {
+        let out = &self.out;
+        self.links.retain(|peer, link| !link.is_idle() || !out.of(peer).is_empty());
     }
 
     /// How many marks of card prekeys there are.
@@ -264,7 +323,13 @@ impl Memory {
 
     /// The link of a peer, made when there is none.
     pub(super) fn link(&mut self, peer: PeerId) -> &mut Link {
-        self.links.entry(peer).or_default()
+        let known = self.links.get(&peer);
+        if known.is_none_or(|link| link.noted != self.marked) {
+            self.undo.push(Undo::Link(peer, known.cloned().map(Box::new)));
+        }
+        let link = self.links.entry(peer).or_default();
+        link.noted = self.marked;
+        link
     }
 }
 

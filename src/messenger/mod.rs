@@ -23,15 +23,18 @@ mod mailing;
 mod maintain;
 mod marks;
 mod memory;
+mod outgoing;
 mod places;
 mod post;
 pub mod query;
 mod receive;
 pub mod recovery;
 mod requests;
+mod seal;
 mod send;
 mod states;
 mod sessions;
+mod shared;
 mod slots;
 pub mod tables;
 #[cfg(test)]
@@ -119,8 +122,8 @@ impl Messenger {
             questions.push(question(&input));
             self.one(input, &mut buf, &mut out, now, rng);
         }
-        let mut tx = self.tx(&mut buf, &mut out, now, rng);
-        let settled = tx.settle();
+        self.mem.forget_marks();
+        let settled = self.tx(&mut buf, &mut out, now, rng).settle();
         failpoint("computed");
         let committed = match settled {
             Ok(()) => self.store.commit(buf, rng),
@@ -137,7 +140,8 @@ impl Messenger {
             out.push(Output::Events(self.mem.next_event - 1));
         }
         out.sort_by_key(Output::rank);
-        self.mem.links.retain(|_, link| !link.is_idle() || link.reset_at.is_some());
+        self.mem.forget_marks();
+        self.mem.forget_idle();
         let wake = self.tx(&mut self.store.begin(), &mut Vec::new(), now, rng).next_wake();
         out.push(Output::WakeAt(wake));
         out
@@ -157,7 +161,7 @@ impl Messenger {
 
     /// Envelopes out of the own mailboxes that were dropped since the start, because they did not open or were nobody's.
     pub const fn dropped_mail(&self) -> u64 {
-        self.mem.mail.dropped
+        self.mem.asks.dropped
     }
 
     /// Who we are.
@@ -192,34 +196,21 @@ impl Messenger {
 
     /// One input; when it fails, nothing of it stays.
     fn one(&mut self, input: Input, buf: &mut WriteBuffer, out: &mut Vec<Output>, now: Now, rng: &mut dyn CryptoRng) {
-        let savepoint = buf.savepoint();
-        let (before, told) = (out.len(), self.mem.told.len());
         let asked = question(&input);
+        self.mem.forget_marks();
         let mut tx = self.tx(buf, out, now, rng);
-        let stop = match tx.input(input) {
+        match tx.attempt(|tx| tx.input(input)) {
             Ok(()) => {
                 let fresh = std::mem::take(&mut tx.fresh);
                 tx.note_due(fresh);
-                return;
             }
-            Err(stop) => stop,
-        };
-        out.truncate(before);
-        self.mem.told.truncate(told);
-        buf.rollback(savepoint);
-        if let Err(error) = self.mem.reload(buf) {
-            tracing::error!(%error, "rows cannot be read");
+            Err(stop) => out.extend(answer_to(stop, asked)),
         }
-        out.extend(answer_to(stop, asked));
     }
 
     /// After a failed commit memory is dropped and derived from the rows that are there.
     fn forget(&mut self) {
         self.mem.receipts.clear();
-        self.mem.told.clear();
-        self.mem.marks.clear();
-        self.mem.mail.forget_flights();
-        self.mem.links.values_mut().for_each(|link| link.seek = None);
         let rows = self.store.begin();
         if let Err(error) = self.mem.reload(&rows) {
             tracing::error!(%error, "rows cannot be read");
@@ -348,10 +339,15 @@ impl Tx<'_> {
         self.settle_card()?;
         self.ask_own_boxes()?;
         while let Some(peer) = self.mem.touched.pop_first() {
-            self.pump(peer)?;
-            self.post(peer)?;
+            if self.mem.links.get(&peer).is_some_and(|link| link.unreadable) {
+                continue;
+            }
+            let done = self.attempt(|tx| tx.pump(peer).and_then(|()| tx.post(peer)));
+            if let Err(Stop::Fault(error)) = done {
+                tracing::error!(%peer, %error, "a peer's rows cannot be read");
+                self.link(peer).unreadable = true;
+            }
         }
-        self.send_deposits()?;
         self.flush_marks()?;
         self.flush_receipts()?;
         self.write_events()

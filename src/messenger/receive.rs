@@ -214,10 +214,8 @@ impl Tx<'_> {
     ) -> Step<Verdict> {
         let known = matches!(standing, Standing::Contact(_) | Standing::Pending);
         let kept = match (standing, Capsule::decode(&opened.plaintext)) {
-            (Standing::Contact(mut row), Ok(capsule)) => {
-                // He has begun anew already: a session of ours beside his would leave each of us in his own (SES-55).
-                row.heal_due &= !opened.is_new_session;
-                self.apply(*row, capsule, opened.is_first_contact)?;
+            (Standing::Contact(row), Ok(capsule)) => {
+                self.apply(*row, capsule, opened)?;
                 true
             }
             (Standing::Pending | Standing::Stranger, Ok(capsule)) => self.hold(from, capsule)?.is_some(),

@@ -14,16 +14,16 @@ use super::memory::number;
 use super::tables::{
     BoxCards, BoxPrekeys, BoxTokens, Boxes, ClientIdQueue, ClientIds, ConversationRow, Conversations, DepositBodies,
     DepositMarks, Deposits, EnvelopeMarks, Events, EventsRow, Hours, IndexRow, Late, MailTotals, MarkQueue,
-    MessageIndex, MessageRow, Messages, OutKind, OutMessages, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent,
-    RecentRow, Requests, Slots, States, Timed, Tomb, TombRow, Tombs, client_id_key, events_key, hour_key, index_key,
-    indexed, message_key, outbox_key, peer_key, recent_key, room_key, slot_key, tomb_key,
+    MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent, RecentRow,
+    Requests, Slots, States, Timed, Tomb, TombRow, Tombs, Way, client_id_key, events_key, hour_key, index_key, indexed,
+    message_key, outbox_key, peer_key, recent_key, room_key, slot_key, tomb_key,
 };
 use super::view::EventKind;
 
 /// What a snapshot holds: not what follows from other rows, nor what a recovery throws away; messages last. What is kept for
 /// others is in none: an old copy of a box would bring back what its owner has deleted, and hand out prekeys twice.
 pub const SNAPSHOT: SnapshotPlan = SnapshotPlan {
-    without: &[Recent::ID, EnvelopeMarks::ID, MarkQueue::ID, PrekeyMarks::ID, OutMessages::ID],
+    without: &[Recent::ID, EnvelopeMarks::ID, MarkQueue::ID, PrekeyMarks::ID],
     never: &[
         MailTotals::ID,
         Boxes::ID,
@@ -338,7 +338,6 @@ impl Order<'_> {
         (row.slot, row.slots) = (None, slots);
         row.last = row.last.max(walked.last).saturating_add(LOST_PLACES);
         row.unread = walked.unread;
-        row.undelivered = walked.undelivered.len() as u64;
         for (author, highest) in &walked.received {
             let counters = row.senders.entry(*author).or_default();
             counters.highest = counters.highest.max(*highest);
@@ -372,7 +371,7 @@ impl Order<'_> {
         let peer = row.room.peer();
         for (number, (position, queued_at)) in (1..).zip(undelivered) {
             let kind = OutKind::Message(position);
-            let out = OutRow { peer, number, kind, queued_at, encrypted: false, sent: false, counted: false };
+            let out = OutRow { peer, number, kind, queued_at, way: Way::default() };
             self.buf.put::<Outbox>(&outbox_key(&peer, number), &out)?;
             self.done.queued += 1;
             self.step(1)?;

@@ -1,8 +1,8 @@
 //! Writing: a message is queued durably; delivery is the business of `deliver`.
 
 use crate::base::{MessageId, PeerId, RoomId, Tail, limits};
+use crate::content;
 use crate::content::mimi::{self, Bare};
-use crate::content::{self, Capsule, Item};
 use crate::crypto::hash::sha256;
 use crate::identity::{IdentityKey, Mailbox};
 use crate::store::{RowKey, Rows};
@@ -11,8 +11,8 @@ use super::command::{Answer, Hints, Refusal, SendCommand};
 use super::io::{Class, Order};
 use super::query;
 use super::tables::{
-    ClientIdQueue, ClientIdRow, ClientIds, Contact, IndexRow, MessageIndex, MessageRow, OutKind, OutRow, Outbox,
-    PeerRow, client_id_key, index_key, outbox_key,
+    ClientIdQueue, ClientIdRow, ClientIds, Contact, IndexRow, MessageIndex, MessageRow, OutKind, PeerRow,
+    client_id_key, index_key,
 };
 use super::tx::{Step, Tx};
 use super::view::EventKind;
@@ -32,7 +32,7 @@ impl Tx<'_> {
         self.apply_hints(&mut peer, &command.hints)?;
         let reply_to = self.checked_reply(&peer, command.reply_to)?;
         let room = RoomId::direct(peer.peer);
-        if self.conversation(&room)?.is_some_and(|row| row.undelivered >= limits::MAX_OUTBOX_PER_PEER) {
+        if self.mem.out.of(&peer.peer).totals().messages as u64 >= limits::MAX_OUTBOX_PER_PEER {
             return Err(Refusal::OutboxFull.into());
         }
         // Whom one writes to may answer.
@@ -48,7 +48,6 @@ impl Tx<'_> {
         let id = content::message_id(&names.me, &names.room, &body, &salt);
         let position = conversation.last.saturating_add(1);
         conversation.last = position;
-        conversation.undelivered += 1;
         self.bump(&mut conversation)?;
         let number = self.queue(peer.peer, OutKind::Message(position))?;
         let client = command.client_id.clone().map(|id| (id, digest(&command, &salt)));
@@ -187,26 +186,6 @@ impl Tx<'_> {
             Some(index) if index.room.peer() == peer.peer => Ok(Some(id)),
             _ => Err(Refusal::NoMessage.into()),
         }
-    }
-
-    /// Appends to the outbox of a peer.
-    pub(super) fn queue(&mut self, peer: PeerId, kind: OutKind) -> Step<u64> {
-        let queued_at = self.deadline_clock();
-        let link = self.link(peer);
-        link.next_number += 1;
-        let number = link.next_number;
-        link.pending.insert(number);
-        link.controls += usize::from(matches!(kind, OutKind::Control(_)));
-        let row = OutRow { peer, number, kind, queued_at, encrypted: false, sent: false, counted: false };
-        self.buf.put::<Outbox>(&outbox_key(&peer, number), &row)?;
-        self.touch(peer);
-        Ok(number)
-    }
-
-    /// Queues a capsule that is no message.
-    pub(super) fn queue_items(&mut self, peer: PeerId, items: Vec<Item>) -> Step {
-        self.queue(peer, OutKind::Control(Capsule { items }.encode()))?;
-        Ok(())
     }
 
     /// The user wants something sent: what was put off is tried at once.

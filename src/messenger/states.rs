@@ -6,7 +6,6 @@ use crate::store::{Rows, Scan};
 
 use super::command::{Answer, Refusal};
 use super::memory::number;
-use super::query;
 use super::tables::{
     ConversationRow, IndexRow, Late, MessageIndex, MessageRow, Messages, States, WAITING, index_key, message_key,
     room_key,
@@ -27,12 +26,6 @@ impl Tx<'_> {
         self.move_on(conversation, position, message.id, recipient, state)
     }
 
-    /// A message needs no delivery any more: it is delivered, or given up.
-    pub(super) fn settled(&mut self, room: RoomId, position: u64, recipient: PeerId, state: State) -> Step {
-        self.no_longer_undelivered(room)?;
-        self.advance(room, position, recipient, state)
-    }
-
     /// A recipient says how far a message of ours has come with him (CON-25).
     pub(super) fn reported(&mut self, peer: PeerId, id: &MessageId, state: State) -> Step {
         let index = self.buf.get::<MessageIndex>(&index_key(id))?;
@@ -44,9 +37,8 @@ impl Tx<'_> {
         if known || !self.buf.contains::<Messages>(&key)? {
             return Ok(());
         }
-        if let Some(row) = query::waiting(&*self.buf, &index)? {
-            self.forget_row(&row)?;
-            self.no_longer_undelivered(index.room)?;
+        if let Some(number) = index.outbox {
+            self.unqueue(peer, number, index.position)?;
         }
         let Some(conversation) = self.conversation(&index.room)? else { return Ok(()) };
         self.move_on(conversation, index.position, *id, peer, state)
@@ -72,12 +64,6 @@ impl Tx<'_> {
         }
         self.event(EventKind::MessageState { conversation: peer, message_id: id, state });
         Ok(())
-    }
-
-    fn no_longer_undelivered(&mut self, room: RoomId) -> Step {
-        let Some(mut conversation) = self.conversation(&room)? else { return Ok(()) };
-        conversation.undelivered = conversation.undelivered.saturating_sub(1);
-        self.put_conversation(&conversation)
     }
 
     /// Marks a conversation as read; the writer is told, once he is a contact.

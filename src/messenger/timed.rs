@@ -115,8 +115,7 @@ impl Tx<'_> {
         let index = self.index(&message.id)?;
         if let Some(row) = index.map(|index| query::waiting(&*self.buf, &index)).transpose()?.flatten() {
             // What is not delivered now is not to be read any more.
-            conversation.undelivered = conversation.undelivered.saturating_sub(1);
-            self.forget_row(&row)?;
+            self.unqueue(peer, row.number, position)?;
         }
         self.put_conversation(&conversation)?;
         let key = message_key(&room, position);
@@ -215,7 +214,6 @@ impl Tx<'_> {
         let (Some(conversation), Some(message)) = (self.conversation(&room)?, self.message(&room, position)?) else {
             return Ok(());
         };
-        // Its envelope goes with the old key: it is encrypted anew when there is a way.
         self.put_message(&conversation, position, &message)
     }
 }

@@ -10,16 +10,17 @@ use super::tables::{GivenTokenRow, GivenTokens, PeerRow, ProfileRow, peer_key};
 use super::tx::{Step, Tx};
 
 impl Tx<'_> {
-    /// Queues what we tell an accepted contact of ourselves, if it changed.
-    pub(super) fn send_profile(&mut self, row: &mut PeerRow) -> Step {
+    /// Queues what we tell an accepted contact of ourselves, if it changed; says whether it did, and the row with it.
+    pub(super) fn send_profile(&mut self, row: &mut PeerRow) -> Step<bool> {
         let profile = self.profile()?;
         let digest = self.profile_digest(&profile);
-        if row.accepted && row.contact.is_some() && !row.blocked && row.profile_sent != digest {
+        let is_due = row.accepted && row.contact.is_some() && !row.blocked && row.profile_sent != digest;
+        if is_due {
             row.profile_sent = digest;
             let items = self.profile_items(&row.peer, &profile)?;
             self.queue_items(row.peer, items)?;
         }
-        Ok(())
+        Ok(is_due)
     }
 
     /// What we tell an accepted contact of ourselves.

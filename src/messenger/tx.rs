@@ -158,6 +158,21 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Does something that may fail by itself: then nothing of it stays, in rows, outputs and memory, and the rest may go on.
+    pub(super) fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Step<T>) -> Step<T> {
+        let (savepoint, mark) = (self.buf.savepoint(), self.mem.mark());
+        let (out, fresh, told) = (self.out.len(), self.fresh.len(), self.mem.told.len());
+        let done = work(self);
+        if done.is_err() {
+            self.out.truncate(out);
+            self.fresh.truncate(fresh);
+            self.mem.told.truncate(told);
+            self.buf.rollback(savepoint);
+            self.mem.undo(mark);
+        }
+        done
+    }
+
     pub(super) fn link(&mut self, peer: PeerId) -> &mut Link {
         self.mem.link(peer)
     }

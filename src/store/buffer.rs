@@ -13,7 +13,7 @@ use super::engine::Inner;
 use super::key::KeyId;
 use super::read::{Source, decode};
 use super::row::FIRST_ENGINE_TABLE;
-use super::{Keyed, RowKey, Rows, Scan, StoreError, Table, Under};
+use super::{Keyed, RowKey, Rows, Scan, Sound, StoreError, Table, Under};
 use crate::base::CryptoRng;
 use crate::base::limits::MAX_VALUE;
 
@@ -269,7 +269,11 @@ impl Rows for WriteBuffer {
     }
 
     fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<Keyed<T::Row>>, StoreError> {
-        self.source().scan::<T>(scan)
+        self.source().scan::<T>(scan, Err)
+    }
+
+    fn scan_sound<T: Table>(&self, scan: &Scan) -> Result<Sound<T::Row>, StoreError> {
+        self.source().scan_sound::<T>(scan)
     }
 
     fn count<T: Table>(&self, scan: &Scan) -> Result<u64, StoreError> {

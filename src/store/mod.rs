@@ -48,6 +48,8 @@ pub use files::{ProfileDir, StagedDir};
 pub use key::{KeyId, RowKey};
 pub use lock::ProfileLock;
 pub use read::Reader;
+#[cfg(test)]
+pub(crate) use read::reads;
 pub use recover::{Salvaged, examine, salvage};
 pub use reserve::release_reserve;
 pub use scan::Scan;
@@ -81,6 +83,9 @@ pub trait Table {
 /// A row, with the bytes of its key after the prefix that was scanned.
 pub type Keyed<R> = (Vec<u8>, R);
 
+/// The rows of a scan that open, and how many do not.
+pub type Sound<R> = (Vec<Keyed<R>>, usize);
+
 /// Reading: committed rows through a [`Reader`], rows and what is about to change through a [`WriteBuffer`].
 pub trait Rows {
     /// The row at `key`, if there is one. A row whose key was destroyed does not exist.
@@ -94,6 +99,12 @@ pub trait Rows {
     /// # Errors
     /// As [`Rows::get`].
     fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<Keyed<T::Row>>, StoreError>;
+
+    /// The same without the rows that do not open, and how many these are.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    fn scan_sound<T: Table>(&self, scan: &Scan) -> Result<Sound<T::Row>, StoreError>;
 
     /// How many rows `scan` covers (its limit included), without opening them.
     ///

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::buffer::{Change, Overlay};
 use super::engine::{Inner, Opened};
 use super::row::{Header, open_value};
-use super::{KeyId, Keyed, RowKey, Rows, Scan, StoreError, Table};
+use super::{KeyId, Keyed, RowKey, Rows, Scan, Sound, StoreError, Table};
 
 /// Sees committed rows only. Cheap to clone, for any thread.
 ///
@@ -35,7 +35,11 @@ impl Rows for Reader {
     }
 
     fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<Keyed<T::Row>>, StoreError> {
-        self.source().scan::<T>(scan)
+        self.source().scan::<T>(scan, Err)
+    }
+
+    fn scan_sound<T: Table>(&self, scan: &Scan) -> Result<Sound<T::Row>, StoreError> {
+        self.source().scan_sound::<T>(scan)
     }
 
     fn count<T: Table>(&self, scan: &Scan) -> Result<u64, StoreError> {
@@ -53,6 +57,17 @@ pub(super) fn decode<T: Table>(plaintext: &[u8]) -> Result<T::Row, StoreError> {
         .map_err(|error| StoreError::damaged(format!("a row of '{}' cannot be read ({error})", T::NAME)))
 }
 
+#[cfg(test)]
+thread_local! {
+    static READS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// How many rows and scans this thread has asked the database for.
+#[cfg(test)]
+pub(crate) fn reads() -> u64 {
+    READS.get()
+}
+
 /// Where reads come from.
 pub(super) struct Source<'a> {
     pub(super) inner: &'a Inner,
@@ -62,6 +77,8 @@ pub(super) struct Source<'a> {
 impl Source<'_> {
     /// The committed row at `key`.
     pub(super) fn get<T: Table>(&self, key: &[u8]) -> Result<Option<T::Row>, StoreError> {
+        #[cfg(test)]
+        READS.set(READS.get() + 1);
         let view = self.inner.view();
         let opened = view.opened()?;
         let Some(row) = opened.database.get(key)? else { return Ok(None) };
@@ -84,20 +101,40 @@ impl Source<'_> {
         row.map_or(Ok(false), |row| self.is_live(opened, &row))
     }
 
-    pub(super) fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<Keyed<T::Row>>, StoreError> {
+    /// The rows of a scan. `unsound` says what is to come of one that does not open.
+    pub(super) fn scan<T: Table>(
+        &self,
+        scan: &Scan,
+        mut unsound: impl FnMut(StoreError) -> Result<(), StoreError>,
+    ) -> Result<Vec<Keyed<T::Row>>, StoreError> {
         let mut rows = Vec::new();
         self.walk(T::ID, scan, |opened, key, suffix, found| {
             let row = match found {
-                Found::Buffered(plaintext) => decode::<T>(plaintext)?,
-                Found::Stored(row) => match self.open(opened, key, row)? {
-                    Some(value) => decode::<T>(&value)?,
-                    None => return Ok(false),
-                },
+                Found::Buffered(plaintext) => decode::<T>(plaintext).map(Some),
+                Found::Stored(row) => {
+                    self.open(opened, key, row).and_then(|value| value.map(|value| decode::<T>(&value)).transpose())
+                }
             };
+            let row = match row {
+                Ok(row) => row,
+                Err(error) => return unsound(error).map(|()| false),
+            };
+            let Some(row) = row else { return Ok(false) };
             rows.push((suffix.to_vec(), row));
             Ok(true)
         })?;
         Ok(rows)
+    }
+
+    /// The rows of a scan that open, and how many do not.
+    pub(super) fn scan_sound<T: Table>(&self, scan: &Scan) -> Result<Sound<T::Row>, StoreError> {
+        let mut unsound = 0;
+        let rows = self.scan::<T>(scan, |error| {
+            tracing::error!(%error, "a row cannot be read");
+            unsound += 1;
+            Ok(())
+        })?;
+        Ok((rows, unsound))
     }
 
     pub(super) fn count<T: Table>(&self, scan: &Scan) -> Result<u64, StoreError> {
@@ -122,6 +159,8 @@ impl Source<'_> {
     ) -> Result<(), StoreError> {
         let prefix = self.inner.secrets.row_key(table, &scan.prefix);
         let Some((low, high)) = scan.bounds(&prefix) else { return Ok(()) };
+        #[cfg(test)]
+        READS.set(READS.get() + 1);
         let view = self.inner.view();
         let opened = view.opened()?;
         let mut stored = opened.database.range(&low, high.as_deref(), scan.reverse)?;

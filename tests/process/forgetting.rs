@@ -8,8 +8,7 @@ use rohrpost::base::{MonoTime, Now, WallTime};
 use rohrpost::identity::open_key_file;
 use rohrpost::messenger::tables::{
     Cards, ClientIdQueue, ClientIds, Conversations, EnvelopeMarks, Events, Hours, Late, MarkQueue, MessageIndex,
-    Messages, OutControls, OutMessages, Outbox, Peers, Profile, Recent, Requests, SendingChains, Sessions, States,
-    Timed, Tombs,
+    Messages, Outbox, Peers, Profile, Recent, Requests, SendingChains, Sessions, States, Timed, Tombs,
 };
 use rohrpost::store::{Rows, Scan, Store, Table};
 use serde::Serialize;
@@ -87,8 +86,6 @@ fn opened(person: &Person) -> Vec<Vec<u8>> {
     all::<MarkQueue>(&store, &mut rows);
     all::<MessageIndex>(&store, &mut rows);
     all::<Messages>(&store, &mut rows);
-    all::<OutControls>(&store, &mut rows);
-    all::<OutMessages>(&store, &mut rows);
     all::<Outbox>(&store, &mut rows);
     all::<Peers>(&store, &mut rows);
     all::<Profile>(&store, &mut rows);

@@ -114,17 +114,16 @@ impl Tx<'_> {
     /// want of a network is tried again.
     pub(super) fn network_is_back(&mut self, peer: PeerId, is_first: bool) {
         let now = self.now.mono;
-        let mail = &mut self.mem.mail;
-        for (_, own) in mail.own.iter_mut().filter(|(mailbox, _)| is_first || **mailbox == peer) {
+        for (_, own) in self.mem.mail.own.iter_mut().filter(|(mailbox, _)| is_first || **mailbox == peer) {
             // Who refused us is not asked again for that.
             if own.attempts > 0 {
                 own.retry_at = None;
             }
             (own.fetch_at, own.pause) = (now, limits::FETCH_PAUSE_MIN);
         }
-        mail.houses.remove(&peer);
+        self.mem.asks.houses.remove(&peer);
         if is_first {
-            mail.houses.clear();
+            self.mem.asks.houses.clear();
             let soon = now + jittered(limits::RETRY_FIRST, self.rng.next_u64());
             for link in self.mem.links.values_mut() {
                 if link.seek_at.is_some() {
@@ -184,22 +183,21 @@ impl Tx<'_> {
         what: What,
         question: Vec<u8>,
     ) -> u64 {
-        let ticket = self.mem.next_ticket;
-        self.mem.next_ticket += 1;
-        self.mem.mail.asked.insert(ticket, Asked { mailbox, at: self.now.mono, what });
+        let ticket = self.ticket();
+        self.mem.asks.asked.insert(ticket, Asked { mailbox, at: self.now.mono, what });
         self.push(Order::AskMailbox { ticket, mailbox, addrs, anonymous, question });
         ticket
     }
 
     /// A mailbox answered, or nothing came. What it says is believed only as far as it concerns itself.
     pub(super) fn mail_answered(&mut self, mailbox: PeerId, ticket: u64, answer: Option<&[u8]>) -> Step {
-        if self.mem.mail.asked.get(&ticket).is_none_or(|asked| asked.mailbox != mailbox) {
+        if self.mem.asks.asked.get(&ticket).is_none_or(|asked| asked.mailbox != mailbox) {
             return Ok(());
         }
-        let Some(asked) = self.mem.mail.asked.remove(&ticket) else { return Ok(()) };
+        let Some(asked) = self.mem.asks.asked.remove(&ticket) else { return Ok(()) };
         let answer = answer.and_then(|bytes| MailAnswer::decode(bytes).ok());
         match asked.what {
-            What::Deposit(deposit) => self.deposit_answered(deposit, answer.as_ref()),
+            What::Deposit(shown) => self.deposit_answered(mailbox, ticket, shown, answer.as_ref()),
             What::Card(peer) => self.card_answered(peer, ticket, answer),
             What::Wait => {
                 self.wait_ended(mailbox, ticket, asked.at, answer.as_ref());
@@ -217,6 +215,15 @@ impl Tx<'_> {
         // Should a row not open, what follows from the answer is undone, and this pause stays.
         let before = own.attempts;
         self.put_off(mailbox);
+        let done = self.attempt(|tx| tx.take_answer(mailbox, what, answer, before));
+        if let Err(Stop::Fault(error)) = &done {
+            tracing::error!(%mailbox, %error, "an answer of a mailbox cannot be taken");
+            return Ok(());
+        }
+        done
+    }
+
+    fn take_answer(&mut self, mailbox: PeerId, what: &What, answer: Option<MailAnswer>, before: u32) -> Step {
         let Some(row) = self.used_box(&mailbox)? else {
             self.mem.mail.own.remove(&mailbox);
             return Ok(());
@@ -292,7 +299,7 @@ impl Tx<'_> {
     pub(super) fn give_up_questions(&mut self) -> Step {
         let now = self.now.mono;
         let is_over = |asked: &Asked| asked.until() <= now;
-        let over = self.mem.mail.asked.iter().filter(|(_, asked)| is_over(asked));
+        let over = self.mem.asks.asked.iter().filter(|(_, asked)| is_over(asked));
         let over: Vec<_> = over.map(|(ticket, asked)| (*ticket, asked.mailbox)).collect();
         for (ticket, mailbox) in over {
             self.mail_answered(mailbox, ticket, None)?;
@@ -305,10 +312,9 @@ impl Tx<'_> {
     pub(super) fn next_mail(&self) -> Option<MonoTime> {
         let mail = &self.mem.mail;
         let own = mail.own.values().fold(None, |next, own| earliest(next, own.due()));
-        let asked = mail.asked.values().map(Asked::until).min();
-        let busy = mail.look || !mail.ready.is_empty();
+        let asked = self.mem.asks.asked.values().map(Asked::until).min();
         let asked = earliest(asked, self.next_seek());
-        earliest(earliest(own, asked), earliest(self.next_work(), busy.then_some(self.now.mono)))
+        earliest(earliest(own, asked), earliest(self.next_work(), mail.look.then_some(self.now.mono)))
     }
 }
 

@@ -98,19 +98,10 @@ impl Tx<'_> {
     fn take_items(&mut self, items: &[PageItem]) -> Step<Vec<u64>> {
         let mut done = Vec::with_capacity(items.len());
         for item in items {
-            let (savepoint, fresh) = (self.buf.savepoint(), self.fresh.len());
-            let before = self.out.len();
-            match self.take_sealed(&item.sealed) {
+            match self.attempt(|tx| tx.take_sealed(&item.sealed)) {
                 Ok(()) => done.push(item.number),
-                Err(stop) => {
-                    self.out.truncate(before);
-                    self.fresh.truncate(fresh);
-                    self.buf.rollback(savepoint);
-                    self.mem.reload(self.buf)?;
-                    if let Stop::Fault(error) = stop {
-                        tracing::error!(%error, "an envelope of a mailbox cannot be taken");
-                    }
-                }
+                Err(Stop::Fault(error)) => tracing::error!(%error, "an envelope of a mailbox cannot be taken"),
+                Err(Stop::Refused(_)) => {}
             }
         }
         Ok(done)
@@ -132,8 +123,8 @@ impl Tx<'_> {
 
     /// Nobody is told of it, and nothing is kept (ENV-14, MBX-53).
     pub(in crate::messenger) fn drop_sealed(&mut self) -> Step {
-        self.mem.mail.dropped += 1;
-        tracing::debug!(dropped = self.mem.mail.dropped, "an envelope of a mailbox was dropped");
+        self.mem.asks.dropped += 1;
+        tracing::debug!(dropped = self.mem.asks.dropped, "an envelope of a mailbox was dropped");
         Ok(())
     }
 

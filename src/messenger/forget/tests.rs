@@ -2,7 +2,7 @@ use super::*;
 use crate::base::Millis;
 use crate::messenger::command::{Command, SendCommand};
 use crate::messenger::query;
-use crate::messenger::tables::Hours;
+use crate::messenger::tables::{Hours, OutKind, peer_key};
 use crate::messenger::testing::Office;
 use crate::messenger::view::{RequestEnd, State};
 
@@ -100,7 +100,7 @@ fn requeue_all(office: &mut Office) {
                 tx.buf.put::<MessageIndex>(&index_key(&row.id), &index).unwrap();
             }
         }
-        tx.requeue(bob).unwrap();
+        tx.begin_anew(bob).unwrap();
     });
 }
 

@@ -19,11 +19,9 @@ impl Tx<'_> {
     /// Goes on with that by some boxes. A row that does not open must not keep the rest of the house from its work.
     pub(in crate::messenger) fn walk_boxes(&mut self) -> Step {
         let Some(from) = self.mem.walking.clone() else { return Ok(()) };
-        let savepoint = self.buf.savepoint();
-        self.mem.walking = match self.walk_some(from) {
+        self.mem.walking = match self.attempt(|tx| tx.walk_some(from)) {
             Ok(next) => next,
             Err(stop) => {
-                self.buf.rollback(savepoint);
                 if let Stop::Fault(error) = stop {
                     tracing::error!(%error, "the mailboxes kept for others cannot be looked through");
                 }

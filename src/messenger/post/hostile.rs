@@ -87,11 +87,11 @@ fn any_answer(rng: &mut ChaCha20Rng, letters: &[Vec<u8>], card: &[u8]) -> Vec<u8
 
 fn bounds_hold(office: &mut Office) {
     office.tx(ALICE, |tx| {
-        let mail = &tx.mem.mail;
-        assert!(mail.asked.len() <= limits::MAX_DEPOSITS + limits::MAX_MAILBOXES + limits::MAX_SEEKS);
-        assert!(mail.works.len() <= limits::MAX_WORKS && mail.ready.is_empty());
-        assert!(mail.sealed.iter().map(|old| old.sealed.len()).sum::<usize>() <= limits::MAX_SEALED_BYTES);
-        assert!(mail.houses.len() <= limits::MAX_HOUSES && mail.own.len() <= limits::MAX_MAILBOXES);
+        let (mail, asks) = (&tx.mem.mail, &tx.mem.asks);
+        assert!(asks.asked.len() <= limits::MAX_DEPOSITS + limits::MAX_MAILBOXES + limits::MAX_SEEKS);
+        assert!(asks.works.len() <= limits::MAX_WORKS);
+        assert!(tx.mem.out.totals().kept <= limits::MAX_SEALED_PER_PEER + 3 * limits::MAX_ENVELOPE);
+        assert!(asks.houses.len() <= limits::MAX_HOUSES && mail.own.len() <= limits::MAX_MAILBOXES);
         assert!(tx.mem.one_time_total <= MAX_ONE_TIME + limits::ONE_TIME_BATCH);
         assert!(mail.own.values().all(|own| own.done.len() <= 2 * limits::MAX_BOX_PAGE));
     });

@@ -70,8 +70,7 @@ impl Tx<'_> {
         }
         if !seek.table {
             seek.table = true;
-            let ticket = self.mem.next_ticket;
-            self.mem.next_ticket += 1;
+            let ticket = self.ticket();
             seek.ticket = Some(ticket);
             self.link(id).seek = Some(seek);
             self.push(Order::FindCard { peer: id, ticket });

@@ -3,16 +3,19 @@
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
+use crate::content::Item;
 use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::identity::{CardContent, CardKeys, IdentityKeypair};
 use crate::messenger::command::{Command, Hints, SendCommand};
 use crate::messenger::io::{Event, Input, Order, Output};
 use crate::messenger::mailing::Work;
 use crate::messenger::memory::Pending;
+use crate::messenger::outgoing::Answered;
 use crate::messenger::query;
-use crate::messenger::tables::{Boxes, peer_key};
+use crate::messenger::tables::{Boxes, Outbox, peer_key};
 use crate::messenger::testing::Office;
 use crate::messenger::view::{MailService, State};
+use crate::store::{Rows, Scan};
 
 const MINUTE: Millis = Millis::from_secs(60);
 const ALICE: usize = 0;
@@ -166,18 +169,23 @@ fn work_is_done_and_bounded() {
     assert!(matches!(deposit.proof, Proof::Work { .. }));
     // What cannot be had is not tried for ever.
     office.tx(ALICE, |tx| {
-        let (mailbox, addrs, sealed) = (bob, Vec::new(), vec![1; 400]);
-        let deposit = Deposit { peer: bob, number: 1, mailbox, addrs, sealed, with_token: false, proof: Proof::None };
-        tx.mem.mail.works.push_back(Work { deposit, level: 255, day: 1, next: 0 });
+        let sealed: Arc<[u8]> = Arc::from(vec![1; 400]);
+        let number = tx.queue_items(bob, vec![Item::Reset]).map(|()| tx.mem.out.next_number(&bob) - 1).unwrap();
+        let asked = Happening::Asked { mailbox: bob, sealed: Arc::clone(&sealed), ticket: u64::MAX };
+        tx.happen(bob, number, asked).unwrap();
+        tx.happen(bob, number, Happening::Answered(u64::MAX, Answered::Work)).unwrap();
+        let hash = crate::crypto::hash::sha256(&[&sealed]);
+        tx.mem.asks.works.push_back(Work { peer: bob, number, mailbox: bob, hash, level: 255, day: 1, next: 0 });
         let hour = tx.now.mono.0 / 3_600_000;
-        tx.mem.mail.worked = (hour, limits::WORK_PER_HOUR - 2 * limits::WORK_SLICE);
+        tx.mem.asks.worked = (hour, limits::WORK_PER_HOUR - 2 * limits::WORK_SLICE);
         for _ in 0..5 {
-            tx.do_work();
+            tx.do_work().unwrap();
         }
-        assert_eq!(tx.mem.mail.worked.1, limits::WORK_PER_HOUR);
-        assert_eq!(tx.mem.mail.works[0].next, 2 * limits::WORK_SLICE);
+        assert_eq!(tx.mem.asks.worked.1, limits::WORK_PER_HOUR);
+        assert_eq!(tx.mem.asks.works[0].next, 2 * limits::WORK_SLICE);
         assert_eq!(tx.next_work(), Some(MonoTime((hour + 1) * 3_600_000)));
-        tx.mem.mail.works.clear();
+        tx.mem.asks.works.clear();
+        tx.happen(bob, number, Happening::Settled).unwrap();
     });
 }
 
@@ -256,7 +264,7 @@ fn the_card_asks_for_work_while_requests_pile_up() {
         office.tx(BOB, |tx| {
             let received_at = tx.now.wall;
             let one = |n| Pending { peer: PeerId::from_key_bytes([n; 32]), received_at, invited: false };
-            tx.mem.requests = (0..pending).map(one).collect();
+            *tx.mem.requests = (0..pending).map(one).collect();
         });
         office.hand_in(BOB, vec![Input::Timer]);
         // Until his timer rings again.

@@ -1,62 +1,73 @@
 //! Proofs of work for mailboxes that ask for them: done in slices between commits, and no more in an hour than one honest
 //! demand may cost.
 
-use crate::base::{Millis, MonoTime, limits};
+use crate::base::{Millis, MonoTime, PeerId, limits};
 use crate::crypto::hash::sha256;
 use crate::envelope::mailbox::{Proof, day_of, search};
-use crate::messenger::mailing::{Deposit, Work};
-use crate::messenger::tx::Tx;
+use crate::messenger::mailing::{Shown, Work};
+use crate::messenger::outgoing::{Deposit, Happening, Stage};
+use crate::messenger::tx::{Step, Tx};
 
 const HOUR: Millis = Millis::from_hours(1);
 
 impl Tx<'_> {
-    /// Work is wanted for a deposit.
-    pub(super) fn queue_work(&mut self, deposit: Deposit, level: u8) {
-        if self.mem.mail.works.len() >= limits::MAX_WORKS {
-            // Its turn comes when it is left again.
-            self.house_failed(deposit.mailbox);
-            self.mem.mail.keep_sealed(deposit);
-            return;
+    /// Work is wanted for a deposit; says whether it will be done.
+    pub(super) fn queue_work(&mut self, mailbox: PeerId, ticket: u64, shown: Shown, level: u8) -> bool {
+        let Shown { peer, number, .. } = shown;
+        let is_it = |deposit: &&Deposit| deposit.stage == Stage::Asked(ticket);
+        let letter = self.mem.out.of(&peer).letter(number);
+        let deposit = letter.and_then(|letter| letter.deposits.iter().find(is_it));
+        let Some(hash) = deposit.map(|deposit| sha256(&[&deposit.sealed])) else { return false };
+        if self.mem.asks.works.len() >= limits::MAX_WORKS {
+            return false;
         }
         let day = day_of(self.deadline_clock());
         let next = self.rng.next_u64() >> 1;
-        self.mem.mail.works.push_back(Work { deposit, level, day, next });
+        self.mem.asks.works.push_back(Work { peer, number, mailbox, hash, level, day, next });
+        true
     }
 
     /// Does a slice of it (MBX-62).
-    pub(in crate::messenger) fn do_work(&mut self) {
+    pub(in crate::messenger) fn do_work(&mut self) -> Step {
         let hour = self.now.mono.0 / HOUR.0;
-        let mail = &mut self.mem.mail;
-        if mail.worked.0 != hour {
-            mail.worked = (hour, 0);
+        let asks = &mut self.mem.asks;
+        if asks.worked.0 != hour {
+            asks.worked = (hour, 0);
         }
-        if mail.worked.1 >= limits::WORK_PER_HOUR {
-            return;
+        if asks.worked.1 >= limits::WORK_PER_HOUR {
+            return Ok(());
         }
-        let Some(mut work) = mail.works.pop_front() else { return };
-        mail.worked.1 += limits::WORK_SLICE;
-        let hash = sha256(&[&work.deposit.sealed]);
-        let found = search(&work.deposit.peer, work.day, &hash, work.level, work.next, limits::WORK_SLICE);
-        match found {
+        let Some(mut work) = asks.works.pop_front() else { return Ok(()) };
+        // What it was for may be gone, or sealed anew.
+        let letter = self.mem.out.of(&work.peer).letter(work.number);
+        let waits = |deposit: &Deposit| deposit.stage == Stage::Working && sha256(&[&deposit.sealed]) == work.hash;
+        if !letter.and_then(|letter| letter.deposit_at(&work.mailbox)).is_some_and(waits) {
+            return Ok(());
+        }
+        let asks = &mut self.mem.asks;
+        asks.worked.1 += limits::WORK_SLICE;
+        match search(&work.peer, work.day, &work.hash, work.level, work.next, limits::WORK_SLICE) {
             Some(nonce) => {
-                work.deposit.proof = Proof::Work { day: work.day, nonce };
-                mail.ready.push_back(work.deposit);
+                self.touch(work.peer);
+                let proof = Proof::Work { day: work.day, nonce };
+                self.happen(work.peer, work.number, Happening::Proven(work.mailbox, proof))
             }
             None => {
                 work.next = work.next.wrapping_add(limits::WORK_SLICE);
-                mail.works.push_front(work);
+                asks.works.push_front(work);
+                Ok(())
             }
         }
     }
 
     /// When to go on with it.
     pub(in crate::messenger) fn next_work(&self) -> Option<MonoTime> {
-        let mail = &self.mem.mail;
-        if mail.works.is_empty() {
+        let asks = &self.mem.asks;
+        if asks.works.is_empty() {
             return None;
         }
         let hour = self.now.mono.0 / HOUR.0;
-        let spent = mail.worked.0 == hour && mail.worked.1 >= limits::WORK_PER_HOUR;
+        let spent = asks.worked.0 == hour && asks.worked.1 >= limits::WORK_PER_HOUR;
         Some(if spent { MonoTime((hour + 1) * HOUR.0) } else { self.now.mono })
     }
 }

@@ -7,8 +7,8 @@ use crate::content::mimi::{Body, Vanishes};
 use crate::content::{ContentError, MimiContent};
 use crate::messenger::memory::number;
 use crate::messenger::tables::{
-    ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, OutDeposits, OutKind, OutRow,
-    Outbox, Peers, Profile, States, index_key, kept_of, message_key, outbox_key, peer_key, room_key,
+    ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox, Peers,
+    Profile, States, index_key, kept_of, message_key, outbox_key, peer_key, room_key,
 };
 use crate::messenger::view::{Direction, MessageView, State};
 use crate::store::{RowKey, Rows, StoreError};
@@ -88,7 +88,7 @@ pub(in crate::messenger) fn state(
     }
     let index = rows.get::<MessageIndex>(&index_key(&message.id))?;
     Ok(match index.map(|index| waiting(rows, &index)).transpose()?.flatten() {
-        Some(row) if row.sent || is_left(rows, &row)? => State::Sent,
+        Some(row) if row.way.sent || !row.way.held.is_empty() => State::Sent,
         _ => State::Queued,
     })
 }
@@ -99,12 +99,6 @@ pub(in crate::messenger) fn waiting(rows: &impl Rows, index: &IndexRow) -> Resul
     let row = rows.get::<Outbox>(&outbox_key(&index.room.peer(), number))?;
     // Numbers begin anew when there are no rows.
     Ok(row.filter(|row| row.kind == OutKind::Message(index.position)))
-}
-
-/// Whether a mailbox has it.
-pub(in crate::messenger) fn is_left(rows: &impl Rows, row: &OutRow) -> Result<bool, StoreError> {
-    let left = rows.get::<OutDeposits>(&outbox_key(&row.peer, row.number))?;
-    Ok(left.is_some_and(|left| !left.places.is_empty()))
 }
 
 /// What is shown beside every message of a conversation.

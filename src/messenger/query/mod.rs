@@ -11,15 +11,15 @@ use crate::store::{RowKey, Rows, Scan, StoreError};
 
 use super::memory::number;
 use super::tables::{
-    Conversations, Events, HeldMessage, MailServices, MailTotals, PeerRow, Peers, Profile, Recent, Requests, peer_key,
-    room_key,
+    Conversations, Events, HeldMessage, MailServices, MailTotals, OutKind, Outbox, PeerRow, Peers, Profile, Recent,
+    Requests, peer_key, room_key,
 };
 use super::view::{ContactView, ConversationView, Counts, Event, IdentityView, MailboxView, Policy, RequestView};
 
-pub(super) use messages::{find, index, is_left, state, waiting};
+pub(super) use messages::{find, index, state, waiting};
 pub use messages::{history, message};
 pub(super) use reach::mailboxes_in_use;
-pub use reach::{card_is_current, known_peers, mailboxes, reach};
+pub use reach::{card_is_current, known_peers, mailboxes, reach, unreadable};
 pub use resolve::{ResolveError, resolve_message, resolve_peer};
 
 /// Rows of events that are read at once.
@@ -138,16 +138,22 @@ pub fn counts(rows: &impl Rows) -> Result<Counts, StoreError> {
     let mut counts = Counts { requests: rows.count::<Requests>(&Scan::new(RowKey::new()))?, ..Counts::default() };
     for (_, row) in rows.scan::<Conversations>(&Scan::new(RowKey::new()))? {
         counts.unread += row.unread;
-        counts.outbox += row.undelivered;
+    }
+    for (_, row) in rows.scan_sound::<Outbox>(&Scan::all())?.0 {
+        counts.outbox += u64::from(matches!(row.kind, OutKind::Message(_)));
     }
     for (_, row) in rows.scan::<Peers>(&Scan::new(RowKey::new()))? {
         counts.contacts += u64::from(row.contact.is_some());
     }
-    let last = rows.scan::<Events>(&Scan::all().reverse().limit(1))?;
-    counts.last_event = last.first().and_then(|(key, _)| number(key)).unwrap_or(0);
+    counts.last_event = last_event(rows)?;
     Ok(counts)
 }
 
+/// The number of the newest event.
+pub fn last_event(rows: &impl Rows) -> Result<u64, StoreError> {
+    let last = rows.scan::<Events>(&Scan::all().reverse().limit(1))?;
+    Ok(last.first().and_then(|(key, _)| number(key)).unwrap_or(0))
+}
 fn held_text(held: &HeldMessage) -> String {
     messages::shown_content(MimiContent::decode(&held.body)).1
 }

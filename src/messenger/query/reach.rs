@@ -1,9 +1,10 @@
 //! How we are reached, and how others are.
 
-use crate::base::{PeerId, WallTime};
+use crate::base::{PeerId, RoomId, WallTime};
 use crate::identity::{CardIn, IdentityKey, Mailbox};
 use crate::messenger::tables::{
-    Cards, KnownPeers, LOST_KEY, OutDeposits, Outbox, OwnBoxes, Peers, Profile, Reaches, Sessions, outbox_key, peer_key,
+    Cards, KnownPeers, LOST_KEY, Messages, OutKind, OutRow, Outbox, OwnBoxes, Peers, Profile, Reaches, Sessions,
+    message_key, peer_key,
 };
 use crate::messenger::view::{BoxState, CardView, OwnMailboxView, ReachView};
 use crate::store::{RowKey, Rows, Scan, StoreError};
@@ -72,10 +73,9 @@ pub fn reach(rows: &impl Rows, peer: &PeerId) -> Result<ReachView, StoreError> {
         ..ReachView::default()
     };
     for (_, row) in rows.scan::<Outbox>(&Scan::new(key))? {
-        let is_stored = |row: super::super::tables::OutDepositRow| !row.places.is_empty();
-        if row.sent {
+        if row.way.sent {
             view.awaiting += 1;
-        } else if rows.get::<OutDeposits>(&outbox_key(peer, row.number))?.is_some_and(is_stored) {
+        } else if !row.way.held.is_empty() {
             view.deposited += 1;
         } else {
             view.queued += 1;
@@ -85,6 +85,16 @@ pub fn reach(rows: &impl Rows, peer: &PeerId) -> Result<ReachView, StoreError> {
         view.next_try = None;
     }
     Ok(view)
+}
+
+/// How much of what waits to be sent cannot be read: rows of the outbox that do not open, or whose message does not.
+pub fn unreadable(rows: &impl Rows) -> Result<usize, StoreError> {
+    let (waiting, lost) = rows.scan_sound::<Outbox>(&Scan::all())?;
+    let is_lost = |row: &OutRow| match row.kind {
+        OutKind::Message(position) => rows.get::<Messages>(&message_key(&RoomId::direct(row.peer), position)).is_err(),
+        OutKind::Control(_) => false,
+    };
+    Ok(lost + waiting.iter().filter(|(_, row)| is_lost(row)).count())
 }
 
 /// The pinned card; its time may be over.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::base::{MessageId, Millis};
 use crate::messenger::command::Command;
-use crate::messenger::tables::{CardKeysTable, OneTimeTable, OutControls, SendingChains, Sessions};
+use crate::messenger::tables::{CardKeysTable, OneTimeTable, SendingChains, Sessions};
 use crate::messenger::testing::Office;
 use crate::store::Reader;
 use crate::store::testing::Dump;
@@ -75,7 +75,7 @@ fn no_session_is_in_a_snapshot_or_comes_back_with_a_recovery() {
         office.take_snapshot(1);
         let old = office.sessions(1, 0).sending().unwrap().id();
         let sessions = [Sessions::ID, SendingChains::ID];
-        let state_tables = [sessions, [CardKeysTable::ID, OneTimeTable::ID], [Outbox::ID, OutControls::ID]].concat();
+        let state_tables = [sessions, [CardKeysTable::ID, OneTimeTable::ID], [Outbox::ID; 2]].concat();
         let has_state = |rows: &Dump| rows.keys().any(|key| state_tables.contains(&key[0]));
         assert!(has_state(&office.desks[1].place.dump()));
         let snapshots = office.desks[1].place.snapshots();

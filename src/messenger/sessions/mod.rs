@@ -36,7 +36,6 @@ impl Tx<'_> {
     }
 
     /// A sealed message was taken: by the peer, or by who keeps it for him (SES-66).
-    #[cfg_attr(not(test), expect(dead_code, reason = "the outgoing envelope will say it"))]
     pub(super) fn was_taken(&mut self, peer: PeerId, session: SessionId, number: u64) {
         self.mem.sessions.take(peer, session, number);
     }

@@ -62,7 +62,9 @@ fn a_report_is_looked_at_once_and_of_its_own_messages_only() {
         let delivered = [one, two, theirs, MessageId::new([3; 32])].repeat(50);
         let item = Item::Status(StatusReport { delivered, read: vec![one; 50] });
         let row = tx.peer(&peer).unwrap().unwrap();
-        tx.apply(row, Capsule { items: vec![item] }, false).unwrap();
+        let (plaintext, session) = (Vec::new(), crate::base::SessionId::new([0; 16]));
+        let opened = crate::session::Opened { plaintext, session, is_new_session: false, is_first_contact: false };
+        tx.apply(row, Capsule { items: vec![item] }, &opened).unwrap();
         tx.write_events().unwrap();
     });
     assert_eq!(told(&office, 0, one), [State::Read]);

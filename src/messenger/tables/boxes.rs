@@ -38,10 +38,6 @@ table!(
     Offers = 86, State, OfferRow
 );
 table!(
-    /// Mailboxes that have stored something of the outbox; the key is that of the row there.
-    OutDeposits = 87, State, OutDepositRow
-);
-table!(
     /// Nodes that were good to begin with; one row, with an empty key.
     KnownPeers = 88, Root, Vec<Mailbox>
 );
@@ -158,11 +154,4 @@ pub struct OfferRow {
     pub card: Vec<u8>,
     /// Which prekeys are in it.
     pub prekeys: Vec<PrekeyId>,
-}
-
-/// Where something of the outbox was left.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct OutDepositRow {
-    /// The mailboxes that have stored it, and when.
-    pub places: Vec<(PeerId, WallTime)>,
 }

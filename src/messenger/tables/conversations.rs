@@ -97,8 +97,6 @@ pub struct ConversationRow {
     pub activity: u64,
     /// Unread messages.
     pub unread: u64,
-    /// Own messages that are not delivered yet.
-    pub undelivered: u64,
     /// Our counter for the room: that of the last message we sent.
     pub sent_counter: u64,
     /// The counters of the others.
@@ -130,7 +128,6 @@ impl ConversationRow {
             read: 0,
             activity: 0,
             unread: 0,
-            undelivered: 0,
             sent_counter,
             senders: BTreeMap::new(),
             tail: Tail::new(),

@@ -17,8 +17,8 @@ mod profile;
 mod requests;
 
 pub use boxes::{
-    BoxedPrekeys, GivenTokenRow, GivenTokens, KnownPeers, LOST_KEY, OfferRow, Offered, Offers, OutDepositRow,
-    OutDeposits, OwnBoxRow, OwnBoxes, QueueRow, Queues, ReachRow, Reaches, VoidTags, boxed_key, void_key,
+    BoxedPrekeys, GivenTokenRow, GivenTokens, KnownPeers, LOST_KEY, OfferRow, Offered, Offers, OwnBoxRow, OwnBoxes,
+    QueueRow, Queues, ReachRow, Reaches, VoidTags, boxed_key, void_key,
 };
 pub use contacts::{CardRow, Cards, Contact, PeerRow, Peers, peer_key};
 pub use conversations::{
@@ -38,7 +38,7 @@ pub use mailbox::{
 pub use marks::{
     EnvelopeMarks, MarkQueue, PrekeyMark, PrekeyMarks, QueuedMark, QueuedMarks, half_of, mark_key, prekey_mark_key,
 };
-pub use outbox::{OutControls, OutKind, OutMessages, OutRow, Outbox, outbox_key};
+pub use outbox::{OutKind, OutRow, Outbox, Way, outbox_key};
 pub use profile::{Profile, ProfileRow};
 pub use requests::{HeldMessage, RequestRow, Requests};
 

@@ -1,28 +1,18 @@
-//! What waits to be delivered. A row stays until the recipient says *delivered* (a control item:
-//! until the recipient's node has stored it).
+//! What waits to be delivered. A row stays until the recipient says *delivered* (a control item: until the recipient's node
+//! has stored it, or enough of his mailboxes). It holds no ciphertext: what was sealed is in memory until it is taken.
 
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
 
 use super::table;
-use crate::base::{PeerId, WallTime};
-use crate::content::{Capsule, Item};
+use crate::base::{PeerId, Tail, WallTime};
 use crate::store::RowKey;
 
 table!(
-    /// Keyed by recipient and a number that grows.
+    /// Keyed by recipient and a number that grows. 51, 52 and 87 were envelopes and where they lay.
     Outbox = 50, State, OutRow
 );
-table!(
-    /// The envelope of a capsule without a message, encrypted and not stored by the recipient yet; the same key.
-    OutControls = 51, State, ByteBuf
-);
-table!(
-    /// The same of a message; under the key of the message, because an older state of the session opens it.
-    OutMessages = 52, Given, ByteBuf
-);
 
-/// Key of all three tables.
+/// Key of [`Outbox`].
 pub fn outbox_key(peer: &PeerId, number: u64) -> RowKey {
     RowKey::new().peer(peer).u64(number)
 }
@@ -38,21 +28,21 @@ pub struct OutRow {
     pub kind: OutKind,
     /// Since when.
     pub queued_at: WallTime,
-    /// Whether there is a row in [`OutControls`] or [`OutMessages`].
-    pub encrypted: bool,
-    /// Whether the recipient's node has stored it.
-    pub sent: bool,
-    /// Whether it was counted among the messages for somebody who has not accepted.
-    pub counted: bool,
+    /// How far it is; ends in the row's tail.
+    pub way: Way,
 }
 
-impl OutRow {
-    /// Whether it asks for receipts and says nothing else (CON-32).
-    pub fn is_inquiry(&self) -> bool {
-        let OutKind::Control(bytes) = &self.kind else { return false };
-        let is_one = |item: &Item| matches!(item, Item::Inquiry(_) | Item::Introduction(_));
-        Capsule::decode(bytes).is_ok_and(|capsule| capsule.items.iter().all(is_one))
-    }
+/// How far something is on its way, as far as that must survive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// Whether it was counted among the messages for somebody who has not accepted.
+    pub counted: bool,
+    /// Whether the recipient's node has stored it.
+    pub sent: bool,
+    /// The mailboxes that have stored it, as they say, and when.
+    pub held: Vec<(PeerId, WallTime)>,
+    /// What other versions know.
+    pub tail: Tail,
 }
 
 /// What is to be delivered.

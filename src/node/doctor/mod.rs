@@ -119,6 +119,10 @@ fn around(place: &Place, reader: Option<&Reader>, net: Option<&NetStatus>, found
     if let Some(net) = net {
         reach::look_at_reach(net, found);
     }
+    if let Some(Ok(lost @ 1..)) = reader.map(query::unreadable) {
+        let message = format!("{} cannot be read, and waits there", reach::count(lost, "row", "rows"));
+        found.problem(Area::Outbox, message, FROM_OUTSIDE);
+    }
     // That rows cannot be read is said above.
     if let Some(Ok(mailboxes)) = reader.map(query::mailboxes) {
         reach::look_at_mailboxes(&mailboxes, found);

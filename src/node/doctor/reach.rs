@@ -219,7 +219,7 @@ fn look_at_outbox(known: &ReachView, found: &mut Findings) {
     found.ok(Area::Outbox, parts.join(", "));
 }
 
-fn count(n: usize, one: &str, many: &str) -> String {
+pub(super) fn count(n: usize, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
 }
 

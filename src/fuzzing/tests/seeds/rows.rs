@@ -9,7 +9,7 @@ use crate::fuzzing::rng;
 use crate::identity::{CardKeys, IdentityKeypair, OneTimeKeys};
 use crate::messenger::tables::{
     CardKeysRow, CardKeysTable, ConversationRow, Conversations, MessageRow, Messages, OneTimeRow, OneTimeTable,
-    PeerRow, Peers, Recent, RecentRow, SendingChains, Sessions, Slot, States,
+    OutKind, OutRow, Outbox, PeerRow, Peers, Recent, RecentRow, SendingChains, Sessions, Slot, States, Way,
 };
 use crate::session::{RemoteBundle, SessionSet};
 use crate::store::{Table, fuzzing as files};
@@ -37,6 +37,12 @@ pub(super) fn store() -> Seeds {
         table("session", Sessions::ID, &to_allocvec(sessions.rows().next().unwrap()).unwrap()),
         table("session-retired", Sessions::ID, &to_allocvec(sessions.rows().last().unwrap()).unwrap()),
         table("sending", SendingChains::ID, &to_allocvec(&sessions.sending_row().unwrap()).unwrap()),
+        table("outbox", Outbox::ID, &to_allocvec(&waiting(OutKind::Message(1 << 20))).unwrap()),
+        table(
+            "outbox-control",
+            Outbox::ID,
+            &to_allocvec(&waiting(OutKind::Control(vec![0x81, 0x82, 3, 0x40]))).unwrap(),
+        ),
         table("card-keys", CardKeysTable::ID, &to_allocvec(&card_keys).unwrap()),
         table("one-time", OneTimeTable::ID, &to_allocvec(&OneTimeRow { keys: one_time, handed_out: true }).unwrap()),
     ]
@@ -80,6 +86,14 @@ fn message() -> MessageRow {
         vanishes: Some(Vanishes::At(WallTime(1_700_000_060_000))),
         tail: Tail::new(),
     }
+}
+
+/// Something that waits, and that a mailbox has; with what a later version puts at its end.
+fn waiting(kind: OutKind) -> OutRow {
+    let (peer, queued_at) = (PeerId::from_key_bytes([2; 32]), WallTime(1_700_000_000_000));
+    let mut way = Way { counted: true, held: vec![(PeerId::from_key_bytes([3; 32]), queued_at)], ..Way::default() };
+    way.tail.set(1, b"later".to_vec());
+    OutRow { peer, number: 1, kind, queued_at, way }
 }
 
 /// A session that has begun, and one that retired for it.

@@ -1,0 +1,208 @@
+use super::*;
+use crate::base::MessageId;
+use crate::messenger::command::{Command, Refusal};
+use crate::messenger::query;
+use crate::messenger::tables::{Messages, Sessions, message_key, peer_key};
+use crate::messenger::testing::Office;
+use crate::messenger::view::EventKind;
+use crate::store::{RowKey, Scan, Table, Under, reads};
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+const CAROL: usize = 2;
+
+/// A row of another table's form in the place of one of Alice's: it does not open as what it should be.
+struct Wrong<const NUMBER: u8>;
+
+impl<const NUMBER: u8> Table for Wrong<NUMBER> {
+    const ID: u8 = NUMBER;
+    const NAME: &'static str = "Wrong";
+    const UNDER: Under = Under::State;
+    type Row = u8;
+}
+
+fn spoil<const TABLE: u8>(office: &mut Office, key: &RowKey) {
+    office.tx(ALICE, |tx| tx.buf.put::<Wrong<TABLE>>(key, &255).unwrap());
+}
+
+fn state(office: &Office, id: &MessageId) -> State {
+    query::message(&office.rows(ALICE), office.id(ALICE), id).unwrap().unwrap().state
+}
+
+fn unreadable(office: &Office) -> usize {
+    query::unreadable(&office.rows(ALICE)).unwrap()
+}
+
+/// Alice, whose rows will be spoilt, and two contacts of hers; nobody is reached.
+fn apart() -> Office {
+    let mut office = Office::new(3);
+    office.befriend(ALICE, BOB);
+    office.befriend(ALICE, CAROL);
+    office.online = false;
+    (0..3).for_each(|who| office.open(who));
+    office
+}
+
+fn together(office: &mut Office) {
+    office.online = true;
+    office.pass(Millis::from_hours(2));
+}
+
+#[test]
+fn a_message_that_does_not_open_stays_and_the_others_go() {
+    let mut office = apart();
+    let bob = RoomId::direct(office.id(BOB));
+    let sent = ["one", "two", "three"].map(|text| office.say(ALICE, BOB, text));
+    let lost = query::index(&office.rows(ALICE), &sent[1]).unwrap().unwrap().position;
+    spoil::<{ Messages::ID }>(&mut office, &message_key(&bob, lost));
+    assert_eq!(unreadable(&office), 1);
+    together(&mut office);
+    assert_eq!(office.texts(BOB, ALICE), ["hello", "hello", "one", "three"]);
+    assert_eq!([state(&office, &sent[0]), state(&office, &sent[2])], [State::Delivered; 2]);
+    // It is tried again after the next start, and given up in no commit.
+    office.open(ALICE);
+    office.say(ALICE, CAROL, "and so on");
+    office.pass(Millis::from_days(31));
+    assert_eq!(office.texts(CAROL, ALICE), ["hello", "hello", "and so on"]);
+    assert_eq!(unreadable(&office), 1);
+}
+
+#[test]
+fn a_row_of_the_outbox_that_does_not_open_stops_neither_the_start_nor_the_others() {
+    let mut office = apart();
+    let bob = office.id(BOB);
+    office.say(ALICE, BOB, "one");
+    let first = office.rows(ALICE).scan::<Outbox>(&Scan::new(peer_key(&bob))).unwrap().remove(0).1.number;
+    office.say(ALICE, BOB, "two");
+    spoil::<{ Outbox::ID }>(&mut office, &outbox_key(&bob, first));
+    office.open(ALICE);
+    assert_eq!(unreadable(&office), 1);
+    together(&mut office);
+    assert_eq!(office.texts(BOB, ALICE), ["hello", "hello", "two"]);
+}
+
+#[test]
+fn a_peer_whose_rows_do_not_open_waits_and_the_others_do_not() {
+    let mut office = apart();
+    let bob = office.id(BOB);
+    spoil::<{ Sessions::ID }>(&mut office, &peer_key(&bob));
+    let waits = office.say(ALICE, BOB, "cannot be sealed");
+    let goes = office.say(ALICE, CAROL, "can be");
+    together(&mut office);
+    assert_eq!((state(&office, &waits), state(&office, &goes)), (State::Queued, State::Delivered));
+}
+
+/// What a step that fails has changed of memory is undone, and no row is read for it.
+#[test]
+fn a_step_that_fails_leaves_nothing_in_memory() {
+    let mut office = apart();
+    let (bob, carol) = (office.id(BOB), office.id(CAROL));
+    office.say(ALICE, BOB, "waits");
+    office.tx(ALICE, |tx| {
+        tx.link(bob).reset_at = Some(tx.now.mono);
+        tx.mem.forget_marks();
+        let shown = |tx: &Tx<'_>| format!("{:?} {:?} {:?}", tx.mem.links, tx.mem.out, **tx.mem);
+        let (before, rows) = (shown(tx), tx.buf.count::<Outbox>(&Scan::all()).unwrap());
+        let refused = tx.attempt(|tx| {
+            tx.queue_items(bob, vec![Item::Reset])?;
+            tx.queue_items(carol, vec![Item::Reset])?;
+            tx.event(EventKind::ContactAdded { peer_id: bob });
+            tx.happen_to_all(bob, &Happening::Settled)?;
+            let link = tx.link(bob);
+            (link.reset_at, link.attempts, link.rebuild) = (None, 9, true);
+            let stranger = PeerId::from_key_bytes([7; 32]);
+            tx.link(stranger).connected = true;
+            tx.mem.one_time.clear();
+            tx.mem.mail.card.relays.clear();
+            tx.mem.moving.insert(3);
+            tx.mem.contacts += 5;
+            // One within the other.
+            let inner = tx.attempt(|tx| {
+                tx.link(bob).attempts = 10;
+                tx.mem.one_time.push_back(crate::identity::PrekeyId(4));
+                Err::<(), Stop>(Refusal::EmptyText.into())
+            });
+            assert!(inner.is_err() && tx.link(bob).attempts == 9 && tx.mem.one_time.is_empty());
+            Err::<(), Stop>(Refusal::EmptyText.into())
+        });
+        assert!(matches!(refused, Err(Stop::Refused(Refusal::EmptyText))));
+        assert_eq!(shown(tx), before);
+        assert_eq!(tx.buf.count::<Outbox>(&Scan::all()).unwrap(), rows);
+    });
+}
+
+#[test]
+fn a_refused_command_reads_no_rows() {
+    let mut office = Office::pair();
+    office.online = false;
+    office.open(ALICE);
+    (0..100).for_each(|n| _ = office.say(ALICE, BOB, &format!("{n}")));
+    office.pass(Millis::from_secs(60));
+    let refused = Command::Send(office.text(BOB, " "));
+    let before = reads();
+    assert_eq!(office.command(ALICE, refused).unwrap_err(), Refusal::EmptyText);
+    assert_eq!(reads(), before);
+}
+
+/// A process that ends takes the envelopes with it: what was not taken is sealed anew, and comes once.
+#[test]
+fn what_was_not_taken_is_sealed_anew_after_a_restart() {
+    let mut office = Office::pair();
+    office.loses_letters = true;
+    let sent = ["one", "two", "three"].map(|text| office.say(ALICE, BOB, text));
+    let first = office.envelopes[&ALICE].clone();
+    // It came, and nobody told Alice.
+    office.inject(ALICE, BOB, first.clone());
+    office.loses_letters = false;
+    office.open(ALICE);
+    office.pass(Millis::from_secs(60));
+    assert_ne!(office.envelopes[&ALICE], first);
+    assert_eq!(office.texts(BOB, ALICE), ["hello", "hello", "one", "two", "three"]);
+    assert_eq!(sent.map(|id| state(&office, &id)), [State::Delivered; 3]);
+}
+
+/// A second copy under another key, of a message in a pending request, takes none of its three places.
+#[test]
+fn a_second_copy_takes_no_place_of_a_request() {
+    let mut office = Office::new(2);
+    office.loses_letters = true;
+    office.say(ALICE, BOB, "may I?");
+    let first = office.envelopes[&ALICE].clone();
+    office.inject(ALICE, BOB, first.clone());
+    office.loses_letters = false;
+    office.open(ALICE);
+    office.pass(Millis::from_secs(60));
+    assert_ne!(office.envelopes[&ALICE], first, "under another key");
+    let held = |office: &Office| query::request(&office.rows(BOB), &office.id(ALICE)).unwrap().unwrap().1;
+    assert_eq!(held(&office), ["may I?"]);
+    for text in ["please", "do", "a fourth"] {
+        office.say(ALICE, BOB, text);
+    }
+    assert_eq!(held(&office), ["may I?", "please", "do"]);
+}
+
+/// SES-66: what was sealed and not taken is bounded over restarts, and no session has to be healed for it.
+#[test]
+fn ten_deaths_with_a_window_on_its_way_lose_and_heal_nothing() {
+    let mut office = Office::pair();
+    office.loses_letters = true;
+    let sent: Vec<MessageId> = (0..limits::MAX_IN_FLIGHT).map(|n| office.say(ALICE, BOB, &format!("{n}"))).collect();
+    let mut sessions = std::collections::BTreeSet::new();
+    for _ in 0..10 {
+        office.open(ALICE);
+        office.pass(Millis::from_secs(60));
+        sessions.insert(office.sessions(ALICE, BOB).sending().unwrap().id());
+        assert!(office.sessions(ALICE, BOB).sending().is_some());
+    }
+    assert!(sessions.len() > 2, "the chains were stretched: {}", sessions.len());
+    office.loses_letters = false;
+    office.open(ALICE);
+    office.pass(Millis::from_hours(1));
+    let texts = office.texts(BOB, ALICE);
+    assert_eq!(texts.len(), 2 + sent.len());
+    assert!(texts[2..].iter().enumerate().all(|(n, text)| *text == n.to_string()));
+    assert!(sent.iter().all(|id| state(&office, id) == State::Delivered));
+    let (alice, bob) = (office.id(ALICE), office.id(BOB));
+    office.tx(ALICE, |tx| assert_eq!(tx.peer(&bob).unwrap().unwrap().healed_at, None));
+    office.tx(BOB, |tx| assert_eq!(tx.peer(&alice).unwrap().unwrap().healed_at, None));
+}

@@ -1,0 +1,207 @@
+//! The index: what waits for each peer, in order, and what it amounts to. Derived from the rows of the outbox; everything
+//! that it counts changes in one place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeFrom;
+use std::sync::LazyLock;
+
+use crate::base::{PeerId, limits};
+
+use super::step::{Deposit, Letter};
+
+/// What waits for everybody.
+#[derive(Debug, Default)]
+pub(in crate::messenger) struct Outgoing {
+    peers: BTreeMap<PeerId, Waiting>,
+    totals: Totals,
+    /// Some rows did not open when all were loaded; whose they are is not known.
+    pub is_some_lost: bool,
+}
+
+/// What waits for one peer.
+#[derive(Debug, Default)]
+pub(in crate::messenger) struct Waiting {
+    letters: BTreeMap<u64, Letter>,
+    /// What may go: neither sent nor on the stream.
+    idle: BTreeSet<u64>,
+    /// What is on the stream, by ticket.
+    tickets: BTreeMap<u64, u64>,
+    /// Digests of what is told of ourselves by envelopes that are not taken yet.
+    telling: BTreeMap<u64, u64>,
+    totals: Totals,
+}
+
+/// What some envelopes amount to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::messenger) struct Totals {
+    /// Messages.
+    pub messages: usize,
+    /// What is none: what a peer can make grow, and therefore bounded.
+    pub controls: usize,
+    /// Sent and not delivered.
+    pub sent: usize,
+    /// Bytes on the stream.
+    pub streaming: usize,
+    /// Bytes that are kept until they are taken.
+    pub kept: usize,
+    /// Deposits under way.
+    pub deposits: usize,
+    /// Of no use for mailboxes.
+    pub barred: usize,
+}
+
+impl Totals {
+    fn of(letter: &Letter) -> Self {
+        let streaming = letter.sealed.as_ref().filter(|_| letter.ticket.is_some());
+        Self {
+            messages: usize::from(letter.is_message()),
+            controls: usize::from(!letter.is_message()),
+            sent: usize::from(letter.way.sent),
+            streaming: streaming.map_or(0, |sealed| sealed.bytes.len()),
+            kept: letter.kept(),
+            deposits: letter.deposits.iter().filter(|deposit| Deposit::is_under_way(deposit)).count(),
+            barred: usize::from(letter.barred),
+        }
+    }
+
+    fn change(&mut self, less: Self, more: Self) {
+        let counts = [
+            (&mut self.messages, less.messages, more.messages),
+            (&mut self.controls, less.controls, more.controls),
+            (&mut self.sent, less.sent, more.sent),
+            (&mut self.streaming, less.streaming, more.streaming),
+            (&mut self.kept, less.kept, more.kept),
+            (&mut self.deposits, less.deposits, more.deposits),
+            (&mut self.barred, less.barred, more.barred),
+        ];
+        counts.into_iter().for_each(|(now, less, more)| *now = (*now + more).saturating_sub(less));
+    }
+}
+
+impl Outgoing {
+    /// What waits for a peer.
+    pub(in crate::messenger) fn of(&self, peer: &PeerId) -> &Waiting {
+        static NOTHING: LazyLock<Waiting> = LazyLock::new(Waiting::default);
+        self.peers.get(peer).unwrap_or(&NOTHING)
+    }
+
+    /// All for whom something waits.
+    pub(in crate::messenger) fn peers(&self) -> impl Iterator<Item = (&PeerId, &Waiting)> {
+        self.peers.iter()
+    }
+
+    /// What waits in all.
+    pub(in crate::messenger) const fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The number of the next row for a peer: no two that are there at a time have the same.
+    pub(in crate::messenger) fn next_number(&self, peer: &PeerId) -> u64 {
+        self.of(peer).letters.last_key_value().map_or(1, |(number, _)| number + 1)
+    }
+
+    /// Puts an envelope into its place, or takes it out of it. Gives the one that was there.
+    pub(in crate::messenger) fn set(&mut self, peer: PeerId, number: u64, letter: Option<Letter>) -> Option<Letter> {
+        let waiting = self.peers.entry(peer).or_default();
+        let before = waiting.letters.remove(&number);
+        let less = before.as_ref().map(Totals::of).unwrap_or_default();
+        let more = letter.as_ref().map(Totals::of).unwrap_or_default();
+        self.totals.change(less, more);
+        waiting.totals.change(less, more);
+        if let Some(ticket) = before.as_ref().and_then(|letter| letter.ticket) {
+            waiting.tickets.remove(&ticket);
+        }
+        waiting.idle.remove(&number);
+        waiting.telling.remove(&number);
+        match letter {
+            Some(letter) => waiting.put(number, letter),
+            None if waiting.letters.is_empty() => drop(self.peers.remove(&peer)),
+            None => {}
+        }
+        before
+    }
+
+    /// Whether another envelope of a peer may be kept. Each may have one, whatever others take.
+    pub(in crate::messenger) fn has_room(&self, peer: &PeerId) -> bool {
+        let kept = self.of(peer).totals.kept;
+        kept == 0 || (kept < limits::MAX_SEALED_PER_PEER && self.totals.kept < limits::MAX_SEALED)
+    }
+
+    /// Envelopes that may make room for one of this peer: his own that a mailbox has, then what others do not get anyway.
+    pub(in crate::messenger) fn squeezable(&self, peer: &PeerId) -> Vec<(PeerId, u64)> {
+        let is_idle = |letter: &Letter| letter.kept() > 0 && !letter.is_under_way();
+        let own = self.of(peer).letters.iter().filter(|(_, letter)| is_idle(letter) && !letter.way.held.is_empty());
+        let own: Vec<_> = own.map(|(number, _)| (*peer, *number)).take(limits::MAX_IN_FLIGHT).collect();
+        if !own.is_empty() || self.of(peer).totals.kept >= limits::MAX_SEALED_PER_PEER {
+            return own;
+        }
+        let others = self.peers.iter().filter(|(other, waiting)| *other != peer && waiting.totals.kept > 0);
+        let others = others.flat_map(|(other, waiting)| waiting.letters.iter().map(move |entry| (other, entry)));
+        let idle = others.filter(|(_, (_, letter))| is_idle(letter));
+        idle.map(|(other, (number, _))| (*other, *number)).take(limits::MAX_IN_FLIGHT).collect()
+    }
+}
+
+impl Waiting {
+    fn put(&mut self, number: u64, letter: Letter) {
+        if let Some(ticket) = letter.ticket {
+            self.tickets.insert(ticket, number);
+        } else if !letter.way.sent && !letter.unreadable {
+            self.idle.insert(number);
+        }
+        if let Some(digest) = letter.sealed.as_ref().and_then(|sealed| sealed.tells) {
+            self.telling.insert(number, digest);
+        }
+        self.letters.insert(number, letter);
+    }
+
+    /// Whether nothing waits.
+    pub(in crate::messenger) fn is_empty(&self) -> bool {
+        self.letters.is_empty()
+    }
+
+    /// One of them.
+    pub(in crate::messenger) fn letter(&self, number: u64) -> Option<&Letter> {
+        self.letters.get(&number)
+    }
+
+    /// All of them, in order.
+    pub(in crate::messenger) fn letters(&self) -> impl Iterator<Item = (u64, &Letter)> {
+        self.letters.iter().map(|(number, letter)| (*number, letter))
+    }
+
+    /// What may go, in order.
+    pub(in crate::messenger) fn idle(&self, from: RangeFrom<u64>) -> impl Iterator<Item = (u64, &Letter)> {
+        self.idle.range(from).filter_map(|number| Some((*number, self.letters.get(number)?)))
+    }
+
+    /// Whether something may go.
+    pub(in crate::messenger) fn has_idle(&self) -> bool {
+        !self.idle.is_empty()
+    }
+
+    /// What is on the stream with this ticket.
+    pub(in crate::messenger) fn on_stream(&self, ticket: u64) -> Option<u64> {
+        self.tickets.get(&ticket).copied()
+    }
+
+    /// How many are on the stream.
+    pub(in crate::messenger) fn streaming(&self) -> usize {
+        self.tickets.len()
+    }
+
+    /// Numbers of these.
+    pub(in crate::messenger) fn streamed(&self) -> impl Iterator<Item = u64> {
+        self.tickets.values().copied()
+    }
+
+    /// Whether an envelope that is not taken yet tells this of ourselves.
+    pub(in crate::messenger) fn tells(&self, digest: u64) -> bool {
+        self.telling.values().any(|told| *told == digest)
+    }
+
+    /// What all of it amounts to.
+    pub(in crate::messenger) const fn totals(&self) -> &Totals {
+        &self.totals
+    }
+}
