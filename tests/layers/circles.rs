@@ -23,7 +23,6 @@ const ALLOWED: &[&str] = &[
     "messenger/marks.rs",
     "messenger/memory.rs",
     "messenger/query/messages.rs",
-    "messenger/query/mod.rs",
     "messenger/tx.rs",
     "node/doctor/files.rs",
     "node/doctor/mod.rs",
