@@ -70,6 +70,20 @@ impl Pair {
     pub fn bob_says(&mut self) {
         say(&mut self.bob, &mut self.alice, &mut self.rng);
     }
+
+    /// What a node does while nothing waits: the next turn of whoever answers.
+    pub fn alice_turns_ahead(&mut self) {
+        turn_ahead(&mut self.alice, &mut self.rng);
+    }
+
+    pub fn bob_turns_ahead(&mut self) {
+        turn_ahead(&mut self.bob, &mut self.rng);
+    }
+}
+
+fn turn_ahead(who: &mut Party, rng: &mut ChaCha20Rng) {
+    let ahead = who.set.turn_ahead(rng).unwrap();
+    who.set.take_ahead(ahead);
 }
 
 fn say(from: &mut Party, to: &mut Party, rng: &mut ChaCha20Rng) {
