@@ -223,7 +223,7 @@ fn nothing_is_deleted_there_before_it_is_durable_here() {
     office.open(ALICE);
     let page = Question::Fetch { queue: queue_of(&mut office), after: 0 }.encode().unwrap();
     let page = ask(&mut office, page);
-    let fetched = in_flight(&mut office);
+    let fetched = under_way(&mut office);
     office.break_store(ALICE);
     let answer = Event::MailAnswered { mailbox: office.id(NORTH), ticket: fetched, answer: page };
     let outputs = office.hand_in(ALICE, vec![Input::Net(answer)]);
@@ -260,7 +260,7 @@ fn ask(office: &mut Office, question: Vec<u8>) -> Vec<u8> {
 }
 
 /// Has Alice ask for a page, and gives the ticket of the question.
-fn in_flight(office: &mut Office) -> u64 {
+fn under_way(office: &mut Office) -> u64 {
     office.forward(Millis::from_secs(600));
     let outputs = office.hand_in(ALICE, vec![Input::Timer]);
     outputs
@@ -276,7 +276,7 @@ fn in_flight(office: &mut Office) -> u64 {
 fn deliver(office: &mut Office, sealed: Vec<Vec<u8>>) {
     let items = (1..).zip(sealed).map(|(number, sealed)| PageItem { number, sealed }).collect();
     let answer = MailAnswer::Page { more: false, prekeys: 100, items }.encode().unwrap();
-    let ticket = in_flight(office);
+    let ticket = under_way(office);
     let answer = Event::MailAnswered { mailbox: office.id(NORTH), ticket, answer };
     let outputs = office.hand_in(ALICE, vec![Input::Net(answer)]);
     let deletes =

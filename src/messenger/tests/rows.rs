@@ -31,7 +31,7 @@ fn written(together: bool) -> [BTreeMap<u8, u64>; 2] {
 
 #[test]
 fn a_delivered_text_writes_few_rows() {
-    for (together, bounds) in [(true, [8, 2]), (false, [16, 12])] {
+    for (together, bounds) in [(true, [6, 2]), (false, [14, 9])] {
         let written = written(together);
         let rows = [0, 1].map(|who| written[who].values().sum::<u64>());
         // What is written once for all of them is more than nothing.
