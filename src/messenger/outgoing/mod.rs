@@ -1,7 +1,7 @@
 //! The outgoing envelope: one row of the outbox on its way, as a state machine without a store, a clock or a network
 //! (docs/outgoing.md has its tables).
 //!
-//! [`step`] says what becomes of one envelope when something happens to it; [`Outgoing`] is the index of what waits for
+//! [`step()`] says what becomes of one envelope when something happens to it; [`Outgoing`] is the index of what waits for
 //! peers, derived from rows, so that deciding reads none; [`next`] says what of it may go. Who connects, seals, asks
 //! mailboxes and writes rows is not decided here (`deliver`, `seal`, `post`).
 
