@@ -239,21 +239,17 @@ impl Engine {
                         failpoint("replied");
                     }
                 }
-                Output::Net(order) => {
-                    // Where death may come just before and behind it.
-                    let points = match order {
-                        Order::Send { .. } => Some(("sending", "handed-over")),
-                        Order::Acknowledge(_) => Some(("acknowledging", "acknowledged")),
-                        _ => None,
-                    };
-                    if let Some((before, _)) = points {
-                        failpoint(before);
-                    }
+                Output::Net(order @ Order::Send { .. }) => {
+                    failpoint("sending");
                     self.inlets.feedback.extend(self.carrier.order(order));
-                    if let Some((_, behind)) = points {
-                        failpoint(behind);
-                    }
+                    failpoint("handed-over");
                 }
+                Output::Net(order @ Order::Acknowledge(_)) => {
+                    failpoint("acknowledging");
+                    self.inlets.feedback.extend(self.carrier.order(order));
+                    failpoint("acknowledged");
+                }
+                Output::Net(order) => self.inlets.feedback.extend(self.carrier.order(order)),
                 Output::Events(last) => _ = self.events.send_replace(last),
                 Output::WakeAt(at) => self.inlets.wake = Some(at),
             }
