@@ -169,9 +169,7 @@ impl Tx<'_> {
 
     /// Whether nothing more is sealed in the chain that sends, and nothing is to be expected of what was (SES-66).
     fn is_stuck(&self, peer: &PeerId, set: &SessionSet) -> bool {
-        let waiting = self.mem.out.of(peer);
-        let has_sealed = || waiting.idle(0..).any(|(_, letter)| letter.sealed.is_some());
-        set.is_stretched() && waiting.streaming() == 0 && !has_sealed()
+        set.is_stretched() && self.mem.out.of(peer).letters().all(|(_, letter)| letter.sealed.is_none())
     }
 
     /// Whether something waits that may go.
@@ -209,6 +207,7 @@ impl Tx<'_> {
                 Ready::Envelope(sealed) => {
                     let ticket = self.ticket();
                     self.push(Order::Send { peer: id, ticket, bytes: Arc::clone(&sealed.bytes) });
+                    self.mem.set_frame(id, ticket, Some((number, sealed.bytes.len())));
                     self.happen(id, number, Happening::Sent(ticket))?;
                 }
                 Ready::Gone => {}
@@ -267,16 +266,18 @@ impl Tx<'_> {
 
     /// What is on the stream has no outcome that counts any more.
     pub(super) fn leave_stream(&mut self, peer: PeerId) -> Step {
-        let on_stream: Vec<u64> = self.mem.out.of(&peer).streamed().collect();
-        on_stream.into_iter().try_for_each(|number| self.happen(peer, number, Happening::Disconnected))
+        for (ticket, (number, _)) in self.mem.out.of(&peer).frames().clone() {
+            self.mem.set_frame(peer, ticket, None);
+            self.happen(peer, number, Happening::Disconnected)?;
+        }
+        Ok(())
     }
 
     fn came_back(&mut self, peer: PeerId, ticket: u64, event: Happening) -> Step {
         self.touch(peer);
-        match self.mem.out.of(&peer).on_stream(ticket) {
-            Some(number) => self.happen(peer, number, event),
-            None => Ok(()),
-        }
+        let Some((number, _)) = self.mem.out.of(&peer).frames().get(&ticket).copied() else { return Ok(()) };
+        self.mem.set_frame(peer, ticket, None);
+        self.happen(peer, number, event)
     }
 
     /// Puts the next try off: doubling, with jitter, up to an hour.

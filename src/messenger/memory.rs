@@ -101,6 +101,7 @@ pub(super) struct Mark {
 enum Undo {
     Link(PeerId, Option<Box<Link>>),
     Letter(PeerId, u64, Option<Letter>),
+    Frame(PeerId, u64, Option<(u64, usize)>),
 }
 
 impl Deref for Memory {
@@ -285,6 +286,7 @@ impl Memory {
                 Some(Undo::Link(peer, Some(link))) => drop(self.links.insert(peer, *link)),
                 Some(Undo::Link(peer, None)) => drop(self.links.remove(&peer)),
                 Some(Undo::Letter(peer, number, letter)) => drop(self.out.set(peer, number, letter)),
+                Some(Undo::Frame(peer, ticket, frame)) => drop(self.out.set_frame(peer, ticket, frame)),
                 None => {}
             }
         }
@@ -301,6 +303,12 @@ impl Memory {
     pub(super) fn set_letter(&mut self, peer: PeerId, number: u64, letter: Option<Letter>) {
         let before = self.out.set(peer, number, letter);
         self.undo.push(Undo::Letter(peer, number, before));
+    }
+
+    /// Notes an envelope as given to the network, or as not there any more.
+    pub(super) fn set_frame(&mut self, peer: PeerId, ticket: u64, frame: Option<(u64, usize)>) {
+        let before = self.out.set_frame(peer, ticket, frame);
+        self.undo.push(Undo::Frame(peer, ticket, before));
     }
 
     /// Forgets the links of whom nothing is known.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::base::MessageId;
-use crate::messenger::command::{Command, Refusal};
+use crate::messenger::command::{Answer, Command, Refusal};
+use crate::messenger::io::{Event, Input, Output};
 use crate::messenger::query;
 use crate::messenger::tables::{Messages, Sessions, message_key, peer_key};
 use crate::messenger::testing::Office;
@@ -205,4 +206,34 @@ fn ten_deaths_with_a_window_on_its_way_lose_and_heal_nothing() {
     let (alice, bob) = (office.id(ALICE), office.id(BOB));
     office.tx(ALICE, |tx| assert_eq!(tx.peer(&bob).unwrap().unwrap().healed_at, None));
     office.tx(BOB, |tx| assert_eq!(tx.peer(&alice).unwrap().unwrap().healed_at, None));
+}
+
+/// A receipt says that a message has come, and not that its frame was taken in: who acknowledges nothing gets one window.
+#[test]
+fn receipts_make_no_room_in_the_window() {
+    let mut office = Office::pair();
+    let bob = office.id(BOB);
+    let sends = |outputs: &[Output]| -> Vec<u64> {
+        let ticket = |output: &Output| match output {
+            Output::Net(Order::Send { ticket, .. }) => Some(*ticket),
+            _ => None,
+        };
+        outputs.iter().filter_map(ticket).collect()
+    };
+    let mut tickets = Vec::new();
+    for n in 0..limits::MAX_IN_FLIGHT + 3 {
+        let send = Command::Send(office.text(BOB, &format!("{n}")));
+        let outputs = office.hand_in(ALICE, vec![Input::Command(1, send)]);
+        tickets.extend(sends(&outputs));
+        let id = outputs.iter().find_map(|output| match output {
+            Output::Reply(_, Ok(Answer::Sent(message))) => Some(message.message_id),
+            _ => None,
+        });
+        office.tx(ALICE, |tx| tx.reported(bob, &id.unwrap(), State::Delivered).unwrap());
+    }
+    assert_eq!(tickets.len(), limits::MAX_IN_FLIGHT);
+    let acked = Event::Acked { peer: bob, ticket: tickets[0] };
+    let say = Command::Send(office.text(BOB, "waits"));
+    assert_eq!(sends(&office.hand_in(ALICE, vec![Input::Command(1, say)])), [0; 0]);
+    assert_eq!(sends(&office.hand_in(ALICE, vec![Input::Net(acked)])).len(), 1, "a place is free");
 }

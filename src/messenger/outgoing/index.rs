@@ -24,8 +24,9 @@ pub(in crate::messenger) struct Waiting {
     letters: BTreeMap<u64, Letter>,
     /// What may go: neither sent nor on the stream.
     idle: BTreeSet<u64>,
-    /// What is on the stream, by ticket.
-    tickets: BTreeMap<u64, u64>,
+    /// What the network was given and has told no outcome of, by ticket: number and length. What becomes of the row by other
+    /// means (a receipt, a new session) takes nothing out of it: the window bounds what the network has.
+    frames: BTreeMap<u64, (u64, usize)>,
     /// Digests of what is told of ourselves by envelopes that are not taken yet.
     telling: BTreeMap<u64, u64>,
     totals: Totals,
@@ -40,8 +41,6 @@ pub(in crate::messenger) struct Totals {
     pub controls: usize,
     /// Sent and not delivered.
     pub sent: usize,
-    /// Bytes on the stream.
-    pub streaming: usize,
     /// Bytes that are kept until they are taken.
     pub kept: usize,
     /// Deposits under way.
@@ -52,12 +51,10 @@ pub(in crate::messenger) struct Totals {
 
 impl Totals {
     fn of(letter: &Letter) -> Self {
-        let streaming = letter.sealed.as_ref().filter(|_| letter.ticket.is_some());
         Self {
             messages: usize::from(letter.is_message()),
             controls: usize::from(!letter.is_message()),
             sent: usize::from(letter.way.sent),
-            streaming: streaming.map_or(0, |sealed| sealed.bytes.len()),
             kept: letter.kept(),
             deposits: letter.deposits.iter().filter(|deposit| Deposit::is_under_way(deposit)).count(),
             barred: usize::from(letter.barred),
@@ -69,7 +66,6 @@ impl Totals {
             (&mut self.messages, less.messages, more.messages),
             (&mut self.controls, less.controls, more.controls),
             (&mut self.sent, less.sent, more.sent),
-            (&mut self.streaming, less.streaming, more.streaming),
             (&mut self.kept, less.kept, more.kept),
             (&mut self.deposits, less.deposits, more.deposits),
             (&mut self.barred, less.barred, more.barred),
@@ -108,17 +104,35 @@ impl Outgoing {
         let more = letter.as_ref().map(Totals::of).unwrap_or_default();
         self.totals.change(less, more);
         waiting.totals.change(less, more);
-        if let Some(ticket) = before.as_ref().and_then(|letter| letter.ticket) {
-            waiting.tickets.remove(&ticket);
-        }
         waiting.idle.remove(&number);
         waiting.telling.remove(&number);
         match letter {
             Some(letter) => waiting.put(number, letter),
-            None if waiting.letters.is_empty() => drop(self.peers.remove(&peer)),
-            None => {}
+            None => self.forget_empty(peer),
         }
         before
+    }
+
+    /// Notes something as given to the network, or as not there any more. Gives what was noted.
+    pub(in crate::messenger) fn set_frame(
+        &mut self,
+        peer: PeerId,
+        ticket: u64,
+        frame: Option<(u64, usize)>,
+    ) -> Option<(u64, usize)> {
+        let frames = &mut self.peers.entry(peer).or_default().frames;
+        let before = match frame {
+            Some(frame) => frames.insert(ticket, frame),
+            None => frames.remove(&ticket),
+        };
+        self.forget_empty(peer);
+        before
+    }
+
+    fn forget_empty(&mut self, peer: PeerId) {
+        if self.of(&peer).is_empty() && self.of(&peer).frames.is_empty() {
+            self.peers.remove(&peer);
+        }
     }
 
     /// Whether another envelope of a peer may be kept. Each may have one, whatever others take.
@@ -144,9 +158,7 @@ impl Outgoing {
 
 impl Waiting {
     fn put(&mut self, number: u64, letter: Letter) {
-        if let Some(ticket) = letter.ticket {
-            self.tickets.insert(ticket, number);
-        } else if !letter.way.sent && !letter.unreadable {
+        if letter.ticket.is_none() && !letter.way.sent && !letter.unreadable {
             self.idle.insert(number);
         }
         if let Some(digest) = letter.sealed.as_ref().and_then(|sealed| sealed.tells) {
@@ -180,19 +192,15 @@ impl Waiting {
         !self.idle.is_empty()
     }
 
-    /// What is on the stream with this ticket.
-    pub(in crate::messenger) fn on_stream(&self, ticket: u64) -> Option<u64> {
-        self.tickets.get(&ticket).copied()
+    /// Number and length of what the network has, by ticket.
+    pub(in crate::messenger) const fn frames(&self) -> &BTreeMap<u64, (u64, usize)> {
+        &self.frames
     }
 
-    /// How many are on the stream.
-    pub(in crate::messenger) fn streaming(&self) -> usize {
-        self.tickets.len()
-    }
-
-    /// Numbers of these.
-    pub(in crate::messenger) fn streamed(&self) -> impl Iterator<Item = u64> {
-        self.tickets.values().copied()
+    /// Whether the network has as much as it is given.
+    pub(in crate::messenger) fn is_window_full(&self) -> bool {
+        let bytes = || self.frames.values().map(|(_, len)| len).sum::<usize>();
+        self.frames.len() >= limits::MAX_IN_FLIGHT || bytes() >= limits::MAX_IN_FLIGHT_BYTES
     }
 
     /// Whether an envelope that is not taken yet tells this of ourselves.

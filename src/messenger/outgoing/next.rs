@@ -55,7 +55,7 @@ impl Gate {
 
 /// The next that goes on the stream, from this number on.
 pub(in crate::messenger) fn on_stream(waiting: &Waiting, gate: &Gate, from: u64) -> Option<u64> {
-    if waiting.streaming() >= limits::MAX_IN_FLIGHT || waiting.totals().streaming >= limits::MAX_IN_FLIGHT_BYTES {
+    if waiting.is_window_full() {
         return None;
     }
     let (number, letter) = waiting.idle(from..).find(|(_, letter)| !gate.is_shut || letter.sealed.is_some())?;

@@ -11,9 +11,6 @@ use crate::envelope::mailbox::{Answer as MailAnswer, Delete, PageItem, Question}
 use crate::messenger::command::Command;
 use crate::messenger::io::{Event, FrameToken, Input, Order, Output, RefuseReason};
 
-/// A command that is refused has all memory derived from rows again: what is on its way is forgotten, and goes again.
-const REFUSAL_FORGETS: bool = true;
-
 /// A mailbox that keeps what it is given.
 #[derive(Default)]
 struct House {
@@ -107,11 +104,7 @@ impl World {
         }
         let outputs = self.alice.handle(inputs, self.now);
         self.facts.learn(&self.alice, self.bob.id, self.now);
-        if outputs.iter().any(|output| matches!(output, Output::Reply(_, Err(_)))) {
-            if REFUSAL_FORGETS {
-                self.facts.renewed();
-            }
-        } else {
+        if !outputs.iter().any(|output| matches!(output, Output::Reply(_, Err(_)))) {
             effect(self);
         }
         if crash == Crash::Committed {
