@@ -106,7 +106,7 @@ impl Tx<'_> {
         self.contact_answer(&peer)
     }
 
-    fn contact_answer(&self, peer: &PeerId) -> Step<Answer> {
+    pub(super) fn contact_answer(&self, peer: &PeerId) -> Step<Answer> {
         let view = query::contact(&*self.buf, self.my_id(), peer)?.ok_or(Refusal::NotAContact)?;
         Ok(Answer::Contact(Box::new(view)))
     }

@@ -11,12 +11,11 @@ use crate::content::{Capsule, Item};
 use crate::session::SessionSet;
 use crate::store::Rows;
 
-use super::io::{Order, RefuseReason};
+use super::io::Order;
 use super::outgoing::{Effect, Happening, Letter, What, next, step};
 use super::seal::Ready;
 use super::tables::{OutKind, OutRow, Outbox, PeerRow, Way, outbox_key};
 use super::tx::{Step, Stop, Tx};
-use super::view::State;
 
 impl Tx<'_> {
     /// Appends to the outbox of a peer.
@@ -52,33 +51,26 @@ impl Tx<'_> {
     }
 
     fn carry_out(&mut self, peer: PeerId, number: u64, what: What, order: Effect) -> Step {
-        let key = outbox_key(&peer, number);
         match (order, what) {
-            (Effect::Write, _) => self.write_row(peer, number),
-            (Effect::Delete, _) => {
-                self.buf.delete::<Outbox>(&key);
-                Ok(())
+            (Effect::Write, _) => self.write_row(peer, number)?,
+            (Effect::Delete, _) => self.buf.delete::<Outbox>(&outbox_key(&peer, number)),
+            (Effect::Tell(state), What::Message(position)) => {
+                self.advance(RoomId::direct(peer), position, peer, state)?;
             }
-            (Effect::Tell(State::Undelivered), What::Message(position)) => {
-                self.advance(RoomId::direct(peer), position, peer, State::Undelivered)
-            }
-            (Effect::Tell(state), What::Message(position)) => self.advance(RoomId::direct(peer), position, peer, state),
+            (Effect::Tell(_), What::Control { .. }) => {}
             (Effect::Told(digest), _) => {
                 let Some(mut row) = self.peer(&peer)? else { return Ok(()) };
                 row.profile_sent = digest;
-                self.put_peer(&row)
+                self.put_peer(&row)?;
             }
-            (Effect::BackOff, _) => self.back_off(peer),
+            (Effect::BackOff, _) => self.back_off(peer)?,
             (Effect::BeginAnew, _) => {
                 self.link(peer).rebuild = true;
-                self.begin_anew(peer)
+                self.begin_anew(peer)?;
             }
-            (Effect::Taken(sealed), _) => {
-                self.was_taken(peer, sealed.session, sealed.number);
-                Ok(())
-            }
-            (Effect::Tell(_), _) => Ok(()),
+            (Effect::Taken(sealed), _) => self.was_taken(peer, sealed.session, sealed.number),
         }
+        Ok(())
     }
 
     /// A message need not be delivered any more.
@@ -135,7 +127,8 @@ impl Tx<'_> {
             return Ok(());
         };
         let heal = self.heals_now(&peer);
-        let (waits, awaited) = (self.waits(&id), self.mem.out.of(&id).totals().sent > 0);
+        let waiting = self.mem.out.of(&id);
+        let (waits, awaited) = (waiting.has_idle(), waiting.totals().sent > 0);
         let link = self.link(id);
         if !link.connected && (heal || waits) {
             link.away_since.get_or_insert(now);
@@ -170,11 +163,6 @@ impl Tx<'_> {
     /// Whether nothing more is sealed in the chain that sends, and nothing is to be expected of what was (SES-66).
     fn is_stuck(&self, peer: &PeerId, set: &SessionSet) -> bool {
         set.is_stretched() && self.mem.out.of(peer).letters().all(|(_, letter)| letter.sealed.is_none())
-    }
-
-    /// Whether something waits that may go.
-    pub(super) fn waits(&self, peer: &PeerId) -> bool {
-        self.mem.out.of(peer).has_idle()
     }
 
     /// A number for a question to the network.
@@ -254,16 +242,6 @@ impl Tx<'_> {
         self.came_back(peer, ticket, Happening::Acked(ticket))
     }
 
-    /// It is not known whether the peer has it: it goes again when there is a way.
-    pub(super) fn lost(&mut self, peer: PeerId, ticket: u64) -> Step {
-        self.came_back(peer, ticket, Happening::Lost(ticket))
-    }
-
-    /// The peer refused it.
-    pub(super) fn refused(&mut self, peer: PeerId, ticket: u64, reason: RefuseReason) -> Step {
-        self.came_back(peer, ticket, Happening::Refused(ticket, reason))
-    }
-
     /// What is on the stream has no outcome that counts any more.
     pub(super) fn leave_stream(&mut self, peer: PeerId) -> Step {
         for (ticket, (number, _)) in self.mem.out.of(&peer).frames().clone() {
@@ -273,7 +251,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn came_back(&mut self, peer: PeerId, ticket: u64, event: Happening) -> Step {
+    /// What the network had has this outcome.
+    pub(super) fn came_back(&mut self, peer: PeerId, ticket: u64, event: Happening) -> Step {
         self.touch(peer);
         let Some((number, _)) = self.mem.out.of(&peer).frames().get(&ticket).copied() else { return Ok(()) };
         self.mem.set_frame(peer, ticket, None);

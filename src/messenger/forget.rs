@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::{MessageId, PeerId, RoomId, limits};
+use crate::base::{PeerId, RoomId, limits};
 use crate::store::{Rows, Scan};
 
 use super::command::{Answer, Refusal};
@@ -56,12 +56,8 @@ impl Tx<'_> {
         Ok(Answer::Deleted { unsent })
     }
 
-    /// A message that was received is forgotten: its row in the index stays as long as a second copy may come.
-    pub(super) fn bury_later(&mut self, id: MessageId) -> Step {
-        self.bury(Tomb::Message(id))
-    }
-
-    fn bury(&mut self, of: Tomb) -> Step {
+    /// What was received is forgotten: its row in the index stays as long as a second copy may come.
+    pub(super) fn bury(&mut self, of: Tomb) -> Step {
         let row = TombRow { until: self.deadline_clock() + limits::FORGOTTEN_LIFE, of };
         Ok(self.buf.put::<Tombs>(&tomb_key(&row), &row)?)
     }

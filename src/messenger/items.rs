@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::base::{MessageId, PeerId, RoomId, Tail, WallTime, limits};
 use crate::content::mimi::Bare;
-use crate::content::{self, Capsule, Introduction, Item, MimiContent, Profile, StatusReport};
+use crate::content::{self, Capsule, Introduction, Item, MimiContent, StatusReport};
 use crate::envelope::mailbox::TokenIn;
 use crate::session::Opened;
 use crate::store::Rows;
@@ -17,8 +17,8 @@ use super::tx::{Due, Step, Tx};
 use super::view::{EventKind, State};
 
 impl Tx<'_> {
-    /// Applies the capsule of a contact. The message kept from it, if any, is returned.
-    pub(super) fn apply(&mut self, mut row: PeerRow, capsule: Capsule, opened: &Opened) -> Step<Option<MessageId>> {
+    /// Applies the capsule of a contact.
+    pub(super) fn apply(&mut self, mut row: PeerRow, capsule: Capsule, opened: &Opened) -> Step {
         let peer = row.peer;
         let before = row.clone();
         // He has begun anew already: a session of ours beside his would leave each of us in his own (SES-55).
@@ -30,22 +30,21 @@ impl Tx<'_> {
             self.send_profile(&mut row)?;
             self.try_now(peer);
         }
-        let mut kept = None;
         let mut subject = None;
         for item in capsule.items {
             match item {
                 Item::Introduction(said) => {
                     subject = good_subject(&said);
-                    note_introduction(&mut row, &said);
+                    note_name(&mut row.announced_name, said.name.as_deref());
                 }
                 Item::Message { sent_at, body } => {
                     let subject = subject.take();
                     if let Some(held) = self.checked_message(peer, sent_at, body, subject) {
-                        kept = Some(self.insert_incoming(peer, held)?);
+                        self.insert_incoming(peer, held)?;
                     }
                 }
                 Item::Status(report) => self.apply_status(peer, &report)?,
-                Item::Profile(profile) => note_profile(&mut row, profile),
+                Item::Profile(profile) => note_name(&mut row.announced_name, Some(&profile.name)),
                 Item::Addresses(addrs) => merge_addrs(&mut row.addrs, &addrs),
                 Item::Card(bytes) => self.pin_told(peer, &bytes)?,
                 Item::Token(token) => {
@@ -64,7 +63,7 @@ impl Tx<'_> {
         if row != before {
             self.put_peer(&row)?;
         }
-        Ok(kept)
+        Ok(())
     }
 
     /// A message whose sender and room are those of this stream; `None` for anything else.
@@ -265,19 +264,14 @@ impl Tx<'_> {
     }
 }
 
-fn good_subject(said: &Introduction) -> Option<String> {
+pub(super) fn good_subject(said: &Introduction) -> Option<String> {
     said.subject.clone().filter(|s| !s.is_empty() && check_name("the subject", s).is_ok())
 }
 
-fn note_introduction(row: &mut PeerRow, said: &Introduction) {
-    if let Some(name) = said.name.as_ref().filter(|n| check_name("the name", n).is_ok()) {
-        row.announced_name.clone_from(name);
-    }
-}
-
-fn note_profile(row: &mut PeerRow, profile: Profile) {
-    if check_name("the name", &profile.name).is_ok() {
-        row.announced_name = profile.name;
+/// Takes over a name that somebody gives himself, if it is one.
+pub(super) fn note_name(known: &mut String, said: Option<&str>) {
+    if let Some(name) = said.filter(|name| check_name("the name", name).is_ok()) {
+        name.clone_into(known);
     }
 }
 

@@ -50,8 +50,6 @@ pub(super) struct Asks {
     pub missed: HashMap<PeerId, MonoTime>,
     /// Other people's mailboxes that did not answer.
     pub houses: HashMap<PeerId, House>,
-    /// Envelopes of the own mailboxes that were dropped, because they did not open or were nobody's.
-    pub dropped: u64,
 }
 
 /// What the own card says of how we are reached.

@@ -11,7 +11,7 @@ use crate::store::{RowKey, Rows, Scan};
 
 use super::memory::number;
 use super::tables::{
-    EnvelopeMarks, MarkQueue, PrekeyMark, PrekeyMarks, QueuedMark, QueuedMarks, half_of, mark_key, prekey_mark_key,
+    EnvelopeMarks, MarkQueue, PrekeyMarks, QueuedMark, QueuedMarks, half_of, mark_key, prekey_mark_key,
 };
 use super::tx::{Due, Step, Tx};
 
@@ -102,15 +102,15 @@ impl Tx<'_> {
         if !contact && count >= limits::MAX_CARD_PREKEY_MARKS {
             return Ok(false);
         }
-        self.buf.put::<PrekeyMarks>(&prekey_mark_key(prekey, ephemeral), &PrekeyMark { ephemeral: *ephemeral })?;
+        self.buf.put::<PrekeyMarks>(&prekey_mark_key(prekey, ephemeral), ephemeral)?;
         self.mem.prekey_marks = Some(count + 1);
         Ok(true)
     }
 
     /// Forgets all marks of a prekey whose secret is gone.
     pub(super) fn forget_prekey_marks(&mut self, prekey: PrekeyId) -> Step {
-        for (_, row) in self.buf.scan::<PrekeyMarks>(&Scan::new(RowKey::new().u64(prekey.0)))? {
-            self.buf.delete::<PrekeyMarks>(&prekey_mark_key(prekey, &row.ephemeral));
+        for (_, ephemeral) in self.buf.scan::<PrekeyMarks>(&Scan::new(RowKey::new().u64(prekey.0)))? {
+            self.buf.delete::<PrekeyMarks>(&prekey_mark_key(prekey, &ephemeral));
         }
         self.mem.prekey_marks = None;
         Ok(())

@@ -209,6 +209,11 @@ impl Link {
     fn is_idle(&self) -> bool {
         !self.connected && !self.dialling && self.bundle.is_none() && self.reset_at.is_none() && !self.unreadable
     }
+
+    /// What could be left at mailboxes is looked at then, if not before.
+    pub(super) fn look_again(&mut self, now: MonoTime, at: Option<MonoTime>) {
+        self.post_at = self.post_at.filter(|at| *at > now).into_iter().chain(at).min();
+    }
 }
 
 impl Memory {

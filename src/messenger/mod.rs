@@ -54,6 +54,7 @@ pub use command::{Answer, Command, Hints, Refusal, SendCommand};
 pub use io::{Class, Event, FrameToken, Input, Order, Output, RefuseReason};
 
 use memory::Memory;
+use outgoing::Happening;
 use tx::{Due, Step, Stop, Tx};
 
 /// How often the key of sessions and prekeys is renewed, so that a thief of the disk cannot open
@@ -157,11 +158,6 @@ impl Messenger {
     /// What the queries of [`query`] read: committed rows only.
     pub fn reader(&self) -> Reader {
         self.store.reader()
-    }
-
-    /// Envelopes out of the own mailboxes that were dropped since the start, because they did not open or were nobody's.
-    pub const fn dropped_mail(&self) -> u64 {
-        self.mem.asks.dropped
     }
 
     /// Who we are.
@@ -305,8 +301,8 @@ impl Tx<'_> {
             Event::Listening(addrs) => self.listening(addrs),
             Event::Envelope { from, token, bytes } => self.receive(from, token, &bytes),
             Event::Acked { peer, ticket } => self.acked(peer, ticket),
-            Event::Refused { peer, ticket, reason } => self.refused(peer, ticket, reason),
-            Event::Lost { peer, ticket } => self.lost(peer, ticket),
+            Event::Refused { peer, ticket, reason } => self.came_back(peer, ticket, Happening::Refused(ticket, reason)),
+            Event::Lost { peer, ticket } => self.came_back(peer, ticket, Happening::Lost(ticket)),
             Event::Bundle { peer, ticket, card, prekey } => self.bundle(peer, ticket, &card, prekey.as_deref()),
             Event::BundleFailed { peer, ticket } => self.bundle_failed(peer, ticket),
             Event::BundleRequested { from, request, want_prekey } => self.answer_bundle(from, request, want_prekey),

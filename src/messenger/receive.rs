@@ -135,8 +135,10 @@ impl Tx<'_> {
             }
         }
         let standing = self.standing(&from)?;
-        let held = self.mem.requests.iter().any(|r| r.peer == from) && self.request_is_full(&from)?;
-        if matches!(standing, Standing::Silent) || held {
+        let is_pending = self.mem.requests.iter().any(|r| r.peer == from);
+        let request = if is_pending { self.request(&from)? } else { None };
+        let is_full = request.is_some_and(|row| row.messages.len() >= limits::MAX_REQUEST_MESSAGES);
+        if matches!(standing, Standing::Silent) || is_full {
             return self.unread(from, id, way);
         }
         let responder = keys.as_ref().map(|keys| ResponderKeys {
@@ -271,10 +273,5 @@ impl Tx<'_> {
         let contact = self.peer(&from)?.is_some_and(|row| row.contact.is_some());
         self.put_mark(id, contact, card_prekey)?;
         Ok(Verdict::Taken)
-    }
-
-    /// Whether a pending request holds as many messages as it may.
-    fn request_is_full(&self, peer: &PeerId) -> Step<bool> {
-        Ok(self.request(peer)?.is_some_and(|row| row.messages.len() >= limits::MAX_REQUEST_MESSAGES))
     }
 }

@@ -14,9 +14,9 @@ use super::memory::number;
 use super::tables::{
     BoxCards, BoxPrekeys, BoxTokens, Boxes, ClientIdQueue, ClientIds, ConversationRow, Conversations, DepositBodies,
     DepositMarks, Deposits, EnvelopeMarks, Events, EventsRow, Hours, IndexRow, Late, MailTotals, MarkQueue,
-    MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent, RecentRow,
-    Requests, Slots, States, Timed, Tomb, TombRow, Tombs, Way, client_id_key, events_key, hour_key, index_key, indexed,
-    message_key, outbox_key, peer_key, recent_key, room_key, slot_key, tomb_key,
+    MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent, Requests, Slots,
+    States, Timed, Tomb, TombRow, Tombs, Way, client_id_key, events_key, hour_key, index_key, indexed, message_key,
+    outbox_key, peer_key, recent_key, room_key, slot_key, tomb_key,
 };
 use super::view::EventKind;
 
@@ -83,7 +83,7 @@ pub fn put_in_order(
     let mut active = order.conversations(&peers)?;
     active.sort_unstable();
     for (activity, (_, _, room)) in (1..).zip(active) {
-        order.buf.put::<Recent>(&recent_key(activity), &RecentRow { room })?;
+        order.buf.put::<Recent>(&recent_key(activity), &room)?;
         if let Some(mut row) = order.buf.get::<Conversations>(&room_key(&room))? {
             row.activity = activity;
             order.buf.put::<Conversations>(&room_key(&room), &row)?;

@@ -8,9 +8,9 @@ use crate::identity::RequestToken;
 use crate::store::Rows;
 
 use super::command::{Answer, Refusal};
+use super::items::{good_subject, note_name};
 use super::memory::Pending;
-use super::query;
-use super::send::{check_name, merge_addrs};
+use super::send::merge_addrs;
 use super::tables::{Cards, HeldMessage, PeerRow, RequestRow, Requests, peer_key};
 use super::tx::{Step, Tx};
 use super::view::{EventKind, RequestEnd};
@@ -36,7 +36,7 @@ impl Tx<'_> {
                 _ => {}
             }
         }
-        let mut subject = said.subject.clone().filter(|s| !s.is_empty() && check_name("the subject", s).is_ok());
+        let mut subject = good_subject(&said);
         let short = |body: &[u8]| {
             MimiContent::decode(body)
                 .is_ok_and(|mimi| mimi.as_text().is_some_and(|text| text.len() <= limits::MAX_REQUEST_TEXT))
@@ -89,9 +89,7 @@ impl Tx<'_> {
         if row.messages.len() >= limits::MAX_REQUEST_MESSAGES {
             return Ok(None);
         }
-        if let Some(name) = said.name.as_ref().filter(|n| check_name("the name", n).is_ok()) {
-            row.name.clone_from(name);
-        }
+        note_name(&mut row.name, said.name.as_deref());
         merge_addrs(&mut row.addrs, addrs);
         row.invited |= invited;
         // What counts from reading begins to count after acceptance.
@@ -158,8 +156,7 @@ impl Tx<'_> {
         self.send_profile(&mut contact)?;
         self.put_peer(&contact)?;
         self.try_now(peer);
-        let view = query::contact(&*self.buf, self.my_id(), &peer)?.ok_or(Refusal::NotAContact)?;
-        Ok(Answer::Contact(Box::new(view)))
+        self.contact_answer(&peer)
     }
 
     /// Declines: gone, and for 30 days what that peer writes is dropped quietly. The session stays

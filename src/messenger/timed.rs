@@ -13,8 +13,8 @@ use super::deliver::earliest;
 use super::memory::next_expiry;
 use super::query;
 use super::tables::{
-    HourRow, Hours, Late, MessageIndex, MessageRow, Messages, Requests, States, Timed, TimedRow, WAITING, hour_key,
-    hour_of, hour_of_time, in_hour, index_key, message_key, peer_key, timed_key,
+    HourRow, Hours, Late, MessageIndex, MessageRow, Messages, Requests, States, Timed, TimedRow, Tomb, WAITING,
+    hour_key, hour_of, hour_of_time, in_hour, index_key, message_key, peer_key, timed_key,
 };
 use super::tx::{Step, Tx};
 use super::view::{EventKind, RequestEnd, State};
@@ -125,7 +125,7 @@ impl Tx<'_> {
         if message.author == self.my_id() {
             self.buf.delete::<MessageIndex>(&index_key(&message.id));
         } else {
-            self.bury_later(message.id)?;
+            self.bury(Tomb::Message(message.id))?;
         }
         self.event(EventKind::MessageDeleted {
             conversation: peer,
@@ -193,8 +193,11 @@ impl Tx<'_> {
         let scan = if row.moved.is_empty() { in_hour(hour) } else { in_hour(hour).after_bytes(&row.moved) };
         let page = self.buf.scan::<Timed>(&scan.limit(limits::MAX_MOVED_AT_ONCE))?;
         for (_, timed) in &page {
-            if let Some(position) = timed.position {
-                self.move_message(timed.room, position)?;
+            if let Some(position) = timed.position
+                && let Some(conversation) = self.conversation(&timed.room)?
+                && let Some(message) = self.message(&timed.room, position)?
+            {
+                self.put_message(&conversation, position, &message)?;
             }
         }
         match page.last() {
@@ -208,13 +211,6 @@ impl Tx<'_> {
             }
         }
         Ok(self.buf.put::<Hours>(&hour_key(hour), &row)?)
-    }
-
-    fn move_message(&mut self, room: RoomId, position: u64) -> Step {
-        let (Some(conversation), Some(message)) = (self.conversation(&room)?, self.message(&room, position)?) else {
-            return Ok(());
-        };
-        self.put_message(&conversation, position, &message)
     }
 }
 

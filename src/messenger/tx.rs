@@ -12,7 +12,7 @@ use super::memory::{Link, Memory, Names, number};
 use super::query;
 use super::tables::{
     ConversationRow, Conversations, Events, EventsRow, IndexRow, MessageRow, Messages, PeerRow, Peers, Profile,
-    ProfileRow, QueuedMark, Recent, RecentRow, events_key, message_key, peer_key, recent_key, room_key,
+    ProfileRow, QueuedMark, Recent, events_key, message_key, peer_key, recent_key, room_key,
 };
 use super::view::EventKind;
 
@@ -127,7 +127,7 @@ impl Tx<'_> {
         }
         row.activity = self.mem.next_activity;
         self.mem.next_activity += 1;
-        Ok(self.buf.put::<Recent>(&recent_key(row.activity), &RecentRow { room: row.room })?)
+        Ok(self.buf.put::<Recent>(&recent_key(row.activity), &row.room)?)
     }
 
     pub(super) fn message(&self, room: &RoomId, position: u64) -> Step<Option<MessageRow>> {

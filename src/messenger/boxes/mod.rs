@@ -233,7 +233,8 @@ impl Tx<'_> {
             What::Offer => self.offer_answered(row, answer.as_ref())?,
             What::Fetch => self.page_came(row, answer)?,
             What::Delete => self.deleted(row, answer.as_ref())?,
-            _ => self.left(row, answer.as_ref())?,
+            _ if matches!(answer, Some(MailAnswer::Done | MailAnswer::NoBox)) => self.left(row)?,
+            _ => Outcome::Failed,
         };
         let Some(own) = self.mem.mail.own.get_mut(&mailbox) else { return Ok(()) };
         match is_sound {

@@ -1,6 +1,6 @@
 //! What an own mailbox is told: token key, invitation key, card, one-time prekeys, void tags.
 
-use crate::base::{PeerId, limits};
+use crate::base::limits;
 use crate::crypto::hash::sha256;
 use crate::envelope::mailbox::{Answer, InvitationKey, OfferIn, Question, QueueKey, Tag};
 use crate::identity::{OneTimeKeys, PrekeyId, next_sequence};
@@ -256,13 +256,9 @@ impl Tx<'_> {
     pub(in crate::messenger) fn forget_boxed(&mut self, id: PrekeyId) -> Step {
         let Some(mailbox) = self.buf.get::<BoxedPrekeys>(&boxed_key(id))? else { return Ok(()) };
         self.buf.delete::<BoxedPrekeys>(&boxed_key(id));
-        self.less_boxed(&mailbox);
-        Ok(())
-    }
-
-    fn less_boxed(&mut self, mailbox: &PeerId) {
-        if let Some(count) = self.mem.mail.boxed.get_mut(mailbox) {
+        if let Some(count) = self.mem.mail.boxed.get_mut(&mailbox) {
             *count = count.saturating_sub(1);
         }
+        Ok(())
     }
 }

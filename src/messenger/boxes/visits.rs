@@ -30,10 +30,7 @@ impl Tx<'_> {
         let (cursor, more, emptied, fetch_at) = (own.cursor, own.more, own.emptied, own.fetch_at);
         let offers = own.offer_at.is_none_or(|at| at <= now);
         let leaving = row.state == BoxState::Leaving;
-        if leaving && emptied {
-            return Ok(Some((What::Drop, encoded(&Question::Drop { queue })?)));
-        }
-        if row.kept.is_some_and(|kept| kept.key == LOST_KEY) {
+        if (leaving && emptied) || row.kept.is_some_and(|kept| kept.key == LOST_KEY) {
             return Ok(Some((What::Drop, encoded(&Question::Drop { queue })?)));
         }
         if !leaving
@@ -60,14 +57,7 @@ impl Tx<'_> {
     pub(super) fn page_came(&mut self, mut row: OwnBoxRow, answer: Option<Answer>) -> Step<Outcome> {
         let (more, prekeys, items) = match answer {
             Some(Answer::Page { more, prekeys, items }) => (more, prekeys, items),
-            Some(Answer::NoBox) if row.state == BoxState::Leaving => {
-                self.forget_box(&row)?;
-                return Ok(Outcome::Good);
-            }
-            Some(Answer::NoBox) => {
-                self.box_is_gone(&mut row)?;
-                return Ok(Outcome::Good);
-            }
+            Some(Answer::NoBox) => return self.left(row),
             _ => return Ok(Outcome::Failed),
         };
         if row.prekeys != prekeys {
@@ -123,8 +113,7 @@ impl Tx<'_> {
 
     /// Nobody is told of it, and nothing is kept (ENV-14, MBX-53).
     pub(in crate::messenger) fn drop_sealed(&mut self) -> Step {
-        self.mem.asks.dropped += 1;
-        tracing::debug!(dropped = self.mem.asks.dropped, "an envelope of a mailbox was dropped");
+        tracing::debug!("an envelope of a mailbox was dropped");
         Ok(())
     }
 
@@ -169,21 +158,12 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The box is gone.
-    pub(super) fn left(&mut self, row: OwnBoxRow, answer: Option<&Answer>) -> Step<Outcome> {
-        match answer {
-            // MBX-17
-            Some(Answer::Done | Answer::NoBox) if row.state == BoxState::Leaving => {
-                self.forget_box(&row)?;
-                Ok(Outcome::Good)
-            }
-            // It is used again meanwhile; or what was there is lost to us, and it begins anew.
-            Some(Answer::Done | Answer::NoBox) => {
-                let mut row = row;
-                self.box_is_gone(&mut row)?;
-                Ok(Outcome::Good)
-            }
-            _ => Ok(Outcome::Failed),
+    /// The box is gone: for good (MBX-17), or it is used again meanwhile, or what was there is lost to us and it begins anew.
+    pub(super) fn left(&mut self, mut row: OwnBoxRow) -> Step<Outcome> {
+        match row.state {
+            BoxState::Leaving => self.forget_box(&row)?,
+            _ => self.box_is_gone(&mut row)?,
         }
+        Ok(Outcome::Good)
     }
 }

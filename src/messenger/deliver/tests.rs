@@ -5,7 +5,7 @@ use crate::messenger::io::{Event, Input, Output};
 use crate::messenger::query;
 use crate::messenger::tables::{Messages, Sessions, message_key, peer_key};
 use crate::messenger::testing::Office;
-use crate::messenger::view::EventKind;
+use crate::messenger::view::{EventKind, State};
 use crate::store::{RowKey, Scan, Table, Under, reads};
 
 const ALICE: usize = 0;

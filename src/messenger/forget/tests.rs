@@ -1,5 +1,5 @@
 use super::*;
-use crate::base::Millis;
+use crate::base::{MessageId, Millis};
 use crate::messenger::command::{Command, SendCommand};
 use crate::messenger::query;
 use crate::messenger::tables::{Hours, OutKind, peer_key};

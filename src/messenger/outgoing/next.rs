@@ -3,7 +3,7 @@
 use crate::base::{PeerId, WallTime, limits};
 
 use super::index::Waiting;
-use super::step::{Control, Letter, Stage, What};
+use super::step::{Control, Letter, What};
 
 /// What decides beside the envelopes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,7 +19,6 @@ pub(in crate::messenger) struct Gate {
 /// A mailbox of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::messenger) struct Place {
-    /// Which.
     pub mailbox: PeerId,
     /// Whether it may be asked now.
     pub is_open: bool,
@@ -136,12 +135,4 @@ pub(in crate::messenger) fn shared(waiting: &Waiting) -> Vec<Vec<u64>> {
     }
     groups.retain(|group| group.len() > 1);
     groups
-}
-
-/// The proof that was found for a mailbox.
-pub(in crate::messenger) fn proof_for(letter: &Letter, mailbox: &PeerId) -> Option<crate::envelope::mailbox::Proof> {
-    match letter.deposit_at(mailbox).map(|deposit| &deposit.stage) {
-        Some(Stage::Proven(proof)) => Some(proof.clone()),
-        _ => None,
-    }
 }

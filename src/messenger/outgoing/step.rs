@@ -12,9 +12,7 @@ use crate::messenger::view::State;
 /// Something that waits for a peer: its row, without what it says, and what goes with the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::messenger) struct Letter {
-    /// What it is.
     pub what: What,
-    /// Since when it waits.
     pub queued_at: WallTime,
     /// How far it is: the part that is in the row.
     pub way: Way,
@@ -36,14 +34,7 @@ pub(in crate::messenger) enum What {
     /// The message at this position of the conversation.
     Message(u64),
     /// A capsule without a message.
-    Control {
-        /// What is in it.
-        says: Control,
-        /// Its items.
-        items: usize,
-        /// Its length.
-        size: usize,
-    },
+    Control { says: Control, items: usize, size: usize },
 }
 
 /// What a capsule without a message says.
@@ -60,7 +51,6 @@ pub(in crate::messenger) enum Control {
 /// An envelope that is ready to go.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::messenger) struct Sealed {
-    /// Its bytes.
     pub bytes: Arc<[u8]>,
     /// Whether it does not tell where we are (MBX-60).
     pub for_mailbox: bool,
@@ -75,11 +65,8 @@ pub(in crate::messenger) struct Sealed {
 /// An envelope sealed for one mailbox: a second try is the same bytes (MBX-27).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::messenger) struct Deposit {
-    /// Which mailbox.
     pub mailbox: PeerId,
-    /// The sealed envelope.
     pub sealed: Arc<[u8]>,
-    /// How far it is.
     pub stage: Stage,
 }
 
@@ -112,14 +99,7 @@ pub(in crate::messenger) enum Happening {
     /// There is no connection any more.
     Disconnected,
     /// It was handed to a mailbox.
-    Asked {
-        /// Which.
-        mailbox: PeerId,
-        /// The sealed envelope.
-        sealed: Arc<[u8]>,
-        /// The question.
-        ticket: u64,
-    },
+    Asked { mailbox: PeerId, sealed: Arc<[u8]>, ticket: u64 },
     /// A mailbox was asked with this ticket, and this came of it.
     Answered(u64, Answered),
     /// The work for a mailbox is done.
@@ -162,9 +142,8 @@ pub(in crate::messenger) enum Answered {
 /// What is to be done because of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::messenger) enum Effect {
-    /// Write the row.
+    /// The row.
     Write,
-    /// Delete the row.
     Delete,
     /// Tell how far the message is.
     Tell(State),
@@ -383,6 +362,11 @@ impl Deposit {
     /// Whether an outcome is to be expected.
     pub(in crate::messenger) const fn is_under_way(&self) -> bool {
         matches!(self.stage, Stage::Asked(_) | Stage::Working)
+    }
+
+    /// The proof that was found for it.
+    pub(in crate::messenger) const fn proof(&self) -> Option<&Proof> {
+        if let Stage::Proven(proof) = &self.stage { Some(proof) } else { None }
     }
 }
 

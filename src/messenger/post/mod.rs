@@ -39,28 +39,16 @@ struct Posting<'a> {
     again: Option<MonoTime>,
 }
 
-/// What came of a row.
-#[derive(PartialEq, Eq)]
-enum Row {
-    /// On with the next one.
-    Next,
-    /// Nothing behind it can go now.
-    Stop,
-}
-
 impl Tx<'_> {
     /// Does what can be done now for one peer who is away: look for his card, leave at his mailboxes what waits.
     pub(super) fn post(&mut self, id: PeerId) -> Step {
         let now = self.now.mono;
         let link = self.link(id);
         let Some(since) = link.away_since.filter(|_| !link.connected) else { return Ok(()) };
-        if !self.waits(&id) {
-            let nothing = self.peer(&id)?.is_none_or(|peer| !self.heals_now(&peer));
-            if nothing {
-                let link = self.link(id);
-                (link.away_since, link.seek, link.post_at) = (None, None, None);
-                return Ok(());
-            }
+        if !self.mem.out.of(&id).has_idle() && self.peer(&id)?.is_none_or(|peer| !self.heals_now(&peer)) {
+            let link = self.link(id);
+            (link.away_since, link.seek, link.post_at) = (None, None, None);
+            return Ok(());
         }
         let due = since + limits::DEPOSIT_AFTER;
         if due > now && !self.mem.asks.was_missed(&id, now) {
@@ -119,8 +107,7 @@ impl Tx<'_> {
             places.push(Place { mailbox: house.peer, is_open: until.is_none() });
             next = earliest(next, until);
         }
-        let link = self.link(id);
-        link.post_at = earliest(link.post_at.filter(|at| *at > now), next);
+        self.link(id).look_again(now, next);
         if places.iter().all(|place| !place.is_open) {
             return Ok(());
         }
@@ -144,39 +131,36 @@ impl Tx<'_> {
             let next = self.mem.out.of(&id).idle(from..).next().map(|(number, _)| number);
             let Some(number) = next else { break };
             from = number + 1;
-            if self.post_row(&mut work, number)? == Row::Stop {
+            if !self.post_row(&mut work, number)? {
                 break;
             }
         }
         self.end_sealing(&work.sealing)?;
-        let link = self.link(id);
-        link.post_at = earliest(link.post_at.filter(|at| *at > now), work.again);
+        self.link(id).look_again(now, work.again);
         Ok(())
     }
 
-    fn post_row(&mut self, work: &mut Posting<'_>, number: u64) -> Step<Row> {
+    /// Says whether what is behind it may go.
+    fn post_row(&mut self, work: &mut Posting<'_>, number: u64) -> Step<bool> {
         let id = work.sealing.peer.peer;
         let (now, clock) = (self.now.mono, self.deadline_clock());
-        let Some(letter) = self.mem.out.of(&id).letter(number) else { return Ok(Row::Next) };
+        let Some(letter) = self.mem.out.of(&id).letter(number) else { return Ok(true) };
         match next::at_mailboxes(letter, &work.sealing.gate(), &work.places, work.copies, clock) {
             Leave::At(mailboxes) => match self.ready(&mut work.sealing, number, true)? {
                 Ready::Envelope(sealed) => {
                     for mailbox in mailboxes {
                         self.leave(work, number, mailbox, &sealed)?;
                     }
-                    Ok(Row::Next)
                 }
-                Ready::Gone => Ok(Row::Next),
-                Ready::Wait => Ok(Row::Stop),
+                Ready::Gone => {}
+                Ready::Wait => return Ok(false),
             },
-            Leave::Wait(until) => {
-                work.again = earliest(work.again, Some(now + until.since(clock)));
-                Ok(Row::Next)
-            }
-            Leave::Drop => self.happen(id, number, Happening::Settled).map(|()| Row::Next),
-            Leave::Nothing => Ok(Row::Next),
-            Leave::Stop => Ok(Row::Stop),
+            Leave::Wait(until) => work.again = earliest(work.again, Some(now + until.since(clock))),
+            Leave::Drop => self.happen(id, number, Happening::Settled)?,
+            Leave::Nothing => {}
+            Leave::Stop => return Ok(false),
         }
+        Ok(true)
     }
 
     /// Asks one mailbox to keep an envelope.
@@ -184,7 +168,8 @@ impl Tx<'_> {
         let id = work.sealing.peer.peer;
         let Some(house) = work.houses.iter().find(|house| house.peer == mailbox) else { return Ok(()) };
         let Some(letter) = self.mem.out.of(&id).letter(number) else { return Ok(()) };
-        let (known, proof) = (letter.deposit_at(&mailbox), next::proof_for(letter, &mailbox));
+        let known = letter.deposit_at(&mailbox);
+        let proof = known.and_then(|deposit| deposit.proof().cloned());
         let sealed = match known.map(|deposit| Arc::clone(&deposit.sealed)) {
             Some(sealed) => sealed,
             None => {
@@ -262,7 +247,5 @@ impl Tx<'_> {
 /// When all deposits are those of others, it is looked again after this time.
 const WINDOW_PAUSE: Millis = Millis::from_secs(1);
 
-#[cfg(test)]
-mod hostile;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use crate::base::{MonoTime, PeerId, limits};
 use crate::envelope::mailbox::{Answer, Question};
 use crate::identity::{Card, IdentityKey, Mailbox};
 use crate::messenger::bundles::bundle_of;
-use crate::messenger::deliver::{earliest, pause};
+use crate::messenger::deliver::pause;
 use crate::messenger::io::Order;
 use crate::messenger::mailing::{Seek, What};
 use crate::messenger::tx::{Step, Tx};
@@ -25,7 +25,7 @@ impl Tx<'_> {
             return self.go_on(id);
         }
         if let Some(at) = link.seek_at.filter(|at| *at > now) {
-            link.post_at = earliest(link.post_at.filter(|at| *at > now), Some(at));
+            link.look_again(now, Some(at));
             return Ok(());
         }
         if self.mem.links.values().filter(|link| link.seek.is_some()).count() >= limits::MAX_SEEKS {
@@ -84,9 +84,8 @@ impl Tx<'_> {
                 self.begin_with(id, &bundle_of(&card))?;
             }
         }
-        let at = self.link(id).seek_at;
         let link = self.link(id);
-        link.post_at = earliest(link.post_at.filter(|at| *at > now), at);
+        link.look_again(now, link.seek_at);
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! Alice leaves what Bob is to have at North, who keeps his mail; the two do not reach each other.
 
+mod hostile;
+
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;

@@ -64,12 +64,12 @@ pub fn inbox(
         let recent = rows.scan::<Recent>(&page)?;
         let Some(last) = recent.last().and_then(|(key, _)| number(key)) else { break };
         below = Some(last);
-        for (_, row) in recent {
-            let Some(conversation) = rows.get::<Conversations>(&room_key(&row.room))? else { continue };
+        for (_, room) in recent {
+            let Some(conversation) = rows.get::<Conversations>(&room_key(&room))? else { continue };
             if found.len() == limit || (unread_only && conversation.unread == 0) {
                 continue;
             }
-            let peer = row.room.peer();
+            let peer = room.peer();
             found.push(ConversationView {
                 peer,
                 name: messages::name_of(rows, &peer)?,

@@ -19,7 +19,7 @@ table!(
 );
 table!(
     /// Handshakes with a card's own prekey; keyed by prekey ID and the initiator's ephemeral key.
-    PrekeyMarks = 42, Root, PrekeyMark
+    PrekeyMarks = 42, Root, DhPublic
 );
 
 /// The first half of an envelope's ID: 128 bits are enough, a collision can only be made by the sender himself.
@@ -58,11 +58,4 @@ pub struct QueuedMark {
     pub envelope: [u8; 16],
     /// The card prekey and ephemeral key it used: kept as long as that mark lives.
     pub card_prekey: Option<(PrekeyId, DhPublic)>,
-}
-
-/// A handshake that was seen.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct PrekeyMark {
-    /// The initiator's ephemeral key.
-    pub ephemeral: DhPublic,
 }

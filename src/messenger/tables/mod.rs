@@ -22,8 +22,8 @@ pub use boxes::{
 };
 pub use contacts::{CardRow, Cards, Contact, PeerRow, Peers, peer_key};
 pub use conversations::{
-    ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, Recent, RecentRow, Slot, Slots,
-    StateRow, States, index_key, indexed, kept_of, message_key, recent_key, room_key, slot_key,
+    ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, Recent, Slot, Slots, StateRow,
+    States, index_key, indexed, kept_of, message_key, recent_key, room_key, slot_key,
 };
 pub use forgetting::{
     HourRow, Hours, Timed, TimedRow, Tomb, TombRow, Tombs, WAITING, hour_key, hour_of, hour_of_time, in_hour,
@@ -35,9 +35,7 @@ pub use mailbox::{
     BoxCardRow, BoxCards, BoxPrekeyRow, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositBody,
     DepositMarks, DepositRow, Deposits, MailServices, MailTotals, TotalsRow, in_box, of_box, tagged,
 };
-pub use marks::{
-    EnvelopeMarks, MarkQueue, PrekeyMark, PrekeyMarks, QueuedMark, QueuedMarks, half_of, mark_key, prekey_mark_key,
-};
+pub use marks::{EnvelopeMarks, MarkQueue, PrekeyMarks, QueuedMark, QueuedMarks, half_of, mark_key, prekey_mark_key};
 pub use outbox::{OutKind, OutRow, Outbox, Way, outbox_key};
 pub use profile::{Profile, ProfileRow};
 pub use requests::{HeldMessage, RequestRow, Requests};

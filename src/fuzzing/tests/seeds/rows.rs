@@ -9,7 +9,7 @@ use crate::fuzzing::rng;
 use crate::identity::{CardKeys, IdentityKeypair, OneTimeKeys};
 use crate::messenger::tables::{
     CardKeysRow, CardKeysTable, ConversationRow, Conversations, MessageRow, Messages, OneTimeRow, OneTimeTable,
-    OutKind, OutRow, Outbox, PeerRow, Peers, Recent, RecentRow, SendingChains, Sessions, Slot, States, Way,
+    OutKind, OutRow, Outbox, PeerRow, Peers, Recent, SendingChains, Sessions, Slot, States, Way,
 };
 use crate::session::{RemoteBundle, SessionSet};
 use crate::store::{Table, fuzzing as files};
@@ -29,7 +29,7 @@ pub(super) fn store() -> Seeds {
         seed("keys", 3, &files::some_keys(&mut rng())[..]),
         seed("keys-contents", 4, files::some_keys_contents()),
         seed("mark", 5, files::some_mark()),
-        table("recent", Recent::ID, &to_allocvec(&RecentRow { room: RoomId::new([1; 32]) }).unwrap()),
+        table("recent", Recent::ID, &to_allocvec(&RoomId::new([1; 32])).unwrap()),
         table("peer", Peers::ID, &to_allocvec(&peer()).unwrap()),
         table("conversation", Conversations::ID, &to_allocvec(&conversation()).unwrap()),
         table("message", Messages::ID, &to_allocvec(&message()).unwrap()),
