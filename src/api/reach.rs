@@ -1,30 +1,12 @@
 //! How a node is reached, and what it does for others: relays, mailboxes, the DHT.
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::words::{BoxState, Nat, ServeMailbox, words};
+use crate::base::words::{BoxState, Nat, ServeMailbox, Upnp};
 use crate::base::{PeerId, WallTime};
 
 use super::time;
-
-words! {
-    /// What came of asking the router for a port.
-    Upnp {
-        /// It is not asked.
-        Off = "off",
-        /// It was asked and has not answered.
-        Searching = "searching",
-        /// It gave one.
-        Mapped = "mapped",
-        /// No router answers.
-        NotFound = "not_found",
-        /// The router itself has no public address.
-        NonRoutable = "non_routable",
-    }
-}
 
 /// A relay through which we can be reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

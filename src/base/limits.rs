@@ -205,8 +205,6 @@ pub const MAX_MOVED_AT_ONCE: usize = 256;
 pub const FORGOTTEN_LIFE: Millis = Millis::from_days(60);
 /// Index rows of forgotten messages looked at in one commit.
 pub const MAX_BURIED_AT_ONCE: usize = 1_024;
-/// A clock that differs by more is warned about.
-pub const CLOCK_WARNING: Millis = Millis::from_hours(24);
 
 // ---- Mailboxes ----------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ pub use self::config::{Lanes, NetConfig};
 pub use self::dht::status::DhtStatus;
 pub use self::error::{NetError, SendError};
 pub use self::handle::NetHandle;
-pub use self::nat::status::{RelayService, RelayStatus, UpnpStatus};
+pub use self::nat::status::{RelayService, RelayStatus};
 pub use self::status::{MdnsStatus, NetStatus, PeerStatus};
 pub use crate::envelope::border::{Class, Event, FrameToken, Order, RefuseReason};
 

@@ -16,14 +16,14 @@ use super::dht::status::DhtStatus;
 use super::error::SendError;
 use super::limits::activity::Activity;
 use super::lock;
-use super::nat::status::{RelayService, RelayStatus, UpnpStatus};
+use super::nat::status::{RelayService, RelayStatus};
 use super::notices::Notices;
 use super::origin::Origin;
 use super::peers::{Link, Traffic};
 use super::status::{MdnsStatus, NetStatus, PeerStatus};
 use super::streams;
 use crate::base::limits::{ENVELOPES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
-use crate::base::words::{Nat, Reachability};
+use crate::base::words::{Nat, Reachability, Upnp};
 use crate::base::{PeerId, WallTime};
 use crate::envelope::border::{Class, Event};
 
@@ -87,7 +87,7 @@ pub(super) struct Place {
     pub(super) external_addrs: Vec<String>,
     pub(super) relays: Vec<RelayStatus>,
     pub(super) nat: Nat,
-    pub(super) upnp: UpnpStatus,
+    pub(super) upnp: Upnp,
     pub(super) relay_service: Option<RelayService>,
 }
 

@@ -1,8 +1,8 @@
 //! What is told of the network when it is asked.
 
 use super::dht::status::DhtStatus;
-use super::nat::status::{RelayService, RelayStatus, UpnpStatus};
-use crate::base::words::{Nat, Reachability};
+use super::nat::status::{RelayService, RelayStatus};
+use crate::base::words::{Nat, Reachability, Upnp};
 use crate::base::{PeerId, WallTime};
 
 /// Where we listen and with whom we are connected.
@@ -24,7 +24,7 @@ pub struct NetStatus {
     /// The router before us.
     pub nat: Nat,
     /// What it grants.
-    pub upnp: UpnpStatus,
+    pub upnp: Upnp,
     /// Our own relay, if it is offered.
     pub relay_service: Option<RelayService>,
     /// Whether peers are looked for in the local network.

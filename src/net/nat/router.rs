@@ -9,8 +9,8 @@ use libp2p::swarm::{FromSwarm, NetworkBehaviour, NewListenAddr};
 use libp2p::{Multiaddr, upnp};
 use tokio::time::Instant;
 
-use super::status::UpnpStatus;
 use crate::base::limits::{MAX_LISTEN, ROUTER_ASKED_AGAIN};
+use crate::base::words::Upnp;
 use crate::net::span;
 
 /// What is known of the router.
@@ -18,7 +18,7 @@ use crate::net::span;
 pub(in crate::net) struct Router {
     /// `None`: it is not asked.
     asked: Option<Instant>,
-    status: UpnpStatus,
+    status: Upnp,
     /// The listeners of this machine, for one that begins anew.
     listening: Vec<(ListenerId, Multiaddr)>,
     /// The addresses that it forwards to us.
@@ -32,12 +32,12 @@ fn same_machine(one: &Multiaddr, other: &Multiaddr) -> bool {
 
 impl Router {
     pub(in crate::net) fn new(asked: bool, now: Instant) -> Self {
-        let status = if asked { UpnpStatus::Searching } else { UpnpStatus::Off };
+        let status = if asked { Upnp::Searching } else { Upnp::Off };
         Self { asked: asked.then_some(now), status, listening: Vec::new(), mapped: Vec::new() }
     }
 
-    pub(in crate::net) fn status(&self) -> UpnpStatus {
-        self.status.clone()
+    pub(in crate::net) const fn status(&self) -> Upnp {
+        self.status
     }
 
     /// Whether it forwards something to us.
@@ -64,7 +64,7 @@ impl Router {
     pub(super) fn on_event(&mut self, event: &upnp::Event) -> Vec<Multiaddr> {
         match event {
             upnp::Event::NewExternalAddr { external_addr, .. } => {
-                self.status = UpnpStatus::Mapped(external_addr.to_string());
+                self.status = Upnp::Mapped;
                 // It has one address: with another one, those before are somebody else's.
                 let (same, other) =
                     std::mem::take(&mut self.mapped).into_iter().partition(|addr| same_machine(addr, external_addr));
@@ -76,14 +76,11 @@ impl Router {
             }
             upnp::Event::ExpiredExternalAddr { external_addr, .. } => {
                 self.mapped.retain(|addr| addr != external_addr);
-                self.status = match self.mapped.first() {
-                    Some(addr) => UpnpStatus::Mapped(addr.to_string()),
-                    None => UpnpStatus::Searching,
-                };
+                self.status = if self.forwards() { Upnp::Mapped } else { Upnp::Searching };
                 vec![external_addr.clone()]
             }
-            upnp::Event::GatewayNotFound => self.lost(UpnpStatus::NotFound),
-            upnp::Event::NonRoutableGateway => self.lost(UpnpStatus::NonRoutable),
+            upnp::Event::GatewayNotFound => self.lost(Upnp::NotFound),
+            upnp::Event::NonRoutableGateway => self.lost(Upnp::NonRoutable),
         }
     }
 
@@ -97,7 +94,7 @@ impl Router {
         fresh
     }
 
-    fn lost(&mut self, status: UpnpStatus) -> Vec<Multiaddr> {
+    fn lost(&mut self, status: Upnp) -> Vec<Multiaddr> {
         self.status = status;
         std::mem::take(&mut self.mapped)
     }
@@ -120,16 +117,16 @@ mod tests {
     fn a_router_has_one_address_and_what_it_no_longer_forwards_is_not_ours() {
         let mut router = Router::new(true, Instant::now());
         let [tcp, udp] = ["/ip4/11.0.0.1/tcp/4001", "/ip4/11.0.0.1/udp/4001/quic-v1"];
-        assert_eq!(router.status(), UpnpStatus::Searching);
+        assert_eq!(router.status(), Upnp::Searching);
         assert!(router.on_event(&forwards(tcp)).is_empty() && router.on_event(&forwards(udp)).is_empty());
         assert!(router.on_event(&forwards(udp)).is_empty(), "asked again, and nothing is new");
-        assert_eq!(router.status(), UpnpStatus::Mapped(udp.to_owned()));
+        assert_eq!((router.status(), &router.mapped), (Upnp::Mapped, &vec![addr(tcp), addr(udp)]));
         // The provider has given it another one.
         assert_eq!(router.on_event(&forwards("/ip4/11.0.0.9/tcp/4001")), [addr(tcp), addr(udp)]);
         assert!(router.forwards());
         assert_eq!(router.on_event(&upnp::Event::GatewayNotFound), [addr("/ip4/11.0.0.9/tcp/4001")]);
-        assert_eq!((router.status(), router.forwards()), (UpnpStatus::NotFound, false));
-        assert_eq!(Router::new(false, Instant::now()).status(), UpnpStatus::Off);
+        assert_eq!((router.status(), router.forwards()), (Upnp::NotFound, false));
+        assert_eq!(Router::new(false, Instant::now()).status(), Upnp::Off);
     }
 
     /// NET-74.

@@ -2,22 +2,6 @@
 
 use crate::base::{PeerId, WallTime};
 
-/// What a router on the local network has granted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum UpnpStatus {
-    /// It is not asked.
-    #[default]
-    Off,
-    /// None has answered yet.
-    Searching,
-    /// It forwards this address (a multiaddress in textual form) to us.
-    Mapped(String),
-    /// None answers.
-    NotFound,
-    /// It is itself behind another one.
-    NonRoutable,
-}
-
 /// A relay on which others can reach us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayStatus {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Dispatcher, whom};
 use crate::api::{
-    self, ApiError, Code, Dht, MailboxService, OpenMailbox, Peer, Reach, RelayInUse, RelayService, Resolved, Upnp, Who,
+    self, ApiError, Code, Dht, MailboxService, OpenMailbox, Peer, Reach, RelayInUse, RelayService, Resolved, Who,
 };
 use crate::base::PeerId;
 use crate::base::words::{BoxState, Reachability, ServeMailbox};
@@ -211,13 +211,7 @@ fn reach(status: &NetStatus, served: &MailboxView, current: bool) -> Reach {
         |relay: &net::RelayStatus| RelayInUse { peer_id: relay.peer, addr: relay.addr.clone(), since: relay.since };
     Reach {
         nat: status.nat,
-        upnp: match &status.upnp {
-            net::UpnpStatus::Off => Upnp::Off,
-            net::UpnpStatus::Searching => Upnp::Searching,
-            net::UpnpStatus::Mapped(_) => Upnp::Mapped,
-            net::UpnpStatus::NotFound => Upnp::NotFound,
-            net::UpnpStatus::NonRoutable => Upnp::NonRoutable,
-        },
+        upnp: status.upnp,
         external_addrs: status.external_addrs.clone(),
         relays: status.relays.iter().map(relay).collect(),
         dht: Dht {

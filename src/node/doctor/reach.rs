@@ -1,11 +1,11 @@
 //! How we are reached, and how one peer is: what stands in the way, and what would help.
 
 use crate::api::{ApiError, Area, Diagnosis};
-use crate::base::words::{BoxState, Nat, Reachability};
+use crate::base::words::{BoxState, Nat, Reachability, Upnp};
 use crate::base::{Millis, PeerId, WallTime};
 use crate::messenger::query;
 use crate::messenger::view::{ContactView, OwnMailboxView, ReachView};
-use crate::net::{NetStatus, UpnpStatus};
+use crate::net::NetStatus;
 use crate::node::clock::Clock;
 use crate::node::{errors, views};
 use crate::store::Reader;
@@ -31,10 +31,10 @@ pub(super) fn look_at_reach(net: &NetStatus, found: &mut Findings) {
         Nat::Stable | Nat::PortChanging => ", which lets straight connections be made",
         Nat::None | Nat::Unknown => "",
     };
-    let router = match &net.upnp {
-        UpnpStatus::Mapped(_) => "; the router forwards a port",
-        UpnpStatus::NonRoutable => "; the router itself is behind another one",
-        UpnpStatus::Off | UpnpStatus::Searching | UpnpStatus::NotFound => "",
+    let router = match net.upnp {
+        Upnp::Mapped => "; the router forwards a port",
+        Upnp::NonRoutable => "; the router itself is behind another one",
+        Upnp::Off | Upnp::Searching | Upnp::NotFound => "",
     };
     match net.reachability {
         Reachability::Public => {
