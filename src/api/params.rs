@@ -69,14 +69,6 @@ impl WaitFor {
     }
 }
 
-impl std::str::FromStr for WaitFor {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::named(text).ok_or_else(|| format!("'{text}' is not a state to wait for: queued, sent, delivered or read"))
-    }
-}
-
 /// Parameters of `send`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -140,21 +140,27 @@ impl FromStr for PeerId {
     }
 }
 
-impl Serialize for PeerId {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        if s.is_human_readable() { s.collect_str(self) } else { self.0.serialize(s) }
-    }
-}
-
-impl<'de> Deserialize<'de> for PeerId {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        if d.is_human_readable() {
-            String::deserialize(d)?.parse().map_err(de::Error::custom)
-        } else {
-            <[u8; 32]>::deserialize(d).map(Self)
+/// In texts an identifier is its text, in rows its bytes.
+macro_rules! text_or_bytes {
+    ($name:ident, $len:literal) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                if s.is_human_readable() { s.collect_str(self) } else { self.0.serialize(s) }
+            }
         }
-    }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                if d.is_human_readable() {
+                    String::deserialize(d)?.parse().map_err(de::Error::custom)
+                } else {
+                    <[u8; $len]>::deserialize(d).map(Self)
+                }
+            }
+        }
+    };
 }
+text_or_bytes!(PeerId, 32);
 
 /// In the local API an identifier is a text.
 #[cfg(feature = "api")]
@@ -218,21 +224,7 @@ macro_rules! byte_id {
             }
         }
 
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                if s.is_human_readable() { s.collect_str(self) } else { self.0.serialize(s) }
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                if d.is_human_readable() {
-                    String::deserialize(d)?.parse().map_err(de::Error::custom)
-                } else {
-                    <[u8; $len]>::deserialize(d).map(Self)
-                }
-            }
-        }
+        text_or_bytes!($name, $len);
     };
 }
 

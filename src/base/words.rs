@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -81,14 +80,6 @@ words! {
         Contacts = "contacts",
         /// Nobody who is not a contact, and no new contacts by invitation either.
         Nobody = "nobody",
-    }
-}
-
-impl FromStr for Policy {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::named(text).ok_or_else(|| format!("'{text}' is not a policy: requests, contacts or nobody"))
     }
 }
 
@@ -206,5 +197,23 @@ words! {
         PortChanging = "port_changing",
         /// Each sees another port: no two homes behind such a NAT reach each other straight.
         Symmetric = "symmetric",
+    }
+}
+
+words! {
+    /// What came of asking the router for a port.
+    #[derive(Default)]
+    Upnp {
+        /// It is not asked.
+        #[default]
+        Off = "off",
+        /// It was asked and has not answered.
+        Searching = "searching",
+        /// It gave one.
+        Mapped = "mapped",
+        /// No router answers.
+        NotFound = "not_found",
+        /// The router itself has no public address.
+        NonRoutable = "non_routable",
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::base::limits::{MAX_LIFETIME, MIN_LIFETIME};
@@ -128,6 +129,15 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err("the unit is ms, s, m, h, d or w".to_owned()),
     };
     millis.map(Duration::from_millis).ok_or_else(|| "that is too long".to_owned())
+}
+
+/// Takes one of these by its word.
+pub(crate) fn one_of<T: Copy + Send + Sync>(
+    all: &'static [T],
+    word: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let named = move |text: String| all.iter().copied().find(|one| word(*one) == text).ok_or("no such word");
+    PossibleValuesParser::new(all.iter().map(|one| word(*one))).try_map(named)
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ impl Context {
         // The client holds the profile that the sending node needs.
         self.client = None;
         let mut options = SendOptions {
-            wait: delivery.wait.map(Into::into),
+            wait: delivery.wait,
             timeout: Some(delivery.timeout),
             run: RunOptions { brief: true, ..RunOptions::default() },
         };

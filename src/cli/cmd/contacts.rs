@@ -6,7 +6,7 @@ use crate::api::{AddContact, Contact, NoParams, RenameParams, VerifyParams, Who,
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
-use crate::cli::output::table::{Cell, Column, Record, Table};
+use crate::cli::output::table::{Cell, Column, Record};
 use crate::cli::output::{Output, name_and_peer, short_peer};
 
 /// The people you know
@@ -136,9 +136,6 @@ fn verify(who: String, number: &[String], undo: bool, context: &mut Context) -> 
 }
 
 fn list(contacts: &[Contact], output: &mut Output) -> Result<()> {
-    if output.is_json() {
-        return Ok(contacts.iter().try_for_each(|contact| output.json(contact))?);
-    }
     let columns = [
         Column::flexible("NAME"),
         Column::new("PEER"),
@@ -146,18 +143,17 @@ fn list(contacts: &[Contact], output: &mut Output) -> Result<()> {
         Column::new("BLOCKED"),
         Column::new("SINCE"),
     ];
-    let mut table = Table::new(&columns);
     let flag = |is: bool, tint| Cell::two(if is { "yes" } else { "" }, &is.to_string()).tint(tint);
-    for contact in contacts {
-        table.row([
+    let row = |output: &Output, contact: &Contact| {
+        [
             Cell::text(&contact.name).tint(Tint::Cyan),
             Cell::two(&short_peer(&contact.peer_id), &contact.peer_id.to_string()).tint(Tint::Dim),
             flag(contact.verified, Tint::Green),
             flag(contact.blocked, Tint::Red),
             Cell::text(&contact.added_at.map(|at| output.time(at)).unwrap_or_default()).tint(Tint::Dim),
-        ]);
-    }
-    Ok(output.table(&table, "there are no contacts yet; `rohrpost contacts add LINK` makes one")?)
+        ]
+    };
+    Ok(output.list(contacts, columns, "there are no contacts yet; `rohrpost contacts add LINK` makes one", row)?)
 }
 
 fn show(contact: &Contact, output: &mut Output) -> Result<()> {

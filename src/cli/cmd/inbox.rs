@@ -5,7 +5,7 @@ use crate::base::WallTime;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
-use crate::cli::output::table::{Cell, Column, Table};
+use crate::cli::output::table::{Cell, Column};
 use crate::cli::output::{Output, short_peer};
 
 /// List the conversations, newest first
@@ -27,9 +27,6 @@ pub(crate) fn run(args: &InboxArgs, context: &mut Context) -> Result<()> {
 }
 
 fn show(conversations: &[Conversation], when_empty: &str, output: &mut Output) -> Result<()> {
-    if output.is_json() {
-        return Ok(conversations.iter().try_for_each(|conversation| output.json(conversation))?);
-    }
     let columns = [
         Column::flexible("NAME"),
         Column::new("PEER"),
@@ -37,19 +34,18 @@ fn show(conversations: &[Conversation], when_empty: &str, output: &mut Output) -
         Column::new("WHEN"),
         Column::flexible("LAST MESSAGE"),
     ];
-    let mut table = Table::new(&columns);
-    for conversation in conversations {
+    let row = |output: &Output, conversation: &Conversation| {
         let weight = if conversation.unread > 0 { Tint::Bold } else { Tint::Plain };
         let last = conversation.last.as_ref();
-        table.row([
+        [
             Cell::text(&conversation.name).tint(Tint::Cyan),
             Cell::two(&short_peer(&conversation.peer_id), &conversation.peer_id.to_string()).tint(Tint::Dim),
             Cell::text(&conversation.unread.to_string()).tint(weight),
             Cell::text(&last.map(|message| output.time(when(message))).unwrap_or_default()).tint(Tint::Dim),
             Cell::text(&last.map(preview).unwrap_or_default()).tint(weight),
-        ]);
-    }
-    Ok(output.table(&table, when_empty)?)
+        ]
+    };
+    Ok(output.list(conversations, columns, when_empty, row)?)
 }
 
 /// What a peer says about the time is less sure than when it came.

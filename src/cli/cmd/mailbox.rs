@@ -87,9 +87,6 @@ pub(crate) const fn told(state: BoxState) -> (&'static str, Tint) {
 }
 
 fn list(mailboxes: &[Mailbox], output: &mut Output) -> Result<()> {
-    if output.is_json() {
-        return Ok(mailboxes.iter().try_for_each(|mailbox| output.json(mailbox))?);
-    }
     let columns = [
         Column::flexible("NAME"),
         Column::new("PEER"),
@@ -98,19 +95,23 @@ fn list(mailboxes: &[Mailbox], output: &mut Output) -> Result<()> {
         Column::number("PREKEYS"),
         Column::flexible("ADDRESS"),
     ];
-    let mut table = Table::new(&columns);
-    for mailbox in mailboxes {
+    let row = |output: &Output, mailbox: &Mailbox| {
         let (state, tint) = told(mailbox.state);
-        table.row([
+        [
             Cell::text(&mailbox.name).tint(Tint::Cyan),
             Cell::two(&short_peer(&mailbox.peer_id), &mailbox.peer_id.to_string()).tint(Tint::Dim),
             Cell::two(state, mailbox.state.word()).tint(tint),
             Cell::text(&mailbox.fetched_at.map(|at| output.time(at)).unwrap_or_default()).tint(Tint::Dim),
             Cell::text(&mailbox.prekeys.to_string()),
             Cell::text(mailbox.addrs.first().map_or("", String::as_str)),
-        ]);
-    }
-    Ok(output.table(&table, "no mailbox keeps messages for you; `rohrpost mailbox list --find` looks for some")?)
+        ]
+    };
+    Ok(output.list(
+        mailboxes,
+        columns,
+        "no mailbox keeps messages for you; `rohrpost mailbox list --find` looks for some",
+        row,
+    )?)
 }
 
 fn offer(found: &[OpenMailbox], output: &mut Output) -> Result<()> {

@@ -4,7 +4,7 @@ use crate::api::{NoParams, Peer, method};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
-use crate::cli::output::table::{Cell, Column, Table};
+use crate::cli::output::table::{Cell, Column};
 use crate::cli::output::{Output, short_peer};
 
 /// List the connected peers, and those by whom the network is found again
@@ -18,9 +18,6 @@ pub(crate) fn run(_: PeersArgs, context: &mut Context) -> Result<()> {
 }
 
 fn show(peers: &[Peer], output: &mut Output) -> Result<()> {
-    if output.is_json() {
-        return Ok(peers.iter().try_for_each(|peer| output.json(peer))?);
-    }
     let columns = [
         Column::flexible("NAME"),
         Column::new("PEER"),
@@ -29,23 +26,22 @@ fn show(peers: &[Peer], output: &mut Output) -> Result<()> {
         Column::new("SINCE"),
         Column::flexible("ADDRESS"),
     ];
-    let mut table = Table::new(&columns);
-    for peer in peers {
+    let row = |output: &Output, peer: &Peer| {
         let (way, tint) = match (peer.connected, peer.direct) {
             (false, _) => ("known", Tint::Dim),
             (true, true) => ("direct", Tint::Green),
             (true, false) => ("relayed", Tint::Yellow),
         };
-        table.row([
+        [
             Cell::text(&peer.name).tint(Tint::Cyan),
             Cell::two(&short_peer(&peer.peer_id), &peer.peer_id.to_string()).tint(Tint::Dim),
             Cell::two(if peer.contact { "yes" } else { "" }, &peer.contact.to_string()),
             Cell::text(way).tint(tint),
             Cell::text(&peer.since.map(|at| output.time(at)).unwrap_or_default()).tint(Tint::Dim),
             Cell::text(peer.addr.as_deref().unwrap_or_default()),
-        ]);
-    }
-    Ok(output.table(&table, "no peer is connected or known; `rohrpost doctor` says what would help")?)
+        ]
+    };
+    Ok(output.list(peers, columns, "no peer is connected or known; `rohrpost doctor` says what would help", row)?)
 }
 
 #[cfg(test)]

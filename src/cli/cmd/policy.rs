@@ -1,8 +1,9 @@
 //! `policy`: who may write to us.
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use crate::api::{NoParams, Policy, PolicyParams, method};
+use crate::cli::args::one_of;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 
@@ -24,25 +25,16 @@ enum PolicyAction {
     /// Change the policy
     Set {
         /// requests, contacts or nobody
-        #[arg(value_name = "POLICY", value_enum, hide_possible_values = true)]
-        policy: PolicyName,
+        #[arg(value_name = "POLICY", value_parser = one_of(Policy::ALL, Policy::word), hide_possible_values = true)]
+        policy: Policy,
     },
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PolicyName {
-    Requests,
-    Contacts,
-    Nobody,
 }
 
 /// Shows or sets the policy.
 pub(crate) fn run(args: PolicyArgs, context: &mut Context) -> Result<()> {
     let state = match args.action.unwrap_or(PolicyAction::Show) {
         PolicyAction::Show => context.client()?.ask::<method::PolicyShow>(&NoParams {})?,
-        PolicyAction::Set { policy } => {
-            context.client()?.ask::<method::PolicySet>(&PolicyParams { policy: policy.into() })?
-        }
+        PolicyAction::Set { policy } => context.client()?.ask::<method::PolicySet>(&PolicyParams { policy })?,
     };
     let output = &mut context.output;
     if output.is_json() {
@@ -54,14 +46,4 @@ pub(crate) fn run(args: PolicyArgs, context: &mut Context) -> Result<()> {
         Policy::Contacts => "what strangers send is dropped quietly",
         Policy::Nobody => "only the contacts there are can write to you",
     })?)
-}
-
-impl From<PolicyName> for Policy {
-    fn from(name: PolicyName) -> Self {
-        match name {
-            PolicyName::Requests => Self::Requests,
-            PolicyName::Contacts => Self::Contacts,
-            PolicyName::Nobody => Self::Nobody,
-        }
-    }
 }

@@ -6,7 +6,7 @@ use crate::api::{NoParams, Request, RequestDetail, method};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
-use crate::cli::output::table::{Cell, Column, Record, Table};
+use crate::cli::output::table::{Cell, Column, Record};
 use crate::cli::output::{Form, Output, name_and_peer, safe, short_peer};
 
 /// First messages of people who are not contacts
@@ -76,9 +76,6 @@ pub(crate) fn run(args: RequestsArgs, context: &mut Context) -> Result<()> {
 }
 
 fn list(requests: &[Request], output: &mut Output) -> Result<()> {
-    if output.is_json() {
-        return Ok(requests.iter().try_for_each(|request| output.json(request))?);
-    }
     let columns = [
         Column::flexible("NAME"),
         Column::new("PEER"),
@@ -88,10 +85,9 @@ fn list(requests: &[Request], output: &mut Output) -> Result<()> {
         Column::flexible("SUBJECT"),
         Column::flexible("TEXT"),
     ];
-    let mut table = Table::new(&columns);
-    for request in requests {
+    let row = |output: &Output, request: &Request| {
         let invited = Cell::two(yes(request.invited), if request.invited { "true" } else { "false" });
-        table.row([
+        [
             Cell::text(&request.name).tint(Tint::Cyan),
             Cell::two(&short_peer(&request.peer_id), &request.peer_id.to_string()).tint(Tint::Dim),
             Cell::text(&output.time(request.received_at)).tint(Tint::Dim),
@@ -99,9 +95,9 @@ fn list(requests: &[Request], output: &mut Output) -> Result<()> {
             invited.tint(Tint::Green),
             Cell::text(request.subject.as_deref().unwrap_or_default()),
             Cell::text(&request.text),
-        ]);
-    }
-    Ok(output.table(&table, "no requests are pending")?)
+        ]
+    };
+    Ok(output.list(requests, columns, "no requests are pending", row)?)
 }
 
 fn show(detail: &RequestDetail, output: &mut Output) -> Result<()> {

@@ -3,12 +3,11 @@
 use std::io::Read;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::api::{Code, SendParams, Sent, State, WaitFor};
 use crate::base::limits::MAX_TEXT;
-use crate::cli::args::{duration, lifetime};
+use crate::cli::args::{duration, lifetime, one_of};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::safe;
@@ -58,8 +57,8 @@ pub(crate) struct SendArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Delivery {
     /// Wait until it is that far: queued, sent, delivered or read
-    #[arg(long, value_name = "STATE", value_enum, hide_possible_values = true)]
-    pub(crate) wait: Option<Wait>,
+    #[arg(long, value_name = "STATE", value_parser = one_of(WaitFor::ALL, WaitFor::word), hide_possible_values = true)]
+    pub(crate) wait: Option<WaitFor>,
 
     /// The longest wait
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15s")]
@@ -68,19 +67,6 @@ pub(crate) struct Delivery {
     /// Your own key for this message: sending again with it sends nothing twice
     #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) client_id: Option<String>,
-}
-
-/// `--wait`: a state of an outgoing message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Wait {
-    /// Stored here
-    Queued,
-    /// Stored there
-    Sent,
-    /// The recipient's node says so
-    Delivered,
-    /// The recipient has read it
-    Read,
 }
 
 /// Sends to each recipient in turn; a recipient that fails does not keep the others from theirs.
@@ -140,8 +126,8 @@ fn told(sent: &Sent, to: &str, delivery: &Delivery, context: &mut Context) -> Re
         }
     }
     match delivery.wait {
-        Some(wait) if !WaitFor::from(wait).reached_by(sent.state) => {
-            let message = format!("not {} within {:?}, but {}", WaitFor::from(wait), delivery.timeout, sent.state);
+        Some(wait) if !wait.reached_by(sent.state) => {
+            let message = format!("not {} within {:?}, but {}", wait, delivery.timeout, sent.state);
             let error = CliError::new(Code::WaitTimeout, message);
             Err(match &sent.missing {
                 Some(missing) => {
@@ -188,15 +174,4 @@ pub(super) fn text_or_stdin(text: String, context: &Context) -> Result<String> {
         return Err(CliError::new(Code::TooLong, format!("the text is longer than {MAX_TEXT} bytes")));
     }
     Ok(text)
-}
-
-impl From<Wait> for WaitFor {
-    fn from(wait: Wait) -> Self {
-        match wait {
-            Wait::Queued => Self::Queued,
-            Wait::Sent => Self::Sent,
-            Wait::Delivered => Self::Delivered,
-            Wait::Read => Self::Read,
-        }
-    }
 }

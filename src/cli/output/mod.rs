@@ -19,7 +19,7 @@ use crate::api;
 use crate::base::{MessageId, PeerId, WallTime};
 
 use self::style::{Paint, Tint};
-use self::table::{Record, Table};
+use self::table::{Cell, Column, Record, Table};
 
 /// What results look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,22 @@ impl Output {
     pub(crate) fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> io::Result<()> {
         json::write_line(&mut self.out, value)?;
         self.out.flush()
+    }
+
+    /// Things of one kind: a row of a table for each, with `--json` an object.
+    pub(crate) fn list<T: Serialize, const N: usize>(
+        &mut self,
+        all: &[T],
+        columns: [Column; N],
+        when_empty: &str,
+        row: impl Fn(&Self, &T) -> [Cell; N],
+    ) -> io::Result<()> {
+        if self.is_json() {
+            return all.iter().try_for_each(|one| self.json(one));
+        }
+        let mut table = Table::new(&columns);
+        all.iter().for_each(|one| table.row(row(self, one)));
+        self.table(&table, when_empty)
     }
 
     /// A table; people are told on stderr when it is empty.
