@@ -3,6 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use libp2p::swarm::handler::ConnectionEvent;
+use libp2p::swarm::{ConnectionHandler, ConnectionHandlerEvent};
+
 use crate::base::{Millis, PeerId, WallTime};
 
 /// Our form of a peer ID; `None` when it is not of an Ed25519 key.
@@ -32,3 +35,19 @@ pub(super) fn wall_now() -> WallTime {
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// What the swarm tells the handler of a connection.
+pub(super) type HandlerInput<'a, H> = ConnectionEvent<
+    'a,
+    <H as ConnectionHandler>::InboundProtocol,
+    <H as ConnectionHandler>::OutboundProtocol,
+    <H as ConnectionHandler>::InboundOpenInfo,
+    <H as ConnectionHandler>::OutboundOpenInfo,
+>;
+
+/// What it tells the swarm.
+pub(super) type HandlerOutput<H> = ConnectionHandlerEvent<
+    <H as ConnectionHandler>::OutboundProtocol,
+    <H as ConnectionHandler>::OutboundOpenInfo,
+    <H as ConnectionHandler>::ToBehaviour,
+>;

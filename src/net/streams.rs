@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::addresses::is_circuit;
 use super::classes::Classes;
-use super::span;
+use super::{HandlerInput, HandlerOutput, span};
 use crate::base::limits::STREAM_OPEN_TIMEOUT;
 use crate::envelope::border::Class;
 
@@ -225,10 +225,7 @@ impl ConnectionHandler for Handler {
         self.keep
     }
 
-    fn poll(
-        &mut self,
-        _: &mut Context<'_>,
-    ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, Self::OutboundOpenInfo, Self::ToBehaviour>> {
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<HandlerOutput<Self>> {
         if let Some(taken) = self.taken.pop_front() {
             return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(taken));
         }
@@ -247,10 +244,7 @@ impl ConnectionHandler for Handler {
         }
     }
 
-    fn on_connection_event(
-        &mut self,
-        event: ConnectionEvent<'_, Self::InboundProtocol, Self::OutboundProtocol, (), Self::OutboundOpenInfo>,
-    ) {
+    fn on_connection_event(&mut self, event: HandlerInput<'_, Self>) {
         match event {
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol: stream, .. }) => {
                 // One too many is dropped, which resets it (NET-22).

@@ -22,6 +22,7 @@ use libp2p::swarm::{ConnectionHandler, ConnectionHandlerEvent, SubstreamProtocol
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::super::budget::{Budget, Who};
+use super::super::{HandlerInput, HandlerOutput};
 use crate::base::limits::DHT_HEARD;
 
 /// Whether streams are opened so.
@@ -106,10 +107,7 @@ impl<H: ConnectionHandler> ConnectionHandler for Handler<H> {
         self.inner.connection_keep_alive()
     }
 
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, Self::OutboundOpenInfo, Self::ToBehaviour>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<HandlerOutput<Self>> {
         if let Some(pause) = &mut self.pause {
             ready!(pause.as_mut().poll(cx));
             self.pause = None;
@@ -130,16 +128,7 @@ impl<H: ConnectionHandler> ConnectionHandler for Handler<H> {
         self.inner.on_behaviour_event(event);
     }
 
-    fn on_connection_event(
-        &mut self,
-        event: ConnectionEvent<
-            '_,
-            Self::InboundProtocol,
-            Self::OutboundProtocol,
-            Self::InboundOpenInfo,
-            Self::OutboundOpenInfo,
-        >,
-    ) {
+    fn on_connection_event(&mut self, event: HandlerInput<'_, Self>) {
         let event = match event {
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol, info }) => {
                 ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol, info })

@@ -20,7 +20,7 @@ use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, ping};
 use tokio::time::{Sleep, sleep};
 
 use crate::base::limits::CHECK_TIMEOUT;
-use crate::net::span;
+use crate::net::{HandlerInput, HandlerOutput, span};
 
 /// What is said, and comes back: the protocol wants 32 bytes.
 const CALL: [u8; 32] = *b"rohrpost: are you still there?..";
@@ -113,10 +113,7 @@ impl ConnectionHandler for Handler {
         SubstreamProtocol::new(DeniedUpgrade, ())
     }
 
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, (), Self::ToBehaviour>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<HandlerOutput<Self>> {
         if std::mem::take(&mut self.wanted) {
             self.deadline = Some(Box::pin(sleep(span(CHECK_TIMEOUT))));
             let protocol = SubstreamProtocol::new(ReadyUpgrade::new(ping::PROTOCOL_NAME), ());
@@ -136,7 +133,7 @@ impl ConnectionHandler for Handler {
         self.wanted = self.deadline.is_none();
     }
 
-    fn on_connection_event(&mut self, event: ConnectionEvent<'_, Self::InboundProtocol, Self::OutboundProtocol>) {
+    fn on_connection_event(&mut self, event: HandlerInput<'_, Self>) {
         match event {
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol, .. }) => {
                 self.call = Some(Box::pin(call(protocol)));

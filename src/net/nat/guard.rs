@@ -17,7 +17,7 @@ use std::task::{Context, Poll};
 use libp2p::autonat::v2::server::Behaviour as Server;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
-use libp2p::swarm::handler::{ConnectionEvent, ConnectionHandlerEvent};
+use libp2p::swarm::handler::ConnectionHandlerEvent;
 use libp2p::swarm::{
     CloseConnection, ConnectionDenied, ConnectionHandler, ConnectionId, FromSwarm, NetworkBehaviour,
     NewExternalAddrCandidate, SubstreamProtocol, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
@@ -25,7 +25,7 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId};
 
 use crate::net::addresses::is_circuit;
-use crate::net::lock;
+use crate::net::{HandlerInput, HandlerOutput, lock};
 
 /// Why a dial goes to an address that a peer has named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,10 +232,7 @@ impl<H: ConnectionHandler> ConnectionHandler for Watched<H> {
         !self.broken && self.inner.connection_keep_alive()
     }
 
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, Self::OutboundOpenInfo, Self::ToBehaviour>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<HandlerOutput<Self>> {
         match self.attempt(|inner| inner.poll(cx)) {
             Some(next) => next.map(|event| event.map_custom(Said::Word)),
             None if self.told => Poll::Pending,
@@ -257,16 +254,7 @@ impl<H: ConnectionHandler> ConnectionHandler for Watched<H> {
         self.attempt(|inner| inner.on_behaviour_event(event));
     }
 
-    fn on_connection_event(
-        &mut self,
-        event: ConnectionEvent<
-            '_,
-            Self::InboundProtocol,
-            Self::OutboundProtocol,
-            Self::InboundOpenInfo,
-            Self::OutboundOpenInfo,
-        >,
-    ) {
+    fn on_connection_event(&mut self, event: HandlerInput<'_, Self>) {
         self.attempt(|inner| inner.on_connection_event(event));
     }
 }

@@ -11,6 +11,8 @@ use libp2p::swarm::handler::{
 };
 use libp2p::swarm::{ConnectionHandler, NetworkBehaviour, SubstreamProtocol};
 
+use crate::net::{HandlerInput, HandlerOutput};
+
 /// What a peer's identify lists who tries addresses.
 const TRIES: StreamProtocol = StreamProtocol::new("/libp2p/autonat/2/dial-request");
 
@@ -68,10 +70,7 @@ impl ConnectionHandler for Handler {
         self.inner.connection_keep_alive()
     }
 
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, Self::OutboundOpenInfo, Self::ToBehaviour>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<HandlerOutput<Self>> {
         if let Some(news) = self.news.pop_front() {
             return Poll::Ready(ConnectionHandlerEvent::ReportRemoteProtocols(news));
         }
@@ -96,16 +95,7 @@ impl ConnectionHandler for Handler {
         }
     }
 
-    fn on_connection_event(
-        &mut self,
-        event: ConnectionEvent<
-            '_,
-            Self::InboundProtocol,
-            Self::OutboundProtocol,
-            Self::InboundOpenInfo,
-            Self::OutboundOpenInfo,
-        >,
-    ) {
+    fn on_connection_event(&mut self, event: HandlerInput<'_, Self>) {
         match &event {
             ConnectionEvent::RemoteProtocolsChange(ProtocolsChange::Added(added)) => {
                 self.offers |= added.clone().any(|protocol| *protocol == TRIES);
