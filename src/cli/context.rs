@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use crate::api::{ApiError, Code, Event, SendParams, Sent, Status, WaitFor, Who};
+use crate::api::{ApiError, Code, Event, Resolved, Rpc, SendParams, Sent, Status, WaitFor, Who};
 use crate::client::{self, Client, Passphrase, Place, RunOptions, SendOptions};
 
 use super::cmd::send::Delivery;
 use super::error::{CliError, Result};
-use super::output::Output;
+use super::output::{Output, name_and_peer};
 use super::prompt::{Prompter, Source};
 
 /// How long a person is kept waiting who did not ask to wait.
@@ -151,6 +151,18 @@ impl Context {
             }
         }
         worst.map_or(Ok(()), |exit| Err(CliError::told(exit)))
+    }
+
+    /// Does it to each peer, and says what they are now.
+    pub(crate) fn each_is<M: Rpc<Params = Who, Result = Resolved>>(
+        &mut self,
+        whom: Vec<String>,
+        what: &str,
+    ) -> Result<()> {
+        self.each(whom, |who, context| {
+            let who = context.client()?.ask::<M>(&who)?;
+            context.done(&who, &format!("{} is {what}", name_and_peer(&who.name, &who.peer_id)))
+        })
     }
 
     /// Something was changed: an object for programs, a remark for people.

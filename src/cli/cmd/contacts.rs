@@ -105,21 +105,11 @@ pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
             context.done(&contact, &format!("they are {} now", named(&contact)))
         }
         ContactsAction::Verify { who, number, undo } => verify(who, &number, undo, context),
-        ContactsAction::Block { who } => context.each(who, |who, context| {
-            let who = context.client()?.ask::<method::ContactsBlock>(&who)?;
-            let text = format!("{} is blocked; they are not told", name_and_peer(&who.name, &who.peer_id));
-            context.done(&who, &text)
-        }),
-        ContactsAction::Unblock { who } => context.each(who, |who, context| {
-            let who = context.client()?.ask::<method::ContactsUnblock>(&who)?;
-            context.done(&who, &format!("{} is no longer blocked", name_and_peer(&who.name, &who.peer_id)))
-        }),
-        ContactsAction::Remove { who } => context.each(who, |who, context| {
-            let who = context.client()?.ask::<method::ContactsRemove>(&who)?;
-            let text =
-                format!("{} is no longer a contact; the conversation stays", name_and_peer(&who.name, &who.peer_id));
-            context.done(&who, &text)
-        }),
+        ContactsAction::Block { who } => context.each_is::<method::ContactsBlock>(who, "blocked; they are not told"),
+        ContactsAction::Unblock { who } => context.each_is::<method::ContactsUnblock>(who, "no longer blocked"),
+        ContactsAction::Remove { who } => {
+            context.each_is::<method::ContactsRemove>(who, "no longer a contact; the conversation stays")
+        }
     }
 }
 
@@ -173,9 +163,7 @@ fn show(contact: &Contact, output: &mut Output) -> Result<()> {
     if let Some(at) = contact.added_at {
         record.row("since", "added_at", Cell::text(&output.time(at)));
     }
-    for (i, row) in number_rows(contact, output).iter().enumerate() {
-        record.row(if i == 0 { "safety number" } else { "" }, "safety_number", Cell::text(row));
-    }
+    record.rows("safety number", "safety_number", number_rows(contact, output).iter().map(|row| Cell::text(row)));
     Ok(output.record(&record)?)
 }
 

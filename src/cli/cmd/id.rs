@@ -97,9 +97,7 @@ pub(super) fn show(identity: &Identity, output: &mut Output) -> Result<()> {
     record.row("peer ID", "peer_id", Cell::text(&identity.peer_id.to_string()));
     record.row("name", "name", Cell::text(&identity.name));
     record.row("link", "link", Cell::text(&identity.link));
-    for (i, addr) in identity.addrs.iter().enumerate() {
-        record.row(if i == 0 { "address" } else { "" }, "addr", Cell::text(addr));
-    }
+    record.rows("address", "addr", identity.addrs.iter().map(|addr| Cell::text(addr)));
     Ok(output.record(&record)?)
 }
 

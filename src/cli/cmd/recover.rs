@@ -41,9 +41,7 @@ fn show(recovery: &Recovery, output: &mut Output) -> Result<()> {
     record.row("sent again", "queued", number(recovery.queued));
     let rows = format!("{} rows of the database, {} of a snapshot", recovery.from_database, recovery.from_snapshot);
     record.row("made of", "rows", Cell::two(&rows, &format!("{} {}", recovery.from_database, recovery.from_snapshot)));
-    for (index, lost) in recovery.lost.iter().enumerate() {
-        record.row(if index == 0 { "lost" } else { "" }, "lost", Cell::text(lost).tint(Tint::Yellow));
-    }
+    record.rows("lost", "lost", recovery.lost.iter().map(|lost| Cell::text(lost).tint(Tint::Yellow)));
     record.row("kept", "kept", Cell::text(&recovery.kept.display().to_string()));
     output.record(&record)?;
     output.note("Look whether everything is there that you need. Then remove the damaged folder:")?;

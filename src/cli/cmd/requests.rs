@@ -67,11 +67,7 @@ pub(crate) fn run(args: RequestsArgs, context: &mut Context) -> Result<()> {
             let text = format!("the request of {} is gone; they are not told", name_and_peer(&who.name, &who.peer_id));
             context.done(&who, &text)
         }),
-        RequestsAction::Block(args) => context.each(args.who, |who, context| {
-            let who = context.client()?.ask::<method::RequestsBlock>(&who)?;
-            let text = format!("{} is blocked; they are not told", name_and_peer(&who.name, &who.peer_id));
-            context.done(&who, &text)
-        }),
+        RequestsAction::Block(args) => context.each_is::<method::RequestsBlock>(args.who, "blocked; they are not told"),
     }
 }
 

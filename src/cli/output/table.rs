@@ -148,6 +148,12 @@ impl Record {
         self.rows.push((label, field, cell));
     }
 
+    /// Adds a property with several values, the label before the first.
+    pub(crate) fn rows(&mut self, label: &'static str, field: &'static str, cells: impl IntoIterator<Item = Cell>) {
+        let labels = std::iter::once(label).chain(std::iter::repeat(""));
+        self.rows.extend(labels.zip(cells).map(|(label, cell)| (label, field, cell)));
+    }
+
     /// Field and value, tab-separated.
     pub(crate) fn plain(&self) -> String {
         self.rows.iter().map(|(_, field, cell)| format!("{field}\t{}\n", cell.plain)).collect()
