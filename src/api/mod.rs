@@ -19,7 +19,8 @@ pub mod time;
 mod types;
 
 pub use crate::base::words::{
-    BoxState, Direction, MessageEnd, Nat, Policy, Reachability, RequestEnd, ServeMailbox, State, Upnp,
+    BoxState, DhtStatus, Direction, MessageEnd, Nat, Policy, Reachability, RelayService, RequestEnd, ServeMailbox,
+    State, Upnp,
 };
 pub use docs::reference;
 pub use error::{ApiError, CODES, Candidate, Code, CodeInfo};
@@ -31,7 +32,7 @@ pub use params::{
     AddContact, DoctorParams, EventsParams, HistoryParams, InboxParams, ListenParams, MailboxParams, MessageParams,
     NameParams, NoParams, PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, VerifyParams, WaitFor, Who,
 };
-pub use reach::{Dht, Mailbox, MailboxService, OpenMailbox, Peer, Reach, RelayInUse, RelayService};
+pub use reach::{Mailbox, MailboxService, OpenMailbox, Peer, Reach, RelayInUse};
 pub use types::{
     Connection, Contact, Conversation, ConversationKind, DeletedConversation, HeldMessage, Identity, Listening,
     Message, PolicyState, ReadCount, Request, RequestDetail, Resolved, Sent, Status, Stopping,

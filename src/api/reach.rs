@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::words::{BoxState, Nat, ServeMailbox, Upnp};
+use crate::base::words::{BoxState, DhtStatus, Nat, RelayService, ServeMailbox, Upnp};
 use crate::base::{PeerId, WallTime};
 
 use super::time;
@@ -19,28 +19,6 @@ pub struct RelayInUse {
     #[serde(with = "time")]
     #[schemars(with = "String")]
     pub since: WallTime,
-}
-
-/// What the node knows of the DHT.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Dht {
-    /// Whether it answers questions of others and keeps cards for them.
-    pub server: bool,
-    /// Peers in its routing table.
-    pub peers: u64,
-    /// Cards that it keeps for others.
-    pub records: u64,
-    /// Whether the own card stands there.
-    pub published: bool,
-}
-
-/// What the node does for others as a relay.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct RelayService {
-    /// Peers that can be reached through it.
-    pub reservations: u64,
-    /// Circuits that are open.
-    pub circuits: u64,
 }
 
 /// What the node does for others as a mailbox.
@@ -66,7 +44,7 @@ pub struct Reach {
     /// Relays through which we can be reached.
     pub relays: Vec<RelayInUse>,
     /// The DHT.
-    pub dht: Dht,
+    pub dht: DhtStatus,
     /// What it does as a relay; `null` when it is none.
     pub relay_service: Option<RelayService>,
     /// What it does as a mailbox; `null` when it is none.

@@ -217,3 +217,27 @@ words! {
         NonRoutable = "non_routable",
     }
 }
+
+/// What the node knows of the DHT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema), schemars(rename = "Dht"))]
+pub struct DhtStatus {
+    /// Whether it answers questions of others and keeps cards for them.
+    pub server: bool,
+    /// Peers in its routing table.
+    pub peers: u64,
+    /// Cards that it keeps for others.
+    pub records: u64,
+    /// Whether the own card stands there.
+    pub published: bool,
+}
+
+/// What the node does for others as a relay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
+pub struct RelayService {
+    /// Peers that can be reached through it.
+    pub reservations: u64,
+    /// Circuits that are open.
+    pub circuits: u64,
+}

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::budget::{Budget, Who, room};
 use super::limits::activity::UnderWay;
 use super::places::Permit;
-use super::shared::Shared;
+use super::shared::{Shared, hand_over};
 use super::{from_libp2p, span, to_libp2p};
 use crate::base::PeerId;
 use crate::base::limits::{CARD_TIMEOUT, CARDS, MAX_CARD_REQUESTS, MAX_CARD_RESPONSE, MAX_CARD_STREAMS, PREKEYS};
@@ -127,18 +127,11 @@ impl Cards {
 
     /// Tells the outcome, by a task that may wait for the lane; the permits bound these tasks.
     fn tell(&self, Fetch { peer, ticket, permit }: Fetch, response: Option<CardResponse>) {
-        let lane = self.shared.lanes.contacts.clone();
         let event = match response {
             Some(CardResponse { card, prekey }) => border::Event::Bundle { peer, ticket, card, prekey },
             None => border::Event::BundleFailed { peer, ticket },
         };
-        tokio::spawn(async move {
-            let place = lane.reserve().await;
-            drop(permit);
-            if let Ok(place) = place {
-                place.send(event);
-            }
-        });
+        tokio::spawn(hand_over(self.shared.lanes.contacts.clone(), event, permit));
     }
 
     /// Takes a question to the node, unless there are too many; a dropped channel tells the peer.
@@ -162,12 +155,8 @@ impl Cards {
         self.last += 1;
         let request = self.last;
         self.pending.insert(request, Pending { from, channel, _busy: busy });
-        let lane = self.shared.lane(&peer).clone();
-        tokio::spawn(async move {
-            // A node that no longer listens has stopped.
-            let _ = lane.send(border::Event::BundleRequested { from: peer, request, want_prekey }).await;
-            drop(permit);
-        });
+        let event = border::Event::BundleRequested { from: peer, request, want_prekey };
+        tokio::spawn(hand_over(self.shared.lane(&peer).clone(), event, permit));
     }
 }
 

@@ -52,15 +52,14 @@ use tokio::sync::mpsc;
 pub use self::addresses::is_dialable;
 pub use self::classes::Classes;
 pub use self::config::{Lanes, NetConfig};
-pub use self::dht::status::DhtStatus;
 pub use self::error::{NetError, SendError};
 pub use self::handle::NetHandle;
-pub use self::nat::status::{RelayService, RelayStatus};
+pub use self::nat::status::RelayStatus;
 pub use self::status::{MdnsStatus, NetStatus, PeerStatus};
 pub use crate::envelope::border::{Class, Event, FrameToken, Order, RefuseReason};
 
 use self::behaviour::Behaviour;
-use self::convert::{from_libp2p, lock, span, to_libp2p, wall_now};
+use self::convert::{HandlerInput, HandlerOutput, from_libp2p, lock, span, to_libp2p, wall_now};
 use self::limits::activity::Activity;
 use self::nat::Nat;
 use self::nat::service::Usage;

@@ -12,18 +12,17 @@ use tokio::time::Instant;
 use super::budget::{Budget, Who};
 use super::classes::Classes;
 use super::config::Lanes;
-use super::dht::status::DhtStatus;
 use super::error::SendError;
 use super::limits::activity::Activity;
 use super::lock;
-use super::nat::status::{RelayService, RelayStatus};
+use super::nat::status::RelayStatus;
 use super::notices::Notices;
 use super::origin::Origin;
 use super::peers::{Link, Traffic};
 use super::status::{MdnsStatus, NetStatus, PeerStatus};
 use super::streams;
 use crate::base::limits::{ENVELOPES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
-use crate::base::words::{Nat, Reachability, Upnp};
+use crate::base::words::{DhtStatus, Nat, Reachability, RelayService, Upnp};
 use crate::base::{PeerId, WallTime};
 use crate::envelope::border::{Class, Event};
 
@@ -295,7 +294,7 @@ impl Shared {
         peers.sort_by_key(|status| status.peer);
         let Place { reachability, external_addrs, relays, nat, upnp, relay_service } = registry.place.clone();
         let listen_addrs = registry.listen_addrs.clone();
-        let dht = self.dht.borrow().clone();
+        let dht = *self.dht.borrow();
         let mdns = registry.mdns;
         NetStatus { listen_addrs, peers, reachability, external_addrs, relays, nat, upnp, relay_service, dht, mdns }
     }
@@ -308,6 +307,16 @@ impl Shared {
         registry.place = Place::default();
         registry.mdns = MdnsStatus::Off;
         self.dht.send_replace(DhtStatus::default());
+    }
+}
+
+/// Hands an event over to the node, which may take its time; the permit bounds those who wait.
+pub(super) async fn hand_over(lane: mpsc::Sender<Event>, event: Event, permit: impl Send) {
+    let place = lane.reserve().await;
+    drop(permit);
+    // Without a place the node has stopped.
+    if let Ok(place) = place {
+        place.send(event);
     }
 }
 

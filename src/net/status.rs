@@ -1,8 +1,7 @@
 //! What is told of the network when it is asked.
 
-use super::dht::status::DhtStatus;
-use super::nat::status::{RelayService, RelayStatus};
-use crate::base::words::{Nat, Reachability, Upnp};
+use super::nat::status::RelayStatus;
+use crate::base::words::{DhtStatus, Nat, Reachability, RelayService, Upnp};
 use crate::base::{PeerId, WallTime};
 
 /// Where we listen and with whom we are connected.

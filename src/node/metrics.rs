@@ -166,20 +166,16 @@ impl Figures {
             }),
             ("relays", "Relays through which this node can be reached", count(net.relays.len())),
             ("dht_server", "Whether this node keeps cards for the DHT", u64::from(net.dht.server)),
-            ("dht_peers", "Peers in the routing table of the DHT", count(net.dht.peers)),
-            ("dht_records", "Cards that this node keeps for the DHT", count(net.dht.records)),
+            ("dht_peers", "Peers in the routing table of the DHT", net.dht.peers),
+            ("dht_records", "Cards that this node keeps for the DHT", net.dht.records),
             ("mailbox_boxes", "Boxes that this node keeps for others", u64::from(mail.boxes)),
             ("mailbox_bytes", "Bytes of envelopes in them", mail.bytes),
             ("outbox", "Own messages that are not delivered yet", counts.outbox),
             ("requests", "Pending requests", counts.requests),
         ];
         if let Some(relay) = &net.relay_service {
-            gauges.push((
-                "relay_reservations",
-                "Peers who can be reached through this node",
-                count(relay.reservations),
-            ));
-            gauges.push(("relay_circuits", "Circuits that stand", count(relay.circuits)));
+            gauges.push(("relay_reservations", "Peers who can be reached through this node", relay.reservations));
+            gauges.push(("relay_circuits", "Circuits that stand", relay.circuits));
         }
         gauges
     }
@@ -200,8 +196,9 @@ impl Collector for Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::words::RelayService;
     use crate::base::{PeerId, WallTime};
-    use crate::net::{PeerStatus, RelayService};
+    use crate::net::PeerStatus;
 
     #[test]
     fn figures_name_nobody() {

@@ -1,6 +1,6 @@
 //! `status`: what the node does.
 
-use crate::api::{Nat, Reachability, Status};
+use crate::api::{Nat, Reachability, RelayInUse, Status};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
@@ -43,9 +43,7 @@ fn show(status: &Status, output: &mut Output) -> Result<()> {
     }
     record.row("folder", "data_dir", Cell::text(&status.data_dir.display().to_string()));
     if status.running {
-        for (i, addr) in status.addrs.iter().enumerate() {
-            record.row(if i == 0 { "address" } else { "" }, "addr", Cell::text(addr));
-        }
+        record.rows("address", "addr", status.addrs.iter().map(|addr| Cell::text(addr)));
         reach(status, &mut record);
         record.row("connected", "peers", number(status.peers));
         for connection in &status.connections {
@@ -79,13 +77,11 @@ fn reach(status: &Status, record: &mut Record) {
     if !nat.is_empty() {
         record.row("NAT", "nat", Cell::two(nat, reach.nat.word()));
     }
-    for (i, relay) in reach.relays.iter().enumerate() {
-        let shown = format!("…{} at {}", relay.peer_id.short(), relay.addr);
-        record.row(if i == 0 { "relay" } else { "" }, "relay", Cell::two(&shown, &relay.peer_id.to_string()));
-    }
-    for (i, mailbox) in status.mailboxes.iter().enumerate() {
-        record.row(if i == 0 { "mailbox" } else { "" }, "mailbox", Cell::text(mailbox));
-    }
+    let relay = |relay: &RelayInUse| {
+        Cell::two(&format!("…{} at {}", relay.peer_id.short(), relay.addr), &relay.peer_id.to_string())
+    };
+    record.rows("relay", "relay", reach.relays.iter().map(relay));
+    record.rows("mailbox", "mailbox", status.mailboxes.iter().map(|mailbox| Cell::text(mailbox)));
     let dht = &reach.dht;
     let part = if dht.server { format!(", keeps {} cards for others", dht.records) } else { String::new() };
     let card = if dht.published { "own card is there" } else { "own card is not there yet" };
@@ -112,7 +108,7 @@ fn waiting(messages: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Connection, Dht, Reach, Upnp};
+    use crate::api::{Connection, DhtStatus, Reach, Upnp};
     use crate::cli::output::Form;
     use crate::cli::testing::{HOSTILE, NOW, PEOPLE, peer, written};
 
@@ -138,7 +134,7 @@ mod tests {
                 upnp: Upnp::NotFound,
                 external_addrs: Vec::new(),
                 relays: Vec::new(),
-                dht: Dht { peers: 7, ..Dht::default() },
+                dht: DhtStatus { peers: 7, ..DhtStatus::default() },
                 relay_service: None,
                 mailbox_service: None,
             }),

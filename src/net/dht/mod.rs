@@ -9,7 +9,6 @@ mod handler;
 mod judge;
 mod publish;
 mod query;
-pub(super) mod status;
 mod store;
 mod table;
 
@@ -32,17 +31,17 @@ use self::behaviour::{Behaviour, Heard, LINGER};
 use self::judge::{Judge, Put, found};
 use self::publish::Publisher;
 use self::query::{Query, Running};
-use self::status::DhtStatus;
 use self::table::Table;
 use super::budget::Who;
 use super::peers::Peers;
-use super::shared::Shared;
+use super::shared::{Shared, hand_over};
 use super::{from_libp2p, span, to_libp2p, wall_now};
 use crate::base::PeerId;
 use crate::base::limits::{
     DHT_ENOUGH_COPIES, DHT_FEW_PEERS, DHT_PUT_PATIENCE, DHT_REFRESH, DHT_SEEK_TIMEOUT, MAX_ADDRS, MAX_DHT_FINDS,
     MAX_DHT_MAILBOXES, MAX_DHT_PUBLISHING, MAX_DHT_SEEKS, MAX_DHT_WAITING,
 };
+use crate::base::words::DhtStatus;
 use crate::envelope::directory::{PROTOCOL, card_key, mailboxes_key};
 use crate::identity::CardIn;
 
@@ -222,8 +221,8 @@ impl Dht {
         }
         let status = DhtStatus {
             server: self.server,
-            peers: routed.len(),
-            records: kad.kad().store_mut().len(),
+            peers: routed.len() as u64,
+            records: kad.kad().store_mut().len() as u64,
             published: self.stands_until.is_some_and(|until| until > now),
         };
         self.shared.set_dht(status);
@@ -401,12 +400,8 @@ impl Dht {
         if owner == self.shared.me {
             self.stands_until = Some(now + span(crate::base::limits::DHT_RECORD_LIFE));
         }
-        let (lane, copies) = (self.shared.lanes.contacts.clone(), u32::try_from(copies).unwrap_or(u32::MAX));
-        tokio::spawn(async move {
-            // A node that no longer listens has stopped.
-            let _ = lane.send(border::Event::CardPublished { owner, copies }).await;
-            drop(slot);
-        });
+        let event = border::Event::CardPublished { owner, copies: u32::try_from(copies).unwrap_or(u32::MAX) };
+        tokio::spawn(hand_over(self.shared.lanes.contacts.clone(), event, slot));
     }
 
     /// A record came. What is not sound, or not of the peer who is looked for, counts as nothing (NET-54). Whether that is enough.
@@ -459,14 +454,7 @@ impl Dht {
             Some((_, card)) => border::Event::CardFound { peer, ticket, card },
             None => border::Event::CardNotFound { peer, ticket, asked },
         };
-        let lane = self.shared.lanes.contacts.clone();
-        tokio::spawn(async move {
-            let place = lane.reserve().await;
-            drop(permit);
-            if let Ok(place) = place {
-                place.send(event);
-            }
-        });
+        tokio::spawn(hand_over(self.shared.lanes.contacts.clone(), event, permit));
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::places::Permit;
-use super::super::shared::Shared;
+use super::super::shared::{Shared, hand_over};
 use super::super::span;
 use super::super::streams::Reply;
 use super::wire;
@@ -68,12 +68,7 @@ impl Question {
             Some(answer) => Event::MailAnswered { mailbox, ticket, answer },
             None => Event::MailFailed { mailbox, ticket },
         };
-        let place = shared.lanes.contacts.reserve().await;
-        drop(permit);
-        // Without a place the node has stopped.
-        if let Ok(place) = place {
-            place.send(event);
-        }
+        hand_over(shared.lanes.contacts.clone(), event, permit).await;
     }
 }
 

@@ -9,11 +9,11 @@ use std::time::Instant;
 use libp2p::relay::{Behaviour, Config, Event};
 use libp2p::{Multiaddr, PeerId};
 
-use super::status::RelayService;
 use crate::base::limits::{
     CIRCUITS, MAX_CIRCUIT_BYTES, MAX_CIRCUIT_TIME, MAX_RELAYED_CIRCUITS, MAX_RELAYED_CIRCUITS_PER_PEER,
     MAX_RESERVATIONS, MAX_RESERVATIONS_PER_PEER, RESERVATION_LIFE, RESERVATIONS,
 };
+use crate::base::words::RelayService;
 use crate::envelope::border::Class;
 use crate::net::budget::{Budget, Who};
 use crate::net::origin::Origin;
@@ -134,7 +134,7 @@ impl Usage {
 
     pub(in crate::net) fn told(&self) -> RelayService {
         let given = lock(&self.0);
-        RelayService { reservations: given.reserved.held().len(), circuits: given.circuits.held().len() }
+        RelayService { reservations: given.reserved.held().len() as u64, circuits: given.circuits.held().len() as u64 }
     }
 }
 

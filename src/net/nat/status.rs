@@ -12,12 +12,3 @@ pub struct RelayStatus {
     /// Since when.
     pub since: WallTime,
 }
-
-/// What others use our own relay for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RelayService {
-    /// Peers who can be reached through us.
-    pub reservations: usize,
-    /// Circuits that stand.
-    pub circuits: usize,
-}

@@ -9,6 +9,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
 use crate::base::limits::{MAX_CARD, MAX_DHT_KNOWN};
+use crate::base::words::DhtStatus;
 use crate::base::{Millis, WallTime};
 use crate::envelope::directory::{PROTOCOL, card_key, mailboxes_key};
 use crate::identity::{CardContent, CardIn, CardKeys, IdentityKeypair, PrekeyId, RequestPolicy};
@@ -49,7 +50,7 @@ impl Node {
     /// Waits until our part in the DHT is so.
     async fn dht(&self, so: impl FnMut(&DhtStatus) -> bool) -> DhtStatus {
         let mut status = self.net.shared().dht.subscribe();
-        timeout(GUARD, status.wait_for(so)).await.expect("the DHT does not come to that").unwrap().clone()
+        *timeout(GUARD, status.wait_for(so)).await.expect("the DHT does not come to that").unwrap()
     }
 
     async fn find(&mut self, peer: PeerId, wanted: u64) -> Event {
@@ -82,7 +83,7 @@ async fn network(servers: u8) -> (Vec<Node>, Node) {
     connect(&mut client, &mut nodes[0]).await;
     for node in nodes.iter().chain([&client]) {
         let others = usize::from(servers) - usize::from(node.id() != client.id());
-        node.dht(|dht| dht.peers == others).await;
+        node.dht(|dht| dht.peers == others as u64).await;
     }
     (nodes, client)
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Dispatcher, whom};
 use crate::api::{
-    self, ApiError, Code, Dht, MailboxService, OpenMailbox, Peer, Reach, RelayInUse, RelayService, Resolved, Who,
+    self, ApiError, Code, DhtStatus, MailboxService, OpenMailbox, Peer, Reach, RelayInUse, Resolved, Who,
 };
 use crate::base::PeerId;
 use crate::base::words::{BoxState, Reachability, ServeMailbox};
@@ -205,7 +205,6 @@ fn mailbox_at(reader: &Reader, net: Option<&NetHandle>, at: &[String]) -> Result
 }
 
 fn reach(status: &NetStatus, served: &MailboxView, current: bool) -> Reach {
-    let count = |n: usize| n as u64;
     let serves = served.service.serves();
     let relay =
         |relay: &net::RelayStatus| RelayInUse { peer_id: relay.peer, addr: relay.addr.clone(), since: relay.since };
@@ -214,16 +213,8 @@ fn reach(status: &NetStatus, served: &MailboxView, current: bool) -> Reach {
         upnp: status.upnp,
         external_addrs: status.external_addrs.clone(),
         relays: status.relays.iter().map(relay).collect(),
-        dht: Dht {
-            server: status.dht.server,
-            peers: count(status.dht.peers),
-            records: count(status.dht.records),
-            published: status.dht.published && current,
-        },
-        relay_service: status.relay_service.map(|service| RelayService {
-            reservations: count(service.reservations),
-            circuits: count(service.circuits),
-        }),
+        dht: DhtStatus { published: status.dht.published && current, ..status.dht },
+        relay_service: status.relay_service,
         mailbox_service: (serves != ServeMailbox::Off).then(|| MailboxService {
             serves,
             boxes: u64::from(served.boxes),

@@ -62,7 +62,7 @@ pub(super) fn look_at_reach(net: &NetStatus, found: &mut Findings) {
         found.note(Area::Dht, message, A_WAY_IN);
         return;
     }
-    let peers = count(net.dht.peers, "peer", "peers");
+    let peers = count(usize::try_from(net.dht.peers).unwrap_or(usize::MAX), "peer", "peers");
     if net.dht.published {
         found.ok(Area::Dht, format!("your card can be found there; {peers} known"));
     } else {

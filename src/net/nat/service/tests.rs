@@ -71,6 +71,6 @@ fn what_it_is_used_for_follows_from_what_the_crate_tells() {
     for _ in 0..100 {
         tell(&opened(6, 7), true);
     }
-    assert_eq!(told(), (0, MAX_RELAYED_CIRCUITS));
+    assert_eq!(told(), (0, MAX_RELAYED_CIRCUITS as u64));
     assert!(!usage.serves(&peer(3)), "the oldest are taken for ended");
 }
