@@ -106,15 +106,7 @@ fn fill(post: &mut Post, friend: usize) {
 }
 
 fn send(to: PeerId, text: String) -> Command {
-    Command::Send(SendCommand {
-        to,
-        text,
-        subject: None,
-        reply_to: None,
-        expires: None,
-        hints: Hints::default(),
-        client_id: None,
-    })
+    Command::Send(SendCommand::text(to, text))
 }
 
 fn clock(ticks: u64) -> Now {

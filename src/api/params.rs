@@ -73,7 +73,8 @@ impl WaitFor {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendParams {
-    /// The recipient: a peer ID, a `rohrpost:` link, a name, or an unambiguous prefix of one.
+    /// The recipient: a peer ID, a `rohrpost:` link, a name, or an unambiguous prefix of one; empty: the other side of the
+    /// message in `reply_to`.
     pub to: String,
     /// The text, exact.
     pub text: String,

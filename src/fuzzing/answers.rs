@@ -20,7 +20,7 @@ use crate::envelope::{EnvelopeKind, encode};
 use crate::identity::{Card, CardContent, CardIn, CardKeys, IdentityKeypair, Mailbox, OneTimeKeys};
 use crate::messenger::fuzzing::{bounds_hold, own_card};
 use crate::messenger::view::{Direction, State};
-use crate::messenger::{Command, Event, Hints, Input, Messenger, Order, Output, SendCommand, query};
+use crate::messenger::{Command, Event, Input, Messenger, Order, Output, SendCommand, query};
 use crate::session::{RemoteBundle, SessionSet};
 use crate::store::Store;
 
@@ -176,9 +176,7 @@ impl Desk {
             return;
         }
         self.said += 1;
-        let (to, text, hints) = (bob().peer_id(), format!("m{}", self.said), Hints::default());
-        let (subject, reply_to, expires, client_id) = (None, None, None, None);
-        let command = SendCommand { to, text, subject, reply_to, expires, hints, client_id };
+        let command = SendCommand::text(bob().peer_id(), format!("m{}", self.said));
         self.hand_in(Input::Command(1, Command::Send(command)));
     }
 

@@ -87,7 +87,26 @@ impl Command {
 pub struct SendCommand {
     /// To whom.
     pub to: PeerId,
-    /// What: at most `MAX_TEXT` bytes, and not empty.
+    /// What.
+    pub draft: Draft,
+    /// From a link: addresses and token.
+    pub hints: Hints,
+    /// A key of the client's: the second command with it changes nothing and gets the first's answer.
+    pub client_id: Option<String>,
+}
+
+impl SendCommand {
+    /// A text to somebody, and nothing besides.
+    pub fn text(to: PeerId, text: impl Into<String>) -> Self {
+        let draft = Draft { text: text.into(), ..Draft::default() };
+        Self { to, draft, hints: Hints::default(), client_id: None }
+    }
+}
+
+/// What is sent, whoever gets it. What a message can be besides a text has its place here.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// At most `MAX_TEXT` bytes, and not empty.
     pub text: String,
     /// A subject, shown with a request.
     pub subject: Option<String>,
@@ -95,10 +114,6 @@ pub struct SendCommand {
     pub reply_to: Option<MessageId>,
     /// How long it lives on either side; `None`: it stays.
     pub expires: Option<Millis>,
-    /// From a link: addresses and token.
-    pub hints: Hints,
-    /// A key of the client's: the second command with it changes nothing and gets the first's answer.
-    pub client_id: Option<String>,
 }
 
 /// What a link says about a peer besides the ID. None of it is trusted.

@@ -50,7 +50,7 @@ use crate::base::{CryptoRng, Millis, Now, PeerId, failpoint};
 use crate::identity::IdentityKeypair;
 use crate::store::{Reader, Store, StoreError, WriteBuffer};
 
-pub use command::{Answer, Command, Hints, Refusal, SendCommand};
+pub use command::{Answer, Command, Draft, Hints, Refusal, SendCommand};
 pub use io::{Class, Event, FrameToken, Input, Order, Output, RefuseReason};
 
 use memory::Memory;

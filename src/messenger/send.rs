@@ -23,14 +23,14 @@ impl Tx<'_> {
         if let Some(done) = self.already_sent(&command)? {
             return Ok(done);
         }
-        let life = command.expires.map(|life| self.lifetime(life)).transpose()?;
+        let life = command.draft.expires.map(|life| self.lifetime(life)).transpose()?;
         // Whoever answers a request accepts it.
         if self.mem.requests.iter().any(|pending| pending.peer == command.to) {
             self.accept(command.to)?;
         }
         let mut peer = self.writable_peer(&command)?;
         self.apply_hints(&mut peer, &command.hints)?;
-        let reply_to = self.checked_reply(&peer, command.reply_to)?;
+        let reply_to = self.checked_reply(&peer, command.draft.reply_to)?;
         let room = RoomId::direct(peer.peer);
         if self.mem.out.of(&peer.peer).totals().messages as u64 >= limits::MAX_OUTBOX_PER_PEER {
             return Err(Refusal::OutboxFull.into());
@@ -42,7 +42,8 @@ impl Tx<'_> {
         let mut salt = [0; 16];
         self.rng.fill_bytes(&mut salt);
         let names = self.names(peer.peer);
-        let mut content = mimi::text(salt, &names.me, &names.room, conversation.sent_counter, &command.text, reply_to);
+        let mut content =
+            mimi::text(salt, &names.me, &names.room, conversation.sent_counter, &command.draft.text, reply_to);
         content.expires = life.map(|(wish, _)| wish);
         let body = content.encode();
         let id = content::message_id(&names.me, &names.room, &body, &salt);
@@ -59,7 +60,7 @@ impl Tx<'_> {
             received_at: None,
             counter: conversation.sent_counter,
             body: Bare::new(body, &names.ours),
-            subject: command.subject.filter(|s| !s.is_empty()),
+            subject: command.draft.subject.filter(|s| !s.is_empty()),
             vanishes,
             tail: Tail::new(),
         };
@@ -113,7 +114,7 @@ impl Tx<'_> {
 
     /// Checks the text against what this peer may be sent.
     fn writable_peer(&self, command: &SendCommand) -> Step<PeerRow> {
-        if command.text.trim().is_empty() {
+        if command.draft.text.trim().is_empty() {
             return Err(Refusal::EmptyText.into());
         }
         let peer = self.known_or_new(command.to)?;
@@ -125,8 +126,8 @@ impl Tx<'_> {
         } else {
             ("a message to somebody who has not accepted yet", limits::MAX_REQUEST_TEXT)
         };
-        check_length(what, command.text.len(), max, "bytes")?;
-        check_name("the subject", command.subject.as_deref().unwrap_or_default())?;
+        check_length(what, command.draft.text.len(), max, "bytes")?;
+        check_name("the subject", command.draft.subject.as_deref().unwrap_or_default())?;
         Ok(peer)
     }
 
@@ -204,10 +205,10 @@ fn digest(command: &SendCommand, salt: &[u8; 16]) -> [u8; 32] {
     sha256(&[
         salt,
         command.to.key_bytes(),
-        &sha256(&[command.text.as_bytes()]),
-        &sha256(&[command.subject.as_deref().unwrap_or_default().as_bytes()]),
-        &command.expires.unwrap_or_default().0.to_be_bytes(),
-        command.reply_to.as_ref().map_or(&[][..], |id| id.as_bytes()),
+        &sha256(&[command.draft.text.as_bytes()]),
+        &sha256(&[command.draft.subject.as_deref().unwrap_or_default().as_bytes()]),
+        &command.draft.expires.unwrap_or_default().0.to_be_bytes(),
+        command.draft.reply_to.as_ref().map_or(&[][..], |id| id.as_bytes()),
     ])
 }
 

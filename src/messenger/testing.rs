@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 
-use super::command::{Answer, Command, Hints, Refusal, SendCommand};
+use super::command::{Answer, Command, Refusal, SendCommand};
 use super::io::{Event, FrameToken, Input, Order, Output};
 use super::recovery::{InOrder, SNAPSHOT, put_in_order};
 use super::tables::HeldMessage;
@@ -134,7 +134,8 @@ impl Office {
 
     /// A message that lives so long.
     pub(crate) fn whisper(&mut self, from: usize, to: usize, text: &str, life: Millis) -> MessageId {
-        let command = SendCommand { expires: Some(life), ..self.text(to, text) };
+        let mut command = self.text(to, text);
+        command.draft.expires = Some(life);
         self.send(from, command).unwrap().message_id
     }
 
@@ -157,15 +158,7 @@ impl Office {
     }
 
     pub(crate) fn text(&self, to: usize, text: &str) -> SendCommand {
-        SendCommand {
-            to: self.id(to),
-            text: text.to_owned(),
-            subject: None,
-            reply_to: None,
-            expires: None,
-            hints: Hints::default(),
-            client_id: None,
-        }
+        SendCommand::text(self.id(to), text)
     }
 
     pub(crate) fn command(&mut self, who: usize, command: Command) -> Result<Answer, Refusal> {

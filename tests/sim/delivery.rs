@@ -113,15 +113,8 @@ fn the_same_client_id_sends_once() {
     both_ways(|world| {
         let (alice, bob) = (world.join("alice"), world.join("bob"));
         let to = world.id(bob);
-        let command = |text: &str| SendCommand {
-            to,
-            text: text.to_owned(),
-            subject: None,
-            reply_to: None,
-            expires: None,
-            hints: rohrpost::messenger::Hints::default(),
-            client_id: Some("key-1".to_owned()),
-        };
+        let key = || Some("key-1".to_owned());
+        let command = |text: &str| SendCommand { client_id: key(), ..SendCommand::text(to, text) };
         let first = world.send(alice, command("once")).unwrap();
         world.restart(alice);
         let second = world.send(alice, command("once")).unwrap();
@@ -140,14 +133,10 @@ fn a_reply_names_its_message_and_only_one_of_the_same_conversation() {
         world.settle();
         world.accept(bob, alice);
         world.settle();
-        let reply = |reply_to, to| SendCommand {
-            to,
-            text: "yes".to_owned(),
-            subject: None,
-            reply_to: Some(reply_to),
-            expires: None,
-            hints: rohrpost::messenger::Hints::default(),
-            client_id: None,
+        let reply = |reply_to, to| {
+            let mut command = SendCommand::text(to, "yes");
+            command.draft.reply_to = Some(reply_to);
+            command
         };
         let to = world.id(alice);
         world.send(bob, reply(question, to)).unwrap();

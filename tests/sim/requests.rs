@@ -150,15 +150,8 @@ fn a_link_with_the_token_makes_the_request_invited() {
         let token = world.token(bob);
         let to = world.id(bob);
         let hints = Hints { name: Some("Bob".to_owned()), token: Some(token), ..Hints::default() };
-        let command = SendCommand {
-            to,
-            text: "from the party".to_owned(),
-            subject: Some("the party".to_owned()),
-            reply_to: None,
-            expires: None,
-            hints,
-            client_id: None,
-        };
+        let mut command = SendCommand { hints, ..SendCommand::text(to, "from the party") };
+        command.draft.subject = Some("the party".to_owned());
         world.send(alice, command).unwrap();
         world.settle();
         let request = &world.requests(bob)[0];
@@ -168,15 +161,7 @@ fn a_link_with_the_token_makes_the_request_invited() {
         let carol = world.join("carol");
         world.command(bob, Command::RotateToken).unwrap();
         let old = Hints { token: Some(world.token(alice)), ..Hints::default() };
-        let command = SendCommand {
-            to,
-            text: "guessed".to_owned(),
-            subject: None,
-            reply_to: None,
-            expires: None,
-            hints: old,
-            client_id: None,
-        };
+        let command = SendCommand { hints: old, ..SendCommand::text(to, "guessed") };
         world.send(carol, command).unwrap();
         world.settle();
         let guessed = world.requests(bob).into_iter().find(|r| r.text == "guessed").unwrap();
@@ -195,10 +180,7 @@ fn two_hundred_requests_wait_and_the_oldest_uninvited_goes_first() {
     let invited = world.join("invited");
     let (to, token) = (world.id(bob), world.token(bob));
     let hints = Hints { token: Some(token), ..Hints::default() };
-    let (text, subject) = ("invited".to_owned(), None);
-    world
-        .send(invited, SendCommand { to, text, subject, reply_to: None, expires: None, hints, client_id: None })
-        .unwrap();
+    world.send(invited, SendCommand { hints, ..SendCommand::text(to, "invited") }).unwrap();
     world.settle();
     for i in 0..limits::MAX_REQUESTS + 2 {
         let stranger = world.join("stranger");

@@ -236,15 +236,8 @@ impl World {
 
     fn try_whisper(&mut self, from: Who, to: Who, text: &str, expires: Option<Millis>) -> Result<MessageId, Refusal> {
         let to = self.id(to);
-        let command = SendCommand {
-            to,
-            text: text.to_owned(),
-            subject: None,
-            reply_to: None,
-            expires,
-            hints: Hints::default(),
-            client_id: None,
-        };
+        let mut command = SendCommand::text(to, text);
+        command.draft.expires = expires;
         self.send(from, command).map(|view| view.message_id)
     }
 

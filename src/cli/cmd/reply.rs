@@ -1,6 +1,6 @@
 //! `reply`: answer a message in its conversation.
 
-use crate::api::{MessageParams, SendParams, method};
+use crate::api::SendParams;
 use crate::cli::args::lifetime;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
@@ -35,12 +35,9 @@ pub(crate) struct ReplyArgs {
 pub(crate) fn run(args: ReplyArgs, context: &mut Context) -> Result<()> {
     let ReplyArgs { message, text, expires, delivery } = args;
     let text = text_or_stdin(text, context)?;
-    let answered =
-        context.client()?.ask::<method::MessageShow>(&MessageParams { message, ..MessageParams::default() })?;
     let message = SendParams {
-        to: answered.conversation.to_string(),
         text,
-        reply_to: Some(answered.message_id.to_string()),
+        reply_to: Some(message),
         client_id: delivery.client_id.clone(),
         expires_s: expires,
         ..SendParams::default()

@@ -86,6 +86,19 @@ fn text_is_exact() {
     node.shutdown().unwrap();
 }
 
+/// What names no recipient goes to the other side of the message it answers.
+#[test]
+fn an_answer_needs_no_recipient() {
+    let (alice, bob) = (Desk::new("Alice"), Desk::new("Bob").peer());
+    let mut client = alice.open();
+    let first = client.ask::<method::Send>(&message(bob.to_string(), "one")).unwrap().message_id;
+    let answer = SendParams { reply_to: Some(first.to_string()), ..message("", "two") };
+    assert_eq!(client.ask::<method::Send>(&answer).unwrap().to, bob);
+    let history = client.call("history", Some(json!([bob]))).unwrap();
+    assert_eq!((&history[1]["text"], &history[1]["reply_to"]), (&json!("two"), &json!(first)));
+    assert!(client.ask::<method::Send>(&message("", "three")).unwrap_err().is(Code::NotFound));
+}
+
 #[test]
 fn two_nodes_talk() {
     let (alice, bob) = (Desk::new("Alice"), Desk::new("Bob"));

@@ -181,15 +181,16 @@ fn what_is_remembered_of_a_deleted_conversation_is_forgotten_in_the_end() {
 #[test]
 fn a_clients_id_tells_nothing_of_a_message_that_is_gone() {
     let mut office = Office::pair();
-    let command = |office: &Office, id: &str| SendCommand {
-        client_id: Some(id.to_owned()),
-        expires: Some(MINUTE),
-        ..office.text(1, "yes")
+    let command = |office: &Office, id: &str| {
+        let mut command = SendCommand { client_id: Some(id.to_owned()), ..office.text(1, "yes") };
+        command.draft.expires = Some(MINUTE);
+        command
     };
     let first = command(&office, "one");
     let sent = office.send(0, first.clone()).unwrap();
     assert_eq!(office.send(0, first.clone()).unwrap().message_id, sent.message_id);
-    let other = SendCommand { expires: None, ..first.clone() };
+    let mut other = first.clone();
+    other.draft.expires = None;
     assert_eq!(office.send(0, other).unwrap_err(), Refusal::ClientIdReused);
     // The same text leaves another digest: it cannot be guessed from what is kept.
     let second = command(&office, "two");

@@ -1,5 +1,5 @@
 use super::*;
-use crate::messenger::command::{Answer, Command, SendCommand};
+use crate::messenger::command::{Answer, Command};
 use crate::messenger::query;
 use crate::messenger::tables::{HeldMessage, Tombs};
 use crate::messenger::testing::Office;
@@ -196,7 +196,8 @@ fn a_clock_that_is_set_back_keeps_nothing_alive() {
 fn a_time_to_live_is_bounded() {
     let mut office = Office::pair();
     for life in [Millis(0), Millis(999), Millis(limits::MAX_LIFETIME.0 + 1), Millis(u64::MAX)] {
-        let command = SendCommand { expires: Some(life), ..office.text(1, MARK) };
+        let mut command = office.text(1, MARK);
+        command.draft.expires = Some(life);
         assert_eq!(office.send(0, command).unwrap_err(), Refusal::Lifetime, "{life:?}");
     }
     assert_eq!(office.texts(0, 1), ["hello", "hello"]);

@@ -20,7 +20,7 @@ fn a_commit_of_200_inputs_writes_one_row_of_events_and_each_is_read_once() {
     let (before, last) = (rows(&office), query::counts(&office.rows(0)).unwrap().last_event);
     // Some of them are refused when a request was already accepted for them: that is undone, and not told.
     let texts = (0..200).map(|n| if n % 50 == 7 { (2, String::new()) } else { (1, format!("message {n}")) });
-    let sends = texts.map(|(to, text)| Command::Send(SendCommand { text, ..office.text(to, "") }));
+    let sends = texts.map(|(to, text)| Command::Send(SendCommand::text(office.id(to), text)));
     let inputs: Vec<Input> = sends.enumerate().map(|(n, send)| Input::Command(n as u64, send)).collect();
     office.hand_in(0, inputs);
     assert_eq!(rows(&office), before + 1);

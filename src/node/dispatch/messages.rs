@@ -10,7 +10,7 @@ use crate::api::{
 use crate::base::limits::MAX_PAGE;
 use crate::base::{MessageId, Millis};
 use crate::messenger::query;
-use crate::messenger::{Answer, Command, Hints, SendCommand};
+use crate::messenger::{Answer, Command, Draft, Hints, SendCommand};
 use crate::node::core::Submitted;
 use crate::node::{errors, views};
 
@@ -23,8 +23,11 @@ impl Dispatcher {
         let command = self
             .core
             .read(move |reader, _| {
-                let to = whom(reader, &params.to)?;
                 let answered = params.reply_to.as_ref().map(|text| which(reader, text)).transpose()?;
+                let to = match answered {
+                    Some((peer, _)) if params.to.is_empty() => Meant { peer, hints: Hints::default() },
+                    _ => whom(reader, &params.to)?,
+                };
                 Ok(draft(params, to, answered.map(|(_, id)| id)))
             })
             .await?;
@@ -33,17 +36,9 @@ impl Dispatcher {
 
     /// To send with a message to answer, which says to whom.
     pub(super) async fn reply(&self, params: ReplyParams) -> Result<Answering, ApiError> {
-        let until = Until::new(params.wait, params.timeout_ms);
-        let ReplyParams { message, text, client_id, expires_s, .. } = params;
-        let command = self
-            .core
-            .read(move |reader, _| {
-                let (peer, id) = which(reader, &message)?;
-                let params = SendParams { text, client_id, expires_s, ..SendParams::default() };
-                Ok(draft(params, Meant { peer, hints: Hints::default() }, Some(id)))
-            })
-            .await?;
-        self.queue(command, until).await
+        let ReplyParams { message, text, client_id, wait, timeout_ms, expires_s } = params;
+        let (to, subject, reply_to) = (String::new(), None, Some(message));
+        self.send(SendParams { to, text, subject, reply_to, client_id, wait, timeout_ms, expires_s }).await
     }
 
     /// Hands in a message for which nothing must be looked up; other parameters come back.
@@ -150,11 +145,13 @@ impl Dispatcher {
 fn draft(params: SendParams, to: Meant, reply_to: Option<MessageId>) -> SendCommand {
     SendCommand {
         to: to.peer,
-        text: params.text,
-        subject: params.subject,
-        reply_to,
-        // The messenger refuses what is out of bounds.
-        expires: params.expires_s.map(|seconds| Millis(seconds.saturating_mul(1000))),
+        draft: Draft {
+            text: params.text,
+            subject: params.subject,
+            reply_to,
+            // The messenger refuses what is out of bounds.
+            expires: params.expires_s.map(|seconds| Millis(seconds.saturating_mul(1000))),
+        },
         hints: to.hints,
         client_id: params.client_id,
     }

@@ -90,9 +90,7 @@ impl World {
 
     /// Says something to somebody whose link is at hand.
     pub fn send_to(&mut self, from: Who, to: Who, text: &str, hints: Hints) -> MessageId {
-        let (to, text) = (self.id(to), text.to_owned());
-        let (subject, reply_to, expires, client_id) = (None, None, None, None);
-        self.send(from, SendCommand { to, text, subject, reply_to, expires, hints, client_id }).unwrap().message_id
+        self.send(from, SendCommand { hints, ..SendCommand::text(self.id(to), text) }).unwrap().message_id
     }
 
     /// How many boxes a house keeps.

@@ -20,7 +20,7 @@ use crate::base::{MessageId, Millis, PeerId, limits};
 use crate::content::{Item, StatusReport};
 use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::identity::IdentityKeypair;
-use crate::messenger::command::{Command, Hints, SendCommand};
+use crate::messenger::command::{Command, SendCommand};
 use crate::messenger::io::{Event, Input, RefuseReason};
 use world::World;
 
@@ -331,15 +331,9 @@ impl World {
     }
 
     fn letter(&self, len: usize, expires: Option<Millis>) -> SendCommand {
-        SendCommand {
-            to: self.bob.id,
-            text: "x".repeat(len),
-            subject: None,
-            reply_to: None,
-            expires,
-            hints: Hints::default(),
-            client_id: None,
-        }
+        let mut letter = SendCommand::text(self.bob.id, "x".repeat(len));
+        letter.draft.expires = expires;
+        letter
     }
 
     /// Alice writes so many messages in one commit; to whom is blocked, or has not accepted, not all of them can go.
