@@ -38,7 +38,7 @@ mod shared;
 mod slots;
 pub mod tables;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod timed;

@@ -21,7 +21,7 @@ use crate::base::limits::MAX_RPC_LINE;
 
 /// Calls of one client that wait for a state; when there are more, its next line is read later.
 const MAX_WAITING: usize = 64;
-/// Messages of one client that are being queued at the same time, to share commits.
+/// Calls of one client that are begun at the same time, to share commits.
 const MAX_QUEUING: usize = 256;
 /// Events written at a time, so that a client far behind still gets answers in between.
 const EVENTS_AT_A_TIME: usize = 100;

@@ -70,12 +70,15 @@ impl Dispatcher {
     }
 
     /// Begins a call that means the same whatever the calls before it do, so that it need not wait for them: a message
-    /// to a whole peer ID or a link. Its effect comes after theirs, and is durable when the future ends. Other calls
-    /// come back as they are.
+    /// to a whole peer ID or a link, or what accepts or adds one. Its effect comes after theirs, and is durable when the
+    /// future ends. Other calls come back as they are.
     pub(crate) async fn begin(&self, call: Call) -> Result<BoxFuture<'static, Result<Answering, ApiError>>, Call> {
         match call {
             Call::Send(params) => self.begin_send(params).await.map_err(Call::Send),
-            call => Err(call),
+            call => match Self::at_once(&call) {
+                Some(command) => Ok(self.begin_contact(command).await),
+                None => Err(call),
+            },
         }
     }
 

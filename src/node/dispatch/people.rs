@@ -1,8 +1,9 @@
 //! Calls about requests, contacts and who may write.
 
+use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::{Dispatcher, Meant, value, whom};
+use super::{Answering, Dispatcher, Meant, value, whom, whom_exactly};
 use crate::api::{
     AddContact, ApiError, Call, Code, Contact, HeldMessage, PolicyParams, PolicyState, RenameParams, Request,
     RequestDetail, Resolved, VerifyParams, Who,
@@ -10,6 +11,7 @@ use crate::api::{
 use crate::base::PeerId;
 use crate::messenger::query;
 use crate::messenger::{Answer, Command};
+use crate::node::core::Submitted;
 use crate::node::{errors, views};
 
 impl Dispatcher {
@@ -72,8 +74,7 @@ impl Dispatcher {
 
     async fn accept(&self, who: Who) -> Result<Contact, ApiError> {
         let peer = self.whom(who.who).await?.peer;
-        self.core.command(Command::AcceptRequest(peer)).await?;
-        self.contact_of(peer).await
+        self.contact_command(Command::AcceptRequest(peer)).await
     }
 
     async fn decline(&self, who: Who) -> Result<Resolved, ApiError> {
@@ -133,8 +134,7 @@ impl Dispatcher {
 
     async fn add_contact(&self, params: AddContact) -> Result<Contact, ApiError> {
         let meant = self.whom(params.who).await?;
-        let command = Command::AddContact { peer: meant.peer, name: params.name, hints: meant.hints };
-        self.contact_command(command).await
+        self.contact_command(adding(meant, params.name)).await
     }
 
     async fn rename_contact(&self, params: RenameParams) -> Result<Contact, ApiError> {
@@ -153,10 +153,23 @@ impl Dispatcher {
     }
 
     async fn contact_command(&self, command: Command) -> Result<Contact, ApiError> {
-        match self.core.command(command).await? {
-            Answer::Contact(contact) => Ok(views::contact(*contact)),
-            _ => Err(errors::internal("the messenger did not say what the contact is now")),
+        contact_now(self.core.submit(command).await).await
+    }
+
+    /// What accepts or adds somebody for whom nothing must be looked up.
+    pub(super) fn at_once(call: &Call) -> Option<Command> {
+        let meant = |who: &str| whom_exactly(who).ok().flatten();
+        match call {
+            Call::RequestsAccept(who) => Some(Command::AcceptRequest(meant(&who.who)?.peer)),
+            Call::ContactsAdd(params) => Some(adding(meant(&params.who)?, params.name.clone())),
+            _ => None,
         }
+    }
+
+    /// Hands in what makes a contact of somebody.
+    pub(super) async fn begin_contact(&self, command: Command) -> BoxFuture<'static, Result<Answering, ApiError>> {
+        let submitted = self.core.submit(command).await;
+        Box::pin(async move { value(contact_now(submitted).await).map(Answering::Now) })
     }
 
     /// The name is looked up first: afterwards the peer may have none any more.
@@ -164,6 +177,17 @@ impl Dispatcher {
         let meant = self.resolve(who).await?;
         self.core.command(command(meant.peer_id)).await?;
         Ok(meant)
+    }
+}
+
+fn adding(meant: Meant, name: Option<String>) -> Command {
+    Command::AddContact { peer: meant.peer, name, hints: meant.hints }
+}
+
+async fn contact_now(submitted: Submitted) -> Result<Contact, ApiError> {
+    match submitted.outcome().await? {
+        Answer::Contact(contact) => Ok(views::contact(*contact)),
+        _ => Err(errors::internal("the messenger did not say what the contact is now")),
     }
 }
 
