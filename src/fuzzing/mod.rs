@@ -13,6 +13,7 @@ mod envelope;
 mod identity;
 mod interaction;
 mod mailbox;
+mod outgoing;
 #[cfg(feature = "api")]
 mod rpc;
 mod rows;
@@ -39,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     ("key_file", identity::key_file),
     ("link", identity::link),
     ("interaction", interaction::interaction),
+    ("outgoing", outgoing::outgoing),
 ];
 
 /// Runs a target over some bytes. Whether they were accepted.

@@ -7,6 +7,7 @@ use crate::base::limits;
 
 use super::Messenger;
 use super::keys::MAX_ONE_TIME;
+pub(crate) use super::outgoing::fuzzing::Desk;
 use super::tables::Profile;
 use crate::store::{RowKey, Rows};
 

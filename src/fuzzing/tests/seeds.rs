@@ -37,6 +37,7 @@ pub(super) fn all() -> Vec<(&'static str, Seeds)> {
         ("key_file", key_file()),
         ("link", link()),
         ("interaction", interaction()),
+        ("outgoing", outgoing()),
     ]
 }
 
@@ -249,5 +250,47 @@ fn interaction() -> Seeds {
         raw("again", &[0, 6, 13, 0, 6, BOB, BOB | 13, BOB, 11, 15, 200, 30, 0, 11]),
         raw("old-copy", &[0, 6, BOB, BOB | 6, 27, 0x60, 11, 28, 0x60, 11, BOB, 11, 28, 0, 11]),
         raw("long", &[29, 15, 255, 7, 6, BOB | 29, 3, 0, 8, BOB | 6]),
+    ]
+}
+
+/// What happens, for whom, and to which or how, as `messenger::outgoing::fuzzing` reads it.
+fn outgoing() -> Seeds {
+    const ACCEPTED: [u8; 3] = [12, 0, 0];
+    const MESSAGE: [u8; 3] = [0, 0, 3];
+    const LARGE: [u8; 3] = [0, 0, 16];
+    const RECEIPT: [u8; 3] = [0, 0, 0];
+    const CONNECT: [u8; 3] = [1, 0, 0];
+    const STREAM: [u8; 3] = [2, 0, 0];
+    const POST: [u8; 3] = [3, 0, 0];
+    // The first that was asked.
+    const ACKED: [u8; 3] = [4, 1, 1];
+    const STORED: [u8; 3] = [5, 0, 5];
+    const RESTART: [u8; 3] = [14, 0, 0];
+    const DAY: [u8; 3] = [8, 0, 24];
+    let raw = |name: &str, steps: &[[u8; 3]]| (name.to_owned(), steps.concat());
+    let for_all = |step: [u8; 3]| (0..5).map(move |who| [step[0], who, step[2]]);
+    let mut crowd: Vec<[u8; 3]> = for_all(ACCEPTED).chain(for_all(CONNECT)).collect();
+    (0..4).for_each(|_| crowd.extend(for_all(LARGE).chain(for_all(STREAM))));
+    crowd.extend(for_all(CONNECT).chain(for_all(POST)).chain([STORED; 9]).chain([CONNECT, STREAM, ACKED]));
+    vec![
+        raw("stream", &[ACCEPTED, MESSAGE, CONNECT, STREAM, ACKED, [9, 0, 0]]),
+        raw("mailboxes", &[ACCEPTED, MESSAGE, POST, STORED, STORED, DAY, CONNECT, STREAM, ACKED]),
+        raw(
+            "before-acceptance",
+            &[MESSAGE, MESSAGE, MESSAGE, MESSAGE, CONNECT, STREAM, ACKED, ACKED, ACCEPTED, STREAM],
+        ),
+        raw("restart", &[ACCEPTED, MESSAGE, MESSAGE, POST, STORED, RESTART, POST, STORED, CONNECT, STREAM, ACKED]),
+        raw("refused", &[MESSAGE, RECEIPT, CONNECT, STREAM, [4, 1, 5], STREAM, [4, 1, 6], STREAM, [4, 1, 2], ACKED]),
+        raw("work", &[ACCEPTED, MESSAGE, POST, [5, 0, 2], [6, 0, 0], POST, STORED, STORED]),
+        raw("receipts", &[RECEIPT, RECEIPT, [0, 0, 2], [0, 0, 1], [13, 0, 0], DAY, POST, STORED, STORED]),
+        raw("void", &[ACCEPTED, MESSAGE, POST, [5, 0, 1], POST, [5, 0, 4], STORED, [7, 0, 0], POST, STORED]),
+        raw("aged", &[ACCEPTED, MESSAGE, POST, STORED, STORED, [8, 0, 255], [8, 0, 255], POST, STORED, STORED]),
+        raw(
+            "shut",
+            &[ACCEPTED, MESSAGE, CONNECT, STREAM, [12, 0, 1], MESSAGE, STREAM, [11, 0, 0], STREAM, ACKED, ACKED],
+        ),
+        raw("unreadable", &[ACCEPTED, MESSAGE, MESSAGE, [10, 0, 0], CONNECT, STREAM, ACKED, RESTART, CONNECT, STREAM]),
+        raw("other-card", &[ACCEPTED, MESSAGE, POST, STORED, [12, 0, 18], POST, STORED, [12, 0, 7], POST, STORED]),
+        raw("crowd", &crowd),
     ]
 }

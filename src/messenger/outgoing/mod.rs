@@ -5,6 +5,8 @@
 //! peers, derived from rows, so that deciding reads none; [`next`] says what of it may go. Who connects, seals, asks
 //! mailboxes and writes rows is not decided here (`deliver`, `seal`, `post`).
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 mod index;
 pub(super) mod next;
 mod step;

@@ -8,9 +8,10 @@ use crate::content::mimi::{self, Bare, Origin, Vanishes};
 use crate::fuzzing::rng;
 use crate::identity::{CardKeys, IdentityKeypair, OneTimeKeys};
 use crate::messenger::tables::{
-    CardKeysRow, CardKeysTable, ConversationRow, Conversations, MessageRow, Messages, OneTimeRow, OneTimeTable,
-    OutKind, OutRow, Outbox, PeerRow, Peers, Recent, SendingChains, Sessions, Slot, States, Way,
+    CardKeysRow, CardKeysTable, ConversationRow, Conversations, Events, EventsRow, MessageRow, Messages, OneTimeRow,
+    OneTimeTable, OutKind, OutRow, Outbox, PeerRow, Peers, Recent, SendingChains, Sessions, Slot, States, Way,
 };
+use crate::messenger::view::{EventKind, State};
 use crate::session::{RemoteBundle, SessionSet};
 use crate::store::{Table, fuzzing as files};
 
@@ -43,6 +44,7 @@ pub(super) fn store() -> Seeds {
             Outbox::ID,
             &to_allocvec(&waiting(OutKind::Control(vec![0x81, 0x82, 3, 0x40]))).unwrap(),
         ),
+        table("events", Events::ID, &to_allocvec(&events()).unwrap()),
         table("card-keys", CardKeysTable::ID, &to_allocvec(&card_keys).unwrap()),
         table("one-time", OneTimeTable::ID, &to_allocvec(&OneTimeRow { keys: one_time, handed_out: true }).unwrap()),
     ]
@@ -94,6 +96,19 @@ fn waiting(kind: OutKind) -> OutRow {
     let mut way = Way { counted: true, held: vec![(PeerId::from_key_bytes([3; 32]), queued_at)], ..Way::default() };
     way.tail.set(1, b"later".to_vec());
     OutRow { peer, number: 1, kind, queued_at, way }
+}
+
+/// What happened in a commit: IDs, a word, and a kind without either; with what a later version puts at its end.
+fn events() -> EventsRow {
+    let (peer_id, message_id) = (PeerId::from_key_bytes([1; 32]), MessageId::new([1; 32]));
+    let kinds = vec![
+        EventKind::MessageState { conversation: peer_id, message_id, state: State::Sent },
+        EventKind::ContactAdded { peer_id },
+        EventKind::Recovered {},
+    ];
+    let mut row = EventsRow::new(WallTime(1_700_000_000_000), kinds);
+    row.tail.set(1, b"later".to_vec());
+    row
 }
 
 /// A session that has begun, and one that retired for it.
