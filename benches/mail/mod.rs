@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
+use rohrpost::base::words::MailService;
 use rohrpost::base::{MonoTime, Now, Secret, WallTime};
 use rohrpost::envelope::mailbox::{
     Answer, Delete, Deposit, InvitationKey, OfferIn, Proof, Question, QueueKey, TokenIn,
@@ -10,7 +11,6 @@ use rohrpost::envelope::mailbox::{
 use rohrpost::envelope::seal::seal;
 use rohrpost::envelope::{EnvelopeKind, encode};
 use rohrpost::identity::{CardContent, CardKeys, IdentityKeypair};
-use rohrpost::messenger::view::MailService;
 use rohrpost::messenger::{Command, Event, Input, Messenger, Order, Output};
 use rohrpost::store::Store;
 

@@ -5,12 +5,12 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
+use rohrpost::base::words::MailService;
 use rohrpost::base::{MonoTime, Now, PeerId, Secret, WallTime};
 use rohrpost::envelope::mailbox::{Answer, Deposit, InvitationKey, OfferIn, Proof, Question, QueueKey, TokenIn};
 use rohrpost::envelope::seal::seal;
 use rohrpost::envelope::{EnvelopeKind, encode};
 use rohrpost::identity::{CardContent, CardKeys, IdentityKeypair, open_key_file};
-use rohrpost::messenger::view::MailService;
 use rohrpost::messenger::{Command, Event, Input, Messenger, Order, Output};
 use rohrpost::net::NetHandle;
 use rohrpost::store::{ProfileDir, Store};

@@ -11,6 +11,7 @@ use rand_chacha::ChaCha20Rng;
 
 use super::identity::owner;
 use super::{Bytes, rng};
+use crate::base::words::{Direction, State};
 use crate::base::{Millis, MonoTime, Now, PeerId, Secret, WallTime};
 use crate::content::mimi::text;
 use crate::content::{Capsule, Item, direct_room_uri, sender_uri};
@@ -19,7 +20,6 @@ use crate::envelope::seal::seal;
 use crate::envelope::{EnvelopeKind, encode};
 use crate::identity::{Card, CardContent, CardIn, CardKeys, IdentityKeypair, Mailbox, OneTimeKeys};
 use crate::messenger::fuzzing::{bounds_hold, own_card};
-use crate::messenger::view::{Direction, State};
 use crate::messenger::{Command, Event, Input, Messenger, Order, Output, SendCommand, query};
 use crate::session::{RemoteBundle, SessionSet};
 use crate::store::Store;

@@ -1,10 +1,11 @@
 //! What the user can ask for: every change that does not come from a peer or a timer.
 
 use crate::base::limits::MAX_MAILBOXES;
+use crate::base::words::{MailService, Policy};
 use crate::base::{MessageId, Millis, PeerId};
 use crate::identity::{Mailbox, RequestToken};
 
-use super::view::{ContactView, MailService, MessageView, Policy};
+use super::view::{ContactView, MessageView};
 
 /// A change the user asks for. Questions are functions of [`super::query`].
 #[derive(Clone, Debug)]

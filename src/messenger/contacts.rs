@@ -1,6 +1,8 @@
 //! Contacts, blocks, the own profile: commands that change rows and no conversation.
 
 use crate::base::PeerId;
+use crate::base::event::EventKind;
+use crate::base::words::{Policy, RequestEnd};
 use crate::identity::{IdentityKey, RequestToken, safety_number};
 
 use super::command::{Answer, Command, Hints, Refusal};
@@ -9,7 +11,6 @@ use super::query;
 use super::send::check_name;
 use super::tables::{PeerRow, Peers, peer_key};
 use super::tx::{Step, Tx};
-use super::view::{Policy, RequestEnd};
 
 impl Tx<'_> {
     /// Carries out a command of the user.
@@ -101,7 +102,7 @@ impl Tx<'_> {
         }
         self.put_peer(&row)?;
         if new {
-            self.event(super::view::EventKind::ContactAdded { peer_id: peer });
+            self.event(EventKind::ContactAdded { peer_id: peer });
         }
         self.contact_answer(&peer)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::event::EventKind;
 use crate::base::{PeerId, RoomId, limits};
 use crate::store::{Rows, Scan};
 
@@ -12,7 +13,6 @@ use super::tables::{
     recent_key, timed_row_key, tomb_key,
 };
 use super::tx::{Step, Tx};
-use super::view::EventKind;
 
 impl Tx<'_> {
     /// Deletes a conversation: its keys are destroyed, and with them every message and what waits to be sent of them. The

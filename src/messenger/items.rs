@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::event::EventKind;
+use crate::base::words::State;
 use crate::base::{MessageId, PeerId, RoomId, Tail, WallTime, limits};
 use crate::content::mimi::Bare;
 use crate::content::{self, Capsule, Introduction, Item, MimiContent, StatusReport};
@@ -14,7 +16,6 @@ use super::send::{check_name, merge_addrs};
 use super::tables::{HeldMessage, IndexRow, Late, MessageIndex, MessageRow, Messages, PeerRow, index_key, message_key};
 use super::told::introduction;
 use super::tx::{Due, Step, Tx};
-use super::view::{EventKind, State};
 
 impl Tx<'_> {
     /// Applies the capsule of a contact.

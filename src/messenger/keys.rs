@@ -1,5 +1,6 @@
 //! The own card and prekeys: made, rotated, handed out, forgotten (protocol, "Identity").
 
+use crate::base::words::Policy;
 use crate::base::{Millis, PeerId, Tail, WallTime, limits};
 use crate::identity::{CardContent, CardKeys, OneTimeKeys, PrekeyId, RequestPolicy, RequestToken, next_sequence};
 use crate::store::{RowKey, Rows, Scan};
@@ -8,7 +9,6 @@ use super::io::Order;
 use super::query;
 use super::tables::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, Profile, ProfileRow};
 use super::tx::{Step, Tx};
-use super::view::Policy;
 
 /// One-time prekeys with a secret in the store, handed out or not: whoever asks for them without
 /// using them cannot make it grow beyond this.

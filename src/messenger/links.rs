@@ -1,12 +1,12 @@
 //! What the network tells of connections.
 
+use crate::base::event::EventKind;
 use crate::base::{PeerId, limits};
 use crate::store::{RowKey, Rows, Scan};
 
 use super::io::{Class, Order};
 use super::tables::Peers;
 use super::tx::{Step, Tx};
-use super::view::EventKind;
 
 /// What an address through a relay ends in.
 pub(super) const CIRCUIT: &str = "/p2p-circuit";

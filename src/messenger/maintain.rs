@@ -1,5 +1,6 @@
 //! What happens by the passing of time: keys rotate, messages vanish, requests and deliveries end.
 
+use crate::base::words::RequestEnd;
 use crate::base::{Millis, MonoTime, PeerId, limits};
 use crate::store::{RowKey, Rows, Scan};
 
@@ -7,7 +8,6 @@ use super::deliver::earliest;
 use super::keys::SWEEP;
 use super::tables::{Peers, peer_key};
 use super::tx::{Step, Tx};
-use super::view::RequestEnd;
 
 /// How often ageing rows are looked at.
 const MAINTENANCE: Millis = Millis::from_hours(1);

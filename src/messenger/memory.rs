@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use crate::base::event::EventKind;
 use crate::base::{MessageId, MonoTime, PeerId, WallTime};
 use crate::content::{self, mimi::Origin};
 use crate::identity::PrekeyId;
@@ -18,7 +19,6 @@ use super::tables::{
     ClientIdQueue, Events, Hours, OneTimeTable, Outbox, Peers, PrekeyMarks, QueuedMark, Recent, Requests, Timed,
     WAITING,
 };
-use super::view::EventKind;
 
 /// Everything in memory.
 ///

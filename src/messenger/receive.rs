@@ -1,6 +1,7 @@
 //! Receiving: an envelope of a peer is known, opened, kept or dropped, and answered. What is
 //! answered tells a stranger nothing (protocol, "Requests").
 
+use crate::base::words::Policy;
 use crate::base::{EnvelopeId, PeerId, limits};
 use crate::content::Capsule;
 use crate::crypto::dh::DhPublic;
@@ -11,7 +12,6 @@ use crate::session::{FirstContactIn, Opened, ResponderKeys, SessionError, Sessio
 use super::io::{FrameToken, Order, RefuseReason};
 use super::tables::{CardKeysRow, OneTimeRow, PeerRow};
 use super::tx::{Step, Tx};
-use super::view::Policy;
 
 /// What a peer is to us when an envelope of theirs comes.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::base::event::EventKind;
 use crate::base::{CryptoRng, MessageId, Now, PeerId, RoomId, WallTime, limits};
 use crate::store::{KeyId, RowKey, Rows, Scan, SnapshotPlan, Store, StoreError, Table, WriteBuffer};
 
@@ -18,7 +19,6 @@ use super::tables::{
     States, Timed, Tomb, TombRow, Tombs, Way, client_id_key, events_key, hour_key, index_key, indexed, message_key,
     outbox_key, peer_key, recent_key, room_key, slot_key, tomb_key,
 };
-use super::view::EventKind;
 
 /// What a snapshot holds: not what follows from other rows, nor what a recovery throws away; messages last. What is kept for
 /// others is in none: an old copy of a box would bring back what its owner has deleted, and hand out prekeys twice.

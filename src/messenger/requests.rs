@@ -1,6 +1,8 @@
 //! Requests: what strangers write waits here, bounded, and nothing goes back before acceptance
 //! (protocol, "Requests: the rules").
 
+use crate::base::event::EventKind;
+use crate::base::words::RequestEnd;
 use crate::base::{MessageId, PeerId, RoomId, limits};
 use crate::content::mimi::Vanishes;
 use crate::content::{Capsule, Introduction, Item, MimiContent};
@@ -13,7 +15,6 @@ use super::memory::Pending;
 use super::send::merge_addrs;
 use super::tables::{Cards, HeldMessage, PeerRow, RequestRow, Requests, peer_key};
 use super::tx::{Step, Tx};
-use super::view::{EventKind, RequestEnd};
 
 impl Tx<'_> {
     /// The pending request of a peer.

@@ -1,5 +1,6 @@
 //! Writing: a message is queued durably; delivery is the business of `deliver`.
 
+use crate::base::event::EventKind;
 use crate::base::{MessageId, PeerId, RoomId, Tail, limits};
 use crate::content;
 use crate::content::mimi::{self, Bare};
@@ -15,7 +16,6 @@ use super::tables::{
     client_id_key, index_key,
 };
 use super::tx::{Step, Tx};
-use super::view::EventKind;
 
 impl Tx<'_> {
     /// Queues a message.

@@ -1,6 +1,8 @@
 //! How far a message is: what its recipient says of one of ours, and what was read of the others. It stands beside the
 //! message, which is not read for it and never written again.
 
+use crate::base::event::EventKind;
+use crate::base::words::State;
 use crate::base::{MessageId, PeerId, RoomId};
 use crate::store::{Rows, Scan};
 
@@ -11,7 +13,6 @@ use super::tables::{
     room_key,
 };
 use super::tx::{Due, Step, Tx};
-use super::view::{EventKind, State};
 
 /// Messages that are looked at in one go when they are read.
 const PAGE: usize = 256;

@@ -17,8 +17,8 @@ use super::tables::{
     hour_key, hour_of, hour_of_time, in_hour, index_key, message_key, peer_key, timed_key,
 };
 use super::tx::{Step, Tx};
-use super::view::{EventKind, RequestEnd, State};
-use crate::base::words::MessageEnd;
+use crate::base::event::EventKind;
+use crate::base::words::{MessageEnd, RequestEnd, State};
 
 impl Tx<'_> {
     /// What a time to live means for a message that is written now: the wish that goes with it, and when our own copy

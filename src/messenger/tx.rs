@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::event::EventKind;
 use crate::base::{CryptoRng, MessageId, Now, PeerId, RoomId, WallTime, limits};
 use crate::identity::IdentityKeypair;
 use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
@@ -14,7 +15,6 @@ use super::tables::{
     ConversationRow, Conversations, Events, EventsRow, IndexRow, MessageRow, Messages, PeerRow, Peers, Profile,
     ProfileRow, QueuedMark, Recent, events_key, message_key, peer_key, recent_key, room_key,
 };
-use super::view::EventKind;
 
 /// Why an input did not happen.
 #[derive(Debug)]

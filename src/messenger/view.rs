@@ -1,12 +1,10 @@
-//! What a person is shown: the answers to questions, and the events.
+//! What a person is shown: the answers to questions.
 
 use std::collections::BTreeMap;
 
+use crate::base::words::{BoxState, Direction, MailService, State};
 use crate::base::{MessageId, PeerId, WallTime};
 use crate::identity::{Mailbox, RequestToken};
-
-pub use crate::base::event::{Event, EventKind};
-pub use crate::base::words::{BoxState, Direction, MailService, Policy, RequestEnd, State};
 
 /// The mailbox that is kept for others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::api;
+use crate::base::event::Event;
 use crate::base::{MessageId, PeerId, limits};
 use crate::identity::Link;
 use crate::messenger::{query, view};
@@ -115,7 +116,7 @@ impl<'r> Names<'r> {
 }
 
 /// An event as a client sees it: the log holds IDs, what they mean is looked up now.
-pub(crate) fn event(names: &mut Names<'_>, event: view::Event) -> Result<api::Event, StoreError> {
+pub(crate) fn event(names: &mut Names<'_>, event: Event) -> Result<api::Event, StoreError> {
     Ok(api::Event { seq: event.seq, at: event.at, kind: api::EventKind::told(event.kind, names)? })
 }
 

@@ -1,7 +1,7 @@
 //! People who are never awake together, and the mailboxes between them.
 
 use rohrpost::base::Millis;
-use rohrpost::messenger::view::{BoxState, Direction, MailService, State};
+use rohrpost::base::words::{BoxState, Direction, MailService, State};
 use rohrpost::messenger::{Command, Hints, Refusal};
 
 use crate::world::{Lies, Weather, Who, World};

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use rohrpost::base::event::EventKind;
+use rohrpost::base::words::{BoxState, Direction, MailService, Policy, State};
 use rohrpost::base::{MessageId, Millis};
-use rohrpost::messenger::view::{BoxState, Direction, EventKind, MailService, Policy, State};
 use rohrpost::messenger::{Command, Refusal};
 
 use crate::world::{COPIES, Forgery, Lies, Weather, Who, World};

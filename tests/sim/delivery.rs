@@ -1,7 +1,7 @@
 //! At least once on the wire, exactly once and in order in the conversation, in any weather.
 
 use rohrpost::base::Millis;
-use rohrpost::messenger::view::{Direction, State};
+use rohrpost::base::words::{Direction, State};
 use rohrpost::messenger::{Refusal, SendCommand};
 
 use crate::world::{Weather, World};

@@ -1,7 +1,8 @@
 //! Messages that vanish, conversations that are deleted: gone, once and for all, in any weather.
 
 use rohrpost::base::Millis;
-use rohrpost::messenger::view::{Direction, EventKind, State};
+use rohrpost::base::event::EventKind;
+use rohrpost::base::words::{Direction, State};
 use rohrpost::messenger::{Answer, Command, Refusal};
 
 use crate::both_ways;

@@ -1,8 +1,8 @@
 //! Loss of state: sessions are begun again, and what was not delivered comes.
 
 use rohrpost::base::Millis;
+use rohrpost::base::words::Direction;
 use rohrpost::messenger::Command;
-use rohrpost::messenger::view::Direction;
 
 use crate::world::{Weather, World};
 

@@ -1,7 +1,8 @@
 //! The request rules, to the letter (protocol, "Requests: the rules").
 
+use rohrpost::base::event::EventKind;
+use rohrpost::base::words::{Policy, RequestEnd, State};
 use rohrpost::base::{Millis, limits};
-use rohrpost::messenger::view::{EventKind, Policy, RequestEnd, State};
 use rohrpost::messenger::{Command, Hints, Refusal, SendCommand};
 
 use crate::both_ways;

@@ -1,7 +1,7 @@
 //! Contacts, names, verification, keys that rotate.
 
 use rohrpost::base::Millis;
-use rohrpost::messenger::view::State;
+use rohrpost::base::words::State;
 use rohrpost::messenger::{Answer, Command, Hints, Refusal};
 
 use crate::both_ways;

@@ -1,7 +1,8 @@
 //! The main job: a stranger writes, a request waits, a conversation begins.
 
 use rohrpost::base::Millis;
-use rohrpost::messenger::view::{EventKind, RequestEnd, State};
+use rohrpost::base::event::EventKind;
+use rohrpost::base::words::{RequestEnd, State};
 
 use crate::both_ways;
 use crate::world::Seen;

@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use rohrpost::base::event::EventKind;
+use rohrpost::base::words::{Direction, State};
 use rohrpost::base::{MessageId, Millis, MonoTime, Now, PeerId, Secret, WallTime};
 use rohrpost::identity::{IdentityKeypair, RequestToken};
-use rohrpost::messenger::view::{ContactView, Direction, EventKind, MessageView, RequestView, State};
+use rohrpost::messenger::view::{ContactView, MessageView, RequestView};
 use rohrpost::messenger::{
     Answer, Class, Command, Event, FrameToken, Hints, Input, Messenger, Order, Output, Refusal, RefuseReason,
     SendCommand, query,

@@ -7,6 +7,7 @@ mod offers;
 mod visits;
 mod waits;
 
+use crate::base::words::BoxState;
 use crate::base::{MonoTime, PeerId, limits};
 use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::identity::{IdentityKey, Mailbox};
@@ -19,7 +20,6 @@ use super::mailing::{Asked, OwnBox, What};
 use super::send::bounded_node;
 use super::tables::{KnownPeers, Offers, OwnBoxRow, OwnBoxes, peer_key};
 use super::tx::{Step, Stop, Tx};
-use super::view::BoxState;
 
 impl Tx<'_> {
     /// Uses a mailbox from now on, or finds it elsewhere.

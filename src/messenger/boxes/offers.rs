@@ -1,6 +1,7 @@
 //! What an own mailbox is told: token key, invitation key, card, one-time prekeys, void tags.
 
 use crate::base::limits;
+use crate::base::words::BoxState;
 use crate::crypto::hash::sha256;
 use crate::envelope::mailbox::{Answer, InvitationKey, OfferIn, Question, QueueKey, Tag};
 use crate::identity::{OneTimeKeys, PrekeyId, next_sequence};
@@ -12,7 +13,6 @@ use crate::messenger::tables::{
     ProfileRow, QueueRow, Queues, VoidTags, boxed_key, peer_key, void_key,
 };
 use crate::messenger::tx::{Step, Tx};
-use crate::messenger::view::BoxState;
 use crate::store::{RowKey, Rows, Scan};
 
 use super::{Outcome, encoded};

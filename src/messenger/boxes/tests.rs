@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::base::Millis;
+use crate::base::words::{MailService, Policy, State};
 use crate::envelope::mailbox::{Delete, PageItem, Question};
 use crate::envelope::seal::seal;
 use crate::envelope::{EnvelopeKind, encode};
@@ -13,7 +14,6 @@ use crate::messenger::io::{Event, Input, Order, Output};
 use crate::messenger::query;
 use crate::messenger::tables::{BoxCards, BoxPrekeys, BoxedPrekeys, Boxes, EnvelopeMarks, OneTimeTable, of_box};
 use crate::messenger::testing::Office;
-use crate::messenger::view::{MailService, Policy, State};
 
 mod waits;
 

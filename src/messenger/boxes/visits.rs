@@ -2,6 +2,7 @@
 //! then deleted there (MBX-19).
 
 use crate::base::limits;
+use crate::base::words::BoxState;
 use crate::envelope::mailbox::{Answer, Delete, PageItem, Question};
 use crate::envelope::seal::SealedIn;
 use crate::identity::{IdentityKey, PrekeyId};
@@ -9,7 +10,6 @@ use crate::messenger::deliver::jittered;
 use crate::messenger::mailing::What;
 use crate::messenger::tables::{LOST_KEY, OwnBoxRow};
 use crate::messenger::tx::{Step, Stop, Tx};
-use crate::messenger::view::BoxState;
 
 use super::{Outcome, encoded};
 

@@ -4,13 +4,13 @@
 //! once when something came or the time is over (MBX-84), and with the usual pause when the mailbox does not hold questions, or not ours.
 //! Nothing depends on it: whoever never answers is visited all the same (MBX-85).
 
+use crate::base::words::BoxState;
 use crate::base::{Millis, MonoTime, PeerId, limits};
 use crate::envelope::mailbox::{Answer, Question};
 use crate::messenger::deliver::{jittered, pause};
 use crate::messenger::mailing::{Wait, What};
 use crate::messenger::tables::OwnBoxRow;
 use crate::messenger::tx::{Step, Tx};
-use crate::messenger::view::BoxState;
 
 use super::encoded;
 

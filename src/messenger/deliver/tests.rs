@@ -1,11 +1,12 @@
 use super::*;
 use crate::base::MessageId;
+use crate::base::event::EventKind;
+use crate::base::words::State;
 use crate::messenger::command::{Answer, Command, Refusal};
 use crate::messenger::io::{Event, Input, Output};
 use crate::messenger::query;
 use crate::messenger::tables::{Messages, Sessions, message_key, peer_key};
 use crate::messenger::testing::Office;
-use crate::messenger::view::{EventKind, State};
 use crate::store::{RowKey, Scan, Table, Under, reads};
 
 const ALICE: usize = 0;

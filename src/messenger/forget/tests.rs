@@ -1,10 +1,10 @@
 use super::*;
+use crate::base::words::{RequestEnd, State};
 use crate::base::{MessageId, Millis};
 use crate::messenger::command::{Command, SendCommand};
 use crate::messenger::query;
 use crate::messenger::tables::{Hours, OutKind, peer_key};
 use crate::messenger::testing::Office;
-use crate::messenger::view::{RequestEnd, State};
 
 const MARK: &str = "MARK-the-eagle-lands-at-nine";
 const OTHER: &str = "OTHER-the-owl-stays-till-ten";

@@ -9,6 +9,7 @@ mod owner;
 #[cfg(test)]
 mod tests;
 
+use crate::base::words::MailService;
 use crate::base::{PeerId, limits};
 use crate::envelope::mailbox::{Answer as MailAnswer, MailboxError, Question, day_of};
 use crate::store::{RowKey, Rows, StoreError};
@@ -20,7 +21,6 @@ use super::tables::{
     TotalsRow, in_box, peer_key, tagged,
 };
 use super::tx::{Step, Stop, Tx};
-use super::view::MailService;
 
 /// The answer when the store failed.
 pub(super) fn unavailable(request: u64) -> Order {

@@ -10,11 +10,11 @@ use std::sync::{Arc, OnceLock};
 use super::next::{self, Leave, Place};
 use super::step::Control;
 use super::{Answered, Deposit, Effect, Gate, Happening, Letter, Outgoing, Sealed, Stage, What, step};
+use crate::base::words::State;
 use crate::base::{Millis, PeerId, SessionId, WallTime, limits};
 use crate::envelope::frame::RefuseReason;
 use crate::envelope::mailbox::Proof;
 use crate::messenger::tables::Way;
-use crate::messenger::view::State;
 
 /// Five, since four have all the room there is.
 const PEERS: usize = 5;

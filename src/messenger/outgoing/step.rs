@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::base::words::State;
 use crate::base::{PeerId, SessionId, WallTime, limits};
 use crate::content::{Capsule, Item};
 use crate::envelope::frame::RefuseReason;
 use crate::envelope::mailbox::Proof;
 use crate::messenger::tables::{OutKind, OutRow, Way};
-use crate::messenger::view::State;
 
 /// Something that waits for a peer: its row, without what it says, and what goes with the process.
 #[derive(Clone, Debug, PartialEq, Eq)]

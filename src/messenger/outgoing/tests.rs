@@ -8,11 +8,11 @@ use super::index::Totals;
 use super::next::{self, Gate, Leave, Place};
 use super::step::{Control, What};
 use super::*;
+use crate::base::words::State;
 use crate::base::{Millis, PeerId, SessionId, WallTime, limits};
 use crate::envelope::frame::RefuseReason;
 use crate::envelope::mailbox::Proof;
 use crate::messenger::tables::Way;
-use crate::messenger::view::State;
 
 const NOW: WallTime = WallTime(1_000_000_000_000);
 /// Ticket of the stream, and of the question to a mailbox.

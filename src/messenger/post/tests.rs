@@ -5,6 +5,7 @@ mod hostile;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
+use crate::base::words::{MailService, State};
 use crate::content::Item;
 use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::identity::{CardContent, CardKeys, IdentityKeypair};
@@ -16,7 +17,6 @@ use crate::messenger::outgoing::Answered;
 use crate::messenger::query;
 use crate::messenger::tables::{Boxes, Outbox, peer_key};
 use crate::messenger::testing::Office;
-use crate::messenger::view::{MailService, State};
 use crate::store::{Rows, Scan};
 
 const MINUTE: Millis = Millis::from_secs(60);

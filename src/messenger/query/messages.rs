@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::words::{Direction, State};
 use crate::base::{MessageId, PeerId, RoomId, limits};
 use crate::content::mimi::{Body, Vanishes};
 use crate::content::{ContentError, MimiContent};
@@ -10,7 +11,7 @@ use crate::messenger::tables::{
     ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox, Peers,
     Profile, States, index_key, kept_of, message_key, outbox_key, peer_key, room_key,
 };
-use crate::messenger::view::{Direction, MessageView, State};
+use crate::messenger::view::MessageView;
 use crate::store::{RowKey, Rows, StoreError};
 
 /// The last `n` messages of a conversation before another one, oldest first.

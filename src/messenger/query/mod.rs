@@ -4,6 +4,8 @@ mod messages;
 mod reach;
 mod resolve;
 
+use crate::base::event::Event;
+use crate::base::words::Policy;
 use crate::base::{PeerId, limits};
 use crate::content::MimiContent;
 use crate::identity::{IdentityKey, safety_number};
@@ -14,7 +16,7 @@ use super::tables::{
     Conversations, Events, HeldMessage, MailServices, MailTotals, OutKind, Outbox, PeerRow, Peers, Profile, Recent,
     Requests, peer_key, room_key,
 };
-use super::view::{ContactView, ConversationView, Counts, Event, IdentityView, MailboxView, Policy, RequestView};
+use super::view::{ContactView, ConversationView, Counts, IdentityView, MailboxView, RequestView};
 
 pub(super) use messages::{find, index, state, waiting};
 pub use messages::{history, message};

@@ -1,12 +1,13 @@
 //! How we are reached, and how others are.
 
+use crate::base::words::BoxState;
 use crate::base::{PeerId, RoomId, WallTime};
 use crate::identity::{CardIn, IdentityKey, Mailbox};
 use crate::messenger::tables::{
     Cards, KnownPeers, LOST_KEY, Messages, OutKind, OutRow, Outbox, OwnBoxes, Peers, Profile, Reaches, Sessions,
     message_key, peer_key,
 };
-use crate::messenger::view::{BoxState, CardView, OwnMailboxView, ReachView};
+use crate::messenger::view::{CardView, OwnMailboxView, ReachView};
 use crate::store::{RowKey, Rows, Scan, StoreError};
 
 /// Mailboxes that keep our mail.

@@ -4,12 +4,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Order, PAGE};
+use crate::base::words::BoxState;
 use crate::messenger::memory::number;
 use crate::messenger::tables::{
     BoxCards, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositMarks, DepositRow, Deposits,
     LOST_KEY, MailTotals, Offered, OwnBoxes, TotalsRow, in_box, of_box, peer_key, tagged,
 };
-use crate::messenger::view::BoxState;
 use crate::store::{RowKey, Rows, Scan, StoreError, Table};
 
 /// Envelopes that may have been numbered and are lost: no number is used twice.

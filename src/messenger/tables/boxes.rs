@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::table;
+use crate::base::words::BoxState;
 use crate::base::{PeerId, WallTime};
 use crate::envelope::mailbox::{QueueKey, Tag, TokenIn};
 use crate::identity::{Mailbox, PrekeyId};
-use crate::messenger::view::BoxState;
 use crate::store::RowKey;
 
 table!(

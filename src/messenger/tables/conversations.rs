@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::table;
+use crate::base::words::State;
 use crate::base::{MessageId, PeerId, RoomId, Tail, WallTime};
 use crate::content::mimi::{Bare, Vanishes};
 use crate::messenger::places::Counters;
-use crate::messenger::view::State;
 use crate::store::{KeyId, RowKey, Scan};
 
 table!(

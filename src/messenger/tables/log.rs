@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::table;
+use crate::base::event::{Event, EventKind};
 use crate::base::{MessageId, Tail, WallTime};
-use crate::messenger::view::{Event, EventKind};
 use crate::store::RowKey;
 
 table!(

@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::table;
+use crate::base::words::MailService;
 use crate::base::{PeerId, WallTime};
 use crate::envelope::mailbox::{InvitationKey, QueueKey, Tag};
-use crate::messenger::view::MailService;
 use crate::store::{KeyId, RowKey};
 
 table!(

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::table;
+use crate::base::words::Policy;
 use crate::base::{Tail, WallTime};
 use crate::identity::RequestToken;
-use crate::messenger::view::Policy;
 
 table!(
     /// One row, with an empty key.

@@ -19,7 +19,7 @@ fn written(together: bool) -> [BTreeMap<u8, u64>; 2] {
         (0..TEXTS).map(|i| Input::Command(i, Command::Send(office.text(1, &format!("{i:0>200}"))))).collect();
     let each = if together { texts.len() } else { 1 };
     texts.chunks(each).for_each(|texts| office.in_commits(0, texts.to_vec()));
-    let delivered = office.history(0, 1).iter().filter(|m| m.state == crate::messenger::view::State::Delivered).count();
+    let delivered = office.history(0, 1).iter().filter(|m| m.state == crate::base::words::State::Delivered).count();
     assert_eq!(delivered as u64, TEXTS + 2);
     [0, 1].map(|who| {
         let mut after = office.written(who);

@@ -1,10 +1,10 @@
 //! What a commit tells.
 
+use crate::base::event::EventKind;
 use crate::base::limits::{MAX_EVENTS, MAX_EVENTS_ROW};
 use crate::messenger::query;
 use crate::messenger::tables::Events;
 use crate::messenger::testing::Office;
-use crate::messenger::view::EventKind;
 use crate::messenger::{Command, Input, SendCommand};
 use crate::store::{Rows, Scan};
 

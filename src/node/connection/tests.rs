@@ -7,10 +7,10 @@ use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::base::PeerId;
+use crate::base::event::EventKind;
 use crate::identity::IdentityKeypair;
 use crate::messenger::tables::{Events, EventsRow, events_key};
 use crate::messenger::testing::Office;
-use crate::messenger::view::EventKind;
 use crate::messenger::{Input, Output};
 use crate::node::Place as Profile;
 use crate::node::core::{Core, SharedReader};

@@ -1,8 +1,9 @@
 //! Mailboxes and the hash table of the world: some nodes keep mail, and some of these lie.
 
 use rohrpost::base::limits::{MAX_BOX_PAGE, MAX_BOX_PAGE_BYTES, MAX_MAIL_WAIT};
+use rohrpost::base::words::{BoxState, MailService};
 use rohrpost::envelope::mailbox::{Answer, PageItem, Question};
-use rohrpost::messenger::view::{BoxState, IdentityView, MailService, OwnMailboxView, ReachView};
+use rohrpost::messenger::view::{IdentityView, OwnMailboxView, ReachView};
 
 use super::*;
 

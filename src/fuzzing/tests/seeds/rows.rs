@@ -3,6 +3,8 @@
 use postcard::to_allocvec;
 
 use super::{Seeds, seed};
+use crate::base::event::EventKind;
+use crate::base::words::State;
 use crate::base::{MessageId, PeerId, RoomId, Tail, WallTime};
 use crate::content::mimi::{self, Bare, Origin, Vanishes};
 use crate::fuzzing::rng;
@@ -11,7 +13,6 @@ use crate::messenger::tables::{
     CardKeysRow, CardKeysTable, ConversationRow, Conversations, Events, EventsRow, MessageRow, Messages, OneTimeRow,
     OneTimeTable, OutKind, OutRow, Outbox, PeerRow, Peers, Recent, SendingChains, Sessions, Slot, States, Way,
 };
-use crate::messenger::view::{EventKind, State};
 use crate::session::{RemoteBundle, SessionSet};
 use crate::store::{Table, fuzzing as files};
 

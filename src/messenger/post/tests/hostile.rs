@@ -4,6 +4,7 @@
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::base::words::MailService;
 use crate::base::{Millis, PeerId, limits};
 use crate::envelope::mailbox::{Answer, PageItem};
 use crate::envelope::seal::seal;
@@ -12,7 +13,6 @@ use crate::messenger::command::Command;
 use crate::messenger::io::{Event, Input, Order, Output};
 use crate::messenger::keys::MAX_ONE_TIME;
 use crate::messenger::testing::Office;
-use crate::messenger::view::MailService;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

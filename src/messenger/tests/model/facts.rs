@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::peek::{Says, Side};
+use crate::base::event::EventKind;
+use crate::base::words::{Direction, State};
 use crate::base::{EnvelopeId, MessageId, Millis, MonoTime, Now, PeerId, WallTime, limits};
-use crate::messenger::view::{Direction, EventKind, State};
 
 /// What is known of something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

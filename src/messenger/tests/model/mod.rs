@@ -404,7 +404,7 @@ impl World {
         let Some(id) = self.alice.history(carol).last().map(|view| view.message_id) else { return };
         self.bob_writes(StatusReport { delivered: vec![id], read: vec![id] }, crash);
         let state = self.alice.shown(&id).map(|view| view.state);
-        assert_eq!(state, Some(crate::messenger::view::State::Queued), "Bob says what became of Carol's");
+        assert_eq!(state, Some(crate::base::words::State::Queued), "Bob says what became of Carol's");
     }
 
     fn bob_writes(&mut self, report: StatusReport, crash: Crash) {

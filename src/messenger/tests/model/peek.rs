@@ -1,13 +1,14 @@
 //! One side of the world: a messenger in a place of its own. What is in an envelope only its recipient can tell; he is
 //! asked in a way of which he keeps nothing.
 
+use crate::base::event::Event;
 use crate::base::{MessageId, MonoTime, Now, PeerId, Secret};
 use crate::content::{self, Capsule, Item, MimiContent};
 use crate::envelope::seal::SealedIn;
 use crate::envelope::{self, EnvelopeKind};
 use crate::identity::{IdentityKey, IdentityKeypair};
 use crate::messenger::io::{Input, Output};
-use crate::messenger::view::{Event, MessageView};
+use crate::messenger::view::MessageView;
 use crate::messenger::{Messenger, query};
 use crate::session::{FirstContactIn, ResponderKeys, SealedKind};
 use crate::store::Reader;
