@@ -113,7 +113,7 @@ impl Submitted {
     /// Its durable outcome.
     pub(crate) async fn outcome(self) -> Result<Answer, ApiError> {
         match self.answer.await {
-            Ok(answer) => answer.map_err(|refusal| errors::refusal(&refusal)),
+            Ok(answer) => answer.map_err(ApiError::from),
             Err(_) => Err(self.core.gone().await),
         }
     }

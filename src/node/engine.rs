@@ -49,7 +49,7 @@ pub(super) struct Start {
 pub(super) fn spawn(start: Start) -> Result<(Core, oneshot::Receiver<()>), ApiError> {
     let me = start.open.messenger.peer_id();
     let reader = start.open.messenger.reader();
-    let last = query::last_event(&reader).map_err(|e| errors::store(&e))?;
+    let last = query::last_event(&reader)?;
     let (user, user_in) = mpsc::channel(LANE_USER);
     let (events, events_in) = watch::channel(last);
     let (ended, ended_in) = watch::channel(None);

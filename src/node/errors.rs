@@ -20,88 +20,98 @@ fn told(code: Code, message: String, hint: Option<&str>) -> ApiError {
     }
 }
 
-pub(crate) fn store(error: &StoreError) -> ApiError {
-    let code = match error {
-        StoreError::Locked { .. } => Code::Busy,
-        StoreError::Damaged { .. } | StoreError::WrongKey => Code::Damaged,
-        StoreError::Full => Code::DiskFull,
-        StoreError::TooNew { .. } => Code::TooNew,
-        StoreError::TooOld { .. } => Code::TooOld,
-        StoreError::ReadOnly { .. }
-        | StoreError::Permission { .. }
-        | StoreError::Foreign { .. }
-        | StoreError::Occupied { .. }
-        | StoreError::Io { .. } => Code::Io,
-        StoreError::Poisoned { .. } | StoreError::TooLarge { .. } | StoreError::Fault(_) => Code::Store,
-    };
-    told(code, error.to_string(), error.hint())
-}
-
-pub(crate) fn key_file(error: &KeyFileError) -> ApiError {
-    let code = match error {
-        KeyFileError::NotAKeyFile | KeyFileError::Damaged | KeyFileError::TooExpensive { .. } => Code::Damaged,
-        KeyFileError::TooNew { .. } => Code::TooNew,
-        KeyFileError::PassphraseNeeded => Code::PassphraseNeeded,
-        KeyFileError::WrongPassphrase => Code::WrongPassphrase,
-    };
-    told(code, error.to_string(), Some(error.hint()))
-}
-
-pub(crate) fn net(error: &NetError) -> ApiError {
-    // A typing error is not the network's fault.
-    let code = if matches!(error, NetError::BadAddress { .. }) { Code::Config } else { Code::Network };
-    told(code, error.to_string(), Some(error.hint()))
-}
-
-pub(crate) fn link(error: &LinkError) -> ApiError {
-    ApiError::new(Code::BadLink, format!("this link cannot be used: {error}"))
-}
-
-pub(crate) fn refusal(refusal: &Refusal) -> ApiError {
-    let code = match refusal {
-        Refusal::EmptyText => Code::EmptyText,
-        Refusal::TooLong { .. } => Code::TooLong,
-        Refusal::ControlCharacters(_) => Code::ControlCharacters,
-        Refusal::Blocked => Code::Blocked,
-        Refusal::Oneself => Code::Oneself,
-        Refusal::NoRequest => Code::NoRequest,
-        Refusal::NotAContact => Code::NotAContact,
-        Refusal::NoMessage => Code::NoMessage,
-        Refusal::NoConversation => Code::NoConversation,
-        Refusal::Gone => Code::MessageGone,
-        Refusal::Lifetime => Code::InvalidParams,
-        Refusal::WrongNumber => Code::WrongNumber,
-        Refusal::MalformedNumber => Code::MalformedNumber,
-        Refusal::OutboxFull => Code::OutboxFull,
-        Refusal::TooManyContacts => Code::TooManyContacts,
-        Refusal::TooManyMailboxes => Code::TooManyMailboxes,
-        Refusal::NotAMailbox => Code::NoMailbox,
-        Refusal::UnsoundPeer => Code::UnsoundPeer,
-        Refusal::ClientIdReused => Code::ClientIdReused,
-        // The messenger hands the store's error on as text.
-        Refusal::Store(text) if *text == StoreError::Full.to_string() => Code::DiskFull,
-        Refusal::Store(text) if text.ends_with("is on a read-only file system") => Code::Io,
-        Refusal::Store(_) => Code::Store,
-    };
-    let error = ApiError::new(code, refusal.to_string());
-    match refusal {
-        Refusal::Lifetime => error.with_hint("write the time to live as 30s, 10m, 12h, 1d or 4w"),
-        _ => error,
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::Locked { .. } => Code::Busy,
+            StoreError::Damaged { .. } | StoreError::WrongKey => Code::Damaged,
+            StoreError::Full => Code::DiskFull,
+            StoreError::TooNew { .. } => Code::TooNew,
+            StoreError::TooOld { .. } => Code::TooOld,
+            StoreError::ReadOnly { .. }
+            | StoreError::Permission { .. }
+            | StoreError::Foreign { .. }
+            | StoreError::Occupied { .. }
+            | StoreError::Io { .. } => Code::Io,
+            StoreError::Poisoned { .. } | StoreError::TooLarge { .. } | StoreError::Fault(_) => Code::Store,
+        };
+        told(code, error.to_string(), error.hint())
     }
 }
 
-pub(crate) fn peer(error: &ResolveError<PeerId>, text: &str) -> ApiError {
+impl From<KeyFileError> for ApiError {
+    fn from(error: KeyFileError) -> Self {
+        let code = match &error {
+            KeyFileError::NotAKeyFile | KeyFileError::Damaged | KeyFileError::TooExpensive { .. } => Code::Damaged,
+            KeyFileError::TooNew { .. } => Code::TooNew,
+            KeyFileError::PassphraseNeeded => Code::PassphraseNeeded,
+            KeyFileError::WrongPassphrase => Code::WrongPassphrase,
+        };
+        told(code, error.to_string(), Some(error.hint()))
+    }
+}
+
+impl From<NetError> for ApiError {
+    fn from(error: NetError) -> Self {
+        // A typing error is not the network's fault.
+        let code = if matches!(error, NetError::BadAddress { .. }) { Code::Config } else { Code::Network };
+        told(code, error.to_string(), Some(error.hint()))
+    }
+}
+
+impl From<LinkError> for ApiError {
+    fn from(error: LinkError) -> Self {
+        ApiError::new(Code::BadLink, format!("this link cannot be used: {error}"))
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let code = match &refusal {
+            Refusal::EmptyText => Code::EmptyText,
+            Refusal::TooLong { .. } => Code::TooLong,
+            Refusal::ControlCharacters(_) => Code::ControlCharacters,
+            Refusal::Blocked => Code::Blocked,
+            Refusal::Oneself => Code::Oneself,
+            Refusal::NoRequest => Code::NoRequest,
+            Refusal::NotAContact => Code::NotAContact,
+            Refusal::NoMessage => Code::NoMessage,
+            Refusal::NoConversation => Code::NoConversation,
+            Refusal::Gone => Code::MessageGone,
+            Refusal::Lifetime => Code::InvalidParams,
+            Refusal::WrongNumber => Code::WrongNumber,
+            Refusal::MalformedNumber => Code::MalformedNumber,
+            Refusal::OutboxFull => Code::OutboxFull,
+            Refusal::TooManyContacts => Code::TooManyContacts,
+            Refusal::TooManyMailboxes => Code::TooManyMailboxes,
+            Refusal::NotAMailbox => Code::NoMailbox,
+            Refusal::UnsoundPeer => Code::UnsoundPeer,
+            Refusal::ClientIdReused => Code::ClientIdReused,
+            // The messenger hands the store's error on as text.
+            Refusal::Store(text) if *text == StoreError::Full.to_string() => Code::DiskFull,
+            Refusal::Store(text) if text.ends_with("is on a read-only file system") => Code::Io,
+            Refusal::Store(_) => Code::Store,
+        };
+        let error = ApiError::new(code, refusal.to_string());
+        match &refusal {
+            Refusal::Lifetime => error.with_hint("write the time to live as 30s, 10m, 12h, 1d or 4w"),
+            _ => error,
+        }
+    }
+}
+
+pub(crate) fn peer(error: ResolveError<PeerId>, text: &str) -> ApiError {
     match error {
         ResolveError::NotFound => ApiError::new(Code::NotFound, format!("nobody is known as '{}'", cut(text))),
         ResolveError::Ambiguous(found) => ApiError::new(Code::Ambiguous, format!("'{}' could be several", cut(text)))
             .with_candidates(
                 found.iter().map(|(peer_id, name)| Candidate { peer_id: *peer_id, name: name.clone() }).collect(),
             ),
-        ResolveError::Store(error) => store(error),
+        ResolveError::Store(error) => error.into(),
     }
 }
 
-pub(crate) fn message(error: &ResolveError<MessageId>, text: &str) -> ApiError {
+pub(crate) fn message(error: ResolveError<MessageId>, text: &str) -> ApiError {
     match error {
         ResolveError::NotFound => ApiError::new(Code::NoMessage, format!("there is no message '{}'", cut(text))),
         ResolveError::Ambiguous(found) => {
@@ -112,7 +122,7 @@ pub(crate) fn message(error: &ResolveError<MessageId>, text: &str) -> ApiError {
             )
             .with_hint("type more of the message ID")
         }
-        ResolveError::Store(error) => store(error),
+        ResolveError::Store(error) => error.into(),
     }
 }
 

@@ -127,8 +127,8 @@ impl Source {
         let (counts, mail) = self
             .core
             .read(|reader, _| {
-                let counts = query::counts(reader).map_err(|e| errors::store(&e))?;
-                Ok((counts, query::mailbox(reader).map_err(|e| errors::store(&e))?))
+                let counts = query::counts(reader)?;
+                Ok((counts, query::mailbox(reader)?))
             })
             .await?;
         write(Figures { counts, mail, net: self.net.status() })

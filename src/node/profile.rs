@@ -40,9 +40,9 @@ impl Profile {
     pub(crate) fn unlock(place: &Place, ask: Ask<'_>) -> Result<Self, ApiError> {
         let dir = folder(place)?;
         let file = key_file(place, &dir)?;
-        let locked = identity::key_file_needs_passphrase(&file).map_err(|e| errors::key_file(&e))?;
+        let locked = identity::key_file_needs_passphrase(&file)?;
         let passphrase = if locked { Some(ask()?) } else { None };
-        let material = identity::open_key_file(&file, passphrase.as_ref()).map_err(|e| errors::key_file(&e))?;
+        let material = identity::open_key_file(&file, passphrase.as_ref())?;
         Ok(Self { material, dir })
     }
 
@@ -110,11 +110,11 @@ impl Profile {
 /// The folder of a profile that exists.
 fn folder(place: &Place) -> Result<ProfileDir, ApiError> {
     let missing = || ApiError::new(Code::NoProfile, format!("there is no profile '{}'", place.profile()));
-    ProfileDir::open(place.dir()).map_err(|e| errors::store(&e))?.ok_or_else(missing)
+    ProfileDir::open(place.dir())?.ok_or_else(missing)
 }
 
 fn key_file(place: &Place, dir: &ProfileDir) -> Result<Vec<u8>, ApiError> {
-    match dir.read_key_file().map_err(|e| errors::store(&e))? {
+    match dir.read_key_file()? {
         Some(file) => Ok(file),
         None if dir.has_store() => Err(ApiError::new(
             Code::Damaged,
@@ -136,7 +136,7 @@ pub(crate) fn exists(place: &Place) -> bool {
 /// Whether the key file needs a passphrase.
 pub(crate) fn needs_passphrase(place: &Place) -> Result<bool, ApiError> {
     let file = key_file(place, &folder(place)?)?;
-    identity::key_file_needs_passphrase(&file).map_err(|e| errors::key_file(&e))
+    identity::key_file_needs_passphrase(&file).map_err(ApiError::from)
 }
 
 /// Takes the lock of a profile that exists.
@@ -144,7 +144,7 @@ pub(crate) fn lock(place: &Place) -> Result<ProfileLock, ApiError> {
     let dir = folder(place)?;
     // Whoever asks for what does not exist learns that first, and makes no lock file.
     key_file(place, &dir)?;
-    dir.lock().map_err(|e| errors::store(&e))
+    dir.lock().map_err(ApiError::from)
 }
 
 /// Makes a profile: identity, store and name.
@@ -162,30 +162,29 @@ pub(crate) fn create(place: &Place, passphrase: Option<&Passphrase>, name: Optio
     if exists(place) {
         return Err(there());
     }
-    let staged = StagedDir::begin(place.dir()).map_err(|e| errors::store(&e))?;
+    let staged = StagedDir::begin(place.dir())?;
     // Another process may have been quicker.
     if exists(place) {
         return Err(there());
     }
     let material = KeyMaterial::generate(rng);
     let file = identity::seal_key_file(&material, passphrase, Cost::DEFAULT, rng);
-    staged.dir().write_key_file(&file).map_err(|e| errors::store(&e))?;
+    staged.dir().write_key_file(&file)?;
     let profile = Profile { material, dir: staged.dir().clone() };
-    let store =
-        Store::open(profile.dir.path(), &profile.material.store_key, rng, now).map_err(|e| errors::store(&e))?;
-    let (mut open, _) = profile.over(store, now, rng).map_err(|e| errors::store(&e))?;
+    let store = Store::open(profile.dir.path(), &profile.material.store_key, rng, now)?;
+    let (mut open, _) = profile.over(store, now, rng)?;
     if let Some(name) = name {
         let command = Input::Command(0, Command::SetName { name: name.to_owned() });
         for output in open.messenger.handle(vec![command], now, rng) {
             if let Output::Reply(_, Err(refusal)) = output {
-                return Err(errors::refusal(&refusal));
+                return Err(refusal.into());
             }
         }
     }
     let found = crate::messenger::query::identity(&open.messenger.reader(), profile.peer_id());
-    let found = found.map_err(|e| errors::store(&e))?.ok_or_else(|| errors::internal("the new profile is empty"))?;
+    let found = found?.ok_or_else(|| errors::internal("the new profile is empty"))?;
     drop(open);
-    drop(staged.publish().map_err(|e| errors::store(&e))?);
+    drop(staged.publish()?);
     Ok(views::identity(&found, Vec::new()))
 }
 
@@ -210,7 +209,7 @@ pub(crate) fn change_passphrase(
 ) -> Result<(), ApiError> {
     let dir = folder(place)?;
     let file = key_file(place, &dir)?;
-    let material = identity::open_key_file(&file, old).map_err(|e| errors::key_file(&e))?;
+    let material = identity::open_key_file(&file, old)?;
     let file = identity::seal_key_file(&material, new, Cost::DEFAULT, &mut random::system());
-    dir.write_key_file(&file).map_err(|e| errors::store(&e))
+    dir.write_key_file(&file).map_err(ApiError::from)
 }

@@ -11,7 +11,7 @@ use crate::store::{Salvaged, StagedDir, StoreError, examine, salvage};
 use super::clock::Clock;
 use super::place::Place;
 use super::profile::{Ask, Profile};
-use super::{errors, profile, random};
+use super::{profile, random};
 
 /// Makes the profile anew of what is left of it.
 ///
@@ -22,10 +22,10 @@ pub(crate) fn recover(place: &Place, ask: Ask<'_>) -> Result<Recovery, ApiError>
     let profile = Profile::unlock(place, ask)?;
     let now = Clock::new().now();
     let damage = damage(&profile, now)?;
-    let staged = StagedDir::begin(place.dir()).map_err(|e| errors::store(&e))?;
-    let (told, order, name) = rebuild(&profile, place.dir(), &staged, now).map_err(|e| errors::store(&e))?;
+    let staged = StagedDir::begin(place.dir())?;
+    let (told, order, name) = rebuild(&profile, place.dir(), &staged, now)?;
     let aside = aside(place.dir(), now);
-    let new_lock = staged.replace(&aside).map_err(|e| errors::store(&e))?;
+    let new_lock = staged.replace(&aside)?;
     drop((lock, new_lock));
     Ok(Recovery {
         peer_id: profile.peer_id(),
@@ -49,12 +49,12 @@ fn damage(profile: &Profile, now: Now) -> Result<String, ApiError> {
     match examine(profile.dir(), profile.store_key()) {
         Ok(Some(what)) => return Ok(what),
         Ok(None) => {}
-        Err(error) => return Err(errors::store(&error)),
+        Err(error) => return Err(error.into()),
     }
     match profile.open(now, &mut random::system()) {
         Ok(_) => Err(ApiError::new(Code::Sound, "the store of this profile is sound: there is nothing to recover")),
         Err(StoreError::Damaged { what }) => Ok(what),
-        Err(error) => Err(errors::store(&error)),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -56,7 +56,7 @@ impl Node {
             None => None,
         };
         let clock = Clock::new();
-        let (open, outputs) = profile.open(clock.now(), &mut random::system()).map_err(|e| errors::store(&e))?;
+        let (open, outputs) = profile.open(clock.now(), &mut random::system())?;
         let bound = socket::bind(place)?;
         let listener =
             tokio::net::UnixListener::from_std(bound.listener).map_err(|e| errors::io(place.socket(), &e))?;
@@ -69,15 +69,14 @@ impl Node {
         let (to_contacts, from_contacts) = mpsc::channel(LANE_CONTACTS);
         let (to_strangers, from_strangers) = mpsc::channel(LANE_STRANGERS);
         let reader = open.messenger.reader();
-        let keeps = query::mailbox(&reader).map_err(|e| errors::store(&e))?.service;
+        let keeps = query::mailbox(&reader)?.service;
         let wanted = settings.serve_mailbox.clone();
         let net = net::start(
-            net_config(settings, &profile, &reader, bootstrap).map_err(|e| errors::store(&e))?,
+            net_config(settings, &profile, &reader, bootstrap)?,
             Lanes { contacts: to_contacts, strangers: to_strangers },
             classes.collect(),
         )
-        .await
-        .map_err(|e| errors::net(&e))?;
+        .await?;
 
         let (stop, stop_in) = watch::channel(false);
         let (halt, halt_in) = watch::channel(false);
@@ -196,8 +195,7 @@ pub(crate) struct Local {
 impl Local {
     pub(crate) fn start(place: &Place, lock: ProfileLock, profile: Profile) -> Result<Self, ApiError> {
         let clock = Clock::new();
-        let (open, outputs) =
-            profile.open_or_read(clock.now(), &mut random::system()).map_err(|e| errors::store(&e))?;
+        let (open, outputs) = profile.open_or_read(clock.now(), &mut random::system())?;
         let (halt, halt_in) = watch::channel(false);
         let (core, _) = engine::spawn(Start {
             profile,

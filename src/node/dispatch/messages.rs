@@ -96,7 +96,7 @@ impl Dispatcher {
         let limit = page(params.limit, MAX_PAGE)?;
         self.core
             .read(move |reader, me| {
-                let found = query::inbox(reader, me, params.unread, limit).map_err(|e| errors::store(&e))?;
+                let found = query::inbox(reader, me, params.unread, limit)?;
                 Ok(found.into_iter().map(views::conversation).collect())
             })
             .await
@@ -109,7 +109,7 @@ impl Dispatcher {
                 let who = whom(reader, &params.who)?;
                 let before = params.before.map(|text| which(reader, &text)).transpose()?.map(|(_, id)| id);
                 let found = query::history(reader, me, &who.peer, before.as_ref(), limit);
-                Ok(found.map_err(|e| errors::store(&e))?.into_iter().map(views::message).collect())
+                Ok(found?.into_iter().map(views::message).collect())
             })
             .await
     }

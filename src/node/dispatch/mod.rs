@@ -133,13 +133,10 @@ impl Dispatcher {
     pub(crate) async fn events(&self, since: u64, limit: usize) -> Result<EventPage, ApiError> {
         self.core
             .read(move |reader, me| {
-                let found = query::events(reader, since, limit).map_err(|e| errors::store(&e))?;
+                let found = query::events(reader, since, limit)?;
                 let mut names = views::Names::new(reader, me);
-                let events: Vec<_> = found
-                    .into_iter()
-                    .map(|event| views::event(&mut names, event))
-                    .collect::<Result<_, _>>()
-                    .map_err(|e| errors::store(&e))?;
+                let events: Vec<_> =
+                    found.into_iter().map(|event| views::event(&mut names, event)).collect::<Result<_, _>>()?;
                 let next = events.last().map_or(since, |event| event.seq);
                 Ok(EventPage { more: events.len() == limit, events, next })
             })
@@ -150,7 +147,7 @@ impl Dispatcher {
         let listening = self.live.as_ref().map(|live| live.net.status().listen_addrs).unwrap_or_default();
         self.core
             .read(move |reader, me| {
-                let identity = query::identity(reader, me).map_err(|e| errors::store(&e))?;
+                let identity = query::identity(reader, me)?;
                 let identity = identity.ok_or_else(|| errors::internal("the profile is empty"))?;
                 Ok(views::identity(&identity, addresses::full(&listening, me)))
             })
@@ -179,7 +176,7 @@ fn whom(reader: &Reader, text: &str) -> Result<Meant, ApiError> {
     let wanted = text.strip_prefix("...").map_or_else(|| text.to_owned(), |end| format!("…{end}"));
     match query::resolve_peer(reader, &wanted) {
         Ok(peer) => Ok(Meant { peer, hints: Hints::default() }),
-        Err(error) => Err(errors::peer(&error, text)),
+        Err(error) => Err(errors::peer(error, text)),
     }
 }
 
@@ -187,7 +184,7 @@ fn whom(reader: &Reader, text: &str) -> Result<Meant, ApiError> {
 fn whom_exactly(text: &str) -> Result<Option<Meant>, ApiError> {
     let text = text.trim();
     if text.get(..9).is_some_and(|scheme| scheme.eq_ignore_ascii_case("rohrpost:")) {
-        let link: Link = text.parse().map_err(|e| errors::link(&e))?;
+        let link: Link = text.parse()?;
         let hints = Hints { name: link.name, addrs: link.addrs, token: link.token, mailboxes: link.mailboxes };
         return Ok(Some(Meant { peer: link.peer, hints }));
     }
@@ -196,7 +193,7 @@ fn whom_exactly(text: &str) -> Result<Option<Meant>, ApiError> {
 
 /// Understands what stands where a message is meant.
 fn which(reader: &Reader, text: &str) -> Result<(PeerId, MessageId), ApiError> {
-    query::resolve_message(reader, text.trim()).map_err(|error: ResolveError<MessageId>| errors::message(&error, text))
+    query::resolve_message(reader, text.trim()).map_err(|error: ResolveError<MessageId>| errors::message(error, text))
 }
 
 /// The size of a page.

@@ -45,7 +45,7 @@ impl Dispatcher {
         self.core
             .read(move |reader, me| {
                 let peer_id = whom(reader, &who.who)?.peer;
-                let name = views::Names::new(reader, me).of(&peer_id).map_err(|e| errors::store(&e))?;
+                let name = views::Names::new(reader, me).of(&peer_id)?;
                 Ok(Resolved { peer_id, name })
             })
             .await
@@ -54,7 +54,7 @@ impl Dispatcher {
     async fn requests(&self) -> Result<Vec<Request>, ApiError> {
         self.core
             .read(|reader, _| {
-                let found = query::requests(reader).map_err(|e| errors::store(&e))?;
+                let found = query::requests(reader)?;
                 Ok(found.into_iter().map(views::request).collect())
             })
             .await
@@ -64,7 +64,7 @@ impl Dispatcher {
         self.core
             .read(move |reader, _| {
                 let peer = whom(reader, &who.who)?.peer;
-                let found = query::request(reader, &peer).map_err(|e| errors::store(&e))?;
+                let found = query::request(reader, &peer)?;
                 let (request, texts) = found.ok_or_else(no_request)?;
                 let texts = texts.into_iter().map(|text| HeldMessage { text }).collect();
                 Ok(RequestDetail { request: views::request(request), texts })
@@ -87,7 +87,7 @@ impl Dispatcher {
     async fn block_request(&self, who: Who) -> Result<Resolved, ApiError> {
         let asking = self.resolve(who).await?;
         let peer = asking.peer_id;
-        let pending = self.core.read(move |reader, _| query::request(reader, &peer).map_err(|e| errors::store(&e)));
+        let pending = self.core.read(move |reader, _| query::request(reader, &peer).map_err(ApiError::from));
         if pending.await?.is_none() {
             return Err(no_request());
         }
@@ -98,7 +98,7 @@ impl Dispatcher {
     async fn policy(&self) -> Result<PolicyState, ApiError> {
         self.core
             .read(|reader, _| {
-                let policy = query::policy(reader).map_err(|e| errors::store(&e))?;
+                let policy = query::policy(reader)?;
                 Ok(PolicyState { policy })
             })
             .await
@@ -112,7 +112,7 @@ impl Dispatcher {
     async fn contacts(&self) -> Result<Vec<Contact>, ApiError> {
         self.core
             .read(|reader, me| {
-                let found = query::contacts(reader, me).map_err(|e| errors::store(&e))?;
+                let found = query::contacts(reader, me)?;
                 Ok(found.into_iter().map(views::contact).collect())
             })
             .await
@@ -126,7 +126,7 @@ impl Dispatcher {
     async fn contact_of(&self, peer: PeerId) -> Result<Contact, ApiError> {
         self.core
             .read(move |reader, me| {
-                let found = query::contact(reader, me, &peer).map_err(|e| errors::store(&e))?;
+                let found = query::contact(reader, me, &peer)?;
                 found.map(views::contact).ok_or_else(|| ApiError::new(Code::NotAContact, "this peer is not a contact"))
             })
             .await

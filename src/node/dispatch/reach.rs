@@ -20,17 +20,17 @@ impl Dispatcher {
         let (socket, data_dir) = (self.place.socket().to_owned(), self.place.dir().to_owned());
         self.core
             .read(move |reader, me| {
-                let counts = query::counts(reader).map_err(|e| errors::store(&e))?;
-                let identity = query::identity(reader, me).map_err(|e| errors::store(&e))?;
-                let served = query::mailbox(reader).map_err(|e| errors::store(&e))?;
-                let own = query::mailboxes(reader).map_err(|e| errors::store(&e))?;
-                let current = query::card_is_current(reader, me).map_err(|e| errors::store(&e))?;
+                let counts = query::counts(reader)?;
+                let identity = query::identity(reader, me)?;
+                let served = query::mailbox(reader)?;
+                let own = query::mailboxes(reader)?;
+                let current = query::card_is_current(reader, me)?;
                 let mut names = views::Names::new(reader, me);
                 let mut connections = Vec::new();
                 for peer in status.iter().flat_map(|status| &status.peers) {
                     connections.push(api::Connection {
                         peer_id: peer.peer,
-                        name: names.of(&peer.peer).map_err(|e| errors::store(&e))?,
+                        name: names.of(&peer.peer)?,
                         addr: peer.addr.clone(),
                         direct: peer.direct,
                         since: peer.since,
@@ -77,9 +77,8 @@ impl Dispatcher {
         let connected = self.live.as_ref().map(|live| live.net.status().peers).unwrap_or_default();
         self.core
             .read(move |reader, me| {
-                let known = query::known_peers(reader).map_err(|e| errors::store(&e))?;
-                let contacts: HashSet<PeerId> = query::contacts(reader, me)
-                    .map_err(|e| errors::store(&e))?
+                let known = query::known_peers(reader)?;
+                let contacts: HashSet<PeerId> = query::contacts(reader, me)?
                     .into_iter()
                     .filter(|contact| contact.contact)
                     .map(|contact| contact.peer)
@@ -89,7 +88,7 @@ impl Dispatcher {
                 for peer in &connected {
                     peers.push(Peer {
                         peer_id: peer.peer,
-                        name: names.of(&peer.peer).map_err(|e| errors::store(&e))?,
+                        name: names.of(&peer.peer)?,
                         contact: contacts.contains(&peer.peer),
                         connected: true,
                         addr: Some(peer.addr.clone()),
@@ -103,7 +102,7 @@ impl Dispatcher {
                     if connected.iter().all(|there| there.peer != peer) {
                         peers.push(Peer {
                             peer_id: peer,
-                            name: names.of(&peer).map_err(|e| errors::store(&e))?,
+                            name: names.of(&peer)?,
                             contact: contacts.contains(&peer),
                             connected: false,
                             addr: addrs.into_iter().next(),
@@ -160,11 +159,11 @@ fn is_meant(mailbox: &api::Mailbox, text: &str) -> bool {
 
 fn mailboxes(reader: &Reader, me: PeerId) -> Result<Vec<api::Mailbox>, ApiError> {
     let mut names = views::Names::new(reader, me);
-    let found = query::mailboxes(reader).map_err(|e| errors::store(&e))?;
+    let found = query::mailboxes(reader)?;
     let shown = found.into_iter().map(|mailbox| {
         Ok(api::Mailbox {
             peer_id: mailbox.peer,
-            name: names.of(&mailbox.peer).map_err(|e| errors::store(&e))?,
+            name: names.of(&mailbox.peer)?,
             addrs: mailbox.addrs,
             state: mailbox.state,
             since: mailbox.since,
@@ -197,7 +196,7 @@ fn mailbox_at(reader: &Reader, net: Option<&NetHandle>, at: &[String]) -> Result
     let mut addrs = meant.hints.addrs;
     let connected = net.and_then(|net| net.status().peers.into_iter().find(|there| there.peer == meant.peer));
     // Who has dialled us has a port that nobody can dial: it is a hint like the others.
-    addrs.extend(query::reach(reader, &meant.peer).map_err(|e| errors::store(&e))?.addrs);
+    addrs.extend(query::reach(reader, &meant.peer)?.addrs);
     if addrs.is_empty() && connected.is_none() {
         return Err(bad("it is not known where this node is".to_owned()));
     }

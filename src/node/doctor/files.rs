@@ -97,14 +97,14 @@ pub(super) fn look_at_lock(place: &Place, found: &mut Findings) {
             let hint = "a command is done in a moment; a node that does not answer can be ended with `kill`";
             found.note(Area::Lock, format!("{who} works on the profile, and does not answer on the socket"), hint);
         }
-        Err(error) => found.error(Area::Lock, errors::store(&error)),
+        Err(error) => found.error(Area::Lock, error.into()),
     }
 }
 
 pub(super) fn look_at_snapshots(place: &Place, now: WallTime, found: &mut Findings) {
     let files = match snapshots(place.dir()) {
         Ok(files) => files,
-        Err(error) => return found.error(Area::Snapshots, errors::store(&error)),
+        Err(error) => return found.error(Area::Snapshots, error.into()),
     };
     let Some(newest) = files.first() else {
         return found.note(Area::Snapshots, "there is none yet", "a running node makes one a day: `rohrpost run`");
@@ -138,7 +138,7 @@ pub(super) fn look_at_disk(place: &Place, found: &mut Findings) {
             found.problem(Area::Disk, format!("only {} are free", size(free)), hint);
         }
         Ok(free) => found.ok(Area::Disk, format!("{} are free", size(free))),
-        Err(error) => found.error(Area::Disk, errors::store(&error)),
+        Err(error) => found.error(Area::Disk, error.into()),
     }
 }
 

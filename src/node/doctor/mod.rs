@@ -18,7 +18,6 @@ use crate::store::{Reader, Store, StoreError};
 pub(crate) use reach::of_a_peer;
 
 use super::clock::Clock;
-use super::errors;
 use super::place::Place;
 use super::profile::Ask;
 
@@ -103,7 +102,7 @@ fn look_at_open_store(newest: Result<Option<WallTime>, StoreError>, frozen: Opti
         (Err(error @ StoreError::Poisoned { .. }), _) => {
             found.problem(Area::Store, error.to_string(), &format!("the node {TRIES_AGAIN}"));
         }
-        (Err(error), _) => found.error(Area::Store, errors::store(&error)),
+        (Err(error), _) => found.error(Area::Store, error.into()),
     }
 }
 
@@ -148,14 +147,14 @@ fn look_at_store(
             Err(error) => return Err(error),
         },
         Err(error) => {
-            found.error(Area::KeyFile, errors::key_file(&error));
+            found.error(Area::KeyFile, error.into());
             return Ok(None);
         }
     };
     let material = match identity::open_key_file(key_file, passphrase.as_ref()) {
         Ok(material) => material,
         Err(error) => {
-            let error = errors::key_file(&error);
+            let error = ApiError::from(error);
             if error.is(Code::WrongPassphrase) {
                 return Err(error);
             }
@@ -170,7 +169,7 @@ fn look_at_store(
             Ok(Some(store))
         }
         Err(error) => {
-            found.error(Area::Store, errors::store(&error));
+            found.error(Area::Store, error.into());
             Ok(None)
         }
     }

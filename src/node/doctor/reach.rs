@@ -7,7 +7,7 @@ use crate::messenger::query;
 use crate::messenger::view::{ContactView, OwnMailboxView, ReachView};
 use crate::net::NetStatus;
 use crate::node::clock::Clock;
-use crate::node::{errors, views};
+use crate::node::views;
 use crate::store::Reader;
 
 use super::Findings;
@@ -118,9 +118,9 @@ pub(crate) fn of_a_peer(
     net: Option<&NetStatus>,
 ) -> Result<Diagnosis, ApiError> {
     let mut found = Findings::default();
-    let known = query::reach(reader, &peer).map_err(|e| errors::store(&e))?;
-    let contact = query::contact(reader, me, &peer).map_err(|e| errors::store(&e))?;
-    let name = views::Names::new(reader, me).of(&peer).map_err(|e| errors::store(&e))?;
+    let known = query::reach(reader, &peer)?;
+    let contact = query::contact(reader, me, &peer)?;
+    let name = views::Names::new(reader, me).of(&peer)?;
     let now = Clock::new().now().wall;
     look_at_person(contact.as_ref(), &known, &name, &peer, &mut found);
     look_at_card(&known, now, &mut found);
