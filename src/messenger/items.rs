@@ -129,7 +129,7 @@ impl Tx<'_> {
         self.add_message(&mut conversation, position, &row)?;
         self.put_conversation(&conversation)?;
         if position <= conversation.read {
-            self.put_beside::<Late>(&mut conversation, position, &())?;
+            self.put_beside::<Late>(&mut conversation, position, false, &())?;
         }
         self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { room: conversation.room, position, outbox: None })?;
         if let Some(vanishes) = held.vanishes {

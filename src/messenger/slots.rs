@@ -16,7 +16,10 @@ impl Tx<'_> {
             Some(vanishes) => self.key_of_hour(vanishes)?,
             None => {
                 let bytes = row.body.length() + row.subject.as_ref().map_or(0, String::len);
-                self.key_of_slot(conversation, bytes as u64)?
+                // How far an own one has come is to be written beside it: its place is taken now, and the conversation
+                // not written for it again.
+                let rows = if row.author == self.my_id() { 2 } else { 1 };
+                self.key_of_slot(conversation, rows, bytes as u64)?
             }
         };
         Ok(self.buf.put_under::<Messages>(&message_key(&conversation.room, position), key, row)?)
@@ -33,19 +36,25 @@ impl Tx<'_> {
         Ok(key.map_or(Ok(()), |key| self.buf.put_under::<Messages>(&at, key, row))?)
     }
 
-    /// Puts what is said about a message beside it: in a slot, with which it goes. It holds no text.
+    /// Puts what is said about a message beside it: in a slot, with which it goes. It holds no text. In that of the message, if
+    /// it `has_place` there.
     pub(super) fn put_beside<T: Table>(
         &mut self,
         conversation: &mut ConversationRow,
         position: u64,
+        has_place: bool,
         row: &T::Row,
     ) -> Step {
         let at = message_key(&conversation.room, position);
-        let key = match self.buf.key_of::<T>(&at)? {
+        let mut known = self.buf.key_of::<T>(&at)?;
+        if has_place && known.is_none() {
+            known = self.buf.key_of::<Messages>(&at)?;
+        }
+        let key = match known {
             Some(key) => key,
             None => {
                 // A few bytes: rows are counted.
-                let key = self.key_of_slot(conversation, 0)?;
+                let key = self.key_of_slot(conversation, 1, 0)?;
                 self.put_conversation(conversation)?;
                 key
             }
@@ -53,21 +62,21 @@ impl Tx<'_> {
         Ok(self.buf.put_under::<T>(&at, key, row)?)
     }
 
-    /// The key for one more row: that of the present slot, or of another, when that is full. What is larger than a slot is
+    /// The key for so many more rows: that of the present slot, or of another, when that is full. What is larger than a slot is
     /// one by itself.
-    fn key_of_slot(&mut self, conversation: &mut ConversationRow, bytes: u64) -> Step<KeyId> {
+    fn key_of_slot(&mut self, conversation: &mut ConversationRow, rows: u64, bytes: u64) -> Step<KeyId> {
         if bytes > limits::KEY_SLOT_BYTES {
             let key = self.buf.create_key(&mut *self.rng);
             self.name_slot(conversation, key)?;
             return Ok(key);
         }
-        let (rows, room) = (limits::KEY_SLOT_ROWS, limits::KEY_SLOT_BYTES - bytes);
-        if let Some(full) = conversation.slot.take_if(|slot| slot.rows >= rows || slot.bytes > room) {
+        let (places, room) = (limits::KEY_SLOT_ROWS - rows, limits::KEY_SLOT_BYTES - bytes);
+        if let Some(full) = conversation.slot.take_if(|slot| slot.rows > places || slot.bytes > room) {
             self.name_slot(conversation, full.key)?;
         }
         let begin = || Slot { key: self.buf.create_key(&mut *self.rng), rows: 0, bytes: 0 };
         let slot = conversation.slot.get_or_insert_with(begin);
-        slot.rows += 1;
+        slot.rows += rows;
         slot.bytes += bytes;
         Ok(slot.key)
     }

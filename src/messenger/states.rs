@@ -24,7 +24,7 @@ impl Tx<'_> {
         let (Some(conversation), Some(message)) = (self.conversation(&room)?, self.message(&room, position)?) else {
             return Ok(());
         };
-        self.move_on(conversation, position, message.id, recipient, state)
+        self.move_on(conversation, position, &message, recipient, state)
     }
 
     /// A recipient says how far a message of ours has come with him (CON-25).
@@ -35,14 +35,15 @@ impl Tx<'_> {
         let key = message_key(&index.room, index.position);
         // The message itself may be long, and whoever repeats himself must not make us read it.
         let known = self.buf.get::<States>(&key)?.is_some_and(|mut row| !row.note(0, state));
-        if known || !self.buf.contains::<Messages>(&key)? {
+        if known {
             return Ok(());
         }
+        let Some(message) = self.message(&index.room, index.position)? else { return Ok(()) };
         if let Some(number) = index.outbox {
             self.unqueue(peer, number, index.position)?;
         }
         let Some(conversation) = self.conversation(&index.room)? else { return Ok(()) };
-        self.move_on(conversation, index.position, *id, peer, state)
+        self.move_on(conversation, index.position, &message, peer, state)
     }
 
     /// The same with what is needed at hand.
@@ -50,7 +51,7 @@ impl Tx<'_> {
         &mut self,
         mut conversation: ConversationRow,
         position: u64,
-        id: MessageId,
+        message: &MessageRow,
         recipient: PeerId,
         state: State,
     ) -> Step {
@@ -61,9 +62,10 @@ impl Tx<'_> {
             if recipient != peer || !row.note(0, state) {
                 return Ok(());
             }
-            self.put_beside::<States>(&mut conversation, position, &row)?;
+            // One that vanishes is in no slot.
+            self.put_beside::<States>(&mut conversation, position, message.vanishes.is_none(), &row)?;
         }
-        self.event(EventKind::MessageState { conversation: peer, message_id: id, state });
+        self.event(EventKind::MessageState { conversation: peer, message_id: message.id, state });
         Ok(())
     }
 

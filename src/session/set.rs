@@ -112,8 +112,8 @@ impl SessionSet {
         &self.dropped
     }
 
-    /// The row of the chain that sends, while one does. Where there is none, nothing that was sealed needs an older one: it
-    /// stays until the next takes its place, and opens nothing.
+    /// The row of the chain that sends, while one does and its key is not in the row of its session. Where there is none,
+    /// nothing that was sealed needs an older one: it stays until the next takes its place, and opens nothing.
     pub fn sending_row(&self) -> Option<Sending> {
         self.sending.as_ref().and_then(|row| row.session.sending_row())
     }

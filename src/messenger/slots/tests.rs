@@ -4,7 +4,7 @@ use super::*;
 use crate::base::{Millis, MonoTime, PeerId, RoomId};
 use crate::content::mimi::{Bare, Origin};
 use crate::messenger::command::Command;
-use crate::messenger::tables::{Conversations, Hours};
+use crate::messenger::tables::{Conversations, Hours, States};
 use crate::messenger::testing::Office;
 use crate::store::RowKey;
 
@@ -60,10 +60,12 @@ fn add(office: &mut Office, who: usize, from: PeerId, length: u64) {
 fn a_slot_ends_with_its_rows_or_its_bytes_and_what_is_larger_is_one_by_itself() {
     let mut office = Office::pair();
     let alice = office.id(0);
-    let before = conversation(&office, 1, 0).slot.unwrap().rows;
+    let (rows, before) = (conversation(&office, 1, 0).slot.unwrap().rows, keys(&mut office, 1, 0)[0].1);
     office.receive(1, 0, "short", None, 600);
     let found = keys(&mut office, 1, 0);
-    assert_eq!(found.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [512, 600 + before - 512]);
+    // What is said about messages has places, too.
+    let first = 512 - (rows - before);
+    assert_eq!(found.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [first, 600 + before - first]);
     // What fits beside what is in it, and ten bytes more.
     let bytes = limits::KEY_SLOT_BYTES;
     let used = conversation(&office, 1, 0).slot.unwrap().bytes;
@@ -72,7 +74,7 @@ fn a_slot_ends_with_its_rows_or_its_bytes_and_what_is_larger_is_one_by_itself() 
     add(&mut office, 1, alice, 10);
     let found = keys(&mut office, 1, 0);
     let counts: Vec<_> = found.iter().map(|(_, count)| *count).collect();
-    assert_eq!(counts, [512, 600 + before - 512, 1, 1, 1], "the large one stands between two of one slot");
+    assert_eq!(counts, [first, 600 + before - first, 1, 1, 1], "the large one stands between two of one slot");
     assert_eq!(found[1].0, found[3].0);
     let slot = conversation(&office, 1, 0).slot.unwrap();
     assert_eq!((slot.key, slot.rows, slot.bytes), (found[4].0, 1, 10));
@@ -90,6 +92,66 @@ fn a_message_that_is_written_anew_stays_in_its_slot() {
     assert_eq!(conversation(&office, 1, 0).unread, 0);
     assert_eq!(keys(&mut office, 1, 0), before);
     assert_eq!(conversation(&office, 1, 0).slot.unwrap().rows, slot);
+}
+
+/// The place of what is said about an own message is taken with it: it is written beside it, and the conversation is not.
+#[test]
+fn an_own_message_has_a_place_for_its_state() {
+    let mut office = Office::pair();
+    let (alice, room) = (office.id(0), RoomId::direct(office.id(1)));
+    let before = conversation(&office, 0, 1);
+    let own = |office: &Office| office.history(0, 1).into_iter().filter(|m| m.from == alice).count() as u64;
+    let had = own(&office);
+    office.online = false;
+    office.open(0);
+    for n in 0..260 {
+        office.say(0, 1, &format!("{n}"));
+    }
+    let queued = conversation(&office, 0, 1);
+    office.online = true;
+    office.open(0);
+    office.pass(Millis::from_hours(2));
+    let delivered = conversation(&office, 0, 1);
+    let slot = |row: &ConversationRow| row.slot.as_ref().map(|slot| (slot.key, slot.rows));
+    assert_eq!((queued.slots, slot(&queued)), (delivered.slots, slot(&delivered)));
+    assert_eq!((queued.slots, own(&office)), (before.slots + 1, had + 260));
+    // As many rows are under each key as were counted: at most 512.
+    let (mut places, mut found) = (BTreeMap::new(), keys(&mut office, 0, 1));
+    found.retain(|(key, _)| places.insert(*key, 0).is_none());
+    office.tx(0, |tx| {
+        for (at, _) in tx.buf.scan::<Messages>(&Scan::new(room_key(&room))).unwrap() {
+            let at = message_key(&room, number(&at).unwrap());
+            let key = tx.buf.key_of::<Messages>(&at).unwrap().unwrap();
+            *places.get_mut(&key).unwrap() += 1;
+            if let Some(beside) = tx.buf.key_of::<States>(&at).unwrap() {
+                assert_eq!(beside, key);
+                *places.get_mut(&key).unwrap() += 1;
+            }
+        }
+    });
+    assert_eq!(found.len(), 2);
+    assert!(limits::KEY_SLOT_ROWS - places[&found[0].0] < 2 && places[&found[0].0] <= limits::KEY_SLOT_ROWS);
+    assert_eq!(places[&found[1].0], slot(&delivered).unwrap().1);
+}
+
+/// What vanishes is under the key of its hour, and its state, which stays there no longer, in a slot all the same.
+#[test]
+fn the_state_of_what_vanishes_is_in_a_slot() {
+    let mut office = Office::pair();
+    let room = RoomId::direct(office.id(1));
+    let before = conversation(&office, 0, 1).slot.unwrap();
+    let mut command = office.text(1, "soon gone");
+    command.draft.expires = Some(Millis::from_hours(2));
+    office.command(0, Command::Send(command)).unwrap();
+    office.pass(Millis::from_secs(60));
+    let after = conversation(&office, 0, 1);
+    let slot = after.slot.unwrap();
+    assert_eq!((slot.key, slot.rows), (before.key, before.rows + 1));
+    office.tx(0, |tx| {
+        let at = message_key(&room, after.last);
+        assert_eq!(tx.buf.key_of::<States>(&at).unwrap(), Some(slot.key));
+        assert_ne!(tx.buf.key_of::<Messages>(&at).unwrap(), Some(slot.key));
+    });
 }
 
 #[test]

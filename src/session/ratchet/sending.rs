@@ -1,10 +1,11 @@
 //! The sending chain: our messages under one ratchet key of ours.
 //!
-//! It lies in two rows: what a turn makes in that of its session, what every message changes in [`Sending`], a small one.
+//! What a turn makes lies in the row of its session. So does what every message changes, as long as the commit of the turn was
+//! the only one that sealed; then it moves to [`Sending`], a small row of its own.
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::chain_key::ChainKey;
 use super::chains::{Mark, mark};
@@ -24,22 +25,40 @@ pub(super) struct SendingChain {
     pub(super) previous: u32,
     /// The ciphertext of a step with ML-KEM (SES-43).
     answer: Option<KemAnswer>,
-    /// `N` of the next message, and how many there were. In the row it is good when nothing more is sealed; until then
-    /// [`Sending`] says it.
+    /// `N` of the next message, and how many there were. While [`Sending`] is there, that says it.
     next: u32,
-    /// While something may be sealed.
-    #[serde(skip)]
+    /// While something may be sealed. In this row only until it moves.
+    #[serde(serialize_with = "unless_moved")]
     live: Option<Live>,
 }
 
 /// What the next message needs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Live {
     key: ChainKey,
     /// The lowest number that nobody has taken yet, as far as is known.
     lowest: u32,
     /// Numbers above it that were taken.
+    #[serde(skip)]
     taken: BTreeSet<u32>,
+    #[serde(skip)]
+    place: Place,
+}
+
+/// In which row the chain key lies. Never in both: the older one would open what was sealed since (SES-62).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    /// In that of its session, which the turn writes anyway.
+    #[default]
+    Session,
+    /// There, since a commit before this one: the next message moves it.
+    Moves,
+    /// In one of its own.
+    Own,
+}
+
+fn unless_moved<S: Serializer>(live: &Option<Live>, to: S) -> Result<S::Ok, S::Error> {
+    live.as_ref().filter(|live| live.place != Place::Own).serialize(to)
 }
 
 /// The chain that sends, as a row: all that changes with a sealed message (SES-65).
@@ -54,13 +73,6 @@ pub struct Sending {
     pub(super) messages: u32,
 }
 
-#[cfg(test)]
-impl Sending {
-    pub(in crate::session) fn chain_key(&self) -> &[u8] {
-        self.key.bytes()
-    }
-}
-
 impl SendingChain {
     pub(super) const fn new(
         secret: DhSecret,
@@ -69,7 +81,7 @@ impl SendingChain {
         previous: u32,
         answer: Option<KemAnswer>,
     ) -> Self {
-        let live = Some(Live { key, lowest: 0, taken: BTreeSet::new() });
+        let live = Some(Live { key, lowest: 0, taken: BTreeSet::new(), place: Place::Session });
         Self { secret, public, previous, answer, next: 0, live }
     }
 
@@ -95,6 +107,12 @@ impl SendingChain {
         live.key = chain;
         self.next = number.saturating_add(1);
         Some((number, key))
+    }
+
+    /// Something was sealed: the chain key moves, if it is to. Whether it did.
+    pub(super) fn moves(&mut self) -> bool {
+        let moves = self.live.as_mut().filter(|live| live.place == Place::Moves);
+        moves.map(|live| live.place = Place::Own).is_some()
     }
 
     /// Names a message of this chain.
@@ -131,19 +149,24 @@ impl SendingChain {
         self.live = None;
     }
 
-    /// Its row.
+    /// Its row, if it has one of its own.
     pub(super) fn row(&self, session: SessionId, messages: u32) -> Option<Sending> {
-        let live = self.live.as_ref()?;
+        let live = self.live.as_ref().filter(|live| live.place == Place::Own)?;
         let key = live.key.clone();
         Some(Sending { session, chain: self.mark(), key, next: self.next, lowest: live.lowest, messages })
     }
 
-    /// Goes on where the row left off; without one, or with that of another chain, nothing more can be sealed, and it is
-    /// not known how much was. Whether it was one of this chain.
+    /// Goes on where the rows left off; without a chain key in that of the session, or one of this chain in its own, nothing
+    /// more can be sealed, and it is not known how much was. Whether it was in its own.
     pub(super) fn resume(&mut self, session: SessionId, row: Option<&Sending>) -> bool {
+        if let Some(live) = &mut self.live {
+            live.place = Place::Moves;
+            return false;
+        }
         let row = row.filter(|row| row.session == session && row.chain == self.mark());
         self.next = row.map_or(u32::MAX, |row| row.next);
-        self.live = row.map(|row| Live { key: row.key.clone(), lowest: row.lowest, taken: BTreeSet::new() });
+        self.live =
+            row.map(|row| Live { key: row.key.clone(), lowest: row.lowest, taken: BTreeSet::new(), place: Place::Own });
         self.live.is_some()
     }
 
@@ -159,5 +182,10 @@ impl SendingChain {
     #[cfg(test)]
     pub(super) fn set_next(&mut self, next: u32) {
         self.next = next;
+    }
+
+    #[cfg(test)]
+    pub(super) fn chain_key(&self) -> Option<&[u8]> {
+        self.live.as_ref().map(|live| live.key.bytes())
     }
 }

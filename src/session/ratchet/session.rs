@@ -173,6 +173,7 @@ impl Session {
         }
         let Turn::Ours(sending) = &mut self.turn else { return Err(SessionError::Exhausted) };
         let (number, key) = sending.advance().ok_or(SessionError::Exhausted)?;
+        changed |= sending.moves();
         if let Side::Initiator { offers, .. } = &mut self.side {
             offers.count();
             changed |= self.confirmed && offers.renew_if_due(rng, now);
@@ -225,7 +226,7 @@ impl Session {
         sending.into_iter().flat_map(SendingChain::taken_above)
     }
 
-    /// The row of the chain that sends, while one does.
+    /// The row of the chain that sends, while one does and it has one.
     pub(in crate::session) fn sending_row(&self) -> Option<Sending> {
         let messages = match &self.side {
             Side::Initiator { offers, .. } => offers.messages(),
@@ -377,6 +378,15 @@ impl Session {
         self.root = root;
         self.turn = Turn::Theirs(message.header.ratchet_key);
         self.receiving.begin(chain, message.header.previous, now);
+    }
+
+    /// That of the chain that sends.
+    #[cfg(test)]
+    pub(in crate::session) fn chain_key(&self) -> Option<&[u8]> {
+        match &self.turn {
+            Turn::Ours(sending) => sending.chain_key(),
+            Turn::Theirs(_) => None,
+        }
     }
 
     /// Receiving chains, skipped keys, marks.

@@ -239,6 +239,8 @@ impl Seen {
 #[derive(Clone, Debug)]
 enum Op {
     Send(Who, usize),
+    /// Something is sealed, and the process dies before it is written and leaves.
+    Die(Who),
     Deliver(usize),
     Copy(usize),
     Lose(usize),
@@ -257,6 +259,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         12 => (who(), 1..4usize).prop_map(|(who, count)| Op::Send(who, count)),
         1 => (who(), 600..1600usize).prop_map(|(who, count)| Op::Send(who, count)),
+        2 => who().prop_map(Op::Die),
         14 => any::<usize>().prop_map(Op::Deliver),
         3 => any::<usize>().prop_map(Op::Copy),
         2 => any::<usize>().prop_map(Op::Lose),
@@ -324,14 +327,16 @@ struct Run {
     models: BTreeMap<Who, Model>,
     on_the_way: Vec<Letter>,
     arrived: Vec<Letter>,
+    /// Ratchet key and number of each message that left: no key seals two.
+    sealed: BTreeSet<([u8; 32], u32)>,
     outcomes: BTreeSet<String>,
 }
 
 impl Run {
     fn new(seed: u64) -> Self {
         let models = [(Alice, Model::default()), (Bob, Model::default())].into();
-        let (on_the_way, arrived, outcomes) = Default::default();
-        Self { world: World::new(seed, false), models, on_the_way, arrived, outcomes }
+        let (on_the_way, arrived, sealed, outcomes) = Default::default();
+        Self { world: World::new(seed, false), models, on_the_way, arrived, sealed, outcomes }
     }
 
     fn apply(&mut self, op: &Op) {
@@ -342,6 +347,17 @@ impl Run {
                 self.world.reload &= count < 4;
                 (0..count).for_each(|_| self.send(who));
                 self.world.reload = reload;
+            }
+            Op::Die(who) => {
+                self.world.load(who);
+                let (now, mut rng) = (self.world.now, self.world.rng.clone());
+                let before = self.world.set(who).clone();
+                if before.can_send() {
+                    self.world.set(who).encrypt(b"lost", &mut rng, now).unwrap();
+                }
+                *self.world.set(who) = before;
+                self.world.rng = rng;
+                self.world.store(who);
             }
             Op::Deliver(pick) => {
                 if let Some(letter) = self.pick(pick) {
@@ -447,9 +463,12 @@ impl Run {
         assert_eq!(Some(sealed.session), model.sending);
         let seen = model.sessions.get_mut(&sealed.session).unwrap();
         assert_eq!(sealed.kind == SealedKind::First, seen.ours && !seen.confirmed, "SES-16");
+        let letter = Letter { from: who, sealed, text };
+        let header = letter.message().header;
+        assert!(self.sealed.insert((header.ratchet_key.0, header.number)), "a key sealed twice");
         seen.forget(now);
         model.forget(now);
-        self.on_the_way.push(Letter { from: who, sealed, text });
+        self.on_the_way.push(letter);
     }
 
     fn arrives(&mut self, letter: Letter) {

@@ -28,15 +28,18 @@ impl World {
     }
 }
 
-/// SES-65: an ordinary message writes one small row; a turn and an offer write that of the session, too.
+/// SES-65: a turn writes the row of the session alone; the next commit of the chain both, since the key moves; from then on
+/// a message writes one small row, and an offer that of the session, too.
 #[test]
 fn a_message_writes_the_chain_that_sends_and_no_session() {
     let mut world = World::confirmed(50, false);
     let id = world.sends_with(Alice);
-    let (letter, what) = world.sends_and_writes(Alice, "a turn");
-    assert_eq!(what, (vec![id], true));
-    world.arrives(&letter);
-    for n in world.set(Alice).sending_row().map_or(0, |_| 4)..KEM_INTERVAL_MESSAGES + 8 {
+    for what in [(vec![id], false), (vec![id], true)] {
+        let (letter, written) = world.sends_and_writes(Alice, "a turn, and what follows");
+        assert_eq!(written, what);
+        world.arrives(&letter);
+    }
+    for n in 5..KEM_INTERVAL_MESSAGES + 8 {
         let (letter, what) = world.sends_and_writes(Alice, "on");
         // SES-40: counted in the small row, and nowhere else.
         assert_eq!(
@@ -50,31 +53,54 @@ fn a_message_writes_the_chain_that_sends_and_no_session() {
     let len = postcard::to_allocvec(&world.set(Alice).sending_row()).unwrap().len();
     assert!(len < 80, "{len} bytes");
     let (letter, what) = world.sends_and_writes(Bob, "an answer");
-    assert!(letter.has_answer() && what == (vec![id], true));
+    assert!(letter.has_answer() && what == (vec![id], false));
     // Who opens writes his session, and not what he sends with.
     world.reloads(Alice, |_| {});
     world.arrives(&letter);
     assert_eq!(written(world.set(Alice)), (vec![id], false));
 }
 
-/// SES-21, SES-62: no row but the small one has the key of the chain that sends, so that what was sealed before is not
-/// opened by what lies on the disk now; and when the session retires, none has it.
+/// SES-62, SES-65: the key of the chain that sends is in one row at a time, so that what was sealed before is not opened by
+/// what lies on the disk now; and when the session retires, it is in none.
 #[test]
-fn no_session_row_holds_a_chain_key() {
+fn one_row_holds_the_chain_key() {
     let mut world = World::confirmed(51, false);
-    world.says(Alice, "turn");
-    let seen = |world: &mut World| {
+    let mut keys: Vec<Vec<u8>> = Vec::new();
+    // Which of the keys so far the row of the session holds, and which the small one.
+    let mut seen = |world: &mut World, key: Option<Vec<u8>>| {
+        keys.extend(key);
         world.reloads(Alice, |_| {});
-        let key = world.set(Alice).sending_row().map(|row| row.chain_key().to_vec());
-        (key, world.alice.disk.sessions.values().cloned().collect::<Vec<_>>())
+        let disk = &world.alice.disk;
+        let own: Vec<_> = disk.sending.iter().filter(|_| world.alice.set.sending_row().is_some()).collect();
+        [disk.sessions.values().collect(), own].map(|rows| {
+            let holds = |key: &&Vec<u8>| rows.iter().any(|row| row.windows(32).any(|bytes| bytes == key.as_slice()));
+            keys.iter().position(|key| holds(&key)).map(|first| (first, keys.iter().filter(holds).count()))
+        })
     };
-    let holds = |rows: &[Vec<u8>], key: &[u8]| rows.iter().any(|row| row.windows(32).any(|bytes| bytes == key));
-    let (key, rows) = seen(&mut world);
-    let key = key.unwrap();
-    assert!(key.len() == 32 && !holds(&rows, &key));
+    let key = |world: &World| world.alice.set.sending().unwrap().chain_key().map(<[u8]>::to_vec);
+    for turn in 0..2 {
+        let late = world.send(Bob, "late");
+        world.says(Alice, "turn");
+        let now = key(&world);
+        assert_eq!(seen(&mut world, now), [Some((turn * 3, 1)), None]);
+        // What comes under a known key leaves it there.
+        world.arrives(&late);
+        assert_eq!(seen(&mut world, None), [Some((turn * 3, 1)), None]);
+        let crossing = world.send(Bob, "turn");
+        for n in 1..3 {
+            world.says(Alice, "on");
+            let now = key(&world);
+            assert_eq!(seen(&mut world, now), [None, Some((turn * 3 + n, 1))]);
+        }
+        world.arrives(&crossing);
+        assert_eq!(seen(&mut world, None), [None, None]);
+    }
+    world.says(Alice, "turn");
+    let now = key(&world);
+    assert_eq!(seen(&mut world, now), [Some((6, 1)), None]);
     world.begin(Alice);
-    let (none, rows) = seen(&mut world);
-    assert!(none.is_none() && rows.len() == 2 && !holds(&rows, &key));
+    assert_eq!(seen(&mut world, None), [None, None]);
+    assert_eq!(world.alice.disk.sessions.len(), 2);
 }
 
 /// SES-65: without its row, or with that of another chain or session, a chain seals nothing more. What is sent goes in a
@@ -82,18 +108,24 @@ fn no_session_row_holds_a_chain_key() {
 #[test]
 fn a_chain_without_its_row_seals_nothing() {
     let mut world = World::confirmed(52, false);
-    world.says(Alice, "turn");
-    let mut other_chain = None;
-    world.reloads(Alice, |disk| other_chain = disk.sending.clone());
-    world.says(Bob, "turn");
+    let moved = |world: &mut World| {
+        world.says(Alice, "turn");
+        world.reloads(Alice, |_| {});
+        world.says(Alice, "on");
+        let mut row = None;
+        world.reloads(Alice, |disk| row = disk.sending.clone());
+        assert!(row.is_some());
+        world.says(Bob, "turn");
+        row
+    };
+    let other_chain = moved(&mut world);
     let letters = [world.send(Alice, "0"), world.send(Alice, "1")];
     world.arrives(&letters[0]);
     world.begin(Alice);
-    world.says(Alice, "turn");
-    let mut other_session = None;
-    world.reloads(Alice, |disk| other_session = disk.sending.clone());
-    world.says(Bob, "turn");
-    let letters = [world.send(Alice, "0"), world.send(Alice, "1"), world.send(Alice, "2")];
+    let other_session = moved(&mut world);
+    let first = world.send(Alice, "0");
+    world.reloads(Alice, |_| {});
+    let letters = [first, world.send(Alice, "1"), world.send(Alice, "2")];
     world.arrives(&letters[1]);
     for row in [None, other_chain, other_session] {
         let start = world.point();
@@ -128,16 +160,32 @@ fn a_chain_without_its_row_seals_nothing() {
 fn a_row_that_falls_back_alone_repeats_no_nonce() {
     let mut world = World::confirmed(53, false);
     world.says(Alice, "turn");
+    let mut first = Disk::default();
+    world.reloads(Alice, |disk| first = disk.clone());
+    let again = |one: &Letter, two: &Letter| {
+        let headers = [one.message().header, two.message().header];
+        assert_eq!((headers[0].ratchet_key, headers[0].number), (headers[1].ratchet_key, headers[1].number));
+        assert_ne!(headers[0].salt, headers[1].salt);
+        assert_ne!(one.message().body[..13], two.message().body[..13]);
+    };
+    let one = world.send(Alice, "the same text");
+    // The session falls back to before its key moved: it goes on from there.
+    world.reloads(Alice, |disk| disk.sessions.clone_from(&first.sessions));
+    let two = world.send(Alice, "the same text");
+    again(&one, &two);
+    world.arrives(&two);
+    // The small row falls back.
     let mut before = Disk::default();
     world.reloads(Alice, |disk| before = disk.clone());
     let one = world.send(Alice, "the same text");
-    // The small row falls back.
     world.reloads(Alice, |disk| disk.sending.clone_from(&before.sending));
     let two = world.send(Alice, "the same text");
-    let headers = [one.message().header, two.message().header];
-    assert_eq!((headers[0].ratchet_key, headers[0].number), (headers[1].ratchet_key, headers[1].number));
-    assert_ne!(headers[0].salt, headers[1].salt);
-    assert_ne!(one.message().body[..13], two.message().body[..13]);
+    again(&one, &two);
+    // To before there was one: what the session says is that its key is elsewhere.
+    let point = world.point();
+    world.reloads(Alice, |disk| disk.sending.clone_from(&first.sending));
+    assert_eq!(world.try_send(Alice, "?").unwrap_err(), SessionError::Exhausted);
+    world.back_to(point);
     // The session falls back behind its turn: what the small row says is of a chain that it does not know.
     world.arrives(&two);
     world.says(Bob, "turn");

@@ -137,8 +137,8 @@ fn a_newer_store_is_refused_and_an_older_brought_up() {
         assert_eq!(reader.get::<Plain>(&RowKey::new()).unwrap(), Some(Note(b"added".to_vec())));
     }
     let error = place.open_with(&with(&STEPS[..1])).err().unwrap();
-    assert!(matches!(error, StoreError::TooNew { found: 4, known: 3 }), "{error:?}");
-    assert!(error.to_string().contains("format 4") && error.hint().unwrap().contains("newer version"));
+    assert!(matches!(error, StoreError::TooNew { found: 5, known: 4 }), "{error:?}");
+    assert!(error.to_string().contains("format 5") && error.hint().unwrap().contains("newer version"));
     assert!(place.open_with(&with(STEPS)).is_ok(), "refusing does no harm");
 }
 
@@ -146,19 +146,19 @@ fn a_newer_store_is_refused_and_an_older_brought_up() {
 fn a_store_from_before_the_first_release_is_refused_and_not_touched() {
     let mut place = used(6);
     let store = place.open().unwrap();
-    store.inner.writer().schema = 1;
+    store.inner.writer().schema = 2;
     put(&store, &mut place, 2, b"of old".to_vec());
     store.close();
     let log = fs::read(place.path().join("db/db")).unwrap();
     let error = place.open().err().unwrap();
-    assert!(matches!(error, StoreError::TooOld { found: 1, oldest: 2 }), "{error:?}");
-    assert!(error.to_string().contains("format 1") && error.hint().unwrap().contains("rohrpost init"));
+    assert!(matches!(error, StoreError::TooOld { found: 2, oldest: 3 }), "{error:?}");
+    assert!(error.to_string().contains("format 2") && error.hint().unwrap().contains("rohrpost init"));
     assert_eq!(fs::read(place.path().join("db/db")).unwrap(), log);
     // Nor does a recovery take its rows for others.
     let to = Place::new(7);
     let plan = SnapshotPlan { without: &[], never: &[], last: &[] };
     let salvaged = salvage(place.path(), to.path(), &place.key, plan, &mut place.rng.clone(), place.now);
-    assert!(matches!(salvaged, Err(StoreError::TooOld { found: 1, oldest: 2 })));
+    assert!(matches!(salvaged, Err(StoreError::TooOld { found: 2, oldest: 3 })));
 }
 
 /// A store of which a power cut has torn the last commit, in the middle.

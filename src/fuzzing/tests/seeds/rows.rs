@@ -21,7 +21,7 @@ pub(super) fn store() -> Seeds {
     let keys = CardKeys::generate(&mut rng());
     let one_time = OneTimeKeys::generate(&mut rng(), now);
     let card_keys = CardKeysRow { keys, named_until: now };
-    let sessions = sessions(&card_keys.keys);
+    let (sessions, moved) = sessions(&card_keys.keys);
     vec![
         seed("row", 0, files::some_row(&mut rng())),
         seed("value", 1, b"\0\0\0\0\x01hello"),
@@ -37,8 +37,9 @@ pub(super) fn store() -> Seeds {
         table("message", Messages::ID, &to_allocvec(&message()).unwrap()),
         table("state", States::ID, b"\x02\x02\x08"),
         table("session", Sessions::ID, &to_allocvec(sessions.rows().next().unwrap()).unwrap()),
+        table("session-moved", Sessions::ID, &to_allocvec(moved.rows().next().unwrap()).unwrap()),
         table("session-retired", Sessions::ID, &to_allocvec(sessions.rows().last().unwrap()).unwrap()),
-        table("sending", SendingChains::ID, &to_allocvec(&sessions.sending_row().unwrap()).unwrap()),
+        table("sending", SendingChains::ID, &to_allocvec(&moved.sending_row().unwrap()).unwrap()),
         table("outbox", Outbox::ID, &to_allocvec(&waiting(OutKind::Message(1 << 20))).unwrap()),
         table(
             "outbox-control",
@@ -112,8 +113,8 @@ fn events() -> EventsRow {
     row
 }
 
-/// A session that has begun, and one that retired for it.
-fn sessions(card: &CardKeys) -> SessionSet {
+/// A session that has begun, and one that retired for it; and the same when the chain that sends has moved to a row of its own.
+fn sessions(card: &CardKeys) -> (SessionSet, SessionSet) {
     let (me, peer) = (IdentityKeypair::generate(&mut rng()), crate::fuzzing::identity::owner());
     let bundle = RemoteBundle::of(&peer, card, None);
     let mut set = SessionSet::default();
@@ -121,5 +122,7 @@ fn sessions(card: &CardKeys) -> SessionSet {
         set.begin(&me, &bundle, &mut rng(), WallTime(1_700_000_000_000)).unwrap();
         set.encrypt(b"hello", &mut rng(), WallTime(1_700_000_000_000)).unwrap();
     }
-    set
+    let mut moved = SessionSet::load(me.peer_id(), peer.peer_id(), set.rows().cloned().collect(), None);
+    moved.encrypt(b"on", &mut rng(), WallTime(1_700_000_000_000)).unwrap();
+    (set, moved)
 }
