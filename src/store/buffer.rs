@@ -3,17 +3,17 @@
 //! An overlay over the committed rows. Values stay in the clear (and are wiped when dropped) until the commit seals
 //! them, so that a row that changes ten times in a group commit is sealed once.
 
-use std::collections::{BTreeMap, HashSet};
-use std::ops::Bound;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::engine::Inner;
-use super::key::KeyId;
-use super::read::{Source, decode};
-use super::row::FIRST_ENGINE_TABLE;
-use super::{Keyed, RowKey, Rows, Scan, Sound, StoreError, Table, Under};
+use super::StoreError;
+use super::engine::{Inner, Store};
+use super::key::{KeyId, RowKey};
+use super::overlay::{Change, Overlay, Sealing};
+use super::read::{Rows, Source};
+use super::row::{FIRST_ENGINE_TABLE, Header};
+use super::table::{Table, Under};
 use crate::base::CryptoRng;
 use crate::base::limits::MAX_VALUE;
 
@@ -36,76 +36,21 @@ pub struct Savepoint {
     steps: usize,
 }
 
-/// What a commit will change.
-#[derive(Default)]
-pub(super) struct Overlay {
-    pub(super) rows: BTreeMap<Vec<u8>, Change>,
-    /// Keys that nobody had before.
-    pub(super) taken: Vec<KeyId>,
-    pub(super) destroyed: HashSet<KeyId>,
-}
-
-/// What happens to a row.
-pub(super) enum Change {
-    Put { under: Sealing, plaintext: Zeroizing<Vec<u8>> },
-    Delete,
-}
-
-/// The key that will seal a row; which State key that is turns out at the commit.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sealing {
-    Root,
-    State,
-    Given(KeyId),
-}
-
 enum Undo {
     Row(Vec<u8>, Option<Change>),
     Taken,
     Destroyed(KeyId),
 }
 
-impl Overlay {
-    /// Whether it changes nothing.
-    pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.taken.is_empty() && self.destroyed.is_empty()
-    }
-
-    /// Whether a row sealed (or to be sealed) under this key still counts.
-    pub(super) fn hides(&self, key: KeyId) -> bool {
-        self.destroyed.contains(&key)
-    }
-
-    /// The buffered value: `None` when the buffer says nothing, `Some(None)` when it says that there is none.
-    pub(super) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
-        self.rows.get(key).map(|change| self.value(change))
-    }
-
-    /// The value that a change leaves.
-    pub(super) fn value<'a>(&self, change: &'a Change) -> Option<&'a [u8]> {
-        match change {
-            Change::Put { under: Sealing::Given(key), .. } if self.hides(*key) => None,
-            Change::Put { plaintext, .. } => Some(plaintext),
-            Change::Delete => None,
-        }
-    }
-
-    /// The changes from `low` to below `high`, ascending.
-    pub(super) fn range(
-        &self,
-        low: &[u8],
-        high: Option<&[u8]>,
-    ) -> std::collections::btree_map::Range<'_, Vec<u8>, Change> {
-        let high = high.map_or(Bound::Unbounded, Bound::Excluded);
-        self.rows.range::<[u8], _>((Bound::Included(low), high))
+impl Store {
+    /// An empty write buffer.
+    pub fn begin(&self) -> WriteBuffer {
+        let inner = Arc::clone(&self.inner);
+        WriteBuffer { inner, overlay: Overlay::default(), journal: Vec::new(), recording: false }
     }
 }
 
 impl WriteBuffer {
-    pub(super) fn new(inner: Arc<Inner>) -> Self {
-        Self { inner, overlay: Overlay::default(), journal: Vec::new(), recording: false }
-    }
-
     /// The store it belongs to, and what it changes.
     pub(super) fn into_parts(mut self) -> (Arc<Inner>, Overlay) {
         (Arc::clone(&self.inner), std::mem::take(&mut self.overlay))
@@ -175,7 +120,10 @@ impl WriteBuffer {
         let id = match self.overlay.rows.get(&key) {
             Some(Change::Put { under: Sealing::Given(id), .. }) => Some(*id),
             Some(_) => None,
-            None => self.source().key_of(&key)?,
+            None => {
+                let row = self.inner.view().opened()?.database.get(&key)?;
+                row.map(|row| Header::of(&row)).transpose()?.map(|header| header.key)
+            }
         };
         Ok(id.filter(|id| self.has_key(*id)))
     }
@@ -246,10 +194,6 @@ impl WriteBuffer {
             self.journal.push(undo);
         }
     }
-
-    fn source(&self) -> Source<'_> {
-        Source { inner: &self.inner, overlay: Some(&self.overlay) }
-    }
 }
 
 impl Drop for WriteBuffer {
@@ -260,32 +204,8 @@ impl Drop for WriteBuffer {
 }
 
 impl Rows for WriteBuffer {
-    fn get<T: Table>(&self, key: &RowKey) -> Result<Option<T::Row>, StoreError> {
-        let key = self.row_key::<T>(key);
-        match self.overlay.get(&key) {
-            Some(buffered) => buffered.map(decode::<T>).transpose(),
-            None => self.source().get::<T>(&key),
-        }
-    }
-
-    fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<Keyed<T::Row>>, StoreError> {
-        self.source().scan::<T>(scan, Err)
-    }
-
-    fn scan_sound<T: Table>(&self, scan: &Scan) -> Result<Sound<T::Row>, StoreError> {
-        self.source().scan_sound::<T>(scan)
-    }
-
-    fn count<T: Table>(&self, scan: &Scan) -> Result<u64, StoreError> {
-        self.source().count::<T>(scan)
-    }
-
-    fn contains<T: Table>(&self, key: &RowKey) -> Result<bool, StoreError> {
-        let key = self.row_key::<T>(key);
-        match self.overlay.get(&key) {
-            Some(buffered) => Ok(buffered.is_some()),
-            None => self.source().contains(&key),
-        }
+    fn source(&self) -> Source<'_> {
+        Source { inner: &self.inner, overlay: Some(&self.overlay) }
     }
 }
 

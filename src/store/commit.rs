@@ -10,12 +10,15 @@
 //! Interrupted before the batch is durable: the engine's row still says that the keys were never used, and opening the store
 //! drops them. Interrupted after it: opening the store destroys the keys that the batch names.
 
+use std::sync::Arc;
+
 use super::StoreError;
-use super::buffer::{Change, Overlay, Sealing};
-use super::engine::{Inner, Opened, Writer};
+use super::buffer::WriteBuffer;
+use super::engine::{Inner, Opened, Store, Writer};
 use super::key::KeyId;
 use super::keyfiles::Contents;
 use super::meta::Totals;
+use super::overlay::{Change, Overlay, Sealing};
 use super::row::{ChunkKeys, Header, Write, doomed_key, seal_value};
 use crate::base::{CryptoRng, failpoint};
 
@@ -105,18 +108,36 @@ impl Changes {
     }
 }
 
-impl Inner {
-    /// Makes a buffer's changes durable.
-    pub(super) fn commit(&self, overlay: &Overlay, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
-        if overlay.is_empty() {
-            return self.view().opened().map(|_| ());
+impl Store {
+    /// Makes the buffer's changes durable, all or none. Readers see them when they are.
+    ///
+    /// # Errors
+    /// See [`StoreError`]. After any error the store is closed: drop what is in memory and open it again.
+    pub fn commit(&self, buffer: WriteBuffer, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        let (inner, overlay) = buffer.into_parts();
+        if !Arc::ptr_eq(&inner, &self.inner) {
+            return Err(StoreError::Fault("a write buffer of another store".to_owned()));
         }
-        let mut writer = self.writer();
-        let result = self.commit_overlay(&mut writer, overlay, rng);
-        result.map_err(|error| self.failed(error))
+        if overlay.is_empty() {
+            return self.inner.view().opened().map(|_| ());
+        }
+        let mut writer = self.inner.writer();
+        let result = self.inner.commit_overlay(&mut writer, &overlay, rng);
+        result.map_err(|error| self.inner.failed(error))
     }
 
-    /// As [`Inner::commit`], with the writer already taken.
+    /// Makes erasable keys ahead, when few are left: for when nobody waits, so that taking one writes no file.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn stock_keys(&self, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        let mut writer = self.inner.writer();
+        self.inner.stock_keys(&mut writer, rng).map_err(|error| self.inner.failed(error))
+    }
+}
+
+impl Inner {
+    /// Makes what a buffer changes durable.
     pub(super) fn commit_overlay(
         &self,
         writer: &mut Writer,
@@ -146,8 +167,8 @@ impl Inner {
 
     /// Writes new keys to one of the key files: no row is under them yet.
     pub(super) fn make_durable(&self, writer: &mut Writer, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
-        if let Some(because) = self.view().opened()?.database.frozen() {
-            return Err(because.clone());
+        if let Some(because) = self.frozen() {
+            return Err(because);
         }
         writer.meta.keys_generation = self.write_keys(writer, rng)?;
         failpoint("keys-made");

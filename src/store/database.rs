@@ -12,8 +12,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
+use std::{iter, thread};
 
 use sled::{Batch, Config, Db, IVec};
 
@@ -22,6 +22,7 @@ use super::durable::{Durable, Synced};
 use super::files::{DATABASE, private_file, private_folder, sync_folder, tighten};
 use super::guard::{catch, thread_panics};
 use super::row::Write;
+use super::scan::directed;
 use crate::base::failpoint;
 
 /// Memory for sled's pages. Its default is a gigabyte; with 64 MiB histories, single rows and commits of a large store are
@@ -89,7 +90,8 @@ impl Database {
     pub(super) fn range(&self, low: &[u8], high: Option<&[u8]>, reverse: bool) -> Result<Range<'_>, StoreError> {
         let db = self.db()?;
         let rows = self.run(|| Ok(high.map_or_else(|| db.range(low..), |high| db.range(low..high))))?;
-        Ok(Range { database: self, rows, reverse })
+        let mut rows = directed(rows, reverse);
+        Ok(Box::new(iter::from_fn(move || self.run(|| rows.next().transpose()).transpose())))
     }
 
     /// Applies the changes, all or none, and returns when they would survive a power cut.
@@ -123,17 +125,6 @@ impl Database {
         Ok(())
     }
 
-    /// Closes the database: sled writes what it has left, and lets go of its lock.
-    pub(super) fn close(mut self) {
-        self.shut();
-    }
-
-    fn shut(&mut self) {
-        // The keeper has the last handle then, and lets go of it in its own thread.
-        self.db = None;
-        self.keeper.close();
-    }
-
     /// Permissions and names: what sled makes itself it makes for everybody, and does not sync.
     fn settle(&self) -> Result<(), StoreError> {
         let at = |error| StoreError::from_io(&self.folder, error);
@@ -154,31 +145,21 @@ impl Database {
     }
 
     fn run<T>(&self, call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
-        run(&self.folder, call)
+        flatten(&self.folder, catch(call))
     }
 }
 
+/// sled writes what it has left, and lets go of its lock.
 impl Drop for Database {
     fn drop(&mut self) {
-        self.shut();
+        // The keeper has the last handle then, and lets go of it in its own thread.
+        self.db = None;
+        self.keeper.close();
     }
 }
 
-/// Rows of a range, one after another.
-pub(super) struct Range<'a> {
-    database: &'a Database,
-    rows: sled::Iter,
-    reverse: bool,
-}
-
-impl Range<'_> {
-    /// The next row in the direction of the range.
-    pub(super) fn next(&mut self) -> Result<Option<(IVec, IVec)>, StoreError> {
-        let rows = &mut self.rows;
-        let reverse = self.reverse;
-        self.database.run(|| if reverse { rows.next_back() } else { rows.next() }.transpose())
-    }
-}
+/// Rows of a range, one after another: each with its key.
+pub(super) type Range<'a> = Box<dyn Iterator<Item = Result<(IVec, IVec), StoreError>> + 'a>;
 
 /// Makes what sled would make with everybody's permissions, and removes what makes it stumble.
 fn prepare(folder: &Path) -> Result<(), StoreError> {
@@ -209,10 +190,6 @@ fn open_patiently(config: &Config, folder: &Path) -> Result<Db, StoreError> {
         }
     }
     Err(StoreError::Locked { pid: None })
-}
-
-fn run<T>(folder: &Path, call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
-    flatten(folder, catch(call))
 }
 
 fn flatten<T>(folder: &Path, result: Result<sled::Result<T>, String>) -> Result<T, StoreError> {

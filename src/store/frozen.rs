@@ -3,59 +3,13 @@
 //! Rows are read from sled's log without sled, which would have to write. All rows are counted first, as at every
 //! opening; writing is refused with the reason.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
 use sled::IVec;
 
 use super::StoreError;
-use super::database::{self, Database};
-use super::durable::Disk;
-use super::engine::{Inner, Opened, Store, Writer};
-use super::files::DATABASE;
-use super::keyfiles::KeyFiles;
-use super::keyring::Keyring;
+use super::database::{Database, Range};
 use super::log::{Found, Log};
-use super::mark::Mark;
 use super::row::Write;
-use super::salvage::Remains;
-use crate::base::Secret;
-
-impl Store {
-    /// Opens the store in `dir` for reading, without writing a byte; commits fail with `because`.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`], [`StoreError::WrongKey`], [`StoreError::TooNew`], those of the disk.
-    pub fn open_frozen(dir: &Path, key: &Secret<32>, because: StoreError) -> Result<Self, StoreError> {
-        let remains = Remains::look(dir, key)?;
-        if let Some(what) = remains.fault()? {
-            return Err(StoreError::Damaged { what });
-        }
-        let missing = || StoreError::damaged("it is missing");
-        let Remains { secrets, log, keys, meta, witness, .. } = remains;
-        let (schema, meta) = meta.ok_or_else(missing)?;
-        let keys = keys.ok_or_else(missing)?;
-        let keyring = Keyring::new(secrets.root.clone(), keys.keys, keys.next)?;
-        let path = dir.join(DATABASE).join("db");
-        let database = Backing::Frozen(Box::new(Frozen { log: log.ok_or_else(missing)?, path, because }));
-        let key_files = KeyFiles::new(dir, &secrets.key_files, Arc::new(Disk));
-        let mark = Mark::none(&secrets.mark);
-        let writer = Writer {
-            schema,
-            meta,
-            key_files,
-            mark,
-            doomed: Vec::new(),
-            checked: witness.checked,
-            count: None,
-            swept: Vec::new(),
-            written: BTreeMap::new(),
-        };
-        let opened = Opened { database, keyring };
-        Ok(Self { inner: Arc::new(Inner::new(dir, secrets, opened, writer)) })
-    }
-}
+use super::scan::directed;
 
 /// Where rows are.
 pub(super) enum Backing {
@@ -67,9 +21,8 @@ pub(super) enum Backing {
 
 /// A log, and why it is only read.
 pub(super) struct Frozen {
-    log: Log,
-    path: PathBuf,
-    because: StoreError,
+    pub(super) log: Log,
+    pub(super) because: StoreError,
 }
 
 impl Backing {
@@ -84,8 +37,14 @@ impl Backing {
     /// The rows from `low` to below `high`, in either direction.
     pub(super) fn range(&self, low: &[u8], high: Option<&[u8]>, reverse: bool) -> Result<Range<'_>, StoreError> {
         Ok(match self {
-            Self::Live(database) => Range::Live(Box::new(database.range(low, high, reverse)?)),
-            Self::Frozen(frozen) => Range::Frozen(frozen, frozen.log.range(low, high), reverse),
+            Self::Live(database) => database.range(low, high, reverse)?,
+            Self::Frozen(frozen) => {
+                let row = |(key, found): (&Vec<u8>, &Found)| {
+                    Ok(frozen.row(*found)?.map(|row| (IVec::from(key.as_slice()), row)))
+                };
+                let rows = directed(frozen.log.range(low, high), reverse);
+                Box::new(rows.filter_map(move |found| row(found).transpose()))
+            }
         })
     }
 
@@ -104,42 +63,11 @@ impl Backing {
             Self::Frozen(frozen) => Some(&frozen.because),
         }
     }
-
-    /// Closes the database.
-    pub(super) fn close(self) {
-        if let Self::Live(database) = self {
-            database.close();
-        }
-    }
 }
 
 impl Frozen {
     fn row(&self, found: Found) -> Result<Option<IVec>, StoreError> {
-        let row = self.log.bytes(found).map_err(|error| StoreError::from_io(&self.path, error))?;
-        Ok(row.map(IVec::from))
-    }
-}
-
-/// Rows of a range, one after another.
-pub(super) enum Range<'a> {
-    Live(Box<database::Range<'a>>),
-    Frozen(&'a Frozen, std::collections::btree_map::Range<'a, Vec<u8>, Found>, bool),
-}
-
-impl Range<'_> {
-    /// The next row in the direction of the range.
-    pub(super) fn next(&mut self) -> Result<Option<(IVec, IVec)>, StoreError> {
-        match self {
-            Self::Live(rows) => rows.next(),
-            Self::Frozen(frozen, rows, reverse) => {
-                while let Some((key, found)) = if *reverse { rows.next_back() } else { rows.next() } {
-                    if let Some(row) = frozen.row(*found)? {
-                        return Ok(Some((IVec::from(key.as_slice()), row)));
-                    }
-                }
-                Ok(None)
-            }
-        }
+        Ok(self.log.bytes(found)?.map(IVec::from))
     }
 }
 

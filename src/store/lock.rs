@@ -12,12 +12,22 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, test_kill_process};
 
 use super::StoreError;
-use super::files::{LOCK, private_file};
+use super::files::{LOCK, ProfileDir, private_file};
 
 /// Tries before the profile counts as taken: [`ProfileLock::holder`] holds the lock for a moment, too.
 const TRIES: u32 = 5;
 /// Pause between two tries. To wait in `flock` itself would be to wait for as long as somebody works on the profile.
 const PAUSE: Duration = Duration::from_millis(10);
+
+impl ProfileDir {
+    /// Takes the profile for this process.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] with the process that has it.
+    pub fn lock(&self) -> Result<ProfileLock, StoreError> {
+        ProfileLock::acquire(self.path())
+    }
+}
 
 /// The profile belongs to this process until this is dropped.
 #[derive(Debug)]

@@ -50,6 +50,14 @@ impl Totals {
         self.sum = self.sum.wrapping_sub(tag(row));
     }
 
+    /// How the rows that were found differ from these, if they do.
+    pub(super) fn differ(self, found: Self) -> Option<String> {
+        (found != self).then(|| match found.rows == self.rows {
+            true => "rows have fallen back to older ones".to_owned(),
+            false => format!("there are {} rows where there should be {}", found.rows, self.rows),
+        })
+    }
+
     /// The difference of others.
     pub(super) const fn join(&mut self, other: Self) {
         self.rows = self.rows.wrapping_add(other.rows);
@@ -58,6 +66,14 @@ impl Totals {
 }
 
 impl Meta {
+    /// What is missing where so many commits were made, and the newest of the key files is of this generation.
+    pub(super) fn behind(&self, commits: u64, generation: u64) -> Option<String> {
+        if self.commits < commits {
+            return Some(format!("the last {} commits are gone", commits - self.commits));
+        }
+        (self.keys_generation > generation).then(|| "its key files are older than its database".to_owned())
+    }
+
     /// `schema (4) ‖ the rest`, sealed under the Root key: the schema is readable whatever the rest has become.
     pub(super) fn seal(&self, schema: u32, secrets: &Secrets, rng: &mut dyn CryptoRng) -> Result<Write, StoreError> {
         let fault = || StoreError::Fault("the store's own row cannot be written".to_owned());

@@ -12,7 +12,7 @@ use super::database::Database;
 use super::durable::{Disk, Durable, Synced};
 use super::engine::{Count, Inner, Opened, Store, Writer};
 use super::files::{DATABASE, KEYS, ProfileDir, sync_folder};
-use super::frozen::Backing;
+use super::frozen::{Backing, Frozen};
 use super::key::KeyId;
 use super::keyfiles::{Contents, KeyFiles, Loaded};
 use super::keyring::{Entries, Entry, Keyring, Role};
@@ -23,7 +23,7 @@ use super::migrate::{MIGRATIONS, Migration, schema_after};
 use super::row::{DOOMED_TABLE, META_KEY, doomed_by};
 use super::salvage::Remains;
 use super::secrets::Secrets;
-use super::{ProfileLock, StoreError, WriteBuffer};
+use super::{ProfileLock, StoreError};
 use crate::base::{CryptoRng, Now, Secret, failpoint};
 
 /// A store of at most so many rows is counted when it is opened: some hundredths of a second. A larger one is counted
@@ -51,6 +51,56 @@ impl Options {
         let steps = schema.and_then(|schema| usize::try_from(schema.checked_sub(OLDEST)?).ok());
         let migrations = steps.and_then(|steps| MIGRATIONS.get(..steps)).unwrap_or(MIGRATIONS);
         Self { migrations, ..Self::default() }
+    }
+}
+
+impl Store {
+    /// Opens the store in the profile folder `dir`, or makes one if there is no trace of one.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; a store of which files are missing is [`StoreError::Damaged`], never an empty one.
+    pub fn open(dir: &Path, key: &Secret<32>, rng: &mut dyn CryptoRng, now: Now) -> Result<Self, StoreError> {
+        open(dir, key, rng, now, &Options::default())
+    }
+
+    /// As [`Store::open`], but a store that is not there is [`StoreError::Damaged`]: for a profile that had one.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_existing(dir: &Path, key: &Secret<32>, rng: &mut dyn CryptoRng, now: Now) -> Result<Self, StoreError> {
+        open(dir, key, rng, now, &Options { existing: true, ..Options::default() })
+    }
+
+    /// Opens the store in `dir` for reading, without writing a byte; commits fail with `because`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::WrongKey`], [`StoreError::TooNew`], those of the disk.
+    pub fn open_frozen(dir: &Path, key: &Secret<32>, because: StoreError) -> Result<Self, StoreError> {
+        let remains = Remains::look(dir, key)?;
+        if let Some(what) = remains.fault()? {
+            return Err(StoreError::Damaged { what });
+        }
+        let missing = || StoreError::damaged("it is missing");
+        let Remains { secrets, log, keys, meta, witness, .. } = remains;
+        let (schema, meta) = meta.ok_or_else(missing)?;
+        let keys = keys.ok_or_else(missing)?;
+        let keyring = Keyring::new(secrets.root.clone(), keys.keys, keys.next)?;
+        let database = Backing::Frozen(Box::new(Frozen { log: log.ok_or_else(missing)?, because }));
+        let key_files = KeyFiles::new(dir, &secrets.key_files, Arc::new(Disk));
+        let mark = Mark::none(&secrets.mark);
+        let writer = Writer {
+            schema,
+            meta,
+            key_files,
+            mark,
+            doomed: Vec::new(),
+            checked: witness.checked,
+            count: None,
+            swept: Vec::new(),
+            written: BTreeMap::new(),
+        };
+        let opened = Opened { database, keyring };
+        Ok(Self { inner: Arc::new(Inner::new(dir, secrets, opened, writer)) })
     }
 }
 
@@ -104,11 +154,8 @@ fn open_now(
     };
     let is_new = found.is_none();
     let (schema, meta) = found.unwrap_or((known, Meta { next_key: loaded.contents.next, ..Meta::default() }));
-    if meta.commits < commits {
-        return Err(StoreError::damaged(format!("the last {} commits are gone", commits - meta.commits)));
-    }
-    if meta.keys_generation > key_files.generation() {
-        return Err(StoreError::damaged("its key files are older than its database"));
+    if let Some(what) = meta.behind(commits, key_files.generation()) {
+        return Err(StoreError::Damaged { what });
     }
     let count = (kept.is_some() || witness.checked != meta.commits).then(Count::default);
     let checked = witness.checked;
@@ -117,16 +164,16 @@ fn open_now(
     let opened = Opened { database: Backing::Live(database), keyring };
     let (swept, written) = (Vec::new(), BTreeMap::new());
     let writer = Writer { schema, meta, key_files, mark, doomed, checked, count, swept, written };
-    let inner = Arc::new(Inner::new(dir, secrets, opened, writer));
+    let store = Store { inner: Arc::new(Inner::new(dir, secrets, opened, writer)) };
     if let Some(kept) = kept {
         // The log as it was is let go when every row was counted, and before the first commit, which is not in it.
-        inner.check(usize::MAX)?;
+        store.check(usize::MAX)?;
         kept.let_go(options.disk.as_ref())?;
     }
-    inner.bring_to_rest(is_new, tidy, options.counted_at_open, rng)?;
+    store.bring_to_rest(is_new, tidy, options.counted_at_open, rng)?;
     failpoint("at-rest");
-    migrate(&inner, schema, options.migrations, rng)?;
-    Ok(Store { inner })
+    store.migrate(schema, options.migrations, rng)?;
+    Ok(store)
 }
 
 /// A copy of a log with a tear in it. Where sled finds one when it opens, it goes no further, and erases what comes
@@ -151,7 +198,7 @@ impl Kept {
             std::fs::rename(&copy, &log).map_err(at)?;
             sync_folder(&folder, disk)?;
         }
-        if !Database::exists(dir) || !is_torn(&folder).map_err(at)? {
+        if !Database::exists(dir) || !is_torn(&log)? {
             return Ok(None);
         }
         if let Some(what) = Remains::look(dir, key)?.fault()? {
@@ -201,17 +248,13 @@ fn first_keys(key_files: &mut KeyFiles, rng: &mut dyn CryptoRng, now: Now) -> Re
 }
 
 fn is_empty(database: &Database) -> Result<bool, StoreError> {
-    Ok(database.range(&[], None, false)?.next()?.is_none())
+    Ok(database.range(&[], None, false)?.next().transpose()?.is_none())
 }
 
 /// The keys that a commit has destroyed, and which may still be in the key files.
 fn doomed_in(database: &Database) -> Result<Vec<KeyId>, StoreError> {
-    let mut rows = database.range(&[DOOMED_TABLE], Some(&[DOOMED_TABLE + 1]), false)?;
-    let mut doomed = Vec::new();
-    while let Some((key, _)) = rows.next()? {
-        doomed.extend(doomed_by(&key));
-    }
-    Ok(doomed)
+    let rows = database.range(&[DOOMED_TABLE], Some(&[DOOMED_TABLE + 1]), false)?;
+    rows.filter_map(|row| row.map(|(key, _)| doomed_by(&key)).transpose()).collect()
 }
 
 /// The keyring, without the keys that an interrupted commit destroyed or may have taken; and whether the files have to
@@ -229,7 +272,7 @@ fn settled_keys(
     Ok((Keyring::new(secrets.root.clone(), keys, next.max(meta.next_key))?, tidy))
 }
 
-impl Inner {
+impl Store {
     /// Finishes what was interrupted, and counts the rows when they are few.
     fn bring_to_rest(
         &self,
@@ -238,15 +281,16 @@ impl Inner {
         counted_at_open: u64,
         rng: &mut dyn CryptoRng,
     ) -> Result<(), StoreError> {
-        let mut writer = self.writer();
+        let inner = &self.inner;
+        let mut writer = inner.writer();
         if is_new {
             writer.meta.keys_generation = writer.key_files.generation();
-            self.finish(&mut writer, Step::default(), rng)?;
+            inner.finish(&mut writer, Step::default(), rng)?;
         }
         if is_new || tidy {
             // From the first commit on a missing database is damage, and the key files say so.
-            self.write_keys(&mut writer, rng)?;
-            self.write_keys(&mut writer, rng)?;
+            inner.write_keys(&mut writer, rng)?;
+            inner.write_keys(&mut writer, rng)?;
         }
         let few = writer.meta.totals.rows <= counted_at_open;
         drop(writer);
@@ -255,21 +299,22 @@ impl Inner {
         }
         Ok(())
     }
-}
 
-fn migrate(inner: &Arc<Inner>, from: u32, migrations: &[Migration], rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
-    for (schema, step) in (OLDEST + 1..).zip(migrations) {
-        if schema <= from {
-            continue;
+    fn migrate(&self, from: u32, migrations: &[Migration], rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        for (schema, step) in (OLDEST + 1..).zip(migrations) {
+            if schema <= from {
+                continue;
+            }
+            tracing::info!(step.name, schema, "the store is brought up to date");
+            let mut buffer = self.begin();
+            (step.run)(&mut buffer, rng)?;
+            let mut writer = self.inner.writer();
+            writer.schema = schema;
+            let result = self.inner.commit_overlay(&mut writer, &buffer.into_parts().1, rng);
+            result.map_err(|error| self.inner.failed(error))?;
         }
-        tracing::info!(step.name, schema, "the store is brought up to date");
-        let mut buffer = WriteBuffer::new(Arc::clone(inner));
-        (step.run)(&mut buffer, rng)?;
-        let mut writer = inner.writer();
-        writer.schema = schema;
-        inner.commit_overlay(&mut writer, &buffer.into_parts().1, rng).map_err(|error| inner.failed(error))?;
+        Ok(())
     }
-    Ok(())
 }
 
 #[cfg(test)]

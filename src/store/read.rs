@@ -1,58 +1,136 @@
 //! Reading: committed rows, alone or under the changes of a write buffer.
 
-use std::iter::Peekable;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::buffer::{Change, Overlay};
-use super::engine::{Inner, Opened};
+use super::StoreError;
+use super::engine::{Inner, Opened, Store};
+use super::key::RowKey;
+use super::overlay::Overlay;
 use super::row::{Header, open_value};
-use super::{KeyId, Keyed, RowKey, Rows, Scan, Sound, StoreError, Table};
+use super::scan::{Scan, directed};
+use super::table::Table;
+
+impl Store {
+    /// A view of committed rows, for any thread.
+    pub fn reader(&self) -> Reader {
+        Reader { inner: Arc::clone(&self.inner) }
+    }
+}
 
 /// Sees committed rows only. Cheap to clone, for any thread.
 ///
 /// Each call sees one state of the store: a commit happens before it or after it. Two calls may see two states.
 #[derive(Clone)]
 pub struct Reader {
-    pub(super) inner: Arc<Inner>,
+    inner: Arc<Inner>,
 }
 
 impl Reader {
-    fn source(&self) -> Source<'_> {
-        Source { inner: &self.inner, overlay: None }
-    }
-
     /// Why nothing can be written, if the store can only be read.
     pub fn frozen(&self) -> Option<StoreError> {
-        self.inner.view().opened().ok().and_then(|opened| opened.database.frozen().cloned())
+        self.inner.frozen()
     }
 }
 
 impl Rows for Reader {
+    fn source(&self) -> Source<'_> {
+        Source { inner: &self.inner, overlay: None }
+    }
+}
+
+/// A row, with the bytes of its key after the prefix that was scanned.
+pub type Keyed<R> = (Vec<u8>, R);
+
+/// The rows of a scan that open, and how many do not.
+pub type Sound<R> = (Vec<Keyed<R>>, usize);
+
+/// Reading: committed rows through a [`Reader`], rows and what is about to change through a [`super::WriteBuffer`].
+pub trait Rows {
+    /// Where they are read.
+    #[doc(hidden)]
+    fn source(&self) -> Source<'_>;
+
+    /// The row at `key`, if there is one. A row whose key was destroyed does not exist.
+    ///
+    /// # Errors
+    /// Those of the disk; [`StoreError::Damaged`] when the row cannot be opened.
     fn get<T: Table>(&self, key: &RowKey) -> Result<Option<T::Row>, StoreError> {
-        self.source().get::<T>(&self.inner.secrets.row_key(T::ID, key))
+        let source = self.source();
+        let key = source.inner.secrets.row_key(T::ID, key);
+        if let Some(buffered) = source.overlay.and_then(|overlay| overlay.get(&key)) {
+            return buffered.map(decode::<T>).transpose();
+        }
+        #[cfg(test)]
+        READS.set(READS.get() + 1);
+        let view = source.inner.view();
+        let opened = view.opened()?;
+        let Some(row) = opened.database.get(&key)? else { return Ok(None) };
+        let value = source.open(opened, &key, &row)?;
+        value.map(|value| decode::<T>(&value)).transpose()
     }
 
+    /// The rows that `scan` covers, in its order, each with the bytes of its key after the prefix.
+    ///
+    /// # Errors
+    /// As [`Rows::get`].
     fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<Keyed<T::Row>>, StoreError> {
         self.source().scan::<T>(scan, Err)
     }
 
+    /// The same without the rows that do not open, and how many these are.
+    ///
+    /// # Errors
+    /// Those of the disk.
     fn scan_sound<T: Table>(&self, scan: &Scan) -> Result<Sound<T::Row>, StoreError> {
-        self.source().scan_sound::<T>(scan)
+        let mut unsound = 0;
+        let rows = self.source().scan::<T>(scan, |error| {
+            tracing::error!(%error, "a row cannot be read");
+            unsound += 1;
+            Ok(())
+        })?;
+        Ok((rows, unsound))
     }
 
+    /// How many rows `scan` covers (its limit included), without opening them.
+    ///
+    /// # Errors
+    /// As [`Rows::get`].
     fn count<T: Table>(&self, scan: &Scan) -> Result<u64, StoreError> {
-        self.source().count::<T>(scan)
+        let source = self.source();
+        let mut rows = 0;
+        source.walk(T::ID, scan, |opened, _, _, found| {
+            let live = match found {
+                Found::Buffered(_) => true,
+                Found::Stored(row) => source.is_live(opened, row)?,
+            };
+            rows += u64::from(live);
+            Ok(live)
+        })?;
+        Ok(rows)
     }
 
+    /// Whether there is a row at `key`, without opening it.
+    ///
+    /// # Errors
+    /// As [`Rows::get`].
     fn contains<T: Table>(&self, key: &RowKey) -> Result<bool, StoreError> {
-        self.source().contains(&self.inner.secrets.row_key(T::ID, key))
+        let source = self.source();
+        let key = source.inner.secrets.row_key(T::ID, key);
+        if let Some(buffered) = source.overlay.and_then(|overlay| overlay.get(&key)) {
+            return Ok(buffered.is_some());
+        }
+        let view = source.inner.view();
+        let opened = view.opened()?;
+        let row = opened.database.get(&key)?;
+        row.map_or(Ok(false), |row| source.is_live(opened, &row))
     }
 }
 
 /// A row of a table from its encoded form.
-pub(super) fn decode<T: Table>(plaintext: &[u8]) -> Result<T::Row, StoreError> {
+fn decode<T: Table>(plaintext: &[u8]) -> Result<T::Row, StoreError> {
     postcard::from_bytes(plaintext)
         .map_err(|error| StoreError::damaged(format!("a row of '{}' cannot be read ({error})", T::NAME)))
 }
@@ -69,40 +147,14 @@ pub(crate) fn reads() -> u64 {
 }
 
 /// Where reads come from.
-pub(super) struct Source<'a> {
+pub struct Source<'a> {
     pub(super) inner: &'a Inner,
     pub(super) overlay: Option<&'a Overlay>,
 }
 
 impl Source<'_> {
-    /// The committed row at `key`.
-    pub(super) fn get<T: Table>(&self, key: &[u8]) -> Result<Option<T::Row>, StoreError> {
-        #[cfg(test)]
-        READS.set(READS.get() + 1);
-        let view = self.inner.view();
-        let opened = view.opened()?;
-        let Some(row) = opened.database.get(key)? else { return Ok(None) };
-        let value = self.open(opened, key, &row)?;
-        value.map(|value| decode::<T>(&value)).transpose()
-    }
-
-    /// The key under which the row at `key` is sealed.
-    pub(super) fn key_of(&self, key: &[u8]) -> Result<Option<KeyId>, StoreError> {
-        let view = self.inner.view();
-        let row = view.opened()?.database.get(key)?;
-        row.map(|row| Header::of(&row).map(|header| header.key)).transpose()
-    }
-
-    /// Whether there is a committed row at `key`.
-    pub(super) fn contains(&self, key: &[u8]) -> Result<bool, StoreError> {
-        let view = self.inner.view();
-        let opened = view.opened()?;
-        let row = opened.database.get(key)?;
-        row.map_or(Ok(false), |row| self.is_live(opened, &row))
-    }
-
     /// The rows of a scan. `unsound` says what is to come of one that does not open.
-    pub(super) fn scan<T: Table>(
+    fn scan<T: Table>(
         &self,
         scan: &Scan,
         mut unsound: impl FnMut(StoreError) -> Result<(), StoreError>,
@@ -126,30 +178,6 @@ impl Source<'_> {
         Ok(rows)
     }
 
-    /// The rows of a scan that open, and how many do not.
-    pub(super) fn scan_sound<T: Table>(&self, scan: &Scan) -> Result<Sound<T::Row>, StoreError> {
-        let mut unsound = 0;
-        let rows = self.scan::<T>(scan, |error| {
-            tracing::error!(%error, "a row cannot be read");
-            unsound += 1;
-            Ok(())
-        })?;
-        Ok((rows, unsound))
-    }
-
-    pub(super) fn count<T: Table>(&self, scan: &Scan) -> Result<u64, StoreError> {
-        let mut rows = 0;
-        self.walk(T::ID, scan, |opened, _, _, found| {
-            let live = match found {
-                Found::Buffered(_) => true,
-                Found::Stored(row) => self.is_live(opened, row)?,
-            };
-            rows += u64::from(live);
-            Ok(live)
-        })?;
-        Ok(rows)
-    }
-
     /// Visits what is stored and what is buffered in the order of the scan. `visit` says whether the row counts.
     fn walk(
         &self,
@@ -163,47 +191,31 @@ impl Source<'_> {
         READS.set(READS.get() + 1);
         let view = self.inner.view();
         let opened = view.opened()?;
-        let mut stored = opened.database.range(&low, high.as_deref(), scan.reverse)?;
-        let mut buffered = self.buffered(&low, high.as_deref(), scan.reverse);
-        let mut next_stored = stored.next()?;
+        let mut stored = opened.database.range(&low, high.as_deref(), scan.reverse)?.peekable();
+        let buffered = self.overlay.into_iter().flat_map(|overlay| overlay.range(&low, high.as_deref()));
+        let mut buffered = directed(buffered, scan.reverse).peekable();
         let mut left = scan.limit;
         while left > 0 {
             // Which of the two comes first in the direction of the scan; the buffered one hides the stored one.
-            let order = match (&next_stored, buffered.peek()) {
+            let order = match (stored.peek(), buffered.peek()) {
                 (None, None) => return Ok(()),
-                (Some(_), None) => std::cmp::Ordering::Less,
-                (None, Some(_)) => std::cmp::Ordering::Greater,
-                (Some((stored, _)), Some((buffered, _))) if scan.reverse => buffered.as_slice().cmp(stored),
-                (Some((stored, _)), Some((buffered, _))) => stored.as_ref().cmp(buffered.as_slice()),
+                (Some(Ok((stored, _))), Some((buffered, _))) if scan.reverse => buffered.as_slice().cmp(stored),
+                (Some(Ok((stored, _))), Some((buffered, _))) => stored.as_ref().cmp(buffered.as_slice()),
+                (Some(_), _) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
             };
-            let taken = if order.is_le() { next_stored.take() } else { None };
-            if taken.is_some() {
-                next_stored = stored.next()?;
-            }
-            let counts = if order.is_ge() {
-                let Some((key, change)) = buffered.next() else { return Ok(()) };
-                match self.overlay.and_then(|overlay| overlay.value(change)) {
+            let stored = stored.next_if(|_| order.is_le()).transpose()?;
+            let counts = match (buffered.next_if(|_| order.is_ge()), &stored) {
+                (Some((key, change)), _) => match self.overlay.and_then(|overlay| overlay.value(change)) {
                     Some(value) => visit(opened, key, suffix(key, &prefix), Found::Buffered(value))?,
                     None => false,
-                }
-            } else if let Some((key, row)) = &taken {
-                visit(opened, key, suffix(key, &prefix), Found::Stored(row))?
-            } else {
-                false
+                },
+                (None, Some((key, row))) => visit(opened, key, suffix(key, &prefix), Found::Stored(row))?,
+                (None, None) => false,
             };
             left -= usize::from(counts);
         }
         Ok(())
-    }
-
-    fn buffered(&self, low: &[u8], high: Option<&[u8]>, reverse: bool) -> Buffered<'_> {
-        let Some(overlay) = self.overlay else { return (Box::new(std::iter::empty()) as Changes<'_>).peekable() };
-        let range = overlay.range(low, high);
-        if reverse {
-            (Box::new(range.rev()) as Changes<'_>).peekable()
-        } else {
-            (Box::new(range) as Changes<'_>).peekable()
-        }
     }
 
     /// The value of a stored row; `None` when its key is gone.
@@ -230,9 +242,6 @@ enum Found<'a> {
     /// Still in the clear, in the buffer.
     Buffered(&'a [u8]),
 }
-
-type Changes<'a> = Box<dyn Iterator<Item = (&'a Vec<u8>, &'a Change)> + 'a>;
-type Buffered<'a> = Peekable<Changes<'a>>;
 
 fn suffix<'a>(key: &'a [u8], prefix: &[u8]) -> &'a [u8] {
     key.get(prefix.len()..).unwrap_or_default()

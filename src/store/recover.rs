@@ -187,8 +187,7 @@ enum Unopened {
 
 /// A row of the log with its chunks, if it opens.
 fn value_in(log: &Log, found: Found, key: &[u8], remains: &Remains) -> Result<Result<Entry, Unopened>, StoreError> {
-    let io = |error| StoreError::from_io(Path::new("db/db"), error);
-    let Some(row) = log.bytes(found).map_err(io)? else { return Ok(Err(Unopened::Damaged)) };
+    let Some(row) = log.bytes(found)? else { return Ok(Err(Unopened::Damaged)) };
     let Ok(header) = Header::of(&row) else { return Ok(Err(Unopened::Damaged)) };
     if remains.is_state(header.key, key.first().copied().unwrap_or_default()) {
         return Ok(Err(Unopened::State));
@@ -197,7 +196,7 @@ fn value_in(log: &Log, found: Found, key: &[u8], remains: &Remains) -> Result<Re
     let chunk_keys = ChunkKeys::of(&remains.secrets, key);
     let mut chunks = Vec::new();
     for index in 1..=header.chunks {
-        match log.row(&chunk_keys.at(index)).map_err(io)? {
+        match log.row(&chunk_keys.at(index))? {
             Some(chunk) => chunks.push(chunk),
             None => return Ok(Err(Unopened::Damaged)),
         }

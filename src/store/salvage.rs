@@ -1,6 +1,5 @@
 //! What is left of a store: looked at without changing a byte of it.
 
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,12 +43,7 @@ impl Remains {
             Err(StoreError::Damaged { .. }) => None,
             loaded => loaded?,
         };
-        let path = dir.join(DATABASE).join("db");
-        let log = match Log::read(&path, META_KEY) {
-            Ok(log) => Some(log),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(StoreError::from_io(&path, error)),
-        };
+        let log = Log::read(&dir.join(DATABASE).join("db"), META_KEY)?;
         let mut remains = Self {
             witness: Mark::look(dir, &secrets.mark),
             secrets,
@@ -78,28 +72,19 @@ impl Remains {
             return Ok(Some(format!("neither {} nor {} can be read", KEYS[0], KEYS[1])));
         };
         let commits = keys.commits.max(self.witness.commits);
-        if meta.commits < commits {
-            return Ok(Some(format!("the last {} commits are gone", commits - meta.commits)));
-        }
-        if meta.keys_generation > self.generation {
-            return Ok(Some("its key files are older than its database".to_owned()));
+        if let Some(what) = meta.behind(commits, self.generation) {
+            return Ok(Some(what));
         }
         let mut totals = Totals::default();
         for (key, found) in log.range(&[], None).filter(|(key, _)| key.as_slice() != META_KEY) {
-            if let Some(row) = read(log.bytes(*found))? {
+            if let Some(row) = log.bytes(*found)? {
                 // What stands under no table is a shred that only looks like a row.
                 if key.first().is_some_and(|table| *table <= DOOMED_TABLE) {
                     totals.add(&row);
                 }
             }
         }
-        Ok((totals != meta.totals).then(|| {
-            if totals.rows == meta.totals.rows {
-                "rows have fallen back to older ones".to_owned()
-            } else {
-                format!("there are {} rows where there should be {}", totals.rows, meta.totals.rows)
-            }
-        }))
+        Ok(meta.totals.differ(totals))
     }
 
     /// Whether a row under this key was sealed for a while only, and is never taken over (SES-63).
@@ -133,7 +118,7 @@ impl Remains {
     }
 
     fn meta_at(&self, log: &Log, found: super::log::Found) -> Result<Option<(u32, Meta)>, StoreError> {
-        let Some(row) = read(log.bytes(found))? else { return Ok(None) };
+        let Some(row) = log.bytes(found)? else { return Ok(None) };
         match Meta::open(&row, schema_after(MIGRATIONS), &self.secrets) {
             Err(StoreError::Damaged { .. }) => Ok(None),
             opened => opened.map(Some),
@@ -153,10 +138,6 @@ fn newer_than(known: &[(u64, u64)], commits: u64) -> Option<u64> {
         (first, Some(beyond)) => Some(first.unwrap_or(beyond)),
         (_, None) => known.last().map(|_| u64::MAX),
     }
-}
-
-fn read<T>(result: std::io::Result<T>) -> Result<T, StoreError> {
-    result.map_err(|error| StoreError::from_io(Path::new("db/db"), error))
 }
 
 #[cfg(test)]

@@ -85,6 +85,14 @@ impl Scan {
     }
 }
 
+/// Items in their order, or from the last to the first.
+pub(super) fn directed<'a, I: DoubleEndedIterator + 'a>(
+    items: I,
+    reverse: bool,
+) -> Box<dyn Iterator<Item = I::Item> + 'a> {
+    if reverse { Box::new(items.rev()) } else { Box::new(items) }
+}
+
 /// The smallest key above all that begin with `prefix`; `None` when there is none.
 fn after(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;

@@ -77,12 +77,8 @@ impl Place {
     pub(crate) fn dump(&self) -> Dump {
         let copy = self.copy();
         let database = Database::open(copy.path(), Arc::new(Disk)).unwrap();
-        let mut rows = database.range(&[], None, false).unwrap();
-        let mut dump = Dump::new();
-        while let Some((key, row)) = rows.next().unwrap() {
-            dump.insert(key.to_vec(), row.to_vec());
-        }
-        dump
+        let rows = database.range(&[], None, false).unwrap().map(Result::unwrap);
+        rows.map(|(key, row)| (key.to_vec(), row.to_vec())).collect()
     }
 
     /// What is in each of its snapshots, all blocks of it: rows and chunk rows, sealed as they are.

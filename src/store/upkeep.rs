@@ -2,23 +2,74 @@
 
 use super::StoreError;
 use super::commit::{Changes, Step};
-use super::engine::{Count, Inner, Opened, Writer};
+use super::engine::{Count, Inner, Opened, Store, Writer};
 use super::key::KeyId;
 use super::mark::Witness;
 use super::row::{Header, META_KEY, open_value};
-use crate::base::{CryptoRng, Now};
+use crate::base::{CryptoRng, Millis, Now};
 use crate::crypto::aead::AeadKey;
 
 /// Rows that are sealed again in one commit.
 const RENEWED_AT_ONCE: usize = 256;
 
-impl Inner {
-    /// Replaces the State key.
-    pub(super) fn renew_state_key(&self, rng: &mut dyn CryptoRng, now: Now) -> Result<(), StoreError> {
-        let mut writer = self.writer();
-        self.renew(&mut writer, rng, now).map_err(|error| self.failed(error))
+impl Store {
+    /// Replaces the State key: live rows are sealed again under a fresh key, then the old one is destroyed.
+    ///
+    /// It is the only thing that makes yesterday's ratchets unreadable to the thief of the disk: to be called when
+    /// [`Store::state_key_age`] says a day. A call that was interrupted is made up for by the next.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn renew_state_key(&self, rng: &mut dyn CryptoRng, now: Now) -> Result<(), StoreError> {
+        let mut writer = self.inner.writer();
+        self.inner.renew(&mut writer, rng, now).map_err(|error| self.inner.failed(error))
     }
 
+    /// How old the State key is: the oldest, while a renewal is not finished. Zero when the store is closed; a day when
+    /// it was made in the future, because then the clock was wrong, and waiting for it would take too long.
+    pub fn state_key_age(&self, now: Now) -> Millis {
+        let made = self.inner.view().opened().ok().and_then(|opened| opened.keyring.oldest_state());
+        made.map_or(Millis(0), |made| if made > now.wall { Millis::from_days(1) } else { now.wall.since(made) })
+    }
+
+    /// Removes rows whose key was destroyed (they count as absent already) from the next `rows` rows, going round.
+    /// Says whether it has come to the end.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn sweep(&self, rows: usize, rng: &mut dyn CryptoRng) -> Result<bool, StoreError> {
+        let mut writer = self.inner.writer();
+        let (changes, next) = self.inner.dead_rows(&writer, rows)?;
+        let finished = next.is_none();
+        writer.swept = next.unwrap_or_default();
+        if !changes.is_empty() {
+            let step = Step { changes, ..Step::default() };
+            self.inner.finish(&mut writer, step, rng).map_err(|error| self.inner.failed(error))?;
+        }
+        Ok(finished)
+    }
+
+    /// Goes on counting whether all rows are there, by `rows` rows. Says whether that is done.
+    ///
+    /// A small store is counted when it is opened; for a large one this is to be called, now and then, until it says
+    /// `true`: only then is it known that no damage to the disk has taken rows away unnoticed.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when rows are missing; the store is closed then.
+    pub fn check(&self, rows: usize) -> Result<bool, StoreError> {
+        let mut writer = self.inner.writer();
+        let Some(mut count) = writer.count.take() else { return self.inner.view().opened().map(|_| true) };
+        let done = self.inner.view().opened().and_then(|opened| count.go_on(opened, rows));
+        match done {
+            Ok(false) => writer.count = Some(count),
+            Ok(true) => writer.compare(&count).map_err(|error| self.inner.failed(error))?,
+            Err(error) => return Err(self.inner.failed(error)),
+        }
+        Ok(writer.count.is_none())
+    }
+}
+
+impl Inner {
     fn renew(&self, writer: &mut Writer, rng: &mut dyn CryptoRng, now: Now) -> Result<(), StoreError> {
         let taken = Some(self.view_mut().opened_mut()?.keyring.renew_state(now.wall, rng));
         self.make_durable(writer, rng)?;
@@ -47,11 +98,10 @@ impl Inner {
         let view = self.view();
         let opened = view.opened()?;
         let (old, new) = (opened.keyring.old_states(), opened.keyring.state());
-        let mut rows = opened.database.range(from, Some(&[table + 1]), false)?;
         let mut changes = Changes::default();
         let mut next = None;
-        for _ in 0..RENEWED_AT_ONCE {
-            let Some((key, row)) = rows.next()? else { break };
+        for row in opened.database.range(from, Some(&[table + 1]), false)?.take(RENEWED_AT_ONCE) {
+            let (key, row) = row?;
             if let Some((_, sealing)) = sealed_under(opened, &row)?.filter(|(id, _)| old.contains(id)) {
                 let value = open_value(&self.secrets, sealing, &key, &row, |chunk| opened.database.get(chunk))?;
                 changes.set_value((self, opened, writer), &key, Some((new, &value)), rng)?;
@@ -61,45 +111,19 @@ impl Inner {
         Ok(next.map(|next| (changes, next)))
     }
 
-    /// Removes rows whose key is gone.
-    pub(super) fn sweep(&self, rows: usize, rng: &mut dyn CryptoRng) -> Result<bool, StoreError> {
-        let mut writer = self.writer();
-        let (changes, next) = self.dead_rows(&writer, rows)?;
-        let finished = next.is_none();
-        writer.swept = next.unwrap_or_default();
-        if !changes.is_empty() {
-            let step = Step { changes, ..Step::default() };
-            self.finish(&mut writer, step, rng).map_err(|error| self.failed(error))?;
-        }
-        Ok(finished)
-    }
-
     fn dead_rows(&self, writer: &Writer, rows: usize) -> Result<(Changes, Option<Vec<u8>>), StoreError> {
         let view = self.view();
         let opened = view.opened()?;
-        let mut range = opened.database.range(&writer.swept, None, false)?;
+        let mut range = opened.database.range(&writer.swept, None, false)?.fuse();
         let mut changes = Changes::default();
-        for _ in 0..rows {
-            let Some((key, row)) = range.next()? else { return Ok((changes, None)) };
+        for row in range.by_ref().take(rows) {
+            let (key, row) = row?;
             if sealed_under(opened, &row)?.is_none() {
                 changes.set(opened, writer, key.to_vec(), None)?;
             }
         }
-        let next = range.next()?.map(|(key, _)| key.to_vec());
+        let next = range.next().transpose()?.map(|(key, _)| key.to_vec());
         Ok((changes, next))
-    }
-
-    /// Goes on counting the rows.
-    pub(super) fn check(&self, rows: usize) -> Result<bool, StoreError> {
-        let mut writer = self.writer();
-        let Some(mut count) = writer.count.take() else { return self.view().opened().map(|_| true) };
-        let done = self.view().opened().and_then(|opened| count.go_on(opened, rows));
-        match done {
-            Ok(false) => writer.count = Some(count),
-            Ok(true) => writer.compare(&count).map_err(|error| self.failed(error))?,
-            Err(error) => return Err(self.failed(error)),
-        }
-        Ok(writer.count.is_none())
     }
 }
 
@@ -111,13 +135,8 @@ impl Writer {
 
     /// What was counted must be what the commits have added up.
     pub(super) fn compare(&mut self, count: &Count) -> Result<(), StoreError> {
-        let (found, expected) = (count.totals, self.meta.totals);
-        if found != expected {
-            return Err(StoreError::damaged(if found.rows == expected.rows {
-                "rows have fallen back to older ones".to_owned()
-            } else {
-                format!("there are {} rows where there should be {}", found.rows, expected.rows)
-            }));
+        if let Some(what) = self.meta.totals.differ(count.totals) {
+            return Err(StoreError::Damaged { what });
         }
         self.checked = self.meta.commits;
         self.witness();
@@ -128,15 +147,16 @@ impl Writer {
 impl Count {
     /// Counts the next rows. Says whether they were the last.
     pub(super) fn go_on(&mut self, opened: &Opened, rows: usize) -> Result<bool, StoreError> {
-        let mut range = opened.database.range(&self.upto, None, false)?;
-        for _ in 0..rows {
-            let Some((key, row)) = range.next()? else { return Ok(true) };
+        let mut left = rows;
+        for row in opened.database.range(&self.upto, None, false)?.take(rows) {
+            let (key, row) = row?;
             if key.as_ref() != META_KEY {
                 self.totals.add(&row);
             }
             self.upto = [key.as_ref(), &[0]].concat();
+            left -= 1;
         }
-        Ok(false)
+        Ok(left > 0)
     }
 }
 

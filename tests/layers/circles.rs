@@ -24,18 +24,6 @@ const ALLOWED: &[&str] = &[
     "node/doctor/mod.rs",
     "node/doctor/reach.rs",
     "node/doctor/surroundings.rs",
-    "store/buffer.rs",
-    "store/commit.rs",
-    "store/engine.rs",
-    "store/files.rs",
-    "store/frozen.rs",
-    "store/lock.rs",
-    "store/migrate.rs",
-    "store/mod.rs",
-    "store/open.rs",
-    "store/read.rs",
-    "store/recover.rs",
-    "store/salvage.rs",
 ];
 
 /// Where a name comes from: a path from the root of the crate.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::testing::{Erasable, Note, Place, Plain, Ratchet, at};
-use crate::store::{Reader, Store};
+use crate::store::{Reader, Scan, Store};
 
 /// What can be done to a store.
 #[derive(Clone, Debug)]

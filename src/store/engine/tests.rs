@@ -7,6 +7,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use super::*;
+use crate::base::Millis;
 use crate::store::durable::Synced;
 use crate::store::testing::{Erasable, Note, Place, Plain, Ratchet, Watched, at, copy_folder};
 use crate::store::{Rows, Scan};

@@ -2,7 +2,7 @@ use std::fs;
 
 use super::*;
 use crate::store::testing::{Erasable, Note, Place, Plain, Ratchet, at};
-use crate::store::{Rows, Scan};
+use crate::store::{Rows, Scan, Store};
 
 fn full() -> StoreError {
     StoreError::Full

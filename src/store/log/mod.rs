@@ -14,28 +14,27 @@
 mod message;
 mod page;
 
+use std::collections::btree_map::Range;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 use std::ops::Bound;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use message::{Kind, Message, SEGMENT, Segment};
 use page::{Change, Changes};
+
+use super::StoreError;
 
 /// Whether there is something sound behind damage in that part of the log which sled reads when it opens: there it would
 /// stop, and erase what comes behind. What a power cut has torn looks the same.
 ///
 /// # Errors
 /// Those of the disk.
-pub(super) fn is_torn(folder: &Path) -> io::Result<bool> {
-    let file = match File::open(folder.join("db")) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        file => file?,
-    };
-    let stable = stable_position(folder)?;
-    let log = Log::over(file, &[]);
+pub(super) fn is_torn(path: &Path) -> Result<bool, StoreError> {
+    let Some(log) = Log::over(path, &[])? else { return Ok(false) };
+    let stable = log.stable_position()?;
     let segments = log.segments()?;
     let last = segments.last().copied();
     for (position, at) in segments {
@@ -51,21 +50,6 @@ pub(super) fn is_torn(folder: &Path) -> io::Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// Up to where sled's table of pages knows the log, which is where it begins to read: the first number in the newest one.
-fn stable_position(folder: &Path) -> io::Result<u64> {
-    let mut newest = None;
-    for entry in std::fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        let is_table = name.to_str().is_some_and(|name| name.starts_with("snap.") && !name.ends_with(".generating"));
-        newest = newest.max(is_table.then_some(name));
-    }
-    let Some(newest) = newest else { return Ok(0) };
-    let mut bytes = [0; 8];
-    let read = File::open(folder.join(newest))?.read_exact_at(&mut bytes, 0);
-    // Written as one more than it is; a negative one is none.
-    Ok(read.map_or(0, |()| u64::try_from(i64::from_le_bytes(bytes) - 1).unwrap_or(0)))
 }
 
 /// A row of the log: where it stands.
@@ -92,6 +76,7 @@ impl Found {
 
 /// What is left of a log.
 pub(super) struct Log {
+    path: PathBuf,
     file: File,
     rows: BTreeMap<Vec<u8>, Found>,
     /// The pages: where each begins, where it ends (empty: nowhere), and where it was last written.
@@ -104,18 +89,18 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Reads the log at `path`, from one end to the other, remembering all that the row at `watched` was.
+    /// Reads the log at `path`, if there is one, from one end to the other, remembering all that the row at `watched` was.
     ///
     /// # Errors
     /// Those of the disk.
-    pub(super) fn read(path: &Path, watched: &[u8]) -> io::Result<Self> {
-        let mut log = Self::over(File::open(path)?, watched);
+    pub(super) fn read(path: &Path, watched: &[u8]) -> Result<Option<Self>, StoreError> {
+        let Some(mut log) = Self::over(path, watched)? else { return Ok(None) };
         let (mut batch, mut pages) = (None::<Batch>, Pages::default());
         let mut gaps = 0;
         let segments = log.segments()?;
         // What sled's table of pages knows has been whole, whatever sled has given up since: a segment without anything
         // that is still so is used anew, and leaves a gap.
-        let stable = path.parent().map_or(Ok(0), stable_position)?;
+        let stable = log.stable_position()?;
         for (index, (position, at)) in segments.iter().copied().enumerate() {
             let bytes = log.segment(at)?;
             let mut segment = Segment::new(&bytes, position);
@@ -153,18 +138,38 @@ impl Log {
         }
         // The last batch, if it is not all there, may have been torn before it was acknowledged: none of it counts.
         log.apply_all(batch.filter(|batch| batch.whole), &mut pages);
-        Ok(log)
+        Ok(Some(log))
     }
 
-    fn over(file: File, watched: &[u8]) -> Self {
-        Self {
-            file,
-            rows: BTreeMap::new(),
-            pages: BTreeMap::new(),
-            history: Vec::new(),
-            watched: watched.to_vec(),
-            gaps: 0,
+    /// Nothing was read yet.
+    fn over(path: &Path, watched: &[u8]) -> Result<Option<Self>, StoreError> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(|error| StoreError::from_io(path, error))?,
+        };
+        let (rows, pages, history) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Ok(Some(Self { path: path.to_owned(), file, rows, pages, history, watched: watched.to_vec(), gaps: 0 }))
+    }
+
+    fn at(&self, error: io::Error) -> StoreError {
+        StoreError::from_io(&self.path, error)
+    }
+
+    /// Up to where sled's table of pages knows the log, which is where it begins to read: the first number in the newest one.
+    fn stable_position(&self) -> Result<u64, StoreError> {
+        let folder = self.path.parent().unwrap_or(&self.path);
+        let mut newest = None;
+        for entry in std::fs::read_dir(folder).map_err(|error| self.at(error))? {
+            let name = entry.map_err(|error| self.at(error))?.file_name();
+            let is_table =
+                name.to_str().is_some_and(|name| name.starts_with("snap.") && !name.ends_with(".generating"));
+            newest = newest.max(is_table.then_some(name));
         }
+        let Some(newest) = newest else { return Ok(0) };
+        let mut bytes = [0; 8];
+        let read = File::open(folder.join(newest)).map_err(|error| self.at(error))?.read_exact_at(&mut bytes, 0);
+        // Written as one more than it is; a negative one is none.
+        Ok(read.map_or(0, |()| u64::try_from(i64::from_le_bytes(bytes) - 1).unwrap_or(0)))
     }
 
     /// The last that is known of the row at `key`.
@@ -178,11 +183,7 @@ impl Log {
     }
 
     /// The rows of a range, removed ones included.
-    pub(super) fn range(
-        &self,
-        low: &[u8],
-        high: Option<&[u8]>,
-    ) -> std::collections::btree_map::Range<'_, Vec<u8>, Found> {
+    pub(super) fn range(&self, low: &[u8], high: Option<&[u8]>) -> Range<'_, Vec<u8>, Found> {
         let high = high.map_or(Bound::Unbounded, Bound::Excluded);
         self.rows.range::<[u8], _>((Bound::Included(low), high))
     }
@@ -191,10 +192,10 @@ impl Log {
     ///
     /// # Errors
     /// Those of the disk.
-    pub(super) fn bytes(&self, found: Found) -> io::Result<Option<Vec<u8>>> {
+    pub(super) fn bytes(&self, found: Found) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(place) = found.place else { return Ok(None) };
         let mut bytes = vec![0; place.len];
-        self.file.read_exact_at(&mut bytes, place.at)?;
+        self.file.read_exact_at(&mut bytes, place.at).map_err(|error| self.at(error))?;
         Ok(Some(bytes))
     }
 
@@ -202,7 +203,7 @@ impl Log {
     ///
     /// # Errors
     /// Those of the disk.
-    pub(super) fn row(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    pub(super) fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.find(key).map_or(Ok(None), |found| self.bytes(found))
     }
 
@@ -226,8 +227,8 @@ impl Log {
     }
 
     /// The positions of the segments, in order, and where in the file each is.
-    fn segments(&self) -> io::Result<Vec<(u64, u64)>> {
-        let length = self.file.metadata()?.len();
+    fn segments(&self) -> Result<Vec<(u64, u64)>, StoreError> {
+        let length = self.file.metadata().map_err(|error| self.at(error))?.len();
         let mut found = Vec::new();
         for at in (0..length).step_by(SEGMENT) {
             // Most are sound, and a few bytes tell; of the others any message in them says where they belong.
@@ -242,11 +243,11 @@ impl Log {
         Ok(found)
     }
 
-    fn segment(&self, at: u64) -> io::Result<Vec<u8>> {
+    fn segment(&self, at: u64) -> Result<Vec<u8>, StoreError> {
         self.read_up_to(at, SEGMENT)
     }
 
-    fn read_up_to(&self, at: u64, wanted: usize) -> io::Result<Vec<u8>> {
+    fn read_up_to(&self, at: u64, wanted: usize) -> Result<Vec<u8>, StoreError> {
         let mut bytes = vec![0; wanted];
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -256,7 +257,7 @@ impl Log {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // A block that the disk cannot give back: a gap as any other.
                 Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => break,
-                Err(error) => return Err(error),
+                Err(error) => return Err(self.at(error)),
             }
         }
         bytes.truncate(filled);

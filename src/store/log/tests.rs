@@ -12,13 +12,13 @@ use super::*;
 use crate::store::database::Database;
 use crate::store::durable::Disk;
 
-fn read(path: &Path) -> io::Result<Log> {
-    Log::read(path, &[])
+fn read(path: &Path) -> Result<Log, StoreError> {
+    Log::read(path, &[]).map(Option::unwrap)
 }
 
 fn rows_of(database: &Database) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut range = database.range(&[], None, false).unwrap();
-    std::iter::from_fn(|| range.next().unwrap()).map(|(key, row)| (key.to_vec(), row.to_vec())).collect()
+    let rows = database.range(&[], None, false).unwrap();
+    rows.map(Result::unwrap).map(|(key, row)| (key.to_vec(), row.to_vec())).collect()
 }
 
 fn rows_in(log: &Log) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -51,11 +51,11 @@ fn it_reads_what_sled_reads() {
             // While it is open, and what was committed must be on the disk.
             let log = read(&dir.path().join("db/db")).unwrap();
             assert!(rows_in(&log) == rows_of(&database), "seed {seed}");
-            database.close();
+            drop(database);
             let log = read(&dir.path().join("db/db")).unwrap();
             let database = Database::open(dir.path(), Arc::new(Disk)).unwrap();
             assert!(rows_in(&log) == rows_of(&database), "seed {seed}, closed");
-            database.close();
+            drop(database);
         }
     }
 }
@@ -68,7 +68,7 @@ fn what_is_behind_damage_is_read_too() {
     let mut database = Database::open(dir.path(), Arc::new(Disk)).unwrap();
     use_it(&mut database, &mut rng, 150, 2_000);
     let all = rows_of(&database);
-    database.close();
+    drop(database);
     let sound = fs::read(&path).unwrap();
     for round in 0..20 {
         let mut bytes = sound.clone();
@@ -99,7 +99,7 @@ fn half_of_a_batch_is_none_of_it() {
     let before = rows_in(&read(&path).unwrap());
     database.apply(rows(2)).unwrap();
     let after = rows_in(&read(&path).unwrap());
-    database.close();
+    drop(database);
     assert!(before.len() == 50 && after.len() == 50 && before != after);
     // However much of the end is missing: all of the last batch is there, or nothing of it.
     let bytes = fs::read(&path).unwrap();
@@ -129,7 +129,7 @@ fn holes_in_the_last_batch_cost_all_of_it() {
     let (before, then) = (rows_in(&read(&path).unwrap()), fs::read(&path).unwrap());
     database.apply(rows(2)).unwrap();
     let (after, now) = (rows_in(&read(&path).unwrap()), fs::read(&path).unwrap());
-    database.close();
+    drop(database);
     // What the second commit has written.
     let differs = |at: &usize| then.get(*at) != Some(&now[*at]);
     let (first, last) = ((0..now.len()).find(differs).unwrap(), (0..now.len()).rfind(differs).unwrap());

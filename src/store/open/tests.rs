@@ -13,7 +13,7 @@ use super::*;
 use crate::store::durable::Synced;
 use crate::store::guard::thread_panics;
 use crate::store::testing::{Note, Place, Plain, Ratchet, Watched, at, scale};
-use crate::store::{RowKey, Rows, Scan, SnapshotPlan, salvage};
+use crate::store::{RowKey, Rows, Scan, SnapshotPlan, WriteBuffer, salvage};
 
 fn put(store: &Store, place: &mut Place, number: u64, value: Vec<u8>) {
     let mut buffer = store.begin();

@@ -3,6 +3,7 @@
 //! So it shows no single moment: of two rows one may be of a later commit. Whoever restores it puts in order what
 //! belongs together.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
@@ -62,18 +63,22 @@ impl Store {
             number: 0,
             written: 0,
         };
+        let is_last = |table: &u8| plan.last.contains(table);
+        let tables = (0..FIRST_ENGINE_TABLE).filter(|table| !is_last(table)).chain(plan.last.iter().copied());
         let mut new = Snapshotting {
             out,
             folder,
             made: now.wall,
-            plan,
             room: room.min(MAX_SNAPSHOT),
-            stage: Stage::First,
-            from: vec![0],
+            tables: tables.filter(|table| !plan.without.contains(table) && !plan.never.contains(table)).collect(),
+            from: Vec::new(),
             entries: Vec::new(),
             held: 0,
         };
-        let (commits, schema) = self.inner.standing();
+        let (commits, schema) = {
+            let writer = self.inner.writer();
+            (writer.meta.commits, writer.schema)
+        };
         new.out.begin()?;
         new.out.write(&Piece::Head { commits, schema })?;
         Ok(new)
@@ -91,23 +96,15 @@ pub struct Snapshotting {
     out: Out,
     folder: PathBuf,
     made: WallTime,
-    plan: SnapshotPlan,
     /// It must not become longer than this.
     room: u64,
-    stage: Stage,
-    /// The next key.
+    /// Those that are still to be copied, in their order.
+    tables: VecDeque<u8>,
+    /// The next key, once rows of the first of them were copied.
     from: Vec<u8>,
     entries: Vec<Entry>,
     /// Bytes in `entries`.
     held: usize,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// All tables but the last ones.
-    First,
-    /// This one of the last ones.
-    Last(usize),
 }
 
 /// The file, and what seals it.
@@ -148,32 +145,23 @@ impl Snapshotting {
     fn copy(&mut self, inner: &Inner, rows: usize) -> Result<bool, StoreError> {
         let view = inner.view();
         let opened = view.opened()?;
-        let high = match self.stage {
-            Stage::First => FIRST_ENGINE_TABLE,
-            Stage::Last(_) => self.from.first().copied().unwrap_or_default() + 1,
-        };
-        let mut range = opened.database.range(&self.from, Some(&[high]), false)?;
-        for _ in 0..rows {
-            let Some((key, row)) = range.next()? else { return Ok(self.next_table()) };
-            let table = key.first().copied().unwrap_or_default();
-            let not_now = self.stage == Stage::First && self.plan.last.contains(&table);
-            if not_now || self.plan.without.contains(&table) || self.plan.never.contains(&table) {
-                self.from = vec![table + 1];
-                if self.from.as_slice() >= &[high][..] {
-                    return Ok(self.next_table());
+        let mut left = rows;
+        while let Some(&table) = self.tables.front() {
+            let low = if self.from.is_empty() { vec![table] } else { std::mem::take(&mut self.from) };
+            for row in opened.database.range(&low, Some(&[table + 1]), false)? {
+                let (key, row) = row?;
+                if left == 0 || self.held >= BLOCK {
+                    self.from = key.to_vec();
+                    return Ok(true);
                 }
-                range = opened.database.range(&self.from, Some(&[high]), false)?;
-                continue;
+                left -= 1;
+                if belongs(opened, Header::of(&row)?.key) {
+                    self.add(inner, opened, &key, &row)?;
+                }
             }
-            self.from = [key.as_ref(), &[0]].concat();
-            if belongs(opened, Header::of(&row)?.key) {
-                self.add(inner, opened, &key, &row)?;
-            }
-            if self.held >= BLOCK {
-                return Ok(true);
-            }
+            self.tables.pop_front();
         }
-        Ok(true)
+        Ok(false)
     }
 
     fn add(&mut self, inner: &Inner, opened: &Opened, key: &[u8], row: &[u8]) -> Result<(), StoreError> {
@@ -186,17 +174,6 @@ impl Snapshotting {
         self.held += key.len() + row.len() + chunks.iter().map(Vec::len).sum::<usize>();
         self.entries.push(Entry { key: key.to_vec(), row: row.to_vec(), chunks });
         Ok(())
-    }
-
-    fn next_table(&mut self) -> bool {
-        let next = match self.stage {
-            Stage::First => 0,
-            Stage::Last(index) => index + 1,
-        };
-        self.stage = Stage::Last(next);
-        let table = self.plan.last.get(next);
-        self.from = vec![table.copied().unwrap_or_default()];
-        table.is_some()
     }
 
     fn close_block(&mut self) -> Result<(), StoreError> {

@@ -25,12 +25,8 @@ fn note(text: &str) -> Note {
 fn keys_of_rows(place: &Place, table: u8) -> BTreeSet<KeyId> {
     let copy = place.copy();
     let database = Database::open(copy.path(), Arc::new(Disk)).unwrap();
-    let mut rows = database.range(&[table], Some(&[table + 1]), false).unwrap();
-    let mut keys = BTreeSet::new();
-    while let Some((_, row)) = rows.next().unwrap() {
-        keys.insert(Header::of(&row).unwrap().key);
-    }
-    keys
+    let rows = database.range(&[table], Some(&[table + 1]), false).unwrap();
+    rows.map(|row| Header::of(&row.unwrap().1).unwrap().key).collect()
 }
 
 fn contains(bytes: &[u8], text: &[u8]) -> bool {
