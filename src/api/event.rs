@@ -5,12 +5,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::event::{EventKind as Stored, events};
+use crate::base::event::events;
+use crate::base::shown::{Message, Request};
 use crate::base::words::{MessageEnd, RequestEnd, State};
 use crate::base::{MessageId, PeerId, WallTime};
-
-use super::time;
-use super::types::{Message, Request};
 
 /// One entry of the durable event log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -19,8 +17,6 @@ pub struct Event {
     /// carries the place of the newest event.
     pub seq: u64,
     /// When it happened.
-    #[serde(with = "time")]
-    #[schemars(with = "String")]
     pub at: WallTime,
     /// What happened.
     #[serde(flatten)]
@@ -68,15 +64,6 @@ macro_rules! shown {
                 }
             }
 
-            /// An event of the log, with what it is about as it is now.
-            pub fn told<L: LookUp>(stored: Stored, look_up: &mut L) -> Result<Self, L::Error> {
-                Ok(match stored {
-                    $( Stored::$variant { $($field,)* } => {
-                        Self::$variant { $( $added: look_up.$added(&$of)?, )* $($field,)* }
-                    } )*
-                })
-            }
-
             /// All of them, for the documentation.
             pub const ALL: &'static [EventType] = &[
                 $( EventType {
@@ -102,21 +89,6 @@ macro_rules! shown {
     };
 }
 events!(shown);
-
-/// Finds what events are about.
-pub trait LookUp {
-    /// Why it cannot.
-    type Error;
-
-    /// A message; `None` when it is gone.
-    fn message(&mut self, id: &MessageId) -> Result<Option<Box<Message>>, Self::Error>;
-
-    /// A request; `None` when it is no longer pending.
-    fn request(&mut self, peer: &PeerId) -> Result<Option<Box<Request>>, Self::Error>;
-
-    /// The name to show; empty when there is none.
-    fn name(&mut self, peer: &PeerId) -> Result<String, Self::Error>;
-}
 
 /// An event in the documentation.
 #[derive(Clone, Copy, Debug)]

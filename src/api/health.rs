@@ -9,8 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::base::words::words;
 use crate::base::{PeerId, WallTime};
 
-use super::time;
-
 words! {
     /// What was looked at.
     Area {
@@ -103,8 +101,6 @@ pub struct Recovery {
     /// Rows that came from a snapshot.
     pub from_snapshot: u64,
     /// When that snapshot was made; `null` when there was none.
-    #[serde(with = "time::option")]
-    #[schemars(with = "Option<String>")]
     pub snapshot: Option<WallTime>,
     /// Contacts there are now.
     pub contacts: u64,

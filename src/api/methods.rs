@@ -11,6 +11,7 @@ use super::health::Diagnosis;
 use super::params::*;
 use super::reach::*;
 use super::types::*;
+use crate::base::shown::{Contact, Conversation, Mailbox, Message, Request};
 
 /// A method and its types: `client.ask::<method::Inbox>(&InboxParams::default())`.
 pub trait Rpc {

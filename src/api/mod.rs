@@ -15,16 +15,19 @@ mod openrpc;
 mod params;
 mod reach;
 pub mod rpc;
-pub mod time;
 mod types;
 
+pub use crate::base::shown::{
+    Contact, Conversation, ConversationKind, Mailbox, MailboxService, Message, RelayInUse, Request,
+};
+pub use crate::base::time::text as time;
 pub use crate::base::words::{
     BoxState, DhtStatus, Direction, MessageEnd, Nat, Policy, Reachability, RelayService, RequestEnd, ServeMailbox,
     State, Upnp,
 };
 pub use docs::reference;
 pub use error::{ApiError, CODES, Candidate, Code, CodeInfo};
-pub use event::{Event, EventKind, EventPage, EventType, LookUp};
+pub use event::{Event, EventKind, EventPage, EventType};
 pub use health::{Area, Diagnosis, Finding, Health, Recovery};
 pub use methods::{Call, METHODS, Method, Rpc, method};
 pub use openrpc::{COMMON_ERRORS, openrpc};
@@ -32,8 +35,8 @@ pub use params::{
     AddContact, DoctorParams, EventsParams, HistoryParams, InboxParams, ListenParams, MailboxParams, MessageParams,
     NameParams, NoParams, PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, VerifyParams, WaitFor, Who,
 };
-pub use reach::{Mailbox, MailboxService, OpenMailbox, Peer, Reach, RelayInUse};
+pub use reach::{OpenMailbox, Peer, Reach};
 pub use types::{
-    Connection, Contact, Conversation, ConversationKind, DeletedConversation, HeldMessage, Identity, Listening,
-    Message, PolicyState, ReadCount, Request, RequestDetail, Resolved, Sent, Status, Stopping,
+    Connection, DeletedConversation, HeldMessage, Identity, Listening, PolicyState, ReadCount, RequestDetail, Resolved,
+    Sent, Status, Stopping,
 };

@@ -1,27 +1,15 @@
-//! What answers are made of. A field is added freely, never renamed or reused (`docs/cli.md`).
+//! What answers are made of. A field is added freely, never renamed or reused.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::words::{Direction, Policy, Reachability, State, words};
+use crate::base::shown::Request;
+use crate::base::words::{Policy, Reachability, State};
 use crate::base::{MessageId, PeerId, WallTime};
 
 use super::reach::Reach;
-use super::time;
-
-words! {
-    /// What kind of conversation it is.
-    ConversationKind {
-        /// With one peer.
-        Direct = "direct",
-        /// With a group.
-        Group = "group",
-    }
-}
 
 /// The own identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -54,92 +42,6 @@ pub struct Sent {
     pub missing: Option<String>,
 }
 
-/// One message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Message {
-    /// Its ID.
-    pub message_id: MessageId,
-    /// The conversation: the peer ID of the other side.
-    pub conversation: PeerId,
-    /// Who wrote it.
-    pub from: PeerId,
-    /// The name to show for the writer (may be empty).
-    pub from_name: String,
-    /// Which way it went.
-    pub direction: Direction,
-    /// `text`, or the media type of what cannot be shown.
-    pub kind: String,
-    /// Its text, exact.
-    pub text: String,
-    /// The subject, on a first message.
-    pub subject: Option<String>,
-    /// When the writer says it was sent.
-    #[serde(with = "time")]
-    #[schemars(with = "String")]
-    pub sent_at: WallTime,
-    /// When it came; `null` for our own.
-    #[serde(default, with = "time::option")]
-    #[schemars(with = "Option<String>")]
-    pub received_at: Option<WallTime>,
-    /// How far it is.
-    pub state: State,
-    /// What it replies to.
-    pub reply_to: Option<MessageId>,
-    /// Whether the text is not the first one.
-    pub edited: bool,
-    /// Reactions: symbol → who.
-    pub reactions: BTreeMap<String, Vec<PeerId>>,
-    /// When it vanishes here; `null`: it stays (or, from other programs: not before it was read).
-    #[serde(default, with = "time::option")]
-    #[schemars(with = "Option<String>")]
-    pub expires_at: Option<WallTime>,
-    /// Attached files; always empty as yet.
-    #[schemars(with = "Vec<BTreeMap<String, String>>")]
-    pub files: Vec<serde_json::Value>,
-    /// Whether messages of the same sender before this one are missing.
-    pub gap: bool,
-}
-
-/// One line of the inbox.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Conversation {
-    /// The conversation: the peer ID of the other side.
-    pub conversation: PeerId,
-    /// Of which kind.
-    pub kind: ConversationKind,
-    /// The name to show (may be empty).
-    pub name: String,
-    /// With whom.
-    pub peer_id: PeerId,
-    /// Unread messages.
-    pub unread: u64,
-    /// The last message.
-    pub last: Option<Message>,
-}
-
-/// One pending request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Request {
-    /// Who asks.
-    pub peer_id: PeerId,
-    /// The name they announce (may be empty).
-    pub name: String,
-    /// The subject of the first message.
-    pub subject: Option<String>,
-    /// The first message.
-    pub text: String,
-    /// When it came.
-    #[serde(with = "time")]
-    #[schemars(with = "String")]
-    pub received_at: WallTime,
-    /// How many messages are held.
-    pub messages: u32,
-    /// Whether it carried our request token.
-    pub invited: bool,
-    /// Of which kind.
-    pub kind: ConversationKind,
-}
-
 /// A pending request and all of its messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RequestDetail {
@@ -155,29 +57,6 @@ pub struct RequestDetail {
 pub struct HeldMessage {
     /// Its text, exact.
     pub text: String,
-}
-
-/// One contact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Contact {
-    /// Who.
-    pub peer_id: PeerId,
-    /// The name to show: ours for them, else the one they announce (may be empty).
-    pub name: String,
-    /// The name they announce (may be empty).
-    pub announced_name: String,
-    /// Whether the safety number was compared.
-    pub verified: bool,
-    /// Whether they are blocked.
-    pub blocked: bool,
-    /// Whether they are a contact: a blocked stranger is listed, too.
-    pub contact: bool,
-    /// Since when; `null` for a blocked stranger.
-    #[serde(default, with = "time::option")]
-    #[schemars(with = "Option<String>")]
-    pub added_at: Option<WallTime>,
-    /// Our common safety number: 60 digits in groups of five. `null` in lists: it takes thousands of hashes.
-    pub safety_number: Option<String>,
 }
 
 /// Who may write to us.
@@ -285,7 +164,5 @@ pub struct Connection {
     /// Whether it goes straight, through no relay.
     pub direct: bool,
     /// Since when.
-    #[serde(with = "time")]
-    #[schemars(with = "String")]
     pub since: WallTime,
 }

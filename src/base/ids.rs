@@ -182,6 +182,8 @@ macro_rules! is_text {
     )+ };
 }
 #[cfg(feature = "api")]
+pub(super) use is_text;
+#[cfg(feature = "api")]
 is_text!(PeerId, MessageId);
 
 macro_rules! byte_id {

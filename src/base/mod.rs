@@ -9,6 +9,7 @@ pub mod failpoint;
 pub mod ids;
 pub mod limits;
 pub mod secret;
+pub mod shown;
 pub mod tail;
 pub mod time;
 pub mod words;

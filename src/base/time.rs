@@ -1,5 +1,8 @@
 //! Time as an argument: wall time for what is kept, monotonic time for timers in the process.
 
+#[cfg(feature = "api")]
+pub mod text;
+
 use std::fmt;
 use std::ops::{Add, Sub};
 
@@ -29,7 +32,7 @@ impl Millis {
 macro_rules! instant {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u64);
 
         impl Add<Millis> for $name {
@@ -59,6 +62,7 @@ macro_rules! instant {
 
 instant!(
     /// Wall time: milliseconds since the Unix epoch. For everything that is stored or shown.
+    #[cfg_attr(not(feature = "api"), derive(Serialize, Deserialize))]
     WallTime
 );
 instant!(

@@ -37,7 +37,6 @@ macro_rules! words {
         }
     };
 }
-#[cfg(feature = "api")]
 pub(crate) use words;
 
 words! {

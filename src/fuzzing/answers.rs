@@ -190,7 +190,7 @@ impl Desk {
         assert!(own.iter().all(|m| !matches!(m.state, State::Delivered | State::Read)), "{own:?}");
         assert!(his.len() <= 1 && his.iter().all(|m| m.text == TRUE), "{his:?}");
         let requests = query::requests(&rows).expect("rows are read");
-        assert!(requests.len() <= 1 && requests.iter().all(|r| r.peer == bob().peer_id() && r.text == TRUE));
+        assert!(requests.len() <= 1 && requests.iter().all(|r| r.peer_id == bob().peer_id() && r.text == TRUE));
     }
 }
 

@@ -1,11 +1,10 @@
 //! What the user can ask for: every change that does not come from a peer or a timer.
 
 use crate::base::limits::MAX_MAILBOXES;
+use crate::base::shown::{Contact, Message};
 use crate::base::words::{MailService, Policy};
 use crate::base::{MessageId, Millis, PeerId};
 use crate::identity::{Mailbox, RequestToken};
-
-use super::view::{ContactView, MessageView};
 
 /// A change the user asks for. Questions are functions of [`super::query`].
 #[derive(Clone, Debug)]
@@ -136,9 +135,9 @@ pub enum Answer {
     /// It is done, and there is nothing more to say.
     Done,
     /// The queued message.
-    Sent(Box<MessageView>),
+    Sent(Box<Message>),
     /// The contact as it is now.
-    Contact(Box<ContactView>),
+    Contact(Box<Contact>),
     /// How many messages became read.
     Read(u64),
     /// The conversation is deleted.

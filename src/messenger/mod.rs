@@ -44,7 +44,6 @@ mod tests;
 mod timed;
 mod told;
 mod tx;
-pub mod view;
 
 use crate::base::{CryptoRng, Millis, Now, PeerId, failpoint};
 use crate::identity::IdentityKeypair;

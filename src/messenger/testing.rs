@@ -8,9 +8,9 @@ use super::io::{Event, FrameToken, Input, Order, Output};
 use super::recovery::{InOrder, SNAPSHOT, put_in_order};
 use super::tables::HeldMessage;
 use super::tx::Tx;
-use super::view::MessageView;
 use super::{Messenger, query};
 use crate::base::event::EventKind;
+use crate::base::shown::Message;
 use crate::base::{MessageId, Millis, MonoTime, Now, PeerId, Secret};
 use crate::content::mimi::Vanishes;
 use crate::content::{self, mimi};
@@ -121,7 +121,7 @@ impl Office {
         messenger.store.commit(buf, &mut desk.place.rng).unwrap();
     }
 
-    pub(crate) fn send(&mut self, from: usize, command: SendCommand) -> Result<MessageView, Refusal> {
+    pub(crate) fn send(&mut self, from: usize, command: SendCommand) -> Result<Message, Refusal> {
         match self.command(from, Command::Send(command))? {
             Answer::Sent(view) => Ok(*view),
             other => panic!("{other:?}"),
@@ -265,7 +265,7 @@ impl Office {
         self.history(who, with).into_iter().map(|message| message.text).collect()
     }
 
-    pub(crate) fn history(&self, who: usize, with: usize) -> Vec<MessageView> {
+    pub(crate) fn history(&self, who: usize, with: usize) -> Vec<Message> {
         query::history(&self.rows(who), self.id(who), &self.id(with), None, 1000).unwrap()
     }
 

@@ -22,9 +22,10 @@ use tokio::sync::{Semaphore, watch};
 use super::core::Core;
 use super::errors;
 use crate::api::{ApiError, Code};
+use crate::base::shown::MailboxService;
 use crate::base::words::Reachability;
 use crate::messenger::query;
-use crate::messenger::view::{Counts, MailboxView};
+use crate::messenger::query::Counts;
 use crate::net::{NetHandle, NetStatus};
 
 /// The format of the answer.
@@ -140,7 +141,7 @@ impl Source {
 #[derive(Debug)]
 struct Figures {
     counts: Counts,
-    mail: MailboxView,
+    mail: MailboxService,
     net: NetStatus,
 }
 
@@ -168,7 +169,7 @@ impl Figures {
             ("dht_server", "Whether this node keeps cards for the DHT", u64::from(net.dht.server)),
             ("dht_peers", "Peers in the routing table of the DHT", net.dht.peers),
             ("dht_records", "Cards that this node keeps for the DHT", net.dht.records),
-            ("mailbox_boxes", "Boxes that this node keeps for others", u64::from(mail.boxes)),
+            ("mailbox_boxes", "Boxes that this node keeps for others", mail.boxes),
             ("mailbox_bytes", "Bytes of envelopes in them", mail.bytes),
             ("outbox", "Own messages that are not delivered yet", counts.outbox),
             ("requests", "Pending requests", counts.requests),
@@ -197,6 +198,7 @@ impl Collector for Figures {
 mod tests {
     use super::*;
     use crate::base::words::RelayService;
+    use crate::base::words::ServeMailbox;
     use crate::base::{PeerId, WallTime};
     use crate::net::PeerStatus;
 
@@ -211,7 +213,7 @@ mod tests {
             relay_service: Some(RelayService { reservations: 3, circuits: 1 }),
             ..NetStatus::default()
         };
-        let mail = MailboxView { service: Default::default(), boxes: 5, bytes: 77 };
+        let mail = MailboxService { serves: ServeMailbox::Off, boxes: 5, bytes: 77 };
         let text = write(Figures { counts: Counts::default(), mail, net }).unwrap();
         for line in [
             "# TYPE rohrpost_peers gauge",

@@ -181,11 +181,11 @@ pub(crate) fn create(place: &Place, passphrase: Option<&Passphrase>, name: Optio
             }
         }
     }
-    let found = crate::messenger::query::identity(&open.messenger.reader(), profile.peer_id());
+    let found = crate::messenger::query::link(&open.messenger.reader(), profile.peer_id());
     let found = found?.ok_or_else(|| errors::internal("the new profile is empty"))?;
     drop(open);
     drop(staged.publish()?);
-    Ok(views::identity(&found, Vec::new()))
+    Ok(views::identity(found, Vec::new()))
 }
 
 /// What the messenger would say about the name, before anything is made.

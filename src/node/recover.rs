@@ -70,7 +70,7 @@ fn rebuild(
     let order = put_in_order(&store, profile.peer_id(), told.keys, now, &mut rng)?;
     // The new card, and its prekeys.
     let (open, _) = profile.over(store, now, &mut rng)?;
-    let name = query::identity(&open.messenger.reader(), profile.peer_id())?.map(|found| found.name);
+    let name = query::link(&open.messenger.reader(), profile.peer_id())?.and_then(|link| link.name);
     drop(open);
     let key_file = profile.key_file()?;
     to.write_key_file(&key_file)?;

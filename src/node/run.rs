@@ -69,7 +69,7 @@ impl Node {
         let (to_contacts, from_contacts) = mpsc::channel(LANE_CONTACTS);
         let (to_strangers, from_strangers) = mpsc::channel(LANE_STRANGERS);
         let reader = open.messenger.reader();
-        let keeps = query::mailbox(&reader)?.service;
+        let keeps = query::mail_service(&reader)?;
         let wanted = settings.serve_mailbox.clone();
         let net = net::start(
             net_config(settings, &profile, &reader, bootstrap)?,
@@ -163,7 +163,7 @@ fn net_config(
     reader: &Reader,
     bootstrap: Vec<(PeerId, Vec<String>)>,
 ) -> Result<NetConfig, StoreError> {
-    let before = query::identity(reader, profile.peer_id())?;
+    let before = query::link(reader, profile.peer_id())?;
     Ok(NetConfig {
         listen: settings.listen.unwrap_or_default(),
         before: before.map(|found| found.addrs).unwrap_or_default(),

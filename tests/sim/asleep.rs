@@ -76,9 +76,9 @@ fn a_link_leads_to_the_mailbox_without_the_hash_table() {
     let (alice, bob, _) = two_with_houses(&mut world);
     world.stop(bob);
     world.table.clear();
-    let view = world.identity(bob);
-    assert_eq!(view.mailboxes.len(), 2);
-    let hints = Hints { token: Some(view.token), mailboxes: view.mailboxes, ..Hints::default() };
+    let link = world.identity(bob);
+    assert_eq!(link.mailboxes.len(), 2);
+    let hints = Hints { token: link.token, mailboxes: link.mailboxes, ..Hints::default() };
     let id = world.send_to(alice, bob, "I have your link", hints);
     world.pass(Millis::from_secs(5));
     assert_eq!(world.state(alice, &id), State::Sent, "five seconds after it was written");

@@ -150,7 +150,7 @@ impl City {
         let at = self.below(self.houses.len());
         let house = self.houses[at];
         let peer = self.world.id(house);
-        if self.world.mailboxes(who).iter().all(|known| known.peer != peer) {
+        if self.world.mailboxes(who).iter().all(|known| known.peer_id != peer) {
             let addrs = vec!["/ip4/192.0.2.1/tcp/1".to_owned()];
             match self.world.command(who, Command::UseMailbox { peer, addrs }) {
                 Ok(_) | Err(Refusal::TooManyMailboxes) => {}
@@ -288,7 +288,7 @@ impl City {
         let who = self.people[n].who;
         for own in self.world.mailboxes(who) {
             if !matches!(own.state, BoxState::InUse | BoxState::Asking | BoxState::Leaving) {
-                self.world.command(who, Command::DropMailbox(own.peer)).unwrap();
+                self.world.command(who, Command::DropMailbox(own.peer_id)).unwrap();
                 self.takes_a_mailbox(who);
             }
         }
@@ -313,14 +313,14 @@ impl City {
         let who = self.people[n].who;
         for request in self.world.requests(who) {
             let command = match self.people[n].manner {
-                Manner::Accepts => Command::AcceptRequest(request.peer),
-                Manner::Declines => Command::DeclineRequest(request.peer),
-                Manner::Blocks => Command::Block(request.peer),
+                Manner::Accepts => Command::AcceptRequest(request.peer_id),
+                Manner::Declines => Command::DeclineRequest(request.peer_id),
+                Manner::Blocks => Command::Block(request.peer_id),
                 Manner::Shut => panic!("a request came to {who:?}, to whom nobody may write"),
             };
             self.world.command(who, command).unwrap();
             if self.people[n].manner == Manner::Accepts && self.rng.next_u64().is_multiple_of(3) {
-                let from = self.by_who[&self.world.who(&request.peer)];
+                let from = self.by_who[&self.world.who(&request.peer_id)];
                 self.unanswered.insert((n, from));
             }
         }

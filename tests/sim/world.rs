@@ -11,10 +11,10 @@ use std::sync::Arc;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rohrpost::base::event::EventKind;
+use rohrpost::base::shown::{Contact, Message, Request};
 use rohrpost::base::words::{Direction, State};
 use rohrpost::base::{MessageId, Millis, MonoTime, Now, PeerId, Secret, WallTime};
 use rohrpost::identity::{IdentityKeypair, RequestToken};
-use rohrpost::messenger::view::{ContactView, MessageView, RequestView};
 use rohrpost::messenger::{
     Answer, Class, Command, Event, FrameToken, Hints, Input, Messenger, Order, Output, Refusal, RefuseReason,
     SendCommand, query,
@@ -243,7 +243,7 @@ impl World {
         self.send(from, command).map(|view| view.message_id)
     }
 
-    pub fn send(&mut self, from: Who, command: SendCommand) -> Result<MessageView, Refusal> {
+    pub fn send(&mut self, from: Who, command: SendCommand) -> Result<Message, Refusal> {
         match self.command(from, Command::Send(command))? {
             Answer::Sent(view) => Ok(*view),
             other => panic!("a send answered {other:?}"),
@@ -407,7 +407,7 @@ impl World {
         self.history(who, with).into_iter().map(|m| format!("{}{}", mark(&m), m.text)).collect()
     }
 
-    pub fn history(&self, who: Who, with: Who) -> Vec<MessageView> {
+    pub fn history(&self, who: Who, with: Who) -> Vec<Message> {
         query::history(&self.rows(who), self.id(who), &self.id(with), None, 1000).unwrap()
     }
 
@@ -419,11 +419,11 @@ impl World {
         query::message(&self.rows(who), self.id(who), id).unwrap().expect("the message is there").state
     }
 
-    pub fn requests(&self, who: Who) -> Vec<RequestView> {
+    pub fn requests(&self, who: Who) -> Vec<Request> {
         query::requests(&self.rows(who)).unwrap()
     }
 
-    pub fn contact(&self, who: Who, peer: Who) -> Option<ContactView> {
+    pub fn contact(&self, who: Who, peer: Who) -> Option<Contact> {
         query::contact(&self.rows(who), self.id(who), &self.id(peer)).unwrap()
     }
 
@@ -447,7 +447,7 @@ impl World {
     }
 
     pub fn token(&self, who: Who) -> RequestToken {
-        query::identity(&self.rows(who), self.id(who)).unwrap().unwrap().token
+        query::link(&self.rows(who), self.id(who)).unwrap().unwrap().token.unwrap()
     }
 
     /// Everything that went from one node to another so far.
@@ -729,7 +729,7 @@ fn reason_number(reason: RefuseReason) -> u8 {
     u8::try_from(REASONS.iter().position(|r| *r == reason).unwrap()).unwrap()
 }
 
-fn mark(message: &MessageView) -> &'static str {
+fn mark(message: &Message) -> &'static str {
     match (message.direction, message.state) {
         (Direction::In, _) => "< ",
         (_, State::Queued) => "> (queued) ",

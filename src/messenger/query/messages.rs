@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::shown::Message;
 use crate::base::words::{Direction, State};
 use crate::base::{MessageId, PeerId, RoomId, limits};
 use crate::content::mimi::{Body, Vanishes};
 use crate::content::{ContentError, MimiContent};
 use crate::messenger::memory::number;
 use crate::messenger::tables::{
-    ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox, Peers,
-    Profile, States, index_key, kept_of, message_key, outbox_key, peer_key, room_key,
+    ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox,
+    PeerRow, Peers, Profile, Requests, States, index_key, kept_of, message_key, outbox_key, peer_key, room_key,
 };
-use crate::messenger::view::MessageView;
 use crate::store::{RowKey, Rows, StoreError};
 
 /// The last `n` messages of a conversation before another one, oldest first.
@@ -21,7 +21,7 @@ pub fn history(
     peer: &PeerId,
     before: Option<&MessageId>,
     n: usize,
-) -> Result<Vec<MessageView>, StoreError> {
+) -> Result<Vec<Message>, StoreError> {
     let Some(conversation) = rows.get::<Conversations>(&room_key(&RoomId::direct(*peer)))? else {
         return Ok(Vec::new());
     };
@@ -37,7 +37,7 @@ pub fn history(
 }
 
 /// One message.
-pub fn message(rows: &impl Rows, me: PeerId, id: &MessageId) -> Result<Option<MessageView>, StoreError> {
+pub fn message(rows: &impl Rows, me: PeerId, id: &MessageId) -> Result<Option<Message>, StoreError> {
     let Some((index, row)) = find(rows, id)? else { return Ok(None) };
     let Some(conversation) = rows.get::<Conversations>(&room_key(&index.room))? else { return Ok(None) };
     Shown::open(rows, me, conversation)?.view(index.position, row).map(Some)
@@ -48,7 +48,7 @@ pub(super) fn last_of(
     rows: &impl Rows,
     me: PeerId,
     conversation: ConversationRow,
-) -> Result<Option<MessageView>, StoreError> {
+) -> Result<Option<Message>, StoreError> {
     let last = rows.scan::<Messages>(&kept_of(&conversation).reverse().limit(1))?.pop();
     let Some((key, row)) = last else { return Ok(None) };
     Shown::open(rows, me, conversation)?.view(number(&key).unwrap_or_default(), row).map(Some)
@@ -118,7 +118,7 @@ impl<'a, R: Rows> Shown<'a, R> {
         Ok(Self { rows, me, my_name, peer_name, conversation })
     }
 
-    fn view(&self, position: u64, row: MessageRow) -> Result<MessageView, StoreError> {
+    fn view(&self, position: u64, row: MessageRow) -> Result<Message, StoreError> {
         let state = state(self.rows, self.me, &self.conversation, position, &row)?;
         let outgoing = row.author == self.me;
         let (direction, from_name) =
@@ -126,7 +126,7 @@ impl<'a, R: Rows> Shown<'a, R> {
         let counters = self.conversation.senders.get(&row.author);
         let gap = counters.is_some_and(|counters| counters.is_missing(row.counter.saturating_sub(1)));
         let (kind, text, reply_to) = shown_content(row.body.decode());
-        Ok(MessageView {
+        Ok(Message {
             message_id: row.id,
             conversation: self.conversation.room.peer(),
             from: row.author,
@@ -142,12 +142,22 @@ impl<'a, R: Rows> Shown<'a, R> {
             edited: false,
             reactions: BTreeMap::new(),
             expires_at: row.vanishes.and_then(Vanishes::at),
+            #[cfg(feature = "api")]
+            files: Vec::new(),
             gap,
         })
     }
 }
 
-/// The name to show for a peer.
+/// The name to show for a contact, a blocked peer or who asks to be one; empty when there is none.
+pub fn name(rows: &impl Rows, peer: &PeerId) -> Result<String, StoreError> {
+    if let Some(row) = rows.get::<Peers>(&peer_key(peer))?.filter(PeerRow::is_listed) {
+        return Ok(row.shown_name().to_owned());
+    }
+    Ok(rows.get::<Requests>(&peer_key(peer))?.map(|row| row.name).unwrap_or_default())
+}
+
+/// The name to show for a peer in conversations.
 pub(super) fn name_of(rows: &impl Rows, peer: &PeerId) -> Result<String, StoreError> {
     Ok(rows.get::<Peers>(&peer_key(peer))?.map_or_else(String::new, |row| row.shown_name().to_owned()))
 }

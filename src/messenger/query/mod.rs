@@ -5,36 +5,36 @@ mod reach;
 mod resolve;
 
 use crate::base::event::Event;
-use crate::base::words::Policy;
+use crate::base::shown::{Contact, Conversation, ConversationKind, MailboxService, Request};
+use crate::base::words::{MailService, Policy};
 use crate::base::{PeerId, limits};
 use crate::content::MimiContent;
-use crate::identity::{IdentityKey, safety_number};
+use crate::identity::{IdentityKey, Link, safety_number};
 use crate::store::{RowKey, Rows, Scan, StoreError};
 
 use super::memory::number;
 use super::tables::{
     Conversations, Events, HeldMessage, MailServices, MailTotals, OutKind, Outbox, PeerRow, Peers, Profile, Recent,
-    Requests, peer_key, room_key,
+    RequestRow, Requests, peer_key, room_key,
 };
-use super::view::{ContactView, ConversationView, Counts, IdentityView, MailboxView, RequestView};
 
 pub(super) use messages::{find, index, state, waiting};
-pub use messages::{history, message};
+pub use messages::{history, message, name};
 pub(super) use reach::mailboxes_in_use;
-pub use reach::{card_is_current, known_peers, mailboxes, reach, unreadable};
+pub use reach::{ReachView, card_is_current, known_peers, mailboxes, reach, unreadable};
 pub use resolve::{ResolveError, resolve_message, resolve_peer};
 
 /// Rows of events that are read at once.
 const EVENT_ROWS: usize = 64;
 
-/// The own identity. `None` until the messenger was opened for the first time.
+/// The own identity, as its link tells of it. `None` until the messenger was opened for the first time.
 ///
 /// # Errors
 /// Those of the store, as with all questions.
-pub fn identity(rows: &impl Rows, me: PeerId) -> Result<Option<IdentityView>, StoreError> {
+pub fn link(rows: &impl Rows, me: PeerId) -> Result<Option<Link>, StoreError> {
     let Some(row) = rows.get::<Profile>(&RowKey::new())? else { return Ok(None) };
-    let mailboxes = mailboxes_in_use(rows)?;
-    Ok(Some(IdentityView { peer: me, name: row.name, token: row.token, addrs: row.addrs, mailboxes }))
+    let (name, mailboxes) = (Some(row.name).filter(|name| !name.is_empty()), mailboxes_in_use(rows)?);
+    Ok(Some(Link { peer: me, name, addrs: row.addrs, token: Some(row.token), mailboxes }))
 }
 
 /// Who may write to us.
@@ -42,20 +42,20 @@ pub fn policy(rows: &impl Rows) -> Result<Policy, StoreError> {
     Ok(rows.get::<Profile>(&RowKey::new())?.map_or_else(Policy::default, |row| row.policy))
 }
 
-/// For whom we keep a mailbox, and what is in it.
-pub fn mailbox(rows: &impl Rows) -> Result<MailboxView, StoreError> {
-    let service = rows.get::<MailServices>(&RowKey::new())?.unwrap_or_default();
+/// For whom we keep a mailbox.
+pub fn mail_service(rows: &impl Rows) -> Result<MailService, StoreError> {
+    Ok(rows.get::<MailServices>(&RowKey::new())?.unwrap_or_default())
+}
+
+/// What we do for others as a mailbox.
+pub fn mailbox(rows: &impl Rows) -> Result<MailboxService, StoreError> {
     let totals = rows.get::<MailTotals>(&RowKey::new())?.unwrap_or_default();
-    Ok(MailboxView { service, boxes: totals.boxes, bytes: totals.bytes })
+    let serves = mail_service(rows)?.serves();
+    Ok(MailboxService { serves, boxes: totals.boxes.into(), bytes: totals.bytes })
 }
 
 /// Conversations, the most recently active first; at most `limit`.
-pub fn inbox(
-    rows: &impl Rows,
-    me: PeerId,
-    unread_only: bool,
-    limit: usize,
-) -> Result<Vec<ConversationView>, StoreError> {
+pub fn inbox(rows: &impl Rows, me: PeerId, unread_only: bool, limit: usize) -> Result<Vec<Conversation>, StoreError> {
     let mut found = Vec::new();
     let mut below = None;
     while found.len() < limit {
@@ -72,9 +72,11 @@ pub fn inbox(
                 continue;
             }
             let peer = room.peer();
-            found.push(ConversationView {
-                peer,
+            found.push(Conversation {
+                conversation: peer,
+                kind: ConversationKind::Direct,
                 name: messages::name_of(rows, &peer)?,
+                peer_id: peer,
                 unread: conversation.unread,
                 last: messages::last_of(rows, me, conversation)?,
             });
@@ -84,35 +86,35 @@ pub fn inbox(
 }
 
 /// Pending requests, newest first.
-pub fn requests(rows: &impl Rows) -> Result<Vec<RequestView>, StoreError> {
-    let mut found: Vec<RequestView> =
-        rows.scan::<Requests>(&Scan::new(RowKey::new()))?.into_iter().map(|(_, row)| request_view(&row)).collect();
+pub fn requests(rows: &impl Rows) -> Result<Vec<Request>, StoreError> {
+    let found = rows.scan::<Requests>(&Scan::new(RowKey::new()))?;
+    let mut found: Vec<_> = found.into_iter().map(|(_, row)| shown_request(&row)).collect();
     found.sort_by_key(|view| std::cmp::Reverse(view.received_at));
     Ok(found)
 }
 
 /// One pending request, and the texts it holds, oldest first.
-pub fn request(rows: &impl Rows, peer: &PeerId) -> Result<Option<(RequestView, Vec<String>)>, StoreError> {
+pub fn request(rows: &impl Rows, peer: &PeerId) -> Result<Option<(Request, Vec<String>)>, StoreError> {
     let row = rows.get::<Requests>(&peer_key(peer))?;
-    Ok(row.map(|row| (request_view(&row), row.messages.iter().map(held_text).collect())))
+    Ok(row.map(|row| (shown_request(&row), row.messages.iter().map(held_text).collect())))
 }
 
 /// Contacts and blocked peers, by name.
-pub fn contacts(rows: &impl Rows, me: PeerId) -> Result<Vec<ContactView>, StoreError> {
+pub fn contacts(rows: &impl Rows, me: PeerId) -> Result<Vec<Contact>, StoreError> {
     let mut found = Vec::new();
     for (_, row) in rows.scan::<Peers>(&Scan::new(RowKey::new()))? {
-        if row.contact.is_some() || row.blocked {
-            found.push(contact_view(me, &row, false));
+        if row.is_listed() {
+            found.push(shown_contact(me, &row, false));
         }
     }
-    found.sort_by(|a, b| a.name.cmp(&b.name).then(a.peer.cmp(&b.peer)));
+    found.sort_by(|a, b| a.name.cmp(&b.name).then(a.peer_id.cmp(&b.peer_id)));
     Ok(found)
 }
 
 /// One contact or blocked peer, with the safety number.
-pub fn contact(rows: &impl Rows, me: PeerId, peer: &PeerId) -> Result<Option<ContactView>, StoreError> {
-    let row = rows.get::<Peers>(&peer_key(peer))?.filter(|row| row.contact.is_some() || row.blocked);
-    Ok(row.map(|row| contact_view(me, &row, true)))
+pub fn contact(rows: &impl Rows, me: PeerId, peer: &PeerId) -> Result<Option<Contact>, StoreError> {
+    let row = rows.get::<Peers>(&peer_key(peer))?.filter(PeerRow::is_listed);
+    Ok(row.map(|row| shown_contact(me, &row, true)))
 }
 
 /// Events after `since`, oldest first; at most `limit`.
@@ -133,6 +135,21 @@ pub fn events(rows: &impl Rows, since: u64, limit: usize) -> Result<Vec<Event>, 
     }
     found.truncate(limit);
     Ok(found)
+}
+
+/// Numbers for `status`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages that are not delivered yet.
+    pub outbox: u64,
+    /// Pending requests.
+    pub requests: u64,
+    /// Unread messages.
+    pub unread: u64,
+    /// Contacts.
+    pub contacts: u64,
+    /// The newest event.
+    pub last_event: u64,
 }
 
 /// Numbers for `status`.
@@ -160,33 +177,34 @@ fn held_text(held: &HeldMessage) -> String {
     messages::shown_content(MimiContent::decode(&held.body)).1
 }
 
-fn request_view(row: &super::tables::RequestRow) -> RequestView {
+fn shown_request(row: &RequestRow) -> Request {
     let first = row.messages.first();
-    RequestView {
-        peer: row.peer,
+    Request {
+        peer_id: row.peer,
         name: row.name.clone(),
         subject: first.and_then(|m| m.subject.clone()),
         text: first.map_or_else(String::new, held_text),
         received_at: row.received_at,
         messages: u32::try_from(row.messages.len()).unwrap_or(u32::MAX),
         invited: row.invited,
+        kind: ConversationKind::Direct,
     }
 }
 
 /// The safety number costs thousands of hashes: it is computed for one contact, not for a list.
-fn contact_view(me: PeerId, row: &PeerRow, with_number: bool) -> ContactView {
-    let number = match (IdentityKey::from_peer_id(me), IdentityKey::from_peer_id(row.peer)) {
-        (Ok(mine), Ok(theirs)) if with_number => safety_number(&mine, &theirs).to_string(),
-        _ => String::new(),
+fn shown_contact(me: PeerId, row: &PeerRow, with_number: bool) -> Contact {
+    let safety_number = match (IdentityKey::from_peer_id(me), IdentityKey::from_peer_id(row.peer)) {
+        (Ok(mine), Ok(theirs)) if with_number => Some(safety_number(&mine, &theirs).to_string()),
+        _ => None,
     };
-    ContactView {
-        peer: row.peer,
+    Contact {
+        peer_id: row.peer,
         name: row.shown_name().to_owned(),
         announced_name: row.announced_name.clone(),
         verified: row.contact.as_ref().is_some_and(|c| c.verified),
         blocked: row.blocked,
         contact: row.contact.is_some(),
-        added_at: row.contact.as_ref().map(|c| c.added_at).unwrap_or_default(),
-        safety_number: number,
+        added_at: row.contact.as_ref().map(|c| c.added_at),
+        safety_number,
     }
 }

@@ -1,33 +1,36 @@
 //! How we are reached, and how others are.
 
+use crate::base::shown::Mailbox as OwnMailbox;
 use crate::base::words::BoxState;
 use crate::base::{PeerId, RoomId, WallTime};
-use crate::identity::{CardIn, IdentityKey, Mailbox};
+use crate::identity::{Card, CardIn, IdentityKey, Mailbox};
 use crate::messenger::tables::{
-    Cards, KnownPeers, LOST_KEY, Messages, OutKind, OutRow, Outbox, OwnBoxes, Peers, Profile, Reaches, Sessions,
-    message_key, peer_key,
+    Cards, KnownPeers, LOST_KEY, Messages, OutKind, OutRow, Outbox, OwnBoxRow, OwnBoxes, Peers, Profile, Reaches,
+    Sessions, message_key, peer_key,
 };
-use crate::messenger::view::{CardView, OwnMailboxView, ReachView};
 use crate::store::{RowKey, Rows, Scan, StoreError};
+
+use super::messages::name;
 
 /// Mailboxes that keep our mail.
 ///
 /// # Errors
 /// Those of the store, as with all questions.
-pub fn mailboxes(rows: &impl Rows) -> Result<Vec<OwnMailboxView>, StoreError> {
-    let mut found: Vec<_> = rows
-        .scan::<OwnBoxes>(&Scan::all())?
-        .into_iter()
-        .map(|(_, row)| OwnMailboxView {
-            peer: row.peer,
+pub fn mailboxes(rows: &impl Rows) -> Result<Vec<OwnMailbox>, StoreError> {
+    let shown = |row: OwnBoxRow| {
+        Ok(OwnMailbox {
+            peer_id: row.peer,
+            name: name(rows, &row.peer)?,
             addrs: row.addrs,
             state: row.state,
             since: row.since,
             fetched_at: row.fetched_at,
-            prekeys: row.prekeys,
+            prekeys: row.prekeys.into(),
         })
-        .collect();
-    found.sort_by_key(|view| view.peer);
+    };
+    let found = rows.scan::<OwnBoxes>(&Scan::all())?;
+    let mut found = found.into_iter().map(|(_, row)| shown(row)).collect::<Result<Vec<_>, StoreError>>()?;
+    found.sort_by_key(|mailbox| mailbox.peer_id);
     Ok(found)
 }
 
@@ -57,6 +60,32 @@ pub fn card_is_current(rows: &impl Rows, me: PeerId) -> Result<bool, StoreError>
 pub fn known_peers(rows: &impl Rows) -> Result<Vec<(PeerId, Vec<String>)>, StoreError> {
     let known = rows.get::<KnownPeers>(&RowKey::new())?.unwrap_or_default();
     Ok(known.into_iter().map(|node| (node.peer, node.addrs)).collect())
+}
+
+/// What is known of the ways to a peer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReachView {
+    /// The newest card of theirs that we have verified.
+    pub card: Option<Card>,
+    /// When no card of theirs could be found last, and how many nodes were asked; `None`: one was found, or it was not
+    /// looked for.
+    pub not_found: Option<(WallTime, u32)>,
+    /// Mailboxes named by a link.
+    pub hinted: Vec<Mailbox>,
+    /// Addresses from a link, or that they told us.
+    pub addrs: Vec<String>,
+    /// Whether there is a session in which we could write.
+    pub has_session: bool,
+    /// Whether they gave us a token for their mailboxes.
+    pub has_token: bool,
+    /// Messages and other things that nobody has stored yet.
+    pub queued: u64,
+    /// Those that a mailbox of theirs has stored.
+    pub deposited: u64,
+    /// Those that their node has stored, and has not said to be delivered.
+    pub awaiting: u64,
+    /// When the next try to connect is made at the latest; `None`: nothing waits, or it is tried now.
+    pub next_try: Option<WallTime>,
 }
 
 /// What is known of the ways to a peer.
@@ -99,16 +128,8 @@ pub fn unreadable(rows: &impl Rows) -> Result<usize, StoreError> {
 }
 
 /// The pinned card; its time may be over.
-fn card(rows: &impl Rows, peer: &PeerId) -> Result<Option<CardView>, StoreError> {
+fn card(rows: &impl Rows, peer: &PeerId) -> Result<Option<Card>, StoreError> {
     let Some(row) = rows.get::<Cards>(&peer_key(peer))? else { return Ok(None) };
     let Ok(owner) = IdentityKey::from_peer_id(*peer) else { return Ok(None) };
-    let card = CardIn::decode(&row.bytes).and_then(|card| card.verify(&owner, WallTime(0)));
-    Ok(card.ok().map(|card| CardView {
-        sequence: card.sequence,
-        issued: card.issued,
-        expires: card.expires,
-        mailboxes: card.mailboxes.clone(),
-        relays: card.relays.clone(),
-        work: card.work,
-    }))
+    Ok(CardIn::decode(&row.bytes).and_then(|card| card.verify(&owner, WallTime(0))).ok())
 }

@@ -35,7 +35,7 @@ pub fn resolve_peer(rows: &impl Rows, text: &str) -> Result<PeerId, ResolveError
     }
     let mut known: Vec<(PeerId, String)> = Vec::new();
     for (_, row) in rows.scan::<Peers>(&Scan::new(RowKey::new()))? {
-        if row.contact.is_some() || row.blocked {
+        if row.is_listed() {
             known.push((row.peer, row.shown_name().to_owned()));
         }
     }

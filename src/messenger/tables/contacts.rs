@@ -72,6 +72,11 @@ impl PeerRow {
         }
     }
 
+    /// Whether it is listed with the contacts: blocked strangers are, too.
+    pub const fn is_listed(&self) -> bool {
+        self.contact.is_some() || self.blocked
+    }
+
     /// The name to show: ours for them, else the one they announce.
     pub fn shown_name(&self) -> &str {
         match &self.contact {

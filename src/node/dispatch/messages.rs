@@ -75,7 +75,6 @@ impl Dispatcher {
         let Answer::Sent(message) = submitted.outcome().await? else {
             return Err(errors::internal("the messenger did not say what it queued"));
         };
-        let message = views::message(*message);
         let Some(until) = until else { return value(Ok(views::sent(&message, client_id))).map(Answering::Now) };
         let this = self.clone();
         Ok(Answering::Later(Box::pin(async move {
@@ -94,12 +93,7 @@ impl Dispatcher {
 
     pub(super) async fn inbox(&self, params: InboxParams) -> Result<Vec<Conversation>, ApiError> {
         let limit = page(params.limit, MAX_PAGE)?;
-        self.core
-            .read(move |reader, me| {
-                let found = query::inbox(reader, me, params.unread, limit)?;
-                Ok(found.into_iter().map(views::conversation).collect())
-            })
-            .await
+        self.core.read(move |reader, me| Ok(query::inbox(reader, me, params.unread, limit)?)).await
     }
 
     pub(super) async fn history(&self, params: HistoryParams) -> Result<Vec<Message>, ApiError> {
@@ -108,8 +102,7 @@ impl Dispatcher {
             .read(move |reader, me| {
                 let who = whom(reader, &params.who)?;
                 let before = params.before.map(|text| which(reader, &text)).transpose()?.map(|(_, id)| id);
-                let found = query::history(reader, me, &who.peer, before.as_ref(), limit);
-                Ok(found?.into_iter().map(views::message).collect())
+                Ok(query::history(reader, me, &who.peer, before.as_ref(), limit)?)
             })
             .await
     }

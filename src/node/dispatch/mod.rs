@@ -133,10 +133,8 @@ impl Dispatcher {
     pub(crate) async fn events(&self, since: u64, limit: usize) -> Result<EventPage, ApiError> {
         self.core
             .read(move |reader, me| {
-                let found = query::events(reader, since, limit)?;
-                let mut names = views::Names::new(reader, me);
-                let events: Vec<_> =
-                    found.into_iter().map(|event| views::event(&mut names, event)).collect::<Result<_, _>>()?;
+                let found = query::events(reader, since, limit)?.into_iter();
+                let events: Vec<_> = found.map(|event| views::event(reader, me, &event)).collect::<Result<_, _>>()?;
                 let next = events.last().map_or(since, |event| event.seq);
                 Ok(EventPage { more: events.len() == limit, events, next })
             })
@@ -147,9 +145,8 @@ impl Dispatcher {
         let listening = self.live.as_ref().map(|live| live.net.status().listen_addrs).unwrap_or_default();
         self.core
             .read(move |reader, me| {
-                let identity = query::identity(reader, me)?;
-                let identity = identity.ok_or_else(|| errors::internal("the profile is empty"))?;
-                Ok(views::identity(&identity, addresses::full(&listening, me)))
+                let link = query::link(reader, me)?.ok_or_else(|| errors::internal("the profile is empty"))?;
+                Ok(views::identity(link, addresses::full(&listening, me)))
             })
             .await
     }

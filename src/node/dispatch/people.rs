@@ -5,57 +5,52 @@ use serde_json::Value;
 
 use super::{Answering, Dispatcher, Meant, value, whom, whom_exactly};
 use crate::api::{
-    AddContact, ApiError, Call, Code, Contact, HeldMessage, PolicyParams, PolicyState, RenameParams, Request,
-    RequestDetail, Resolved, VerifyParams, Who,
+    AddContact, ApiError, Call, Code, Contact, HeldMessage, PolicyState, RenameParams, RequestDetail, Resolved,
+    VerifyParams, Who,
 };
 use crate::base::PeerId;
 use crate::messenger::query;
 use crate::messenger::{Answer, Command};
 use crate::node::core::Submitted;
-use crate::node::{errors, views};
+use crate::node::errors;
 
 impl Dispatcher {
     /// Calls about others, and who may write.
     pub(super) async fn about_people(&self, call: Call) -> Result<Value, ApiError> {
         match call {
-            Call::RequestsList(_) => value(self.requests().await),
+            Call::RequestsList(_) => value(self.core.read(|reader, _| Ok(query::requests(reader)?)).await),
             Call::RequestsShow(who) => value(self.request(who).await),
-            Call::RequestsAccept(who) => value(self.accept(who).await),
-            Call::RequestsDecline(who) => value(self.decline(who).await),
+            Call::RequestsAccept(who) => {
+                value(self.contact_after(who.who, |meant| Command::AcceptRequest(meant.peer)).await)
+            }
+            Call::RequestsDecline(who) => value(self.change_peer(who, Command::DeclineRequest).await),
             Call::RequestsBlock(who) => value(self.block_request(who).await),
             Call::PolicyShow(_) => value(self.policy().await),
-            Call::PolicySet(params) => value(self.set_policy(params).await),
-            Call::ContactsList(_) => value(self.contacts().await),
-            Call::ContactsAdd(params) => value(self.add_contact(params).await),
-            Call::ContactsShow(who) => value(self.contact(who).await),
-            Call::ContactsRename(params) => value(self.rename_contact(params).await),
+            Call::PolicySet(params) => {
+                self.core.command(Command::SetPolicy(params.policy)).await?;
+                value(self.policy().await)
+            }
+            Call::ContactsList(_) => value(self.core.read(|reader, me| Ok(query::contacts(reader, me)?)).await),
+            Call::ContactsAdd(AddContact { who, name }) => {
+                value(self.contact_after(who, |meant| adding(meant, name)).await)
+            }
+            Call::ContactsShow(who) => value(self.contact(who.who).await),
+            Call::ContactsRename(RenameParams { who, name }) => {
+                value(self.contact_after(who, |meant| Command::RenameContact { peer: meant.peer, name }).await)
+            }
             Call::ContactsVerify(params) => value(self.verify_contact(params).await),
-            Call::ContactsBlock(who) => value(self.change_contact(who, Command::Block).await),
-            Call::ContactsUnblock(who) => value(self.change_contact(who, Command::Unblock).await),
-            Call::ContactsRemove(who) => value(self.change_contact(who, Command::RemoveContact).await),
+            Call::ContactsBlock(who) => value(self.change_peer(who, Command::Block).await),
+            Call::ContactsUnblock(who) => value(self.change_peer(who, Command::Unblock).await),
+            Call::ContactsRemove(who) => value(self.change_peer(who, Command::RemoveContact).await),
             call => Err(errors::internal(format!("nobody answers {}", call.name()))),
         }
     }
 
-    async fn whom(&self, who: String) -> Result<Meant, ApiError> {
-        self.core.read(move |reader, _| whom(reader, &who)).await
-    }
-
     pub(super) async fn resolve(&self, who: Who) -> Result<Resolved, ApiError> {
         self.core
-            .read(move |reader, me| {
+            .read(move |reader, _| {
                 let peer_id = whom(reader, &who.who)?.peer;
-                let name = views::Names::new(reader, me).of(&peer_id)?;
-                Ok(Resolved { peer_id, name })
-            })
-            .await
-    }
-
-    async fn requests(&self) -> Result<Vec<Request>, ApiError> {
-        self.core
-            .read(|reader, _| {
-                let found = query::requests(reader)?;
-                Ok(found.into_iter().map(views::request).collect())
+                Ok(Resolved { peer_id, name: query::name(reader, &peer_id)? })
             })
             .await
     }
@@ -64,31 +59,18 @@ impl Dispatcher {
         self.core
             .read(move |reader, _| {
                 let peer = whom(reader, &who.who)?.peer;
-                let found = query::request(reader, &peer)?;
-                let (request, texts) = found.ok_or_else(no_request)?;
+                let (request, texts) = query::request(reader, &peer)?.ok_or_else(no_request)?;
                 let texts = texts.into_iter().map(|text| HeldMessage { text }).collect();
-                Ok(RequestDetail { request: views::request(request), texts })
+                Ok(RequestDetail { request, texts })
             })
             .await
-    }
-
-    async fn accept(&self, who: Who) -> Result<Contact, ApiError> {
-        let peer = self.whom(who.who).await?.peer;
-        self.contact_command(Command::AcceptRequest(peer)).await
-    }
-
-    async fn decline(&self, who: Who) -> Result<Resolved, ApiError> {
-        let asking = self.resolve(who).await?;
-        self.core.command(Command::DeclineRequest(asking.peer_id)).await?;
-        Ok(asking)
     }
 
     /// Only who asks can be blocked here, so that a typing error blocks nobody else.
     async fn block_request(&self, who: Who) -> Result<Resolved, ApiError> {
         let asking = self.resolve(who).await?;
         let peer = asking.peer_id;
-        let pending = self.core.read(move |reader, _| query::request(reader, &peer).map_err(ApiError::from));
-        if pending.await?.is_none() {
+        if self.core.read(move |reader, _| Ok(query::request(reader, &peer)?)).await?.is_none() {
             return Err(no_request());
         }
         self.core.command(Command::Block(peer)).await?;
@@ -96,64 +78,32 @@ impl Dispatcher {
     }
 
     async fn policy(&self) -> Result<PolicyState, ApiError> {
-        self.core
-            .read(|reader, _| {
-                let policy = query::policy(reader)?;
-                Ok(PolicyState { policy })
-            })
-            .await
+        self.core.read(|reader, _| Ok(PolicyState { policy: query::policy(reader)? })).await
     }
 
-    async fn set_policy(&self, params: PolicyParams) -> Result<PolicyState, ApiError> {
-        self.core.command(Command::SetPolicy(params.policy)).await?;
-        self.policy().await
-    }
-
-    async fn contacts(&self) -> Result<Vec<Contact>, ApiError> {
-        self.core
-            .read(|reader, me| {
-                let found = query::contacts(reader, me)?;
-                Ok(found.into_iter().map(views::contact).collect())
-            })
-            .await
-    }
-
-    async fn contact(&self, who: Who) -> Result<Contact, ApiError> {
-        let peer = self.whom(who.who).await?.peer;
-        self.contact_of(peer).await
-    }
-
-    async fn contact_of(&self, peer: PeerId) -> Result<Contact, ApiError> {
+    async fn contact(&self, who: String) -> Result<Contact, ApiError> {
         self.core
             .read(move |reader, me| {
-                let found = query::contact(reader, me, &peer)?;
-                found.map(views::contact).ok_or_else(|| ApiError::new(Code::NotAContact, "this peer is not a contact"))
+                let found = query::contact(reader, me, &whom(reader, &who)?.peer)?;
+                found.ok_or_else(|| ApiError::new(Code::NotAContact, "this peer is not a contact"))
             })
             .await
-    }
-
-    async fn add_contact(&self, params: AddContact) -> Result<Contact, ApiError> {
-        let meant = self.whom(params.who).await?;
-        self.contact_command(adding(meant, params.name)).await
-    }
-
-    async fn rename_contact(&self, params: RenameParams) -> Result<Contact, ApiError> {
-        let peer = self.whom(params.who).await?.peer;
-        self.contact_command(Command::RenameContact { peer, name: params.name }).await
     }
 
     async fn verify_contact(&self, params: VerifyParams) -> Result<Contact, ApiError> {
-        let peer = self.whom(params.who).await?.peer;
         match (params.number, params.clear) {
-            (None, false) => self.contact_of(peer).await,
-            (None, true) => self.contact_command(Command::VerifyContact { peer, number: None }).await,
-            (number @ Some(_), false) => self.contact_command(Command::VerifyContact { peer, number }).await,
+            (None, false) => self.contact(params.who).await,
             (Some(_), true) => Err(ApiError::new(Code::InvalidParams, "either a number or clear, not both")),
+            (number, _) => {
+                self.contact_after(params.who, |meant| Command::VerifyContact { peer: meant.peer, number }).await
+            }
         }
     }
 
-    async fn contact_command(&self, command: Command) -> Result<Contact, ApiError> {
-        contact_now(self.core.submit(command).await).await
+    /// The contact as a command leaves it.
+    async fn contact_after(&self, who: String, command: impl FnOnce(Meant) -> Command) -> Result<Contact, ApiError> {
+        let meant = self.core.read(move |reader, _| whom(reader, &who)).await?;
+        contact_now(self.core.submit(command(meant)).await).await
     }
 
     /// What accepts or adds somebody for whom nothing must be looked up.
@@ -173,7 +123,7 @@ impl Dispatcher {
     }
 
     /// The name is looked up first: afterwards the peer may have none any more.
-    async fn change_contact(&self, who: Who, command: impl FnOnce(PeerId) -> Command) -> Result<Resolved, ApiError> {
+    async fn change_peer(&self, who: Who, command: impl FnOnce(PeerId) -> Command) -> Result<Resolved, ApiError> {
         let meant = self.resolve(who).await?;
         self.core.command(command(meant.peer_id)).await?;
         Ok(meant)
@@ -186,7 +136,7 @@ fn adding(meant: Meant, name: Option<String>) -> Command {
 
 async fn contact_now(submitted: Submitted) -> Result<Contact, ApiError> {
     match submitted.outcome().await? {
-        Answer::Contact(contact) => Ok(views::contact(*contact)),
+        Answer::Contact(contact) => Ok(*contact),
         _ => Err(errors::internal("the messenger did not say what the contact is now")),
     }
 }

@@ -8,10 +8,9 @@ use crate::api::{
 };
 use crate::base::PeerId;
 use crate::base::words::{BoxState, Reachability, ServeMailbox};
-use crate::messenger::view::MailboxView;
 use crate::messenger::{Command, query};
 use crate::net::{self, NetHandle, NetStatus};
-use crate::node::{addresses, doctor, errors, views};
+use crate::node::{addresses, doctor, errors};
 use crate::store::Reader;
 
 impl Dispatcher {
@@ -21,16 +20,15 @@ impl Dispatcher {
         self.core
             .read(move |reader, me| {
                 let counts = query::counts(reader)?;
-                let identity = query::identity(reader, me)?;
+                let link = query::link(reader, me)?;
                 let served = query::mailbox(reader)?;
                 let own = query::mailboxes(reader)?;
                 let current = query::card_is_current(reader, me)?;
-                let mut names = views::Names::new(reader, me);
                 let mut connections = Vec::new();
                 for peer in status.iter().flat_map(|status| &status.peers) {
                     connections.push(api::Connection {
                         peer_id: peer.peer,
-                        name: names.of(&peer.peer)?,
+                        name: query::name(reader, &peer.peer)?,
                         addr: peer.addr.clone(),
                         direct: peer.direct,
                         since: peer.since,
@@ -39,14 +37,14 @@ impl Dispatcher {
                 let in_use = own.iter().filter(|mailbox| mailbox.state == BoxState::InUse);
                 Ok(api::Status {
                     peer_id: Some(me),
-                    name: identity.map(|identity| identity.name).unwrap_or_default(),
+                    name: link.and_then(|link| link.name).unwrap_or_default(),
                     running: status.is_some(),
                     peers: connections.len() as u64,
                     outbox: counts.outbox,
                     relay: status.iter().flat_map(|status| &status.relays).map(|relay| relay.peer.to_string()).next(),
-                    mailboxes: in_use.map(|mailbox| mailbox.peer.to_string()).collect(),
+                    mailboxes: in_use.map(|mailbox| mailbox.peer_id.to_string()).collect(),
                     reachability: status.as_ref().map_or(Reachability::Unknown, |s| s.reachability),
-                    reach: status.as_ref().map(|status| reach(status, &served, current)),
+                    reach: status.as_ref().map(|status| reach(status, served, current)),
                     requests: counts.requests,
                     unread: counts.unread,
                     contacts: counts.contacts,
@@ -78,17 +76,13 @@ impl Dispatcher {
         self.core
             .read(move |reader, me| {
                 let known = query::known_peers(reader)?;
-                let contacts: HashSet<PeerId> = query::contacts(reader, me)?
-                    .into_iter()
-                    .filter(|contact| contact.contact)
-                    .map(|contact| contact.peer)
-                    .collect();
-                let mut names = views::Names::new(reader, me);
+                let contacts = query::contacts(reader, me)?.into_iter().filter(|contact| contact.contact);
+                let contacts: HashSet<PeerId> = contacts.map(|contact| contact.peer_id).collect();
                 let mut peers = Vec::new();
                 for peer in &connected {
                     peers.push(Peer {
                         peer_id: peer.peer,
-                        name: names.of(&peer.peer)?,
+                        name: query::name(reader, &peer.peer)?,
                         contact: contacts.contains(&peer.peer),
                         connected: true,
                         addr: Some(peer.addr.clone()),
@@ -102,7 +96,7 @@ impl Dispatcher {
                     if connected.iter().all(|there| there.peer != peer) {
                         peers.push(Peer {
                             peer_id: peer,
-                            name: names.of(&peer)?,
+                            name: query::name(reader, &peer)?,
                             contact: contacts.contains(&peer),
                             connected: false,
                             addr: addrs.into_iter().next(),
@@ -118,7 +112,7 @@ impl Dispatcher {
     }
 
     pub(super) async fn mailboxes(&self) -> Result<Vec<api::Mailbox>, ApiError> {
-        self.core.read(mailboxes).await
+        self.core.read(|reader, _| Ok(query::mailboxes(reader)?)).await
     }
 
     pub(super) async fn find_mailboxes(&self) -> Result<Vec<OpenMailbox>, ApiError> {
@@ -157,23 +151,6 @@ fn is_meant(mailbox: &api::Mailbox, text: &str) -> bool {
     !text.is_empty() && (id.starts_with(text) || end.is_some_and(|end| !end.is_empty() && id.ends_with(end)))
 }
 
-fn mailboxes(reader: &Reader, me: PeerId) -> Result<Vec<api::Mailbox>, ApiError> {
-    let mut names = views::Names::new(reader, me);
-    let found = query::mailboxes(reader)?;
-    let shown = found.into_iter().map(|mailbox| {
-        Ok(api::Mailbox {
-            peer_id: mailbox.peer,
-            name: names.of(&mailbox.peer)?,
-            addrs: mailbox.addrs,
-            state: mailbox.state,
-            since: mailbox.since,
-            fetched_at: mailbox.fetched_at,
-            prekeys: u64::from(mailbox.prekeys),
-        })
-    });
-    shown.collect()
-}
-
 /// Understands where a mailbox is: addresses of one node, or somebody of whom it is known.
 fn mailbox_at(reader: &Reader, net: Option<&NetHandle>, at: &[String]) -> Result<(PeerId, Vec<String>), ApiError> {
     let bad = |message: String| ApiError::new(Code::BadAddress, message);
@@ -203,8 +180,7 @@ fn mailbox_at(reader: &Reader, net: Option<&NetHandle>, at: &[String]) -> Result
     Ok((meant.peer, addrs))
 }
 
-fn reach(status: &NetStatus, served: &MailboxView, current: bool) -> Reach {
-    let serves = served.service.serves();
+fn reach(status: &NetStatus, served: MailboxService, current: bool) -> Reach {
     let relay =
         |relay: &net::RelayStatus| RelayInUse { peer_id: relay.peer, addr: relay.addr.clone(), since: relay.since };
     Reach {
@@ -214,10 +190,6 @@ fn reach(status: &NetStatus, served: &MailboxView, current: bool) -> Reach {
         relays: status.relays.iter().map(relay).collect(),
         dht: DhtStatus { published: status.dht.published && current, ..status.dht },
         relay_service: status.relay_service,
-        mailbox_service: (serves != ServeMailbox::Off).then(|| MailboxService {
-            serves,
-            boxes: u64::from(served.boxes),
-            bytes: served.bytes,
-        }),
+        mailbox_service: Some(served).filter(|served| served.serves != ServeMailbox::Off),
     }
 }

@@ -6,7 +6,6 @@ use super::{Dispatcher, Until};
 use crate::api::{ApiError, Code, Message, WaitFor};
 use crate::base::MessageId;
 use crate::messenger::query;
-use crate::node::views;
 
 /// How long a call waits when it does not say.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -49,7 +48,7 @@ impl Dispatcher {
         self.core
             .read(move |reader, me| {
                 let found = query::message(reader, me, &id)?;
-                found.map(views::message).ok_or_else(|| ApiError::new(Code::NoMessage, "this message is gone"))
+                found.ok_or_else(|| ApiError::new(Code::NoMessage, "this message is gone"))
             })
             .await
     }

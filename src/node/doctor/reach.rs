@@ -1,13 +1,12 @@
 //! How we are reached, and how one peer is: what stands in the way, and what would help.
 
-use crate::api::{ApiError, Area, Diagnosis};
+use crate::api::{ApiError, Area, Contact, Diagnosis, Mailbox};
 use crate::base::words::{BoxState, Nat, Reachability, Upnp};
 use crate::base::{Millis, PeerId, WallTime};
 use crate::messenger::query;
-use crate::messenger::view::{ContactView, OwnMailboxView, ReachView};
+use crate::messenger::query::ReachView;
 use crate::net::NetStatus;
 use crate::node::clock::Clock;
-use crate::node::views;
 use crate::store::Reader;
 
 use super::Findings;
@@ -72,7 +71,7 @@ pub(super) fn look_at_reach(net: &NetStatus, found: &mut Findings) {
 }
 
 /// Whether messages wait for us somewhere while we are off.
-pub(super) fn look_at_mailboxes(mailboxes: &[OwnMailboxView], found: &mut Findings) {
+pub(super) fn look_at_mailboxes(mailboxes: &[Mailbox], found: &mut Findings) {
     if mailboxes.is_empty() {
         let hint = "`rohrpost mailbox use ADDR` takes one, of somebody whose node is always on; two are better";
         return found.note(
@@ -82,7 +81,7 @@ pub(super) fn look_at_mailboxes(mailboxes: &[OwnMailboxView], found: &mut Findin
         );
     }
     for mailbox in mailboxes {
-        let who = format!("…{}", mailbox.peer.short());
+        let who = format!("…{}", mailbox.peer_id.short());
         match mailbox.state {
             BoxState::InUse => found.ok(Area::Mailboxes, format!("{who} keeps one for you")),
             BoxState::Asking => {
@@ -120,7 +119,7 @@ pub(crate) fn of_a_peer(
     let mut found = Findings::default();
     let known = query::reach(reader, &peer)?;
     let contact = query::contact(reader, me, &peer)?;
-    let name = views::Names::new(reader, me).of(&peer)?;
+    let name = query::name(reader, &peer)?;
     let now = Clock::new().now().wall;
     look_at_person(contact.as_ref(), &known, &name, &peer, &mut found);
     look_at_card(&known, now, &mut found);
@@ -129,7 +128,7 @@ pub(crate) fn of_a_peer(
     Ok(found.done(net.is_some()))
 }
 
-fn look_at_person(contact: Option<&ContactView>, known: &ReachView, name: &str, peer: &PeerId, found: &mut Findings) {
+fn look_at_person(contact: Option<&Contact>, known: &ReachView, name: &str, peer: &PeerId, found: &mut Findings) {
     let who = if name.is_empty() { peer.to_string() } else { format!("{name} ({peer})") };
     if contact.is_some_and(|contact| contact.blocked) {
         let hint = "`rohrpost contacts unblock` takes the block away";

@@ -1,9 +1,11 @@
 //! Mailboxes and the hash table of the world: some nodes keep mail, and some of these lie.
 
 use rohrpost::base::limits::{MAX_BOX_PAGE, MAX_BOX_PAGE_BYTES, MAX_MAIL_WAIT};
+use rohrpost::base::shown::Mailbox;
 use rohrpost::base::words::{BoxState, MailService};
 use rohrpost::envelope::mailbox::{Answer, PageItem, Question};
-use rohrpost::messenger::view::{IdentityView, OwnMailboxView, ReachView};
+use rohrpost::identity::Link;
+use rohrpost::messenger::query::ReachView;
 
 use super::*;
 
@@ -73,7 +75,7 @@ impl World {
         self.pass(Millis::from_secs(10));
     }
 
-    pub fn mailboxes(&self, who: Who) -> Vec<OwnMailboxView> {
+    pub fn mailboxes(&self, who: Who) -> Vec<Mailbox> {
         query::mailboxes(&self.rows(who)).unwrap()
     }
 
@@ -85,8 +87,8 @@ impl World {
         query::reach(&self.rows(who), &self.id(peer)).unwrap()
     }
 
-    pub fn identity(&self, who: Who) -> IdentityView {
-        query::identity(&self.rows(who), self.id(who)).unwrap().unwrap()
+    pub fn identity(&self, who: Who) -> Link {
+        query::link(&self.rows(who), self.id(who)).unwrap().unwrap()
     }
 
     /// Says something to somebody whose link is at hand.
@@ -95,7 +97,7 @@ impl World {
     }
 
     /// How many boxes a house keeps.
-    pub fn boxes(&self, house: Who) -> u32 {
+    pub fn boxes(&self, house: Who) -> u64 {
         query::mailbox(&self.rows(house)).unwrap().boxes
     }
 

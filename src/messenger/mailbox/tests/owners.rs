@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::envelope::mailbox::Delete;
+use crate::messenger::query;
 use crate::messenger::tables::{BoxCards, BoxPrekeys};
 
 /// MBX-1, MBX-10, MBX-15, MBX-16: the life of a box.
@@ -52,9 +53,10 @@ fn a_mailbox_serves_whom_its_operator_wants() {
     assert_eq!(house.register(&mut other, 0), MailAnswer::Refused, "the list is a row");
     let envelope = listed.sealed(10);
     assert_eq!(house.deposit(&listed, None, &envelope), MailAnswer::Stored);
-    let view = crate::messenger::query::mailbox(&house.office.rows(0)).unwrap();
+    let rows = house.office.rows(0);
+    let view = query::mailbox(&rows).unwrap();
     assert_eq!((view.boxes, view.bytes), (1, envelope.len() as u64));
-    assert_eq!(view.service, MailService::Listed(BTreeSet::from([listed.id()])));
+    assert_eq!(query::mail_service(&rows).unwrap(), MailService::Listed(BTreeSet::from([listed.id()])));
     // Nobody is served any more: nothing new comes in, and what is there can be had by its owner.
     set(&mut house, MailService::Off).unwrap();
     assert_eq!(house.renew(&mut listed, &[], 0), MailAnswer::Refused);

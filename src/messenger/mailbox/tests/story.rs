@@ -109,7 +109,7 @@ fn a_first_contact_reaches_an_offline_stranger() {
     let requests = query::requests(&house.office.rows(BOB)).unwrap();
     assert_eq!(requests.len(), 1);
     assert_eq!(
-        (requests[0].peer, requests[0].messages, &*requests[0].text),
+        (requests[0].peer_id, requests[0].messages, &*requests[0].text),
         (alice, 1, "from one who does not know you")
     );
     let all = Question::Delete { queue: card.queue, what: Delete::UpTo(items[1].number) }.encode().unwrap();

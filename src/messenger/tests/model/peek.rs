@@ -2,13 +2,13 @@
 //! asked in a way of which he keeps nothing.
 
 use crate::base::event::Event;
+use crate::base::shown::Message;
 use crate::base::{MessageId, MonoTime, Now, PeerId, Secret};
 use crate::content::{self, Capsule, Item, MimiContent};
 use crate::envelope::seal::SealedIn;
 use crate::envelope::{self, EnvelopeKind};
 use crate::identity::{IdentityKey, IdentityKeypair};
 use crate::messenger::io::{Input, Output};
-use crate::messenger::view::MessageView;
 use crate::messenger::{Messenger, query};
 use crate::session::{FirstContactIn, ResponderKeys, SealedKind};
 use crate::store::Reader;
@@ -65,11 +65,11 @@ impl Side {
         self.messenger.as_ref().unwrap().reader()
     }
 
-    pub(super) fn shown(&self, id: &MessageId) -> Option<MessageView> {
+    pub(super) fn shown(&self, id: &MessageId) -> Option<Message> {
         query::message(&self.rows(), self.id, id).unwrap()
     }
 
-    pub(super) fn history(&self, with: PeerId) -> Vec<MessageView> {
+    pub(super) fn history(&self, with: PeerId) -> Vec<Message> {
         query::history(&self.rows(), self.id, &with, None, 1_000).unwrap()
     }
 

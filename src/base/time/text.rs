@@ -1,9 +1,10 @@
 //! Times as scripts see them: RFC 3339, UTC, milliseconds.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::base::WallTime;
+use super::WallTime;
+use crate::base::ids::is_text;
 
 /// `2026-07-01T12:00:00.000Z`. A time beyond the year 9999, which only a peer can claim, is shown as the last one
 /// that can be written.
@@ -22,30 +23,23 @@ pub fn parse(text: &str) -> Result<WallTime, String> {
     u64::try_from(stamp.as_millisecond()).map(WallTime).map_err(|_| format!("'{text}' is before 1970"))
 }
 
-pub(super) fn serialize<S: Serializer>(time: &WallTime, s: S) -> Result<S::Ok, S::Error> {
-    s.serialize_str(&format(*time))
+/// In texts a time is its text, in rows a number.
+impl Serialize for WallTime {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if s.is_human_readable() { s.serialize_str(&format(*self)) } else { self.0.serialize(s) }
+    }
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<WallTime, D::Error> {
-    parse(&String::deserialize(d)?).map_err(de::Error::custom)
-}
-
-/// The same for a time that may be missing (`null`).
-pub(super) mod option {
-    use super::{Deserialize, Deserializer, Serializer, WallTime, de};
-
-    #[expect(clippy::ref_option, reason = "serde calls it with this signature")]
-    pub(in crate::api) fn serialize<S: Serializer>(time: &Option<WallTime>, s: S) -> Result<S::Ok, S::Error> {
-        match time {
-            Some(time) => super::serialize(time, s),
-            None => s.serialize_none(),
+impl<'de> Deserialize<'de> for WallTime {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        if d.is_human_readable() {
+            parse(&String::deserialize(d)?).map_err(de::Error::custom)
+        } else {
+            u64::deserialize(d).map(Self)
         }
     }
-
-    pub(in crate::api) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<WallTime>, D::Error> {
-        Option::<String>::deserialize(d)?.map(|text| super::parse(&text).map_err(de::Error::custom)).transpose()
-    }
 }
+is_text!(WallTime);
 
 #[cfg(test)]
 mod tests {

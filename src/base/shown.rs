@@ -1,0 +1,172 @@
+//! What a person is shown: conversations and who is in them, mailboxes and relays. Answers of the local API are made of
+//! these: a field is added freely, never renamed or reused.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{MessageId, PeerId};
+use super::time::WallTime;
+use super::words::{BoxState, Direction, ServeMailbox, State, words};
+
+words! {
+    /// What kind of conversation it is.
+    ConversationKind {
+        /// With one peer.
+        Direct = "direct",
+        /// With a group.
+        Group = "group",
+    }
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
+pub struct Message {
+    /// Its ID.
+    pub message_id: MessageId,
+    /// The conversation: the peer ID of the other side.
+    pub conversation: PeerId,
+    /// Who wrote it.
+    pub from: PeerId,
+    /// The name to show for the writer (may be empty).
+    pub from_name: String,
+    /// Which way it went.
+    pub direction: Direction,
+    /// `text`, or the media type of what cannot be shown.
+    pub kind: String,
+    /// Its text, exact.
+    pub text: String,
+    /// The subject, on a first message.
+    pub subject: Option<String>,
+    /// When the writer says it was sent.
+    pub sent_at: WallTime,
+    /// When it came; `null` for our own.
+    #[serde(default)]
+    pub received_at: Option<WallTime>,
+    /// How far it is.
+    pub state: State,
+    /// What it replies to.
+    pub reply_to: Option<MessageId>,
+    /// Whether the text is not the first one.
+    pub edited: bool,
+    /// Reactions: symbol → who.
+    pub reactions: BTreeMap<String, Vec<PeerId>>,
+    /// When it vanishes here; `null`: it stays (or, from other programs: not before it was read).
+    #[serde(default)]
+    pub expires_at: Option<WallTime>,
+    /// Attached files; always empty as yet.
+    #[cfg(feature = "api")]
+    #[schemars(with = "Vec<BTreeMap<String, String>>")]
+    pub files: Vec<serde_json::Value>,
+    /// Whether messages of the same sender before this one are missing.
+    pub gap: bool,
+}
+
+/// One line of the inbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
+pub struct Conversation {
+    /// The conversation: the peer ID of the other side.
+    pub conversation: PeerId,
+    /// Of which kind.
+    pub kind: ConversationKind,
+    /// The name to show (may be empty).
+    pub name: String,
+    /// With whom.
+    pub peer_id: PeerId,
+    /// Unread messages.
+    pub unread: u64,
+    /// The last message.
+    pub last: Option<Message>,
+}
+
+/// One pending request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
+pub struct Request {
+    /// Who asks.
+    pub peer_id: PeerId,
+    /// The name they announce (may be empty).
+    pub name: String,
+    /// The subject of the first message.
+    pub subject: Option<String>,
+    /// The first message.
+    pub text: String,
+    /// When it came.
+    pub received_at: WallTime,
+    /// How many messages are held.
+    pub messages: u32,
+    /// Whether it carried our request token.
+    pub invited: bool,
+    /// Of which kind.
+    pub kind: ConversationKind,
+}
+
+/// One contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
+pub struct Contact {
+    /// Who.
+    pub peer_id: PeerId,
+    /// The name to show: ours for them, else the one they announce (may be empty).
+    pub name: String,
+    /// The name they announce (may be empty).
+    pub announced_name: String,
+    /// Whether the safety number was compared.
+    pub verified: bool,
+    /// Whether they are blocked.
+    pub blocked: bool,
+    /// Whether they are a contact: a blocked stranger is listed, too.
+    pub contact: bool,
+    /// Since when; `null` for a blocked stranger.
+    #[serde(default)]
+    pub added_at: Option<WallTime>,
+    /// Our common safety number: 60 digits in groups of five. `null` in lists: it takes thousands of hashes.
+    pub safety_number: Option<String>,
+}
+
+/// A mailbox of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
+pub struct Mailbox {
+    /// Who keeps it.
+    pub peer_id: PeerId,
+    /// The name to show (may be empty).
+    pub name: String,
+    /// Where.
+    pub addrs: Vec<String>,
+    /// How it stands.
+    pub state: BoxState,
+    /// Since when it is ours.
+    pub since: WallTime,
+    /// When it last answered a fetch; `null`: never.
+    pub fetched_at: Option<WallTime>,
+    /// One-time prekeys that it holds for us.
+    pub prekeys: u64,
+}
+
+/// A relay through which we can be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
+pub struct RelayInUse {
+    /// Who.
+    pub peer_id: PeerId,
+    /// Where we reach it.
+    pub addr: String,
+    /// Since when it has a place for us.
+    pub since: WallTime,
+}
+
+/// What the node does for others as a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
+pub struct MailboxService {
+    /// For whom.
+    pub serves: ServeMailbox,
+    /// Boxes.
+    pub boxes: u64,
+    /// Bytes of the envelopes in them.
+    pub bytes: u64,
+}
