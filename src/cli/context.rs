@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::api::{ApiError, Code, Event, Resolved, Rpc, SendParams, Sent, Status, WaitFor, Who};
+use crate::api::{ApiError, Code, Event, Resolved, Rpc, SendParams, Sent, WaitFor, Who};
 use crate::client::{self, Client, Passphrase, Place, RunOptions, SendOptions};
 
 use super::cmd::send::Delivery;
@@ -111,11 +111,6 @@ impl Context {
         self.unlocked(|place, ask| client::send(place, ask, messages, &options))
     }
 
-    /// What the node does.
-    pub(crate) fn status(&self) -> Result<Status> {
-        Ok(client::status(&self.place)?)
-    }
-
     /// Runs the node; each event goes to `show`.
     pub(crate) fn run(&mut self, options: &RunOptions, show: impl Fn(&Event, &mut Output) -> Result<()>) -> Result<()> {
         // The passphrase is asked for before the output is lent to the events.
@@ -161,13 +156,8 @@ impl Context {
     ) -> Result<()> {
         self.each(whom, |who, context| {
             let who = context.client()?.ask::<M>(&who)?;
-            context.done(&who, &format!("{} is {what}", name_and_peer(&who.name, &who.peer_id)))
+            context.output.done(&who, &format!("{} is {what}", name_and_peer(&who.name, &who.peer_id)))
         })
-    }
-
-    /// Something was changed: an object for programs, a remark for people.
-    pub(crate) fn done<T: serde::Serialize>(&mut self, value: &T, text: &str) -> Result<()> {
-        if self.output.is_json() { Ok(self.output.json(value)?) } else { Ok(self.output.note(text)?) }
     }
 
     /// Tells an error that is not the end.

@@ -1,5 +1,6 @@
 //! QR codes in the terminal, two modules in one character.
 
+use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 
 use super::error::{CliError, Result};
@@ -27,29 +28,10 @@ pub(crate) fn render(text: &str, columns: Option<usize>, colours: bool) -> Resul
         )
         .hint("make the window wider or the letters smaller"));
     }
-    let dark = code.to_colors();
-    let is_light = |x: usize, y: usize| {
-        let inside = |at: usize| at.checked_sub(QUIET).filter(|&at| at < modules);
-        let module = inside(x).zip(inside(y)).and_then(|(x, y)| dark.get(y * modules + x));
-        module.is_none_or(|&color| color == qrcode::Color::Light)
-    };
-    let mut out = String::new();
-    for y in (0..side).step_by(2) {
-        if colours {
-            out.push_str("\x1b[38;5;231;48;5;16m");
-        }
-        for x in 0..side {
-            // Below the last row there is nothing to draw when the number of rows is odd.
-            out.push(match (is_light(x, y), y + 1 < side && is_light(x, y + 1)) {
-                (true, true) => '█',
-                (true, false) => '▀',
-                (false, true) => '▄',
-                (false, false) => ' ',
-            });
-        }
-        out.push_str(if colours { "\x1b[0m\n" } else { "\n" });
-    }
-    Ok(out)
+    let mut image = code.render();
+    let drawn = image.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
+    let (set, reset) = if colours { ("\x1b[38;5;231;48;5;16m", "\x1b[0m") } else { ("", "") };
+    Ok(drawn.lines().map(|line| format!("{set}{line}{reset}\n")).collect())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::api::{AddContact, Contact, NoParams, RenameParams, VerifyParams, Who,
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
-use crate::cli::output::table::{Cell, Column, Record};
+use crate::cli::output::table::{Cell, Record};
 use crate::cli::output::{Output, name_and_peer, short_peer};
 
 /// The people you know
@@ -94,7 +94,7 @@ pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
         }
         ContactsAction::Add { who, name } => {
             let contact = context.client()?.ask::<method::ContactsAdd>(&AddContact { who, name })?;
-            context.done(&contact, &format!("{} is a contact now", named(&contact)))
+            context.output.done(&contact, &format!("{} is a contact now", named(&contact)))
         }
         ContactsAction::Show { who } => {
             let contact = context.client()?.ask::<method::ContactsShow>(&Who::new(who))?;
@@ -102,7 +102,7 @@ pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
         }
         ContactsAction::Rename { who, name } => {
             let contact = context.client()?.ask::<method::ContactsRename>(&RenameParams { who, name })?;
-            context.done(&contact, &format!("they are {} now", named(&contact)))
+            context.output.done(&contact, &format!("they are {} now", named(&contact)))
         }
         ContactsAction::Verify { who, number, undo } => verify(who, &number, undo, context),
         ContactsAction::Block { who } => context.each_is::<method::ContactsBlock>(who, "blocked; they are not told"),
@@ -120,36 +120,26 @@ fn verify(who: String, number: &[String], undo: bool, context: &mut Context) -> 
     let contact = context.client()?.ask::<method::ContactsVerify>(&params)?;
     if compared || undo {
         let what = if undo { "no longer verified" } else { "verified: the safety numbers are the same" };
-        return context.done(&contact, &format!("{} is {what}", named(&contact)));
+        return context.output.done(&contact, &format!("{} is {what}", named(&contact)));
     }
     show_number(&contact, &mut context.output)
 }
 
 fn list(contacts: &[Contact], output: &mut Output) -> Result<()> {
-    let columns = [
-        Column::flexible("NAME"),
-        Column::new("PEER"),
-        Column::new("VERIFIED"),
-        Column::new("BLOCKED"),
-        Column::new("SINCE"),
-    ];
-    let flag = |is: bool, tint| Cell::two(if is { "yes" } else { "" }, &is.to_string()).tint(tint);
+    let titles = ["NAME", "PEER", "VERIFIED", "BLOCKED", "SINCE"];
     let row = |output: &Output, contact: &Contact| {
         [
-            Cell::text(&contact.name).tint(Tint::Cyan),
+            Cell::long(&contact.name).tint(Tint::Cyan),
             Cell::two(&short_peer(&contact.peer_id), &contact.peer_id.to_string()).tint(Tint::Dim),
-            flag(contact.verified, Tint::Green),
-            flag(contact.blocked, Tint::Red),
+            Cell::flag(contact.verified).tint(Tint::Green),
+            Cell::flag(contact.blocked).tint(Tint::Red),
             Cell::text(&contact.added_at.map(|at| output.time(at)).unwrap_or_default()).tint(Tint::Dim),
         ]
     };
-    Ok(output.list(contacts, columns, "there are no contacts yet; `rohrpost contacts add LINK` makes one", row)?)
+    output.list(contacts, titles, "there are no contacts yet; `rohrpost contacts add LINK` makes one", row)
 }
 
 fn show(contact: &Contact, output: &mut Output) -> Result<()> {
-    if output.is_json() {
-        return Ok(output.json(contact)?);
-    }
     let flag = |is: bool| Cell::two(if is { "yes" } else { "no" }, &is.to_string());
     let mut record = Record::default();
     record.row("name", "name", Cell::text(&contact.name).tint(Tint::Cyan));
@@ -164,21 +154,14 @@ fn show(contact: &Contact, output: &mut Output) -> Result<()> {
         record.row("since", "added_at", Cell::text(&output.time(at)));
     }
     record.rows("safety number", "safety_number", number_rows(contact, output).iter().map(|row| Cell::text(row)));
-    Ok(output.record(&record)?)
+    output.record(contact, &record)
 }
 
 fn show_number(contact: &Contact, output: &mut Output) -> Result<()> {
-    if output.is_json() {
-        return Ok(output.json(contact)?);
-    }
-    for row in number_rows(contact, output) {
-        output.line(&row)?;
-    }
+    output.value(contact, &number_rows(contact, output).join("\n"))?;
     output.note(&format!("If {} sees the same number, nobody is between you.", named(contact)))?;
-    output.note(
-        "Compare it in another way than this one, in person or in a call, and then give it behind this command.",
-    )?;
-    Ok(())
+    output
+        .note("Compare it in another way than this one, in person or in a call, and then give it behind this command.")
 }
 
 /// For people three rows of four groups, easier to read out than one of twelve.

@@ -39,7 +39,7 @@ pub(crate) fn run(args: ConversationArgs, context: &mut Context) -> Result<()> {
     let ConversationAction::Delete { who, yes } = args.action;
     context.each(who, |who, context| {
         if !yes && !is_sure(&who, context)? {
-            return Ok(context.output.note("nothing was deleted")?);
+            return context.output.note("nothing was deleted");
         }
         let deleted = context.client()?.ask::<method::ConversationDelete>(&who)?;
         told(&deleted, &mut context.output)
@@ -60,15 +60,12 @@ fn is_sure(who: &Who, context: &mut Context) -> Result<bool> {
 }
 
 fn told(deleted: &DeletedConversation, output: &mut Output) -> Result<()> {
-    if output.is_json() {
-        return Ok(output.json(deleted)?);
-    }
     let who = name_and_peer(&deleted.name, &deleted.conversation);
-    output.note(&format!("the conversation with {who} is deleted"))?;
+    output.done(deleted, &format!("the conversation with {who} is deleted"))?;
     match deleted.unsent {
         0 => Ok(()),
-        1 => Ok(output.note("1 message in it was not sent yet, and will not be")?),
-        n => Ok(output.note(&format!("{n} messages in it were not sent yet, and will not be"))?),
+        1 => output.note("1 message in it was not sent yet, and will not be"),
+        n => output.note(&format!("{n} messages in it were not sent yet, and will not be")),
     }
 }
 

@@ -31,8 +31,7 @@ const LAST: &str = "Then no sorting office has read a word of it.";
 /// Runs the demonstration.
 pub(crate) fn run(_: DemoArgs, output: &mut Output) -> Result<()> {
     let mut telling = Telling::new(output);
-    let mut stage = Stage::new()?;
-    identities(&mut stage, &mut telling)?;
+    let mut stage = identities(&mut telling)?;
     nodes(&mut stage, &mut telling)?;
     let first = first_message(&mut stage, &mut telling)?;
     request(&mut stage, &mut telling)?;
@@ -42,20 +41,20 @@ pub(crate) fn run(_: DemoArgs, output: &mut Output) -> Result<()> {
     safety_number(&mut stage, &mut telling)?;
     stage.alice.stop()?;
     stage.bob.stop()?;
-    let evidence = Evidence::collect(&stage)?;
+    let evidence = Evidence::collect(stage.folder())?;
     disk(&stage, &evidence, &mut telling)?;
     wire(&stage, &mut telling)?;
     telling.end()
 }
 
-fn identities(stage: &mut Stage, telling: &mut Telling<'_>) -> Result<()> {
+fn identities(telling: &mut Telling<'_>) -> Result<Stage> {
     telling.step("Two identities", "An identity is a key pair, made here. There is no account and no number.")?;
-    for person in [&mut stage.alice, &mut stage.bob] {
-        let identity = person.create()?;
-        telling.fact(&format!("{:<6} {}", identity.name, identity.peer_id))?;
+    let stage = Stage::new()?;
+    for person in [&stage.alice, &stage.bob] {
+        telling.fact(&format!("{:<6} {}", person.name, person.peer))?;
     }
-    let different = stage.alice.peer()? != stage.bob.peer()?;
-    telling.check("the two peer IDs differ", different)
+    telling.check("the two peer IDs differ", stage.alice.peer != stage.bob.peer)?;
+    Ok(stage)
 }
 
 fn nodes(stage: &mut Stage, telling: &mut Telling<'_>) -> Result<()> {
@@ -99,7 +98,7 @@ fn request(stage: &mut Stage, telling: &mut Telling<'_>) -> Result<()> {
         "Bob does not know Alice. What she wrote waits as a request and is in no inbox; until he accepts,\n\
          nothing tells her whether he has seen, declined or blocked it.",
     )?;
-    let alice = stage.alice.peer()?;
+    let alice = stage.alice.peer;
     stage.bob.wait_for("a request", |event| match event {
         EventKind::RequestNew { peer_id, .. } if *peer_id == alice => Some(()),
         _ => None,
@@ -120,7 +119,7 @@ fn look_with_the_node_off(stage: &mut Stage, telling: &mut Telling<'_>) -> Resul
         "What needs no network works without it: Bob stops his node, reads the request and accepts it.",
     )?;
     stage.bob.stop()?;
-    let who = Who::new(stage.alice.peer()?.to_string());
+    let who = Who::new(stage.alice.peer.to_string());
     let detail = stage.bob.ask::<method::RequestsShow>(&who)?;
     telling.fact(&format!("subject  {}", detail.request.subject.as_deref().unwrap_or_default()))?;
     telling.fact(&format!("text     {}", detail.request.text))?;
@@ -148,14 +147,14 @@ fn acceptance(stage: &mut Stage, first: &Sent, telling: &mut Telling<'_>) -> Res
     })?;
     telling.fact(&format!("Alice > {FIRST}    [{state}]"))?;
     let contacts = stage.alice.ask::<method::ContactsList>(&NoParams {})?;
-    let bob = stage.bob.peer()?;
+    let bob = stage.bob.peer;
     let both = contacts.iter().any(|contact| contact.peer_id == bob && contact.contact);
     telling.check("the message is delivered, and Bob is Alice's contact, too", both)
 }
 
 fn conversation(stage: &mut Stage, telling: &mut Telling<'_>) -> Result<()> {
     telling.step("A conversation", "Both ways, each message under a key of its own that is forgotten after use.")?;
-    let (alice, bob) = (stage.alice.peer()?, stage.bob.peer()?);
+    let (alice, bob) = (stage.alice.peer, stage.bob.peer);
     let send = |from: &mut Person, to: String, text: &str| {
         let (text, wait) = (text.to_owned(), Some(WaitFor::Delivered));
         let params = SendParams { to, text, wait, timeout_ms: Some(DEADLINE.0), ..SendParams::default() };
@@ -191,7 +190,7 @@ fn safety_number(stage: &mut Stage, telling: &mut Telling<'_>) -> Result<()> {
         "Both can compare a number made of both keys, in person or in a call. Somebody in the middle would\n\
          make the numbers differ.",
     )?;
-    let (alice, bob) = (stage.alice.peer()?, stage.bob.peer()?);
+    let (alice, bob) = (stage.alice.peer, stage.bob.peer);
     let hers = stage.alice.ask::<method::ContactsShow>(&Who::new(bob.to_string()))?.safety_number;
     let his = stage.bob.ask::<method::ContactsShow>(&Who::new(alice.to_string()))?.safety_number;
     telling.fact(hers.as_deref().unwrap_or_default())?;
@@ -208,10 +207,10 @@ fn disk(stage: &Stage, evidence: &Evidence, telling: &mut Telling<'_>) -> Result
     }
     if let Some((file, offset, bytes)) = evidence.excerpt() {
         telling.fact(&format!("a piece of {file}, from byte {offset} on:"))?;
-        telling.block(&hex::dump(bytes, bytes.len().div_ceil(16), ""))?;
+        telling.block(&hex::dump(bytes, bytes.len().div_ceil(16)))?;
     }
     telling.check("the search finds a text where one is left in clear (so the search works)", stage.search_works()?)?;
-    for needle in needles(stage)? {
+    for needle in needles(stage) {
         let found = evidence.find(&needle);
         if let Some(file) = &found {
             telling.fact(&format!("found in {file}: {}", needle.what))?;
@@ -233,10 +232,10 @@ fn wire(stage: &Stage, telling: &mut Telling<'_>) -> Result<()> {
     }
     if let Some(first) = envelopes.iter().find(|envelope| envelope.way.starts_with("Alice")) {
         telling.fact("the beginning of the first:")?;
-        telling.block(&hex::dump(&first.bytes, 6, ""))?;
+        telling.block(&hex::dump(&first.bytes, 6))?;
     }
     telling.check("envelopes went both ways", Stage::both_ways(&envelopes))?;
-    for needle in needles(stage)? {
+    for needle in needles(stage) {
         let found = envelopes.iter().any(|envelope| needle.is_in(&envelope.bytes));
         // Who opens a session names both sides in its first message, inside the encrypted connection.
         if !needle.is_key {
@@ -247,10 +246,8 @@ fn wire(stage: &Stage, telling: &mut Telling<'_>) -> Result<()> {
 }
 
 /// What must be legible nowhere.
-fn needles(stage: &Stage) -> Result<Vec<Needle>> {
-    let mut needles: Vec<Needle> = [SUBJECT, FIRST, ANSWER, LAST].iter().map(|text| Needle::text(text)).collect();
-    for person in [&stage.alice, &stage.bob] {
-        needles.push(Needle::key(person.name, person.peer()?));
-    }
-    Ok(needles)
+fn needles(stage: &Stage) -> Vec<Needle> {
+    let texts = [SUBJECT, FIRST, ANSWER, LAST].map(Needle::text);
+    let keys = [&stage.alice, &stage.bob].map(|person| Needle::key(person.name, person.peer));
+    texts.into_iter().chain(keys).collect()
 }

@@ -5,7 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::Output;
 use crate::cli::output::style::Tint;
-use crate::cli::output::table::{Cell, Column, Table};
+use crate::cli::output::table::{Cell, Table};
 use crate::client;
 
 /// The exit code when there is something to mend.
@@ -40,9 +40,9 @@ pub(crate) fn run(args: DoctorArgs, context: &mut Context) -> Result<()> {
 
 fn show(diagnosis: &Diagnosis, output: &mut Output) -> Result<()> {
     if output.is_json() {
-        return Ok(output.json(diagnosis)?);
+        return output.json(diagnosis);
     }
-    let mut table = Table::new(&[Column::new("WHAT"), Column::new("HOW"), Column::new("")]);
+    let mut table = Table::new(["WHAT", "HOW", ""]);
     for finding in &diagnosis.findings {
         let tint = match finding.health {
             Health::Ok => Tint::Green,
@@ -59,7 +59,7 @@ fn show(diagnosis: &Diagnosis, output: &mut Output) -> Result<()> {
             table.row([Cell::text(""), Cell::text(""), Cell::text(&format!("→ {hint}")).tint(Tint::Dim)]);
         }
     }
-    Ok(output.table(&table, "")?)
+    output.table(&table, "")
 }
 
 const fn named(area: Area) -> &'static str {

@@ -4,10 +4,10 @@ use crate::api::{Direction, HistoryParams, Message, State, method};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
-use crate::cli::output::table::{Cell, Column, Table};
+use crate::cli::output::table::Cell;
 use crate::cli::output::{Form, Output, name_and_peer, safe, short_message};
 
-use super::inbox::when;
+use super::inbox::{body, when};
 use super::send::tint;
 
 /// Show the messages of a conversation, oldest first
@@ -45,28 +45,23 @@ pub(crate) fn run(args: HistoryArgs, context: &mut Context) -> Result<()> {
 
 fn show(messages: &[Message], output: &mut Output) -> Result<()> {
     match output.form {
-        Form::Json => Ok(messages.iter().try_for_each(|message| output.json(message))?),
-        Form::Plain => plain(messages, output),
-        Form::People { .. } if messages.is_empty() => Ok(output.note("there are no messages")?),
+        Form::People { .. } if messages.is_empty() => output.note("there are no messages"),
         Form::People { .. } => messages.iter().try_for_each(|message| for_people(message, output)),
+        Form::Json | Form::Plain => {
+            let titles = ["ID", "TIME", "DIRECTION", "FROM", "NAME", "STATE", "TEXT"];
+            output.list(messages, titles, "", |output, message| {
+                [
+                    Cell::text(&message.message_id.to_string()),
+                    Cell::text(&output.time(when(message))),
+                    Cell::text(message.direction.word()),
+                    Cell::text(&message.from.to_string()),
+                    Cell::text(&message.from_name),
+                    Cell::text(message.state.word()),
+                    Cell::text(&body(message)),
+                ]
+            })
+        }
     }
-}
-
-fn plain(messages: &[Message], output: &mut Output) -> Result<()> {
-    let columns = ["ID", "TIME", "DIRECTION", "FROM", "NAME", "STATE", "TEXT"].map(Column::new);
-    let mut table = Table::new(&columns);
-    for message in messages {
-        table.row([
-            Cell::text(&message.message_id.to_string()),
-            Cell::text(&output.time(when(message))),
-            Cell::text(message.direction.word()),
-            Cell::text(&message.from.to_string()),
-            Cell::text(&message.from_name),
-            Cell::text(message.state.word()),
-            Cell::text(&body(message)),
-        ]);
-    }
-    Ok(output.table(&table, "")?)
 }
 
 /// A line about the message, then the message, indented: no text can pass for a line about another.
@@ -79,26 +74,21 @@ fn for_people(message: &Message, output: &mut Output) -> Result<()> {
         Direction::Out => "you".to_owned(),
         Direction::In => safe::line(&name_and_peer(&message.from_name, &message.from)),
     };
-    let mut line = vec![
-        paint.tint(Tint::Dim, &output.time(when(message))).into_owned(),
-        paint.tint(Tint::Cyan, &who).into_owned(),
+    let state = match (message.direction, message.state) {
+        (Direction::Out, state) => Some(paint.tint(tint(state), state.word())),
+        (Direction::In, State::Received) => Some(paint.tint(Tint::Bold, "new")),
+        (Direction::In, _) => None,
+    };
+    let parts = [
+        Some(paint.tint(Tint::Dim, &output.time(when(message)))),
+        Some(paint.tint(Tint::Cyan, &who)),
+        state,
+        message.edited.then(|| "edited".to_owned()),
+        message.reply_to.as_ref().map(|id| format!("↩ {}", short_message(id))),
+        message.expires_at.map(|at| paint.tint(Tint::Yellow, &format!("vanishes {}", output.time(at)))),
+        Some(paint.tint(Tint::Dim, &short_message(&message.message_id))),
     ];
-    match (message.direction, message.state) {
-        (Direction::Out, state) => line.push(paint.tint(tint(state), state.word()).into_owned()),
-        (Direction::In, State::Received) => line.push(paint.tint(Tint::Bold, "new").into_owned()),
-        (Direction::In, _) => {}
-    }
-    if message.edited {
-        line.push("edited".to_owned());
-    }
-    if let Some(reply_to) = &message.reply_to {
-        line.push(format!("↩ {}", short_message(reply_to)));
-    }
-    if let Some(at) = message.expires_at {
-        line.push(paint.tint(Tint::Yellow, &format!("vanishes {}", output.time(at))).into_owned());
-    }
-    line.push(paint.tint(Tint::Dim, &short_message(&message.message_id)).into_owned());
-    output.line(&line.join("  "))?;
+    output.line(&parts.into_iter().flatten().collect::<Vec<_>>().join("  "))?;
     if let Some(subject) = &message.subject {
         output.line(&format!("{INDENT}{}", paint.tint(Tint::Bold, &safe::line(subject))))?;
     }
@@ -107,11 +97,6 @@ fn for_people(message: &Message, output: &mut Output) -> Result<()> {
         output.line(&format!("{INDENT}{} × {}", safe::line(symbol), people.len()))?;
     }
     Ok(())
-}
-
-/// The text, or what stands for what cannot be shown.
-fn body(message: &Message) -> String {
-    if message.kind == "text" { message.text.clone() } else { format!("[{}]", message.kind) }
 }
 
 #[cfg(test)]

@@ -53,29 +53,23 @@ enum IdAction {
 /// Shows or changes the identity.
 pub(crate) fn run(args: IdArgs, context: &mut Context) -> Result<()> {
     match args.action.unwrap_or(IdAction::Show) {
-        IdAction::Show => {
-            let identity = context.client()?.ask::<method::IdShow>(&NoParams {})?;
-            show(&identity, &mut context.output)
-        }
+        IdAction::Show => show(&context.client()?.ask::<method::IdShow>(&NoParams {})?, &mut context.output),
         IdAction::Link => {
             let identity = context.client()?.ask::<method::IdShow>(&NoParams {})?;
-            one(&identity, &identity.link, &mut context.output)
+            context.output.value(&identity, &safe::line(&identity.link))
         }
-        IdAction::Qr => {
-            let identity = context.client()?.ask::<method::IdShow>(&NoParams {})?;
-            show_qr(&identity, &mut context.output)
-        }
+        IdAction::Qr => show_qr(&context.client()?.ask::<method::IdShow>(&NoParams {})?, &mut context.output),
         IdAction::Name { name: None } => {
             let identity = context.client()?.ask::<method::IdShow>(&NoParams {})?;
-            one(&identity, &identity.name, &mut context.output)
+            context.output.value(&identity, &safe::line(&identity.name))
         }
         IdAction::Name { name: Some(name) } => {
             let identity = context.client()?.ask::<method::IdName>(&NameParams { name })?;
-            context.output.note(&match identity.name.as_str() {
+            let text = match identity.name.as_str() {
                 "" => "you have no name now".to_owned(),
                 name => format!("you are {name} now; contacts learn it with your next message"),
-            })?;
-            if context.output.is_json() { Ok(context.output.json(&identity)?) } else { Ok(()) }
+            };
+            context.output.done(&identity, &text)
         }
         IdAction::Passphrase { new_passphrase_file, no_passphrase } => {
             passphrase(new_passphrase_file.as_ref(), no_passphrase, context)
@@ -83,37 +77,30 @@ pub(crate) fn run(args: IdArgs, context: &mut Context) -> Result<()> {
         IdAction::Rotate => {
             let identity = context.client()?.ask::<method::IdRotate>(&NoParams {})?;
             context.output.note("links given out before are no longer invitations; this is the new one:")?;
-            one(&identity, &identity.link, &mut context.output)
+            context.output.value(&identity, &safe::line(&identity.link))
         }
     }
 }
 
 /// The whole identity.
 pub(super) fn show(identity: &Identity, output: &mut Output) -> Result<()> {
-    if output.is_json() {
-        return Ok(output.json(identity)?);
-    }
     let mut record = Record::default();
     record.row("peer ID", "peer_id", Cell::text(&identity.peer_id.to_string()));
     record.row("name", "name", Cell::text(&identity.name));
     record.row("link", "link", Cell::text(&identity.link));
     record.rows("address", "addr", identity.addrs.iter().map(|addr| Cell::text(addr)));
-    Ok(output.record(&record)?)
-}
-
-fn one(identity: &Identity, value: &str, output: &mut Output) -> Result<()> {
-    if output.is_json() { Ok(output.json(identity)?) } else { Ok(output.line(&safe::line(value))?) }
+    output.record(identity, &record)
 }
 
 fn show_qr(identity: &Identity, output: &mut Output) -> Result<()> {
     let columns = match output.form {
-        Form::Json => return Ok(output.json(identity)?),
+        Form::Json => return output.json(identity),
         Form::People { columns } => Some(columns),
         Form::Plain => None,
     };
     let code = qr::render(&identity.link, columns, output.paint.on)?;
     output.line(code.trim_end_matches('\n'))?;
-    Ok(output.note(&identity.link)?)
+    output.note(&identity.link)
 }
 
 fn passphrase(source: Option<&Source>, remove: bool, context: &mut Context) -> Result<()> {
@@ -125,11 +112,11 @@ fn passphrase(source: Option<&Source>, remove: bool, context: &mut Context) -> R
         return Err(CliError::usage("both passphrases cannot come from standard input").hint("put one into a file"));
     }
     context.change_passphrase(source, remove)?;
-    Ok(context.output.note(if remove {
+    context.output.note(if remove {
         "the key file has no passphrase now: who can read the disk can be you"
     } else {
         "the passphrase is changed; copies of the old key file still open with the old one"
-    })?)
+    })
 }
 
 #[cfg(test)]

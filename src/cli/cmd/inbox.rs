@@ -5,7 +5,7 @@ use crate::base::WallTime;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
-use crate::cli::output::table::{Cell, Column};
+use crate::cli::output::table::Cell;
 use crate::cli::output::{Output, short_peer};
 
 /// List the conversations, newest first
@@ -27,25 +27,19 @@ pub(crate) fn run(args: &InboxArgs, context: &mut Context) -> Result<()> {
 }
 
 fn show(conversations: &[Conversation], when_empty: &str, output: &mut Output) -> Result<()> {
-    let columns = [
-        Column::flexible("NAME"),
-        Column::new("PEER"),
-        Column::number("UNREAD"),
-        Column::new("WHEN"),
-        Column::flexible("LAST MESSAGE"),
-    ];
+    let titles = ["NAME", "PEER", "UNREAD", "WHEN", "LAST MESSAGE"];
     let row = |output: &Output, conversation: &Conversation| {
         let weight = if conversation.unread > 0 { Tint::Bold } else { Tint::Plain };
         let last = conversation.last.as_ref();
         [
-            Cell::text(&conversation.name).tint(Tint::Cyan),
+            Cell::long(&conversation.name).tint(Tint::Cyan),
             Cell::two(&short_peer(&conversation.peer_id), &conversation.peer_id.to_string()).tint(Tint::Dim),
-            Cell::text(&conversation.unread.to_string()).tint(weight),
+            Cell::number(conversation.unread).tint(weight),
             Cell::text(&last.map(|message| output.time(when(message))).unwrap_or_default()).tint(Tint::Dim),
-            Cell::text(&last.map(preview).unwrap_or_default()).tint(weight),
+            Cell::long(&last.map(preview).unwrap_or_default()).tint(weight),
         ]
     };
-    Ok(output.list(conversations, columns, when_empty, row)?)
+    output.list(conversations, titles, when_empty, row)
 }
 
 /// What a peer says about the time is less sure than when it came.
@@ -53,10 +47,14 @@ pub(super) fn when(message: &Message) -> WallTime {
     message.received_at.unwrap_or(message.sent_at)
 }
 
-/// The message in one line: its text, or what it is instead. Not yet safe.
+/// The message in one line. Not yet safe.
 pub(super) fn preview(message: &Message) -> String {
-    let text = if message.kind == "text" { message.text.clone() } else { format!("[{}]", message.kind) };
-    if message.direction == Direction::Out { format!("you: {text}") } else { text }
+    if message.direction == Direction::Out { format!("you: {}", body(message)) } else { body(message) }
+}
+
+/// The text, or what stands for what cannot be shown.
+pub(super) fn body(message: &Message) -> String {
+    if message.kind == "text" { message.text.clone() } else { format!("[{}]", message.kind) }
 }
 
 #[cfg(test)]

@@ -49,5 +49,5 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<()> {
         context.output.note("The key file has no passphrase: who can read the disk can be you.")?;
     }
     context.output.note("Hand out your link: whoever writes with it is shown as invited.")?;
-    Ok(context.output.note("`rohrpost run` receives what they write.")?)
+    context.output.note("`rohrpost run` receives what they write.")
 }

@@ -34,28 +34,24 @@ pub(crate) fn run(args: &ListenArgs, context: &mut Context) -> Result<()> {
     for event in client.events(args.since)? {
         show(&event?, &mut context.output)?;
     }
-    Ok(context.output.note(if remote {
-        "the node has stopped"
-    } else {
-        "no node is running; this was the log so far"
-    })?)
+    context.output.note(if remote { "the node has stopped" } else { "no node is running; this was the log so far" })
 }
 
 /// One event on one line.
 pub(super) fn show(event: &Event, output: &mut Output) -> Result<()> {
     if output.is_json() {
-        return Ok(output.json(event)?);
+        return output.json(event);
     }
     let name = event.kind.name();
     let at = output.time(event.at);
     let (peer, text) = words(&event.kind, output.is_plain());
     let (peer, text) = (safe::line(&peer), safe::line(&text));
     if output.is_plain() {
-        return Ok(output.line(&format!("{}\t{at}\t{name}\t{peer}\t{text}", event.seq))?);
+        return output.line(&format!("{}\t{at}\t{name}\t{peer}\t{text}", event.seq));
     }
-    let at = output.paint.tint(Tint::Dim, &at).into_owned();
-    let peer = output.paint.tint(Tint::Cyan, &peer).into_owned();
-    Ok(output.line(format!("{at}  {name:<19}  {peer}  {text}").trim_end())?)
+    let at = output.paint.tint(Tint::Dim, &at);
+    let peer = output.paint.tint(Tint::Cyan, &peer);
+    output.line(format!("{at}  {name:<19}  {peer}  {text}").trim_end())
 }
 
 /// Whom it is about, and what there is to say. Not yet safe.

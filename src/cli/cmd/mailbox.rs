@@ -6,7 +6,7 @@ use crate::api::{BoxState, Mailbox, MailboxParams, NoParams, OpenMailbox, method
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
-use crate::cli::output::table::{Cell, Column, Table};
+use crate::cli::output::table::{Cell, Table};
 use crate::cli::output::{Output, name_and_peer, short_peer};
 
 /// Where messages wait for you while your node is off
@@ -64,12 +64,12 @@ pub(crate) fn run(args: MailboxArgs, context: &mut Context) -> Result<()> {
             let who = name_and_peer(&mailbox.name, &mailbox.peer_id);
             let when = if running { "is asked now" } else { "will be asked when a node runs" };
             let text = format!("{who} {when} to keep a mailbox for you; `rohrpost mailbox` shows what it says");
-            context.done(&mailbox, &text)
+            context.output.done(&mailbox, &text)
         }
         MailboxAction::Drop { who } => context.each(who, |who, context| {
             let who = context.client()?.ask::<method::MailboxDrop>(&who)?;
             let text = format!("{} keeps no mailbox for you any more", name_and_peer(&who.name, &who.peer_id));
-            context.done(&who, &text)
+            context.output.done(&who, &text)
         }),
     }
 }
@@ -87,48 +87,37 @@ pub(crate) const fn told(state: BoxState) -> (&'static str, Tint) {
 }
 
 fn list(mailboxes: &[Mailbox], output: &mut Output) -> Result<()> {
-    let columns = [
-        Column::flexible("NAME"),
-        Column::new("PEER"),
-        Column::new("STATE"),
-        Column::new("FETCHED"),
-        Column::number("PREKEYS"),
-        Column::flexible("ADDRESS"),
-    ];
+    let titles = ["NAME", "PEER", "STATE", "FETCHED", "PREKEYS", "ADDRESS"];
     let row = |output: &Output, mailbox: &Mailbox| {
         let (state, tint) = told(mailbox.state);
         [
-            Cell::text(&mailbox.name).tint(Tint::Cyan),
+            Cell::long(&mailbox.name).tint(Tint::Cyan),
             Cell::two(&short_peer(&mailbox.peer_id), &mailbox.peer_id.to_string()).tint(Tint::Dim),
             Cell::two(state, mailbox.state.word()).tint(tint),
             Cell::text(&mailbox.fetched_at.map(|at| output.time(at)).unwrap_or_default()).tint(Tint::Dim),
-            Cell::text(&mailbox.prekeys.to_string()),
-            Cell::text(mailbox.addrs.first().map_or("", String::as_str)),
+            Cell::number(mailbox.prekeys),
+            Cell::long(mailbox.addrs.first().map_or("", String::as_str)),
         ]
     };
-    Ok(output.list(
-        mailboxes,
-        columns,
-        "no mailbox keeps messages for you; `rohrpost mailbox list --find` looks for some",
-        row,
-    )?)
+    let none = "no mailbox keeps messages for you; `rohrpost mailbox list --find` looks for some";
+    output.list(mailboxes, titles, none, row)
 }
 
 fn offer(found: &[OpenMailbox], output: &mut Output) -> Result<()> {
     if output.is_json() {
-        return Ok(found.iter().try_for_each(|mailbox| output.json(mailbox))?);
+        return found.iter().try_for_each(|mailbox| output.json(mailbox));
     }
-    let mut table = Table::new(&[Column::new("PEER"), Column::flexible("ADDRESS")]);
+    let mut table = Table::new(["PEER", "ADDRESS"]);
     for mailbox in found {
         for addr in &mailbox.addrs {
             table.row([
                 Cell::two(&short_peer(&mailbox.peer_id), &mailbox.peer_id.to_string()).tint(Tint::Dim),
-                Cell::text(addr),
+                Cell::long(addr),
             ]);
         }
     }
     let none = "no mailbox that serves everybody was found; ask a friend whose node is always on for one";
-    Ok(output.table(&table, none)?)
+    output.table(&table, none)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &ManArgs, output: &mut Output) -> Result<()> {
             open_to_all(dir, 0o755).map_err(at)?;
         }
         let count = write_all(&root, dir).map_err(at)?;
-        return Ok(output.note(&format!("{count} pages are in {}", dir.display()))?);
+        return output.note(&format!("{count} pages are in {}", dir.display()));
     }
     let mut command = &root;
     for word in &args.command {

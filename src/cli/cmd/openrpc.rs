@@ -17,5 +17,5 @@ pub(crate) struct OpenrpcArgs {}
 /// Prints it: for people over many lines, with `--json` in one.
 pub(crate) fn run(_: &OpenrpcArgs, output: &mut Output) -> Result<()> {
     let document = api::openrpc();
-    if output.is_json() { Ok(output.json(&document)?) } else { Ok(output.line(&format!("{document:#}"))?) }
+    output.value(&document, &format!("{document:#}"))
 }

@@ -4,7 +4,7 @@ use crate::api::{NoParams, Peer, method};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
-use crate::cli::output::table::{Cell, Column};
+use crate::cli::output::table::Cell;
 use crate::cli::output::{Output, short_peer};
 
 /// List the connected peers, and those by whom the network is found again
@@ -18,14 +18,7 @@ pub(crate) fn run(_: PeersArgs, context: &mut Context) -> Result<()> {
 }
 
 fn show(peers: &[Peer], output: &mut Output) -> Result<()> {
-    let columns = [
-        Column::flexible("NAME"),
-        Column::new("PEER"),
-        Column::new("CONTACT"),
-        Column::new("WAY"),
-        Column::new("SINCE"),
-        Column::flexible("ADDRESS"),
-    ];
+    let titles = ["NAME", "PEER", "CONTACT", "WAY", "SINCE", "ADDRESS"];
     let row = |output: &Output, peer: &Peer| {
         let (way, tint) = match (peer.connected, peer.direct) {
             (false, _) => ("known", Tint::Dim),
@@ -33,15 +26,15 @@ fn show(peers: &[Peer], output: &mut Output) -> Result<()> {
             (true, false) => ("relayed", Tint::Yellow),
         };
         [
-            Cell::text(&peer.name).tint(Tint::Cyan),
+            Cell::long(&peer.name).tint(Tint::Cyan),
             Cell::two(&short_peer(&peer.peer_id), &peer.peer_id.to_string()).tint(Tint::Dim),
-            Cell::two(if peer.contact { "yes" } else { "" }, &peer.contact.to_string()),
+            Cell::flag(peer.contact),
             Cell::text(way).tint(tint),
             Cell::text(&peer.since.map(|at| output.time(at)).unwrap_or_default()).tint(Tint::Dim),
-            Cell::text(peer.addr.as_deref().unwrap_or_default()),
+            Cell::long(peer.addr.as_deref().unwrap_or_default()),
         ]
     };
-    Ok(output.list(peers, columns, "no peer is connected or known; `rohrpost doctor` says what would help", row)?)
+    output.list(peers, titles, "no peer is connected or known; `rohrpost doctor` says what would help", row)
 }
 
 #[cfg(test)]

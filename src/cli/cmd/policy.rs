@@ -37,13 +37,10 @@ pub(crate) fn run(args: PolicyArgs, context: &mut Context) -> Result<()> {
         PolicyAction::Set { policy } => context.client()?.ask::<method::PolicySet>(&PolicyParams { policy })?,
     };
     let output = &mut context.output;
-    if output.is_json() {
-        return Ok(output.json(&state)?);
-    }
-    output.line(state.policy.word())?;
-    Ok(output.note(match state.policy {
+    output.value(&state, state.policy.word())?;
+    output.note(match state.policy {
         Policy::Requests => "strangers' first messages wait as requests",
         Policy::Contacts => "what strangers send is dropped quietly",
         Policy::Nobody => "only the contacts there are can write to you",
-    })?)
+    })
 }

@@ -20,13 +20,10 @@ pub(crate) struct ReadArgs {
 /// Marks the messages and says how many they were.
 pub(crate) fn run(args: ReadArgs, context: &mut Context) -> Result<()> {
     let count = context.client()?.ask::<method::Read>(&ReadParams { who: args.who, upto: args.upto })?;
-    let output = &mut context.output;
-    if output.is_json() {
-        return Ok(output.json(&count)?);
-    }
-    Ok(output.note(&match count.read {
+    let text = match count.read {
         0 => "nothing was unread".to_owned(),
         1 => "1 message is read now".to_owned(),
         n => format!("{n} messages are read now"),
-    })?)
+    };
+    context.output.done(&count, &text)
 }

@@ -26,9 +26,6 @@ pub(crate) fn run(_: RecoverArgs, context: &mut Context) -> Result<()> {
 }
 
 fn show(recovery: &Recovery, output: &mut Output) -> Result<()> {
-    if output.is_json() {
-        return Ok(output.json(recovery)?);
-    }
     let mut record = Record::default();
     let number = |n: u64| Cell::text(&n.to_string());
     record.row("peer ID", "peer_id", Cell::text(&recovery.peer_id.to_string()));
@@ -43,9 +40,9 @@ fn show(recovery: &Recovery, output: &mut Output) -> Result<()> {
     record.row("made of", "rows", Cell::two(&rows, &format!("{} {}", recovery.from_database, recovery.from_snapshot)));
     record.rows("lost", "lost", recovery.lost.iter().map(|lost| Cell::text(lost).tint(Tint::Yellow)));
     record.row("kept", "kept", Cell::text(&recovery.kept.display().to_string()));
-    output.record(&record)?;
+    output.record(recovery, &record)?;
     output.note("Look whether everything is there that you need. Then remove the damaged folder:")?;
-    Ok(output.note("what you delete from now on is not deleted in it.")?)
+    output.note("what you delete from now on is not deleted in it.")
 }
 
 #[cfg(test)]

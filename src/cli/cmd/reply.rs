@@ -1,7 +1,6 @@
 //! `reply`: answer a message in its conversation.
 
 use crate::api::SendParams;
-use crate::cli::args::lifetime;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 
@@ -23,23 +22,19 @@ pub(crate) struct ReplyArgs {
     #[arg(value_name = "TEXT|-")]
     text: String,
 
-    /// It vanishes on both sides after this time: 30s, 10m, 12h, 1d, 4w
-    #[arg(long, value_name = "TIME", value_parser = lifetime)]
-    expires: Option<u64>,
-
     #[command(flatten)]
     delivery: Delivery,
 }
 
 /// Sends the reply.
 pub(crate) fn run(args: ReplyArgs, context: &mut Context) -> Result<()> {
-    let ReplyArgs { message, text, expires, delivery } = args;
+    let ReplyArgs { message, text, delivery } = args;
     let text = text_or_stdin(text, context)?;
     let message = SendParams {
         text,
         reply_to: Some(message),
         client_id: delivery.client_id.clone(),
-        expires_s: expires,
+        expires_s: delivery.expires,
         ..SendParams::default()
     };
     send(&[message], &delivery, context)

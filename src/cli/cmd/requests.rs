@@ -6,8 +6,8 @@ use crate::api::{NoParams, Request, RequestDetail, method};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
-use crate::cli::output::table::{Cell, Column, Record};
-use crate::cli::output::{Form, Output, name_and_peer, safe, short_peer};
+use crate::cli::output::table::{Cell, Record};
+use crate::cli::output::{Output, name_and_peer, safe, short_peer};
 
 /// First messages of people who are not contacts
 #[derive(Debug, clap::Args)]
@@ -60,46 +60,34 @@ pub(crate) fn run(args: RequestsArgs, context: &mut Context) -> Result<()> {
         RequestsAction::Accept(args) => context.each(args.who, |who, context| {
             let contact = context.client()?.ask::<method::RequestsAccept>(&who)?;
             let text = format!("{} is a contact now", name_and_peer(&contact.name, &contact.peer_id));
-            context.done(&contact, &text)
+            context.output.done(&contact, &text)
         }),
         RequestsAction::Decline(args) => context.each(args.who, |who, context| {
             let who = context.client()?.ask::<method::RequestsDecline>(&who)?;
             let text = format!("the request of {} is gone; they are not told", name_and_peer(&who.name, &who.peer_id));
-            context.done(&who, &text)
+            context.output.done(&who, &text)
         }),
         RequestsAction::Block(args) => context.each_is::<method::RequestsBlock>(args.who, "blocked; they are not told"),
     }
 }
 
 fn list(requests: &[Request], output: &mut Output) -> Result<()> {
-    let columns = [
-        Column::flexible("NAME"),
-        Column::new("PEER"),
-        Column::new("WHEN"),
-        Column::number("MESSAGES"),
-        Column::new("INVITED"),
-        Column::flexible("SUBJECT"),
-        Column::flexible("TEXT"),
-    ];
+    let titles = ["NAME", "PEER", "WHEN", "MESSAGES", "INVITED", "SUBJECT", "TEXT"];
     let row = |output: &Output, request: &Request| {
-        let invited = Cell::two(yes(request.invited), if request.invited { "true" } else { "false" });
         [
-            Cell::text(&request.name).tint(Tint::Cyan),
+            Cell::long(&request.name).tint(Tint::Cyan),
             Cell::two(&short_peer(&request.peer_id), &request.peer_id.to_string()).tint(Tint::Dim),
             Cell::text(&output.time(request.received_at)).tint(Tint::Dim),
-            Cell::text(&request.messages.to_string()),
-            invited.tint(Tint::Green),
-            Cell::text(request.subject.as_deref().unwrap_or_default()),
-            Cell::text(&request.text),
+            Cell::number(request.messages),
+            Cell::flag(request.invited).tint(Tint::Green),
+            Cell::long(request.subject.as_deref().unwrap_or_default()),
+            Cell::long(&request.text),
         ]
     };
-    Ok(output.list(requests, columns, "no requests are pending", row)?)
+    output.list(requests, titles, "no requests are pending", row)
 }
 
 fn show(detail: &RequestDetail, output: &mut Output) -> Result<()> {
-    if output.is_json() {
-        return Ok(output.json(detail)?);
-    }
     let request = &detail.request;
     let mut record = Record::default();
     record.row("name", "name", Cell::text(&request.name).tint(Tint::Cyan));
@@ -110,13 +98,11 @@ fn show(detail: &RequestDetail, output: &mut Output) -> Result<()> {
     if let Some(subject) = &request.subject {
         record.row("subject", "subject", Cell::text(subject));
     }
-    if output.form == Form::Plain {
-        for message in &detail.texts {
-            record.row("text", "text", Cell::text(&message.text));
-        }
+    if output.is_plain() {
+        record.rows("text", "text", detail.texts.iter().map(|message| Cell::text(&message.text)));
     }
-    output.record(&record)?;
-    if output.form != Form::Plain {
+    output.record(detail, &record)?;
+    if output.is_people() {
         for message in &detail.texts {
             output.line(&format!("\n    {}", safe::block(&message.text, "    ")))?;
         }
@@ -127,14 +113,11 @@ fn show(detail: &RequestDetail, output: &mut Output) -> Result<()> {
     Ok(())
 }
 
-const fn yes(is: bool) -> &'static str {
-    if is { "yes" } else { "" }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::api::{ConversationKind, HeldMessage};
+    use crate::cli::output::Form;
     use crate::cli::testing::{HOSTILE, NOW, PEOPLE, output, peer, written};
 
     fn request() -> Request {

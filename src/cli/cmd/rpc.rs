@@ -34,7 +34,7 @@ pub(crate) fn run(args: &RpcArgs, context: &mut Context) -> Result<()> {
         None => None,
     };
     let result = context.client()?.call(&args.method, params)?;
-    Ok(context.output.json(&result)?)
+    context.output.json(&result)
 }
 
 fn from_stdin() -> Result<Value> {

@@ -90,7 +90,7 @@ fn show(event: &Event, output: &mut Output) -> Result<()> {
         (EventKind::Ready { peer_id, addrs, .. }, Form::People { .. }) => {
             output.line(&format!("{}  {peer_id}", output.paint.tint(Tint::Green, "ready")))?;
             addrs.iter().try_for_each(|addr| output.line(&format!("       {}", safe::line(addr))))?;
-            Ok(output.note("Ctrl-C or `rohrpost stop` ends it")?)
+            output.note("Ctrl-C or `rohrpost stop` ends it")
         }
         _ => listen::show(event, output),
     }

@@ -45,17 +45,17 @@ pub(crate) struct SendArgs {
     #[arg(long, value_name = "MSG")]
     reply: Option<String>,
 
-    /// It vanishes on both sides after this time: 30s, 10m, 12h, 1d, 4w
-    #[arg(long, value_name = "TIME", value_parser = lifetime)]
-    expires: Option<u64>,
-
     #[command(flatten)]
     delivery: Delivery,
 }
 
-/// How long to look after a message.
+/// How long a message lives, and how long it is looked after.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Delivery {
+    /// It vanishes on both sides after this time: 30s, 10m, 12h, 1d, 4w
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
+    pub(crate) expires: Option<u64>,
+
     /// Wait until it is that far: queued, sent, delivered or read
     #[arg(long, value_name = "STATE", value_parser = one_of(WaitFor::ALL, WaitFor::word), hide_possible_values = true)]
     pub(crate) wait: Option<WaitFor>,
@@ -71,7 +71,7 @@ pub(crate) struct Delivery {
 
 /// Sends to each recipient in turn; a recipient that fails does not keep the others from theirs.
 pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
-    let SendArgs { to, text, subject, reply, expires, delivery } = args;
+    let SendArgs { to, text, subject, reply, delivery } = args;
     if delivery.client_id.is_some() && to.len() > 1 {
         return Err(CliError::usage("--client-id names one message, but there are several recipients")
             .hint("send to each recipient with a key of its own"));
@@ -83,7 +83,7 @@ pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
         subject: subject.clone(),
         reply_to: reply.clone(),
         client_id: delivery.client_id.clone(),
-        expires_s: expires,
+        expires_s: delivery.expires,
         ..SendParams::default()
     };
     let messages: Vec<SendParams> = to.iter().map(message).collect();
@@ -115,8 +115,8 @@ fn told(sent: &Sent, to: &str, delivery: &Delivery, context: &mut Context) -> Re
         // A link or a whole peer ID is no name.
         let name = if to.len() > 40 || to.starts_with("rohrpost:") { "" } else { to };
         let who = safe::line(&name_and_peer(name, &sent.to));
-        let state = output.paint.tint(tint(sent.state), sent.state.word()).into_owned();
-        let id = output.paint.tint(Tint::Dim, &short_message(&sent.message_id)).into_owned();
+        let state = output.paint.tint(tint(sent.state), sent.state.word());
+        let id = output.paint.tint(Tint::Dim, &short_message(&sent.message_id));
         output.line(&format!("{state}  to {who}  {id}"))?;
     }
     if sent.state == State::Queued && delivery.wait.is_none() && output.is_people() {

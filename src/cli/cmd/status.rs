@@ -6,6 +6,7 @@ use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
 use crate::cli::output::table::{Cell, Record};
 use crate::cli::output::{Output, name_and_peer};
+use crate::client;
 
 /// Show whether a node runs, its connections and what waits to be sent
 #[derive(Debug, clap::Args)]
@@ -13,14 +14,10 @@ pub(crate) struct StatusArgs {}
 
 /// Asks the node, or reads what can be read without one.
 pub(crate) fn run(_: StatusArgs, context: &mut Context) -> Result<()> {
-    let status = context.status()?;
-    show(&status, &mut context.output)
+    show(&client::status(&context.place)?, &mut context.output)
 }
 
 fn show(status: &Status, output: &mut Output) -> Result<()> {
-    if output.is_json() {
-        return Ok(output.json(status)?);
-    }
     let mut record = Record::default();
     let (word, tint) = match status.pid {
         _ if !status.running => ("not running".to_owned(), Tint::Yellow),
@@ -54,7 +51,7 @@ fn show(status: &Status, output: &mut Output) -> Result<()> {
             record.row("", "peer", Cell::two(&shown, &connection.peer_id.to_string()));
         }
     }
-    Ok(output.record(&record)?)
+    output.record(status, &record)
 }
 
 /// How others reach us, and what the node does for them.

@@ -14,5 +14,5 @@ pub(crate) fn run(_: StopArgs, context: &mut Context) -> Result<()> {
     if !client::stop(&context.place)? {
         return Err(CliError::new(Code::NodeNeeded, "no node is running").hint("there is nothing to stop"));
     }
-    context.done(&serde_json::json!({ "running": false }), "the node has stopped")
+    context.output.done(&serde_json::json!({ "running": false }), "the node has stopped")
 }

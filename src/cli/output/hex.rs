@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-/// At most `lines` lines of sixteen bytes, each after `indent`; what is left out is counted.
-pub(crate) fn dump(bytes: &[u8], lines: usize, indent: &str) -> String {
+/// At most `lines` lines of sixteen bytes; what is left out is counted.
+pub(crate) fn dump(bytes: &[u8], lines: usize) -> String {
     let mut out = String::new();
     for (i, row) in bytes.chunks(16).take(lines).enumerate() {
         let mut digits = String::new();
@@ -13,11 +13,11 @@ pub(crate) fn dump(bytes: &[u8], lines: usize, indent: &str) -> String {
         }
         let printable: String =
             row.iter().map(|&byte| if matches!(byte, 0x20..=0x7e) { char::from(byte) } else { '.' }).collect();
-        let _ = writeln!(out, "{indent}{:08x}  {digits:<49} |{printable}|", i * 16);
+        let _ = writeln!(out, "{:08x}  {digits:<49} |{printable}|", i * 16);
     }
     let left = bytes.len().saturating_sub(lines * 16);
     if left > 0 {
-        let _ = writeln!(out, "{indent}… and {left} more bytes");
+        let _ = writeln!(out, "… and {left} more bytes");
     }
     out
 }
@@ -29,12 +29,12 @@ mod tests {
     #[test]
     fn it_looks_like_a_hexdump() {
         let expected = "\
-> 00000000  48 65 6c 6c 6f 00 1b 7f  ff 20 21 22 23 24 25 26  |Hello.... !\"#$%&|
-> 00000010  27                                                |'|
+00000000  48 65 6c 6c 6f 00 1b 7f  ff 20 21 22 23 24 25 26  |Hello.... !\"#$%&|
+00000010  27                                                |'|
 ";
         let bytes = b"Hello\x00\x1b\x7f\xff !\"#$%&'";
-        assert_eq!(dump(bytes, 4, "> "), expected);
-        assert!(dump(bytes, 1, "").ends_with("|\n… and 1 more bytes\n"));
-        assert_eq!(dump(b"", 4, ""), "");
+        assert_eq!(dump(bytes, 4), expected);
+        assert!(dump(bytes, 1).ends_with("|\n… and 1 more bytes\n"));
+        assert_eq!(dump(b"", 4), "");
     }
 }

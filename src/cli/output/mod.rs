@@ -10,7 +10,7 @@ pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod time;
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -19,7 +19,8 @@ use crate::api;
 use crate::base::{MessageId, PeerId, WallTime};
 
 use self::style::{Paint, Tint};
-use self::table::{Cell, Column, Record, Table};
+use self::table::{Cell, Record, Table};
+use super::error::Result;
 
 /// What results look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,66 +73,78 @@ impl Output {
     }
 
     /// One object on a line of its own.
-    pub(crate) fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> io::Result<()> {
+    pub(crate) fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         json::write_line(&mut self.out, value)?;
-        self.out.flush()
+        Ok(self.out.flush()?)
+    }
+
+    /// Something that is one line of data, which must be safe; with `--json` an object.
+    pub(crate) fn value<T: Serialize>(&mut self, value: &T, line: &str) -> Result<()> {
+        if self.is_json() { self.json(value) } else { self.line(line) }
+    }
+
+    /// Something was changed: a remark for people, with `--json` an object.
+    pub(crate) fn done<T: Serialize>(&mut self, value: &T, text: &str) -> Result<()> {
+        if self.is_json() { self.json(value) } else { self.note(text) }
     }
 
     /// Things of one kind: a row of a table for each, with `--json` an object.
     pub(crate) fn list<T: Serialize, const N: usize>(
         &mut self,
         all: &[T],
-        columns: [Column; N],
+        titles: [&'static str; N],
         when_empty: &str,
         row: impl Fn(&Self, &T) -> [Cell; N],
-    ) -> io::Result<()> {
+    ) -> Result<()> {
         if self.is_json() {
             return all.iter().try_for_each(|one| self.json(one));
         }
-        let mut table = Table::new(&columns);
+        let mut table = Table::new(titles);
         all.iter().for_each(|one| table.row(row(self, one)));
         self.table(&table, when_empty)
     }
 
     /// A table; people are told on stderr when it is empty.
-    pub(crate) fn table(&mut self, table: &Table, when_empty: &str) -> io::Result<()> {
-        match self.form {
-            Form::People { .. } if table.is_empty() => self.note(when_empty),
-            Form::People { columns } => self.out.write_all(table.aligned(columns, self.paint).as_bytes()),
-            Form::Plain | Form::Json => self.out.write_all(table.plain().as_bytes()),
-        }
+    pub(crate) fn table(&mut self, table: &Table, when_empty: &str) -> Result<()> {
+        let text = match self.form {
+            Form::People { .. } if table.is_empty() => return self.note(when_empty),
+            Form::People { columns } => table.aligned(columns, self.paint),
+            Form::Plain | Form::Json => table.plain(),
+        };
+        Ok(self.out.write_all(text.as_bytes())?)
     }
 
-    /// The properties of one thing.
-    pub(crate) fn record(&mut self, record: &Record) -> io::Result<()> {
+    /// The properties of one thing; with `--json` the thing itself.
+    pub(crate) fn record<T: Serialize>(&mut self, thing: &T, record: &Record) -> Result<()> {
         let text = match self.form {
+            Form::Json => return self.json(thing),
             Form::People { .. } => record.aligned(self.paint),
-            Form::Plain | Form::Json => record.plain(),
+            Form::Plain => record.plain(),
         };
         self.out.write_all(text.as_bytes())?;
-        self.out.flush()
+        Ok(self.out.flush()?)
     }
 
     /// A line of data. The text must be safe.
-    pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn line(&mut self, text: &str) -> Result<()> {
         writeln!(self.out, "{text}")?;
-        self.out.flush()
+        Ok(self.out.flush()?)
     }
 
     /// A remark for the person, on stderr; silent with `-q`. What others wrote in it is made safe.
-    pub(crate) fn note(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn note(&mut self, text: &str) -> Result<()> {
         if self.quiet || self.is_json() {
             return Ok(());
         }
         writeln!(self.err, "{}", safe::message(text))?;
-        self.err.flush()
+        Ok(self.err.flush()?)
     }
 
     /// Something that wants attention, on stderr, whatever the flags.
-    pub(crate) fn warn(&mut self, text: &str) -> io::Result<()> {
-        let label = self.paint_err.tint(Tint::Yellow, "warning:").into_owned();
+    pub(crate) fn warn(&mut self, text: &str) -> Result<()> {
+        let label = self.paint_err.tint(Tint::Yellow, "warning:");
         writeln!(self.err, "{label} {}", safe::message(text))?;
-        self.err.flush()
+        Ok(self.err.flush()?)
     }
 
     /// A time as this form shows it.

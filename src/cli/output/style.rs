@@ -1,7 +1,5 @@
 //! The few colours there are, and when they are used.
 
-use std::borrow::Cow;
-
 /// What a piece of text is to look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Tint {
@@ -31,10 +29,10 @@ pub(crate) struct Paint {
 
 impl Paint {
     /// The text in that tint; no escape sequences when painting is off.
-    pub(crate) fn tint(self, tint: Tint, text: &str) -> Cow<'_, str> {
+    pub(crate) fn tint(self, tint: Tint, text: &str) -> String {
         let code = match tint {
-            _ if !self.on || text.is_empty() => return Cow::Borrowed(text),
-            Tint::Plain => return Cow::Borrowed(text),
+            _ if !self.on || text.is_empty() => return text.to_owned(),
+            Tint::Plain => return text.to_owned(),
             Tint::Bold => "1",
             Tint::Dim => "2",
             Tint::Green => "32",
@@ -42,7 +40,7 @@ impl Paint {
             Tint::Red => "31",
             Tint::Cyan => "36",
         };
-        Cow::Owned(format!("\x1b[{code}m{text}\x1b[0m"))
+        format!("\x1b[{code}m{text}\x1b[0m")
     }
 }
 

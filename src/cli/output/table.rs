@@ -12,29 +12,15 @@ const GAP: &str = "  ";
 /// A column that may be cut keeps at least so much.
 const MIN_WIDTH: usize = 8;
 
-/// One column.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Column {
-    title: &'static str,
-    right: bool,
-    flexible: bool,
-}
-
-impl Column {
-    /// A column that is as wide as its widest cell.
-    pub(crate) const fn new(title: &'static str) -> Self {
-        Self { title, right: false, flexible: false }
-    }
-
-    /// A column that is cut when the terminal is too narrow.
-    pub(crate) const fn flexible(title: &'static str) -> Self {
-        Self { title, right: false, flexible: true }
-    }
-
-    /// A column of numbers.
-    pub(crate) const fn number(title: &'static str) -> Self {
-        Self { title, right: true, flexible: false }
-    }
+/// How a cell fits into its column; all of a column do alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fit {
+    /// It is shown whole, at the left.
+    Whole,
+    /// It is cut when the terminal is too narrow.
+    Cut,
+    /// It is shown whole, at the right.
+    Right,
 }
 
 /// One cell, already safe.
@@ -43,18 +29,33 @@ pub(crate) struct Cell {
     shown: String,
     plain: String,
     tint: Tint,
+    fit: Fit,
 }
 
 impl Cell {
     /// The same for people and programs. Anybody may have written the text.
     pub(crate) fn text(text: &str) -> Self {
-        let safe = safe::line(text);
-        Self { shown: safe.clone(), plain: safe, tint: Tint::Plain }
+        Self::two(text, text)
+    }
+
+    /// The same, of any length: in a table it is cut when the terminal is too narrow.
+    pub(crate) fn long(text: &str) -> Self {
+        Self { fit: Fit::Cut, ..Self::text(text) }
+    }
+
+    /// A number.
+    pub(crate) fn number(number: impl Into<u64>) -> Self {
+        Self { fit: Fit::Right, ..Self::text(&number.into().to_string()) }
+    }
+
+    /// Whether something is so: people are told when it is.
+    pub(crate) fn flag(is: bool) -> Self {
+        Self::two(if is { "yes" } else { "" }, &is.to_string())
     }
 
     /// One form for people, one for programs. Anybody may have written them.
     pub(crate) fn two(shown: &str, plain: &str) -> Self {
-        Self { shown: safe::line(shown), plain: safe::line(plain), tint: Tint::Plain }
+        Self { shown: safe::line(shown), plain: safe::line(plain), tint: Tint::Plain, fit: Fit::Whole }
     }
 
     /// In a colour, on a terminal.
@@ -64,23 +65,23 @@ impl Cell {
     }
 }
 
-/// Rows under columns.
+/// Rows under titles.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
-    columns: Vec<Column>,
+    titles: Vec<&'static str>,
     rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
     /// An empty table.
-    pub(crate) fn new(columns: &[Column]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
+    pub(crate) fn new(titles: impl Into<Vec<&'static str>>) -> Self {
+        Self { titles: titles.into(), rows: Vec::new() }
     }
 
     /// Adds a row; one cell for each column.
     pub(crate) fn row(&mut self, cells: impl Into<Vec<Cell>>) {
         let cells = cells.into();
-        debug_assert_eq!(cells.len(), self.columns.len(), "one cell for each column");
+        debug_assert_eq!(cells.len(), self.titles.len(), "one cell for each column");
         self.rows.push(cells);
     }
 
@@ -102,21 +103,20 @@ impl Table {
 
     /// Aligned under a header, at most `columns` wide where cutting the flexible columns allows it.
     pub(crate) fn aligned(&self, columns: usize, paint: Paint) -> String {
-        let widths = self.widths(columns);
+        let first = self.rows.first().into_iter().flatten();
+        let titles = self.titles.iter().zip(first);
+        let header = titles.map(|(title, cell)| Cell { fit: cell.fit, ..Cell::text(title).tint(Tint::Bold) }).collect();
+        let widths = self.widths(&header, columns);
         let mut out = String::new();
-        let header = self.columns.iter().map(|column| (column.title, Tint::Bold));
-        push_row(&mut out, &self.columns, &widths, paint, header);
-        for row in &self.rows {
-            push_row(&mut out, &self.columns, &widths, paint, row.iter().map(|cell| (cell.shown.as_str(), cell.tint)));
-        }
+        std::iter::once(&header).chain(&self.rows).for_each(|row| push_row(&mut out, row, &widths, paint));
         out
     }
 
-    fn widths(&self, available: usize) -> Vec<usize> {
-        let mut widths: Vec<usize> = self.columns.iter().map(|column| safe::width(column.title)).collect();
-        for row in &self.rows {
+    fn widths(&self, header: &Vec<Cell>, available: usize) -> Vec<usize> {
+        let mut widths = vec![0; header.len()];
+        for row in std::iter::once(header).chain(&self.rows) {
             for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(safe::width(&cell.shown));
+                *width = safe::width(&cell.shown).max(*width);
             }
         }
         let gaps = GAP.len() * widths.len().saturating_sub(1);
@@ -124,8 +124,8 @@ impl Table {
         while widths.iter().sum::<usize>() + gaps > available {
             let widest = widths
                 .iter_mut()
-                .zip(&self.columns)
-                .filter(|(width, column)| column.flexible && **width > MIN_WIDTH.max(safe::width(column.title)))
+                .zip(header)
+                .filter(|(width, title)| title.fit == Fit::Cut && **width > MIN_WIDTH.max(safe::width(&title.shown)))
                 .max_by_key(|(width, _)| **width);
             match widest {
                 Some((width, _)) => *width -= 1,
@@ -173,29 +173,21 @@ impl Record {
     }
 }
 
-fn push_row<'a>(
-    out: &mut String,
-    columns: &[Column],
-    widths: &[usize],
-    paint: Paint,
-    cells: impl Iterator<Item = (&'a str, Tint)>,
-) {
-    let mut line = String::new();
+fn push_row(out: &mut String, row: &[Cell], widths: &[usize], paint: Paint) {
     // Blanks are written only when something follows, so that no line ends in them.
     let mut owed = 0;
-    for (i, ((text, tint), (column, &width))) in cells.zip(columns.iter().zip(widths)).enumerate() {
-        let text = safe::truncate(text, width);
+    for (i, (cell, &width)) in row.iter().zip(widths).enumerate() {
+        let text = safe::truncate(&cell.shown, width);
         let rest = width - safe::width(&text);
-        owed += if i > 0 { GAP.len() } else { 0 };
-        owed += if column.right { rest } else { 0 };
+        let (before, after) = if cell.fit == Fit::Right { (rest, 0) } else { (0, rest) };
+        owed += before + if i > 0 { GAP.len() } else { 0 };
         if !text.is_empty() {
-            line.extend(std::iter::repeat_n(' ', owed));
-            line.push_str(&paint.tint(tint, &text));
+            out.extend(std::iter::repeat_n(' ', owed));
+            out.push_str(&paint.tint(cell.tint, &text));
             owed = 0;
         }
-        owed += if column.right { 0 } else { rest };
+        owed += after;
     }
-    out.push_str(&line);
     out.push('\n');
 }
 
@@ -206,10 +198,10 @@ mod tests {
     const PLAIN: Paint = Paint { on: false };
 
     fn people() -> Table {
-        let mut table = Table::new(&[Column::new("NAME"), Column::number("UNREAD"), Column::flexible("LAST")]);
-        table.row([Cell::text("你好"), Cell::text("12"), Cell::text("see you there, I bring the cake")]);
-        table.row([Cell::text("Bob\x1b[2J"), Cell::text("3"), Cell::text("")]);
-        table.row([Cell::text(""), Cell::text(""), Cell::text("line\nline\ttab")]);
+        let mut table = Table::new(["NAME", "UNREAD", "LAST"]);
+        table.row([Cell::text("你好"), Cell::number(12_u32), Cell::long("see you there, I bring the cake")]);
+        table.row([Cell::text("Bob\x1b[2J"), Cell::number(3_u32), Cell::long("")]);
+        table.row([Cell::text(""), Cell::text(""), Cell::long("line\nline\ttab")]);
         table
     }
 
@@ -235,7 +227,7 @@ Bob<U+001B>[2J       3
 
     #[test]
     fn colours_do_not_move_columns() {
-        let mut table = Table::new(&[Column::new("A"), Column::new("B")]);
+        let mut table = Table::new(["A", "B"]);
         table.row([Cell::text("x").tint(Tint::Red), Cell::text("y")]);
         assert_eq!(table.aligned(80, Paint { on: true }), "\x1b[1mA\x1b[0m  \x1b[1mB\x1b[0m\n\x1b[31mx\x1b[0m  y\n");
     }
@@ -252,7 +244,7 @@ Bob<U+001B>[2J       3
 
     #[test]
     fn piped_cells_are_separated_by_tabs_that_nobody_can_forge() {
-        let mut table = Table::new(&[Column::new("A"), Column::flexible("B")]);
+        let mut table = Table::new(["A", "B"]);
         table.row([Cell::two("14:02", "2024-03-12T14:02:11.000Z"), Cell::text("a\tb\nc")]);
         assert_eq!(table.plain(), "2024-03-12T14:02:11.000Z\ta<U+0009>b ⏎ c\n");
     }

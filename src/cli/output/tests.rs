@@ -1,11 +1,11 @@
 //! One command's results in the three forms.
 
-use super::table::{Cell, Column};
+use super::table::Cell;
 use super::*;
 use crate::cli::testing::{NOW, PEOPLE, output};
 
 fn table(rows: usize) -> Table {
-    let mut table = Table::new(&[Column::new("NAME")]);
+    let mut table = Table::new(["NAME"]);
     (0..rows).for_each(|i| table.row([Cell::text(&format!("name {i}"))]));
     table
 }

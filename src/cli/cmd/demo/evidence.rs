@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use crate::base::PeerId;
 use crate::cli::error::{CliError, Result};
 
-use super::stage::Stage;
-
 /// Bytes shown of a file.
 const EXCERPT: usize = 96;
 /// Different values among the bytes shown, from which on they are worth showing: not an empty page.
@@ -51,12 +49,12 @@ pub(super) struct Evidence {
 
 impl Evidence {
     /// Reads them.
-    pub(super) fn collect(stage: &Stage) -> Result<Self> {
+    pub(super) fn collect(folder: &Path) -> Result<Self> {
         let mut paths = Vec::new();
         let io = |error| CliError::io("the demonstration's folder cannot be read", &error);
-        walk(stage.folder(), &mut paths).map_err(io)?;
+        walk(folder, &mut paths).map_err(io)?;
         let read = |path: PathBuf| {
-            let name = path.strip_prefix(stage.folder()).unwrap_or(&path).display().to_string();
+            let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
             fs::read(&path).map(|bytes| (name, bytes)).map_err(io)
         };
         let mut files = paths.into_iter().map(read).collect::<Result<Vec<_>>>()?;

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::api::{EventKind, Identity, Rpc};
+use crate::api::{EventKind, Rpc};
 use crate::base::{Millis, PeerId};
 use crate::cli::error::{CliError, Result};
 use crate::client::{self, Client, Heard, Node, Passphrase, Place, RunOptions, Tap};
 
 use super::evidence::{Evidence, Needle};
+use super::telling::bug;
 
 /// What takes longer than this has failed.
 pub(super) const DEADLINE: Millis = Millis::from_secs(30);
@@ -35,7 +36,7 @@ pub(super) struct Stage {
 type Wire = Arc<Mutex<Vec<Envelope>>>;
 
 impl Stage {
-    /// An empty temporary folder.
+    /// A temporary folder with two new identities.
     pub(super) fn new() -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("rohrpost-demo-")
@@ -67,7 +68,7 @@ impl Stage {
         let path = self.folder().join("control");
         let io = |error| CliError::io("the temporary folder cannot be used", &error);
         std::fs::write(&path, format!("before {text} after")).map_err(io)?;
-        let found = Evidence::collect(self)?.find(&Needle::text(text)).is_some();
+        let found = Evidence::collect(self.folder())?.find(&Needle::text(text)).is_some();
         std::fs::remove_file(&path).map_err(io)?;
         Ok(found)
     }
@@ -80,7 +81,7 @@ pub(super) struct Person {
     other: &'static str,
     place: Place,
     passphrase: Passphrase,
-    peer: Option<PeerId>,
+    pub(super) peer: PeerId,
     node: Option<Node>,
     wire: Wire,
     /// The last event seen.
@@ -89,28 +90,10 @@ pub(super) struct Person {
 
 impl Person {
     fn new(name: &'static str, other: &'static str, folder: &Path, wire: &Wire) -> Result<Self> {
-        Ok(Self {
-            name,
-            other,
-            place: Place::resolve(&name.to_lowercase(), Some(folder))?,
-            passphrase: Passphrase::new(format!("{name} keeps this to herself or himself")),
-            peer: None,
-            node: None,
-            wire: Arc::clone(wire),
-            seen: 0,
-        })
-    }
-
-    /// Makes the identity.
-    pub(super) fn create(&mut self) -> Result<Identity> {
-        let identity = client::create(&self.place, Some(&self.passphrase), Some(self.name))?;
-        self.peer = Some(identity.peer_id);
-        Ok(identity)
-    }
-
-    /// Who they are.
-    pub(super) fn peer(&self) -> Result<PeerId> {
-        self.peer.ok_or_else(|| CliError::mendable("demo_failed", format!("{} has no identity", self.name)))
+        let place = Place::resolve(&name.to_lowercase(), Some(folder))?;
+        let passphrase = Passphrase::new(format!("{name} keeps this to herself or himself"));
+        let peer = client::create(&place, Some(&passphrase), Some(name))?.peer_id;
+        Ok(Self { name, other, place, passphrase, peer, node: None, wire: Arc::clone(wire), seen: 0 })
     }
 
     /// Starts the node on loopback; what it sends is kept.
@@ -177,7 +160,6 @@ impl Person {
                 Heard::TimedOut | Heard::Ended => break,
             }
         }
-        Err(CliError::mendable("demo_failed", format!("{} waited for {what} in vain", self.name))
-            .hint("this is a bug, please report it with the whole output"))
+        Err(bug(format!("{} waited for {what} in vain", self.name)))
     }
 }

@@ -23,21 +23,16 @@ impl<'a> Telling<'a> {
     /// A new step: what it is, and what to make of it.
     pub(super) fn step(&mut self, title: &str, about: &str) -> Result<()> {
         self.step += 1;
-        if self.output.is_json() {
-            return Ok(self.output.json(&json!({ "step": self.step, "title": title }))?);
-        }
-        let line = self.output.paint.tint(Tint::Bold, &format!("{}. {title}", self.step)).into_owned();
-        self.output.line(&format!("{}{line}", if self.step > 1 { "\n" } else { "" }))?;
-        about.lines().try_for_each(|line| {
-            let line = self.output.paint.tint(Tint::Dim, line).into_owned();
-            self.output.line(&format!("   {line}"))
-        })?;
-        Ok(())
+        let paint = self.output.paint;
+        let heading = format!("{}. {title}", self.step);
+        let mut text = format!("{}{}", if self.step > 1 { "\n" } else { "" }, paint.tint(Tint::Bold, &heading));
+        about.lines().for_each(|line| text.extend(["\n   ", &paint.tint(Tint::Dim, line)]));
+        self.output.value(&json!({ "step": self.step, "title": title }), &text)
     }
 
     /// Something to look at, in one line.
     pub(super) fn fact(&mut self, text: &str) -> Result<()> {
-        if self.output.is_json() { Ok(()) } else { Ok(self.output.line(&format!("   {}", safe::line(text)))?) }
+        if self.output.is_json() { Ok(()) } else { self.output.line(&format!("   {}", safe::line(text))) }
     }
 
     /// Something to look at, in several lines.
@@ -51,31 +46,28 @@ impl<'a> Telling<'a> {
         if !holds {
             self.failed.push(what.to_owned());
         }
-        if self.output.is_json() {
-            return Ok(self.output.json(&json!({ "step": self.step, "check": what, "ok": holds }))?);
-        }
-        let mark = if holds { ("✓", Tint::Green) } else { ("✗ FAILED:", Tint::Red) };
-        let mark = self.output.paint.tint(mark.1, mark.0).into_owned();
-        Ok(self.output.line(&format!("   {mark} {}", safe::line(what)))?)
+        let (mark, tint) = if holds { ("✓", Tint::Green) } else { ("✗ FAILED:", Tint::Red) };
+        let line = format!("   {} {}", self.output.paint.tint(tint, mark), safe::line(what));
+        self.output.value(&json!({ "step": self.step, "check": what, "ok": holds }), &line)
     }
 
     /// The end: an error if anything failed.
     pub(super) fn end(self) -> Result<()> {
         let Self { output, checks, failed, .. } = self;
-        if output.is_json() {
-            output.json(&json!({ "checks": checks, "failed": failed }))?;
-        } else if failed.is_empty() {
-            let all = output.paint.tint(Tint::Green, &format!("All {checks} checks passed.")).into_owned();
-            output.line(&format!("\n{all}"))?;
-            output.note("Now the real thing: `rohrpost init`, then `rohrpost run`.")?;
-        }
+        let result = json!({ "checks": checks, "failed": failed });
         if failed.is_empty() {
-            return Ok(());
+            let all = format!("All {checks} checks passed.");
+            output.value(&result, &format!("\n{}", output.paint.tint(Tint::Green, &all)))?;
+            return output.note("Now the real thing: `rohrpost init`, then `rohrpost run`.");
         }
-        Err(CliError::mendable(
-            "demo_failed",
-            format!("{} of {checks} checks failed: {}", failed.len(), failed.join("; ")),
-        )
-        .hint("this is a bug, please report it with the whole output"))
+        if output.is_json() {
+            output.json(&result)?;
+        }
+        Err(bug(format!("{} of {checks} checks failed: {}", failed.len(), failed.join("; "))))
     }
+}
+
+/// What cannot be.
+pub(super) fn bug(message: String) -> CliError {
+    CliError::mendable("demo_failed", message).hint("this is a bug, please report it with the whole output")
 }
