@@ -110,7 +110,7 @@ pub struct Stopping {
 }
 
 /// What the node does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// Who we are; `null` when a profile is locked and no node runs.
     pub peer_id: Option<PeerId>,

@@ -4,22 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::open::Running;
-use super::remote::{Came, Remote};
-use super::{Client, Inner};
-use crate::api::{ApiError, Call, Code, Event, EventPage, EventsParams, ListenParams, Rpc, method};
+use super::open::{Client, Inner, Running};
+use super::remote::{Heard, Remote};
+use crate::api::{ApiError, Code, Event, ListenParams, Rpc, method};
+use crate::base::limits::MAX_PAGE;
 use crate::node;
-
-/// What was heard.
-#[derive(Clone, Debug)]
-pub enum Heard {
-    /// An event.
-    Event(Box<Event>),
-    /// Nothing in the time given.
-    TimedOut,
-    /// The node has ended, or there is none and the log is read.
-    Ended,
-}
 
 /// Events as they come, each after the one before: a client that goes on from the last `seq` misses nothing.
 pub struct Events(Source);
@@ -43,8 +32,8 @@ impl Client {
     /// # Errors
     /// `io` when the node is gone.
     pub fn events(&self, since: Option<u64>) -> Result<Events, ApiError> {
-        match &self.inner {
-            Inner::Remote(_) => {
+        match (&self.inner, since) {
+            (Inner::Remote(_), since) => {
                 let stream = node::connect(&self.place)?
                     .ok_or_else(|| ApiError::new(Code::NodeNeeded, "the node has ended meanwhile"))?;
                 let mut remote = Remote::new(stream);
@@ -53,10 +42,10 @@ impl Client {
                 remote.call(method::Listen::NAME, Some(params))?;
                 Ok(Events(Source::Node(remote)))
             }
-            Inner::InProcess(own) => Ok(Events(match since {
-                Some(cursor) => Source::Log { profile: own.share(), cursor, ready: VecDeque::new() },
-                None => Source::Ended,
-            })),
+            (Inner::InProcess(own), Some(cursor)) => {
+                Ok(Events(Source::Log { profile: own.clone(), cursor, ready: VecDeque::new() }))
+            }
+            (Inner::InProcess(_), None) => Ok(Events(Source::Ended)),
         }
     }
 }
@@ -72,19 +61,10 @@ impl Events {
 
     fn hear(&mut self, timeout: Option<Duration>) -> Result<Heard, ApiError> {
         match &mut self.0 {
-            Source::Node(remote) => loop {
-                match remote.hear(timeout)? {
-                    Came::Event(event) => return Ok(Heard::Event(event)),
-                    Came::Response(_) => {}
-                    Came::Nothing => return Ok(Heard::TimedOut),
-                    Came::End => return Ok(Heard::Ended),
-                }
-            },
+            Source::Node(remote) => remote.hear(timeout),
             Source::Log { profile, cursor, ready } => {
                 if ready.is_empty() {
-                    let page = profile.answer(Call::Events(EventsParams { since: *cursor, limit: None }))?;
-                    let page: EventPage =
-                        serde_json::from_value(page).map_err(|e| ApiError::new(Code::Internal, e.to_string()))?;
+                    let page = profile.runtime.block_on(profile.dispatcher()?.events(*cursor, MAX_PAGE))?;
                     *cursor = page.next;
                     ready.extend(page.events);
                 }
@@ -99,15 +79,13 @@ impl Iterator for Events {
     type Item = Result<Event, ApiError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match self.hear(None) {
-                Ok(Heard::Event(event)) => return Some(Ok(*event)),
-                Ok(Heard::TimedOut) => {}
-                Ok(Heard::Ended) => return None,
-                Err(error) => {
-                    self.0 = Source::Ended;
-                    return Some(Err(error));
-                }
+        match self.hear(None) {
+            Ok(Heard::Event(event)) => Some(Ok(*event)),
+            // Without a limit nothing takes too long.
+            Ok(Heard::TimedOut | Heard::Ended) => None,
+            Err(error) => {
+                self.0 = Source::Ended;
+                Some(Err(error))
             }
         }
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::api::{ApiError, Call, Code};
+use super::remote::Remote;
+use crate::api::{ApiError, Call, Code, Rpc};
 use crate::node::{self, Ask, Dispatcher, Local, Place, Profile};
 
 /// Tries to reach a profile that another process has.
@@ -54,40 +55,94 @@ pub(super) fn runtime() -> Result<Runtime, ApiError> {
         .map_err(|e| ApiError::new(Code::Internal, format!("no runtime: {e}")))
 }
 
-/// The dispatcher in this process, over a profile without a node.
-pub(super) struct InProcess(Arc<Running>);
+/// A connection to a node, or its dispatcher in this process.
+pub struct Client {
+    pub(super) place: Place,
+    pub(super) inner: Inner,
+}
 
-/// Shared with the events that are read from it.
+pub(super) enum Inner {
+    Remote(Remote),
+    InProcess(Arc<Running>),
+}
+
+impl Client {
+    /// Over the socket when a node runs, otherwise in this process, without a network. When another process has the
+    /// profile, waits up to 5 seconds for it.
+    ///
+    /// # Errors
+    /// `no_profile`, `busy`, the passphrase's errors, and those of the store.
+    pub fn open(place: &Place, ask: Ask<'_>) -> Result<Self, ApiError> {
+        Self::over(place, reach(place)?, ask)
+    }
+
+    pub(super) fn over(place: &Place, reached: Reached, ask: Ask<'_>) -> Result<Self, ApiError> {
+        let inner = match reached {
+            Reached::Node(stream) => Inner::Remote(Remote::new(stream)),
+            Reached::Lock(lock) => Inner::InProcess(Arc::new(Running::start(place, lock, ask)?)),
+        };
+        Ok(Self { place: place.clone(), inner })
+    }
+
+    /// Over the socket only; `None` when no node runs.
+    ///
+    /// # Errors
+    /// `io` when the socket is there but cannot be used.
+    pub fn connect(place: &Place) -> Result<Option<Self>, ApiError> {
+        Ok(node::connect(place)?.map(|stream| Self::at(place, stream)))
+    }
+
+    pub(super) fn at(place: &Place, stream: UnixStream) -> Self {
+        Self { place: place.clone(), inner: Inner::Remote(Remote::new(stream)) }
+    }
+
+    /// Whether there is a node at the other end.
+    pub const fn is_remote(&self) -> bool {
+        matches!(self.inner, Inner::Remote(_))
+    }
+
+    /// Calls any method, with parameters as JSON.
+    ///
+    /// # Errors
+    /// What the method says; `io` when the node is gone.
+    pub fn call(&mut self, method: &str, params: Option<Value>) -> Result<Value, ApiError> {
+        match &mut self.inner {
+            Inner::Remote(remote) => remote.call(method, params),
+            Inner::InProcess(own) => {
+                let call = Call::parse(method, params)?;
+                own.runtime.block_on(own.dispatcher()?.answer(call))
+            }
+        }
+    }
+
+    /// Calls a method with its types: `client.ask::<method::Inbox>(&InboxParams::default())`.
+    ///
+    /// # Errors
+    /// What the method says; `io` when the node is gone; `internal` when its answer is not understood.
+    pub fn ask<M: Rpc>(&mut self, params: &M::Params) -> Result<M::Result, ApiError> {
+        let fault = |e: serde_json::Error| ApiError::new(Code::Internal, format!("{}: {e}", M::NAME));
+        let params = serde_json::to_value(params).map_err(fault)?;
+        serde_json::from_value(self.call(M::NAME, Some(params))?).map_err(fault)
+    }
+}
+
+/// The dispatcher in this process, over a profile without a node; shared with the events that are read from it.
 pub(super) struct Running {
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
     /// Taken out by `drop` only.
     local: Option<Local>,
 }
 
-impl InProcess {
-    pub(super) fn start(place: &Place, lock: node::Lock, ask: Ask<'_>) -> Result<Self, ApiError> {
+impl Running {
+    fn start(place: &Place, lock: node::Lock, ask: Ask<'_>) -> Result<Self, ApiError> {
         let profile = Profile::unlock(place, ask)?;
         let runtime = runtime()?;
-        let local = Local::start(place, lock, profile)?;
-        Ok(Self(Arc::new(Running { runtime, local: Some(local) })))
+        Ok(Self { runtime, local: Some(Local::start(place, lock, profile)?) })
     }
 
-    pub(super) fn call(&self, call: Call) -> Result<Value, ApiError> {
-        self.0.answer(call)
-    }
-
-    pub(super) fn share(&self) -> Arc<Running> {
-        self.0.clone()
-    }
-}
-
-impl Running {
-    pub(super) fn answer(&self, call: Call) -> Result<Value, ApiError> {
-        let dispatcher: &Dispatcher = match &self.local {
-            Some(local) => local.dispatcher(),
-            None => return Err(ApiError::new(Code::Stopping, "the profile is closed")),
-        };
-        self.runtime.block_on(dispatcher.answer(call))
+    pub(super) fn dispatcher(&self) -> Result<&Dispatcher, ApiError> {
+        let local = self.local.as_ref().map(Local::dispatcher);
+        local.ok_or_else(|| ApiError::new(Code::Stopping, "the profile is closed"))
     }
 }
 

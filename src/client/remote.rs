@@ -1,38 +1,46 @@
 //! The socket, from the client's side: blocking, one request at a time.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::api::rpc::{FromNode, Id, Request, Response, parse_from_node};
+use crate::api::rpc::{FromNode, Id, Request, parse_from_node};
 use crate::api::{ApiError, Code, Event};
 
-/// Bytes read at a time.
-const READ_SIZE: usize = 16 * 1024;
+/// What was heard.
+#[derive(Clone, Debug)]
+pub enum Heard {
+    /// An event.
+    Event(Box<Event>),
+    /// Nothing in the time given.
+    TimedOut,
+    /// The node has ended, or there is none and the log is read.
+    Ended,
+}
 
 /// A connection to a node.
 pub(super) struct Remote {
-    stream: UnixStream,
-    buffer: Vec<u8>,
+    stream: BufReader<UnixStream>,
+    /// The beginning of a line of which the rest has not come.
+    partial: Vec<u8>,
     /// Events that came while an answer was awaited.
     events: VecDeque<Box<Event>>,
     last_id: u64,
 }
 
 /// What came in time.
-pub(super) enum Came {
-    Event(Box<Event>),
-    Response(Response),
+enum Came {
+    Line(FromNode),
     Nothing,
     End,
 }
 
 impl Remote {
-    pub(super) const fn new(stream: UnixStream) -> Self {
-        Self { stream, buffer: Vec::new(), events: VecDeque::new(), last_id: 0 }
+    pub(super) fn new(stream: UnixStream) -> Self {
+        Self { stream: BufReader::new(stream), partial: Vec::new(), events: VecDeque::new(), last_id: 0 }
     }
 
     /// Asks and waits for the answer.
@@ -40,17 +48,17 @@ impl Remote {
         self.last_id += 1;
         let id = Id::number(self.last_id);
         let line = Request { id: Some(id.clone()), method: method.to_owned(), params }.to_line() + "\n";
-        let written = self.stream.write_all(line.as_bytes());
+        let written = self.stream.get_mut().write_all(line.as_bytes());
         loop {
             // Even when writing failed, the node may have said why before it closed.
             match self.receive(None)? {
-                Came::Response(response) if response.id == id => return response.outcome,
+                Came::Line(FromNode::Response(response)) if response.id == id => return response.outcome,
                 // An answer to no request of ours says why the node does not listen to us.
-                Came::Response(response) if response.id == Id::NULL => {
+                Came::Line(FromNode::Response(response)) if response.id == Id::NULL => {
                     response.outcome?;
                 }
-                Came::Response(_) | Came::Nothing => {}
-                Came::Event(event) => self.events.push_back(event),
+                Came::Line(FromNode::Response(_)) | Came::Nothing => {}
+                Came::Line(FromNode::Event(event)) => self.events.push_back(event),
                 Came::End => {
                     let why = written.err().map_or_else(String::new, |e| format!(": {e}"));
                     return Err(gone(&format!("the node closed the connection{why}")));
@@ -59,46 +67,44 @@ impl Remote {
         }
     }
 
-    /// What comes next, waiting at most so long (`None`: as long as it takes).
-    pub(super) fn hear(&mut self, timeout: Option<Duration>) -> Result<Came, ApiError> {
-        match self.events.pop_front() {
-            Some(event) => Ok(Came::Event(event)),
-            None => self.receive(timeout),
+    /// The next event, waiting at most so long (`None`: as long as it takes).
+    pub(super) fn hear(&mut self, timeout: Option<Duration>) -> Result<Heard, ApiError> {
+        if let Some(event) = self.events.pop_front() {
+            return Ok(Heard::Event(event));
+        }
+        loop {
+            match self.receive(timeout)? {
+                Came::Line(FromNode::Event(event)) => return Ok(Heard::Event(event)),
+                Came::Line(FromNode::Response(_)) => {}
+                Came::Nothing => return Ok(Heard::TimedOut),
+                Came::End => return Ok(Heard::Ended),
+            }
         }
     }
 
     /// Waits until the node closes the connection; `false` when it does not in this time.
     pub(super) fn wait_end(&mut self, timeout: Duration) -> Result<bool, ApiError> {
         loop {
-            match self.receive(Some(timeout))? {
-                Came::End => return Ok(true),
-                Came::Nothing => return Ok(false),
-                Came::Event(_) | Came::Response(_) => {}
+            match self.hear(Some(timeout))? {
+                Heard::Ended => return Ok(true),
+                Heard::TimedOut => return Ok(false),
+                Heard::Event(_) => {}
             }
         }
     }
 
     fn receive(&mut self, timeout: Option<Duration>) -> Result<Came, ApiError> {
-        loop {
-            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                return Ok(match parse_from_node(&line)? {
-                    FromNode::Response(response) => Came::Response(response),
-                    FromNode::Event(event) => Came::Event(event),
-                });
+        // Zero would mean *no limit* to the system.
+        let timeout = timeout.map(|timeout| timeout.max(Duration::from_millis(1)));
+        self.stream.get_ref().set_read_timeout(timeout).map_err(|e| broken(&e))?;
+        match self.stream.read_until(b'\n', &mut self.partial) {
+            Ok(_) if self.partial.ends_with(b"\n") => {
+                parse_from_node(&std::mem::take(&mut self.partial)).map(Came::Line)
             }
-            // Zero would mean *no limit* to the system.
-            let timeout = timeout.map(|timeout| timeout.max(Duration::from_millis(1)));
-            self.stream.set_read_timeout(timeout).map_err(|e| broken(&e))?;
-            let mut piece = [0; READ_SIZE];
-            match self.stream.read(&mut piece) {
-                Ok(0) => return Ok(Came::End),
-                Ok(read) => self.buffer.extend_from_slice(piece.get(..read).unwrap_or_default()),
-                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return Ok(Came::Nothing),
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == ErrorKind::ConnectionReset => return Ok(Came::End),
-                Err(e) => return Err(broken(&e)),
-            }
+            Ok(_) => Ok(Came::End),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(Came::Nothing),
+            Err(e) if e.kind() == ErrorKind::ConnectionReset => Ok(Came::End),
+            Err(e) => Err(broken(&e)),
         }
     }
 }

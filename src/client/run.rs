@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use super::open::{self, Reached};
+use super::open::{self, Client, Reached};
 use super::remote::Remote;
-use super::{Client, Inner};
-use crate::api::{ApiError, Code, Event, Rpc, method};
+use crate::api::{ApiError, Code, Event, NoParams, Rpc, method};
 use crate::base::limits::MAX_PAGE;
 use crate::node::{self, Ask, Passphrase, Place, Profile, RunOptions};
 
@@ -43,16 +42,13 @@ pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMu
 
 /// The lock of a profile that nobody serves. One that is only used for a moment is waited for.
 fn alone(place: &Place) -> Result<node::Lock, ApiError> {
-    let running = |stream| -> ApiError {
-        let mut client = Client { place: place.clone(), inner: Inner::Remote(Remote::new(stream)) };
-        let pid = client.ask::<method::StatusShow>(&crate::api::NoParams {}).ok().and_then(|status| status.pid);
-        let pid = pid.map_or_else(String::new, |pid| format!(": process {pid}"));
-        ApiError::new(Code::NodeRunning, format!("a node of this profile runs already{pid}"))
+    let stream = match open::reach(place)? {
+        Reached::Lock(lock) => return Ok(lock),
+        Reached::Node(stream) => stream,
     };
-    match open::reach(place)? {
-        Reached::Lock(lock) => Ok(lock),
-        Reached::Node(stream) => Err(running(stream)),
-    }
+    let status = Client::at(place, stream).ask::<method::StatusShow>(&NoParams {}).ok();
+    let pid = status.and_then(|status| status.pid).map_or_else(String::new, |pid| format!(": process {pid}"));
+    Err(ApiError::new(Code::NodeRunning, format!("a node of this profile runs already{pid}")))
 }
 
 /// Ends the running node and waits until it is gone; `false` when none ran.

@@ -2,14 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::open::{self, InProcess, Reached};
-use super::remote::Remote;
+use super::open::{self, Client, Reached};
 use super::run::Node;
-use super::{Client, Inner};
 use crate::api::{
     ApiError, Area, Code, DoctorParams, Finding, Health, MessageParams, SendParams, Sent, State, WaitFor, method,
 };
-use crate::node::{self, Ask, Passphrase, Place, RunOptions};
+use crate::node::{Ask, Passphrase, Place, RunOptions};
 
 /// How long a delivery may take when nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -17,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 const RECEIPT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How far `send` is to wait.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct SendOptions {
     /// Which state to wait for; `None`: with a running node none; otherwise *sent*, and a moment for *delivered*.
     pub wait: Option<WaitFor>,
@@ -39,62 +37,45 @@ pub fn send(
     options: &SendOptions,
 ) -> Result<Vec<Result<Sent, ApiError>>, ApiError> {
     let deadline = Deadline::after(options.timeout.unwrap_or(TIMEOUT));
-    let lock = match open::reach(place)? {
-        Reached::Node(stream) => {
-            let mut client = Client { place: place.clone(), inner: Inner::Remote(Remote::new(stream)) };
-            let mut sent = queue(&mut client, messages);
-            if let Some(wait) = options.wait {
-                follow(&mut client, &mut sent, true, |client, sent| reach(client, sent, wait, deadline.left()));
-                explain(&mut client, &mut sent);
-            }
-            return Ok(sent);
-        }
-        Reached::Lock(lock) => lock,
-    };
-    if options.wait == Some(WaitFor::Queued) {
-        return queue_only(place, lock, ask, messages);
-    }
     // What the lock guards is asked for once, even when the network cannot be started.
     let mut passphrase = None;
     let mut ask_once = || match &passphrase {
         Some(known) => Ok(Passphrase::clone(known)),
         None => Ok(passphrase.insert(ask()?).clone()),
     };
-    let node = match Node::with_lock(place, lock, &mut ask_once, options.run.clone()) {
-        Ok(node) => node,
-        Err(error) if error.is(Code::Network) => {
-            tracing::warn!(%error, "without a network the messages are only queued");
-            let mut client = Client::open(place, &mut ask_once)?;
-            return Ok(queue(&mut client, messages));
+    let (mut client, node) = match open::reach(place)? {
+        Reached::Lock(lock) if options.wait != Some(WaitFor::Queued) => {
+            match Node::with_lock(place, lock, &mut ask_once, options.run.clone()) {
+                Ok(node) => (node.client()?, Some(node)),
+                Err(error) if error.is(Code::Network) => {
+                    tracing::warn!(%error, "without a network the messages are only queued");
+                    (Client::open(place, &mut ask_once)?, None)
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Err(error) => return Err(error),
+        reached => (Client::over(place, reached, &mut ask_once)?, None),
     };
-    let mut client = node.client()?;
     let mut sent = queue(&mut client, messages);
-    match options.wait {
-        Some(wait) => follow(&mut client, &mut sent, true, |client, sent| reach(client, sent, wait, deadline.left())),
-        None => {
-            follow(&mut client, &mut sent, false, |client, sent| reach(client, sent, WaitFor::Sent, deadline.left()));
-            follow(&mut client, &mut sent, false, |client, sent| {
-                let patience = if sent.state == State::Sent { RECEIPT_PATIENCE } else { Duration::ZERO };
-                reach(client, sent, WaitFor::Delivered, patience.min(deadline.left()))
+    match (options.wait, &node) {
+        // Nothing leaves without a node, and whoever did not ask does not wait for one that runs anyhow.
+        _ if !client.is_remote() => return Ok(sent),
+        (None, None) => return Ok(sent),
+        (Some(wait), _) => follow(&mut client, &mut sent, true, |_| (wait, deadline.left())),
+        (None, Some(_)) => {
+            follow(&mut client, &mut sent, false, |_| (WaitFor::Sent, deadline.left()));
+            follow(&mut client, &mut sent, false, |state| {
+                let patience = if state == State::Sent { RECEIPT_PATIENCE } else { Duration::ZERO };
+                (WaitFor::Delivered, patience.min(deadline.left()))
             });
         }
     }
     explain(&mut client, &mut sent);
     drop(client);
-    node.shutdown()?;
+    if let Some(node) = node {
+        node.shutdown()?;
+    }
     Ok(sent)
-}
-
-fn queue_only(
-    place: &Place,
-    lock: node::Lock,
-    ask: Ask<'_>,
-    messages: &[SendParams],
-) -> Result<Vec<Result<Sent, ApiError>>, ApiError> {
-    let inner = Inner::InProcess(InProcess::start(place, lock, ask)?);
-    Ok(queue(&mut Client { place: place.clone(), inner }, messages))
 }
 
 /// All are queued before the first is waited for: the second recipient does not wait for the first.
@@ -103,16 +84,23 @@ fn queue(client: &mut Client, messages: &[SendParams]) -> Vec<Result<Sent, ApiEr
     plain.map(|message| client.ask::<method::Send>(&message)).collect()
 }
 
+/// Waits until each is that far, or that long.
 fn follow(
     client: &mut Client,
     all: &mut [Result<Sent, ApiError>],
     asked: bool,
-    mut one: impl FnMut(&mut Client, &mut Sent) -> Result<(), ApiError>,
+    until: impl Fn(State) -> (WaitFor, Duration),
 ) {
     for entry in all {
         let Ok(sent) = entry else { continue };
-        match one(client, sent) {
-            Ok(()) => {}
+        let (wait, timeout) = until(sent.state);
+        let params = MessageParams {
+            message: sent.message_id.to_string(),
+            wait: Some(wait),
+            timeout_ms: Some(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+        };
+        match client.ask::<method::MessageShow>(&params) {
+            Ok(message) => sent.state = message.state,
             // Its time was over. Who asked to wait is told; for others it is as far as it was last seen.
             Err(error) if error.is(Code::MessageGone) || error.is(Code::NoMessage) => {
                 if asked {
@@ -136,16 +124,6 @@ fn explain(client: &mut Client, all: &mut [Result<Sent, ApiError>]) {
         let told: Vec<_> = diagnosis.findings.into_iter().filter(missing).map(|finding| finding.message).collect();
         sent.missing = Some(told.join("; ")).filter(|told| !told.is_empty());
     }
-}
-
-fn reach(client: &mut Client, sent: &mut Sent, wait: WaitFor, timeout: Duration) -> Result<(), ApiError> {
-    let params = MessageParams {
-        message: sent.message_id.to_string(),
-        wait: Some(wait),
-        timeout_ms: Some(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
-    };
-    sent.state = client.ask::<method::MessageShow>(&params)?.state;
-    Ok(())
 }
 
 /// One end for all the waits of a call.

@@ -36,13 +36,13 @@ mod views;
 
 pub use config::{Environment, RunOptions, Tap, Tapping};
 pub use place::Place;
-pub use profile::Ask;
+pub use profile::{Ask, change_passphrase, create, exists, needs_passphrase};
+pub use recover::recover;
 
 pub(crate) use dispatch::Dispatcher;
 pub(crate) use doctor::doctor;
 pub(crate) use news::News;
-pub(crate) use profile::{Profile, change_passphrase, create, exists, lock, needs_passphrase};
-pub(crate) use recover::recover;
+pub(crate) use profile::{Profile, lock};
 pub(crate) use run::{Local, Node, Signals};
 pub(crate) use socket::connect;
 

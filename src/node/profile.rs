@@ -126,15 +126,18 @@ fn key_file(place: &Place, dir: &ProfileDir) -> Result<Vec<u8>, ApiError> {
 }
 
 /// Whether there is such a profile (a damaged one is there, too).
-pub(crate) fn exists(place: &Place) -> bool {
+pub fn exists(place: &Place) -> bool {
     match folder(place) {
         Ok(dir) => !matches!(key_file(place, &dir), Err(error) if error.is(Code::NoProfile)),
         Err(error) => !error.is(Code::NoProfile),
     }
 }
 
-/// Whether the key file needs a passphrase.
-pub(crate) fn needs_passphrase(place: &Place) -> Result<bool, ApiError> {
+/// Whether the key file of a profile needs a passphrase.
+///
+/// # Errors
+/// `no_profile`, `damaged`, `too_new`.
+pub fn needs_passphrase(place: &Place) -> Result<bool, ApiError> {
     let file = key_file(place, &folder(place)?)?;
     identity::key_file_needs_passphrase(&file).map_err(ApiError::from)
 }
@@ -147,8 +150,11 @@ pub(crate) fn lock(place: &Place) -> Result<ProfileLock, ApiError> {
     dir.lock().map_err(ApiError::from)
 }
 
-/// Makes a profile: identity, store and name.
-pub(crate) fn create(place: &Place, passphrase: Option<&Passphrase>, name: Option<&str>) -> Result<Identity, ApiError> {
+/// Makes an identity in a new profile: keys, store and name.
+///
+/// # Errors
+/// `exists` when there is one already; `too_long` and `control_characters` for the name; `io`, `store` and their kin.
+pub fn create(place: &Place, passphrase: Option<&Passphrase>, name: Option<&str>) -> Result<Identity, ApiError> {
     let (now, rng) = (Clock::new().now(), &mut random::system());
     if let Some(name) = name {
         check_name(name)?;
@@ -202,11 +208,10 @@ fn check_name(name: &str) -> Result<(), ApiError> {
 }
 
 /// Wraps the key file anew. The store's key stays, so a running node is not disturbed.
-pub(crate) fn change_passphrase(
-    place: &Place,
-    old: Option<&Passphrase>,
-    new: Option<&Passphrase>,
-) -> Result<(), ApiError> {
+///
+/// # Errors
+/// `passphrase_needed`, `wrong_passphrase`, `no_profile`, `io`.
+pub fn change_passphrase(place: &Place, old: Option<&Passphrase>, new: Option<&Passphrase>) -> Result<(), ApiError> {
     let dir = folder(place)?;
     let file = key_file(place, &dir)?;
     let material = identity::open_key_file(&file, old)?;

@@ -17,7 +17,7 @@ use super::{profile, random};
 ///
 /// # Errors
 /// `sound` when nothing is wrong; `busy` while somebody works on it; the passphrase's errors; `io`, `disk_full`.
-pub(crate) fn recover(place: &Place, ask: Ask<'_>) -> Result<Recovery, ApiError> {
+pub fn recover(place: &Place, ask: Ask<'_>) -> Result<Recovery, ApiError> {
     let lock = profile::lock(place)?;
     let profile = Profile::unlock(place, ask)?;
     let now = Clock::new().now();

@@ -1,13 +1,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 mod alike;
 mod socket;
 
 use super::*;
-use crate::api::{Contact, Event, EventKind, ListenParams, PolicyParams, SendParams, Sent, State, WaitFor, Who};
+use crate::api::{
+    Contact, Event, EventKind, Identity, ListenParams, PolicyParams, SendParams, Sent, State, WaitFor, Who,
+};
 use crate::base::PeerId;
 
 /// Long enough for a loaded machine; reached only when a test fails.
