@@ -1,6 +1,5 @@
 //! What a node is to do: flags beat environment variables, these beat the configuration file.
 
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -51,23 +50,6 @@ pub struct RunOptions {
     pub brief: bool,
     /// Is shown every envelope.
     pub tap: Option<Tapping>,
-}
-
-impl fmt::Debug for RunOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunOptions")
-            .field("listen", &self.listen)
-            .field("bootstrap", &self.bootstrap)
-            .field("mdns", &self.mdns)
-            .field("upnp", &self.upnp)
-            .field("serve_mailbox", &self.serve_mailbox)
-            .field("serve_relay", &self.serve_relay)
-            .field("public", &self.public)
-            .field("metrics", &self.metrics)
-            .field("brief", &self.brief)
-            .field("tap", &self.tap.is_some())
-            .finish()
-    }
 }
 
 /// One word, or a list of them.

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::{FuturesOrdered, FuturesUnordered};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::watch;
@@ -148,8 +148,7 @@ impl Connection {
 
     async fn answer(&mut self, outcome: Outcome) -> io::Result<()> {
         match outcome {
-            Outcome::Nothing => Ok(()),
-            Outcome::Response(response) => self.write(Some(response.to_line())).await,
+            Outcome::Now(response) => self.write(response.map(|response| response.to_line())).await,
             Outcome::Later(later) => {
                 self.waiting.push(Box::pin(async move { later.await.map(|response| response.to_line()) }));
                 Ok(())
@@ -161,43 +160,42 @@ impl Connection {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
-        match rpc::parse(line) {
+        let calls = match rpc::parse(line) {
             Incoming::One(call) => {
-                let call = match self.begin(call).await {
-                    Begun::Queuing(queuing) => {
-                        self.queuing.push_back(queuing);
-                        return Ok(());
+                match self.begin(call).await {
+                    Ok(queuing) => self.queuing.push_back(queuing),
+                    Err(call) => {
+                        self.settle().await?;
+                        let outcome = self.call(*call).await;
+                        self.answer(outcome).await?;
                     }
-                    Begun::Not(call) => call,
-                };
-                self.settle().await?;
-                let outcome = self.call(*call).await;
-                self.answer(outcome).await
+                }
+                return Ok(());
             }
-            Incoming::Batch(calls) => {
-                self.settle().await?;
-                let mut outcomes = Vec::with_capacity(calls.len());
-                // In their order: two messages of a batch stay in theirs.
-                let mut queuing = FuturesOrdered::new();
-                for call in calls {
-                    match self.begin(call).await {
-                        Begun::Queuing(begun) => queuing.push_back(begun),
-                        Begun::Not(call) => {
-                            self.settle_batch(&mut queuing, &mut outcomes).await;
-                            outcomes.push(self.call(*call).await);
-                        }
-                    }
+            Incoming::Batch(calls) => calls,
+        };
+        self.settle().await?;
+        let mut outcomes = Vec::with_capacity(calls.len());
+        // In their order: two messages of a batch stay in theirs.
+        let mut queuing = FuturesOrdered::new();
+        for call in calls {
+            match self.begin(call).await {
+                Ok(begun) => queuing.push_back(begun),
+                Err(call) => {
+                    self.settle_batch(&mut queuing, &mut outcomes).await;
+                    outcomes.push(self.call(*call).await);
                 }
-                self.settle_batch(&mut queuing, &mut outcomes).await;
-                if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Later(_))) {
-                    self.waiting
-                        .push(Box::pin(async move { batch(&join_all(outcomes.into_iter().map(Outcome::end)).await) }));
-                    return Ok(());
-                }
-                let line = batch(&join_all(outcomes.into_iter().map(Outcome::end)).await);
-                self.write(line).await
             }
         }
+        self.settle_batch(&mut queuing, &mut outcomes).await;
+        let waits = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Later(_)));
+        let answers = async move { batch(&join_all(outcomes.into_iter().map(Outcome::end)).await) };
+        if waits {
+            self.waiting.push(Box::pin(answers));
+            return Ok(());
+        }
+        let line = answers.await;
+        self.write(line).await
     }
 
     async fn settle_batch(&mut self, queuing: &mut FuturesOrdered<Queuing>, outcomes: &mut Vec<Outcome>) {
@@ -206,41 +204,34 @@ impl Connection {
         }
     }
 
-    /// Begins a call, if it can be begun before those before it have ended.
-    async fn begin(&mut self, call: Result<Request, Box<Response>>) -> Begun {
-        let request = match call {
-            Ok(request) => request,
-            Err(response) => return Begun::Not(Box::new(Err(response))),
+    /// Begins a call, if it can be begun before those before it have ended; otherwise it must wait for them.
+    async fn begin(&mut self, call: Result<Request, Box<Response>>) -> Result<Queuing, Box<Understood>> {
+        let Request { id, method, params } = call.map_err(|response| Box::new(Err(response)))?;
+        let begun = match Call::parse(&method, params) {
+            Ok(call) => self.dispatcher.begin(call).await.map_err(Ok),
+            Err(error) => Err(Err(error)),
         };
-        let call = match Call::parse(&request.method, request.params) {
-            Ok(call) => call,
-            Err(error) => return Begun::Not(Box::new(Ok((request.id, Err(error))))),
-        };
-        match self.dispatcher.begin(call).await {
-            Ok(begun) => {
-                let id = request.id;
-                Begun::Queuing(Box::pin(async move { (id, begun.await) }))
-            }
-            Err(call) => Begun::Not(Box::new(Ok((request.id, Ok(call))))),
+        match begun {
+            Ok(begun) => Ok(Box::pin(async move { (id, begun.await) })),
+            Err(call) => Err(Box::new(Ok((id, call)))),
         }
     }
 
     async fn call(&mut self, call: Understood) -> Outcome {
-        let (id, call) = match call {
-            Ok(understood) => understood,
-            Err(response) => return Outcome::Response(*response),
-        };
-        let answering = match call {
-            Ok(call) => self.dispatcher.call(call).await,
-            Err(error) => Err(error),
-        };
-        self.outcome(id, answering)
+        match call {
+            Ok((id, Ok(call))) => {
+                let answering = self.dispatcher.call(call).await;
+                self.outcome(id, answering)
+            }
+            Ok((id, Err(error))) => self.outcome(id, Err(error)),
+            Err(response) => Outcome::Now(Some(*response)),
+        }
     }
 
     fn outcome(&mut self, id: Option<Id>, answering: Result<Answering, ApiError>) -> Outcome {
         let outcome = match answering {
             Ok(Answering::Later(later)) => {
-                let Some(id) = id else { return Outcome::Nothing };
+                let Some(id) = id else { return Outcome::Now(None) };
                 let mut stop = self.stop.clone();
                 return Outcome::Later(Box::pin(async move {
                     let outcome = tokio::select! {
@@ -257,7 +248,7 @@ impl Connection {
             }
             Err(error) => Err(error),
         };
-        id.map_or(Outcome::Nothing, |id| Outcome::Response(Response { id, outcome }))
+        Outcome::Now(id.map(|id| Response { id, outcome }))
     }
 
     /// Writes the next events. A client that reads slowly holds up nothing but its own cursor.
@@ -281,27 +272,16 @@ impl Connection {
 /// A call, if it is one, with the number it is to be answered under.
 type Understood = Result<(Option<Id>, Result<Call, ApiError>), Box<Response>>;
 
-/// What a call allows.
-enum Begun {
-    /// It is on its way.
-    Queuing(Queuing),
-    /// It must wait for those before it.
-    Not(Box<Understood>),
-}
-
-/// What became of one call.
+/// What became of one call: an answer, and none when it was a notification.
 enum Outcome {
-    /// It was a notification.
-    Nothing,
-    Response(Response),
+    Now(Option<Response>),
     Later(Pin<Box<dyn Future<Output = Option<Response>> + Send>>),
 }
 
 impl Outcome {
     async fn end(self) -> Option<Response> {
         match self {
-            Self::Nothing => None,
-            Self::Response(response) => Some(response),
+            Self::Now(response) => response,
             Self::Later(later) => later.await,
         }
     }
@@ -331,28 +311,20 @@ struct Lines {
 impl Lines {
     async fn next(&mut self) -> io::Result<Line> {
         loop {
-            let found = self.reader.fill_buf().await?;
-            if found.is_empty() {
-                // The last line may lack its end.
-                let last = std::mem::take(&mut self.partial);
-                return Ok(if last.is_empty() { Line::End } else { Line::Full(last) });
-            }
-            let (piece, ended) = match found.iter().position(|byte| *byte == b'\n') {
-                Some(end) => (found.get(..end).unwrap_or_default(), true),
-                None => (found, false),
-            };
-            if !self.skipping && self.partial.len() + piece.len() <= MAX_RPC_LINE {
-                self.partial.extend_from_slice(piece);
-            } else {
-                self.skipping = true;
-                self.partial = Vec::new();
-            }
-            let used = piece.len() + usize::from(ended);
-            self.reader.consume(used);
+            // One byte more than a line may have: its end, or what is too much.
+            let room = MAX_RPC_LINE + 1 - self.partial.len();
+            (&mut self.reader).take(room as u64).read_until(b'\n', &mut self.partial).await?;
+            let too_long = self.partial.len() > MAX_RPC_LINE;
+            let ended = self.partial.pop_if(|last| *last == b'\n').is_some();
+            let line = std::mem::take(&mut self.partial);
             if ended {
-                let line = std::mem::take(&mut self.partial);
                 return Ok(if std::mem::take(&mut self.skipping) { Line::TooLong } else { Line::Full(line) });
             }
+            if !too_long {
+                // The last line may lack its end.
+                return Ok(if line.is_empty() || self.skipping { Line::End } else { Line::Full(line) });
+            }
+            self.skipping = true;
         }
     }
 }

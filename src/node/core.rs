@@ -1,6 +1,5 @@
 //! The handle of the messenger's thread: commands in, answers and committed rows out.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -23,24 +22,16 @@ pub(crate) type End = Option<Result<(), ApiError>>;
 /// Reaches the messenger's thread. Clones name the same one.
 #[derive(Clone)]
 pub(crate) struct Core {
-    me: PeerId,
-    user: mpsc::Sender<Asked>,
-    reader: SharedReader,
-    events: watch::Receiver<u64>,
-    ended: watch::Receiver<End>,
+    pub(super) me: PeerId,
+    pub(super) user: mpsc::Sender<Asked>,
+    /// Of the store that is open now: after a failed commit it is opened anew.
+    pub(super) reader: watch::Receiver<Reader>,
+    /// The place of the newest event.
+    pub(super) events: watch::Receiver<u64>,
+    pub(super) ended: watch::Receiver<End>,
 }
 
 impl Core {
-    pub(super) const fn new(
-        me: PeerId,
-        user: mpsc::Sender<Asked>,
-        reader: SharedReader,
-        events: watch::Receiver<u64>,
-        ended: watch::Receiver<End>,
-    ) -> Self {
-        Self { me, user, reader, events, ended }
-    }
-
     /// Who we are.
     pub(crate) const fn me(&self) -> PeerId {
         self.me
@@ -64,15 +55,17 @@ impl Core {
         &self,
         question: impl FnOnce(&Reader, PeerId) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let (reader, me) = (self.reader.now(), self.me);
+        let (reader, me) = (self.reader.borrow().clone(), self.me);
         tokio::task::spawn_blocking(move || question(&reader, me))
             .await
             .unwrap_or_else(|_| Err(errors::internal("a question failed; the log says more")))
     }
 
     /// Tells when the store was opened anew, from now on.
-    pub(crate) fn openings(&self) -> Openings {
-        Openings(self.reader.0.subscribe())
+    pub(crate) fn openings(&self) -> watch::Receiver<Reader> {
+        let mut openings = self.reader.clone();
+        openings.mark_unchanged();
+        openings
     }
 
     /// Tells the place of the newest event whenever it changes.
@@ -115,36 +108,6 @@ impl Submitted {
         match self.answer.await {
             Ok(answer) => answer.map_err(ApiError::from),
             Err(_) => Err(self.core.gone().await),
-        }
-    }
-}
-
-/// The reader of the store that is open now: after a failed commit it is opened anew.
-#[derive(Clone)]
-pub(super) struct SharedReader(Arc<watch::Sender<Reader>>);
-
-impl SharedReader {
-    pub(super) fn new(reader: Reader) -> Self {
-        Self(Arc::new(watch::Sender::new(reader)))
-    }
-
-    fn now(&self) -> Reader {
-        self.0.borrow().clone()
-    }
-
-    pub(super) fn replace(&self, reader: Reader) {
-        self.0.send_replace(reader);
-    }
-}
-
-/// Openings of the store since this was asked for, or since the last of them was told.
-pub(crate) struct Openings(watch::Receiver<Reader>);
-
-impl Openings {
-    /// Waits for the next. Never comes when the node ends first.
-    pub(crate) async fn next(&mut self) {
-        if self.0.changed().await.is_err() {
-            std::future::pending::<()>().await;
         }
     }
 }

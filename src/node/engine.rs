@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::carry::Carrier;
 use super::clock::Clock;
-use super::core::{Core, SharedReader};
+use super::core::Core;
 use super::lanes::{Inlets, Waiting};
 use super::profile::{Open, Profile};
 use super::upkeep::Upkeep;
@@ -20,7 +20,7 @@ use crate::base::limits::LANE_USER;
 use crate::base::{Millis, MonoTime, Now, failpoint};
 use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::messenger::{Answer, Event, Input, Order, Output, Refusal, RefuseReason, query};
-use crate::store::{StoreError, release_reserve};
+use crate::store::{Reader, StoreError, release_reserve};
 
 /// The first pause before a store that failed is opened again; it doubles.
 const REOPEN_FIRST: Millis = Millis(500);
@@ -51,10 +51,10 @@ pub(super) fn spawn(start: Start) -> Result<(Core, oneshot::Receiver<()>), ApiEr
     let reader = start.open.messenger.reader();
     let last = query::last_event(&reader)?;
     let (user, user_in) = mpsc::channel(LANE_USER);
+    let (reader, reader_in) = watch::channel(reader);
     let (events, events_in) = watch::channel(last);
     let (ended, ended_in) = watch::channel(None);
-    let reader = SharedReader::new(reader);
-    let core = Core::new(me, user, reader.clone(), events_in, ended_in);
+    let core = Core { me, user, reader: reader_in, events: events_in, ended: ended_in };
     let runtime = runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -66,13 +66,8 @@ pub(super) fn spawn(start: Start) -> Result<(Core, oneshot::Receiver<()>), ApiEr
         clock: start.clock,
         carrier: start.carrier,
         inlets: Inlets {
-            user: user_in,
-            contacts: start.contacts,
-            strangers: start.strangers,
-            stop: start.halt,
-            feedback: std::collections::VecDeque::new(),
-            wake: None,
             upkeep: Some(upkeep.due()),
+            ..Inlets::new(user_in, start.contacts, start.strangers, start.halt)
         },
         upkeep,
         asked: HashMap::new(),
@@ -118,7 +113,7 @@ struct Engine {
     asked: HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>,
     next_id: u64,
     events: watch::Sender<u64>,
-    reader: SharedReader,
+    reader: watch::Sender<Reader>,
     profile: Profile,
 }
 
@@ -278,14 +273,14 @@ impl Engine {
             if is_frozen { self.profile.open(now, &mut rng) } else { self.profile.open_or_read(now, &mut rng) };
         match opened {
             Ok((open, outputs)) if open.store.frozen().is_some() => {
-                self.reader.replace(open.messenger.reader());
+                self.reader.send_replace(open.messenger.reader());
                 self.open = Some(open);
                 self.carry_out(outputs);
                 self.try_again_later(now);
             }
             Ok((open, outputs)) => {
                 tracing::info!("the store is open again");
-                self.reader.replace(open.messenger.reader());
+                self.reader.send_replace(open.messenger.reader());
                 self.open = Some(open);
                 self.upkeep = Upkeep::begin(now.mono);
                 self.inlets.upkeep = Some(self.upkeep.due());

@@ -46,6 +46,15 @@ pub(super) struct Inlets {
 }
 
 impl Inlets {
+    pub(super) const fn new(
+        user: mpsc::Receiver<Asked>,
+        contacts: mpsc::Receiver<Event>,
+        strangers: mpsc::Receiver<Event>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        Self { user, contacts, strangers, stop, feedback: VecDeque::new(), wake: None, upkeep: None }
+    }
+
     /// Waits until there is something, then takes what waits beside it, up to one group commit. Nothing when the node
     /// ends, or upkeep is due.
     pub(super) async fn next(&mut self, clock: &Clock) -> Vec<Waiting> {
@@ -127,15 +136,7 @@ mod tests {
         let (contacts, contacts_in) = mpsc::channel(1000);
         let (strangers, strangers_in) = mpsc::channel(1000);
         let (stop, stop_in) = watch::channel(false);
-        let inlets = Inlets {
-            user: user_in,
-            contacts: contacts_in,
-            strangers: strangers_in,
-            stop: stop_in,
-            feedback: VecDeque::new(),
-            wake: None,
-            upkeep: None,
-        };
+        let inlets = Inlets::new(user_in, contacts_in, strangers_in, stop_in);
         (Outlets { user, contacts, strangers, stop }, inlets)
     }
 

@@ -35,52 +35,45 @@ const CONNECTIONS: usize = 8;
 /// How long a question may take to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where figures are served.
-pub(super) struct Metrics {
-    listener: TcpListener,
+/// Binds the address where figures are served.
+pub(super) async fn bind(addr: SocketAddr) -> Result<TcpListener, ApiError> {
+    let listener = TcpListener::bind(addr).await.map_err(|error| {
+        ApiError::new(Code::Network, format!("figures cannot be served at {addr}: {error}"))
+            .with_hint("give another address with `--metrics`, or end the program that has this one")
+    })?;
+    if !addr.ip().is_loopback() {
+        tracing::warn!(%addr, "figures of this node are served to everybody who reaches this address");
+    }
+    tracing::info!(addr = %listener.local_addr().unwrap_or(addr), "figures are served at /metrics");
+    Ok(listener)
 }
 
-impl Metrics {
-    /// Binds the address.
-    pub(super) async fn bind(addr: SocketAddr) -> Result<Self, ApiError> {
-        let listener = TcpListener::bind(addr).await.map_err(|error| {
-            ApiError::new(Code::Network, format!("figures cannot be served at {addr}: {error}"))
-                .with_hint("give another address with `--metrics`, or end the program that has this one")
-        })?;
-        if !addr.ip().is_loopback() {
-            tracing::warn!(%addr, "figures of this node are served to everybody who reaches this address");
-        }
-        tracing::info!(addr = %listener.local_addr().unwrap_or(addr), "figures are served at /metrics");
-        Ok(Self { listener })
-    }
-
-    /// Serves until the node stops.
-    pub(super) async fn serve(self, source: Source, mut stop: watch::Receiver<bool>) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
-        loop {
-            let accepted = tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => return,
-                accepted = self.listener.accept() => accepted,
-            };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::debug!(%error, "a collector could not be taken");
-                    // Out of files, most likely: that it passes is told by nobody.
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-            let (source, mut stop) = (source.clone(), stop.clone());
-            tokio::spawn(async move {
-                tokio::select! {
-                    _ = stop.wait_for(|stop| *stop) => {}
-                    () = answer(stream, &source) => {}
-                }
-                drop(place);
-            });
-        }
+/// Serves until the node stops.
+pub(super) async fn serve(listener: TcpListener, source: Source, mut stop: watch::Receiver<bool>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::debug!(%error, "a collector could not be taken");
+                // Out of files, most likely: that it passes is told by nobody.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let (source, mut stop) = (source.clone(), stop.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => {}
+                () = answer(stream, &source) => {}
+            }
+            drop(place);
+        });
     }
 }
 

@@ -2,9 +2,9 @@
 
 use tokio::sync::watch;
 
-use super::core::Openings;
 use super::dispatch::Dispatcher;
 use crate::api::Event;
+use crate::store::Reader;
 
 /// A reader with a place in the log. It misses nothing: what cannot be read now is told when the store is open again.
 pub(crate) struct News {
@@ -14,7 +14,7 @@ pub(crate) struct News {
     /// That of the last one read.
     cursor: u64,
     /// The store could not be read.
-    closed: Option<Openings>,
+    closed: Option<watch::Receiver<Reader>>,
 }
 
 impl News {
@@ -25,8 +25,11 @@ impl News {
 
     /// Waits until there may be something to read; may be dropped at any time. `false`: there never will be.
     pub(crate) async fn ready(&mut self) -> bool {
-        if let Some(openings) = &mut self.closed {
-            openings.next().await;
+        if let Some(openings) = &mut self.closed
+            && openings.changed().await.is_err()
+        {
+            // The node has ended, and whoever waits with it is told so.
+            std::future::pending::<()>().await;
         }
         self.closed = None;
         let cursor = self.cursor;

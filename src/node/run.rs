@@ -13,7 +13,7 @@ use super::config::{RunOptions, Settings};
 use super::core::Core;
 use super::dispatch::{Dispatcher, Live};
 use super::engine::{self, Start};
-use super::metrics::{Metrics, Source};
+use super::metrics::{self, Source};
 use super::place::Place;
 use super::profile::Profile;
 use super::socket::{self, SocketFile};
@@ -51,8 +51,8 @@ impl Node {
     ) -> Result<Self, ApiError> {
         let settings = options.settle(place, &|name| std::env::var(name).ok())?;
         let bootstrap = addresses::by_peer(&settings.bootstrap)?;
-        let metrics = match settings.metrics {
-            Some(addr) => Some(Metrics::bind(addr).await?),
+        let figures = match settings.metrics {
+            Some(addr) => Some(metrics::bind(addr).await?),
             None => None,
         };
         let clock = Clock::new();
@@ -99,8 +99,9 @@ impl Node {
         if keeps != wanted {
             keep_mailbox(&core, wanted).await;
         }
-        if let Some(metrics) = metrics {
-            tokio::spawn(metrics.serve(Source { core: core.clone(), net: net.clone() }, stop_in.clone()));
+        if let Some(listener) = figures {
+            let source = Source { core: core.clone(), net: net.clone() };
+            tokio::spawn(metrics::serve(listener, source, stop_in.clone()));
         }
         let server = tokio::spawn(server::serve(listener, dispatcher.clone(), stop_in));
         Ok(Self { place: place.clone(), core, net, dispatcher, stop, halt, server, socket: bound.file, lock })

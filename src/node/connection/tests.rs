@@ -13,7 +13,7 @@ use crate::messenger::tables::{Events, EventsRow, events_key};
 use crate::messenger::testing::Office;
 use crate::messenger::{Input, Output};
 use crate::node::Place as Profile;
-use crate::node::core::{Core, SharedReader};
+use crate::node::core::Core;
 use crate::store::Store;
 use crate::store::testing::Place;
 
@@ -31,12 +31,12 @@ fn with_an_event(place: &mut Place, seq: u64) -> Store {
 async fn events_come_when_the_store_is_open_again() {
     let mut place = Place::new(1);
     let store = with_an_event(&mut place, 1);
-    let reader = SharedReader::new(store.reader());
+    let (reader, reader_in) = watch::channel(store.reader());
     let (events, events_in) = watch::channel(0);
     let (_ended, ended_in) = watch::channel(None);
     let (_stop, stop_in) = watch::channel(false);
     let me = PeerId::from_key_bytes([9; 32]);
-    let core = Core::new(me, mpsc::channel(1).0, reader.clone(), events_in, ended_in);
+    let core = Core { me, user: mpsc::channel(1).0, reader: reader_in, events: events_in, ended: ended_in };
     let profile = Profile::resolve_with("default", Some(place.path()), &|_| None).unwrap();
     let (client, node) = UnixStream::pair().unwrap();
     let serving = tokio::spawn(serve(node, Dispatcher::new(core, profile, None), stop_in));
@@ -52,7 +52,7 @@ async fn events_come_when_the_store_is_open_again() {
     writing.write_all(b"{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"inbox\",\"params\":{}}\n").await.unwrap();
     assert!(lines.next_line().await.unwrap().unwrap().contains("\"error\""));
     drop(store);
-    reader.replace(with_an_event(&mut place, 1).reader());
+    reader.send_replace(with_an_event(&mut place, 1).reader());
     let told = lines.next_line().await.unwrap().expect("the connection was closed");
     assert!(told.contains("peer.online"), "{told}");
 
@@ -73,7 +73,8 @@ async fn acceptances_and_additions_share_commits() {
     let (_ended, ended_in) = watch::channel(None);
     let (_stop, stop_in) = watch::channel(false);
     let (user, mut commands) = mpsc::channel(64);
-    let core = Core::new(office.id(0), user, SharedReader::new(office.rows(0)), events_in, ended_in);
+    let (_reader, reader) = watch::channel(office.rows(0));
+    let core = Core { me: office.id(0), user, reader, events: events_in, ended: ended_in };
     let profile = Profile::resolve_with("default", Some(office.desks[0].place.path()), &|_| None).unwrap();
     let (client, node) = UnixStream::pair().unwrap();
     let serving = tokio::spawn(serve(node, Dispatcher::new(core, profile, None), stop_in));

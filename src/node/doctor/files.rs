@@ -13,7 +13,7 @@ use crate::node::place::Place;
 use crate::store::files::KEY_FILE;
 use crate::store::{ProfileLock, free_space, snapshots};
 
-use super::Findings;
+use super::findings::Findings;
 
 /// Below it a busy day may fill the disk.
 const LITTLE_SPACE: u64 = 64 * 1024 * 1024;

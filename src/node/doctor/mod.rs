@@ -4,10 +4,11 @@
 //! read-only disk. What cannot be looked at is said, and the rest is looked at all the same.
 
 mod files;
+mod findings;
 mod reach;
 mod surroundings;
 
-use crate::api::{ApiError, Area, Code, Diagnosis, Finding, Health};
+use crate::api::{ApiError, Area, Code, Diagnosis};
 use crate::base::WallTime;
 use crate::identity;
 use crate::messenger::query;
@@ -16,6 +17,8 @@ use crate::net::NetStatus;
 use crate::store::{Reader, Store, StoreError};
 
 pub(crate) use reach::of_a_peer;
+
+use findings::{Findings, count};
 
 use super::clock::Clock;
 use super::place::Place;
@@ -27,37 +30,6 @@ const TRIES_AGAIN: &str = "tries again by itself, at least every 30 seconds; whe
 /// For what a node cannot look at.
 const FROM_OUTSIDE: &str =
     "`rohrpost stop`; then `rohrpost doctor` says more, and `rohrpost recover` saves what is left";
-
-/// What was found so far.
-#[derive(Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn ok(&mut self, area: Area, message: impl Into<String>) {
-        self.add(area, Health::Ok, message.into(), None);
-    }
-
-    fn note(&mut self, area: Area, message: impl Into<String>, hint: &str) {
-        self.add(area, Health::Note, message.into(), Some(hint.to_owned()));
-    }
-
-    fn problem(&mut self, area: Area, message: impl Into<String>, hint: &str) {
-        self.add(area, Health::Problem, message.into(), Some(hint.to_owned()));
-    }
-
-    fn error(&mut self, area: Area, error: ApiError) {
-        self.add(area, Health::Problem, error.message, error.hint);
-    }
-
-    fn add(&mut self, area: Area, health: Health, message: String, hint: Option<String>) {
-        self.0.push(Finding { area, health, message, hint });
-    }
-
-    fn done(self, running: bool) -> Diagnosis {
-        let well = self.0.iter().all(|finding| finding.health != Health::Problem);
-        Diagnosis { well, running, findings: self.0 }
-    }
-}
 
 /// Looks, while no node runs.
 ///
@@ -119,7 +91,7 @@ fn around(place: &Place, reader: Option<&Reader>, net: Option<&NetStatus>, found
         reach::look_at_reach(net, found);
     }
     if let Some(Ok(lost @ 1..)) = reader.map(query::unreadable) {
-        let message = format!("{} cannot be read, and waits there", reach::count(lost, "row", "rows"));
+        let message = format!("{} cannot be read, and waits there", count(lost, "row", "rows"));
         found.problem(Area::Outbox, message, FROM_OUTSIDE);
     }
     // That rows cannot be read is said above.

@@ -9,7 +9,7 @@ use crate::net::NetStatus;
 use crate::node::clock::Clock;
 use crate::store::Reader;
 
-use super::Findings;
+use super::findings::{Findings, count};
 
 /// What brings a node into the network.
 const A_WAY_IN: &str = "start the node with `--bootstrap` and the address of one that is always on: a friend's, as \
@@ -216,10 +216,6 @@ fn look_at_outbox(known: &ReachView, found: &mut Findings) {
     ];
     let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     found.ok(Area::Outbox, parts.join(", "));
-}
-
-pub(super) fn count(n: usize, one: &str, many: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
 }
 
 fn ago(span: Millis) -> String {

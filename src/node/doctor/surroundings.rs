@@ -13,7 +13,7 @@ use crate::node::config::{RunOptions, Settings};
 use crate::node::place::Place;
 use crate::node::socket;
 
-use super::Findings;
+use super::findings::Findings;
 
 /// Clocks are set now and then, by a little.
 const SLACK: Millis = Millis::from_secs(60);

@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
+use crate::api::Health;
 use crate::base::Millis;
 use crate::net::MdnsStatus;
 use crate::node::profile;
