@@ -8,7 +8,7 @@ use crate::base::words::{DhtStatus, Nat, RelayService, Upnp};
 use crate::base::{PeerId, WallTime};
 
 /// How a running node is reached, and what it does for others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reach {
     /// The NAT.
     pub nat: Nat,

@@ -53,7 +53,7 @@ impl Context {
         let mut tries = if self.prompter.is_person() { TRIES } else { 1 };
         loop {
             let Self { output, prompter, place, passphrase, .. } = self;
-            let prompt = format!("Passphrase of {}: ", place.profile());
+            let prompt = format!("Passphrase of {}: ", place.profile);
             let mut ask = || -> Result<Passphrase, ApiError> {
                 if passphrase.is_none() {
                     let text = prompter.existing(&prompt, output).map_err(CliError::into_api)?;

@@ -2,7 +2,6 @@
 //!
 //! It never holds text of messages; peers appear with the end of their IDs, whoever writes the line.
 
-use std::borrow::Cow;
 use std::io::{self, IsTerminal, Stderr, Write};
 
 use tracing_subscriber::filter::Targets;
@@ -65,28 +64,19 @@ impl Write for Discreet {
 }
 
 /// The text with every peer ID cut down to its end.
-fn discreet(text: &str) -> Cow<'_, str> {
-    if !text.contains(PEER_ID) {
-        return text.into();
-    }
-    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
-    while let Some(at) = rest.find(PEER_ID) {
-        let (before, found) = rest.split_at(at);
-        let end = found.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(found.len());
-        let (word, after) = found.split_at(end);
-        out.push_str(before);
-        match word.get(PEER_ID_LEN - SHORT_LEN..) {
-            Some(short) => {
-                out.push('…');
-                out.push_str(short);
-            }
+fn discreet(text: &str) -> String {
+    let mut parts = text.split(PEER_ID);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(part.len());
+        let hidden = PEER_ID_LEN - PEER_ID.len() - SHORT_LEN;
+        match part.get(hidden..).filter(|_| hidden <= end) {
+            Some(short) => out.extend(["…", short]),
             // A text that was cut off: it is too short to be of use to anybody.
-            None => out.push_str(word),
+            None => out.extend([PEER_ID, part]),
         }
-        rest = after;
     }
-    out.push_str(rest);
-    out.into()
+    out
 }
 
 #[cfg(test)]

@@ -42,8 +42,8 @@ pub fn status(place: &Place) -> Result<Status, ApiError> {
         Ok(mut client) => client.ask::<method::StatusShow>(&NoParams {}),
         // A locked profile without a node, or one that another command has at the moment.
         Err(error) if error.is(Code::PassphraseNeeded) || error.is(Code::Busy) => Ok(Status {
-            socket: place.socket().to_owned(),
-            data_dir: place.dir().to_owned(),
+            socket: place.socket.clone(),
+            data_dir: place.dir.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ..Status::default()
         }),

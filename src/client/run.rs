@@ -57,7 +57,7 @@ fn alone(place: &Place) -> Result<node::Lock, ApiError> {
 /// `busy` when it does not end.
 pub fn stop(place: &Place) -> Result<bool, ApiError> {
     if !node::exists(place) {
-        return Err(ApiError::new(Code::NoProfile, format!("there is no profile '{}'", place.profile())));
+        return Err(place.missing());
     }
     let Some(stream) = node::connect(place)? else { return Ok(false) };
     let mut remote = Remote::new(stream);

@@ -64,7 +64,7 @@ impl Carrier {
     pub(super) fn order(&mut self, mut order: Order) -> Option<Event> {
         if let Order::Send { peer, ticket, bytes } = order {
             if let Some(tap) = &self.tap {
-                tap(Tap { outbound: true, peer, bytes: &bytes });
+                tap(Tap { outbound: true, bytes: &bytes });
             }
             return self.hand_over(peer, Held { ticket, bytes });
         }
@@ -131,9 +131,9 @@ impl Carrier {
             ours
         });
         let follows = match &event {
-            Event::Envelope { from, bytes, .. } => {
+            Event::Envelope { bytes, .. } => {
                 if let Some(tap) = &self.tap {
-                    tap(Tap { outbound: false, peer: *from, bytes });
+                    tap(Tap { outbound: false, bytes });
                 }
                 None
             }

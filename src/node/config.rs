@@ -7,19 +7,13 @@ use serde::Deserialize;
 
 use super::place::Place;
 use crate::api::{ApiError, Code};
-use crate::base::PeerId;
 use crate::base::words::MailService;
-
-/// Reads an environment variable; an argument, so that tests have one of their own.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// What crossed the boundary between network and node: an encoded envelope, as a wiretap would see it inside Noise.
 #[derive(Clone, Copy, Debug)]
 pub struct Tap<'a> {
     /// From us to the peer.
     pub outbound: bool,
-    /// The other side.
-    pub peer: PeerId,
     /// The envelope.
     pub bytes: &'a [u8],
 }
@@ -89,11 +83,11 @@ pub(crate) struct Settings {
 }
 
 impl RunOptions {
-    /// Decides what holds.
+    /// Decides what holds. Environment variables are read by an argument, so that tests have some of their own.
     ///
     /// # Errors
     /// `config` when the file or a variable is not understood.
-    pub(crate) fn settle(&self, place: &Place, env: Environment<'_>) -> Result<Settings, ApiError> {
+    pub(crate) fn settle(&self, place: &Place, env: &dyn Fn(&str) -> Option<String>) -> Result<Settings, ApiError> {
         let file = read_file(place)?;
         let list = |name: &str| {
             env(name).map(|text| {
@@ -136,7 +130,7 @@ impl RunOptions {
 }
 
 fn read_file(place: &Place) -> Result<File, ApiError> {
-    let Some(path) = place.config() else { return Ok(File::default()) };
+    let Some(path) = &place.config else { return Ok(File::default()) };
     match std::fs::read_to_string(path) {
         Ok(text) => toml::from_str(&text).map_err(|e| {
             ApiError::new(Code::Config, format!("{}: {}", path.display(), e.to_string().trim_end())).with_hint(
@@ -182,6 +176,7 @@ fn switch(name: &str, text: &str) -> Result<bool, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::PeerId;
 
     fn place(config: &str) -> (tempfile::TempDir, Place) {
         let home = tempfile::tempdir().unwrap();

@@ -19,10 +19,14 @@ const SOCKET_NAME: &str = "node.sock";
 /// | socket | `$XDG_RUNTIME_DIR/rohrpost/<profile>.sock`; `node.sock` inside the data folder where there is no such directory, or with an explicit data folder |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    profile: String,
-    dir: PathBuf,
-    socket: PathBuf,
-    config: Option<PathBuf>,
+    /// The name of the profile.
+    pub profile: String,
+    /// The folder with its data.
+    pub dir: PathBuf,
+    /// The socket of its node.
+    pub socket: PathBuf,
+    /// The configuration file, which need not exist; `None` where no folder for it is known.
+    pub config: Option<PathBuf>,
 }
 
 impl Place {
@@ -68,24 +72,9 @@ impl Place {
         Ok(Self { profile: profile.to_owned(), dir, socket, config })
     }
 
-    /// The name of the profile.
-    pub fn profile(&self) -> &str {
-        &self.profile
-    }
-
-    /// The folder with its data.
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    /// The socket of its node.
-    pub fn socket(&self) -> &Path {
-        &self.socket
-    }
-
-    /// The configuration file, which need not exist; `None` where no folder for it is known.
-    pub fn config(&self) -> Option<&Path> {
-        self.config.as_deref()
+    /// That there is no such profile.
+    pub(crate) fn missing(&self) -> ApiError {
+        ApiError::new(Code::NoProfile, format!("there is no profile '{}'", self.profile))
     }
 }
 
@@ -121,9 +110,9 @@ mod tests {
             ("XDG_RUNTIME_DIR", runtime.path()),
         ]);
         let place = Place::resolve_with("default", None, &env).unwrap();
-        assert_eq!(place.dir(), Path::new("/data/rohrpost/default"));
-        assert_eq!(place.socket(), runtime.path().join("rohrpost/default.sock"));
-        assert_eq!(place.config(), Some(Path::new("/config/rohrpost/config.toml")));
+        assert_eq!(&place.dir, Path::new("/data/rohrpost/default"));
+        assert_eq!(place.socket, runtime.path().join("rohrpost/default.sock"));
+        assert_eq!(place.config.as_deref(), Some(Path::new("/config/rohrpost/config.toml")));
     }
 
     #[test]
@@ -134,9 +123,9 @@ mod tests {
             ("XDG_RUNTIME_DIR", Path::new("/does/not/exist")),
         ]);
         let place = Place::resolve_with("work", None, &env).unwrap();
-        assert_eq!(place.dir(), Path::new("/home/a/.local/share/rohrpost/work"));
-        assert_eq!(place.socket(), Path::new("/home/a/.local/share/rohrpost/work/node.sock"));
-        assert_eq!(place.config(), Some(Path::new("/home/a/.config/rohrpost/config.toml")));
+        assert_eq!(&place.dir, Path::new("/home/a/.local/share/rohrpost/work"));
+        assert_eq!(&place.socket, Path::new("/home/a/.local/share/rohrpost/work/node.sock"));
+        assert_eq!(place.config.as_deref(), Some(Path::new("/home/a/.config/rohrpost/config.toml")));
     }
 
     #[test]
@@ -144,9 +133,9 @@ mod tests {
         let runtime = tempfile::tempdir().unwrap();
         let env = env(&[("XDG_RUNTIME_DIR", runtime.path())]);
         let place = Place::resolve_with("a", Some(Path::new("/x")), &env).unwrap();
-        assert_eq!((place.dir(), place.socket()), (Path::new("/x/a"), Path::new("/x/a/node.sock")));
+        assert_eq!((place.dir.as_path(), place.socket.as_path()), (Path::new("/x/a"), Path::new("/x/a/node.sock")));
         let here = Place::resolve_with("a", Some(Path::new("x")), &env).unwrap();
-        assert!(here.dir().is_absolute() && here.dir().ends_with("x/a"));
+        assert!(here.dir.is_absolute() && here.dir.ends_with("x/a"));
     }
 
     #[test]

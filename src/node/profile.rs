@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::api::{ApiError, Code, Identity};
-use crate::base::{CryptoRng, Now, PeerId, Secret, limits};
+use crate::base::{CryptoRng, Now, PeerId, Secret};
 use crate::crypto::password::{Cost, Passphrase};
 use crate::identity::{self, IdentityKeypair, KeyMaterial};
 use crate::messenger::{Command, Input, Messenger, Output};
@@ -109,8 +109,7 @@ impl Profile {
 
 /// The folder of a profile that exists.
 fn folder(place: &Place) -> Result<ProfileDir, ApiError> {
-    let missing = || ApiError::new(Code::NoProfile, format!("there is no profile '{}'", place.profile()));
-    ProfileDir::open(place.dir())?.ok_or_else(missing)
+    ProfileDir::open(&place.dir)?.ok_or_else(|| place.missing())
 }
 
 fn key_file(place: &Place, dir: &ProfileDir) -> Result<Vec<u8>, ApiError> {
@@ -121,7 +120,7 @@ fn key_file(place: &Place, dir: &ProfileDir) -> Result<Vec<u8>, ApiError> {
             format!("the key file of the profile in {} is missing", dir.path().display()),
         )
         .with_hint("put it back from a copy; without it the profile cannot be opened")),
-        None => Err(ApiError::new(Code::NoProfile, format!("there is no profile '{}'", place.profile()))),
+        None => Err(place.missing()),
     }
 }
 
@@ -156,19 +155,13 @@ pub(crate) fn lock(place: &Place) -> Result<ProfileLock, ApiError> {
 /// `exists` when there is one already; `too_long` and `control_characters` for the name; `io`, `store` and their kin.
 pub fn create(place: &Place, passphrase: Option<&Passphrase>, name: Option<&str>) -> Result<Identity, ApiError> {
     let (now, rng) = (Clock::new().now(), &mut random::system());
-    if let Some(name) = name {
-        check_name(name)?;
-    }
     let there = || {
-        ApiError::new(
-            Code::Exists,
-            format!("there is a profile '{}' already: {}", place.profile(), place.dir().display()),
-        )
+        ApiError::new(Code::Exists, format!("there is a profile '{}' already: {}", place.profile, place.dir.display()))
     };
     if exists(place) {
         return Err(there());
     }
-    let staged = StagedDir::begin(place.dir())?;
+    let staged = StagedDir::begin(&place.dir)?;
     // Another process may have been quicker.
     if exists(place) {
         return Err(there());
@@ -192,19 +185,6 @@ pub fn create(place: &Place, passphrase: Option<&Passphrase>, name: Option<&str>
     drop(open);
     drop(staged.publish()?);
     Ok(views::identity(found, Vec::new()))
-}
-
-/// What the messenger would say about the name, before anything is made.
-fn check_name(name: &str) -> Result<(), ApiError> {
-    let chars = name.chars().count();
-    if chars > limits::MAX_NAME_CHARS {
-        let message = format!("the name is too long: {chars}, at most {} characters", limits::MAX_NAME_CHARS);
-        return Err(ApiError::new(Code::TooLong, message));
-    }
-    if name.chars().any(char::is_control) {
-        return Err(ApiError::new(Code::ControlCharacters, "the name contains control characters"));
-    }
-    Ok(())
 }
 
 /// Wraps the key file anew. The store's key stays, so a running node is not disturbed.

@@ -22,9 +22,9 @@ pub fn recover(place: &Place, ask: Ask<'_>) -> Result<Recovery, ApiError> {
     let profile = Profile::unlock(place, ask)?;
     let now = Clock::new().now();
     let damage = damage(&profile, now)?;
-    let staged = StagedDir::begin(place.dir())?;
-    let (told, order, name) = rebuild(&profile, place.dir(), &staged, now)?;
-    let aside = aside(place.dir(), now);
+    let staged = StagedDir::begin(&place.dir)?;
+    let (told, order, name) = rebuild(&profile, &place.dir, &staged, now)?;
+    let aside = aside(&place.dir, now);
     let new_lock = staged.replace(&aside)?;
     drop((lock, new_lock));
     Ok(Recovery {

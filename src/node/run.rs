@@ -58,8 +58,7 @@ impl Node {
         let clock = Clock::new();
         let (open, outputs) = profile.open(clock.now(), &mut random::system())?;
         let bound = socket::bind(place)?;
-        let listener =
-            tokio::net::UnixListener::from_std(bound.listener).map_err(|e| errors::io(place.socket(), &e))?;
+        let listener = tokio::net::UnixListener::from_std(bound.listener).map_err(|e| errors::io(&place.socket, &e))?;
 
         // From the first connection on.
         let classes = outputs.iter().filter_map(|output| match output {
@@ -96,8 +95,11 @@ impl Node {
         let live = Live { net: net.clone(), stop: stop.clone() };
         let dispatcher = Dispatcher::new(core.clone(), place.clone(), Some(live));
         net.announce_mailbox(wanted == MailService::Open);
-        if keeps != wanted {
-            keep_mailbox(&core, wanted).await;
+        // A store that can only be read is no reason not to start.
+        if keeps != wanted
+            && let Err(error) = core.command(Command::SetMailService(wanted)).await
+        {
+            tracing::error!(%error, "for whom a mailbox is kept stays as it was");
         }
         if let Some(listener) = figures {
             let source = Source { core: core.clone(), net: net.clone() };
@@ -125,7 +127,7 @@ impl Node {
                 peer_id: self.core.me(),
                 addrs: self.addrs(),
                 pid: std::process::id(),
-                socket: self.place.socket().to_owned(),
+                socket: self.place.socket.clone(),
             },
         }
     }
@@ -177,13 +179,6 @@ fn net_config(
         public: settings.public,
         ..NetConfig::new(profile.seed())
     })
-}
-
-/// Says for whom boxes are kept from now on. A store that can only be read is no reason not to start.
-async fn keep_mailbox(core: &Core, service: MailService) {
-    if let Err(error) = core.command(Command::SetMailService(service)).await {
-        tracing::error!(%error, "for whom a mailbox is kept stays as it was");
-    }
 }
 
 /// The dispatcher over a profile that this process has to itself, without a network.

@@ -40,7 +40,7 @@ impl Drop for SocketFile {
 
 /// Binds the socket of a profile whose lock this process holds: what is left over of a former node is removed.
 pub(crate) fn bind(place: &Place) -> Result<Bound, ApiError> {
-    let path = place.socket();
+    let path = &place.socket;
     let at = |e: io::Error| errors::io(path, &e);
     private_parent(path)?;
     let address = Address::of(path)?;
@@ -98,31 +98,30 @@ pub(crate) fn check_path(path: &Path) -> Result<(), ApiError> {
 
 /// Whether somebody listens at the socket of the profile, whoever it is.
 pub(crate) fn answers(place: &Place) -> Result<bool, ApiError> {
-    match UnixStream::connect(&Address::of(place.socket())?.path) {
-        Ok(_) => Ok(true),
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(false),
-        Err(e) => Err(errors::io(place.socket(), &e)),
-    }
+    Ok(dial(&place.socket)?.is_some())
 }
 
 /// Connects to the node of a profile; `None` when none runs.
 pub(crate) fn connect(place: &Place) -> Result<Option<UnixStream>, ApiError> {
-    let path = place.socket();
-    if !path.exists() {
+    if !place.socket.exists() {
         return Ok(None);
     }
-    let stream = match UnixStream::connect(&Address::of(path)?.path) {
-        Ok(stream) => stream,
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => return Ok(None),
-        Err(e) => return Err(errors::io(path, &e)),
-    };
-    Ok(is_node_of(&stream, place).then_some(stream))
+    Ok(dial(&place.socket)?.filter(|stream| is_node_of(stream, place)))
+}
+
+/// Connects to whoever listens there.
+fn dial(path: &Path) -> Result<Option<UnixStream>, ApiError> {
+    match UnixStream::connect(&Address::of(path)?.path) {
+        Ok(stream) => Ok(Some(stream)),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
+        Err(e) => Err(errors::io(path, &e)),
+    }
 }
 
 /// Whether the process at the other end holds the profile: another data folder can have a profile of the same name.
 fn is_node_of(stream: &UnixStream, place: &Place) -> bool {
     let Some(pid) = peer_pid(stream) else { return true };
-    match ProfileLock::holder(place.dir()) {
+    match ProfileLock::holder(&place.dir) {
         Ok(Some(Some(holder))) => holder == pid,
         // It could not be told who holds it.
         Ok(Some(None)) | Err(_) => true,

@@ -99,9 +99,8 @@ fn request(stage: &mut Stage, telling: &mut Telling<'_>) -> Result<()> {
          nothing tells her whether he has seen, declined or blocked it.",
     )?;
     let alice = stage.alice.peer;
-    stage.bob.wait_for("a request", |event| match event {
-        EventKind::RequestNew { peer_id, .. } if *peer_id == alice => Some(()),
-        _ => None,
+    stage.bob.wait_for("a request", |event| {
+        matches!(event, EventKind::RequestNew { peer_id, .. } if *peer_id == alice).then_some(())
     })?;
     let requests = stage.bob.ask::<method::RequestsList>(&NoParams {})?;
     for request in &requests {

@@ -105,7 +105,7 @@ fn waiting(messages: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Connection, DhtStatus, Reach, Upnp};
+    use crate::api::{Connection, DhtStatus, Reach};
     use crate::cli::output::Form;
     use crate::cli::testing::{HOSTILE, NOW, PEOPLE, peer, written};
 
@@ -121,30 +121,18 @@ mod tests {
             peer_id: running.then(|| peer(1)),
             name: "Alice".to_owned(),
             running,
-            peers: 1,
             outbox: 2,
-            relay: None,
-            mailboxes: Vec::new(),
             reachability: Reachability::Private,
             reach: running.then(|| Reach {
                 nat: Nat::Symmetric,
-                upnp: Upnp::NotFound,
-                external_addrs: Vec::new(),
-                relays: Vec::new(),
                 dht: DhtStatus { peers: 7, ..DhtStatus::default() },
-                relay_service: None,
-                mailbox_service: None,
+                ..Reach::default()
             }),
-            requests: 0,
-            unread: 0,
-            contacts: 5,
-            last_event: 9,
             addrs: vec!["/ip4/127.0.0.1/tcp/4001".to_owned()],
             connections: vec![connection],
             pid: running.then_some(42),
-            socket: "/run/x.sock".into(),
             data_dir: "/data/x".into(),
-            version: "0.1.0".to_owned(),
+            ..Status::default()
         }
     }
 

@@ -185,7 +185,7 @@ fn stop_ends_the_node_and_waits_until_the_profile_is_free() {
         })
     });
     let (socket, addrs) = is_ready.recv_timeout(PATIENCE).unwrap();
-    assert_eq!(socket, desk.place.socket());
+    assert_eq!(socket, desk.place.socket);
     assert!(addrs.iter().all(|addr| addr.ends_with(&format!("/p2p/{}", desk.peer()))) && !addrs.is_empty());
     let mut waiting = desk.open();
     assert!(status(&desk.place).unwrap().running);
@@ -265,7 +265,7 @@ fn after_a_failed_commit_the_store_is_opened_again() {
     let node = desk.node();
     let mut client = desk.open();
     // The store takes a file there for a row that would not survive a power cut.
-    let blob = desk.place.dir().join("db/blobs/1");
+    let blob = desk.place.dir.join("db/blobs/1");
     std::fs::write(&blob, "x").unwrap();
     let policy = |policy| PolicyParams { policy };
     let error = client.ask::<method::PolicySet>(&policy(crate::api::Policy::Nobody)).unwrap_err();
@@ -288,7 +288,7 @@ fn profiles_are_made_once_and_locked_with_a_passphrase() {
     assert!(Client::open(&place, &mut nobody).err().unwrap().is(Code::NoProfile));
     assert!(create(&place, None, Some(&"x".repeat(65))).unwrap_err().is(Code::TooLong));
     assert!(create(&place, None, Some("a\u{7}")).unwrap_err().is(Code::ControlCharacters));
-    assert!(!exists(&place) && !place.dir().exists());
+    assert!(!exists(&place) && !place.dir.exists());
 
     let word = |text: &str| Passphrase::new(text.to_owned());
     let id = create(&place, Some(&word("one")), Some("A")).unwrap();

@@ -16,7 +16,7 @@ use crate::store::Reader;
 impl Dispatcher {
     pub(super) async fn status(&self) -> Result<api::Status, ApiError> {
         let status = self.live.as_ref().map(|live| live.net.status());
-        let (socket, data_dir) = (self.place.socket().to_owned(), self.place.dir().to_owned());
+        let (socket, data_dir) = (self.place.socket.clone(), self.place.dir.clone());
         self.core
             .read(move |reader, me| {
                 let counts = query::counts(reader)?;

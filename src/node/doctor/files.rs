@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::api::{ApiError, Area, Code};
+use crate::api::{ApiError, Area};
 use crate::base::limits::SNAPSHOT_LIFE;
 use crate::base::{Millis, WallTime};
 use crate::node::errors;
@@ -24,11 +24,10 @@ const NOT_YOURS: &str = "give it back to yourself with `chown`, or run as its ow
 
 /// Looks at folder and key file. Gives the bytes of the key file, if they could be read.
 pub(super) fn look_at_folder(place: &Place, found: &mut Findings) -> Result<Option<Vec<u8>>, ApiError> {
-    let dir = place.dir();
-    let missing = || ApiError::new(Code::NoProfile, format!("there is no profile '{}'", place.profile()));
+    let dir = &place.dir;
     let about = match fs::metadata(dir) {
         Ok(about) => about,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Err(missing()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(place.missing()),
         Err(error) => return Err(errors::io(dir, &error)),
     };
     let shown = dir.display();
@@ -90,7 +89,7 @@ fn is_mine(about: &fs::Metadata) -> bool {
 }
 
 pub(super) fn look_at_lock(place: &Place, found: &mut Findings) {
-    match ProfileLock::holder(place.dir()) {
+    match ProfileLock::holder(&place.dir) {
         Ok(None) => found.ok(Area::Lock, "nobody works on the profile"),
         Ok(Some(pid)) => {
             let who = pid.map_or_else(|| "a process".to_owned(), |pid| format!("process {pid}"));
@@ -102,7 +101,7 @@ pub(super) fn look_at_lock(place: &Place, found: &mut Findings) {
 }
 
 pub(super) fn look_at_snapshots(place: &Place, now: WallTime, found: &mut Findings) {
-    let files = match snapshots(place.dir()) {
+    let files = match snapshots(&place.dir) {
         Ok(files) => files,
         Err(error) => return found.error(Area::Snapshots, error.into()),
     };
@@ -126,9 +125,9 @@ pub(super) fn look_at_snapshots(place: &Place, now: WallTime, found: &mut Findin
 }
 
 pub(super) fn look_at_disk(place: &Place, found: &mut Findings) {
-    let is_read_only = rustix::fs::statvfs(place.dir())
-        .is_ok_and(|about| about.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
-    match free_space(place.dir()) {
+    let is_read_only =
+        rustix::fs::statvfs(&place.dir).is_ok_and(|about| about.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
+    match free_space(&place.dir) {
         _ if is_read_only => {
             let hint = "mount it writable: until then the profile can only be read";
             found.problem(Area::Disk, "the file system is read-only", hint);

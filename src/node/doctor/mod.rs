@@ -134,8 +134,8 @@ fn look_at_store(
             return Ok(None);
         }
     };
-    let because = StoreError::ReadOnly { path: place.dir().to_owned() };
-    match Store::open_frozen(place.dir(), &material.store_key, because) {
+    let because = StoreError::ReadOnly { path: place.dir.clone() };
+    match Store::open_frozen(&place.dir, &material.store_key, because) {
         Ok(store) => {
             found.ok(Area::Store, "sound: every row is there");
             Ok(Some(store))

@@ -54,7 +54,7 @@ fn span(span: Millis) -> String {
 pub(super) fn look_at_config(place: &Place, found: &mut Findings) -> Option<Settings> {
     match RunOptions::default().settle(place, &|name| std::env::var(name).ok()) {
         Ok(settings) => {
-            let path = place.config().filter(|path| path.exists());
+            let path = place.config.as_ref().filter(|path| path.exists());
             found.ok(
                 Area::Config,
                 path.map_or_else(|| "none: the defaults hold".to_owned(), |p| p.display().to_string()),
@@ -69,7 +69,7 @@ pub(super) fn look_at_config(place: &Place, found: &mut Findings) -> Option<Sett
 }
 
 pub(super) fn look_at_socket(place: &Place, running: bool, found: &mut Findings) {
-    let path = place.socket();
+    let path = &place.socket;
     let shown = path.display();
     if running {
         return found.ok(Area::Socket, shown.to_string());

@@ -41,7 +41,7 @@ fn chmod(path: &Path, mode: u32) {
 #[test]
 fn a_new_profile_is_well_and_stays_as_it_is() {
     let (_home, place) = home();
-    let log = std::fs::read(place.dir().join("db/db")).unwrap();
+    let log = std::fs::read(place.dir.join("db/db")).unwrap();
     let diagnosis = look(&place);
     assert!(diagnosis.well && !diagnosis.running, "{diagnosis:?}");
     let ok = |area| diagnosis.findings.iter().any(|f| f.area == area && f.health == Health::Ok);
@@ -49,26 +49,26 @@ fn a_new_profile_is_well_and_stays_as_it_is() {
         assert!(ok(area), "{area}: {diagnosis:?}");
     }
     assert_eq!(only(&diagnosis, Area::Snapshots).0, Health::Note);
-    assert_eq!(std::fs::read(place.dir().join("db/db")).unwrap(), log);
+    assert_eq!(std::fs::read(place.dir.join("db/db")).unwrap(), log);
 }
 
 #[test]
 fn files_that_others_can_read_are_told_and_left() {
     let (_home, place) = home();
-    chmod(&place.dir().join("key"), 0o644);
+    chmod(&place.dir.join("key"), 0o644);
     let (health, message, hint) = only(&look(&place), Area::KeyFile);
     assert!(health == Health::Problem && message.ends_with("can be read by others"), "{message}");
     assert!(hint.starts_with("chmod 600 ") && hint.ends_with("/key"), "{hint}");
-    chmod(&place.dir().join("key"), 0o600);
-    chmod(place.dir(), 0o755);
+    chmod(&place.dir.join("key"), 0o600);
+    chmod(&place.dir, 0o755);
     assert!(only(&look(&place), Area::Folder).2.starts_with("chmod 700 "));
-    assert_eq!(std::fs::metadata(place.dir()).unwrap().permissions().mode() & 0o777, 0o755, "it was changed");
+    assert_eq!(std::fs::metadata(&place.dir).unwrap().permissions().mode() & 0o777, 0o755, "it was changed");
 }
 
 #[test]
 fn a_missing_and_a_damaged_key_file() {
     let (_home, place) = home();
-    let path = place.dir().join("key");
+    let path = place.dir.join("key");
     std::fs::write(&path, "rubbish").unwrap();
     assert_eq!(only(&look(&place), Area::KeyFile).0, Health::Problem);
     std::fs::remove_file(&path).unwrap();
@@ -78,7 +78,7 @@ fn a_missing_and_a_damaged_key_file() {
 #[test]
 fn a_damaged_store_is_told_with_the_way_out() {
     let (_home, place) = home();
-    std::fs::remove_file(place.dir().join("db/db")).unwrap();
+    std::fs::remove_file(place.dir.join("db/db")).unwrap();
     let (health, message, hint) = only(&look(&place), Area::Store);
     assert_eq!((health, message.as_str()), (Health::Problem, "the store is damaged: its database is missing"));
     assert!(hint.contains("rohrpost recover"), "{hint}");
@@ -87,10 +87,10 @@ fn a_damaged_store_is_told_with_the_way_out() {
 #[test]
 fn a_socket_that_was_left_over_and_one_that_is_none() {
     let (_home, place) = home();
-    drop(std::os::unix::net::UnixListener::bind(place.socket()).unwrap());
+    drop(std::os::unix::net::UnixListener::bind(&place.socket).unwrap());
     assert_eq!(only(&look(&place), Area::Socket).0, Health::Note);
-    std::fs::remove_file(place.socket()).unwrap();
-    std::fs::write(place.socket(), "x").unwrap();
+    std::fs::remove_file(&place.socket).unwrap();
+    std::fs::write(&place.socket, "x").unwrap();
     assert_eq!(only(&look(&place), Area::Socket).2, "move it away");
 }
 
@@ -106,7 +106,7 @@ fn somebody_works_on_it() {
 #[test]
 fn what_recover_kept_is_not_forgotten() {
     let (_home, place) = home();
-    std::fs::create_dir(place.dir().with_file_name("a.damaged-17")).unwrap();
+    std::fs::create_dir(place.dir.with_file_name("a.damaged-17")).unwrap();
     assert!(only(&look(&place), Area::Folder).2.contains("rm -r"));
 }
 
@@ -131,7 +131,7 @@ fn clocks_that_are_wrong() {
 fn a_port_that_is_taken() {
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (_home, place) = home();
-    let config = place.config().unwrap();
+    let config = place.config.as_ref().unwrap();
     std::fs::create_dir_all(config.parent().unwrap()).unwrap();
     let addr = format!("/ip4/127.0.0.1/tcp/{}", held.local_addr().unwrap().port());
     std::fs::write(config, format!("listen = ['{addr}']")).unwrap();
