@@ -2,7 +2,8 @@
 //!
 //! Who has nothing to hear (identify pushes, Kademlia's provider records) writes, closes and drops a stream at once. QUIC
 //! then tells the peer to stop sending, and with `V1Lazy` that meets his answer to the proposal of the protocol: his
-//! negotiation fails, and what was written is never read. So such a stream is read to its end after it was dropped.
+//! negotiation fails, and what was written is never read. So such a stream is read to its end after it was dropped. (Yamux
+//! ignores what comes on one that was.)
 
 use std::io;
 use std::pin::Pin;
@@ -117,40 +118,71 @@ mod tests {
 
     use futures::{AsyncWriteExt, StreamExt};
     use libp2p::core::Endpoint;
-    use libp2p::core::muxing::StreamMuxerExt;
+    use libp2p::core::muxing::{StreamMuxerBox, StreamMuxerExt, SubstreamBox};
     use libp2p::core::transport::{DialOpts, ListenerId, PortUse, Transport, TransportEvent};
     use libp2p::identity::Keypair;
+    use tokio::sync::mpsc;
 
     use super::super::transport;
+    use super::*;
 
-    /// NET-3: without it the peer cannot answer the proposal, and what was written is lost.
-    #[tokio::test]
-    async fn who_drops_a_stream_hears_the_answer_all_the_same() {
+    /// A stream of one end of a connection, and those that the other end opens.
+    type End = (SubstreamBox, mpsc::Receiver<SubstreamBox>);
+
+    /// Both ends, driven.
+    async fn connection(listen: &str) -> (End, End) {
         let make = || transport::build(&Keypair::generate_ed25519(), &super::super::Classes::default()).unwrap();
         let (mut ours, mut theirs) = (make(), make());
-        theirs.listen_on(ListenerId::next(), "/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap()).unwrap();
+        theirs.listen_on(ListenerId::next(), listen.parse().unwrap()).unwrap();
         let Some(TransportEvent::NewAddress { listen_addr, .. }) = theirs.next().await else { panic!() };
         let opts = DialOpts { role: Endpoint::Dialer, port_use: PortUse::New };
         let dial = ours.dial(listen_addr, opts).unwrap();
         let accept = async {
             loop {
                 if let Some(TransportEvent::Incoming { upgrade, .. }) = theirs.next().await {
-                    return upgrade.await.unwrap().1;
+                    return drive(upgrade.await.unwrap().1).await;
                 }
             }
         };
-        let (dialled, mut accepted) = tokio::join!(dial, accept);
-        let mut dialled = dialled.unwrap().1;
+        tokio::join!(async { drive(dial.await.unwrap().1).await }, accept)
+    }
 
-        let mut stream = poll_fn(|cx| dialled.poll_outbound_unpin(cx)).await.unwrap();
-        stream.write_all(b"proposal and all the rest").await.unwrap();
-        stream.close().await.unwrap();
-        drop(stream);
-        let mut heard = poll_fn(|cx| accepted.poll_inbound_unpin(cx)).await.unwrap();
-        let mut said = Vec::new();
-        futures::AsyncReadExt::read_to_end(&mut heard, &mut said).await.unwrap();
-        assert_eq!(said, b"proposal and all the rest");
-        heard.write_all(b"answer").await.unwrap();
-        heard.close().await.unwrap();
+    async fn drive(mut muxer: StreamMuxerBox) -> End {
+        let stream = poll_fn(|cx| muxer.poll_outbound_unpin(cx)).await.unwrap();
+        let (found, streams) = mpsc::channel(8);
+        tokio::spawn(poll_fn(move |cx| {
+            while let Poll::Ready(Ok(stream)) = muxer.poll_inbound_unpin(cx) {
+                found.try_send(stream).unwrap();
+            }
+            muxer.poll_unpin(cx).map(drop)
+        }));
+        (stream, streams)
+    }
+
+    /// NET-3: without it the peer cannot answer the proposal, and what was written is lost.
+    #[tokio::test]
+    async fn who_drops_a_stream_hears_the_answer_all_the_same() {
+        for listen in ["/ip4/127.0.0.1/udp/0/quic-v1", "/ip4/127.0.0.1/tcp/0"] {
+            let ((mut stream, mut ours), (mut echo, mut theirs)) = connection(listen).await;
+            stream.write_all(b"proposal and all the rest").await.unwrap();
+            stream.close().await.unwrap();
+            drop(stream);
+            let mut heard = theirs.recv().await.unwrap();
+            let mut said = Vec::new();
+            heard.read_to_end(&mut said).await.unwrap();
+            assert_eq!(said, b"proposal and all the rest");
+            heard.write_all(b"answer").await.unwrap();
+            heard.flush().await.unwrap();
+            // What it caused has come back when this has.
+            echo.write_all(b"?").await.unwrap();
+            echo.flush().await.unwrap();
+            let mut back = ours.recv().await.unwrap();
+            back.read_exact(&mut [0]).await.unwrap();
+            back.write_all(b"!").await.unwrap();
+            back.flush().await.unwrap();
+            echo.read_exact(&mut [0]).await.unwrap();
+            heard.write_all(b" to it").await.unwrap();
+            heard.close().await.unwrap();
+        }
     }
 }

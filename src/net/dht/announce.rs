@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::super::span;
-use crate::base::limits::{DHT_ANNOUNCE_FIRST, DHT_ANNOUNCE_INTERVAL, DHT_RETRY_FIRST, DHT_STEP_TIMEOUT};
+use crate::base::limits::{DHT_ANNOUNCE_FIRST, DHT_ANNOUNCE_INTERVAL, DHT_RETRY_FIRST};
 
 /// Whether and when we say that we keep an open mailbox.
 #[derive(Debug, Default)]
@@ -11,8 +11,6 @@ pub(super) struct Announce {
     open: bool,
     times: u32,
     due: Option<Instant>,
-    /// When what was handed over has gone.
-    gone_at: Option<Instant>,
 }
 
 impl Announce {
@@ -37,16 +35,6 @@ impl Announce {
             self.due = Some(now + span(pause));
         }
         due
-    }
-
-    /// All was handed over to the connections, which is before it has gone.
-    pub(super) fn handed_over(&mut self, now: Instant) {
-        self.gone_at = Some(now + span(DHT_STEP_TIMEOUT));
-    }
-
-    /// Whether what was handed over has gone since it was asked last.
-    pub(super) fn has_gone(&mut self, now: Instant) -> bool {
-        self.gone_at.take_if(|at| *at <= now).is_some()
     }
 }
 
@@ -75,15 +63,5 @@ mod tests {
         assert!(!announce.is_due(false, now + later));
         announce.set(true, now);
         assert!(announce.is_due(false, now) && announce.due == Some(now + first));
-    }
-
-    #[test]
-    fn what_was_handed_over_has_gone_once() {
-        let (mut announce, now) = (Announce::default(), Instant::now());
-        assert!(!announce.has_gone(now));
-        announce.handed_over(now);
-        assert!(!announce.has_gone(now));
-        let later = now + span(DHT_STEP_TIMEOUT);
-        assert!(announce.has_gone(later) && !announce.has_gone(later));
     }
 }

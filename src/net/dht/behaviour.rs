@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
-use libp2p::kad::{self, BucketInserts, Caching, Mode, QueryId, QueryInfo, RecordKey, StoreInserts};
+use libp2p::kad::{self, BucketInserts, Caching, Mode, QueryInfo, StoreInserts};
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler, THandlerInEvent,
@@ -19,7 +19,7 @@ use super::super::addresses::{self, Scope, dialable};
 use super::super::limits::activity::Activity;
 use super::super::origin::{Network, Origin};
 use super::super::{from_libp2p, span};
-use super::handler::{Handler, Switch};
+use super::handler::Handler;
 use super::store::Records;
 use crate::base::limits::{
     DHT_PROVIDER_LIFE, DHT_QUERY_TIMEOUT, DHT_RECORD_LIFE, DHT_STEP_TIMEOUT, MAX_PEER_ADDRS, MAX_ROUTED_ADDRS,
@@ -32,7 +32,6 @@ type Inner = kad::Behaviour<Records>;
 /// The behaviour.
 pub(in crate::net) struct Behaviour {
     inner: Inner,
-    confirm: Switch,
     /// By which connection each connected peer is asked.
     preferred: HashMap<PeerId, ConnectionId>,
     activity: Activity,
@@ -73,7 +72,7 @@ impl Behaviour {
             .set_periodic_bootstrap_interval(None);
         let mut inner = Inner::with_config(me, Records::new(me), config);
         inner.set_mode(Some(mode(server)));
-        Self { inner, confirm: Switch::default(), preferred: HashMap::new(), activity }
+        Self { inner, preferred: HashMap::new(), activity }
     }
 
     /// Asks this peer by this connection from now on (NET-40); `None`: there is none any more. The crate would take any: what is asked
@@ -100,18 +99,6 @@ impl Behaviour {
         queries
             .filter(|query| matches!(query.info(), QueryInfo::Bootstrap { .. }))
             .for_each(|mut query| query.finish());
-    }
-
-    /// Tells those who are nearest that we have what stands under this key. Until that is done, `confirm` holds.
-    pub(super) fn provide(&mut self, key: &[u8]) -> Option<QueryId> {
-        let query = self.inner.start_providing(RecordKey::new(&key));
-        self.confirm.set(query.is_ok());
-        query.inspect_err(|error| tracing::debug!(%error, "our mailbox is not announced")).ok()
-    }
-
-    /// It was told.
-    pub(super) fn provided(&mut self) {
-        self.confirm.set(false);
     }
 
     /// How many peers are in the routing table.
@@ -247,8 +234,7 @@ impl NetworkBehaviour for Behaviour {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        let inner = self.inner.handle_established_inbound_connection(id, peer, local, remote)?;
-        Ok(Handler::new(inner, &self.confirm))
+        self.inner.handle_established_inbound_connection(id, peer, local, remote).map(Handler::new)
     }
 
     fn handle_established_outbound_connection(
@@ -259,8 +245,7 @@ impl NetworkBehaviour for Behaviour {
         role: Endpoint,
         port: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        let inner = self.inner.handle_established_outbound_connection(id, peer, remote, role, port)?;
-        Ok(Handler::new(inner, &self.confirm))
+        self.inner.handle_established_outbound_connection(id, peer, remote, role, port).map(Handler::new)
     }
 
     fn handle_pending_outbound_connection(
@@ -301,6 +286,8 @@ pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
+    use libp2p::kad::RecordKey;
+
     use super::*;
 
     /// NET-58

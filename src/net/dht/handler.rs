@@ -1,23 +1,10 @@
-//! The connections of the DHT, in two respects not as the crate has them.
-//!
-//! What a peer says there is heard at a bounded rate (NET-55): beyond it his connection is not read, so that he waits, and
-//! nobody else.
-//!
-//! And streams are opened so that the other side agrees before we speak, when that is wanted. They are opened lazily (NET-3): the first message goes along with the proposal. Kademlia says "I provide this" and lets go of
-//! the stream without waiting for anything, and a stream that is let go before its proposal was answered is torn down
-//! unheard. So as long as that is being said, streams of the DHT cost a round trip more.
+//! What a peer says on the connections of the DHT is heard at a bounded rate (NET-55): beyond it his connection is not read, so
+//! that he waits, and nobody else.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-use futures::{AsyncReadExt, FutureExt};
-use libp2p::Stream;
-use libp2p::core::upgrade::{OutboundUpgrade, UpgradeInfo};
-use libp2p::swarm::handler::{ConnectionEvent, DialUpgradeError, FullyNegotiatedOutbound, OutboundUpgradeSend};
 use libp2p::swarm::{ConnectionHandler, ConnectionHandlerEvent, SubstreamProtocol};
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -25,53 +12,9 @@ use super::super::budget::{Budget, Who};
 use super::super::{HandlerInput, HandlerOutput};
 use crate::base::limits::DHT_HEARD;
 
-/// Whether streams are opened so.
-#[derive(Clone, Debug, Default)]
-pub(in crate::net) struct Switch(Arc<AtomicBool>);
-
-impl Switch {
-    pub(super) fn set(&self, on: bool) {
-        self.0.store(on, Ordering::Relaxed);
-    }
-}
-
-/// What an outbound stream is upgraded by: first perhaps the confirmation, then the protocol's own.
-pub(in crate::net) struct Confirm<U> {
-    inner: U,
-    wait: bool,
-}
-
-impl<U: OutboundUpgradeSend> UpgradeInfo for Confirm<U> {
-    type Info = U::Info;
-    type InfoIter = U::InfoIter;
-
-    fn protocol_info(&self) -> Self::InfoIter {
-        self.inner.protocol_info()
-    }
-}
-
-impl<U: OutboundUpgradeSend> OutboundUpgrade<Stream> for Confirm<U> {
-    type Output = U::Output;
-    type Error = U::Error;
-    type Future = BoxFuture<'static, Result<U::Output, U::Error>>;
-
-    fn upgrade_outbound(self, mut stream: Stream, info: U::Info) -> Self::Future {
-        let Self { inner, wait } = self;
-        async move {
-            if wait {
-                // Reading nothing still waits for the proposal's answer. If it fails, so does what follows.
-                let _ = stream.read(&mut []).await;
-            }
-            inner.upgrade_outbound(stream, info).await
-        }
-        .boxed()
-    }
-}
-
-/// The handler of a protocol whose streams are opened so, and whose peers are heard so.
+/// The handler of a protocol whose peers are heard so.
 pub(in crate::net) struct Handler<H> {
     inner: H,
-    switch: Switch,
     /// How fast what comes by this connection is heard: questions, and answers to ours.
     pace: Budget,
     /// Nothing is heard before it ends.
@@ -79,8 +22,8 @@ pub(in crate::net) struct Handler<H> {
 }
 
 impl<H> Handler<H> {
-    pub(super) fn new(inner: H, switch: &Switch) -> Self {
-        Self { inner, switch: switch.clone(), pace: Budget::new(DHT_HEARD), pause: None }
+    pub(super) fn new(inner: H) -> Self {
+        Self { inner, pace: Budget::new(DHT_HEARD), pause: None }
     }
 
     /// Notes that something was heard; beyond the rate the next is heard after a pause.
@@ -95,7 +38,7 @@ impl<H: ConnectionHandler> ConnectionHandler for Handler<H> {
     type FromBehaviour = H::FromBehaviour;
     type ToBehaviour = H::ToBehaviour;
     type InboundProtocol = H::InboundProtocol;
-    type OutboundProtocol = Confirm<H::OutboundProtocol>;
+    type OutboundProtocol = H::OutboundProtocol;
     type InboundOpenInfo = H::InboundOpenInfo;
     type OutboundOpenInfo = H::OutboundOpenInfo;
 
@@ -116,8 +59,7 @@ impl<H: ConnectionHandler> ConnectionHandler for Handler<H> {
         if matches!(event, ConnectionHandlerEvent::NotifyBehaviour(_)) {
             self.heard();
         }
-        let wait = self.switch.0.load(Ordering::Relaxed);
-        Poll::Ready(event.map_protocol(|inner| Confirm { inner, wait }))
+        Poll::Ready(event)
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Option<Self::ToBehaviour>> {
@@ -129,21 +71,6 @@ impl<H: ConnectionHandler> ConnectionHandler for Handler<H> {
     }
 
     fn on_connection_event(&mut self, event: HandlerInput<'_, Self>) {
-        let event = match event {
-            ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol, info }) => {
-                ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol, info })
-            }
-            ConnectionEvent::DialUpgradeError(DialUpgradeError { info, error }) => {
-                ConnectionEvent::DialUpgradeError(DialUpgradeError { info, error })
-            }
-            ConnectionEvent::FullyNegotiatedInbound(event) => ConnectionEvent::FullyNegotiatedInbound(event),
-            ConnectionEvent::ListenUpgradeError(event) => ConnectionEvent::ListenUpgradeError(event),
-            ConnectionEvent::AddressChange(event) => ConnectionEvent::AddressChange(event),
-            ConnectionEvent::LocalProtocolsChange(event) => ConnectionEvent::LocalProtocolsChange(event),
-            ConnectionEvent::RemoteProtocolsChange(event) => ConnectionEvent::RemoteProtocolsChange(event),
-            // The crate may tell of more some day.
-            _ => return,
-        };
         self.inner.on_connection_event(event);
     }
 }
@@ -152,6 +79,7 @@ impl<H: ConnectionHandler> ConnectionHandler for Handler<H> {
 mod tests {
     use futures::future::poll_fn;
     use libp2p::core::upgrade::DeniedUpgrade;
+    use libp2p::swarm::handler::ConnectionEvent;
 
     use super::*;
 
@@ -194,7 +122,7 @@ mod tests {
     /// NET-55: the clock stands still but for what is waited for.
     #[tokio::test(start_paused = true)]
     async fn a_peer_is_heard_at_a_bounded_rate() {
-        let mut handler = Handler::new(Chatter, &Switch::default());
+        let mut handler = Handler::new(Chatter);
         let (burst, rate) = (512, 64);
         // The one that was too many has been heard, too.
         assert_eq!(heard(&mut handler, Duration::from_millis(500)).await, burst + 1);

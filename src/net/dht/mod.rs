@@ -239,9 +239,6 @@ impl Dht {
 
     /// Looks at our surroundings again, and says again that we keep a mailbox.
     fn renew(&mut self, kad: &mut Behaviour, now: Instant) {
-        if self.announce.has_gone(now) {
-            kad.provided();
-        }
         let alone = kad.len() == 0;
         if !alone {
             // The crate does so by itself as long as it knows few peers, so the first time, too.
@@ -253,9 +250,9 @@ impl Dht {
         // A server that knows no other tells those who ask it.
         if (self.server || !alone)
             && self.announce.is_due(alone, now)
-            && let Some(id) = kad.provide(&mailboxes_key())
+            && let Err(error) = kad.kad().start_providing(RecordKey::new(&mailboxes_key()))
         {
-            self.begin(id, Query::Announce);
+            tracing::debug!(%error, "our mailbox is not announced");
         }
     }
 
@@ -359,7 +356,6 @@ impl Dht {
             Query::ReadBack { owner, sequence, slot, copies } => self.settle(owner, sequence, copies.len(), slot),
             Query::Find { find, best, .. } => self.tell(find, best, stats.num_successes()),
             Query::Mailboxes { reply, found } => _ = reply.send(found.into_iter().collect()),
-            Query::Announce => self.announce.handed_over(Instant::now()),
             Query::Seek { peer } => return Some(peer),
         }
         None

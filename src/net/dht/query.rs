@@ -32,8 +32,6 @@ pub(super) enum Query {
     Find { find: Find, best: Option<(u64, Vec<u8>)>, copies: usize },
     /// Open mailboxes.
     Mailboxes { reply: MailboxReply, found: HashMap<PeerId, Vec<String>> },
-    /// Our open mailbox is announced.
-    Announce,
     /// Where a peer is.
     Seek { peer: PeerId },
 }
@@ -46,7 +44,6 @@ impl Query {
             Self::Put { .. } => "put",
             Self::ReadBack { .. } => "read back",
             Self::Find { .. } => "find",
-            Self::Announce => "announce",
             Self::Mailboxes { .. } => "mailboxes",
             Self::Seek { .. } => "seek",
         }
