@@ -62,7 +62,7 @@ impl Told {
     }
 }
 
-/// A behaviour, guarded.
+/// A behaviour, guarded. None of them has a say in connections that are not established.
 pub(in crate::net) struct Guarded<B> {
     inner: B,
     told: Option<(Told, Purpose)>,
@@ -111,15 +111,6 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
     type ConnectionHandler = Watched<B::ConnectionHandler>;
     type ToSwarm = B::ToSwarm;
 
-    fn handle_pending_inbound_connection(
-        &mut self,
-        id: ConnectionId,
-        local: &Multiaddr,
-        remote: &Multiaddr,
-    ) -> Result<(), ConnectionDenied> {
-        self.inner.handle_pending_inbound_connection(id, local, remote)
-    }
-
     fn handle_established_inbound_connection(
         &mut self,
         id: ConnectionId,
@@ -133,16 +124,6 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
             return self.handle_established_outbound_connection(id, peer, local, role, port_use);
         }
         self.inner.handle_established_inbound_connection(id, peer, local, remote).map(Watched::new)
-    }
-
-    fn handle_pending_outbound_connection(
-        &mut self,
-        id: ConnectionId,
-        peer: Option<PeerId>,
-        addrs: &[Multiaddr],
-        role: Endpoint,
-    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
-        self.inner.handle_pending_outbound_connection(id, peer, addrs, role)
     }
 
     fn handle_established_outbound_connection(
