@@ -91,20 +91,15 @@ impl<K: Copy + Eq + Hash> Budget<K> {
 
     /// Takes a token, if there is one.
     pub(super) fn take(&mut self, who: &Who, now: Instant) -> bool {
-        self.spend(who, 1, now)
-    }
-
-    /// Takes so many tokens, if there are as many.
-    pub(super) fn spend(&mut self, who: &Who, tokens: u32, now: Instant) -> bool {
         let now = self.latest.map_or(now, |latest| latest.max(now));
         self.latest = Some(now);
         let mut asked = self.rates.iter_mut().filter_map(|rate| who.key(&rate.line).map(|key| (rate, key)));
-        if !asked.all(|(rate, key)| rate.next(key, tokens, now).is_some()) {
+        if !asked.all(|(rate, key)| rate.next(key, now).is_some()) {
             return false;
         }
         for rate in &mut self.rates {
             if let Some(key) = who.key(&rate.line)
-                && let Some(after) = rate.next(key, tokens, now)
+                && let Some(after) = rate.next(key, now)
             {
                 *rate.bucket(key, now) = after;
             }
@@ -159,9 +154,9 @@ impl Rate {
         Some(Self { line: *line, interval, span: interval * burst, full: HashMap::new(), rest: None })
     }
 
-    /// When the bucket will be full if so many tokens are taken; `None` if there are not so many.
-    fn next(&mut self, key: Key, tokens: u32, now: Instant) -> Option<Instant> {
-        let after = (*self.bucket(key, now)).max(now) + self.interval * tokens;
+    /// When the bucket will be full if a token is taken; `None` if there is none.
+    fn next(&mut self, key: Key, now: Instant) -> Option<Instant> {
+        let after = (*self.bucket(key, now)).max(now) + self.interval;
         (after <= now + self.span).then_some(after)
     }
 

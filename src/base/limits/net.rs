@@ -375,10 +375,6 @@ pub const MAIL_HELD: &[Grant] = &[
     places(Strangers, Network, 16),
 ];
 
-/// Bytes that come with questions, and may be kept. There is no line: what is kept in all and in a box is in rows, and the
-/// messenger counts it there (`MAX_MAIL_BYTES`, `MAX_BOXES`).
-pub const MAIL_BYTES: &[Grant] = &[];
-
 /// Records of the DHT that are put here; a mailbox puts those of its sleepers.
 pub const DHT_PUTS: &[Grant] = &[per_second(Everybody, Peer, 512, 8), per_second(Everybody, Network, 2_048, 32)];
 

@@ -120,11 +120,6 @@ impl Desk {
         lock(&self.gate).enter(who, Instant::now())
     }
 
-    /// Whether a question of so many bytes is taken to our node.
-    pub(super) fn takes(&self, who: &Who, len: usize) -> bool {
-        lock(&self.gate).takes(who, len, Instant::now())
-    }
-
     /// Lets a question wait for a place, if it may: its number, with which it waits.
     pub(super) fn queue(&self, who: Who) -> Option<u64> {
         lock(&self.gate).wait(who)

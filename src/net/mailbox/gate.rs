@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::super::budget::{Budget, Who};
-use crate::base::limits::{MAIL_BYTES, MAIL_HELD, MAIL_QUESTIONS, MAIL_WAITING};
+use crate::base::limits::{MAIL_HELD, MAIL_QUESTIONS, MAIL_WAITING};
 
 /// Why a question is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,15 +23,13 @@ pub(super) struct Gate {
     held: Budget<u64>,
     /// Questions that wait for a place.
     waiting: Budget<u64>,
-    /// What comes with them, and may be kept.
-    bytes: Budget,
     last: u64,
 }
 
 impl Default for Gate {
     fn default() -> Self {
         let (open, held, waiting) = (Budget::new(MAIL_QUESTIONS), Budget::new(MAIL_HELD), Budget::new(MAIL_WAITING));
-        Self { open, held, waiting, bytes: Budget::new(MAIL_BYTES), last: 0 }
+        Self { open, held, waiting, last: 0 }
     }
 }
 
@@ -45,11 +43,6 @@ impl Gate {
         self.last += 1;
         self.open.hold(self.last, who);
         Ok(self.last)
-    }
-
-    /// Whether a question of so many bytes is taken to the node.
-    pub(super) fn takes(&mut self, who: &Who, len: usize, now: Instant) -> bool {
-        self.bytes.spend(who, u32::try_from(len).unwrap_or(u32::MAX), now)
     }
 
     /// Lets a question wait for a place, if it may: its number, with which it leaves.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tokio::time::timeout;
 
 use super::super::addresses::is_circuit;
-use super::super::budget::Who;
 use super::super::origin::Origin;
 use super::super::shared::Shared;
 use super::super::streams::Inbound;
@@ -54,20 +53,17 @@ pub(in crate::net) fn take(shared: &Arc<Shared>, desk: &Arc<Desk>, inbound: Inbo
         };
         let Some(id) = id else { return };
         let place = Place { desk, from, id, request: None };
-        if let Err(error) = serve(&shared, place, who, inbound).await {
+        if let Err(error) = serve(&shared, place, inbound).await {
             // Not who: a mailbox keeps no record of who asks (MBX-40).
             tracing::debug!(%error, "a question to the mailbox failed");
         }
     });
 }
 
-async fn serve(shared: &Shared, mut place: Place, who: Who, mut inbound: Inbound) -> io::Result<()> {
+async fn serve(shared: &Shared, mut place: Place, mut inbound: Inbound) -> io::Result<()> {
     // MBX-71
     let question = timeout(span(MAIL_TRANSFER_TIMEOUT), wire::read_question(&mut inbound.stream)).await??;
     let from = place.from;
-    if !place.desk.takes(&who, question.len()) {
-        return Err(io::Error::other("too many bytes"));
-    }
     let patience = Question::patience(&question);
     // NET-61: relays have few circuits, and none is kept for somebody who waits.
     let waits = patience.is_some() && !is_circuit(&inbound.remote);
