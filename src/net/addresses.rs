@@ -31,13 +31,10 @@ pub fn is_dialable(peer: &PeerId, addr: &str) -> bool {
 
 /// The address without the peer ID at its end, if it is one we can dial for this peer: straight, or through a relay.
 pub(super) fn dialable(peer: &PeerId, addr: &Multiaddr) -> Option<Multiaddr> {
-    let mut addr = addr.clone();
-    if let Some(Protocol::P2p(named)) = addr.iter().last() {
-        if named != to_libp2p(peer) {
-            return None;
-        }
-        addr.pop();
+    if matches!(addr.iter().last(), Some(Protocol::P2p(named)) if named != to_libp2p(peer)) {
+        return None;
     }
+    let addr = bare(addr);
     let good = match through(&addr) {
         Some((relay, _)) => relay != *peer,
         None => is_direct(&addr),
@@ -45,12 +42,18 @@ pub(super) fn dialable(peer: &PeerId, addr: &Multiaddr) -> Option<Multiaddr> {
     good.then_some(addr)
 }
 
+/// The address without the peer ID at its end.
+pub(super) fn bare(addr: &Multiaddr) -> Multiaddr {
+    let mut addr = addr.clone();
+    if matches!(addr.iter().last(), Some(Protocol::P2p(_))) {
+        addr.pop();
+    }
+    addr
+}
+
 /// The relay of an address `…/p2p/<relay>/p2p-circuit`, perhaps with a peer ID behind it, and where the relay is.
 pub(super) fn through(addr: &Multiaddr) -> Option<(PeerId, Multiaddr)> {
-    let mut relay = addr.clone();
-    if let Some(Protocol::P2p(_)) = relay.iter().last() {
-        relay.pop();
-    }
+    let mut relay = bare(addr);
     if relay.pop() != Some(Protocol::P2pCircuit) {
         return None;
     }

@@ -8,14 +8,13 @@ use std::time::Duration;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::kad::{self, BucketInserts, Caching, Mode, QueryInfo, StoreInserts};
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler, THandlerInEvent,
     THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
-use super::super::addresses::{self, Scope, dialable};
+use super::super::addresses::{self, Scope, bare, dialable};
 use super::super::limits::activity::Activity;
 use super::super::origin::{Network, Origin};
 use super::super::{from_libp2p, span};
@@ -173,10 +172,10 @@ impl Behaviour {
     /// What of these addresses of a peer, told by whomever, is dialled: direct ones that begin with an IP address; those
     /// of a site or of a machine only if we have peers in the table who are there. The table's own are good.
     pub(super) fn sane(&mut self, peer: &PeerId, told: &[Multiaddr]) -> Vec<Multiaddr> {
-        let known: Vec<_> = self.addrs_of(peer).iter().filter_map(without_peer).collect();
+        let known: Vec<_> = self.addrs_of(peer).iter().map(bare).collect();
         let mut scopes = None;
         let mut sane = Vec::new();
-        for addr in told.iter().take(4 * MAX_PEER_ADDRS).filter_map(without_peer) {
+        for addr in told.iter().take(4 * MAX_PEER_ADDRS).map(bare) {
             let good = known.contains(&addr)
                 || direct(peer, &addr).is_some_and(|addr| match addresses::scope_of_ip(&addr) {
                     Some(Scope::Global) => true,
@@ -212,15 +211,6 @@ impl Behaviour {
 
 const fn mode(server: bool) -> Mode {
     if server { Mode::Server } else { Mode::Client }
-}
-
-/// The address without the peer ID at its end.
-fn without_peer(addr: &Multiaddr) -> Option<Multiaddr> {
-    let mut addr = addr.clone();
-    if matches!(addr.iter().last(), Some(Protocol::P2p(_))) {
-        addr.pop();
-    }
-    (!addr.is_empty()).then_some(addr)
 }
 
 impl NetworkBehaviour for Behaviour {

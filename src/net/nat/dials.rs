@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 
 use libp2p::Multiaddr;
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
 use tokio::time::Instant;
 
 use crate::base::PeerId;
 use crate::base::limits::{MAX_NOTICES, RELAY_WAIT};
+use crate::net::addresses::bare;
 use crate::net::span;
 
 #[derive(Debug)]
@@ -41,15 +41,6 @@ impl Attempt {
     fn has(&self, id: ConnectionId) -> bool {
         self.under_way.iter().any(|(dial, _)| *dial == id)
     }
-}
-
-/// An address without the peer ID at its end.
-fn bare(addr: &Multiaddr) -> Multiaddr {
-    let mut addr = addr.clone();
-    if matches!(addr.iter().last(), Some(Protocol::P2p(_))) {
-        addr.pop();
-    }
-    addr
 }
 
 /// The attempts to connect, one for each peer: no more than `MAX_NOTICES`.
@@ -187,6 +178,8 @@ impl Dials {
 
 #[cfg(test)]
 mod tests {
+    use libp2p::multiaddr::Protocol;
+
     use super::*;
 
     const HIM: PeerId = PeerId::from_key_bytes([1; 32]);
