@@ -12,7 +12,7 @@ use super::error::NetError;
 use super::limits::activity::Activity;
 use super::nat::guard::{Guarded, Purpose, Told};
 use super::nat::service::Usage;
-use super::nat::{alive, probe, service};
+use super::nat::{probe, service};
 use super::streams::{self, Terms};
 use super::{dht, exchange, limits, span};
 use crate::base::limits::{IDENTIFY_INTERVAL, MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, PING_INTERVAL, PING_TIMEOUT};
@@ -33,7 +33,8 @@ pub(super) struct Behaviour {
     pub(super) streams: streams::Behaviour,
     pub(super) cards: exchange::Behaviour,
     pub(super) mail: streams::Behaviour,
-    pub(super) alive: alive::Behaviour,
+    /// Pings of our own: by its streams nothing comes in.
+    pub(super) alive: streams::Behaviour,
     pub(super) circuits: Guarded<relay::client::Behaviour>,
     pub(super) punch: Guarded<dcutr::Behaviour>,
     pub(super) probe: probe::Behaviour,
@@ -84,6 +85,7 @@ impl Behaviour {
             slots: if config.serve_mailbox { MAX_MAIL_STREAMS } else { 0 },
             keep: Classes::default(),
         };
+        let alive = Terms { protocol: ping::PROTOCOL_NAME, slots: 0, keep: Classes::default() };
         let limits = limits::Behaviour::new(classes.clone(), told.clone(), scope, activity.clone(), config.serves());
         #[cfg(test)]
         let limits = limits.with_places(config.strangers);
@@ -96,7 +98,7 @@ impl Behaviour {
             streams: streams::Behaviour::new(envelopes),
             cards: exchange::behaviour(),
             mail: streams::Behaviour::new(mail),
-            alive: alive::Behaviour::default(),
+            alive: streams::Behaviour::new(alive),
             circuits: Guarded::new(circuits),
             punch: Guarded::dialling(dcutr::Behaviour::new(me), told.clone(), Purpose::Punch),
             probe: probe::Behaviour::new(scope),

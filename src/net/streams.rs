@@ -5,14 +5,14 @@
 //! ever was. It owns no frames: what a stream says is for `envelope`.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use futures::future;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
-use libp2p::core::upgrade::{InboundUpgrade, ReadyUpgrade, UpgradeInfo};
+use libp2p::core::upgrade::{DeniedUpgrade, ReadyUpgrade};
+use libp2p::swarm::derive_prelude::Either;
 use libp2p::swarm::handler::{ConnectionEvent, FullyNegotiatedInbound, FullyNegotiatedOutbound};
 use libp2p::swarm::{
     ConnectionDenied, ConnectionHandler, ConnectionHandlerEvent, ConnectionId, FromSwarm, NetworkBehaviour,
@@ -94,16 +94,18 @@ impl Behaviour {
         self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::One(connection), event });
     }
 
-    fn handler(&self, peer: &PeerId, remote: &Multiaddr, circuit: bool) -> Handler {
+    fn handler(&self, connection: ConnectionId, peer: PeerId, remote: &Multiaddr, circuit: bool) -> Handler {
         let Terms { protocol, slots, keep } = &self.terms;
         Handler {
+            peer,
+            connection,
             protocol: protocol.clone(),
             offered: *slots > 0,
             slots: Arc::new(Semaphore::new(*slots)),
             remote: remote.clone(),
             alive: Gone::new(),
             // Relays have few circuits: they stand while something is on its way.
-            keep: !circuit && keep.of_libp2p(peer) == Class::Contact,
+            keep: !circuit && keep.of_libp2p(&peer) == Class::Contact,
             wanted: VecDeque::new(),
             taken: VecDeque::new(),
         }
@@ -116,36 +118,31 @@ impl NetworkBehaviour for Behaviour {
 
     fn handle_established_inbound_connection(
         &mut self,
-        _: ConnectionId,
+        connection: ConnectionId,
         peer: PeerId,
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
         let circuit = is_circuit(local);
         // Who comes through a relay is where the relay is, as far as anybody knows.
-        Ok(self.handler(&peer, if circuit { local } else { remote }, circuit))
+        Ok(self.handler(connection, peer, if circuit { local } else { remote }, circuit))
     }
 
     fn handle_established_outbound_connection(
         &mut self,
-        _: ConnectionId,
+        connection: ConnectionId,
         peer: PeerId,
         remote: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(&peer, remote, is_circuit(remote)))
+        Ok(self.handler(connection, peer, remote, is_circuit(remote)))
     }
 
     fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
 
-    fn on_connection_handler_event(
-        &mut self,
-        peer: PeerId,
-        connection: ConnectionId,
-        Taken { stream, slot, gone, remote }: THandlerOutEvent<Self>,
-    ) {
-        self.actions.push_back(ToSwarm::GenerateEvent(Inbound { peer, connection, remote, stream, slot, gone }));
+    fn on_connection_handler_event(&mut self, _: PeerId, _: ConnectionId, taken: THandlerOutEvent<Self>) {
+        self.actions.push_back(ToSwarm::GenerateEvent(taken));
     }
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
@@ -160,42 +157,13 @@ pub(super) enum ToHandler {
     Keep(bool),
 }
 
-/// What a handler tells the behaviour: the peer has opened a stream.
-#[derive(Debug)]
-pub(super) struct Taken {
-    stream: Stream,
-    slot: OwnedSemaphorePermit,
-    gone: Gone,
-    remote: Multiaddr,
-}
-
-/// The protocol as it is offered to a peer, or nothing.
-#[derive(Clone, Debug)]
-pub(super) struct Offer(Option<StreamProtocol>);
-
-impl UpgradeInfo for Offer {
-    type Info = StreamProtocol;
-    type InfoIter = std::option::IntoIter<StreamProtocol>;
-
-    fn protocol_info(&self) -> Self::InfoIter {
-        self.0.clone().into_iter()
-    }
-}
-
-impl InboundUpgrade<Stream> for Offer {
-    type Output = Stream;
-    type Error = Infallible;
-    type Future = Ready<Result<Stream, Infallible>>;
-
-    fn upgrade_inbound(self, stream: Stream, _: StreamProtocol) -> Self::Future {
-        ready(Ok(stream))
-    }
-}
-
 /// The streams of one connection.
 #[derive(Debug)]
 pub(super) struct Handler {
+    peer: PeerId,
+    connection: ConnectionId,
     protocol: StreamProtocol,
+    /// Whether the peer may open some.
     offered: bool,
     remote: Multiaddr,
     slots: Arc<Semaphore>,
@@ -205,19 +173,22 @@ pub(super) struct Handler {
     /// At most one of the one task that sends envelopes to the peer; questions to his mailbox are bounded by their permits.
     wanted: VecDeque<Reply>,
     /// At most one for each slot.
-    taken: VecDeque<Taken>,
+    taken: VecDeque<Inbound>,
 }
 
 impl ConnectionHandler for Handler {
     type FromBehaviour = ToHandler;
-    type ToBehaviour = Taken;
-    type InboundProtocol = Offer;
+    type ToBehaviour = Inbound;
+    type InboundProtocol = Either<ReadyUpgrade<StreamProtocol>, DeniedUpgrade>;
     type OutboundProtocol = ReadyUpgrade<StreamProtocol>;
     type InboundOpenInfo = ();
     type OutboundOpenInfo = Reply;
 
     fn listen_protocol(&self) -> SubstreamProtocol<Self::InboundProtocol> {
-        let offer = Offer(self.offered.then(|| self.protocol.clone()));
+        let offer = match self.offered {
+            true => Either::Left(ReadyUpgrade::new(self.protocol.clone())),
+            false => Either::Right(DeniedUpgrade),
+        };
         SubstreamProtocol::new(offer, ()).with_timeout(span(STREAM_OPEN_TIMEOUT))
     }
 
@@ -246,11 +217,13 @@ impl ConnectionHandler for Handler {
 
     fn on_connection_event(&mut self, event: HandlerInput<'_, Self>) {
         match event {
-            ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol: stream, .. }) => {
+            ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol, .. }) => {
+                let future::Either::Left(stream) = protocol;
                 // One too many is dropped, which resets it (NET-22).
                 if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
-                    let (gone, remote) = (self.alive.1.clone(), self.remote.clone());
-                    self.taken.push_back(Taken { stream, slot, gone, remote });
+                    let (peer, connection, remote) = (self.peer, self.connection, self.remote.clone());
+                    let gone = self.alive.1.clone();
+                    self.taken.push_back(Inbound { peer, connection, remote, stream, slot, gone });
                 }
             }
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol: stream, info: reply }) => {

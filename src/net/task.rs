@@ -132,6 +132,7 @@ impl Task {
                 Some(open) = opens.recv() => self.open(open),
                 Some(want) = self.wants.recv() => self.open_mail(want),
                 Some(suspicion) = suspected.recv() => self.suspect(suspicion),
+                Some(checked) = self.nat.checks.next() => self.on_checked(checked),
                 command = commands.recv() => match command {
                     Some(Command::Shutdown { done }) => break Some(done),
                     Some(command) => self.command(command),

@@ -1,165 +1,76 @@
-//! Asks one connection for a sign of life, now: it opens a stream of libp2p's ping protocol there.
+//! Asks one connection for a sign of life, now: on a stream of libp2p's ping protocol there.
 //!
 //! `libp2p-ping` asks at its own times. A connection over QUIC whose other end was killed says nothing for
 //! `QUIC_IDLE`, and holds up whatever is sent on it.
 
-use std::collections::VecDeque;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::collections::HashSet;
 
-use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
-use libp2p::core::Endpoint;
-use libp2p::core::transport::PortUse;
-use libp2p::core::upgrade::{DeniedUpgrade, ReadyUpgrade};
-use libp2p::swarm::handler::{ConnectionEvent, FullyNegotiatedOutbound};
-use libp2p::swarm::{
-    ConnectionDenied, ConnectionHandler, ConnectionHandlerEvent, ConnectionId, FromSwarm, NetworkBehaviour,
-    NotifyHandler, StreamUpgradeError, SubstreamProtocol, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
-};
-use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, ping};
-use tokio::time::{Sleep, sleep};
+use futures::{AsyncReadExt, AsyncWriteExt};
+use libp2p::Stream;
+use libp2p::swarm::ConnectionId;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
+use crate::base::PeerId;
 use crate::base::limits::CHECK_TIMEOUT;
-use crate::net::{HandlerInput, HandlerOutput, span};
+use crate::net::span;
+use crate::net::streams::Reply;
 
 /// What is said, and comes back: the protocol wants 32 bytes.
 const CALL: [u8; 32] = *b"rohrpost: are you still there?..";
 
-/// The connection with this peer did not answer.
+/// A connection that was asked.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::net) struct Dead(pub(in crate::net) PeerId, pub(in crate::net) ConnectionId);
-
-/// The behaviour.
-#[derive(Default)]
-pub(in crate::net) struct Behaviour {
-    actions: VecDeque<ToSwarm<Dead, Check>>,
+pub(in crate::net) struct Checked {
+    pub(in crate::net) peer: PeerId,
+    pub(in crate::net) connection: ConnectionId,
+    /// Whether it has answered in time.
+    pub(in crate::net) alive: bool,
 }
 
-impl Behaviour {
-    /// Asks this connection. Nothing follows when it answers, or when it is asked already.
-    pub(in crate::net) fn check(&mut self, peer_id: PeerId, connection: ConnectionId) {
-        self.actions.push_back(ToSwarm::NotifyHandler {
-            peer_id,
-            handler: NotifyHandler::One(connection),
-            event: Check,
+/// The connections that are asked, each once at a time.
+#[derive(Debug, Default)]
+pub(in crate::net) struct Checks {
+    asked: HashSet<ConnectionId>,
+    tasks: JoinSet<Checked>,
+}
+
+impl Checks {
+    /// Asks this connection by the stream that comes here; `None`: it is asked already.
+    pub(super) fn ask(&mut self, peer: PeerId, connection: ConnectionId) -> Option<Reply> {
+        if !self.asked.insert(connection) {
+            return None;
+        }
+        let (reply, stream) = oneshot::channel();
+        self.tasks.spawn(async move {
+            let alive = timeout(span(CHECK_TIMEOUT), call(stream)).await.is_ok();
+            Checked { peer, connection, alive }
         });
+        Some(reply)
+    }
+
+    /// The next connection that has answered, or had its time to.
+    pub(in crate::net) async fn next(&mut self) -> Option<Checked> {
+        let checked = self.tasks.join_next().await?.ok()?;
+        self.asked.remove(&checked.connection);
+        Some(checked)
     }
 }
 
-impl NetworkBehaviour for Behaviour {
-    type ConnectionHandler = Handler;
-    type ToSwarm = Dead;
-
-    fn handle_established_inbound_connection(
-        &mut self,
-        _: ConnectionId,
-        _: PeerId,
-        _: &Multiaddr,
-        _: &Multiaddr,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler::default())
-    }
-
-    fn handle_established_outbound_connection(
-        &mut self,
-        _: ConnectionId,
-        _: PeerId,
-        _: &Multiaddr,
-        _: Endpoint,
-        _: PortUse,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler::default())
-    }
-
-    fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
-
-    fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, Silent: THandlerOutEvent<Self>) {
-        self.actions.push_back(ToSwarm::GenerateEvent(Dead(peer, connection)));
-    }
-
-    fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
-        self.actions.pop_front().map_or(Poll::Pending, Poll::Ready)
-    }
-}
-
-/// What the behaviour tells a handler.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::net) struct Check;
-
-/// What a handler tells the behaviour.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::net) struct Silent;
-
-type Call = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// One connection.
-#[derive(Default)]
-pub(in crate::net) struct Handler {
-    wanted: bool,
-    /// Until when an answer is waited for.
-    deadline: Option<Pin<Box<Sleep>>>,
-    call: Option<Call>,
-}
-
-impl ConnectionHandler for Handler {
-    type FromBehaviour = Check;
-    type ToBehaviour = Silent;
-    type InboundProtocol = DeniedUpgrade;
-    type OutboundProtocol = ReadyUpgrade<StreamProtocol>;
-    type InboundOpenInfo = ();
-    type OutboundOpenInfo = ();
-
-    fn listen_protocol(&self) -> SubstreamProtocol<Self::InboundProtocol> {
-        SubstreamProtocol::new(DeniedUpgrade, ())
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<HandlerOutput<Self>> {
-        if std::mem::take(&mut self.wanted) {
-            self.deadline = Some(Box::pin(sleep(span(CHECK_TIMEOUT))));
-            let protocol = SubstreamProtocol::new(ReadyUpgrade::new(ping::PROTOCOL_NAME), ());
-            return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
-        }
-        if self.call.as_mut().is_some_and(|call| call.poll_unpin(cx).is_ready()) {
-            (self.call, self.deadline) = (None, None);
-        }
-        if self.deadline.as_mut().is_some_and(|deadline| deadline.poll_unpin(cx).is_ready()) {
-            (self.call, self.deadline) = (None, None);
-            return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(Silent));
-        }
-        Poll::Pending
-    }
-
-    fn on_behaviour_event(&mut self, Check: Self::FromBehaviour) {
-        self.wanted = self.deadline.is_none();
-    }
-
-    fn on_connection_event(&mut self, event: HandlerInput<'_, Self>) {
-        match event {
-            ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol, .. }) => {
-                self.call = Some(Box::pin(call(protocol)));
-            }
-            // He has answered, though not what was hoped for.
-            ConnectionEvent::DialUpgradeError(failed)
-                if matches!(failed.error, StreamUpgradeError::NegotiationFailed) =>
-            {
-                self.deadline = None;
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Ends when an answer has come; never when the stream breaks, which is no sign of life.
-async fn call(mut stream: Stream) {
-    let mut answer = CALL;
-    let heard = async {
-        stream.write_all(&CALL).await?;
-        stream.flush().await?;
-        stream.read_exact(&mut answer).await
+/// Ends when an answer has come; never when there is no stream or it breaks, which is no sign of life.
+async fn call(stream: oneshot::Receiver<Stream>) {
+    let answered = async {
+        let mut stream = stream.await.ok()?;
+        let mut answer = CALL;
+        stream.write_all(&CALL).await.ok()?;
+        stream.flush().await.ok()?;
+        stream.read_exact(&mut answer).await.ok()?;
+        // An error says that the other side has closed it before.
+        let _ = stream.close().await;
+        Some(())
     };
-    if heard.await.is_err() {
+    if answered.await.is_none() {
         std::future::pending::<()>().await;
     }
-    // An error says that the other side has closed it before.
-    let _ = stream.close().await;
 }

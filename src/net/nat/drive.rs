@@ -6,7 +6,7 @@ use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, autonat, identify, relay, upnp};
 use tokio::time::Instant;
 
-use super::alive::Dead;
+use super::alive::Checked;
 use super::relays::Rank;
 use super::status::RelayStatus;
 use crate::base::PeerId;
@@ -31,7 +31,6 @@ impl Task {
     /// What the behaviours tell that belong here.
     pub(in crate::net) fn on_nat_event(&mut self, event: BehaviourEvent) {
         match event {
-            BehaviourEvent::Alive(Dead(peer, connection)) => self.on_dead(&peer, connection),
             BehaviourEvent::Probe(event) => self.on_probe(&event),
             BehaviourEvent::Upnp(event) => self.on_upnp(&event),
             BehaviourEvent::Relay(event) => self.on_relay_service(&event),
@@ -117,14 +116,18 @@ impl Task {
     }
 
     fn check(&mut self, peer: PeerId, connection: ConnectionId) {
-        self.swarm.behaviour_mut().alive.check(to_libp2p(&peer), connection);
+        if let Some(reply) = self.nat.checks.ask(peer, connection) {
+            self.swarm.behaviour_mut().alive.open(to_libp2p(&peer), connection, reply);
+        }
     }
 
-    /// NET-81: a connection does not answer. Others with this peer may be as dead.
-    fn on_dead(&mut self, peer: &libp2p::PeerId, connection: ConnectionId) {
+    /// NET-81: of a connection that does not answer. Others with this peer may be as dead.
+    pub(in crate::net) fn on_checked(&mut self, Checked { peer, connection, alive }: Checked) {
+        if alive || self.peers.links(&peer).all(|link| link.id != connection) {
+            return;
+        }
         tracing::debug!(%connection, "it does not answer");
         self.swarm.close_connection(connection);
-        let Some(peer) = from_libp2p(peer) else { return };
         self.circuit_broke(&peer, connection);
         let others: Vec<_> = self.peers.links(&peer).map(|link| link.id).filter(|id| *id != connection).collect();
         for id in others {

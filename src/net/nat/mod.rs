@@ -7,7 +7,7 @@
 //! - `guard` stands between the swarm and behaviours that act on a peer's word.
 //! - `status` is what is told of it.
 
-pub(super) mod alive;
+mod alive;
 mod connect;
 mod dials;
 mod drive;
@@ -26,6 +26,7 @@ use std::collections::{BTreeSet, HashMap};
 use libp2p::swarm::ConnectionId;
 use tokio::time::Instant;
 
+use self::alive::Checks;
 use self::dials::Dials;
 use self::observed::Observed;
 use self::reach::Reach;
@@ -53,6 +54,7 @@ pub(super) struct Nat {
     identified: HashMap<ConnectionId, PeerId>,
     usage: Option<Usage>,
     pub(super) router: Router,
+    pub(super) checks: Checks,
     clocks: Clocks,
     /// Something has changed since the last look.
     changed: bool,
@@ -80,6 +82,7 @@ impl Nat {
             identified: HashMap::new(),
             usage,
             router: Router::new(config.upnp, now),
+            checks: Checks::default(),
             clocks: Clocks { mono: now, wall: wall_now() },
             changed: false,
             changed_at: None,
