@@ -303,7 +303,8 @@ impl Task {
 
     fn relays_changed(&mut self) {
         let standing = self.nat.relays.standing();
-        let text = |addrs: &[Multiaddr]| addrs.iter().map(Multiaddr::to_string).collect::<Vec<_>>();
+        let place = |addr| through(addr).map(|(_, place)| place.to_string());
+        let text = |addrs: &[Multiaddr]| addrs.iter().filter_map(place).collect::<Vec<_>>();
         let told: Vec<_> = standing.iter().map(|relay| (relay.relay, text(&relay.addrs))).collect();
         if self.nat.told != told {
             self.nat.told.clone_from(&told);

@@ -23,7 +23,10 @@ fn circuits(node: &Node) -> Vec<String> {
 
 /// Waits until the node can be reached through so many relays.
 async fn reachable(node: &mut Node, relays: usize) {
-    node.expect(|event| matches!(event, Event::Relays(told) if told.len() == relays)).await;
+    let told = node.expect(|event| matches!(event, Event::Relays(told) if told.len() == relays)).await;
+    let Event::Relays(told) = told else { panic!("{told:?}") };
+    // What is told goes into the card, where the way through the relay is put behind it.
+    assert!(told.iter().flat_map(|(_, addrs)| addrs).all(|addr| !addr.contains("/p2p")), "{told:?}");
 }
 
 /// Two contacts, hidden behind a relay, connected through it.
