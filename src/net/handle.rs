@@ -112,17 +112,8 @@ impl NetHandle {
     /// What whoever begins anew must be told of the present, as if it happened now.
     pub fn present(&self) -> Vec<Event> {
         let status = self.status();
-        let mut relays: Vec<(PeerId, Vec<String>)> = Vec::new();
-        for relay in &status.relays {
-            // What stands before `/p2p/RELAY/p2p-circuit`.
-            let Some((addr, _)) = relay.addr.split_once("/p2p/") else { continue };
-            match relays.iter_mut().find(|(known, _)| *known == relay.peer) {
-                Some((_, addrs)) => addrs.push(addr.to_owned()),
-                None => relays.push((relay.peer, vec![addr.to_owned()])),
-            }
-        }
-        let connected = status.peers.into_iter().map(|peer| Event::Connected(peer.peer));
-        [Event::Listening(status.listen_addrs), Event::Relays(relays)].into_iter().chain(connected).collect()
+        let connected = status.peers.iter().map(|peer| Event::Connected(peer.peer));
+        [Event::Relays(status.places()), Event::Listening(status.listen_addrs)].into_iter().chain(connected).collect()
     }
 
     /// Looks for mailboxes that serve everybody, and where they are. Unverified: anybody can say that he is one.

@@ -54,8 +54,7 @@ pub use self::classes::Classes;
 pub use self::config::{Lanes, NetConfig};
 pub use self::error::{NetError, SendError};
 pub use self::handle::NetHandle;
-pub use self::nat::status::RelayStatus;
-pub use self::status::{MdnsStatus, NetStatus, PeerStatus};
+pub use self::status::{MdnsStatus, NetStatus, PeerStatus, RelayStatus};
 pub use crate::envelope::border::{Class, Event, FrameToken, Order, RefuseReason};
 
 use self::behaviour::Behaviour;
@@ -98,7 +97,7 @@ pub async fn start(config: NetConfig, lanes: Lanes, classes: Classes) -> Result<
     let (suspicions, suspected) = mpsc::channel(MAX_SUSPICIONS);
     let (commands, requests) = mpsc::channel(MAX_NET_COMMANDS);
     let shared = Arc::new(Shared::new(me, lanes, classes, activity, opens, suspicions));
-    shared.set_mdns(if config.mdns { MdnsStatus::On } else { MdnsStatus::Off });
+    shared.show(|status| status.mdns = if config.mdns { MdnsStatus::On } else { MdnsStatus::Off });
     let nat = Nat::new(&config, me, scope, usage);
     let mut task = Task::new(swarm, Arc::clone(&shared), nat, &config);
     let listeners = listen::bind(task.swarm(), &config)?;

@@ -15,14 +15,13 @@ use super::config::Lanes;
 use super::error::SendError;
 use super::limits::activity::Activity;
 use super::lock;
-use super::nat::status::RelayStatus;
 use super::notices::Notices;
 use super::origin::Origin;
 use super::peers::{Link, Traffic};
-use super::status::{MdnsStatus, NetStatus, PeerStatus};
+use super::status::{NetStatus, PeerStatus};
 use super::streams;
 use crate::base::limits::{ENVELOPES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
-use crate::base::words::{DhtStatus, Nat, Reachability, RelayService, Upnp};
+use crate::base::words::DhtStatus;
 use crate::base::{PeerId, WallTime};
 use crate::envelope::border::{Class, Event};
 
@@ -74,20 +73,8 @@ pub(super) struct Shared {
 struct Registry {
     peers: HashMap<PeerId, Peer>,
     traffic: HashMap<ConnectionId, Traffic>,
-    listen_addrs: Vec<String>,
-    mdns: MdnsStatus,
-    place: Place,
-}
-
-/// What is known of our place in the network.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Place {
-    pub(super) reachability: Reachability,
-    pub(super) external_addrs: Vec<String>,
-    pub(super) relays: Vec<RelayStatus>,
-    pub(super) nat: Nat,
-    pub(super) upnp: Upnp,
-    pub(super) relay_service: Option<RelayService>,
+    /// But for the peers and the DHT.
+    status: NetStatus,
 }
 
 /// A connected peer.
@@ -96,9 +83,7 @@ struct Peer {
     queue: mpsc::Sender<Outgoing>,
     load: Arc<Load>,
     preferred: watch::Sender<ConnectionId>,
-    addr: String,
-    direct: bool,
-    since: WallTime,
+    status: PeerStatus,
 }
 
 /// The receiving ends of a connected peer, for the task that sends to him.
@@ -194,15 +179,15 @@ impl Shared {
         let (preferred, watched) = watch::channel(link.id);
         let load = Arc::new(Load::default());
         let outbox = Outbox { queue: receiver, load: Arc::clone(&load), preferred: watched };
-        let (addr, direct) = (link.addr.to_string(), link.way.is_direct());
-        lock(&self.registry).peers.insert(peer, Peer { queue, load, preferred, addr, direct, since });
+        let status = PeerStatus { peer, addr: link.addr.to_string(), since, direct: link.way.is_direct() };
+        lock(&self.registry).peers.insert(peer, Peer { queue, load, preferred, status });
         outbox
     }
 
     /// Another connection with this peer is preferred now.
     pub(super) fn prefer(&self, peer: &PeerId, link: &Link) {
         if let Some(known) = lock(&self.registry).peers.get_mut(peer) {
-            (known.addr, known.direct) = (link.addr.to_string(), link.way.is_direct());
+            (known.status.addr, known.status.direct) = (link.addr.to_string(), link.way.is_direct());
             known.preferred.send_replace(link.id);
         }
         #[cfg(test)]
@@ -211,7 +196,7 @@ impl Shared {
 
     /// Whether the preferred connection with this peer goes straight to him.
     pub(super) fn is_direct(&self, peer: &PeerId) -> bool {
-        lock(&self.registry).peers.get(peer).is_some_and(|known| known.direct)
+        lock(&self.registry).peers.get(peer).is_some_and(|known| known.status.direct)
     }
 
     /// Nothing comes back on this connection, though something should. With too many suspicions it is told again.
@@ -260,52 +245,33 @@ impl Shared {
 
     // ---- status ---------------------------------------------------------------------------------
 
-    /// Where we can be reached now; what is new is told.
-    pub(super) fn set_listen_addrs(&self, addrs: Vec<String>) {
-        let before = std::mem::replace(&mut lock(&self.registry).listen_addrs, addrs.clone());
-        if before != addrs {
-            self.notices.listening(addrs);
+    /// Puts what is known of our place where the handle finds it; where we can be reached now is told when it is new.
+    pub(super) fn show(&self, change: impl FnOnce(&mut NetStatus)) {
+        let status = &mut lock(&self.registry).status;
+        let (listen_addrs, places) = (status.listen_addrs.clone(), status.places());
+        change(status);
+        if status.listen_addrs != listen_addrs {
+            self.notices.listening(status.listen_addrs.clone());
         }
-    }
-
-    pub(super) fn set_mdns(&self, mdns: MdnsStatus) {
-        lock(&self.registry).mdns = mdns;
-    }
-
-    pub(super) fn set_place(&self, place: Place) {
-        lock(&self.registry).place = place;
+        if status.places() != places {
+            self.notices.relays(status.places());
+        }
         #[cfg(test)]
         self.places.send_replace(());
     }
 
-    pub(super) fn set_dht(&self, dht: DhtStatus) {
-        self.dht.send_replace(dht);
-    }
-
     pub(super) fn status(&self) -> NetStatus {
         let registry = lock(&self.registry);
-        let status = |(peer, known): (&PeerId, &Peer)| PeerStatus {
-            peer: *peer,
-            addr: known.addr.clone(),
-            since: known.since,
-            direct: known.direct,
-        };
-        let mut peers: Vec<_> = registry.peers.iter().map(status).collect();
+        let mut peers: Vec<_> = registry.peers.values().map(|known| known.status.clone()).collect();
         peers.sort_by_key(|status| status.peer);
-        let Place { reachability, external_addrs, relays, nat, upnp, relay_service } = registry.place.clone();
-        let listen_addrs = registry.listen_addrs.clone();
-        let dht = *self.dht.borrow();
-        let mdns = registry.mdns;
-        NetStatus { listen_addrs, peers, reachability, external_addrs, relays, nat, upnp, relay_service, dht, mdns }
+        NetStatus { peers, dht: *self.dht.borrow(), ..registry.status.clone() }
     }
 
     /// Everybody is disconnected: the network stops.
     pub(super) fn clear(&self) {
         let mut registry = lock(&self.registry);
         registry.peers.clear();
-        registry.listen_addrs.clear();
-        registry.place = Place::default();
-        registry.mdns = MdnsStatus::Off;
+        registry.status = NetStatus::default();
         self.dht.send_replace(DhtStatus::default());
     }
 }

@@ -1,6 +1,5 @@
 //! What is told of the network when it is asked.
 
-use super::nat::status::RelayStatus;
 use crate::base::words::{DhtStatus, Nat, Reachability, RelayService, Upnp};
 use crate::base::{PeerId, WallTime};
 
@@ -28,6 +27,26 @@ pub struct NetStatus {
     pub relay_service: Option<RelayService>,
     /// Whether peers are looked for in the local network.
     pub mdns: MdnsStatus,
+}
+
+impl NetStatus {
+    /// The relays through which we can be reached, and where they are.
+    pub(super) fn places(&self) -> Vec<(PeerId, Vec<String>)> {
+        self.relays.iter().map(|relay| (relay.peer, relay.places.clone())).collect()
+    }
+}
+
+/// A relay on which others can reach us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayStatus {
+    /// Whose it is.
+    pub peer: PeerId,
+    /// Where it is.
+    pub places: Vec<String>,
+    /// Our address there, ending in `/p2p-circuit`.
+    pub addr: String,
+    /// Since when.
+    pub since: WallTime,
 }
 
 /// Whether peers are looked for in the local network.

@@ -352,7 +352,7 @@ impl Task {
         if mdns.as_ref().is_some_and(|mdns| mdns.discovered_nodes().len() > MAX_DISCOVERED * MAX_PEER_ADDRS) {
             tracing::warn!("somebody floods the local network with addresses; no more is looked for there");
             *mdns = None.into();
-            self.shared.set_mdns(MdnsStatus::Flooded);
+            self.shared.show(|status| status.mdns = MdnsStatus::Flooded);
         }
     }
 
@@ -455,7 +455,8 @@ impl Task {
     }
 
     pub(super) fn show_listen_addrs(&self) {
-        self.shared.set_listen_addrs(self.all_addrs());
+        let addrs = self.all_addrs();
+        self.shared.show(|status| status.listen_addrs = addrs);
     }
 
     /// Looks up again whose connections are kept though nothing happens on them: contacts', and those that we need.

@@ -225,7 +225,7 @@ impl Dht {
             records: kad.kad().store_mut().len() as u64,
             published: self.stands_until.is_some_and(|until| until > now),
         };
-        self.shared.set_dht(status);
+        self.shared.dht.send_replace(status);
         self.table.next_dials(routed.len(), now)
     }
 

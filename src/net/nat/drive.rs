@@ -8,14 +8,14 @@ use tokio::time::Instant;
 
 use super::alive::Checked;
 use super::relays::Rank;
-use super::status::RelayStatus;
 use crate::base::PeerId;
 use crate::base::limits::{ADDRESS_RETEST, SLEEP_SUSPECTED};
 use crate::base::words::Reachability;
 use crate::net::addresses::{Scope, dialable, scope, through};
 use crate::net::behaviour::BehaviourEvent;
 use crate::net::peers::{Link, Way};
-use crate::net::shared::{Place, Suspicion};
+use crate::net::shared::Suspicion;
+use crate::net::status::RelayStatus;
 use crate::net::task::Task;
 use crate::net::{from_libp2p, span, to_libp2p, wall_now};
 
@@ -302,14 +302,6 @@ impl Task {
     }
 
     fn relays_changed(&mut self) {
-        let standing = self.nat.relays.standing();
-        let place = |addr| through(addr).map(|(_, place)| place.to_string());
-        let text = |addrs: &[Multiaddr]| addrs.iter().filter_map(place).collect::<Vec<_>>();
-        let told: Vec<_> = standing.iter().map(|relay| (relay.relay, text(&relay.addrs))).collect();
-        if self.nat.told != told {
-            self.nat.told.clone_from(&told);
-            self.shared.notices.relays(told);
-        }
         self.show_listen_addrs();
         self.show_place();
     }
@@ -440,15 +432,16 @@ impl Task {
         let nat = &self.nat;
         let relays = nat.relays.standing().into_iter().filter_map(|standing| {
             let addr = standing.addrs.first()?.to_string();
-            Some(RelayStatus { peer: standing.relay, addr, since: standing.since })
+            let places = standing.addrs.iter().filter_map(through).map(|(_, place)| place.to_string()).collect();
+            Some(RelayStatus { peer: standing.relay, places, addr, since: standing.since })
         });
-        self.shared.set_place(Place {
-            reachability: nat.reachability(),
-            external_addrs: nat.reach.addrs().iter().map(Multiaddr::to_string).collect(),
-            relays: relays.collect(),
-            nat: nat.observed.kind(&self.listen_addrs),
-            upnp: nat.router.status(),
-            relay_service: nat.usage.as_ref().map(super::service::Usage::told),
+        self.shared.show(|status| {
+            status.reachability = nat.reachability();
+            status.external_addrs = nat.reach.addrs().iter().map(Multiaddr::to_string).collect();
+            status.relays = relays.collect();
+            status.nat = nat.observed.kind(&self.listen_addrs);
+            status.upnp = nat.router.status();
+            status.relay_service = nat.usage.as_ref().map(super::service::Usage::told);
         });
     }
 }

@@ -5,7 +5,6 @@
 //! - `router` asks the one at home for its ports.
 //! - `observed`, `reach` and `probe` find out what others see; `alive` asks a connection for a sign of life.
 //! - `guard` stands between the swarm and behaviours that act on a peer's word.
-//! - `status` is what is told of it.
 
 mod alive;
 mod connect;
@@ -19,7 +18,6 @@ mod redial;
 mod relays;
 mod router;
 pub(super) mod service;
-pub(super) mod status;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -64,8 +62,6 @@ pub(super) struct Nat {
     tried_at: Instant,
     /// Peers who could not be reached.
     missed: BTreeSet<PeerId>,
-    /// What was told of our relays.
-    told: Vec<(PeerId, Vec<String>)>,
 }
 
 impl Nat {
@@ -88,7 +84,6 @@ impl Nat {
             changed_at: None,
             tried_at: now,
             missed: BTreeSet::new(),
-            told: Vec::new(),
         }
     }
 

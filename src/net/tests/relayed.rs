@@ -64,6 +64,8 @@ async fn an_envelope_goes_through_a_relay() {
             assert!(!other.direct && other.addr.contains("/p2p-circuit"), "{status:?}");
             assert_eq!(status.reachability, Reachability::Private);
         }
+        let told = bob.net.present().remove(0);
+        assert_eq!(told, Event::Relays(vec![(relay.id(), relay.addrs())]), "where it is, not where we are");
         let status = bob.net.status();
         assert!(status.listen_addrs.contains(&status.relays[0].addr), "{status:?}");
         let service = relay.net.status().relay_service.unwrap();
