@@ -14,9 +14,11 @@ use super::nat::guard::{Guarded, Purpose, Told};
 use super::nat::service::Usage;
 use super::nat::{probe, service};
 use super::streams::{self, Terms};
-use super::{dht, exchange, limits, span};
-use crate::base::limits::{IDENTIFY_INTERVAL, MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, PING_INTERVAL, PING_TIMEOUT};
-use crate::envelope::{frame, mailbox};
+use super::{dht, limits, span};
+use crate::base::limits::{
+    IDENTIFY_INTERVAL, MAX_CARD_STREAMS, MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, PING_INTERVAL, PING_TIMEOUT,
+};
+use crate::envelope::{exchange, frame, mailbox};
 
 /// What identify says of us to everybody: the same for every node (NET-5).
 const GENERIC_NAME: &str = "rohrpost";
@@ -31,7 +33,7 @@ pub(super) struct Behaviour {
     pub(super) identify: identify::Behaviour,
     pub(super) ping: ping::Behaviour,
     pub(super) streams: streams::Behaviour,
-    pub(super) cards: exchange::Behaviour,
+    pub(super) cards: streams::Behaviour,
     pub(super) mail: streams::Behaviour,
     /// Pings of our own: by its streams nothing comes in.
     pub(super) alive: streams::Behaviour,
@@ -85,6 +87,11 @@ impl Behaviour {
             slots: if config.serve_mailbox { MAX_MAIL_STREAMS } else { 0 },
             keep: Classes::default(),
         };
+        let cards = Terms {
+            protocol: StreamProtocol::new(exchange::PROTOCOL),
+            slots: MAX_CARD_STREAMS,
+            keep: Classes::default(),
+        };
         let alive = Terms { protocol: ping::PROTOCOL_NAME, slots: 0, keep: Classes::default() };
         let limits = limits::Behaviour::new(classes.clone(), told.clone(), scope, activity.clone(), config.serves());
         #[cfg(test)]
@@ -96,7 +103,7 @@ impl Behaviour {
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping),
             streams: streams::Behaviour::new(envelopes),
-            cards: exchange::behaviour(),
+            cards: streams::Behaviour::new(cards),
             mail: streams::Behaviour::new(mail),
             alive: streams::Behaviour::new(alive),
             circuits: Guarded::new(circuits),

@@ -1,221 +1,152 @@
-//! The card protocol: asks peers for their card, and takes their questions to the node.
+//! The card protocol: asks peers for their card, and takes their questions to the node. Each question has a stream and a task
+//! of its own, within 10 s on both sides (NET-34).
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use libp2p::StreamProtocol;
-use libp2p::request_response::{self, Codec, Message, OutboundRequestId, ProtocolSupport, ResponseChannel};
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use futures::{AsyncReadExt, AsyncWriteExt};
+use libp2p::Stream;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
 
-use super::budget::{Budget, Who, room};
-use super::limits::activity::UnderWay;
+use super::budget::{Budget, Who};
+use super::origin::Origin;
 use super::places::Permit;
 use super::shared::{Shared, hand_over};
-use super::{from_libp2p, span, to_libp2p};
+use super::streams::Inbound;
+use super::{from_libp2p, lock, span};
 use crate::base::PeerId;
-use crate::base::limits::{CARD_TIMEOUT, CARDS, MAX_CARD_REQUESTS, MAX_CARD_RESPONSE, MAX_CARD_STREAMS, PREKEYS};
-use crate::envelope::border;
-use crate::envelope::exchange::{CardRequest, CardResponse, PROTOCOL, REQUEST_LEN};
+use crate::base::limits::{CARD_TIMEOUT, CARDS, MAX_CARD_RESPONSE, PREKEYS};
+use crate::envelope::border::Event;
+use crate::envelope::exchange::{CardRequest, CardResponse, REQUEST_LEN};
 
-/// The behaviour that carries questions and answers.
-pub(super) type Behaviour = request_response::Behaviour<CardCodec>;
-/// What it tells.
-pub(super) type Event = request_response::Event<CardRequest, CardResponse>;
-
-pub(super) fn behaviour() -> Behaviour {
-    let config = request_response::Config::default()
-        // NET-34, on both sides.
-        .with_request_timeout(span(CARD_TIMEOUT))
-        .with_max_concurrent_streams(MAX_CARD_STREAMS);
-    Behaviour::new([(StreamProtocol::new(PROTOCOL), ProtocolSupport::Full)], config)
+/// A question of ours. The permit is held until its outcome is told.
+pub(super) struct Fetch {
+    pub(super) peer: PeerId,
+    pub(super) ticket: u64,
+    pub(super) want_prekey: bool,
+    pub(super) permit: Permit,
 }
 
-/// A question of ours that has no answer yet. The permit is held until the outcome is told.
-struct Fetch {
-    peer: PeerId,
-    ticket: u64,
-    permit: Permit,
+impl Fetch {
+    /// Puts it on the stream that comes, and tells the outcome; the permits bound these tasks.
+    pub(super) async fn put(self, shared: Arc<Shared>, stream: oneshot::Receiver<Stream>) {
+        let Self { peer, ticket, want_prekey, permit } = self;
+        let answered = timeout(span(CARD_TIMEOUT), async {
+            let mut stream = stream.await.map_err(io::Error::other)?;
+            write(&mut stream, &CardRequest { want_prekey }.encode()).await?;
+            CardResponse::decode(&read(&mut stream, MAX_CARD_RESPONSE).await?).map_err(invalid)
+        });
+        let event = match answered.await.map_err(io::Error::from).flatten() {
+            Ok(CardResponse { card, prekey }) => Event::Bundle { peer, ticket, card, prekey },
+            Err(error) => {
+                tracing::debug!(%error, "a card question failed");
+                Event::BundleFailed { peer, ticket }
+            }
+        };
+        hand_over(shared.lanes.contacts.clone(), event, permit).await;
+    }
 }
 
-/// A question of a peer that the node has not answered yet.
-struct Pending {
-    from: Who,
-    channel: ResponseChannel<CardResponse>,
-    _busy: UnderWay,
-}
+/// The questions of peers that wait for our node's answer.
+#[derive(Debug)]
+pub(super) struct Cards(Mutex<Asked>);
 
-/// Open questions in both directions.
-pub(super) struct Cards {
-    shared: Arc<Shared>,
-    fetches: HashMap<OutboundRequestId, Fetch>,
-    pending: HashMap<u64, Pending>,
+#[derive(Debug)]
+struct Asked {
     last: u64,
-    /// One permit for each question that waits for its lane.
-    waiting: Arc<Semaphore>,
-    cards: Budget,
+    places: Budget<u64>,
     prekeys: Budget,
+    replies: HashMap<u64, oneshot::Sender<CardResponse>>,
+}
+
+impl Default for Cards {
+    fn default() -> Self {
+        let (places, prekeys) = (Budget::new(CARDS), Budget::new(PREKEYS));
+        Self(Mutex::new(Asked { last: 0, places, prekeys, replies: HashMap::new() }))
+    }
+}
+
+/// The place of one question; given back when it is dropped, however the task ends.
+struct Place<'a> {
+    cards: &'a Cards,
+    request: u64,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let asked = &mut *lock(&self.cards.0);
+        asked.places.leave(&self.request);
+        asked.replies.remove(&self.request);
+    }
 }
 
 impl Cards {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        let waiting = Arc::new(Semaphore::new(MAX_CARD_REQUESTS));
-        let (cards, prekeys) = (Budget::new(CARDS), Budget::new(PREKEYS));
-        Self { shared, fetches: HashMap::new(), pending: HashMap::new(), last: 0, waiting, cards, prekeys }
-    }
-
-    /// Asks a peer. `connected` is whether the swarm has a connection with him: without one the
-    /// behaviour would dial on its own.
-    pub(super) fn fetch(
-        &mut self,
-        behaviour: &mut Behaviour,
-        connected: bool,
-        peer: PeerId,
-        ticket: u64,
-        want_prekey: bool,
-        permit: Permit,
-    ) {
-        let fetch = Fetch { peer, ticket, permit };
-        if connected {
-            let id = behaviour.send_request(&to_libp2p(&peer), CardRequest { want_prekey });
-            self.fetches.insert(id, fetch);
-        } else {
-            self.tell(fetch, None);
-        }
-    }
-
-    /// The node's answer to a question.
-    pub(super) fn answer(&mut self, behaviour: &mut Behaviour, request: u64, response: CardResponse) {
+    /// The node's answer; ignored when nobody waits for it any more.
+    pub(super) fn answer(&self, request: u64, response: CardResponse) {
         if response.check().is_err() {
             return tracing::warn!(request, "a card question stays unanswered");
         }
-        if let Some(pending) = self.pending.remove(&request) {
+        if let Some(reply) = lock(&self.0).replies.remove(&request) {
             // The peer no longer waits.
-            let _ = behaviour.send_response(pending.channel, response);
+            let _ = reply.send(response);
         }
     }
 
-    pub(super) fn on_event(&mut self, event: Event) {
-        match event {
-            Event::Message { peer, connection_id, message: Message::Request { request, channel, .. } } => {
-                if let Some(peer) = from_libp2p(&peer) {
-                    let busy = self.shared.activity.begin(connection_id);
-                    let from = self.shared.who(peer, self.shared.activity.origin(connection_id));
-                    self.ask_node(peer, from, request, channel, busy);
-                }
-            }
-            Event::Message { message: Message::Response { request_id, response }, .. } => {
-                self.settle(request_id, Some(response));
-            }
-            Event::OutboundFailure { request_id, error, .. } => {
-                tracing::debug!(%error, "a card question failed");
-                self.settle(request_id, None);
-            }
-            Event::InboundFailure { .. } | Event::ResponseSent { .. } => {
-                self.pending.retain(|_, pending| pending.channel.is_open());
-            }
+    /// Lets a question in, unless there are too many, and says what is answered to it.
+    fn enter(&self, who: Who) -> Option<(Place<'_>, oneshot::Receiver<CardResponse>)> {
+        let asked = &mut *lock(&self.0);
+        let request = asked.last + 1;
+        if !asked.places.take(&who, Instant::now()) || asked.places.enter(request, who).is_err() {
+            return None;
+        }
+        let (reply, response) = oneshot::channel();
+        asked.replies.insert(request, reply);
+        asked.last = request;
+        Some((Place { cards: self, request }, response))
+    }
+
+    /// Takes a peer's question to the node, and the answer to him, as long as he is there. When there are too many the stream is
+    /// dropped, which tells him.
+    pub(super) async fn serve(self: Arc<Self>, shared: Arc<Shared>, mut inbound: Inbound) {
+        let mut gone = inbound.gone.clone();
+        let served = timeout(span(CARD_TIMEOUT), self.take(&shared, &mut inbound));
+        tokio::select! {
+            served = served => if let Err(error) = served.map_err(io::Error::from).flatten() {
+                tracing::debug!(%error, "a card question of a peer failed");
+            },
+            () = gone.wait() => {}
         }
     }
 
-    fn settle(&mut self, id: OutboundRequestId, response: Option<CardResponse>) {
-        if let Some(fetch) = self.fetches.remove(&id) {
-            self.tell(fetch, response);
-        }
-    }
-
-    /// Tells the outcome, by a task that may wait for the lane; the permits bound these tasks.
-    fn tell(&self, Fetch { peer, ticket, permit }: Fetch, response: Option<CardResponse>) {
-        let event = match response {
-            Some(CardResponse { card, prekey }) => border::Event::Bundle { peer, ticket, card, prekey },
-            None => border::Event::BundleFailed { peer, ticket },
-        };
-        tokio::spawn(hand_over(self.shared.lanes.contacts.clone(), event, permit));
-    }
-
-    /// Takes a question to the node, unless there are too many; a dropped channel tells the peer.
-    fn ask_node(
-        &mut self,
-        peer: PeerId,
-        from: Who,
-        question: CardRequest,
-        channel: ResponseChannel<CardResponse>,
-        busy: UnderWay,
-    ) {
-        let now = Instant::now();
-        self.pending.retain(|_, pending| pending.channel.is_open());
-        let pending = self.pending.values().map(|pending| pending.from);
-        if !self.cards.take(&from, now) || room(CARDS, &pending, &from).is_err() {
-            return;
-        }
-        let Ok(permit) = Arc::clone(&self.waiting).try_acquire_owned() else { return };
+    async fn take(&self, shared: &Shared, inbound: &mut Inbound) -> io::Result<()> {
+        let from = from_libp2p(&inbound.peer).ok_or_else(|| invalid("a key of another kind"))?;
+        let question = CardRequest::decode(&read(&mut inbound.stream, REQUEST_LEN).await?).map_err(invalid)?;
+        let _busy = shared.activity.begin(inbound.connection);
+        let who = shared.who(from, Origin::of(&inbound.remote));
+        let (place, response) = self.enter(who).ok_or_else(|| io::Error::other("too many"))?;
         // NET-33: beyond the rate there is still a card, but no prekey.
-        let want_prekey = question.want_prekey && self.prekeys.take(&from, now);
-        self.last += 1;
-        let request = self.last;
-        self.pending.insert(request, Pending { from, channel, _busy: busy });
-        let event = border::Event::BundleRequested { from: peer, request, want_prekey };
-        tokio::spawn(hand_over(self.shared.lane(&peer).clone(), event, permit));
+        let want_prekey = question.want_prekey && lock(&self.0).prekeys.take(&who, Instant::now());
+        let event = Event::BundleRequested { from, request: place.request, want_prekey };
+        // A node that no longer listens has stopped.
+        shared.lane(&from).send(event).await.map_err(io::Error::other)?;
+        let response = response.await.map_err(io::Error::other)?;
+        write(&mut inbound.stream, &response.encode().map_err(invalid)?).await
     }
 }
 
-/// Reads and writes questions and answers, each to the end of its side of the stream.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct CardCodec;
-
-impl Codec for CardCodec {
-    type Protocol = StreamProtocol;
-    type Request = CardRequest;
-    type Response = CardResponse;
-
-    async fn read_request<T: AsyncRead + Unpin + Send>(
-        &mut self,
-        _: &StreamProtocol,
-        stream: &mut T,
-    ) -> io::Result<CardRequest> {
-        let bytes = read_bounded(stream, REQUEST_LEN).await?;
-        CardRequest::decode(&bytes).map_err(invalid)
-    }
-
-    async fn read_response<T: AsyncRead + Unpin + Send>(
-        &mut self,
-        _: &StreamProtocol,
-        stream: &mut T,
-    ) -> io::Result<CardResponse> {
-        let bytes = read_bounded(stream, MAX_CARD_RESPONSE).await?;
-        CardResponse::decode(&bytes).map_err(invalid)
-    }
-
-    async fn write_request<T: AsyncWrite + Unpin + Send>(
-        &mut self,
-        _: &StreamProtocol,
-        stream: &mut T,
-        request: CardRequest,
-    ) -> io::Result<()> {
-        stream.write_all(&request.encode()).await?;
-        stream.close().await
-    }
-
-    async fn write_response<T: AsyncWrite + Unpin + Send>(
-        &mut self,
-        _: &StreamProtocol,
-        stream: &mut T,
-        response: CardResponse,
-    ) -> io::Result<()> {
-        stream.write_all(&response.encode().map_err(invalid)?).await?;
-        stream.close().await
-    }
+/// Writes a question or an answer, and closes our direction behind it.
+async fn write(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.close().await
 }
 
 /// Reads to the end, but never more than one byte beyond the bound: decoding refuses that byte.
-async fn read_bounded<T: AsyncRead + Unpin + Send>(stream: &mut T, max: usize) -> io::Result<Vec<u8>> {
+async fn read(stream: &mut Stream, max: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     stream.take(max as u64 + 1).read_to_end(&mut bytes).await?;
-    if bytes.len() > max {
-        return Err(invalid("too long"));
-    }
-    Ok(bytes)
+    if bytes.len() > max { Err(invalid("too long")) } else { Ok(bytes) }
 }
 
 fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {

@@ -393,7 +393,7 @@ impl NetworkBehaviour for Behaviour {
                     trial: self.told.purpose(event.connection_id) == Some(Purpose::Trial),
                 };
                 self.told.done(event.connection_id);
-                self.activity.opened(event.connection_id, origin);
+                self.activity.opened(event.connection_id);
                 self.established.insert(event.connection_id, established);
             }
             FromSwarm::ConnectionClosed(event) => {

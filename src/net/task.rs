@@ -11,7 +11,7 @@ use libp2p::core::transport::{ListenerId, PortUse};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{Multiaddr, Swarm, identify, ping};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, Sleep, interval, sleep, timeout};
 
 use super::addresses::{AddressBook, Source, hints, is_circuit};
@@ -21,7 +21,7 @@ use super::dht::behaviour::Heard;
 use super::dht::{Dht, Find};
 use super::envelope::inbound::{self, Streams};
 use super::envelope::outbound;
-use super::exchange::Cards;
+use super::exchange::{Cards, Fetch};
 use super::handle::Command;
 use super::mailbox::ask::{Asks, Question, Want};
 use super::mailbox::courier::Courier;
@@ -53,7 +53,7 @@ pub(super) struct Task {
     pub(super) nat: Nat,
     pub(super) streams: Arc<Streams>,
     pub(super) desk: Arc<Desk>,
-    cards: Cards,
+    cards: Arc<Cards>,
     pub(super) asks: Asks,
     wants: mpsc::Receiver<Want>,
     courier: Courier,
@@ -77,7 +77,7 @@ impl Task {
             peers: Peers::new(shared.me),
             streams: Arc::default(),
             desk: Arc::default(),
-            cards: Cards::new(Arc::clone(&shared)),
+            cards: Arc::default(),
             asks,
             wants,
             courier: Courier::new(Arc::clone(&shared)),
@@ -203,12 +203,16 @@ impl Task {
         match order {
             Order::Connect { peer, addrs } => self.want(peer, addrs),
             Order::FetchBundle { peer, ticket, want_prekey } => {
-                let connected = self.swarm.is_connected(&to_libp2p(&peer));
-                let behaviour = &mut self.swarm.behaviour_mut().cards;
-                self.cards.fetch(behaviour, connected, peer, ticket, want_prekey, permit);
+                let (reply, stream) = oneshot::channel();
+                // Without a connection the reply is dropped, and the question has failed.
+                if let Some((link, _)) = self.peers.preferred(&peer) {
+                    self.swarm.behaviour_mut().cards.open(to_libp2p(&peer), link.id, reply);
+                }
+                let fetch = Fetch { peer, ticket, want_prekey, permit };
+                tokio::spawn(fetch.put(Arc::clone(&self.shared), stream));
             }
             Order::AnswerBundle { request, card, prekey } => {
-                self.cards.answer(&mut self.swarm.behaviour_mut().cards, request, CardResponse { card, prekey });
+                self.cards.answer(request, CardResponse { card, prekey });
             }
             Order::AskMailbox { ticket, mailbox, addrs, anonymous, question } => {
                 let question = Question::new(ticket, mailbox, hints(&mailbox, &addrs), question, permit);
@@ -319,7 +323,9 @@ impl Task {
                 tokio::spawn(inbound::serve(Arc::clone(&self.shared), Arc::clone(&self.streams), stream));
             }
             BehaviourEvent::Mail(stream) => serve::take(&self.shared, &self.desk, stream),
-            BehaviourEvent::Cards(event) => self.cards.on_event(event),
+            BehaviourEvent::Cards(stream) => {
+                tokio::spawn(Arc::clone(&self.cards).serve(Arc::clone(&self.shared), stream));
+            }
             BehaviourEvent::Mdns(event) => {
                 discovery::on_event(&self.shared, &mut self.book, event);
                 self.bound_mdns();

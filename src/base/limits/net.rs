@@ -52,7 +52,7 @@ pub const MAX_PROCESS_MEMORY: usize = 1024 * 1024 * 1024;
 pub const MAX_NEGOTIATING_STREAMS: usize = 16;
 /// Envelope streams that a peer may have open on one connection: the one in use, and one that ends.
 pub const MAX_ENVELOPE_STREAMS: usize = 2;
-/// Card questions in both directions on one connection.
+/// Card questions of a peer on one connection.
 pub const MAX_CARD_STREAMS: usize = 8;
 /// Our own card questions that wait for an answer.
 pub const MAX_CARD_FETCHES: usize = 256;

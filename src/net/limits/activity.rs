@@ -8,7 +8,6 @@ use libp2p::swarm::ConnectionId;
 use tokio::time::Instant;
 
 use super::super::lock;
-use super::super::origin::Origin;
 
 /// Of every established connection; those who note something add none, so it is as bounded as they are.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +15,6 @@ pub(in crate::net) struct Activity(Arc<Mutex<HashMap<ConnectionId, Mark>>>);
 
 #[derive(Debug)]
 struct Mark {
-    origin: Option<Origin>,
     /// How much has begun and not ended.
     under_way: usize,
     /// When something happened last.
@@ -25,13 +23,8 @@ struct Mark {
 
 impl Activity {
     /// A connection was made.
-    pub(super) fn opened(&self, id: ConnectionId, origin: Option<Origin>) {
-        lock(&self.0).insert(id, Mark { origin, under_way: 0, last: Instant::now() });
-    }
-
-    /// Where it comes from; one through a relay, from there.
-    pub(in crate::net) fn origin(&self, id: ConnectionId) -> Option<Origin> {
-        lock(&self.0).get(&id).and_then(|mark| mark.origin)
+    pub(super) fn opened(&self, id: ConnectionId) {
+        lock(&self.0).insert(id, Mark { under_way: 0, last: Instant::now() });
     }
 
     /// It is gone.
