@@ -17,6 +17,7 @@ use super::status::NetStatus;
 use crate::base::PeerId;
 use crate::base::limits::MAX_ENVELOPE;
 use crate::envelope::border::{Event, Order};
+use crate::envelope::mailbox::{Answer, Question};
 
 /// A handle of the running network. Clones name the same network; it stops by
 /// [`NetHandle::shutdown`], or when the last handle is dropped.
@@ -80,7 +81,7 @@ impl NetHandle {
             Order::Send { .. } => return Err(SendError::TooLarge),
             Order::Acknowledge(token) => self.streams.answer(token, Verdict::Stored),
             Order::Refuse(token, reason) => self.streams.answer(token, Verdict::Refused(reason)),
-            Order::AnswerMail { request, answer } if wire::is_answer(&answer) => {
+            Order::AnswerMail { request, answer } if wire::is_whole(&answer, Answer::body_len) => {
                 self.desk.answer(request, answer);
             }
             Order::AnswerMail { .. } => return Err(SendError::TooLarge),
@@ -104,7 +105,9 @@ impl NetHandle {
                 Err(SendError::Oneself)
             }
             Order::FetchBundle { peer, .. } if !self.shared.is_connected(peer) => Err(SendError::NotConnected),
-            Order::AskMailbox { question, .. } if !wire::is_question(question) => Err(SendError::TooLarge),
+            Order::AskMailbox { question, .. } if !wire::is_whole(question, Question::body_len) => {
+                Err(SendError::TooLarge)
+            }
             _ => Ok(()),
         }
     }

@@ -54,7 +54,11 @@ impl Question {
         let answered = timeout_at(self.deadline, async {
             let mut stream = stream.await.map_err(io::Error::other)?;
             let longest = span(MAIL_TIMEOUT) + span(self.patience.unwrap_or_default());
-            timeout(longest, exchange(&mut stream, &self.bytes)).await?
+            let exchange = async {
+                wire::write(&mut stream, &self.bytes).await?;
+                wire::read(&mut stream, mailbox::Answer::body_len).await
+            };
+            timeout(longest, exchange).await?
         });
         let answer = answered.await.map_err(io::Error::from).flatten();
         let answer = answer.inspect_err(|error| tracing::debug!(%error, "a mailbox did not answer")).ok();
@@ -70,11 +74,6 @@ impl Question {
         };
         hand_over(shared.lanes.contacts.clone(), event, permit).await;
     }
-}
-
-async fn exchange(stream: &mut Stream, question: &[u8]) -> io::Result<Vec<u8>> {
-    wire::write(stream, question).await?;
-    wire::read_answer(stream).await
 }
 
 /// A stream to a mailbox is wanted of the swarm task; the reply is dropped when there will be none.

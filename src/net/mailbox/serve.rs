@@ -62,7 +62,7 @@ pub(in crate::net) fn take(shared: &Arc<Shared>, desk: &Arc<Desk>, inbound: Inbo
 
 async fn serve(shared: &Shared, mut place: Place, mut inbound: Inbound) -> io::Result<()> {
     // MBX-71
-    let question = timeout(span(MAIL_TRANSFER_TIMEOUT), wire::read_question(&mut inbound.stream)).await??;
+    let question = timeout(span(MAIL_TRANSFER_TIMEOUT), wire::read(&mut inbound.stream, Question::body_len)).await??;
     let from = place.from;
     let patience = Question::patience(&question);
     // NET-61: relays have few circuits, and none is kept for somebody who waits.

@@ -4,17 +4,7 @@ use std::io;
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::envelope::mailbox::{Answer, HEAD_LEN, MailboxError, Question};
-
-/// Reads a question to its end.
-pub(super) async fn read_question(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
-    read(stream, Question::body_len).await
-}
-
-/// Reads an answer to its end.
-pub(super) async fn read_answer(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
-    read(stream, Answer::body_len).await
-}
+use crate::envelope::mailbox::{HEAD_LEN, MailboxError};
 
 /// Writes either, and closes our direction behind it.
 pub(super) async fn write(stream: &mut (impl AsyncWrite + Unpin), message: &[u8]) -> io::Result<()> {
@@ -22,23 +12,16 @@ pub(super) async fn write(stream: &mut (impl AsyncWrite + Unpin), message: &[u8]
     stream.close().await
 }
 
-/// Whether this is a question as long as its head says.
-pub(in crate::net) fn is_question(bytes: &[u8]) -> bool {
-    is_whole(bytes, Question::body_len)
-}
-
-/// Whether this is an answer as long as its head says.
-pub(in crate::net) fn is_answer(bytes: &[u8]) -> bool {
-    is_whole(bytes, Answer::body_len)
-}
-
+/// What the head of a question, or of an answer, says of the length of the rest.
 type BodyLen = fn(&[u8; HEAD_LEN]) -> Result<usize, MailboxError>;
 
-fn is_whole(bytes: &[u8], body_len: BodyLen) -> bool {
+/// Whether this is as long as its head says.
+pub(in crate::net) fn is_whole(bytes: &[u8], body_len: BodyLen) -> bool {
     bytes.split_first_chunk().is_some_and(|(head, body)| body_len(head) == Ok(body.len()))
 }
 
-async fn read(stream: &mut (impl AsyncRead + Unpin), body_len: BodyLen) -> io::Result<Vec<u8>> {
+/// Reads either to its end.
+pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin), body_len: BodyLen) -> io::Result<Vec<u8>> {
     let mut head = [0; HEAD_LEN];
     stream.read_exact(&mut head).await?;
     let len = body_len(&head).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
@@ -58,9 +41,10 @@ mod tests {
     use futures::io::Cursor;
 
     use super::*;
+    use crate::envelope::mailbox::{Answer, Question};
 
     fn question(bytes: &[u8]) -> io::Result<Vec<u8>> {
-        block_on(read_question(&mut Cursor::new(bytes)))
+        block_on(read(&mut Cursor::new(bytes), Question::body_len))
     }
 
     /// A stream on which a peer says only so much, and on which reading on is a fault.
@@ -84,8 +68,8 @@ mod tests {
     #[test]
     fn a_bad_head_is_refused_when_it_has_come() {
         for head in [[2, 3, 0, 0, 0, 24], [1, 99, 0, 0, 0, 24], [1, 3, 0, 0, 0, 25], [1, 16, 0xff, 0xff, 0xff, 0xff]] {
-            assert!(block_on(read_question(&mut Silent(&head))).is_err(), "{head:?}");
-            assert!(!is_question(&head));
+            assert!(block_on(read(&mut Silent(&head), Question::body_len)).is_err(), "{head:?}");
+            assert!(!is_whole(&head, Question::body_len));
         }
     }
 
@@ -94,11 +78,12 @@ mod tests {
     fn a_body_is_as_long_as_announced_to_the_byte() {
         let whole = [&[1, 5, 0, 0, 0, 16][..], &[4; 16]].concat();
         assert_eq!(question(&whole).unwrap(), whole);
-        assert!(is_question(&whole));
+        assert!(is_whole(&whole, Question::body_len));
         for wrong in [&whole[..21], &[&whole[..], &[0]].concat(), &whole[..3], &[]] {
             assert!(question(wrong).is_err());
-            assert!(!is_question(wrong));
+            assert!(!is_whole(wrong, Question::body_len));
         }
+        let is_answer = |bytes: &[u8]| is_whole(bytes, Answer::body_len);
         assert!(is_answer(&[1, 4, 0, 0, 0, 0]) && !is_answer(&[1, 4, 0, 0, 0, 0, 0]) && !is_answer(&[1, 16]));
     }
 }
