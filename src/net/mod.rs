@@ -100,11 +100,11 @@ pub async fn start(config: NetConfig, lanes: Lanes, classes: Classes) -> Result<
     shared.show(|status| status.mdns = if config.mdns { MdnsStatus::On } else { MdnsStatus::Off });
     let nat = Nat::new(&config, me, scope, usage);
     let mut task = Task::new(swarm, Arc::clone(&shared), nat, &config);
-    let listeners = listen::bind(task.swarm(), &config)?;
+    let listeners = listen::bind(&mut task.swarm, &config)?;
     task.listening(listeners).await;
-    notices::spawn(&shared.notices, shared.lanes.clone(), shared.classes.clone());
+    tokio::spawn(Arc::clone(&shared.notices).run(shared.lanes.clone(), shared.classes.clone()));
     let handle = NetHandle::new(shared, commands, Arc::clone(&task.streams), Arc::clone(&task.desk));
-    task::spawn(task, requests, open_requests, suspected);
+    tokio::spawn(task.run(requests, open_requests, suspected));
     Ok(handle)
 }
 

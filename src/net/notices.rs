@@ -1,7 +1,8 @@
 //! What the swarm task has to tell, without waiting for a lane: kept as the latest state of each
 //! peer, and carried to the lanes by a task of its own.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::mem::discriminant;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
@@ -28,10 +29,8 @@ struct State {
     changed: BTreeSet<PeerId>,
     unreachable: BTreeSet<PeerId>,
     discovered: BTreeSet<PeerId>,
-    listening: Option<Vec<String>>,
-    relays: Option<Vec<(PeerId, Vec<String>)>>,
-    /// The peers of the DHT that are worth keeping, if they are news.
-    known: Option<Vec<(PeerId, Vec<String>)>>,
+    /// Of each kind the latest.
+    latest: VecDeque<Event>,
     stopped: bool,
 }
 
@@ -82,19 +81,13 @@ impl Notices {
         self.change(|state| insert_bounded(&mut state.discovered, peer));
     }
 
-    /// Where we can be reached now; only the latest is told.
-    pub(super) fn listening(&self, addrs: Vec<String>) {
-        self.change(|state| state.listening = Some(addrs));
-    }
-
-    /// The relays through which we can be reached now; only the latest are told.
-    pub(super) fn relays(&self, relays: Vec<(PeerId, Vec<String>)>) {
-        self.change(|state| state.relays = Some(relays));
-    }
-
-    /// Peers of the DHT that are worth keeping.
-    pub(super) fn known(&self, known: Vec<(PeerId, Vec<String>)>) {
-        self.change(|state| state.known = Some(known));
+    /// Something that makes void what was told of its kind before: where we can be reached, through whom, which peers of the DHT
+    /// are worth keeping.
+    pub(super) fn latest(&self, event: Event) {
+        self.change(|state| {
+            state.latest.retain(|known| discriminant(known) != discriminant(&event));
+            state.latest.push_back(event);
+        });
     }
 
     /// Nothing more is told.
@@ -108,7 +101,7 @@ impl Notices {
     }
 
     /// Carries what is to be told to the lanes, until they are closed or the network stops.
-    async fn run(&self, lanes: Lanes, classes: Classes) {
+    pub(super) async fn run(self: Arc<Self>, lanes: Lanes, classes: Classes) {
         loop {
             let next = {
                 let mut state = lock(&self.state);
@@ -128,20 +121,11 @@ impl Notices {
     }
 }
 
-/// Starts the task that carries the notices.
-pub(super) fn spawn(notices: &Arc<Notices>, lanes: Lanes, classes: Classes) {
-    let notices = Arc::clone(notices);
-    tokio::spawn(async move { notices.run(lanes, classes).await });
-}
-
 impl State {
     /// The next thing to tell; it counts as told from now on.
     fn next(&mut self, classes: &Classes) -> Option<(Class, Event)> {
-        if let Some(addrs) = self.listening.take() {
-            return Some((Class::Contact, Event::Listening(addrs)));
-        }
-        if let Some(relays) = self.relays.take() {
-            return Some((Class::Contact, Event::Relays(relays)));
+        if let Some(event) = self.latest.pop_front() {
+            return Some((Class::Contact, event));
         }
         if let Some(peer) = self.unreachable.pop_first() {
             return Some((Class::Contact, Event::Unreachable(peer)));
@@ -150,9 +134,6 @@ impl State {
             if let Some(told) = self.link(peer, classes) {
                 return Some(told);
             }
-        }
-        if let Some(known) = self.known.take() {
-            return Some((Class::Contact, Event::KnownPeers(known)));
         }
         let peer = self.discovered.pop_first()?;
         Some((classes.of(&peer), Event::Discovered(peer)))

@@ -251,10 +251,10 @@ impl Shared {
         let (listen_addrs, places) = (status.listen_addrs.clone(), status.places());
         change(status);
         if status.listen_addrs != listen_addrs {
-            self.notices.listening(status.listen_addrs.clone());
+            self.notices.latest(Event::Listening(status.listen_addrs.clone()));
         }
         if status.places() != places {
-            self.notices.relays(status.places());
+            self.notices.latest(Event::Relays(status.places()));
         }
         #[cfg(test)]
         self.places.send_replace(());

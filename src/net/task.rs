@@ -10,14 +10,13 @@ use libp2p::core::transport::{ListenerId, PortUse};
 #[cfg(test)]
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Multiaddr, Swarm, identify, ping};
+use libp2p::{Multiaddr, Swarm, ping};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, Sleep, interval, sleep, timeout};
 
 use super::addresses::{AddressBook, Source, hints, is_circuit};
 use super::behaviour::{Behaviour, BehaviourEvent};
 use super::config::NetConfig;
-use super::dht::behaviour::Heard;
 use super::dht::{Dht, Find};
 use super::envelope::inbound::{self, Streams};
 use super::envelope::outbound;
@@ -90,10 +89,6 @@ impl Task {
             unheard: HashSet::new(),
             doubles: None,
         }
-    }
-
-    pub(super) fn swarm(&mut self) -> &mut Swarm<Behaviour> {
-        &mut self.swarm
     }
 
     /// Waits until each listener has named an address. They are bound already: one on all
@@ -279,19 +274,6 @@ impl Task {
         }
     }
 
-    /// Who may be in the routing table is told by himself.
-    fn on_identify_of_dht(&mut self, event: &identify::Event) {
-        let (identify::Event::Received { connection_id, peer_id, info }
-        | identify::Event::Pushed { connection_id, peer_id, info }) = event
-        else {
-            return;
-        };
-        let Some(peer) = from_libp2p(peer_id) else { return };
-        let Some(link) = self.peers.links(&peer).find(|link| link.id == *connection_id) else { return };
-        let heard = Heard { remote: &link.addr, ours: link.ours };
-        self.dht.on_identify(&mut self.swarm.behaviour_mut().dht, *peer_id, heard, info);
-    }
-
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::Behaviour(event) => self.on_behaviour(event),
@@ -338,10 +320,7 @@ impl Task {
                 }
                 self.swarm.close_connection(connection);
             }
-            BehaviourEvent::Identify(event) => {
-                self.on_identify_of_dht(&event);
-                self.on_identify(&event);
-            }
+            BehaviourEvent::Identify(event) => self.on_identify(&event),
             BehaviourEvent::Dht(event) => {
                 if let Some(peer) = self.dht.on_event(&mut self.swarm.behaviour_mut().dht, &self.peers, event) {
                     self.sought(peer);
@@ -438,13 +417,13 @@ impl Task {
         }
         tracing::info!(%addr, "listening");
         if !self.unheard.remove(&listener) {
-            self.note_change();
+            self.nat.changed = true;
         }
         self.nat.router.listening(listener, addr);
         self.listen_addrs.push(addr.clone());
         self.listen_addrs.truncate(MAX_LISTEN);
         self.declare(addr);
-        self.show_listen_addrs();
+        self.show_place();
     }
 
     fn on_expired(&mut self, addrs: Vec<Multiaddr>) {
@@ -455,26 +434,25 @@ impl Task {
             self.nat.router.no_longer_listening(&addr);
             self.swarm.remove_external_address(&addr);
             self.on_unconfirmed(&addr);
-            self.note_change();
+            self.nat.changed = true;
         }
-        self.show_listen_addrs();
-    }
-
-    pub(super) fn show_listen_addrs(&self) {
-        let addrs = self.all_addrs();
-        self.shared.show(|status| status.listen_addrs = addrs);
+        self.show_place();
     }
 
     /// Looks up again whose connections are kept though nothing happens on them: contacts', and those that we need.
     fn refresh_classes(&mut self) {
         for peer in self.peers.all().collect::<Vec<_>>() {
-            let needed = self.nat.keeps(&peer);
-            self.swarm.behaviour_mut().limits.need(to_libp2p(&peer), needed);
-            let keep = self.shared.is_contact(&peer) || needed;
-            if self.peers.keep(&peer, keep) {
-                for link in self.peers.links(&peer).filter(|link| link.way.is_direct()) {
-                    self.swarm.behaviour_mut().streams.keep(to_libp2p(&peer), link.id, keep);
-                }
+            self.keep_if_wanted(&peer);
+        }
+    }
+
+    pub(super) fn keep_if_wanted(&mut self, peer: &PeerId) {
+        let needed = self.nat.keeps(peer);
+        self.swarm.behaviour_mut().limits.need(to_libp2p(peer), needed);
+        let keep = self.shared.is_contact(peer) || needed;
+        if self.peers.keep(peer, keep) {
+            for link in self.peers.links(peer).filter(|link| link.way.is_direct()) {
+                self.swarm.behaviour_mut().streams.keep(to_libp2p(peer), link.id, keep);
             }
         }
     }
@@ -495,14 +473,4 @@ async fn due(sleep: &mut Option<Pin<Box<Sleep>>>) {
         Some(sleep) => sleep.await,
         None => std::future::pending().await,
     }
-}
-
-/// Starts the task.
-pub(super) fn spawn(
-    task: Task,
-    commands: mpsc::Receiver<Command>,
-    opens: mpsc::Receiver<Open>,
-    suspected: mpsc::Receiver<Suspicion>,
-) {
-    tokio::spawn(task.run(commands, opens, suspected));
 }

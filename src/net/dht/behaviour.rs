@@ -17,6 +17,7 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol};
 use super::super::addresses::{self, Scope, bare, dialable};
 use super::super::limits::activity::Activity;
 use super::super::origin::{Network, Origin};
+use super::super::peers::Link;
 use super::super::{from_libp2p, span};
 use super::handler::Handler;
 use super::store::Records;
@@ -30,7 +31,7 @@ type Inner = kad::Behaviour<Records>;
 
 /// The behaviour.
 pub(in crate::net) struct Behaviour {
-    inner: Inner,
+    pub(super) inner: Inner,
     /// By which connection each connected peer is asked.
     preferred: HashMap<PeerId, ConnectionId>,
     activity: Activity,
@@ -41,15 +42,6 @@ fn direct(peer: &PeerId, addr: &Multiaddr) -> Option<Multiaddr> {
     let peer = from_libp2p(peer)?;
     let addr = dialable(&peer, addr)?;
     (!addresses::is_circuit(&addr) && addresses::scope_of_ip(&addr).is_some()).then_some(addr)
-}
-
-/// The connection by which a peer said what he said.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::net) struct Heard<'a> {
-    /// Its remote address.
-    pub(in crate::net) remote: &'a Multiaddr,
-    /// Whether we dialled it.
-    pub(in crate::net) ours: bool,
 }
 
 impl Behaviour {
@@ -81,10 +73,6 @@ impl Behaviour {
             Some(connection) => self.preferred.insert(peer, connection),
             None => self.preferred.remove(&peer),
         };
-    }
-
-    pub(super) fn kad(&mut self) -> &mut Inner {
-        &mut self.inner
     }
 
     /// Holds records for others, or no longer.
@@ -123,18 +111,18 @@ impl Behaviour {
         entry.map(|entry| entry.node.value.iter().cloned().collect()).unwrap_or_default()
     }
 
-    /// A peer says that he holds records, and where he is. He comes into the routing table with the address at which we
+    /// A peer says by this connection that he holds records, and where he is. He comes into the routing table with the address at which we
     /// reached him, and with those of what he says that have the IP address he speaks from (NET-57): whoever names another's
     /// leads nobody there.
-    pub(super) fn admit(&mut self, peer: PeerId, heard: Heard<'_>, claimed: &[Multiaddr]) {
-        let speaks_from = Origin::of(heard.remote);
+    pub(super) fn admit(&mut self, peer: PeerId, heard: &Link, claimed: &[Multiaddr]) {
+        let speaks_from = Origin::of(&heard.addr);
         // Behind a name that was given to us there is an address that we do not see.
-        let by_name = heard.ours && addresses::scope_of_ip(heard.remote).is_none();
+        let by_name = heard.ours && addresses::scope_of_ip(&heard.addr).is_none();
         let own = |addr: &Multiaddr| match by_name {
             true => addresses::scope_of_ip(addr) == Some(Scope::Global),
-            false => speaks_from.is_some() && addr.iter().next() == heard.remote.iter().next(),
+            false => speaks_from.is_some() && addr.iter().next() == heard.addr.iter().next(),
         };
-        let dialled = heard.ours.then(|| direct(&peer, heard.remote)).flatten();
+        let dialled = heard.ours.then(|| direct(&peer, &heard.addr)).flatten();
         let told = claimed.iter().take(2 * MAX_PEER_ADDRS).filter_map(|addr| direct(&peer, addr)).filter(own);
         let addrs: Vec<_> = dialled.into_iter().chain(told).take(MAX_ROUTED_ADDRS).collect();
         let known = !self.addrs_of(&peer).is_empty();
@@ -162,11 +150,6 @@ impl Behaviour {
         for addr in self.addrs_of(peer).into_iter().skip(MAX_ROUTED_ADDRS) {
             self.inner.remove_address(peer, &addr);
         }
-    }
-
-    /// A peer holds no records (any more), or is not there.
-    pub(super) fn dismiss(&mut self, peer: &PeerId) {
-        self.inner.remove_peer(peer);
     }
 
     /// What of these addresses of a peer, told by whomever, is dialled: direct ones that begin with an IP address; those
@@ -285,12 +268,12 @@ mod tests {
     fn looking_around_ends_and_searches_go_on() {
         let mut behaviour = Behaviour::new(PeerId::random(), false, Activity::default());
         for n in 1..20 {
-            behaviour.kad().add_address(&PeerId::random(), format!("/ip4/192.0.2.{n}/tcp/1").parse().unwrap());
+            behaviour.inner.add_address(&PeerId::random(), format!("/ip4/192.0.2.{n}/tcp/1").parse().unwrap());
         }
-        behaviour.kad().bootstrap().unwrap();
-        let search = behaviour.kad().get_record(RecordKey::new(&[7; 32]));
-        assert_eq!(behaviour.kad().iter_queries().count(), 2);
+        behaviour.inner.bootstrap().unwrap();
+        let search = behaviour.inner.get_record(RecordKey::new(&[7; 32]));
+        assert_eq!(behaviour.inner.iter_queries().count(), 2);
         behaviour.end_bootstraps();
-        assert!(behaviour.kad().iter_queries().map(|query| query.id()).eq([search]));
+        assert!(behaviour.inner.iter_queries().map(|query| query.id()).eq([search]));
     }
 }

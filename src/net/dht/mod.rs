@@ -21,19 +21,19 @@ use libp2p::kad::{
     QueryStats, Quorum, Record, RecordKey,
 };
 use libp2p::{Multiaddr, identify};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 pub(super) use self::query::{Find, MailboxReply};
 
 use self::announce::Announce;
-use self::behaviour::{Behaviour, Heard, LINGER};
+use self::behaviour::{Behaviour, LINGER};
 use self::judge::{Judge, Put, found};
 use self::publish::Publisher;
-use self::query::{Query, Running};
+use self::query::{Putting, Query, Running};
 use self::table::Table;
 use super::budget::Who;
-use super::peers::Peers;
+use super::peers::{Link, Peers};
 use super::shared::{Shared, hand_over};
 use super::{from_libp2p, span, to_libp2p, wall_now};
 use crate::base::PeerId;
@@ -93,7 +93,7 @@ impl Dht {
             self.server = server;
             kad.set_server(server);
             // Who is asked has to know his way everywhere.
-            if server && kad.kad().bootstrap().is_ok() {
+            if server && kad.inner.bootstrap().is_ok() {
                 self.refreshed = Some(Instant::now());
             }
         }
@@ -129,7 +129,7 @@ impl Dht {
         let running = self.queries.values().filter(|query| matches!(query.what, Query::Mailboxes { .. })).count();
         // Dropped, the reply says that there are none.
         if running < MAX_DHT_FINDS && kad.len() > 0 {
-            let id = kad.kad().get_providers(RecordKey::new(&mailboxes_key()));
+            let id = kad.inner.get_providers(RecordKey::new(&mailboxes_key()));
             self.begin(id, Query::Mailboxes { reply, found: HashMap::new() });
         }
     }
@@ -154,7 +154,7 @@ impl Dht {
         &mut self,
         kad: &mut Behaviour,
         peer: libp2p::PeerId,
-        heard: Heard<'_>,
+        heard: &Link,
         info: &identify::Info,
     ) {
         if info.protocols.iter().any(|protocol| protocol.as_ref() == PROTOCOL) {
@@ -168,14 +168,14 @@ impl Dht {
                 }
             }
         } else {
-            kad.dismiss(&peer);
+            kad.inner.remove_peer(&peer);
         }
     }
 
     /// A peer was not there. Who was not there three times in a row is not asked again, unless we seem to be alone.
     pub(super) fn on_dial_failed(&mut self, kad: &mut Behaviour, peer: &libp2p::PeerId, alone: bool) {
         if !alone && self.table.missed(peer) {
-            kad.dismiss(peer);
+            kad.inner.remove_peer(peer);
         }
     }
 
@@ -214,15 +214,15 @@ impl Dht {
         self.proceed(kad);
         self.renew(kad, now);
         self.look_no_further(kad);
-        kad.kad().store_mut().sweep(now.into_std());
+        kad.inner.store_mut().sweep(now.into_std());
         let routed = kad.routed();
         if let Some(known) = self.table.news(&routed, now) {
-            self.shared.notices.known(known);
+            self.shared.notices.latest(border::Event::KnownPeers(known));
         }
         let status = DhtStatus {
             server: self.server,
             peers: routed.len() as u64,
-            records: kad.kad().store_mut().len() as u64,
+            records: kad.inner.store_mut().len() as u64,
             published: self.stands_until.is_some_and(|until| until > now),
         };
         self.shared.dht.send_replace(status);
@@ -243,14 +243,14 @@ impl Dht {
         if !alone {
             // The crate does so by itself as long as it knows few peers, so the first time, too.
             let last = *self.refreshed.get_or_insert(now);
-            if now.saturating_duration_since(last) >= span(DHT_REFRESH) && kad.kad().bootstrap().is_ok() {
+            if now.saturating_duration_since(last) >= span(DHT_REFRESH) && kad.inner.bootstrap().is_ok() {
                 self.refreshed = Some(now);
             }
         }
         // A server that knows no other tells those who ask it.
         if (self.server || !alone)
             && self.announce.is_due(alone, now)
-            && let Err(error) = kad.kad().start_providing(RecordKey::new(&mailboxes_key()))
+            && let Err(error) = kad.inner.start_providing(RecordKey::new(&mailboxes_key()))
         {
             tracing::debug!(%error, "our mailbox is not announced");
         }
@@ -261,13 +261,13 @@ impl Dht {
         let finds = |query: &Running| matches!(query.what, Query::Find { .. });
         while self.queries.values().filter(|query| finds(query)).count() < MAX_DHT_FINDS {
             let Some(find) = self.finds.pop_front() else { break };
-            let id = kad.kad().get_record(RecordKey::new(&card_key(&find.peer)));
+            let id = kad.inner.get_record(RecordKey::new(&card_key(&find.peer)));
             self.begin(id, Query::Find { find, best: None, copies: 0 });
         }
         let seeks = |query: &Running| matches!(query.what, Query::Seek { .. });
         while self.queries.values().filter(|query| seeks(query)).count() < MAX_DHT_SEEKS {
             let Some(peer) = self.seeks.pop_front() else { break };
-            let id = kad.kad().get_closest_peers(to_libp2p(&peer));
+            let id = kad.inner.get_closest_peers(to_libp2p(&peer));
             let enough_at = Some(Instant::now() + span(DHT_SEEK_TIMEOUT));
             self.queries.insert(id, Running { what: Query::Seek { peer }, enough_at });
         }
@@ -277,8 +277,8 @@ impl Dht {
         loop {
             let Ok(slot) = Arc::clone(&self.publishing).try_acquire_owned() else { return };
             let Some((owner, sequence)) = self.publisher.next(Instant::now()) else { return };
-            let id = kad.kad().get_closest_peers(card_key(&owner).to_vec());
-            self.begin(id, Query::Nearest { owner, sequence, slot });
+            let id = kad.inner.get_closest_peers(card_key(&owner).to_vec());
+            self.begin(id, Query::Nearest(Putting { owner, sequence, slot }));
         }
     }
 
@@ -289,7 +289,7 @@ impl Dht {
     // ---- what others put here -------------------------------------------------------------------
 
     fn on_put(&mut self, kad: &mut Behaviour, source: Who, record: Record) {
-        let store = kad.kad().store_mut();
+        let store = kad.inner.store_mut();
         let put = Put { source, key: &record.key, value: &record.value, held: store.held(&record.key) };
         match self.judge.put(&put, wall_now(), Instant::now()) {
             Ok(sound) => hold(store, record, &sound),
@@ -305,7 +305,7 @@ impl Dht {
         if let Some(expires) = record.expires.filter(|_| due && record.key.as_ref() == mailboxes_key()) {
             let addrs = record.addresses.iter().take(2 * MAX_ADDRS);
             let addrs = addrs.filter_map(|addr| super::addresses::dialable(&peer, addr)).take(MAX_ADDRS).collect();
-            kad.kad().store_mut().provide(record.provider, addrs, expires, who);
+            kad.inner.store_mut().provide(record.provider, addrs, expires, who);
         }
     }
 
@@ -342,18 +342,18 @@ impl Dht {
             tracing::debug!(what = ?query.what.kind(), took = ?stats.duration(), asked = stats.num_requests(), answered = stats.num_successes(), failed = stats.num_failures(), "a query of the DHT has ended");
         }
         match query?.what {
-            Query::Nearest { owner, sequence, slot } => {
+            Query::Nearest(putting) => {
                 let nearest = match result {
                     QueryResult::GetClosestPeers(Ok(near)) => near.peers,
                     _ => Vec::new(),
                 };
-                self.put(kad, owner, sequence, slot, nearest.iter().map(|near| near.peer_id).collect());
+                self.put(kad, putting, nearest.iter().map(|near| near.peer_id).collect());
             }
-            Query::Put { owner, sequence, slot } => {
-                let id = kad.kad().get_record(RecordKey::new(&card_key(&owner)));
-                self.begin(id, Query::ReadBack { owner, sequence, slot, copies: HashSet::new() });
+            Query::Put(putting) => {
+                let id = kad.inner.get_record(RecordKey::new(&card_key(&putting.owner)));
+                self.begin(id, Query::ReadBack(putting, HashSet::new()));
             }
-            Query::ReadBack { owner, sequence, slot, copies } => self.settle(owner, sequence, copies.len(), slot),
+            Query::ReadBack(putting, copies) => self.settle(putting, copies.len()),
             Query::Find { find, best, .. } => self.tell(find, best, stats.num_successes()),
             Query::Mailboxes { reply, found } => _ = reply.send(found.into_iter().collect()),
             Query::Seek { peer } => return Some(peer),
@@ -362,33 +362,27 @@ impl Dht {
     }
 
     /// Puts a card to those who are nearest to its key, and keeps it ourselves if we hold records.
-    fn put(
-        &mut self,
-        kad: &mut Behaviour,
-        owner: PeerId,
-        sequence: u64,
-        slot: OwnedSemaphorePermit,
-        nearest: Vec<libp2p::PeerId>,
-    ) {
+    fn put(&mut self, kad: &mut Behaviour, putting: Putting, nearest: Vec<libp2p::PeerId>) {
+        let owner = putting.owner;
         let Some(card) = self.publisher.card(&owner).filter(|_| !nearest.is_empty()) else {
-            return self.settle(owner, sequence, 0, slot);
+            return self.settle(putting, 0);
         };
         let record = Record::new(card_key(&owner).to_vec(), card.to_vec());
         if self.server
             && let Some(sound) = found(&owner, card, wall_now())
-            && kad.kad().store_mut().held(&record.key).is_none_or(|(held, _)| sound.sequence >= held)
+            && kad.inner.store_mut().held(&record.key).is_none_or(|(held, _)| sound.sequence >= held)
         {
-            hold(kad.kad().store_mut(), record.clone(), &sound);
+            hold(kad.inner.store_mut(), record.clone(), &sound);
         }
-        let id = kad.kad().put_record_to(record, nearest.into_iter(), Quorum::All);
+        let id = kad.inner.put_record_to(record, nearest.into_iter(), Quorum::All);
         // The crate waits for each of them until the query times out: one whose connection was closed as a double meanwhile is
         // never heard of again. What counts is who gives the card back.
         let enough_at = Some(Instant::now() + span(DHT_PUT_PATIENCE));
-        self.queries.insert(id, Running { what: Query::Put { owner, sequence, slot }, enough_at });
+        self.queries.insert(id, Running { what: Query::Put(putting), enough_at });
     }
 
     /// A card was read back from so many.
-    fn settle(&mut self, owner: PeerId, sequence: u64, copies: usize, slot: OwnedSemaphorePermit) {
+    fn settle(&mut self, Putting { owner, sequence, slot }: Putting, copies: usize) {
         let now = Instant::now();
         if !self.publisher.settle(owner, sequence, copies, now) {
             return tracing::debug!(?owner, copies, "a card does not stand yet");
@@ -404,7 +398,7 @@ impl Dht {
     fn on_record(&mut self, id: QueryId, PeerRecord { peer, record }: &PeerRecord) -> bool {
         let Some(running) = self.queries.get_mut(&id) else { return false };
         let enough = match &mut running.what {
-            Query::ReadBack { owner, copies, .. } => {
+            Query::ReadBack(Putting { owner, .. }, copies) => {
                 let same = self.publisher.card(owner) == Some(&record.value);
                 copies.extend(peer.filter(|_| same));
                 copies.len()
@@ -456,7 +450,7 @@ impl Dht {
 
 /// Ends a query with what it has brought.
 fn finish(kad: &mut Behaviour, id: &QueryId) {
-    if let Some(mut query) = kad.kad().query_mut(id) {
+    if let Some(mut query) = kad.inner.query_mut(id) {
         query.finish();
     }
 }

@@ -19,15 +19,23 @@ pub(in crate::net) struct Find {
 /// Who waits for open mailboxes.
 pub(in crate::net) type MailboxReply = oneshot::Sender<Vec<(PeerId, Vec<String>)>>;
 
+/// A card that is being put.
+#[derive(Debug)]
+pub(super) struct Putting {
+    pub(super) owner: PeerId,
+    pub(super) sequence: u64,
+    pub(super) slot: OwnedSemaphorePermit,
+}
+
 /// What a query is for.
 #[derive(Debug)]
 pub(super) enum Query {
     /// Who is nearest to the key of this card.
-    Nearest { owner: PeerId, sequence: u64, slot: OwnedSemaphorePermit },
+    Nearest(Putting),
     /// The card is put to them.
-    Put { owner: PeerId, sequence: u64, slot: OwnedSemaphorePermit },
-    /// The card is read back.
-    ReadBack { owner: PeerId, sequence: u64, slot: OwnedSemaphorePermit, copies: HashSet<libp2p::PeerId> },
+    Put(Putting),
+    /// The card is read back, from these.
+    ReadBack(Putting, HashSet<libp2p::PeerId>),
     /// The card of a peer.
     Find { find: Find, best: Option<(u64, Vec<u8>)>, copies: usize },
     /// Open mailboxes.
@@ -40,9 +48,9 @@ impl Query {
     /// For the log.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
-            Self::Nearest { .. } => "nearest",
-            Self::Put { .. } => "put",
-            Self::ReadBack { .. } => "read back",
+            Self::Nearest(_) => "nearest",
+            Self::Put(_) => "put",
+            Self::ReadBack(..) => "read back",
             Self::Find { .. } => "find",
             Self::Mailboxes { .. } => "mailboxes",
             Self::Seek { .. } => "seek",

@@ -103,18 +103,6 @@ impl Task {
         }
     }
 
-    fn keep_if_wanted(&mut self, peer: &PeerId) {
-        if !self.nat.keeps(peer) {
-            return;
-        }
-        self.swarm.behaviour_mut().limits.need(to_libp2p(peer), true);
-        if self.peers.keep(peer, true) {
-            for link in self.peers.links(peer).filter(|link| link.way.is_direct()) {
-                self.swarm.behaviour_mut().streams.keep(to_libp2p(peer), link.id, true);
-            }
-        }
-    }
-
     fn check(&mut self, peer: PeerId, connection: ConnectionId) {
         if let Some(reply) = self.nat.checks.ask(peer, connection) {
             self.swarm.behaviour_mut().alive.open(to_libp2p(&peer), connection, reply);
@@ -148,16 +136,21 @@ impl Task {
 
 impl Task {
     pub(in crate::net) fn on_identify(&mut self, event: &identify::Event) {
-        let identify::Event::Received { connection_id, peer_id, info } = event else {
-            tracing::trace!(?event, "identify");
+        let (identify::Event::Received { connection_id, peer_id, info }
+        | identify::Event::Pushed { connection_id, peer_id, info }) = event
+        else {
             return;
         };
         let Some(peer) = from_libp2p(peer_id) else { return };
-        let link = self.peers.links(&peer).find(|link| link.id == *connection_id);
+        let Some(link) = self.peers.links(&peer).find(|link| link.id == *connection_id) else { return };
+        // Who may be in the routing table is told by himself.
+        self.dht.on_identify(&mut self.swarm.behaviour_mut().dht, *peer_id, link, info);
         // A trial goes out by a port of its own, and is soon over.
         let trial = self.swarm.behaviour().limits.is_trial(*connection_id);
-        let lasting = link.filter(|link| link.way.is_lasting() && !trial);
-        let Some((ours, addr)) = lasting.map(|link| (link.ours, link.addr.clone())) else { return };
+        if !matches!(event, identify::Event::Received { .. }) || !link.way.is_lasting() || trial {
+            return;
+        }
+        let (ours, addr) = (link.ours, link.addr.clone());
         tracing::debug!(?peer, observed = %info.observed_addr, protocols = ?info.protocols, "identified");
         if self.nat.observed.note(*connection_id, peer, &info.observed_addr, ours) {
             self.offer_candidates();
@@ -237,7 +230,6 @@ impl Task {
             }
         }
         self.look_after_relays();
-        self.show_listen_addrs();
         self.show_place();
     }
 }
@@ -282,7 +274,7 @@ impl Task {
                 tracing::info!(%addr, "reachable through a relay");
             }
         }
-        self.relays_changed();
+        self.show_place();
         true
     }
 
@@ -297,13 +289,8 @@ impl Task {
         if stood && self.is_shaken() {
             self.nat.relays.wake();
         }
-        self.relays_changed();
-        self.look_after_relays();
-    }
-
-    fn relays_changed(&mut self) {
-        self.show_listen_addrs();
         self.show_place();
+        self.look_after_relays();
     }
 
     fn on_circuits(&mut self, event: &relay::client::Event) {
@@ -362,12 +349,9 @@ impl Task {
         if now.saturating_duration_since(self.nat.tried_at) >= span(ADDRESS_RETEST) {
             self.try_addresses_again(now);
         }
-        self.look_after_router(now);
-    }
-
-    /// An address of ours came or went: looked after at the next tick, for all that come and go together.
-    pub(in crate::net) const fn note_change(&mut self) {
-        self.nat.changed = true;
+        if self.nat.router.is_due(now) {
+            self.ask_router_again(now);
+        }
     }
 
     /// NET-82: whatever was true of the network may no longer be.
@@ -416,10 +400,10 @@ impl Task {
     }
 
     /// Where we can be reached: the listeners, what was reached from outside, the relays.
-    pub(in crate::net) fn all_addrs(&self) -> Vec<String> {
-        let circuits: Vec<_> = self.nat.relays.standing().into_iter().flat_map(|relay| relay.addrs).collect();
+    fn all_addrs(&self) -> Vec<String> {
+        let circuits = self.nat.relays.standing().into_iter().flat_map(|relay| &relay.addrs);
         let mut all = Vec::new();
-        for addr in self.listen_addrs.iter().chain(self.nat.reach.addrs()).chain(&circuits).map(Multiaddr::to_string) {
+        for addr in self.listen_addrs.iter().chain(self.nat.reach.addrs()).chain(circuits).map(Multiaddr::to_string) {
             if !all.contains(&addr) {
                 all.push(addr);
             }
@@ -435,7 +419,9 @@ impl Task {
             let places = standing.addrs.iter().filter_map(through).map(|(_, place)| place.to_string()).collect();
             Some(RelayStatus { peer: standing.relay, places, addr, since: standing.since })
         });
+        let addrs = self.all_addrs();
         self.shared.show(|status| {
+            status.listen_addrs = addrs;
             status.reachability = nat.reachability();
             status.external_addrs = nat.reach.addrs().iter().map(Multiaddr::to_string).collect();
             status.relays = relays.collect();
@@ -463,12 +449,6 @@ impl Task {
     }
 
     /// Asks again what may have changed there.
-    fn look_after_router(&mut self, now: Instant) {
-        if self.nat.router.is_due(now) {
-            self.ask_router_again(now);
-        }
-    }
-
     fn ask_router_again(&mut self, now: Instant) {
         if let Some(behaviour) = self.swarm.behaviour_mut().upnp.as_mut() {
             *behaviour = self.nat.router.ask_again(now);

@@ -55,7 +55,7 @@ pub(super) struct Nat {
     pub(super) checks: Checks,
     clocks: Clocks,
     /// Something has changed since the last look.
-    changed: bool,
+    pub(super) changed: bool,
     /// When it last had.
     changed_at: Option<Instant>,
     /// When our addresses were last tried.

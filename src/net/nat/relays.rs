@@ -39,17 +39,17 @@ struct Candidate {
 
 /// A reservation that was asked for, or stands.
 #[derive(Clone, Debug)]
-struct Held {
+pub(super) struct Held {
     listener: ListenerId,
-    relay: PeerId,
+    pub(super) relay: PeerId,
     /// Where we have reached him.
     place: Multiaddr,
     asked: Instant,
     /// When it was granted, or last renewed.
     fresh: Option<Instant>,
     /// Our addresses there; none as long as it was not granted.
-    addrs: Vec<Multiaddr>,
-    since: WallTime,
+    pub(super) addrs: Vec<Multiaddr>,
+    pub(super) since: WallTime,
 }
 
 /// When a relay is asked again.
@@ -59,14 +59,6 @@ struct Pause {
     next: Duration,
     /// A new network does not end it.
     firm: bool,
-}
-
-/// A relay on which we are reachable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::net) struct Standing {
-    pub(in crate::net) relay: PeerId,
-    pub(in crate::net) addrs: Vec<Multiaddr>,
-    pub(in crate::net) since: WallTime,
 }
 
 /// The reservations, and who may grant more.
@@ -226,12 +218,10 @@ impl Relays {
         self.pauses.retain(|_, pause| pause.firm);
     }
 
-    /// Where we can be reached.
-    pub(in crate::net) fn standing(&self) -> Vec<Standing> {
-        let stands = self.held.iter().filter(|held| !held.addrs.is_empty());
-        let mut standing: Vec<_> =
-            stands.map(|held| Standing { relay: held.relay, addrs: held.addrs.clone(), since: held.since }).collect();
-        standing.sort_by_key(|standing| standing.relay);
+    /// Those on which we can be reached.
+    pub(super) fn standing(&self) -> Vec<&Held> {
+        let mut standing: Vec<_> = self.held.iter().filter(|held| !held.addrs.is_empty()).collect();
+        standing.sort_by_key(|held| held.relay);
         standing
     }
 
