@@ -211,12 +211,7 @@ impl AddressBook {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn peer(n: u16) -> PeerId {
-        let mut key = [7; 32];
-        key[..2].copy_from_slice(&n.to_be_bytes());
-        PeerId::from_key_bytes(key)
-    }
+    use crate::net::convert::peer;
 
     fn read(text: &str) -> Option<String> {
         hints(&peer(1), &[text.to_owned()]).pop().map(|addr| addr.to_string())

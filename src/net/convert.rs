@@ -36,6 +36,14 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Some peer.
+#[cfg(test)]
+pub(super) fn peer(n: u64) -> PeerId {
+    let mut key = [7; 32];
+    key[..8].copy_from_slice(&n.to_be_bytes());
+    PeerId::from_key_bytes(key)
+}
+
 /// What the swarm tells the handler of a connection.
 pub(super) type HandlerInput<'a, H> = ConnectionEvent<
     'a,

@@ -168,10 +168,7 @@ fn insert_bounded(set: &mut BTreeSet<PeerId>, peer: PeerId) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn peer(n: u8) -> PeerId {
-        PeerId::from_key_bytes([n; 32])
-    }
+    use crate::net::convert::peer;
 
     fn told(notices: &Notices) -> Vec<Event> {
         std::iter::from_fn(|| lock(&notices.state).next(&Classes::default())).map(|(_, event)| event).collect()

@@ -89,6 +89,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::net::convert::peer;
 
     const A: PeerId = PeerId::from_key_bytes([1; 32]);
 
@@ -116,12 +117,6 @@ mod tests {
     fn dials(seeks: &mut Seeks, peer: PeerId) {
         assert!(seeks.want(peer, vec![]));
         assert_eq!(seeks.next(), Some((peer, vec![])));
-    }
-
-    fn peer(n: u64) -> PeerId {
-        let mut key = [7; 32];
-        key[..8].copy_from_slice(&n.to_be_bytes());
-        PeerId::from_key_bytes(key)
     }
 
     /// NET-68: so many at a time, the rest in order.

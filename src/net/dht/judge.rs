@@ -122,17 +122,12 @@ mod tests {
 
     use super::*;
     use crate::envelope::border::Class;
-
-    fn peer(n: u32) -> PeerId {
-        let mut key = [7; 32];
-        key[..4].copy_from_slice(&n.to_be_bytes());
-        PeerId::from_key_bytes(key)
-    }
+    use crate::net::convert::peer;
 
     fn who(n: u32, network: u32) -> Who {
         Who::new(
             Class::Stranger,
-            Some(peer(n)),
+            Some(peer(n.into())),
             Origin::of(&format!("/ip4/10.0.{}.1/tcp/1", network % 250).parse().unwrap()),
         )
     }

@@ -111,14 +111,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::net::convert::peer;
 
     const A: PeerId = PeerId::from_key_bytes([1; 32]);
-
-    fn peer(n: usize) -> PeerId {
-        let mut key = [7; 32];
-        key[..8].copy_from_slice(&n.to_be_bytes());
-        PeerId::from_key_bytes(key)
-    }
 
     /// NET-56
     #[test]
@@ -160,7 +155,7 @@ mod tests {
     #[test]
     fn cards_are_bounded_and_our_own_finds_room() {
         let (mut publisher, now) = (Publisher::default(), Instant::now());
-        for n in 0..MAX_DHT_PUBLISHES {
+        for n in 0..MAX_DHT_PUBLISHES as u64 {
             assert!(publisher.add(peer(n), false, vec![], 1, now));
         }
         assert!(!publisher.add(A, false, vec![], 1, now) && publisher.add(peer(3), false, vec![], 2, now));

@@ -162,10 +162,7 @@ impl Observed {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn peer(n: u8) -> PeerId {
-        PeerId::from_key_bytes([n; 32])
-    }
+    use crate::net::convert::peer;
 
     fn addr(text: &str) -> Multiaddr {
         text.parse().unwrap()
@@ -178,7 +175,7 @@ mod tests {
     fn judged(seen: &[(u8, &str)]) -> Nat {
         let mut observed = Observed::default();
         for (n, (by, place)) in seen.iter().enumerate() {
-            observed.note(ConnectionId::new_unchecked(n), peer(*by), &addr(place), true);
+            observed.note(ConnectionId::new_unchecked(n), peer((*by).into()), &addr(place), true);
         }
         observed.kind(&own())
     }
@@ -198,7 +195,7 @@ mod tests {
         let mut observed = Observed::default();
         for (n, place) in [same, other, other].into_iter().enumerate() {
             let id = ConnectionId::new_unchecked(n);
-            observed.note(id, peer(u8::try_from(n).unwrap()), &addr(place), n > 0);
+            observed.note(id, peer(n as u64), &addr(place), n > 0);
         }
         assert_eq!(observed.kind(&own()), Nat::PortChanging);
         let tcp = "/ip4/203.0.113.7/tcp/4002";
@@ -225,7 +222,7 @@ mod tests {
         let mut observed = Observed::default();
         for n in 0..200_u8 {
             let id = ConnectionId::new_unchecked(n.into());
-            observed.note(id, peer(n), &addr(&format!("/ip4/203.0.113.{n}/tcp/{}", 1000 + u16::from(n))), true);
+            observed.note(id, peer(n.into()), &addr(&format!("/ip4/203.0.113.{n}/tcp/{}", 1000 + u16::from(n))), true);
         }
         let near = addr("/ip4/10.0.0.1/tcp/1");
         observed.note(ConnectionId::new_unchecked(1000), peer(201), &near, true);
