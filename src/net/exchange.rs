@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use futures::{AsyncReadExt, AsyncWriteExt};
+use futures::AsyncReadExt;
 use libp2p::Stream;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -14,7 +14,7 @@ use super::budget::{Budget, Who};
 use super::origin::Origin;
 use super::places::Permit;
 use super::shared::{Shared, hand_over};
-use super::streams::Inbound;
+use super::streams::{Inbound, write};
 use super::{from_libp2p, lock, span};
 use crate::base::PeerId;
 use crate::base::limits::{CARD_TIMEOUT, CARDS, MAX_CARD_RESPONSE, PREKEYS};
@@ -134,12 +134,6 @@ impl Cards {
         let response = response.await.map_err(io::Error::other)?;
         write(&mut inbound.stream, &response.encode().map_err(invalid)?).await
     }
-}
-
-/// Writes a question or an answer, and closes our direction behind it.
-async fn write(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
-    stream.write_all(bytes).await?;
-    stream.close().await
 }
 
 /// Reads to the end, but never more than one byte beyond the bound: decoding refuses that byte.

@@ -172,13 +172,13 @@ impl Behaviour {
     /// Says whether we need the connections with this connected peer.
     pub(super) fn need(&mut self, peer: PeerId, needed: bool) {
         let needed = needed && self.is_connected(&peer);
-        set(&mut self.needed, peer, needed);
+        _ = if needed { self.needed.insert(peer) } else { self.needed.remove(&peer) };
     }
 
     /// Says whether our relay does something for this connected peer.
     pub(super) fn relay_for(&mut self, peer: PeerId, relayed: bool) {
         let relayed = relayed && self.is_connected(&peer);
-        set(&mut self.relayed, peer, relayed);
+        _ = if relayed { self.relayed.insert(peer) } else { self.relayed.remove(&peer) };
     }
 
     fn is_connected(&self, peer: &PeerId) -> bool {
@@ -423,14 +423,6 @@ impl NetworkBehaviour for Behaviour {
         self.closing.pop_front().map_or(Poll::Pending, |(peer_id, id)| {
             Poll::Ready(ToSwarm::CloseConnection { peer_id, connection: CloseConnection::One(id) })
         })
-    }
-}
-
-fn set(peers: &mut HashSet<PeerId>, peer: PeerId, wanted: bool) {
-    if wanted {
-        peers.insert(peer);
-    } else {
-        peers.remove(&peer);
     }
 }
 

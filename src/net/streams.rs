@@ -5,10 +5,11 @@
 //! ever was. It owns no frames: what a stream says is for `envelope`.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::future;
+use futures::{AsyncWriteExt, future};
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::core::upgrade::{DeniedUpgrade, ReadyUpgrade};
@@ -58,6 +59,12 @@ impl Gone {
 
 /// Where a stream that was asked for comes out; dropped when there will be none.
 pub(super) type Reply = oneshot::Sender<Stream>;
+
+/// Writes a question or an answer, and closes our direction behind it.
+pub(super) async fn write(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.close().await
+}
 
 /// What is taken and kept by the streams of a protocol.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::super::places::Permit;
 use super::super::shared::{Shared, hand_over};
 use super::super::span;
-use super::super::streams::Reply;
+use super::super::streams::{self, Reply};
 use super::wire;
 use crate::base::limits::{MAIL_DEADLINE, MAIL_TIMEOUT, MAX_MAIL_PARALLEL, MAX_MAIL_QUESTIONS};
 use crate::base::{Millis, PeerId};
@@ -55,7 +55,7 @@ impl Question {
             let mut stream = stream.await.map_err(io::Error::other)?;
             let longest = span(MAIL_TIMEOUT) + span(self.patience.unwrap_or_default());
             let exchange = async {
-                wire::write(&mut stream, &self.bytes).await?;
+                streams::write(&mut stream, &self.bytes).await?;
                 wire::read(&mut stream, mailbox::Answer::body_len).await
             };
             timeout(longest, exchange).await?

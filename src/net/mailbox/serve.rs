@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::super::addresses::is_circuit;
 use super::super::origin::Origin;
 use super::super::shared::Shared;
-use super::super::streams::Inbound;
+use super::super::streams::{Inbound, write};
 use super::super::{from_libp2p, span};
 use super::desk::{Desk, Said, answer};
 use super::gate::Shut;
@@ -86,5 +86,5 @@ async fn serve(shared: &Shared, mut place: Place, mut inbound: Inbound) -> io::R
             }
         }
     };
-    timeout(span(MAIL_TRANSFER_TIMEOUT), wire::write(&mut inbound.stream, &answer)).await?
+    timeout(span(MAIL_TRANSFER_TIMEOUT), write(&mut inbound.stream, &answer)).await?
 }

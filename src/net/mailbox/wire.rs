@@ -2,15 +2,9 @@
 
 use std::io;
 
-use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use futures::{AsyncRead, AsyncReadExt};
 
 use crate::envelope::mailbox::{HEAD_LEN, MailboxError};
-
-/// Writes either, and closes our direction behind it.
-pub(super) async fn write(stream: &mut (impl AsyncWrite + Unpin), message: &[u8]) -> io::Result<()> {
-    stream.write_all(message).await?;
-    stream.close().await
-}
 
 /// What the head of a question, or of an answer, says of the length of the rest.
 type BodyLen = fn(&[u8; HEAD_LEN]) -> Result<usize, MailboxError>;

@@ -100,12 +100,8 @@ impl Task {
 
     /// A relay has told how it sees us: what waits for it is dialled.
     pub(super) fn relay_ready(&mut self, relay: &PeerId) {
-        for (peer, addrs) in self.nat.dials.ready(relay) {
-            let tries = self.peers.is_connected(&peer) || self.dial(peer, addrs, PeerCondition::Disconnected);
-            if !tries && self.nat.dials.is_over(&peer) {
-                self.unreachable(peer);
-            }
-        }
+        let ready = self.nat.dials.ready(relay);
+        self.dial_all(ready);
     }
 
     /// A dial of ours, or of a behaviour's, failed.
@@ -126,7 +122,12 @@ impl Task {
 
     /// Where everything else has failed, what was left for later is dialled.
     pub(super) fn dial_what_is_left(&mut self) {
-        for (peer, addrs) in self.nat.dials.left() {
+        let left = self.nat.dials.left();
+        self.dial_all(left);
+    }
+
+    fn dial_all(&mut self, all: Vec<(PeerId, Vec<Multiaddr>)>) {
+        for (peer, addrs) in all {
             let tries = self.peers.is_connected(&peer) || self.dial(peer, addrs, PeerCondition::Disconnected);
             if !tries && self.nat.dials.is_over(&peer) {
                 self.unreachable(peer);
