@@ -2,14 +2,14 @@
 
 use crate::api::{ApiError, Area, Contact, Diagnosis, Mailbox};
 use crate::base::words::{BoxState, Nat, Reachability, Upnp};
-use crate::base::{Millis, PeerId, WallTime};
+use crate::base::{PeerId, WallTime};
 use crate::messenger::query;
 use crate::messenger::query::ReachView;
 use crate::net::NetStatus;
 use crate::node::clock::Clock;
 use crate::store::Reader;
 
-use super::findings::{Findings, count};
+use super::findings::{Findings, ago, count};
 
 /// What brings a node into the network.
 const A_WAY_IN: &str = "start the node with `--bootstrap` and the address of one that is always on: a friend's, as \
@@ -216,14 +216,4 @@ fn look_at_outbox(known: &ReachView, found: &mut Findings) {
     ];
     let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     found.ok(Area::Outbox, parts.join(", "));
-}
-
-fn ago(span: Millis) -> String {
-    let seconds = span.0.div_ceil(1000);
-    match seconds {
-        0..=119 => format!("{seconds} s"),
-        120..=7_199 => format!("{} minutes", seconds / 60),
-        7_200..=172_799 => format!("{} hours", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
 }

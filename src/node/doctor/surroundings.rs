@@ -13,7 +13,7 @@ use crate::node::config::{RunOptions, Settings};
 use crate::node::place::Place;
 use crate::node::socket;
 
-use super::findings::Findings;
+use super::findings::{Findings, ago};
 
 /// Clocks are set now and then, by a little.
 const SLACK: Millis = Millis::from_secs(60);
@@ -29,25 +29,16 @@ pub(super) fn look_at_clock(now: WallTime, newest: Option<WallTime>, found: &mut
     }
     match newest {
         Some(newest) if newest > now + SLACK => {
-            let message = format!("it stands {} before the newest time in the store", span(newest.since(now)));
+            let message = format!("it stands {} before the newest time in the store", ago(newest.since(now)));
             let hint = "if it is wrong now, set it (`timedatectl set-ntp true`); if it was wrong then, deadlines wait until it has caught up";
             found.problem(Area::Clock, message, hint);
         }
         Some(newest) if now.since(newest) > FAR => {
-            let message = format!("it stands {} after the newest time in the store", span(now.since(newest)));
+            let message = format!("it stands {} after the newest time in the store", ago(now.since(newest)));
             found.note(Area::Clock, message, "if you have not been away for so long, set it before you start a node");
         }
         Some(_) => found.ok(Area::Clock, "it agrees with the times in the store"),
         None => found.ok(Area::Clock, "not compared: no time in the store could be read"),
-    }
-}
-
-fn span(span: Millis) -> String {
-    let minutes = span.0 / 60_000;
-    match minutes {
-        0..=119 => format!("{minutes} minutes"),
-        120..=2_879 => format!("{} hours", minutes / 60),
-        _ => format!("{} days", minutes / (24 * 60)),
     }
 }
 
