@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use clap::error::ErrorKind;
-use serde::Serialize;
+use serde_json::json;
 
 use crate::api::{ApiError, Code};
 
@@ -82,7 +82,11 @@ impl CliError {
         if self.told {
             return;
         }
-        let _ = if as_json { self.write_json(&mut err) } else { self.write_text(&mut err, paint) };
+        let _ = if as_json {
+            json::write_line(&mut err, &json!({ "error": self.error }))
+        } else {
+            self.write_text(&mut err, paint)
+        };
         let _ = err.flush();
     }
 
@@ -95,14 +99,6 @@ impl CliError {
             writeln!(err, "{} {}", paint.tint(Tint::Cyan, "hint:"), safe::message(hint))?;
         }
         Ok(())
-    }
-
-    fn write_json(&self, err: &mut impl Write) -> io::Result<()> {
-        #[derive(Serialize)]
-        struct Line<'a> {
-            error: &'a ApiError,
-        }
-        json::write_line(err, &Line { error: &self.error })
     }
 }
 

@@ -48,22 +48,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return before.end(&error),
     };
-    let (form, color) = (form(cli.global.json), cli.global.color);
-    let outcome = start(cli, form).and_then(|(command, mut context)| dispatch(command, &mut context));
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            error.write(io::stderr(), form == Form::Json, paint(color, &io::stderr()));
-            ExitCode::from(error.exit())
-        }
-    }
+    let understood = Early { json: cli.global.json, color: cli.global.color, ..before };
+    let outcome = start(cli).and_then(|(command, mut context)| dispatch(command, &mut context));
+    outcome.map_or_else(|error| understood.refuse(&error), |()| ExitCode::SUCCESS)
 }
 
-fn start(cli: Cli, form: Form) -> Result<(Command, Context)> {
+fn start(cli: Cli) -> Result<(Command, Context)> {
     let Cli { global, command } = cli;
     // Only the node has something to tell from day to day.
     let base = if matches!(command, Command::Run(_)) { 2 } else { 1 };
-    let output = output(&global, form);
+    let output = output(&global);
     logging::start(base, global.verbose, global.quiet, output.paint_err.on);
     let prompter = Prompter::new(global.passphrase_file, global.no_input);
     let place = Place::resolve(&global.profile, global.data_dir.as_deref())?;
@@ -175,9 +169,9 @@ fn form(json: bool) -> Form {
     }
 }
 
-fn output(global: &Global, form: Form) -> Output {
+fn output(global: &Global) -> Output {
     Output {
-        form,
+        form: form(global.json),
         paint: paint(global.color, &io::stdout()),
         paint_err: paint(global.color, &io::stderr()),
         quiet: global.quiet,

@@ -141,8 +141,8 @@ impl Running {
     }
 
     pub(super) fn dispatcher(&self) -> Result<&Dispatcher, ApiError> {
-        let local = self.local.as_ref().map(Local::dispatcher);
-        local.ok_or_else(|| ApiError::new(Code::Stopping, "the profile is closed"))
+        let dispatcher = self.local.as_ref().map(|local| &local.dispatcher);
+        dispatcher.ok_or_else(|| ApiError::new(Code::Stopping, "the profile is closed"))
     }
 }
 

@@ -28,7 +28,7 @@ pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMu
         let node = node::Node::start(place, lock, profile, options).await?;
         let ready = node.ready();
         tell(&ready);
-        let mut news = node::News::after(node.dispatcher(), ready.seq);
+        let mut news = node::News::after(&node.dispatcher, ready.seq);
         loop {
             tokio::select! {
                 () = signals.wait() => break,

@@ -22,6 +22,7 @@ pub(crate) type End = Option<Result<(), ApiError>>;
 /// Reaches the messenger's thread. Clones name the same one.
 #[derive(Clone)]
 pub(crate) struct Core {
+    /// Who we are.
     pub(super) me: PeerId,
     pub(super) user: mpsc::Sender<Asked>,
     /// Of the store that is open now: after a failed commit it is opened anew.
@@ -32,11 +33,6 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Who we are.
-    pub(crate) const fn me(&self) -> PeerId {
-        self.me
-    }
-
     /// Hands a command in and waits for its durable outcome. When many wait already, it waits for room first.
     pub(crate) async fn command(&self, command: Command) -> Result<Answer, ApiError> {
         self.submit(command).await.outcome().await
@@ -66,11 +62,6 @@ impl Core {
         let mut openings = self.reader.clone();
         openings.mark_unchanged();
         openings
-    }
-
-    /// Tells the place of the newest event whenever it changes.
-    pub(crate) fn events(&self) -> watch::Receiver<u64> {
-        self.events.clone()
     }
 
     /// The place of the newest event.

@@ -66,7 +66,7 @@ pub(super) fn spawn(start: Start) -> Result<(Core, oneshot::Receiver<()>), ApiEr
         clock: start.clock,
         carrier: start.carrier,
         inlets: Inlets {
-            upkeep: Some(upkeep.due()),
+            upkeep: Some(upkeep.due),
             ..Inlets::new(user_in, start.contacts, start.strangers, start.halt)
         },
         upkeep,
@@ -151,7 +151,7 @@ impl Engine {
     fn round(&mut self, batch: Vec<Waiting>) {
         let inputs = self.understand(batch);
         let deletes = |input: &Input| matches!(input, Input::Command(_, command) if command.deletes());
-        if self.is_frozen() && inputs.iter().any(deletes) && release_reserve(self.profile.dir()) {
+        if self.is_frozen() && inputs.iter().any(deletes) && release_reserve(self.profile.dir.path()) {
             tracing::warn!("the disk is full: the space that was put by is used for deleting");
             self.closed.at = self.clock.now().mono;
         }
@@ -191,7 +191,7 @@ impl Engine {
         }
         let Some(open) = &self.open else { return };
         let result = self.upkeep.step(&open.store, self.clock.now(), &mut random::system());
-        self.inlets.upkeep = Some(self.upkeep.due());
+        self.inlets.upkeep = Some(self.upkeep.due);
         if let Err(error) = result {
             self.close(error.to_string());
         }
@@ -283,7 +283,7 @@ impl Engine {
                 self.reader.send_replace(open.messenger.reader());
                 self.open = Some(open);
                 self.upkeep = Upkeep::begin(now.mono);
-                self.inlets.upkeep = Some(self.upkeep.due());
+                self.inlets.upkeep = Some(self.upkeep.due);
                 self.carrier.reopened();
                 self.carry_out(outputs);
                 self.inlets.feedback.extend(self.carrier.present());

@@ -20,7 +20,7 @@ pub(crate) struct News {
 impl News {
     /// Begins behind this place.
     pub(crate) fn after(dispatcher: &Dispatcher, cursor: u64) -> Self {
-        Self { newest: dispatcher.core().events(), dispatcher: dispatcher.clone(), cursor, closed: None }
+        Self { newest: dispatcher.core().events.clone(), dispatcher: dispatcher.clone(), cursor, closed: None }
     }
 
     /// Waits until there may be something to read; may be dropped at any time. `false`: there never will be.

@@ -1,9 +1,7 @@
 //! A profile, opened: folder, lock, key file, store and messenger, in this order.
 
-use std::path::Path;
-
 use crate::api::{ApiError, Code, Identity};
-use crate::base::{CryptoRng, Now, PeerId, Secret};
+use crate::base::{CryptoRng, Now, PeerId};
 use crate::crypto::password::{Cost, Passphrase};
 use crate::identity::{self, IdentityKeypair, KeyMaterial};
 use crate::messenger::{Command, Input, Messenger, Output};
@@ -18,8 +16,8 @@ pub type Ask<'a> = &'a mut dyn FnMut() -> Result<Passphrase, ApiError>;
 
 /// The secrets of a profile. Whoever opens its store holds its lock.
 pub(crate) struct Profile {
-    material: KeyMaterial,
-    dir: ProfileDir,
+    pub(super) material: KeyMaterial,
+    pub(super) dir: ProfileDir,
 }
 
 /// An open store and the messenger over it.
@@ -46,24 +44,9 @@ impl Profile {
         Ok(Self { material, dir })
     }
 
-    /// Where it is.
-    pub(super) fn dir(&self) -> &Path {
-        self.dir.path()
-    }
-
-    /// The key of its store.
-    pub(super) const fn store_key(&self) -> &Secret<32> {
-        &self.material.store_key
-    }
-
     /// The bytes of the key file, as they are.
     pub(super) fn key_file(&self) -> Result<Vec<u8>, StoreError> {
         self.dir.read_key_file()?.ok_or_else(|| StoreError::damaged("the key file is missing"))
-    }
-
-    /// For the network.
-    pub(crate) fn seed(&self) -> Secret<32> {
-        self.material.identity_seed.clone()
     }
 
     pub(crate) fn keypair(&self) -> IdentityKeypair {

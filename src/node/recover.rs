@@ -46,7 +46,7 @@ pub fn recover(place: &Place, ask: Ask<'_>) -> Result<Recovery, ApiError> {
 
 /// What is wrong. A store that looks sound is opened: only then is nothing to be done.
 fn damage(profile: &Profile, now: Now) -> Result<String, ApiError> {
-    match examine(profile.dir(), profile.store_key()) {
+    match examine(profile.dir.path(), &profile.material.store_key) {
         Ok(Some(what)) => return Ok(what),
         Ok(None) => {}
         Err(error) => return Err(error.into()),
@@ -66,7 +66,7 @@ fn rebuild(
 ) -> Result<(Salvaged, InOrder, String), StoreError> {
     let mut rng = random::system();
     let to = staged.dir();
-    let (store, told) = salvage(from, to.path(), profile.store_key(), SNAPSHOT, &mut rng, now)?;
+    let (store, told) = salvage(from, to.path(), &profile.material.store_key, SNAPSHOT, &mut rng, now)?;
     let order = put_in_order(&store, profile.peer_id(), told.keys, now, &mut rng)?;
     // The new card, and its prekeys.
     let (open, _) = profile.over(store, now, &mut rng)?;

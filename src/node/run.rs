@@ -33,7 +33,7 @@ pub(crate) struct Node {
     place: Place,
     core: Core,
     net: NetHandle,
-    dispatcher: Dispatcher,
+    pub(crate) dispatcher: Dispatcher,
     stop: watch::Sender<bool>,
     halt: watch::Sender<bool>,
     server: JoinHandle<Vec<UnixStream>>,
@@ -109,13 +109,9 @@ impl Node {
         Ok(Self { place: place.clone(), core, net, dispatcher, stop, halt, server, socket: bound.file, lock })
     }
 
-    pub(crate) const fn dispatcher(&self) -> &Dispatcher {
-        &self.dispatcher
-    }
-
     /// Where it listens, each with the peer ID.
     pub(crate) fn addrs(&self) -> Vec<String> {
-        addresses::full(&self.net.status().listen_addrs, self.core.me())
+        addresses::full(&self.net.status().listen_addrs, self.core.me)
     }
 
     /// The event that says that it is up.
@@ -124,7 +120,7 @@ impl Node {
             seq: self.core.last_event(),
             at: Clock::new().now().wall,
             kind: EventKind::Ready {
-                peer_id: self.core.me(),
+                peer_id: self.core.me,
                 addrs: self.addrs(),
                 pid: std::process::id(),
                 socket: self.place.socket.clone(),
@@ -177,13 +173,13 @@ fn net_config(
         serve_relay: settings.serve_relay,
         serve_mailbox: settings.serve_mailbox != MailService::Off,
         public: settings.public,
-        ..NetConfig::new(profile.seed())
+        ..NetConfig::new(profile.material.identity_seed.clone())
     })
 }
 
 /// The dispatcher over a profile that this process has to itself, without a network.
 pub(crate) struct Local {
-    dispatcher: Dispatcher,
+    pub(crate) dispatcher: Dispatcher,
     halt: watch::Sender<bool>,
     lock: ProfileLock,
 }
@@ -204,10 +200,6 @@ impl Local {
             halt: halt_in,
         })?;
         Ok(Self { dispatcher: Dispatcher::new(core, place.clone(), None), halt, lock })
-    }
-
-    pub(crate) const fn dispatcher(&self) -> &Dispatcher {
-        &self.dispatcher
     }
 
     /// Closes the store and frees the profile.

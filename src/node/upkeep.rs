@@ -16,7 +16,8 @@ const ROWS: usize = 4096;
 
 /// How far it is.
 pub(super) struct Upkeep {
-    due: MonoTime,
+    /// When the next step is.
+    pub(super) due: MonoTime,
     stage: Stage,
     /// Whether the first step is done.
     begun: bool,
@@ -35,11 +36,6 @@ impl Upkeep {
     /// For a store that was opened at `now`.
     pub(super) fn begin(now: MonoTime) -> Self {
         Self { due: now + BEGIN, stage: Stage::Count, begun: false }
-    }
-
-    /// When the next step is due.
-    pub(super) const fn due(&self) -> MonoTime {
-        self.due
     }
 
     /// Does the next step, if it is due. Keys that are needed soon are made whenever few are left.

@@ -79,8 +79,7 @@ pub(crate) fn run(args: RunArgs, context: &mut Context) -> Result<()> {
         serve_relay: args.serve_relay.then_some(true),
         public: args.public.then_some(true),
         metrics: args.metrics,
-        brief: false,
-        tap: None,
+        ..RunOptions::default()
     };
     context.run(&options, show)
 }

@@ -21,7 +21,7 @@ impl Until {
 impl Dispatcher {
     /// The message as soon as it has come so far; as it is when the time is over.
     pub(super) async fn until(&self, id: MessageId, until: Until) -> Result<Message, ApiError> {
-        let mut events = self.core.events();
+        let mut events = self.core.events.clone();
         let deadline = tokio::time::sleep(until.timeout);
         tokio::pin!(deadline);
         loop {
