@@ -135,14 +135,10 @@ impl Context {
         let alone = whom.len() == 1;
         let mut worst = None;
         for who in whom {
-            match act(Who::new(who.clone()), self) {
-                Ok(()) => {}
-                Err(error) if alone => return Err(error),
-                Err(error) => {
-                    let error = error.about(&who);
-                    self.tell(&error);
-                    worst.get_or_insert(error.exit());
-                }
+            if let Err(error) = act(Who::new(who.clone()), self) {
+                let error = if alone { error } else { error.about(&who) };
+                self.tell(&error);
+                worst.get_or_insert(error.exit());
             }
         }
         worst.map_or(Ok(()), |exit| Err(CliError::told(exit)))

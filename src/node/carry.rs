@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::config::{Tap, Tapping};
+use super::config::Tapping;
 use crate::base::PeerId;
 use crate::messenger::{Event, Order, RefuseReason};
 use crate::net::{NetHandle, SendError};
@@ -64,7 +64,7 @@ impl Carrier {
     pub(super) fn order(&mut self, mut order: Order) -> Option<Event> {
         if let Order::Send { peer, ticket, bytes } = order {
             if let Some(tap) = &self.tap {
-                tap(Tap { outbound: true, bytes: &bytes });
+                tap(&bytes);
             }
             return self.hand_over(peer, Held { ticket, bytes });
         }
@@ -131,12 +131,6 @@ impl Carrier {
             ours
         });
         let follows = match &event {
-            Event::Envelope { bytes, .. } => {
-                if let Some(tap) = &self.tap {
-                    tap(Tap { outbound: false, bytes });
-                }
-                None
-            }
             Event::Disconnected(peer) => {
                 self.held.remove(peer);
                 None

@@ -9,17 +9,8 @@ use super::place::Place;
 use crate::api::{ApiError, Code};
 use crate::base::words::MailService;
 
-/// What crossed the boundary between network and node: an encoded envelope, as a wiretap would see it inside Noise.
-#[derive(Clone, Copy, Debug)]
-pub struct Tap<'a> {
-    /// From us to the peer.
-    pub outbound: bool,
-    /// The envelope.
-    pub bytes: &'a [u8],
-}
-
-/// Is shown every envelope.
-pub type Tapping = Arc<dyn Fn(Tap<'_>) + Send + Sync>;
+/// Is shown every encoded envelope that is sent, as a wiretap would see it inside Noise.
+pub type Tapping = Arc<dyn Fn(&[u8]) + Send + Sync>;
 
 /// Options of a node; what is `None` is looked up in the environment and the configuration file.
 #[derive(Clone, Default)]
@@ -42,7 +33,7 @@ pub struct RunOptions {
     pub metrics: Option<String>,
     /// It is there for one command only: nothing is served to others.
     pub brief: bool,
-    /// Is shown every envelope.
+    /// Is shown every envelope that is sent.
     pub tap: Option<Tapping>,
 }
 

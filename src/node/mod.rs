@@ -34,7 +34,7 @@ mod socket;
 mod upkeep;
 mod views;
 
-pub use config::{RunOptions, Tap, Tapping};
+pub use config::{RunOptions, Tapping};
 pub use place::Place;
 pub use profile::{Ask, change_passphrase, create, exists, needs_passphrase};
 pub use recover::recover;

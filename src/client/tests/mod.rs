@@ -244,7 +244,7 @@ fn a_panic_of_the_messenger_ends_the_node_with_an_error() {
     let (alice, bob) = (Desk::new("Alice"), Desk::new("Bob"));
     let bobs = bob.node();
     let to = link(&mut bobs.client().unwrap());
-    let tap: Arc<dyn Fn(Tap<'_>) + Send + Sync> = Arc::new(|_| panic!("on purpose"));
+    let tap: Tapping = Arc::new(|_| panic!("on purpose"));
     let node = Node::start(&alice.place, None, RunOptions { tap: Some(tap), ..quiet() }).unwrap();
     let mut client = node.client().unwrap();
     let params = SendParams { wait: Some(WaitFor::Sent), timeout_ms: Some(60_000), ..message(to, "hello") };

@@ -15,8 +15,6 @@ const VARIED: usize = 76;
 pub(super) struct Needle {
     /// What it is, for people.
     pub(super) what: String,
-    /// Whether it is somebody's key.
-    pub(super) is_key: bool,
     forms: Vec<Vec<u8>>,
 }
 
@@ -24,14 +22,13 @@ impl Needle {
     /// A text.
     pub(super) fn text(text: &str) -> Self {
         let utf16 = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        Self { what: format!("'{text}'"), is_key: false, forms: vec![text.into(), utf16] }
+        Self { what: format!("'{text}'"), forms: vec![text.into(), utf16] }
     }
 
     /// Somebody's peer ID: as text, as bytes, and the key alone.
     pub(super) fn key(name: &str, peer: PeerId) -> Self {
         Self {
             what: format!("the peer ID of {name}"),
-            is_key: true,
             forms: vec![peer.to_string().into_bytes(), peer.key_bytes().to_vec()],
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::api::{EventKind, Rpc};
 use crate::base::{Millis, PeerId};
 use crate::cli::error::{CliError, Result};
-use crate::client::{self, Client, Heard, Node, Passphrase, Place, RunOptions, Tap};
+use crate::client::{self, Client, Heard, Node, Passphrase, Place, RunOptions};
 
 use super::evidence::{Evidence, Needle};
 use super::telling::bug;
@@ -99,11 +99,9 @@ impl Person {
     /// Starts the node on loopback; what it sends is kept.
     pub(super) fn start(&mut self, bootstrap: Vec<String>) -> Result<()> {
         let (wire, way) = (Arc::clone(&self.wire), format!("{} → {}", self.name, self.other));
-        let tap = move |tap: Tap<'_>| {
-            if tap.outbound {
-                let envelope = Envelope { way: way.clone(), bytes: tap.bytes.to_vec() };
-                wire.lock().unwrap_or_else(PoisonError::into_inner).push(envelope);
-            }
+        let tap = move |bytes: &[u8]| {
+            let envelope = Envelope { way: way.clone(), bytes: bytes.to_vec() };
+            wire.lock().unwrap_or_else(PoisonError::into_inner).push(envelope);
         };
         let options = RunOptions {
             listen: Some(vec!["/ip4/127.0.0.1/tcp/0".to_owned()]),
