@@ -155,7 +155,7 @@ impl Inner {
         let (changes, destroyed) = {
             let view = self.view();
             let opened = view.opened()?;
-            let entries = opened.keyring.entries();
+            let entries = &opened.keyring.entries;
             let mut destroyed: Vec<_> =
                 overlay.destroyed.iter().copied().filter(|id| entries.contains_key(id)).collect();
             destroyed.sort_unstable();
@@ -199,7 +199,7 @@ impl Inner {
             let value = overlay.value(change).map(|plaintext| {
                 let id = match change {
                     Change::Put { under: Sealing::Given(id), .. } => *id,
-                    Change::Put { under: Sealing::State, .. } => opened.keyring.state(),
+                    Change::Put { under: Sealing::State, .. } => opened.keyring.state,
                     Change::Put { under: Sealing::Root, .. } | Change::Delete => KeyId::ROOT,
                 };
                 (id, plaintext)
@@ -232,7 +232,7 @@ impl Inner {
         let mut view = self.view_mut();
         let opened = view.opened_mut()?;
         opened.database.apply(writes)?;
-        opened.keyring.remove(&destroyed);
+        destroyed.iter().for_each(|id| drop(opened.keyring.entries.remove(id)));
         drop(view);
 
         writer.witness();
@@ -268,11 +268,11 @@ impl Inner {
     pub(super) fn write_keys(&self, writer: &mut Writer, rng: &mut dyn CryptoRng) -> Result<u64, StoreError> {
         let view = self.view();
         let keyring = &view.opened()?.keyring;
-        let next = keyring.next();
-        let contents = Contents { commits: writer.meta.commits, next, keys: keyring.entries() };
+        let next = keyring.next;
+        let contents = Contents { commits: writer.meta.commits, next, keys: &keyring.entries };
         let generation = writer.key_files.write(&contents, rng)?;
         drop(view);
-        self.view_mut().opened_mut()?.keyring.written(next);
+        self.view_mut().opened_mut()?.keyring.unwritten = next;
         Ok(generation)
     }
 }

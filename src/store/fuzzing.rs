@@ -16,15 +16,13 @@ use super::key::KeyId;
 use super::keyfiles::{Contents, Copy, KeyFiles};
 use super::keyring::Keyring;
 use super::mark;
-use super::meta::Meta;
+use super::meta::{Meta, SCHEMA};
 use super::row::{Header, META_KEY, open_value, seal_value};
 use super::secrets::Secrets;
 use crate::base::{CryptoRng, Secret};
 
 /// Where the rows stand; a byte of a table and a key of eight.
 const AT: &[u8] = b"\x0c12345678";
-/// The schema of these rows.
-const SCHEMA: u32 = 7;
 
 fn secrets() -> Secrets {
     Secrets::derive(&Secret::new([1; 32]))
@@ -68,10 +66,10 @@ pub(crate) fn meta(plaintext: &[u8], rng: &mut dyn CryptoRng) -> bool {
     seal_value(&secrets, (KeyId::ROOT, &secrets.root), META_KEY.to_vec(), plaintext, rng, &mut rows);
     // In one row it stands, whatever it says.
     let Some((_, Some(row))) = rows.pop().filter(|_| rows.is_empty()) else { return false };
-    let Ok((schema, meta)) = Meta::open(&row, SCHEMA, &secrets) else { return false };
-    assert!(schema <= SCHEMA);
+    let Ok((schema, meta)) = Meta::open(&row, &secrets) else { return false };
+    assert_eq!(schema, SCHEMA);
     let Ok((_, Some(again))) = meta.seal(schema, &secrets, rng) else { return true };
-    assert_eq!(Meta::open(&again, SCHEMA, &secrets).expect("was written here"), (schema, meta));
+    assert_eq!(Meta::open(&again, &secrets).expect("was written here"), (schema, meta));
     true
 }
 
@@ -88,7 +86,7 @@ pub(crate) fn key_file(bytes: &[u8], sealed: bool, rng: &mut dyn CryptoRng) -> b
     let again = files.encode(1, &Contents { commits: *commits, next: *next, keys }, 0, rng);
     assert_eq!(decode(&again.expect("they were written before")).as_ref(), Some(&contents));
     if let Ok(ring) = Keyring::new(Secret::new([4; 32]), contents.keys, contents.next) {
-        assert!(ring.get(ring.state()).is_some());
+        assert!(ring.get(ring.state).is_some());
     }
     true
 }

@@ -61,7 +61,7 @@ pub(super) struct KeyFiles {
     key: AeadKey,
     disk: Arc<dyn Durable>,
     /// Of the newest file.
-    generation: u64,
+    pub(super) generation: u64,
     /// Whether the second file is the one to write next: the older of the two.
     second: bool,
 }
@@ -79,11 +79,6 @@ impl KeyFiles {
     /// For the profile folder `dir`, before anything was read or written.
     pub(super) fn new(dir: &Path, key: &Secret<32>, disk: Arc<dyn Durable>) -> Self {
         Self { paths: KEYS.map(|name| dir.join(name)), key: key.clone(), disk, generation: 0, second: false }
-    }
-
-    /// The generation of the newest file.
-    pub(super) const fn generation(&self) -> u64 {
-        self.generation
     }
 
     /// Reads both files and takes the newer one; `None` when there is neither.

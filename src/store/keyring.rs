@@ -44,15 +44,15 @@ pub(super) type Entries = BTreeMap<KeyId, Entry>;
 /// All keys that open rows.
 pub(super) struct Keyring {
     root: AeadKey,
-    entries: Entries,
+    pub(super) entries: Entries,
     /// The State key that seals what is written now.
-    state: KeyId,
+    pub(super) state: KeyId,
     /// Of the entries, those that nobody has taken.
     free: VecDeque<KeyId>,
     /// The name of the next to be made.
-    next: KeyId,
+    pub(super) next: KeyId,
     /// From here on, keys are in neither of the key files.
-    unwritten: KeyId,
+    pub(super) unwritten: KeyId,
 }
 
 impl Keyring {
@@ -76,11 +76,6 @@ impl Keyring {
     /// Whether somebody has taken this key to name it.
     pub(super) fn is_given(&self, id: KeyId) -> bool {
         self.entries.get(&id).is_some_and(|entry| entry.role == Role::Given) && !self.free.contains(&id)
-    }
-
-    /// The State key that seals what is written now.
-    pub(super) const fn state(&self) -> KeyId {
-        self.state
     }
 
     /// The State keys that still open rows though a newer one has taken over: a renewal has not finished.
@@ -131,35 +126,8 @@ impl Keyring {
         self.state
     }
 
-    /// Adds keys of another store.
-    pub(super) fn adopt(&mut self, entries: Entries) {
-        self.entries.extend(entries);
-    }
-
-    /// Forgets keys.
-    pub(super) fn remove(&mut self, ids: &[KeyId]) {
-        for id in ids {
-            self.entries.remove(id);
-        }
-    }
-
-    /// The erasable keys.
-    pub(super) const fn entries(&self) -> &Entries {
-        &self.entries
-    }
-
-    /// The name of the next key to be made.
-    pub(super) const fn next(&self) -> KeyId {
-        self.next
-    }
-
     /// Whether a key is in neither of the key files yet.
     pub(super) const fn is_unwritten(&self, id: KeyId) -> bool {
         id.is_from(self.unwritten)
-    }
-
-    /// What was made before `next` is in one of the key files.
-    pub(super) const fn written(&mut self, next: KeyId) {
-        self.unwritten = next;
     }
 }

@@ -53,14 +53,11 @@ impl Mark {
         Self { file: None, key: key.clone() }
     }
 
-    /// What was witnessed last.
-    pub(super) fn read(&self) -> Witness {
-        self.file.as_ref().map_or_else(Witness::default, |file| witnessed(file, &self.key))
-    }
-
-    /// What was witnessed last in the profile folder, which is not touched.
+    /// What was witnessed last in the profile folder, which is not touched; nothing when that cannot be read.
     pub(super) fn look(dir: &Path, key: &Secret<32>) -> Witness {
-        File::open(dir.join(MARK)).map_or_else(|_| Witness::default(), |file| witnessed(&file, key))
+        let mut bytes = [0; LEN];
+        let read = File::open(dir.join(MARK)).and_then(|file| file.read_exact_at(&mut bytes, 0));
+        read.ok().and_then(|()| decode(key, &bytes)).unwrap_or_default()
     }
 
     /// Witnesses a commit. An error only means that this commit is not witnessed.
@@ -70,15 +67,6 @@ impl Mark {
             tracing::warn!(%error, "the mark of the last commit could not be written");
         }
     }
-}
-
-/// What the file says; nothing when it cannot be read.
-fn witnessed(file: &File, key: &Secret<32>) -> Witness {
-    let mut bytes = [0; LEN];
-    if file.read_exact_at(&mut bytes, 0).is_err() {
-        return Witness::default();
-    }
-    decode(key, &bytes).unwrap_or_default()
 }
 
 /// The witness, if the bytes are a mark made with this key.
@@ -105,20 +93,20 @@ mod tests {
     #[test]
     fn it_witnesses_and_ignores_rubbish() {
         let dir = tempfile::tempdir().unwrap();
-        let open = |key| Mark::open(dir.path(), &Secret::new([key; 32])).unwrap();
-        assert_eq!(open(1).read(), Witness::default());
+        let look = |key| Mark::look(dir.path(), &Secret::new([key; 32]));
+        assert_eq!(look(1), Witness::default());
         let witness = Witness { commits: 77, checked: 5 };
-        open(1).write(witness);
-        assert_eq!((open(1).read(), open(2).read()), (witness, Witness::default()));
+        Mark::open(dir.path(), &Secret::new([1; 32])).unwrap().write(witness);
+        assert_eq!((look(1), look(2)), (witness, Witness::default()));
         let path = dir.path().join(MARK);
         let good = std::fs::read(&path).unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
             std::fs::write(&path, &bad).unwrap();
-            assert_eq!(open(1).read(), Witness::default(), "{at}");
+            assert_eq!(look(1), Witness::default(), "{at}");
         }
         std::fs::write(&path, &good[..20]).unwrap();
-        assert_eq!(open(1).read(), Witness::default());
+        assert_eq!(look(1), Witness::default());
     }
 }

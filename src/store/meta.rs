@@ -10,8 +10,8 @@ use super::key::KeyId;
 use super::row::{META_KEY, Write, open_value, seal_value, tag};
 use super::secrets::Secrets;
 
-/// The oldest schema that is read. What wrote an older one was never released, so there is no step from there.
-pub(super) const OLDEST: u32 = 3;
+/// The schema of all rows. What wrote an older one was never released, so there is no step from there.
+pub(super) const SCHEMA: u32 = 3;
 
 /// Written with every commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,17 +86,17 @@ impl Meta {
     /// Opens the row.
     ///
     /// # Errors
-    /// [`StoreError::TooNew`] when its schema is above `known`; [`StoreError::TooOld`]; [`StoreError::Damaged`].
-    pub(super) fn open(row: &[u8], known: u32, secrets: &Secrets) -> Result<(u32, Self), StoreError> {
+    /// [`StoreError::TooNew`]; [`StoreError::TooOld`]; [`StoreError::Damaged`].
+    pub(super) fn open(row: &[u8], secrets: &Secrets) -> Result<(u32, Self), StoreError> {
         let plaintext = open_value(secrets, &secrets.root, META_KEY, row, |_| Ok(None::<Vec<u8>>))?;
         let bad = || StoreError::damaged("the store's own row cannot be read");
         let (schema, rest) = plaintext.split_first_chunk().ok_or_else(bad)?;
         let schema = u32::from_be_bytes(*schema);
-        if schema > known {
-            return Err(StoreError::TooNew { found: schema, known });
+        if schema > SCHEMA {
+            return Err(StoreError::TooNew { found: schema, known: SCHEMA });
         }
-        if schema < OLDEST {
-            return Err(StoreError::TooOld { found: schema, oldest: OLDEST });
+        if schema < SCHEMA {
+            return Err(StoreError::TooOld { found: schema, oldest: SCHEMA });
         }
         Ok((schema, postcard::from_bytes(rest).map_err(|_| bad())?))
     }

@@ -23,7 +23,6 @@ mod lock;
 mod log;
 mod mark;
 mod meta;
-mod migrate;
 mod open;
 mod overlay;
 mod read;

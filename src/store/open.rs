@@ -18,8 +18,7 @@ use super::keyfiles::{Contents, KeyFiles, Loaded};
 use super::keyring::{Entries, Entry, Keyring, Role};
 use super::log::is_torn;
 use super::mark::Mark;
-use super::meta::{Meta, OLDEST};
-use super::migrate::{MIGRATIONS, Migration, schema_after};
+use super::meta::{Meta, SCHEMA};
 use super::row::{DOOMED_TABLE, META_KEY, doomed_by};
 use super::salvage::Remains;
 use super::secrets::Secrets;
@@ -35,22 +34,12 @@ pub(super) struct Options {
     /// Whether there must be one.
     pub(super) existing: bool,
     pub(super) disk: Arc<dyn Durable>,
-    pub(super) migrations: &'static [Migration],
     pub(super) counted_at_open: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { existing: false, disk: Arc::new(Disk), migrations: MIGRATIONS, counted_at_open: COUNTED_AT_OPEN }
-    }
-}
-
-impl Options {
-    /// For rows of this schema: what comes after it is left for the next opening.
-    pub(super) fn at_schema(schema: Option<u32>) -> Self {
-        let steps = schema.and_then(|schema| usize::try_from(schema.checked_sub(OLDEST)?).ok());
-        let migrations = steps.and_then(|steps| MIGRATIONS.get(..steps)).unwrap_or(MIGRATIONS);
-        Self { migrations, ..Self::default() }
+        Self { existing: false, disk: Arc::new(Disk), counted_at_open: COUNTED_AT_OPEN }
     }
 }
 
@@ -131,7 +120,7 @@ fn open_now(
     let secrets = Secrets::derive(key);
     let mark = Mark::open(dir, &secrets.mark)?;
     let mut key_files = KeyFiles::new(dir, &secrets.key_files, Arc::clone(&options.disk));
-    let witness = mark.read();
+    let witness = Mark::look(dir, &secrets.mark);
     let loaded = match (key_files.load()?, Database::exists(dir)) {
         (None, true) => return Err(StoreError::damaged(format!("{} and {} are missing", KEYS[0], KEYS[1]))),
         (None, false) if options.existing || witness.commits > 0 => return Err(StoreError::damaged("it is missing")),
@@ -144,17 +133,16 @@ fn open_now(
     let commits = loaded.contents.commits.max(witness.commits);
     let database = open_database(dir, options)?;
     failpoint("opened");
-    let known = schema_after(options.migrations);
     let found = match database.get(META_KEY)? {
-        Some(row) => Some(Meta::open(&row, known, &secrets)?),
+        Some(row) => Some(Meta::open(&row, &secrets)?),
         None if commits > 0 || !is_empty(&database)? => {
             return Err(StoreError::damaged("its database has lost its contents"));
         }
         None => None,
     };
     let is_new = found.is_none();
-    let (schema, meta) = found.unwrap_or((known, Meta { next_key: loaded.contents.next, ..Meta::default() }));
-    if let Some(what) = meta.behind(commits, key_files.generation()) {
+    let (schema, meta) = found.unwrap_or((SCHEMA, Meta { next_key: loaded.contents.next, ..Meta::default() }));
+    if let Some(what) = meta.behind(commits, key_files.generation) {
         return Err(StoreError::Damaged { what });
     }
     let count = (kept.is_some() || witness.checked != meta.commits).then(Count::default);
@@ -172,7 +160,6 @@ fn open_now(
     }
     store.bring_to_rest(is_new, tidy, options.counted_at_open, rng)?;
     failpoint("at-rest");
-    store.migrate(schema, options.migrations, rng)?;
     Ok(store)
 }
 
@@ -284,7 +271,7 @@ impl Store {
         let inner = &self.inner;
         let mut writer = inner.writer();
         if is_new {
-            writer.meta.keys_generation = writer.key_files.generation();
+            writer.meta.keys_generation = writer.key_files.generation;
             inner.finish(&mut writer, Step::default(), rng)?;
         }
         if is_new || tidy {
@@ -296,22 +283,6 @@ impl Store {
         drop(writer);
         if few {
             self.check(usize::MAX)?;
-        }
-        Ok(())
-    }
-
-    fn migrate(&self, from: u32, migrations: &[Migration], rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
-        for (schema, step) in (OLDEST + 1..).zip(migrations) {
-            if schema <= from {
-                continue;
-            }
-            tracing::info!(step.name, schema, "the store is brought up to date");
-            let mut buffer = self.begin();
-            (step.run)(&mut buffer, rng)?;
-            let mut writer = self.inner.writer();
-            writer.schema = schema;
-            let result = self.inner.commit_overlay(&mut writer, &buffer.into_parts().1, rng);
-            result.map_err(|error| self.inner.failed(error))?;
         }
         Ok(())
     }

@@ -12,8 +12,7 @@ use super::engine::Inner;
 use super::key::KeyId;
 use super::keyring::Role;
 use super::log::{Found, Log};
-use super::meta::OLDEST;
-use super::open::{Options, open};
+use super::meta::SCHEMA;
 use super::row::{CHUNK_TABLE, ChunkKeys, Header, Write, open_value};
 use super::salvage::Remains;
 use super::snapshot::{Entry, Reading, SnapshotPlan, snapshots};
@@ -66,9 +65,7 @@ pub fn salvage(
     let remains = Remains::look(from, key)?;
     let mut told = Salvaged { damage: remains.fault()?, keys: remains.keys.is_some(), ..Salvaged::default() };
     let snapshot = if told.damage.is_some() { newest_snapshot(from, &remains)? } else { None };
-    let schema = remains.meta.as_ref().map(|(schema, _)| *schema).or(snapshot.as_ref().map(|found| found.schema));
-    let options = Options::at_schema(schema);
-    let store = open(to, key, rng, now, &options)?;
+    let store = Store::open(to, key, rng, now)?;
     let mut import = Import::begin(&remains, &store.inner, rng)?;
     let taken = from_snapshot(&remains, snapshot, &mut import, &mut told)?;
     if let Some(log) = &remains.log {
@@ -77,7 +74,7 @@ pub fn salvage(
     import.flush()?;
     store.close();
     drop(store);
-    // What was of an older form is brought up to date.
+    // All rows are counted, as at every opening.
     Ok((Store::open_existing(to, key, rng, now)?, told))
 }
 
@@ -92,13 +89,13 @@ struct Taken {
 fn newest_snapshot(dir: &Path, remains: &Remains) -> Result<Option<Reading>, StoreError> {
     for file in snapshots(dir)? {
         match Reading::open(&file, &remains.secrets) {
-            Ok(reading) if reading.schema < OLDEST => {
-                return Err(StoreError::TooOld { found: reading.schema, oldest: OLDEST });
+            Ok(reading) if reading.schema < SCHEMA => {
+                return Err(StoreError::TooOld { found: reading.schema, oldest: SCHEMA });
             }
-            Ok(reading) if remains.meta.as_ref().is_none_or(|(schema, _)| *schema == reading.schema) => {
-                return Ok(Some(reading));
+            Ok(reading) if reading.schema > SCHEMA => {
+                return Err(StoreError::TooNew { found: reading.schema, known: SCHEMA });
             }
-            Ok(_) => {}
+            Ok(reading) => return Ok(Some(reading)),
             Err(error) => tracing::warn!(%error, "a snapshot cannot be used"),
         }
     }
@@ -245,7 +242,7 @@ impl<'a> Import<'a> {
         let mut writer = inner.writer();
         let mut keys = remains.keys.as_ref().map(|contents| contents.keys.clone()).unwrap_or_default();
         keys.retain(|_, entry| entry.role == Role::Given);
-        inner.view_mut().opened_mut()?.keyring.adopt(keys);
+        inner.view_mut().opened_mut()?.keyring.entries.extend(keys);
         inner.make_durable(&mut writer, rng)?;
         inner.finish(&mut writer, Step { keys_made: true, ..Step::default() }, rng)?;
         drop(writer);

@@ -12,7 +12,6 @@ use super::keyring::Role;
 use super::log::Log;
 use super::mark::{Mark, Witness};
 use super::meta::{Meta, Totals};
-use super::migrate::{MIGRATIONS, schema_after};
 use super::row::{DOOMED_TABLE, META_KEY, doomed_by};
 use super::secrets::Secrets;
 use crate::base::Secret;
@@ -50,7 +49,7 @@ impl Remains {
             log,
             keys: loaded.map(|loaded| loaded.contents),
             meta: None,
-            generation: files.generation(),
+            generation: files.generation,
         };
         remains.meta = remains.newest_meta()?;
         if let (Some(contents), Some(log)) = (&mut remains.keys, &remains.log) {
@@ -119,7 +118,7 @@ impl Remains {
 
     fn meta_at(&self, log: &Log, found: super::log::Found) -> Result<Option<(u32, Meta)>, StoreError> {
         let Some(row) = log.bytes(found)? else { return Ok(None) };
-        match Meta::open(&row, schema_after(MIGRATIONS), &self.secrets) {
+        match Meta::open(&row, &self.secrets) {
             Err(StoreError::Damaged { .. }) => Ok(None),
             opened => opened.map(Some),
         }

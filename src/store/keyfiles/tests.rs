@@ -48,7 +48,7 @@ fn the_newer_file_counts_and_the_older_is_overwritten() {
     let mut files = folder.files(1);
     let loaded = files.load().unwrap().unwrap();
     assert_eq!(
-        (loaded.contents.keys, loaded.contents.commits, loaded.both, files.generation()),
+        (loaded.contents.keys, loaded.contents.commits, loaded.both, files.generation),
         (two.clone(), 8, false, 2)
     );
     let second = folder.bytes("keys.b");
