@@ -136,18 +136,15 @@ impl Task {
 
 impl Task {
     pub(in crate::net) fn on_identify(&mut self, event: &identify::Event) {
-        let (identify::Event::Received { connection_id, peer_id, info }
-        | identify::Event::Pushed { connection_id, peer_id, info }) = event
-        else {
-            return;
-        };
+        // His pushes are among these; those that the crate calls so are ours.
+        let identify::Event::Received { connection_id, peer_id, info } = event else { return };
         let Some(peer) = from_libp2p(peer_id) else { return };
         let Some(link) = self.peers.links(&peer).find(|link| link.id == *connection_id) else { return };
         // Who may be in the routing table is told by himself.
         self.dht.on_identify(&mut self.swarm.behaviour_mut().dht, *peer_id, link, info);
         // A trial goes out by a port of its own, and is soon over.
         let trial = self.swarm.behaviour().limits.is_trial(*connection_id);
-        if !matches!(event, identify::Event::Received { .. }) || !link.way.is_lasting() || trial {
+        if !link.way.is_lasting() || trial {
             return;
         }
         let (ours, addr) = (link.ours, link.addr.clone());

@@ -108,6 +108,22 @@ async fn a_card_is_published_and_found() {
     assert!(matches!(none, Event::CardNotFound { asked: 1.., ticket: 2, .. }), "{none:?}");
 }
 
+/// NET-57: what a node tells of itself when it becomes a server is not what the others say.
+#[tokio::test]
+async fn who_becomes_a_server_takes_nobody_else_for_one() {
+    let server = Node::with(config(1, &[TCP])).await;
+    let bootstrap = vec![(server.id(), server.addrs())];
+    let client = Node::with(NetConfig { public: Some(false), bootstrap, ..config(2, &[TCP]) }).await;
+    // The client has tried its address, and is told what it is now.
+    server.dht(|dht| dht.server).await;
+    client.dht(|dht| dht.peers == 1).await;
+    let mut status = server.net.shared().dht.subscribe();
+    for _ in 0..3 {
+        timeout(GUARD, status.changed()).await.unwrap().unwrap();
+        assert_eq!(status.borrow_and_update().peers, 0);
+    }
+}
+
 /// NET-51: who holds no records is in nobody's table; a table of five is one of the five servers.
 #[tokio::test]
 async fn clients_are_in_no_routing_table() {
