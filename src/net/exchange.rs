@@ -116,7 +116,7 @@ impl Cards {
             served = served => if let Err(error) = served.map_err(io::Error::from).flatten() {
                 tracing::debug!(%error, "a card question of a peer failed");
             },
-            () = gone.wait() => {}
+            _ = gone.changed() => {}
         }
     }
 

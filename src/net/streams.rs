@@ -40,22 +40,8 @@ pub(super) struct Inbound {
     pub(super) gone: Gone,
 }
 
-/// Tells when a connection is gone.
-#[derive(Clone, Debug)]
-pub(super) struct Gone(watch::Receiver<()>);
-
-impl Gone {
-    /// A pair: it is gone when the sender is dropped.
-    pub(super) fn new() -> (watch::Sender<()>, Self) {
-        let (alive, gone) = watch::channel(());
-        (alive, Self(gone))
-    }
-
-    /// Ends when the connection does.
-    pub(super) async fn wait(&mut self) {
-        while self.0.changed().await.is_ok() {}
-    }
-}
+/// Tells when a connection is gone: nothing ever changes but that its sender is dropped.
+pub(super) type Gone = watch::Receiver<()>;
 
 /// Where a stream that was asked for comes out; dropped when there will be none.
 pub(super) type Reply = oneshot::Sender<Stream>;
@@ -110,7 +96,7 @@ impl Behaviour {
             offered: *slots > 0,
             slots: Arc::new(Semaphore::new(*slots)),
             remote: remote.clone(),
-            alive: Gone::new(),
+            alive: watch::Sender::default(),
             // Relays have few circuits: they stand while something is on its way.
             keep: !circuit && keep.of_libp2p(&peer) == Class::Contact,
             wanted: VecDeque::new(),
@@ -175,7 +161,7 @@ pub(super) struct Handler {
     remote: Multiaddr,
     slots: Arc<Semaphore>,
     /// Dropped with this handler, which lives as long as the connection.
-    alive: (watch::Sender<()>, Gone),
+    alive: watch::Sender<()>,
     keep: bool,
     /// At most one of the one task that sends envelopes to the peer; questions to his mailbox are bounded by their permits.
     wanted: VecDeque<Reply>,
@@ -229,7 +215,7 @@ impl ConnectionHandler for Handler {
                 // One too many is dropped, which resets it (NET-22).
                 if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
                     let (peer, connection, remote) = (self.peer, self.connection, self.remote.clone());
-                    let gone = self.alive.1.clone();
+                    let gone = self.alive.subscribe();
                     self.taken.push_back(Inbound { peer, connection, remote, stream, slot, gone });
                 }
             }

@@ -188,7 +188,7 @@ impl Receiver<'_> {
         while !lock(&self.answers.state).ledger.has_room() {
             tokio::select! {
                 () = self.answers.room.notified() => {}
-                () = self.gone.wait() => return Err(StreamEnd::Closed),
+                _ = self.gone.changed() => return Err(StreamEnd::Closed),
             }
         }
         Ok(())
@@ -201,7 +201,7 @@ impl Receiver<'_> {
         let event = Event::Envelope { from: self.peer, token, bytes };
         tokio::select! {
             sent = shared.lane(&self.peer).send(event) => sent.map_err(|_| StreamEnd::Stopped),
-            () = self.gone.wait() => Err(StreamEnd::Closed),
+            _ = self.gone.changed() => Err(StreamEnd::Closed),
         }
     }
 }

@@ -82,7 +82,7 @@ async fn serve(shared: &Shared, mut place: Place, mut inbound: Inbound) -> io::R
             tokio::select! {
                 rung = timeout(span(patience), rung) => answer(&Answer::Waited { came: matches!(rung, Ok(Ok(()))) }),
                 // MBX-83: nobody is there any more who could be told.
-                () = inbound.gone.wait() => return Ok(()),
+                _ = inbound.gone.changed() => return Ok(()),
             }
         }
     };

@@ -149,8 +149,8 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
 
     fn on_connection_handler_event(&mut self, peer: PeerId, id: ConnectionId, event: THandlerOutEvent<Self>) {
         match event {
-            Said::Word(event) => contained(|| self.inner.on_connection_handler_event(peer, id, event)),
-            Said::Broken => self.broken.push_back((peer, id)),
+            Some(event) => contained(|| self.inner.on_connection_handler_event(peer, id, event)),
+            None => self.broken.push_back((peer, id)),
         }
     }
 
@@ -166,15 +166,7 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
     }
 }
 
-/// What a guarded handler tells.
-#[derive(Debug)]
-pub(in crate::net) enum Said<T> {
-    Word(T),
-    /// It has panicked: nothing more will come of it.
-    Broken,
-}
-
-/// The handler of a guarded behaviour. Its panic would end the task of the connection, of which the swarm would never hear.
+/// The handler of a guarded behaviour; the last that it tells is that it has panicked (`None`). Its panic would end the task of the connection, of which the swarm would never hear.
 pub(in crate::net) struct Watched<H> {
     inner: H,
     broken: bool,
@@ -199,7 +191,7 @@ impl<H> Watched<H> {
 
 impl<H: ConnectionHandler> ConnectionHandler for Watched<H> {
     type FromBehaviour = H::FromBehaviour;
-    type ToBehaviour = Said<H::ToBehaviour>;
+    type ToBehaviour = Option<H::ToBehaviour>;
     type InboundProtocol = H::InboundProtocol;
     type OutboundProtocol = H::OutboundProtocol;
     type InboundOpenInfo = H::InboundOpenInfo;
@@ -215,19 +207,19 @@ impl<H: ConnectionHandler> ConnectionHandler for Watched<H> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<HandlerOutput<Self>> {
         match self.attempt(|inner| inner.poll(cx)) {
-            Some(next) => next.map(|event| event.map_custom(Said::Word)),
+            Some(next) => next.map(|event| event.map_custom(Some)),
             None if self.told => Poll::Pending,
             None => {
                 self.told = true;
                 tracing::warn!("a peer says what cannot be; the connection is closed");
-                Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(Said::Broken))
+                Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(None))
             }
         }
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Option<Self::ToBehaviour>> {
         let next = self.attempt(|inner| inner.poll_close(cx)).unwrap_or(Poll::Ready(None));
-        next.map(|event| event.map(Said::Word))
+        next.map(|event| event.map(Some))
     }
 
     fn on_behaviour_event(&mut self, event: Self::FromBehaviour) {

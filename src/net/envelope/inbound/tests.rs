@@ -25,7 +25,7 @@ fn serve_one(class: Class, lane: usize) -> Served {
     let (near, far) = stream(256 * 1024);
     let answers = Arc::new(Answers::default());
     let task = Arc::clone(&answers);
-    let (connection, gone) = streams::Gone::new();
+    let (connection, gone) = tokio::sync::watch::channel(());
     let end = tokio::spawn(async move {
         let connection = ConnectionId::new_unchecked(1);
         let receiver = Receiver { peer: PEER, address: None, connection, id: 5, answers: &task, gone };
