@@ -156,13 +156,12 @@ impl Task {
         let place = Some(addr).filter(|_| ours).and_then(|addr| dialable(&peer, &addr));
         let offers = info.protocols.iter().any(|protocol| *protocol == HOP);
         let rank = match (self.nat.redial.names(&peer), self.shared.is_contact(&peer)) {
-            (true, _) if offers => Some(Rank::Named),
-            // He may become one, and nobody tells (the crate's push gets lost behind a lazy negotiation).
-            (true, _) => Some(Rank::Perhaps),
-            (false, contact) => offers.then_some(if contact { Rank::Contact } else { Rank::Stranger }),
+            (true, _) => Rank::Named,
+            (false, true) => Rank::Contact,
+            (false, false) => Rank::Stranger,
         };
-        match place.zip(rank) {
-            Some((place, rank)) => self.nat.relays.offered(peer, place, rank),
+        match place.filter(|_| offers) {
+            Some(place) => self.nat.relays.offered(peer, place, rank),
             None if ours => self.nat.relays.withdrawn(&peer),
             None => {}
         }

@@ -20,8 +20,6 @@ use crate::net::span;
 /// Who goes first when there are several; the greater the better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::net) enum Rank {
-    /// Named by the user, but no relay when he last told.
-    Perhaps,
     /// Somebody we happen to be connected with.
     Stranger,
     /// A contact.
@@ -96,14 +94,9 @@ impl Relays {
         relays.iter().copied().min_by_key(broke).into_iter().collect()
     }
 
-    /// A connected peer offers a relay, or may; we have reached him at this address.
+    /// A connected peer offers a relay; we have reached him at this address.
     pub(in crate::net) fn offered(&mut self, relay: PeerId, addr: Multiaddr, rank: Rank) {
-        let before = self.candidates.get(&relay).map(|known| known.rank);
-        if before == Some(Rank::Perhaps) && rank > Rank::Perhaps {
-            // What he refused before he was one counts no more.
-            self.pauses.remove(&relay);
-        }
-        let room = self.candidates.len() < MAX_RELAY_CANDIDATES || before.is_some();
+        let room = self.candidates.len() < MAX_RELAY_CANDIDATES || self.candidates.contains_key(&relay);
         if room || rank == Rank::Named {
             self.candidates.insert(relay, Candidate { addr, rank });
         }

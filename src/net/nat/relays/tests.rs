@@ -123,22 +123,6 @@ fn relays_whose_circuits_break_come_after_others() {
     assert!(relays.broken.len() <= MAX_RELAY_CANDIDATES && relays.broken.contains_key(&peer(255)));
 }
 
-/// NET-62: one whom the user has named is asked though he does not say that he is a relay, but last.
-#[test]
-fn one_who_may_be_a_relay_is_asked_last_and_at_once_when_he_says_so() {
-    let now = Instant::now();
-    let mut relays = offering(&[(9, Rank::Perhaps), (1, Rank::Stranger)]);
-    assert_eq!(ask(&mut relays, now).unwrap().0, 1);
-    let (perhaps, listener) = ask(&mut relays, now).unwrap();
-    assert_eq!(perhaps, 9);
-    relays.closed(listener, now);
-    assert_eq!(relays.next(now), None);
-    relays.offered(peer(9), addr(9), Rank::Perhaps);
-    assert_eq!(relays.next(now), None);
-    relays.offered(peer(9), addr(9), Rank::Named);
-    assert_eq!(ask(&mut relays, now).unwrap().0, 9);
-}
-
 #[test]
 fn one_who_does_not_answer_is_given_up() {
     let now = Instant::now();
