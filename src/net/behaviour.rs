@@ -13,8 +13,7 @@ use super::limits::activity::Activity;
 use super::nat::guard::{Guarded, Purpose, Told};
 use super::nat::service::Usage;
 use super::nat::{probe, service};
-use super::streams::{self, Terms};
-use super::{dht, limits, span};
+use super::{dht, limits, span, streams};
 use crate::base::limits::{
     IDENTIFY_INTERVAL, MAX_CARD_STREAMS, MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, PING_INTERVAL, PING_TIMEOUT,
 };
@@ -62,10 +61,10 @@ impl Behaviour {
         let told = Told::default();
         let me = local.to_peer_id();
         let relay = usage.map(|usage| Guarded::new(service::behaviour(me, usage)));
-        let (local_id, server) = (local.to_peer_id(), config.dht_server == Some(true));
+        let server = config.dht_server == Some(true);
         let mdns = config
             .mdns
-            .then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local.to_peer_id()))
+            .then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), me))
             .transpose()
             .map_err(|error| NetError::Mdns(error.to_string()))?;
         let identify = identify::Config::new(GENERIC_NAME.to_owned(), local)
@@ -76,23 +75,9 @@ impl Behaviour {
             // Addresses that peers claim for themselves are not dialled.
             .with_cache_size(0);
         let ping = ping::Config::new().with_interval(span(PING_INTERVAL)).with_timeout(span(PING_TIMEOUT));
-        let envelopes = Terms {
-            protocol: StreamProtocol::new(frame::PROTOCOL),
-            slots: MAX_ENVELOPE_STREAMS,
-            keep: classes.clone(),
-        };
-        let mail = Terms {
-            protocol: StreamProtocol::new(mailbox::PROTOCOL),
-            // MBX-70
-            slots: if config.serve_mailbox { MAX_MAIL_STREAMS } else { 0 },
-            keep: Classes::default(),
-        };
-        let cards = Terms {
-            protocol: StreamProtocol::new(exchange::PROTOCOL),
-            slots: MAX_CARD_STREAMS,
-            keep: Classes::default(),
-        };
-        let alive = Terms { protocol: ping::PROTOCOL_NAME, slots: 0, keep: Classes::default() };
+        let questions = |protocol, slots| streams::Behaviour::new(protocol, slots, Classes::default());
+        // MBX-70
+        let mail_slots = if config.serve_mailbox { MAX_MAIL_STREAMS } else { 0 };
         let limits = limits::Behaviour::new(classes.clone(), told.clone(), scope, activity.clone(), config.serves());
         #[cfg(test)]
         let limits = limits.with_places(config.strangers);
@@ -102,17 +87,21 @@ impl Behaviour {
             mdns: mdns.into(),
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping),
-            streams: streams::Behaviour::new(envelopes),
-            cards: streams::Behaviour::new(cards),
-            mail: streams::Behaviour::new(mail),
-            alive: streams::Behaviour::new(alive),
+            streams: streams::Behaviour::new(
+                StreamProtocol::new(frame::PROTOCOL),
+                MAX_ENVELOPE_STREAMS,
+                classes.clone(),
+            ),
+            cards: questions(StreamProtocol::new(exchange::PROTOCOL), MAX_CARD_STREAMS),
+            mail: questions(StreamProtocol::new(mailbox::PROTOCOL), mail_slots),
+            alive: questions(ping::PROTOCOL_NAME, 0),
             circuits: Guarded::new(circuits),
             punch: Guarded::dialling(dcutr::Behaviour::new(me), told.clone(), Purpose::Punch),
             probe: probe::Behaviour::new(scope),
             serve: Guarded::serving(told),
             relay: relay.into(),
             upnp: config.upnp.then(upnp::tokio::Behaviour::default).into(),
-            dht: dht::behaviour::Behaviour::new(local_id, server, activity.clone()),
+            dht: dht::behaviour::Behaviour::new(me, server, activity.clone()),
         })
     }
 }

@@ -90,7 +90,7 @@ pub async fn start(config: NetConfig, lanes: Lanes, classes: Classes) -> Result<
         .with_idle_connection_timeout(span(CONNECTION_IDLE))
         // QUIC first, TCP a moment later, both families.
         .with_smart_dial();
-    let transport = transport::build_relayed(&keypair, &classes, circuits)?;
+    let transport = transport::build(&keypair, &classes, Some(circuits))?;
     let swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), swarm_config);
 
     let (opens, open_requests) = mpsc::channel(MAX_CONNECTIONS as usize);

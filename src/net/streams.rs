@@ -52,25 +52,19 @@ pub(super) async fn write(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
     stream.close().await
 }
 
-/// What is taken and kept by the streams of a protocol.
-#[derive(Clone)]
-pub(super) struct Terms {
-    pub(super) protocol: StreamProtocol,
-    /// How many of a peer's streams are open on one connection; 0: the protocol is not offered to him.
-    pub(super) slots: usize,
-    /// With whose contacts a connection is kept though nothing happens on it.
-    pub(super) keep: Classes,
-}
-
 /// The behaviour.
 pub(super) struct Behaviour {
-    terms: Terms,
+    protocol: StreamProtocol,
+    slots: usize,
+    keep: Classes,
     actions: VecDeque<ToSwarm<Inbound, ToHandler>>,
 }
 
 impl Behaviour {
-    pub(super) const fn new(terms: Terms) -> Self {
-        Self { terms, actions: VecDeque::new() }
+    /// `slots`: how many of a peer's streams are open on one connection; 0: the protocol is not offered to him. `keep`: with
+    /// whose contacts a connection is kept though nothing happens on it.
+    pub(super) const fn new(protocol: StreamProtocol, slots: usize, keep: Classes) -> Self {
+        Self { protocol, slots, keep, actions: VecDeque::new() }
     }
 
     /// Opens a stream on this connection. The reply is dropped when that fails.
@@ -88,17 +82,16 @@ impl Behaviour {
     }
 
     fn handler(&self, connection: ConnectionId, peer: PeerId, remote: &Multiaddr, circuit: bool) -> Handler {
-        let Terms { protocol, slots, keep } = &self.terms;
         Handler {
             peer,
             connection,
-            protocol: protocol.clone(),
-            offered: *slots > 0,
-            slots: Arc::new(Semaphore::new(*slots)),
+            protocol: self.protocol.clone(),
+            offered: self.slots > 0,
+            slots: Arc::new(Semaphore::new(self.slots)),
             remote: remote.clone(),
             alive: watch::Sender::default(),
             // Relays have few circuits: they stand while something is on its way.
-            keep: !circuit && keep.of_libp2p(&peer) == Class::Contact,
+            keep: !circuit && self.keep.of_libp2p(&peer) == Class::Contact,
             wanted: VecDeque::new(),
             taken: VecDeque::new(),
         }
@@ -163,7 +156,7 @@ pub(super) struct Handler {
     /// Dropped with this handler, which lives as long as the connection.
     alive: watch::Sender<()>,
     keep: bool,
-    /// At most one of the one task that sends envelopes to the peer; questions to his mailbox are bounded by their permits.
+    /// At most one of the one task that sends envelopes to the peer; questions are bounded by their permits.
     wanted: VecDeque<Reply>,
     /// At most one for each slot.
     taken: VecDeque<Inbound>,

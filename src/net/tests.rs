@@ -241,16 +241,15 @@ impl Raw {
     /// Dials the node, for streams of this protocol.
     async fn connect_by(seed: u8, node: &Node, protocol: &'static str) -> Self {
         let (keypair, _) = identity(&config(seed, &[])).unwrap();
-        let transport = transport::build(&keypair, &Classes::default()).unwrap();
+        let transport = transport::build(&keypair, &Classes::default(), None).unwrap();
         Self::connect_over(seed, transport, node, protocol).await
     }
 
     /// The same over this transport.
     async fn connect_over(seed: u8, transport: transport::Connections, node: &Node, protocol: &'static str) -> Self {
         let (keypair, _) = identity(&config(seed, &[])).unwrap();
-        let protocol = StreamProtocol::new(protocol);
-        let terms = streams::Terms { protocol, slots: 2, keep: Classes::all(Class::Contact) };
-        let behaviour = RawBehaviour { streams: streams::Behaviour::new(terms) };
+        let streams = streams::Behaviour::new(StreamProtocol::new(protocol), 2, Classes::all(Class::Contact));
+        let behaviour = RawBehaviour { streams };
         let config = libp2p::swarm::Config::with_tokio_executor();
         let mut swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config);
         let target = to_libp2p(&node.id());

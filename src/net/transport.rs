@@ -18,25 +18,19 @@ use crate::base::limits::{DIAL_TIMEOUT, MAX_QUIC_BUFFER, MAX_STREAM_BUFFER, MAX_
 
 pub(super) type Connections = Boxed<(PeerId, StreamMuxerBox)>;
 
-/// Makes the transports of the identity (NET-1). The class of a peer decides what a connection may hold.
+/// Makes the transports of the identity (NET-1), straight and through relays, if there are any. The class of a peer decides what a
+/// connection may hold.
 ///
 /// # Errors
 /// [`NetError::Start`].
-pub(super) fn build(keypair: &Keypair, classes: &Classes) -> Result<Connections, NetError> {
-    named(direct(keypair, classes).map_err(|error| NetError::Start(error.to_string()))?)
-}
-
-/// The same, and through relays.
-///
-/// # Errors
-/// [`NetError::Start`].
-pub(super) fn build_relayed(
+pub(super) fn build(
     keypair: &Keypair,
     classes: &Classes,
-    relays: relay::client::Transport,
+    relays: Option<relay::client::Transport>,
 ) -> Result<Connections, NetError> {
     let failed = |error: noise::Error| NetError::Start(error.to_string());
     let straight = direct(keypair, classes).map_err(failed)?;
+    let Some(relays) = relays else { return named(straight) };
     let class = classes.clone();
     let circuits = relays
         .upgrade(Version::V1Lazy)

@@ -23,8 +23,7 @@ use super::super::classes::Classes;
 use super::super::error::NetError;
 use super::super::nat::guard::Guarded;
 use super::super::shared::Shared;
-use super::super::streams::{self, Terms};
-use super::super::{span, to_libp2p, transport};
+use super::super::{span, streams, to_libp2p, transport};
 use super::ask::Question;
 use crate::base::PeerId;
 use crate::base::limits::{
@@ -98,19 +97,20 @@ struct Behaviour {
 
 fn swarm(keypair: &Keypair, by: Road) -> Result<Swarm<Behaviour>, NetError> {
     let nobody = Classes::default();
-    let (transport, circuits) = match by {
-        Road::Straight => (transport::build(keypair, &nobody)?, None),
+    let (relays, circuits) = match by {
+        Road::Straight => (None, None),
         Road::Circuits => {
             let (relays, circuits) = relay::client::new(keypair.public().to_peer_id());
-            (transport::build_relayed(keypair, &nobody, relays)?, Some(Guarded::new(circuits)))
+            (Some(relays), Some(Guarded::new(circuits)))
         }
     };
+    let transport = transport::build(keypair, &nobody, relays)?;
     let config = libp2p::swarm::Config::with_tokio_executor()
         .with_substream_upgrade_protocol_override(Version::V1Lazy)
         .with_idle_connection_timeout(span(CONNECTION_IDLE))
         .with_smart_dial();
-    let terms = Terms { protocol: StreamProtocol::new(PROTOCOL), slots: 0, keep: nobody };
-    let behaviour = Behaviour { streams: streams::Behaviour::new(terms), circuits: circuits.into() };
+    let streams = streams::Behaviour::new(StreamProtocol::new(PROTOCOL), 0, nobody);
+    let behaviour = Behaviour { streams, circuits: circuits.into() };
     Ok(Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config))
 }
 

@@ -298,7 +298,7 @@ mod tests {
     fn swarm<B: NetworkBehaviour>(tried: B) -> Swarm<One<B>> {
         let keys = libp2p::identity::Keypair::generate_ed25519();
         let identify = identify::Behaviour::new(identify::Config::new("/test".into(), keys.public()));
-        let transport = transport::build(&keys, &Classes::default()).unwrap();
+        let transport = transport::build(&keys, &Classes::default(), None).unwrap();
         let config = libp2p::swarm::Config::with_tokio_executor();
         let me = keys.public().to_peer_id();
         let mut swarm = Swarm::new(transport, One { tried, identify }, me, config);

@@ -107,14 +107,9 @@ impl Relays {
         self.candidates.remove(relay);
     }
 
-    /// Whether more reservations are wanted than stand or are asked for.
-    pub(in crate::net) fn is_short(&self) -> bool {
-        self.held.len() < OWN_RELAYS
-    }
-
-    /// Whom to ask now, and where he is.
+    /// Whom to ask now, and where he is; nobody while as many as are wanted stand or are asked for.
     pub(in crate::net) fn next(&self, now: Instant) -> Option<(PeerId, Multiaddr)> {
-        if !self.is_short() {
+        if self.held.len() >= OWN_RELAYS {
             return None;
         }
         let free = self.candidates.iter().filter(|(relay, _)| {
