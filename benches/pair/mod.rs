@@ -59,7 +59,7 @@ impl Pair {
         let first = FirstContactIn::parse(payload).unwrap();
         let (bob, peer) = (&mut self.bob, self.alice.keys.public());
         let keys = ResponderKeys { prekey: &bob.card.prekey, kem: &bob.card.kem, one_time: None };
-        let opened = bob.set.open_first(&bob.keys, peer, &first, Some(keys), &mut self.rng, NOW).unwrap();
+        let opened = bob.set.open_first(&bob.keys, peer, &first, Some(keys), NOW).unwrap();
         assert_eq!(opened.plaintext, TEXT);
     }
 

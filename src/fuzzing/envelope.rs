@@ -42,7 +42,7 @@ fn open_envelope(bytes: &[u8]) -> bool {
     let Ok(envelope) = env::decode(bytes) else { return false };
     assert_eq!(env::encode(envelope.kind, envelope.payload).expect("was decoded"), bytes);
     match FirstContactIn::parse(envelope.payload) {
-        Ok(first) => assert!(first.one_time_id().is_none_or(|id| id == first.kem_id())),
+        Ok(first) => assert!(first.one_time_id().is_none_or(|id| id == first.header.kem_id)),
         Err(SessionError::TooLarge { .. }) => panic!("a payload is bounded: {MAX_PAYLOAD}"),
         Err(_) => {}
     }

@@ -16,8 +16,7 @@ use crate::base::{Millis, WallTime};
 use crate::crypto::hash::sha256;
 use crate::identity::{CardKeys, IdentityKeypair, OneTimeKeys, OneTimePrekey};
 use crate::session::{
-    FirstContactIn, Opened, RemoteBundle, ResponderKeys, Sealed, SealedKind, Sending, SessionError, SessionRow,
-    SessionSet,
+    FirstContactIn, Opened, RemoteBundle, ResponderKeys, Sealed, SealedKind, Sending, Session, SessionError, SessionSet,
 };
 
 /// Letters of a run, so that it ends.
@@ -43,7 +42,7 @@ pub(super) fn interaction(bytes: &[u8]) -> bool {
 }
 
 /// Uses a row that came from somewhere, as a messenger would.
-pub(super) fn use_row(row: SessionRow) {
+pub(super) fn use_row(row: Session) {
     let [alice, bob] = people();
     let mut set = SessionSet::load(alice.keys.peer_id(), bob.keys.peer_id(), vec![row], None);
     let mut rng = rng();
@@ -130,7 +129,7 @@ impl Person {
 
 impl Side {
     fn row(&self) -> Vec<u8> {
-        let sessions: Vec<&SessionRow> = self.set.rows().collect();
+        let sessions: Vec<&Session> = self.set.rows().collect();
         postcard::to_allocvec(&(sessions, self.set.sending_row())).expect("rows can be written")
     }
 }
@@ -298,22 +297,22 @@ impl Run {
             return side.set.open_session(me.keys.peer_id(), peer.keys.peer_id(), payload, self.now);
         }
         let first = FirstContactIn::parse(payload)?;
-        let used = side.marks.contains(&first.ephemeral().0);
-        if used && first.one_time_id().is_none() && !side.set.knows_session(&first.session_id()) {
+        let used = side.marks.contains(&first.header.ephemeral.0);
+        if used && first.one_time_id().is_none() && !side.set.knows_session(&first.session) {
             return Err(SessionError::Duplicate);
         }
         let one_time = first.one_time_id().map(|id| side.one_time.iter().find(|keys| keys.id == id));
         let (kem, one_time) = match one_time {
             Some(keys) => (keys.map(|keys| &keys.kem), keys.map(|keys| &keys.dh)),
-            None => (Some(&me.card.kem).filter(|_| first.kem_id() == me.card.kem_id), None),
+            None => (Some(&me.card.kem).filter(|_| first.header.kem_id == me.card.kem_id), None),
         };
-        let kem = kem.filter(|_| first.prekey_id() == me.card.prekey_id);
+        let kem = kem.filter(|_| first.header.prekey_id == me.card.prekey_id);
         let keys = kem.map(|kem| ResponderKeys { prekey: &me.card.prekey, kem, one_time });
-        let opened = side.set.open_first(&me.keys, peer.keys.public(), &first, keys, &mut self.rng, self.now)?;
+        let opened = side.set.open_first(&me.keys, peer.keys.public(), &first, keys, self.now)?;
         if opened.is_new_session {
             match first.one_time_id() {
                 Some(id) => side.one_time.retain(|keys| keys.id != id),
-                None => drop(side.marks.insert(first.ephemeral().0)),
+                None => drop(side.marks.insert(first.header.ephemeral.0)),
             }
         }
         Ok(opened)

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use super::{Bytes, rng};
 use crate::base::limits::MAX_VALUE;
 use crate::messenger::tables as t;
-use crate::session::SessionRow;
+use crate::session::Session;
 use crate::store::{Table, fuzzing as files};
 
 /// A row, a value, the store's own row, a file of keys, the mark, or a row of a table.
@@ -89,7 +89,7 @@ fn comes_back<R: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<R> {
 
 /// A session that nobody has written is of no use, but is used without a panic.
 fn sessions(bytes: &[u8]) -> bool {
-    let Some(row) = comes_back::<SessionRow>(bytes) else { return false };
+    let Some(row) = comes_back::<Session>(bytes) else { return false };
     super::interaction::use_row(row);
     true
 }

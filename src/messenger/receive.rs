@@ -118,13 +118,13 @@ impl Tx<'_> {
             return Ok(Verdict::Refused(RefuseReason::Malformed));
         };
         // ENV-7: the stream authenticates the sender, and the handshake has to be his; so with the one that a seal names.
-        if first.initiator() != from || from == self.my_id() {
+        if first.header.initiator != from || from == self.my_id() {
             return Ok(Verdict::Refused(RefuseReason::Malformed));
         }
         let mut set = self.sessions(&from)?;
-        let known = set.knows_session(&first.session_id());
+        let known = set.knows_session(&first.session);
         let keys = if known { None } else { self.keys_of(&first)? };
-        let card_prekey = first.one_time_id().is_none().then(|| (first.prekey_id(), *first.ephemeral()));
+        let card_prekey = (!first.header.one_time).then_some((first.header.prekey_id, first.header.ephemeral));
         if !known {
             let replayed = match &card_prekey {
                 Some((prekey, ephemeral)) => self.prekey_marked(*prekey, ephemeral)?,
@@ -147,7 +147,7 @@ impl Tx<'_> {
             one_time: keys.one_time.as_ref().map(|row| &row.keys.dh),
         });
         let clock = self.deadline_clock();
-        match set.open_first(self.me, &identity, &first, responder, &mut *self.rng, clock) {
+        match set.open_first(self.me, &identity, &first, responder, clock) {
             Ok(opened) if !opened.is_new_session => self.keep(from, standing, &set, &opened, id, card_prekey),
             Ok(opened) => {
                 let contact = matches!(standing, Standing::Contact(_));
@@ -178,10 +178,10 @@ impl Tx<'_> {
 
     /// The secrets that a first contact names, if all of them are still there.
     fn keys_of(&self, first: &FirstContactIn) -> Step<Option<Keys>> {
-        let Some(card) = self.card_keys_of(first.prekey_id())? else { return Ok(None) };
+        let Some(card) = self.card_keys_of(first.header.prekey_id)? else { return Ok(None) };
         match first.one_time_id() {
             Some(id) => Ok(self.one_time_of(id)?.map(|row| Keys { card, one_time: Some(row) })),
-            None if card.keys.kem_id == first.kem_id() => Ok(Some(Keys { card, one_time: None })),
+            None if card.keys.kem_id == first.header.kem_id => Ok(Some(Keys { card, one_time: None })),
             None => Ok(None),
         }
     }

@@ -12,13 +12,11 @@ mod error;
 mod handshake;
 mod label;
 mod ratchet;
-mod rows;
 mod set;
 
 pub use error::SessionError;
-pub use handshake::{FirstContactIn, RemoteBundle, ResponderKeys};
+pub use handshake::{FirstContact, FirstContactIn, RemoteBundle, ResponderKeys};
 pub use ratchet::{Ahead, Sending, Session};
-pub use rows::SessionRow;
 pub use set::{MAX_CAPSULE, Opened, Sealed, SealedKind, SessionSet};
 
 #[cfg(test)]

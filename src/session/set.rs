@@ -5,8 +5,7 @@ use std::fmt;
 
 use super::SessionError;
 use super::handshake::{self, FIRST_CONTACT_LEN, FirstContactIn, RemoteBundle, ResponderKeys};
-use super::ratchet::{Ahead, HEADER_LEN, MAX_KEM_PART, MessageIn, Pair, Sending, Session};
-use super::rows::SessionRow;
+use super::ratchet::{Ahead, HEADER_LEN, MAX_KEM_PART, MessageIn, Pair, Sending, SendingChain, Session};
 use crate::base::limits::{MAX_ARCHIVED_SESSIONS, MAX_PAYLOAD};
 use crate::base::{CryptoRng, PeerId, SessionId, WallTime};
 use crate::crypto::aead::TAG_LEN;
@@ -26,10 +25,9 @@ const _: () = assert!(FIRST_CONTACT_LEN <= MAX_KEM_PART);
 pub struct SessionSet {
     /// Whose sessions these are; set with the first.
     pair: Option<Pair>,
-    /// The one that sends. It receives too, and never grows too old.
-    sending: Option<SessionRow>,
-    /// Those that only receive, the last retired first.
-    retired: VecDeque<SessionRow>,
+    /// The one that sends, which receives too and never grows too old, if there is one; then those that only receive, the last
+    /// retired first.
+    sessions: VecDeque<Session>,
     /// Those that were dropped since the set was loaded.
     dropped: Vec<SessionId>,
     /// Whether something was sealed since then.
@@ -82,29 +80,24 @@ impl fmt::Debug for Opened {
 
 impl SessionSet {
     /// The sessions of `me` and `peer`, from their rows, in any order, and that of the chain that sends.
-    pub fn load(me: PeerId, peer: PeerId, rows: Vec<SessionRow>, sending: Option<&Sending>) -> Self {
-        let mut set = Self { pair: (!rows.is_empty()).then_some(Pair { me, peer }), ..Self::default() };
-        for mut row in rows {
-            row.changed = false;
-            if row.is_sending() && set.sending.is_none() {
-                row.session.resume(sending);
-                set.sending = Some(row);
-            } else {
-                set.retired.push_back(row);
-            }
+    pub fn load(me: PeerId, peer: PeerId, mut rows: Vec<Session>, sending: Option<&Sending>) -> Self {
+        rows.sort_by_key(Session::order);
+        let pair = (!rows.is_empty()).then_some(Pair { me, peer });
+        let mut set = Self { pair, sessions: rows.into(), ..Self::default() };
+        if let Some(session) = set.sending_mut() {
+            session.resume(sending);
         }
-        set.retired.make_contiguous().sort_by_key(SessionRow::order);
         set
     }
 
     /// The rows, all of them.
-    pub fn rows(&self) -> impl Iterator<Item = &SessionRow> {
-        self.sending.iter().chain(&self.retired)
+    pub fn rows(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.iter()
     }
 
     /// Those that have changed since they were loaded.
-    pub fn changed(&self) -> impl Iterator<Item = &SessionRow> {
-        self.rows().filter(|row| row.changed)
+    pub fn changed(&self) -> impl Iterator<Item = &Session> {
+        self.rows().filter(|session| session.changed)
     }
 
     /// Sessions whose rows are to go.
@@ -115,7 +108,7 @@ impl SessionSet {
     /// The row of the chain that sends, while one does and its key is not in the row of its session. Where there is none,
     /// nothing that was sealed needs an older one: it stays until the next takes its place, and opens nothing.
     pub fn sending_row(&self) -> Option<Sending> {
-        self.sending.as_ref().and_then(|row| row.session.sending_row())
+        self.sending().and_then(Session::sending_row)
     }
 
     /// Whether that has changed since it was loaded.
@@ -130,19 +123,21 @@ impl SessionSet {
 
     /// Whether so much of what was sealed was not taken that nothing more is to be: a session is to be begun (SES-66).
     pub fn is_stretched(&self) -> bool {
-        self.sending().is_some_and(Session::is_stretched)
+        self.chain().is_some_and(SendingChain::is_stretched)
     }
 
     /// A sealed message was taken: by the peer, or by who keeps it for him. It is written down with the next that is sealed.
     pub fn taken(&mut self, session: SessionId, number: u64) {
-        if let Some(row) = self.sending.as_mut().filter(|row| row.id() == session) {
-            row.session.taken(number);
+        let chain = self.sending_mut().filter(|known| known.id() == session).and_then(Session::chain_mut);
+        if let Some(chain) = chain {
+            chain.taken(number);
         }
     }
 
     /// Of which that is to be remembered until then, and longer: one before them was not taken.
     pub fn taken_above(&self) -> impl Iterator<Item = (SessionId, u64)> {
-        self.sending().into_iter().flat_map(|session| session.taken_above().map(|number| (session.id(), number)))
+        let (session, chain) = (self.sending().map(Session::id), self.chain());
+        session.into_iter().zip(chain).flat_map(|(id, chain)| chain.taken_above().map(move |number| (id, number)))
     }
 
     /// Makes the next turn of the session that sends, if it is ours to make, for a set loaded later to take (SES-21).
@@ -157,18 +152,21 @@ impl SessionSet {
 
     /// Whether the next message begins with a turn, and whether that was made ahead.
     pub fn next_turn(&self) -> Option<bool> {
-        let session = self.sending().filter(|session| session.turns_next())?;
+        let session = self.sending().filter(|session| session.next_turn().is_some())?;
         Some(self.ahead.as_ref().is_some_and(|ahead| session.fits(ahead)))
-    }
-
-    /// Whether the peer has proven that he holds the session that sends (SES-50).
-    pub fn is_confirmed(&self) -> bool {
-        self.sending().is_some_and(Session::is_confirmed)
     }
 
     /// The session that sends.
     pub fn sending(&self) -> Option<&Session> {
-        self.sending.as_ref().map(|row| &row.session)
+        self.sessions.front().filter(|session| session.is_sending())
+    }
+
+    fn sending_mut(&mut self) -> Option<&mut Session> {
+        self.sessions.front_mut().filter(|session| session.is_sending())
+    }
+
+    fn chain(&self) -> Option<&SendingChain> {
+        self.sending().and_then(Session::chain)
     }
 
     /// Since when the session that sends, begun by us, waits for the first reply; `None` when it does not.
@@ -178,7 +176,7 @@ impl SessionSet {
 
     /// Whether the session is one of these, sending or retired; also one whose time is over, until it is dropped.
     pub fn knows_session(&self, id: &SessionId) -> bool {
-        self.rows().any(|row| row.id() == *id)
+        self.rows().any(|session| session.id() == *id)
     }
 
     /// Begins a session by PQXDH. By the rule of simultaneous start another may go on sending (SES-51, SES-52).
@@ -208,8 +206,8 @@ impl SessionSet {
     /// Gives the session that sends up, because it is broken: it only receives from now on, and the next one that
     /// begins sends, whatever their IDs (SES-55).
     pub fn give_up(&mut self, now: WallTime) {
-        if let Some(row) = self.sending.take() {
-            self.retire(row.session, now);
+        if self.sending().is_some() {
+            self.retire(0, now);
             self.drop_retired(now);
         }
     }
@@ -224,10 +222,10 @@ impl SessionSet {
         if capsule.len() > MAX_CAPSULE {
             return Err(SessionError::TooLarge { len: capsule.len(), max: MAX_CAPSULE });
         }
-        let (Some(pair), Some(row)) = (&self.pair, &mut self.sending) else {
+        let ahead = self.ahead.take().map(|ahead| *ahead);
+        let (Some(pair), Some(session)) = (self.pair, self.sending_mut()) else {
             return Err(SessionError::NoSession);
         };
-        let session = &mut row.session;
         let mut payload = Vec::with_capacity(MAX_PAYLOAD - MAX_CAPSULE + capsule.len());
         let kind = match session.first_contact() {
             Some(first) => {
@@ -236,12 +234,11 @@ impl SessionSet {
             }
             None => SealedKind::Session,
         };
-        let step = session.seal(pair, capsule, &mut payload, self.ahead.take().map(|ahead| *ahead), rng, now)?;
-        row.changed |= step.changed;
-        self.sealed = true;
+        let number = session.seal(&pair, capsule, &mut payload, ahead, rng, now)?;
         let session = session.id();
+        self.sealed = true;
         self.drop_retired(now);
-        Ok(Sealed { kind, payload, session, number: step.number })
+        Ok(Sealed { kind, payload, session, number })
     }
 
     /// Opens a session message from the authenticated `peer`.
@@ -261,11 +258,11 @@ impl SessionSet {
         let message = MessageIn::parse(payload)?;
         let pair = self.check_pair(me, peer)?;
         let id = message.header.session;
-        let row = self.find_mut(id, now).ok_or(SessionError::UnknownSession)?;
-        let was_confirmed = row.session.is_confirmed();
-        let plaintext = row.session.open(&pair, &message, now)?;
-        row.opened();
-        if !was_confirmed && row.session.is_confirmed() {
+        let mut known = self.sessions.iter_mut().filter(|session| session.id() == id && !session.is_over(now));
+        let session = known.next().ok_or(SessionError::UnknownSession)?;
+        let was_confirmed = session.is_confirmed();
+        let plaintext = session.open(&pair, &message, now)?;
+        if !was_confirmed && session.is_confirmed() {
             self.follow(id, now);
         }
         self.drop_retired(now);
@@ -274,8 +271,6 @@ impl SessionSet {
 
     /// Opens a first contact from the authenticated `peer`. The header of a session that is known needs no keys
     /// (SES-17). With the card's prekey, the caller refuses a second use of (prekey id, `EK_A`) before (SES-18).
-    ///
-    /// Nothing random is drawn: the answer's ratchet key is made when the answer is sealed.
     ///
     /// # Errors
     /// As [`Self::open_session`], and [`SessionError::NeedsKeys`]; `UnknownSession` only for a session that
@@ -286,30 +281,28 @@ impl SessionSet {
         peer: &IdentityKey,
         first: &FirstContactIn,
         keys: Option<ResponderKeys<'_>>,
-        _rng: &mut dyn CryptoRng,
         now: WallTime,
     ) -> Result<Opened, SessionError> {
         let pair = self.check_pair(me.peer_id(), peer.peer_id())?;
-        if first.initiator() == pair.me {
+        if first.header.initiator == pair.me {
             return Err(SessionError::Reflected);
         }
-        if first.initiator() != pair.peer {
+        if first.header.initiator != pair.peer {
             return Err(SessionError::WrongPeer);
         }
         // A session that is too old, but not yet dropped, is known too: it must not begin a second time, because
         // the caller, who sees that it is known, has not looked for the mark of its prekey.
-        let known = self.rows().find(|row| row.id() == first.session_id());
-        if let Some(is_same) = known.map(|row| row.session.began_with(first.fingerprint())) {
-            if !is_same {
+        if let Some(known) = self.sessions.iter().find(|session| session.id() == first.session) {
+            if !known.began_with(&first.fingerprint) {
                 return Err(SessionError::Authentication);
             }
-            let opened = self.open_session(pair.me, pair.peer, first.message(), now)?;
+            let opened = self.open_session(pair.me, pair.peer, &first.message, now)?;
             return Ok(Opened { is_first_contact: true, ..opened });
         }
         let keys = keys.ok_or(SessionError::NeedsKeys)?;
-        let agreed = handshake::accept(me, peer, first.header(), &keys)?;
-        let message = MessageIn::parse(first.message())?;
-        let (session, plaintext) = Session::respond(agreed, keys.prekey, *first.fingerprint(), (&pair, &message), now)?;
+        let agreed = handshake::accept(me, peer, &first.header, &keys)?;
+        let message = MessageIn::parse(&first.message)?;
+        let (session, plaintext) = Session::respond(agreed, keys.prekey, first.fingerprint, (&pair, &message), now)?;
         let id = session.id();
         self.add(pair, session, now);
         Ok(Opened { plaintext, session: id, is_new_session: true, is_first_contact: true })
@@ -319,10 +312,8 @@ impl SessionSet {
     /// used does so for itself; this is for the daily sweep over those that are not. Whether something changed.
     pub fn prune(&mut self, now: WallTime) -> bool {
         let mut changed = self.drop_retired(now);
-        for row in self.sending.iter_mut().chain(&mut self.retired) {
-            let pruned = row.session.prune(now);
-            row.changed |= pruned;
-            changed |= pruned;
+        for session in &mut self.sessions {
+            changed |= session.prune(now);
         }
         changed
     }
@@ -330,39 +321,38 @@ impl SessionSet {
     fn drop_retired(&mut self, now: WallTime) -> bool {
         let before = self.dropped.len();
         let mut kept = 0;
-        self.retired.retain(|row| {
-            let keep = kept < MAX_ARCHIVED_SESSIONS && !row.is_over(now);
-            kept += usize::from(keep);
+        self.sessions.retain(|session| {
+            let keep = session.is_sending() || (kept < MAX_ARCHIVED_SESSIONS && !session.is_over(now));
+            kept += usize::from(keep && !session.is_sending());
             if !keep {
-                self.dropped.push(row.id());
+                self.dropped.push(session.id());
             }
             keep
         });
         self.dropped.len() != before
     }
 
-    fn retire(&mut self, session: Session, now: WallTime) {
-        let row = SessionRow::retired(session, self.retired.front(), now);
-        self.retired.push_front(row);
+    /// The session at this place only receives from now on.
+    fn retire(&mut self, place: usize, now: WallTime) {
+        let Some(mut session) = self.sessions.remove(place) else { return };
+        let first = usize::from(self.sending().is_some());
+        session.retire(self.sessions.get(first), now);
+        self.sessions.insert(first, session);
     }
 
     /// Adds a session that began, and decides which one sends (SES-51, SES-52, SES-54).
     fn add(&mut self, pair: Pair, new: Session, now: WallTime) {
         self.pair = Some(pair);
-        let Some(current) = self.sending.take() else {
-            self.sending = Some(SessionRow::sending(new));
-            return;
-        };
-        let before = &current.session;
-        let crossing = !before.is_confirmed() && !new.is_confirmed() && before.is_ours() != new.is_ours();
-        if crossing && before.id() < new.id() {
-            self.sending = Some(current);
-            self.retire(new, now);
-        } else {
-            self.sending = Some(SessionRow::sending(new));
-            self.retire(current.session, now);
+        let stays = self.sending().is_some_and(|before| {
+            let crossing = !before.is_confirmed() && !new.is_confirmed() && before.is_ours() != new.is_ours();
+            crossing && before.id() < new.id()
+        });
+        let is_first = self.sending().is_none();
+        self.sessions.insert(usize::from(stays), new);
+        if !is_first {
+            self.retire(1, now);
+            self.drop_retired(now);
         }
-        self.drop_retired(now);
     }
 
     /// The first reply in a session that we began has opened: it sends from now on (SES-53).
@@ -371,15 +361,16 @@ impl SessionSet {
     /// to him. Without this rule, a first contact that is overtaken by the reply to a crossing one would leave
     /// each side sending in another session, and in neither would a ratchet key ever be answered.
     fn follow(&mut self, id: SessionId, now: WallTime) {
-        let Some(place) = self.retired.iter().position(|row| row.id() == id && row.session.is_ours()) else { return };
-        let confirmed = self.retired.remove(place).map(|row| SessionRow::sending(row.session));
-        if let Some(before) = std::mem::replace(&mut self.sending, confirmed) {
-            self.retire(before.session, now);
+        let is_it = |session: &Session| session.id() == id && session.is_ours() && !session.is_sending();
+        let Some(mut session) = self.sessions.iter().position(is_it).and_then(|at| self.sessions.remove(at)) else {
+            return;
+        };
+        session.return_to_sending();
+        let had_one = self.sending().is_some();
+        self.sessions.push_front(session);
+        if had_one {
+            self.retire(1, now);
         }
-    }
-
-    fn find_mut(&mut self, id: SessionId, now: WallTime) -> Option<&mut SessionRow> {
-        self.sending.iter_mut().chain(&mut self.retired).find(|row| row.id() == id && !row.is_over(now))
     }
 
     /// The pair, when it is the one whose sessions these are (SES-14).

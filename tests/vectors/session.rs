@@ -200,9 +200,9 @@ impl Sets {
             SealedKind::Session => set.open_session(me.peer_id(), peer, payload, now),
             SealedKind::First => {
                 let first = FirstContactIn::parse(payload).unwrap();
-                let keys = (!set.knows_session(&first.session_id())).then_some(secrets);
+                let keys = (!set.knows_session(&first.session)).then_some(secrets);
                 let peer = IdentityKey::from_peer_id(peer).unwrap();
-                set.open_first(me, &peer, &first, keys, &mut Dealt(VecDeque::new()), now)
+                set.open_first(me, &peer, &first, keys, now)
             }
         };
         opened.unwrap().plaintext

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::table;
 use crate::base::{PeerId, SessionId, WallTime};
 use crate::identity::{CardKeys, OneTimeKeys};
-use crate::session::{Sending, SessionRow};
+use crate::session::{Sending, Session};
 use crate::store::RowKey;
 
 table!(
     /// Sessions; keyed by peer and session.
-    Sessions = 20, State, SessionRow
+    Sessions = 20, State, Session
 );
 table!(
     /// The chain that sends, of the session with a peer that does; keyed by peer.

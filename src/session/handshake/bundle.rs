@@ -40,7 +40,7 @@ impl RemoteBundle {
 /// The secret keys that a first contact names.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponderKeys<'a> {
-    /// The secret of `SPK_B`, by [`FirstContactIn::prekey_id`](super::FirstContactIn::prekey_id).
+    /// The secret of `SPK_B`, by [`FirstContact::prekey_id`](super::FirstContact::prekey_id).
     pub prekey: &'a DhSecret,
     /// The ML-KEM secret: of the one-time pair when one is named, else of the card.
     pub kem: &'a KemSecret,

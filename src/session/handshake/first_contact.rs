@@ -20,19 +20,19 @@ const FLAG_ONE_TIME: u8 = 1;
 
 /// The first-contact header (SES-11).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::session) struct FirstContact {
-    /// `IK_A`.
-    pub(in crate::session) initiator: PeerId,
-    /// `EK_A`.
-    pub(in crate::session) ephemeral: DhPublic,
+pub struct FirstContact {
+    /// `IK_A`: who says that he began, to be the authenticated sender.
+    pub initiator: PeerId,
+    /// `EK_A`: with the prekey's ID the mark by which a second use of a card's prekey is refused.
+    pub ephemeral: DhPublic,
     /// Names `SPK_B`.
-    pub(in crate::session) prekey_id: PrekeyId,
+    pub prekey_id: PrekeyId,
     /// Whether a one-time pair was used.
-    pub(in crate::session) one_time: bool,
+    pub one_time: bool,
     /// Names the ML-KEM key: the one-time pair, if one was used, else the card's key.
-    pub(in crate::session) kem_id: PrekeyId,
+    pub kem_id: PrekeyId,
     /// The ML-KEM ciphertext.
-    pub(in crate::session) ct: KemCiphertext,
+    pub ct: KemCiphertext,
 }
 
 impl FirstContact {
@@ -71,10 +71,13 @@ impl FirstContact {
 /// [`SessionSet::open_first`](crate::session::SessionSet::open_first) has opened it.
 #[derive(Clone, Debug)]
 pub struct FirstContactIn {
-    header: FirstContact,
-    fingerprint: [u8; 32],
-    session: SessionId,
-    message: Vec<u8>,
+    /// The header, which the initiator repeats.
+    pub header: FirstContact,
+    /// The session that the message behind it says it belongs to. When that one is known, no keys are needed.
+    pub session: SessionId,
+    /// SHA-256 of the header: by it a repetition is known.
+    pub(in crate::session) fingerprint: [u8; 32],
+    pub(in crate::session) message: Vec<u8>,
 }
 
 impl FirstContactIn {
@@ -93,47 +96,8 @@ impl FirstContactIn {
         Ok(Self { header, fingerprint: sha256(&[header_bytes]), session, message: message.to_vec() })
     }
 
-    /// Who says that he began: to be the authenticated sender.
-    pub const fn initiator(&self) -> PeerId {
-        self.header.initiator
-    }
-
-    /// The session that it says it belongs to. When that one is known, no keys are needed.
-    pub const fn session_id(&self) -> SessionId {
-        self.session
-    }
-
-    /// The prekey `SPK_B` that was used.
-    pub const fn prekey_id(&self) -> PrekeyId {
-        self.header.prekey_id
-    }
-
-    /// The ML-KEM key that was used: the card's, or with a one-time prekey that pair's (the same as
-    /// [`Self::one_time_id`]).
-    pub const fn kem_id(&self) -> PrekeyId {
-        self.header.kem_id
-    }
-
     /// The one-time prekey that was used, if any.
     pub fn one_time_id(&self) -> Option<PrekeyId> {
         self.header.one_time.then_some(self.header.kem_id)
-    }
-
-    /// `EK_A`: with [`Self::prekey_id`] the mark by which a second use of a card's prekey is refused.
-    pub const fn ephemeral(&self) -> &DhPublic {
-        &self.header.ephemeral
-    }
-
-    pub(in crate::session) const fn header(&self) -> &FirstContact {
-        &self.header
-    }
-
-    /// SHA-256 of the header: by it a repetition is known.
-    pub(in crate::session) const fn fingerprint(&self) -> &[u8; 32] {
-        &self.fingerprint
-    }
-
-    pub(in crate::session) fn message(&self) -> &[u8] {
-        &self.message
     }
 }

@@ -5,6 +5,6 @@ mod first_contact;
 mod pqxdh;
 
 pub use bundle::{RemoteBundle, ResponderKeys};
-pub use first_contact::FirstContactIn;
-pub(super) use first_contact::{FIRST_CONTACT_LEN, FirstContact};
+pub(super) use first_contact::FIRST_CONTACT_LEN;
+pub use first_contact::{FirstContact, FirstContactIn};
 pub(super) use pqxdh::{Agreed, accept, begin};

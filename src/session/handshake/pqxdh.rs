@@ -8,8 +8,8 @@ use crate::base::{CryptoRng, PeerId, SessionId};
 use crate::crypto::dh::{DhPublic, DhSecret, SharedSecret};
 use crate::crypto::hash::sha256;
 use crate::crypto::kdf::hkdf_parts;
-use crate::crypto::kem::{EK_LEN, KemShared};
-use crate::identity::{IdentityKey, IdentityKeypair, PrekeyId};
+use crate::crypto::kem::{KemPublic, KemShared};
+use crate::identity::{IdentityKey, IdentityKeypair};
 use crate::session::SessionError;
 use crate::session::label;
 use crate::session::ratchet::RootKey;
@@ -33,17 +33,13 @@ pub(in crate::session) fn begin(
     let ephemeral = secret.public();
     let (ct, kem_shared) = kem.encapsulate(rng);
 
-    let shared = Shared {
-        // DH1 = DH(IK_A, SPK_B)
-        identity_prekey: me.dh_secret().exchange(&bundle.prekey)?,
-        // DH2 = DH(EK_A, IK_B)
-        ephemeral_identity: secret.exchange(&bundle.identity.dh_public())?,
-        // DH3 = DH(EK_A, SPK_B)
-        ephemeral_prekey: secret.exchange(&bundle.prekey)?,
-        // DH4 = DH(EK_A, OPK_B)
-        ephemeral_one_time: one_time.map(|pair| secret.exchange(&pair.dh)).transpose()?,
-        kem: kem_shared,
-    };
+    // DH1 = DH(IK_A, SPK_B), DH2 = DH(EK_A, IK_B), DH3 = DH(EK_A, SPK_B), DH4 = DH(EK_A, OPK_B)
+    let dh = [
+        Some(me.dh_secret().exchange(&bundle.prekey)?),
+        Some(secret.exchange(&bundle.identity.dh_public())?),
+        Some(secret.exchange(&bundle.prekey)?),
+        one_time.map(|pair| secret.exchange(&pair.dh)).transpose()?,
+    ];
     let first = FirstContact {
         initiator: me.peer_id(),
         ephemeral,
@@ -52,13 +48,8 @@ pub(in crate::session) fn begin(
         kem_id: one_time.map_or(bundle.kem_id, |pair| pair.id),
         ct,
     };
-    let responder = ResponderPublic {
-        identity: bundle.identity.peer_id(),
-        prekey: bundle.prekey,
-        one_time: one_time.map(|pair| pair.dh),
-        kem: kem.as_bytes(),
-    };
-    Ok((shared.agree(&transcript(&first, &responder)), first))
+    let transcript = transcript(&first, bundle.identity.peer_id(), &bundle.prekey, one_time.map(|pair| pair.dh), kem);
+    Ok((agree(&transcript, &dh, &kem_shared), first))
 }
 
 /// The responder's half (SES-12 to SES-15).
@@ -71,82 +62,53 @@ pub(in crate::session) fn accept(
     if first.one_time != keys.one_time.is_some() {
         return Err(SessionError::NeedsKeys);
     }
-    let shared = Shared {
-        // DH1 = DH(SPK_B, IK_A)
-        identity_prekey: keys.prekey.exchange(&peer.dh_public())?,
-        // DH2 = DH(IK_B, EK_A)
-        ephemeral_identity: me.dh_secret().exchange(&first.ephemeral)?,
-        // DH3 = DH(SPK_B, EK_A)
-        ephemeral_prekey: keys.prekey.exchange(&first.ephemeral)?,
-        // DH4 = DH(OPK_B, EK_A)
-        ephemeral_one_time: keys.one_time.map(|secret| secret.exchange(&first.ephemeral)).transpose()?,
-        kem: keys.kem.decapsulate(&first.ct),
-    };
-    let kem = keys.kem.public();
-    let responder = ResponderPublic {
-        identity: me.peer_id(),
-        prekey: keys.prekey.public(),
-        one_time: keys.one_time.map(DhSecret::public),
-        kem: kem.as_bytes(),
-    };
-    Ok(shared.agree(&transcript(first, &responder)))
+    // The same, from the other halves.
+    let dh = [
+        Some(keys.prekey.exchange(&peer.dh_public())?),
+        Some(me.dh_secret().exchange(&first.ephemeral)?),
+        Some(keys.prekey.exchange(&first.ephemeral)?),
+        keys.one_time.map(|secret| secret.exchange(&first.ephemeral)).transpose()?,
+    ];
+    let (prekey, one_time) = (keys.prekey.public(), keys.one_time.map(DhSecret::public));
+    let transcript = transcript(first, me.peer_id(), &prekey, one_time, &keys.kem.public());
+    Ok(agree(&transcript, &dh, &keys.kem.decapsulate(&first.ct)))
 }
 
-/// The responder's public keys that the first-contact header only names.
-struct ResponderPublic<'a> {
-    identity: PeerId,
-    prekey: DhPublic,
+/// The transcript hash (SES-12): every part has a fixed length. The header only names the public keys of the responder.
+fn transcript(
+    first: &FirstContact,
+    responder: PeerId,
+    prekey: &DhPublic,
     one_time: Option<DhPublic>,
-    kem: &'a [u8; EK_LEN],
-}
-
-/// The transcript hash (SES-12): every part has a fixed length.
-fn transcript(first: &FirstContact, responder: &ResponderPublic<'_>) -> [u8; 32] {
-    let PrekeyId(prekey_id) = first.prekey_id;
-    let PrekeyId(kem_id) = first.kem_id;
+    kem: &KemPublic,
+) -> [u8; 32] {
     // H = SHA-256(version ‖ IK_A ‖ IK_B ‖ SPK_B ‖ OPK flag ‖ OPK_B or 0³² ‖ EK_A ‖ prekey id ‖ kem id ‖ ek ‖ ct)
     sha256(&[
         &[VERSION],
         first.initiator.key_bytes(),
-        responder.identity.key_bytes(),
-        &responder.prekey.0,
-        &[u8::from(responder.one_time.is_some())],
-        &responder.one_time.map_or([0; 32], |key| key.0),
+        responder.key_bytes(),
+        &prekey.0,
+        &[u8::from(one_time.is_some())],
+        &one_time.map_or([0; 32], |key| key.0),
         &first.ephemeral.0,
-        &prekey_id.to_be_bytes(),
-        &kem_id.to_be_bytes(),
-        responder.kem,
+        &first.prekey_id.0.to_be_bytes(),
+        &first.kem_id.0.to_be_bytes(),
+        kem.as_bytes(),
         first.ct.as_bytes(),
     ])
 }
 
-/// The shared secrets, in the order of the formula.
-struct Shared {
-    identity_prekey: SharedSecret,
-    ephemeral_identity: SharedSecret,
-    ephemeral_prekey: SharedSecret,
-    ephemeral_one_time: Option<SharedSecret>,
-    kem: KemShared,
-}
-
-impl Shared {
-    /// Root key and session ID (SES-13).
-    fn agree(&self, transcript: &[u8; 32]) -> Agreed {
-        // IKM = 0xFF³² ‖ DH1 ‖ DH2 ‖ DH3 ‖ [DH4] ‖ ss
-        let mut ikm = Zeroizing::new(Vec::with_capacity(6 * 32));
-        ikm.extend_from_slice(&[0xff; 32]);
-        for secret in [&self.identity_prekey, &self.ephemeral_identity, &self.ephemeral_prekey] {
-            ikm.extend_from_slice(secret.expose());
-        }
-        if let Some(secret) = &self.ephemeral_one_time {
-            ikm.extend_from_slice(secret.expose());
-        }
-        ikm.extend_from_slice(self.kem.expose());
-        // RK = HKDF(salt = 0³², IKM, info = label ‖ H)
-        let root = hkdf_parts(&[0; 32], &ikm, &[label::PQXDH, transcript]);
-        // session ID = H[0..16]
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = *transcript;
-        let id = SessionId::new([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]);
-        Agreed { id, root: RootKey::new(root) }
-    }
+/// Root key and session ID, from DH1 to DH4 (SES-13).
+fn agree(transcript: &[u8; 32], dh: &[Option<SharedSecret>; 4], kem: &KemShared) -> Agreed {
+    // IKM = 0xFF³² ‖ DH1 ‖ DH2 ‖ DH3 ‖ [DH4] ‖ ss
+    let mut ikm = Zeroizing::new(Vec::with_capacity(6 * 32));
+    ikm.extend_from_slice(&[0xff; 32]);
+    dh.iter().flatten().for_each(|secret| ikm.extend_from_slice(secret.expose()));
+    ikm.extend_from_slice(kem.expose());
+    // RK = HKDF(salt = 0³², IKM, info = label ‖ H)
+    let root = hkdf_parts(&[0; 32], &ikm, &[label::PQXDH, transcript]);
+    // session ID = H[0..16]
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = *transcript;
+    let id = SessionId::new([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]);
+    Agreed { id, root: RootKey(root) }
 }

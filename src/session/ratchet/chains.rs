@@ -49,7 +49,7 @@ impl ReceivingChains {
     /// The message opened: takes its key out.
     pub(super) fn take(&mut self, found: Found, now: WallTime) {
         if let Some(chain) = self.chains.get_mut(found.chain) {
-            chain.take(found.key, now);
+            chain.take(found.key);
         }
         self.tidy(now);
     }

@@ -1,6 +1,6 @@
 //! The header of a session message.
 
-use super::message_key::SALT_LEN;
+use super::keys::SALT_LEN;
 use crate::base::SessionId;
 use crate::base::limits::MAX_PAYLOAD;
 use crate::crypto::aead::TAG_LEN;

@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::chain_key::ChainKey;
-use super::message_key::MessageKey;
+use super::keys::{ChainKey, MessageKey};
 use crate::base::WallTime;
 use crate::base::limits::{MAX_JUMP, SKIPPED_KEY_LIFE};
 use crate::crypto::dh::DhPublic;
@@ -35,29 +34,23 @@ struct End {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct SkippedKey {
+pub(super) struct SkippedKey {
     number: u32,
     key: MessageKey,
     since: WallTime,
 }
 
 /// The key of a message that is tried. Nothing of the chain has changed yet.
-pub(super) enum KeyFound {
-    /// It was skipped before, and stands at this place.
-    Skipped { place: usize, key: MessageKey },
-    /// The chain reaches it in these steps.
-    Ahead { skipped: Vec<SkippedAhead>, key: MessageKey, chain: ChainKey, number: u32 },
+pub(super) struct KeyFound {
+    pub(super) key: MessageKey,
+    place: Place,
 }
 
-/// Number and key of a message that is skipped on the way.
-pub(super) type SkippedAhead = (u32, MessageKey);
-
-impl KeyFound {
-    pub(super) const fn key(&self) -> &MessageKey {
-        match self {
-            Self::Skipped { key, .. } | Self::Ahead { key, .. } => key,
-        }
-    }
+enum Place {
+    /// It was skipped before, and stands there.
+    Skipped(usize),
+    /// The chain reaches it past these, and goes on behind this number.
+    Ahead(Vec<SkippedKey>, ChainKey, u32),
 }
 
 impl ReceivingChain {
@@ -71,7 +64,7 @@ impl ReceivingChain {
             return match self.skipped.binary_search_by_key(&number, |skipped| skipped.number) {
                 Ok(place) => match self.skipped.get(place) {
                     Some(SkippedKey { key, since, .. }) if !is_old(*since, now) => {
-                        Ok(KeyFound::Skipped { place, key: key.clone() })
+                        Ok(KeyFound { key: key.clone(), place: Place::Skipped(place) })
                     }
                     _ => Err(SessionError::Forgotten),
                 },
@@ -84,11 +77,11 @@ impl ReceivingChain {
             return Err(SessionError::Authentication);
         }
         let live = self.chain.as_ref().filter(|_| !self.has_expired(now));
-        self.advance(live.ok_or(SessionError::Forgotten)?, number)
+        self.advance(live.ok_or(SessionError::Forgotten)?, number, now)
     }
 
     /// Steps a copy of the chain to `number`, which is not below `next`.
-    fn advance(&self, chain: &ChainKey, number: u32) -> Result<KeyFound, SessionError> {
+    fn advance(&self, chain: &ChainKey, number: u32, now: WallTime) -> Result<KeyFound, SessionError> {
         let jump = number.saturating_sub(self.next);
         if jump > MAX_JUMP {
             return Err(SessionError::TooFarAhead);
@@ -96,21 +89,20 @@ impl ReceivingChain {
         let mut skipped = Vec::new();
         let (mut key, mut chain) = chain.step();
         for passed in self.next..number {
-            skipped.push((passed, key));
+            skipped.push(SkippedKey { number: passed, key, since: now });
             (key, chain) = chain.step();
         }
-        Ok(KeyFound::Ahead { skipped, key, chain, number })
+        Ok(KeyFound { key, place: Place::Ahead(skipped, chain, number) })
     }
 
     /// The message opened: takes the key out (SES-36).
-    pub(super) fn take(&mut self, found: KeyFound, now: WallTime) {
-        match found {
-            KeyFound::Skipped { place, .. } => {
-                self.skipped.remove(place);
-            }
-            KeyFound::Ahead { skipped, chain, number, .. } => {
-                self.keep(skipped, now);
-                self.stand_at(number.saturating_add(1), chain);
+    pub(super) fn take(&mut self, found: KeyFound) {
+        match found.place {
+            Place::Skipped(place) => drop(self.skipped.remove(place)),
+            Place::Ahead(skipped, chain, number) => {
+                self.skipped.extend(skipped);
+                self.next = number.saturating_add(1);
+                self.chain = Some(chain).filter(|_| self.end.is_none_or(|end| self.next < end.count));
             }
         }
     }
@@ -132,9 +124,9 @@ impl ReceivingChain {
     pub(super) fn close(&mut self, now: WallTime) {
         let (Some(chain), Some(end)) = (self.chain.take(), self.end) else { return };
         let last = end.count.min(self.next.saturating_add(MAX_JUMP)).saturating_sub(1);
-        if let Ok(KeyFound::Ahead { skipped, key, .. }) = self.advance(&chain, last) {
-            self.keep(skipped, now);
-            self.keep(vec![(last, key)], now);
+        if let Ok(KeyFound { key, place: Place::Ahead(skipped, ..) }) = self.advance(&chain, last, now) {
+            self.skipped.extend(skipped);
+            self.skipped.push_back(SkippedKey { number: last, key, since: now });
             self.next = last.saturating_add(1);
         }
     }
@@ -178,15 +170,6 @@ impl ReceivingChain {
 
     fn has_expired(&self, now: WallTime) -> bool {
         self.end.is_some_and(|end| is_old(end.since, now))
-    }
-
-    fn keep(&mut self, skipped: Vec<SkippedAhead>, now: WallTime) {
-        self.skipped.extend(skipped.into_iter().map(|(number, key)| SkippedKey { number, key, since: now }));
-    }
-
-    fn stand_at(&mut self, next: u32, chain: ChainKey) {
-        self.next = next;
-        self.chain = Some(chain).filter(|_| self.end.is_none_or(|end| next < end.count));
     }
 
     #[cfg(test)]

@@ -7,24 +7,22 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::chain_key::ChainKey;
 use super::chains::{Mark, mark};
-use super::header::KemPart;
-use super::kem::KemAnswer;
-use super::message_key::MessageKey;
+use super::keys::{ChainKey, MessageKey};
+use super::side::KemAnswer;
 use crate::base::SessionId;
 use crate::base::limits::MAX_UNTAKEN;
 use crate::crypto::dh::{DhPublic, DhSecret};
 
 /// Our ratchet key and the chain that the step to it began.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct SendingChain {
+pub(in crate::session) struct SendingChain {
     pub(super) secret: DhSecret,
     pub(super) public: DhPublic,
     /// `PN`: how many the chain before had.
     pub(super) previous: u32,
     /// The ciphertext of a step with ML-KEM (SES-43).
-    answer: Option<KemAnswer>,
+    pub(super) answer: Option<KemAnswer>,
     /// `N` of the next message, and how many there were. While [`Sending`] is there, that says it.
     next: u32,
     /// While something may be sealed. In this row only until it moves.
@@ -74,15 +72,9 @@ pub struct Sending {
 }
 
 impl SendingChain {
-    pub(super) const fn new(
-        secret: DhSecret,
-        public: DhPublic,
-        key: ChainKey,
-        previous: u32,
-        answer: Option<KemAnswer>,
-    ) -> Self {
+    pub(super) fn new(secret: DhSecret, key: ChainKey, previous: u32, answer: Option<KemAnswer>) -> Self {
         let live = Some(Live { key, lowest: 0, taken: BTreeSet::new(), place: Place::Session });
-        Self { secret, public, previous, answer, next: 0, live }
+        Self { public: secret.public(), secret, previous, answer, next: 0, live }
     }
 
     /// How many messages it has. When that is not known: the most that it can have (SES-65).
@@ -96,23 +88,16 @@ impl SendingChain {
         self.next == u32::MAX || self.live.is_none()
     }
 
-    /// `N` and key of the next message; the chain stands after it. `None` when it is exhausted.
-    pub(super) fn advance(&mut self) -> Option<(u32, MessageKey)> {
-        if self.is_exhausted() {
-            return None;
-        }
-        let live = self.live.as_mut()?;
+    /// `N` and key of the next message, and whether the chain key moved; the chain stands after it. `None` when it is exhausted.
+    pub(super) fn advance(&mut self) -> Option<(u32, MessageKey, bool)> {
+        let (live, next) = (self.live.as_mut()?, self.next.checked_add(1)?);
         let (key, chain) = live.key.step();
-        let number = self.next;
         live.key = chain;
-        self.next = number.saturating_add(1);
-        Some((number, key))
-    }
-
-    /// Something was sealed: the chain key moves, if it is to. Whether it did.
-    pub(super) fn moves(&mut self) -> bool {
-        let moves = self.live.as_mut().filter(|live| live.place == Place::Moves);
-        moves.map(|live| live.place = Place::Own).is_some()
+        let moves = live.place == Place::Moves;
+        if moves {
+            live.place = Place::Own;
+        }
+        Some((std::mem::replace(&mut self.next, next), key, moves))
     }
 
     /// Names a message of this chain.
@@ -121,7 +106,7 @@ impl SendingChain {
     }
 
     /// The message of this name was taken, if it is one of this chain.
-    pub(super) fn taken(&mut self, name: u64) {
+    pub(in crate::session) fn taken(&mut self, name: u64) {
         let number = name.checked_sub(self.name(0)).and_then(|number| u32::try_from(number).ok());
         let (next, Some(live), Some(number)) = (self.next, &mut self.live, number) else { return };
         if number < live.lowest || number >= next {
@@ -134,13 +119,13 @@ impl SendingChain {
     }
 
     /// Names of messages that were taken, though one before them was not.
-    pub(super) fn taken_above(&self) -> impl Iterator<Item = u64> {
+    pub(in crate::session) fn taken_above(&self) -> impl Iterator<Item = u64> {
         let taken = self.live.as_ref().map(|live| live.taken.iter());
         taken.into_iter().flatten().map(|number| self.name(*number))
     }
 
     /// Whether so much was not taken that the peer, who misses it, would refuse what comes (SES-33, SES-66).
-    pub(super) fn is_stretched(&self) -> bool {
+    pub(in crate::session) fn is_stretched(&self) -> bool {
         self.live.as_ref().is_some_and(|live| self.next.saturating_sub(live.lowest) >= MAX_UNTAKEN)
     }
 
@@ -157,22 +142,17 @@ impl SendingChain {
     }
 
     /// Goes on where the rows left off; without a chain key in that of the session, or one of this chain in its own, nothing
-    /// more can be sealed, and it is not known how much was. Whether it was in its own.
-    pub(super) fn resume(&mut self, session: SessionId, row: Option<&Sending>) -> bool {
+    /// more can be sealed, and it is not known how much was. Of its own it says how many messages count for the next offer.
+    pub(super) fn resume(&mut self, session: SessionId, row: Option<&Sending>) -> Option<u32> {
         if let Some(live) = &mut self.live {
             live.place = Place::Moves;
-            return false;
+            return None;
         }
         let row = row.filter(|row| row.session == session && row.chain == self.mark());
         self.next = row.map_or(u32::MAX, |row| row.next);
-        self.live =
-            row.map(|row| Live { key: row.key.clone(), lowest: row.lowest, taken: BTreeSet::new(), place: Place::Own });
-        self.live.is_some()
-    }
-
-    /// What the responder's headers carry.
-    pub(super) fn part(&self) -> KemPart<'_> {
-        self.answer.as_ref().map_or(KemPart::Nothing, KemAnswer::part)
+        let (key, lowest, taken) = row.map(|row| (row.key.clone(), row.lowest, BTreeSet::new()))?;
+        self.live = Some(Live { key, lowest, taken, place: Place::Own });
+        row.map(|row| row.messages)
     }
 
     const fn mark(&self) -> Mark {
@@ -186,6 +166,6 @@ impl SendingChain {
 
     #[cfg(test)]
     pub(super) fn chain_key(&self) -> Option<&[u8]> {
-        self.live.as_ref().map(|live| live.key.bytes())
+        self.live.as_ref().map(|live| &live.key.0.expose()[..])
     }
 }

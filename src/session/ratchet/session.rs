@@ -4,19 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use super::chains::ReceivingChains;
 use super::header::{HEADER_LEN, Header, MAX_KEM_PART, MessageIn};
-use super::kem::{KemAnswers, KemOffers};
-use super::message_key::SALT_LEN;
+use super::keys::{MessageKey, RootKey, SALT_LEN};
 use super::receiving::{KeyFound, ReceivingChain};
-use super::root_key::RootKey;
 use super::sending::{Sending, SendingChain};
 use super::side::{NewOffer, Side};
+use crate::base::limits::{ARCHIVED_SESSION_LIFE, MAX_RETIRED_SKIPPED_KEYS};
 use crate::base::{CryptoRng, PeerId, SessionId, WallTime};
 use crate::crypto::dh::{DhPublic, DhSecret};
 use crate::session::handshake::{Agreed, FirstContact};
 use crate::session::{SessionError, label};
 
-/// A session with one peer. It is used through [`SessionSet`](crate::session::SessionSet), which holds all
-/// sessions with that peer and chooses the one that sends.
+/// A session with one peer, and its row (SES-65). It is used through [`SessionSet`](crate::session::SessionSet), which holds
+/// all sessions with that peer and chooses the one that sends.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     id: SessionId,
@@ -29,6 +28,18 @@ pub struct Session {
     /// How many messages our last sending chain had: `PN` of the next one.
     previous: u32,
     receiving: ReceivingChains,
+    /// Set when it only receives.
+    retired: Option<Retirement>,
+    /// Whether its row has changed since it was loaded.
+    #[serde(skip)]
+    pub(in crate::session) changed: bool,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Retirement {
+    at: WallTime,
+    /// The how manieth it was, of those that are there: several may retire at the same time.
+    order: u32,
 }
 
 /// Whose ratchet key is the newest.
@@ -45,22 +56,13 @@ enum Turn {
 /// the turn is made, by it or otherwise.
 #[derive(Clone, Debug)]
 pub struct Ahead {
-    session: SessionId,
-    /// The key of the peer's that it answers.
-    theirs: DhPublic,
-    /// The key on offer that it answers, too.
-    offered: Option<u32>,
+    turn: NextTurn,
     root: RootKey,
     sending: SendingChain,
 }
 
-/// What came of sealing a message.
-pub(in crate::session) struct Step {
-    /// Names the message within its session.
-    pub(in crate::session) number: u64,
-    /// Whether more has changed than the chain that sends.
-    pub(in crate::session) changed: bool,
-}
+/// What a turn of ours answers in a session: the peer's newest ratchet key, and the key on offer.
+type NextTurn = (SessionId, DhPublic, Option<u32>);
 
 #[cfg(test)]
 impl Ahead {
@@ -79,8 +81,7 @@ pub(in crate::session) struct Pair {
 impl Session {
     /// The initiator's session after PQXDH. The peer's prekey is his first ratchet key (SES-20).
     pub(in crate::session) fn begin(agreed: Agreed, prekey: DhPublic, first: FirstContact, now: WallTime) -> Self {
-        let side = Side::Initiator { first_contact: Some(Box::new(first)), offers: KemOffers::new(now) };
-        Self::new(agreed, side, Turn::Theirs(prekey), now)
+        Self::new(agreed, Side::initiator(Box::new(first), now), Turn::Theirs(prekey), now)
     }
 
     /// The responder's session, which exists only when its first message opens (SES-15).
@@ -94,13 +95,12 @@ impl Session {
         if message.header.session != agreed.id {
             return Err(SessionError::Authentication);
         }
-        let side = Side::Responder { fingerprint, answers: KemAnswers::default() };
+        let side = Side::Responder { fingerprint, newest: 0, offered: None };
         let mut session = Self::new(agreed, side, Turn::Theirs(message.header.ratchet_key), now);
         session.side.check_direction(message.header.kem)?;
         let next = session.try_next(pair, prekey, message, now)?;
-        session.receive_next(message, now, next.step);
-        session.side.received(next.offer);
-        Ok((session, next.plaintext))
+        let plaintext = session.receive_next(message, now, next);
+        Ok((session, plaintext))
     }
 
     fn new(agreed: Agreed, side: Side, turn: Turn, now: WallTime) -> Self {
@@ -113,6 +113,8 @@ impl Session {
             turn,
             previous: 0,
             receiving: ReceivingChains::default(),
+            retired: None,
+            changed: true,
         }
     }
 
@@ -129,6 +131,11 @@ impl Session {
     /// Whether we began it.
     pub const fn is_ours(&self) -> bool {
         matches!(self.side, Side::Initiator { .. })
+    }
+
+    /// Whether it is the one that sends.
+    pub const fn is_sending(&self) -> bool {
+        self.retired.is_none()
     }
 
     /// When it began here.
@@ -149,7 +156,8 @@ impl Session {
         matches!(&self.side, Side::Responder { fingerprint, .. } if fingerprint == first)
     }
 
-    /// Seals one message, and appends header ‖ body to `out` (SES-30). A turn that was made ahead serves if it fits.
+    /// Seals one message, and appends header ‖ body to `out` (SES-30); gives the number that names it within its session. A turn
+    /// that was made ahead serves if it fits.
     pub(in crate::session) fn seal(
         &mut self,
         pair: &Pair,
@@ -158,32 +166,21 @@ impl Session {
         ahead: Option<Ahead>,
         rng: &mut dyn CryptoRng,
         now: WallTime,
-    ) -> Result<Step, SessionError> {
+    ) -> Result<u64, SessionError> {
         // All that can fail comes first.
-        let mut changed = false;
         if let Turn::Theirs(theirs) = &self.turn {
             let made = ahead.filter(|ahead| self.fits(ahead)).map(|ahead| (ahead.root, ahead.sending));
             let (root, sending) = made.map_or_else(|| self.next_sending(theirs, rng), Ok)?;
-            self.root = root;
-            self.turn = Turn::Ours(sending);
-            if let Side::Responder { answers, .. } = &mut self.side {
-                answers.settle();
-            }
-            changed = true;
+            (self.root, self.turn, self.changed) = (root, Turn::Ours(sending), true);
+            self.side.turned();
         }
         let Turn::Ours(sending) = &mut self.turn else { return Err(SessionError::Exhausted) };
-        let (number, key) = sending.advance().ok_or(SessionError::Exhausted)?;
-        changed |= sending.moves();
-        if let Side::Initiator { offers, .. } = &mut self.side {
-            offers.count();
-            changed |= self.confirmed && offers.renew_if_due(rng, now);
-        }
+        let (number, key, moved) = sending.advance().ok_or(SessionError::Exhausted)?;
+        self.changed |= moved;
+        self.changed |= self.side.sent(self.confirmed, rng, now);
         let mut salt = [0; SALT_LEN];
         rng.fill_bytes(&mut salt);
-        let kem = match &self.side {
-            Side::Initiator { offers, .. } => offers.part(),
-            Side::Responder { .. } => sending.part(),
-        };
+        let kem = self.side.part(sending.answer.as_ref());
         let header =
             Header { session: self.id, ratchet_key: sending.public, previous: sending.previous, number, salt, kem };
 
@@ -193,90 +190,94 @@ impl Session {
         out.extend_from_slice(&header_bytes);
         out.extend_from_slice(&body);
         let number = sending.name(number);
-        changed |= self.receiving.tidy(now);
-        Ok(Step { number, changed })
+        self.prune(now);
+        Ok(number)
+    }
+
+    /// The chain that sends, if our turn was last.
+    pub(in crate::session) const fn chain(&self) -> Option<&SendingChain> {
+        match &self.turn {
+            Turn::Ours(sending) => Some(sending),
+            Turn::Theirs(_) => None,
+        }
+    }
+
+    /// The same, to tell it something.
+    pub(in crate::session) const fn chain_mut(&mut self) -> Option<&mut SendingChain> {
+        match &mut self.turn {
+            Turn::Ours(sending) => Some(sending),
+            Turn::Theirs(_) => None,
+        }
     }
 
     /// Whether a message can be sealed: it is our turn to make a key, or the chain goes on (SES-32, SES-65).
-    pub(in crate::session) const fn can_seal(&self) -> bool {
-        match &self.turn {
-            Turn::Ours(sending) => !sending.is_exhausted(),
-            Turn::Theirs(_) => true,
-        }
-    }
-
-    /// Whether nothing more is to be sealed in this chain (SES-66).
-    pub(in crate::session) fn is_stretched(&self) -> bool {
-        matches!(&self.turn, Turn::Ours(sending) if sending.is_stretched())
-    }
-
-    /// A message was taken by the peer, or by who keeps it for him.
-    pub(in crate::session) fn taken(&mut self, number: u64) {
-        if let Turn::Ours(sending) = &mut self.turn {
-            sending.taken(number);
-        }
-    }
-
-    /// Messages of which that is known, though one before them was not taken.
-    pub(in crate::session) fn taken_above(&self) -> impl Iterator<Item = u64> {
-        let sending = match &self.turn {
-            Turn::Ours(sending) => Some(sending),
-            Turn::Theirs(_) => None,
-        };
-        sending.into_iter().flat_map(SendingChain::taken_above)
+    pub(in crate::session) fn can_seal(&self) -> bool {
+        self.chain().is_none_or(|chain| !chain.is_exhausted())
     }
 
     /// The row of the chain that sends, while one does and it has one.
     pub(in crate::session) fn sending_row(&self) -> Option<Sending> {
-        let messages = match &self.side {
-            Side::Initiator { offers, .. } => offers.messages(),
-            Side::Responder { .. } => 0,
-        };
-        match &self.turn {
-            Turn::Ours(sending) => sending.row(self.id, messages),
-            Turn::Theirs(_) => None,
-        }
+        self.chain()?.row(self.id, self.side.messages())
     }
 
     /// Goes on where that row left off (SES-65).
     pub(in crate::session) fn resume(&mut self, row: Option<&Sending>) {
-        if let Turn::Ours(sending) = &mut self.turn
-            && sending.resume(self.id, row)
-            && let (Side::Initiator { offers, .. }, Some(row)) = (&mut self.side, row)
-        {
-            offers.count_to(row.messages);
+        let id = self.id;
+        if let Some(messages) = self.chain_mut().and_then(|chain| chain.resume(id, row)) {
+            self.side.count_to(messages);
         }
     }
 
-    /// It only receives from now on, and keeps so many skipped keys (SES-34, SES-54).
-    pub(in crate::session) fn retire(&mut self, skipped: usize) {
-        if let Turn::Ours(sending) = &mut self.turn {
-            sending.stop();
+    /// It only receives from now on, after `last` did, and keeps less (SES-34, SES-54).
+    pub(in crate::session) fn retire(&mut self, last: Option<&Self>, now: WallTime) {
+        if let Some(chain) = self.chain_mut() {
+            chain.stop();
         }
-        self.receiving.keep_skipped(skipped);
+        self.receiving.keep_skipped(MAX_RETIRED_SKIPPED_KEYS);
+        let order = last.and_then(|last| last.retired).map_or(0, |last| last.order.saturating_add(1));
+        (self.retired, self.changed) = (Some(Retirement { at: now, order }), true);
+    }
+
+    /// It sends from now on.
+    pub(in crate::session) const fn return_to_sending(&mut self) {
+        (self.retired, self.changed) = (None, true);
+    }
+
+    /// The one that sends first, then the last retired.
+    pub(in crate::session) fn order(&self) -> impl Ord + use<> {
+        (!self.is_sending(), std::cmp::Reverse(self.retired.map(|retired| retired.order)))
+    }
+
+    /// Whether its time as a retired session is over (SES-54).
+    pub(in crate::session) fn is_over(&self, now: WallTime) -> bool {
+        self.retired.is_some_and(|retired| now.since(retired.at) >= ARCHIVED_SESSION_LIFE)
     }
 
     /// Makes the next turn, if it is ours to make.
     pub(in crate::session) fn turn_ahead(&self, rng: &mut dyn CryptoRng) -> Option<Ahead> {
-        let Turn::Theirs(theirs) = &self.turn else { return None };
-        let (root, sending) = self.next_sending(theirs, rng).ok()?;
-        Some(Ahead { session: self.id, theirs: *theirs, offered: self.side.answers(), root, sending })
+        let turn = self.next_turn()?;
+        let (root, sending) = self.next_sending(&turn.1, rng).ok()?;
+        Some(Ahead { turn, root, sending })
     }
 
     /// Whether that is the turn to be made now.
     pub(in crate::session) fn fits(&self, ahead: &Ahead) -> bool {
-        let is_next = matches!(&self.turn, Turn::Theirs(theirs) if *theirs == ahead.theirs);
-        is_next && self.id == ahead.session && self.side.answers() == ahead.offered
+        self.next_turn() == Some(ahead.turn)
     }
 
-    /// Whether the next message begins with a turn.
-    pub(in crate::session) const fn turns_next(&self) -> bool {
-        matches!(self.turn, Turn::Theirs(_))
+    /// The turn with which the next message begins.
+    pub(in crate::session) fn next_turn(&self) -> Option<NextTurn> {
+        match &self.turn {
+            Turn::Ours(_) => None,
+            Turn::Theirs(theirs) => Some((self.id, *theirs, self.side.answers())),
+        }
     }
 
     /// Drops what is too old. Whether there was something.
     pub(in crate::session) fn prune(&mut self, now: WallTime) -> bool {
-        self.receiving.tidy(now)
+        let pruned = self.receiving.tidy(now);
+        self.changed |= pruned;
+        pruned
     }
 
     /// Our next ratchet key: the sending half of a turn (SES-21, SES-43).
@@ -287,15 +288,9 @@ impl Session {
     ) -> Result<(RootKey, SendingChain), SessionError> {
         let secret = DhSecret::generate(rng);
         let dh = secret.exchange(theirs)?;
-        let encapsulated = match &self.side {
-            Side::Initiator { .. } => None,
-            Side::Responder { answers, .. } => answers.encapsulate(rng),
-        };
-        let mix = encapsulated.as_ref().map(|encapsulated| encapsulated.mix());
+        let (answer, mix) = self.side.encapsulate(rng).unzip();
         let (root, chain) = self.root.step(&dh, mix.as_ref());
-        let public = secret.public();
-        let answer = encapsulated.map(|encapsulated| encapsulated.answer);
-        Ok((root, SendingChain::new(secret, public, chain, self.previous, answer)))
+        Ok((root, SendingChain::new(secret, chain, self.previous, answer)))
     }
 
     /// Opens one message. The state changes only when that succeeds (SES-36, SES-61).
@@ -307,36 +302,37 @@ impl Session {
     ) -> Result<Vec<u8>, SessionError> {
         let header = &message.header;
         self.side.check_direction(header.kem)?;
-        let (plaintext, offer) = match self.receiving.find(&header.ratchet_key, header.number, now) {
+        let plaintext = match self.receiving.find(&header.ratchet_key, header.number, now) {
             Some(found) => {
                 let found = found?;
-                let plaintext = self.try_key(pair, &found.key, message)?;
+                let plaintext = self.try_key(pair, &found.key.key, message)?;
                 let offer = self.side.check_offer(header.kem)?;
                 self.receiving.take(found, now);
-                (plaintext, offer)
+                self.side.received(offer);
+                plaintext
             }
             None => {
                 let next = self.try_answer(pair, message, now).map_err(|error| {
                     // A late copy of what was opened long ago is no failure (SES-35).
                     if self.receiving.is_used_up(&header.ratchet_key) { SessionError::Duplicate } else { error }
                 })?;
-                if let Turn::Ours(sending) = &self.turn {
-                    self.previous = sending.count();
-                }
+                self.previous = self.chain().map_or(self.previous, SendingChain::count);
                 self.side.answered(header.kem);
                 self.confirmed = true;
-                self.receive_next(message, now, next.step);
-                (next.plaintext, next.offer)
+                self.receive_next(message, now, next)
             }
         };
-        self.side.received(offer);
+        if self.retired.is_some() {
+            self.receiving.keep_skipped(MAX_RETIRED_SKIPPED_KEYS);
+        }
+        self.changed = true;
         Ok(plaintext)
     }
 
     /// Tries a message under a ratchet key that is not known: it must answer ours.
     fn try_answer(&self, pair: &Pair, message: &MessageIn<'_>, now: WallTime) -> Result<NextOpened, SessionError> {
         // While the newest key is the peer's, he has nothing to answer with another.
-        let Turn::Ours(sending) = &self.turn else { return Err(SessionError::Authentication) };
+        let sending = self.chain().ok_or(SessionError::Authentication)?;
         if sending.public == message.header.ratchet_key {
             return Err(SessionError::Reflected);
         }
@@ -366,27 +362,25 @@ impl Session {
         let (root, chain) = self.root.step(&dh, mix.as_ref());
         let chain = ReceivingChain::new(header.ratchet_key, chain);
         let key = chain.find(header.number, now)?;
-        let plaintext = self.try_key(pair, &key, message)?;
+        let plaintext = self.try_key(pair, &key.key, message)?;
         let offer = self.side.check_offer(header.kem)?;
-        Ok(NextOpened { plaintext, offer, step: NextStep { root, chain, key } })
+        Ok(NextOpened { plaintext, offer, root, chain, key })
     }
 
-    /// Keeps what [`Self::try_next`] found.
-    fn receive_next(&mut self, message: &MessageIn<'_>, now: WallTime, next: NextStep) {
-        let NextStep { root, mut chain, key } = next;
-        chain.take(key, now);
-        self.root = root;
+    /// Keeps what [`Self::try_next`] found, and gives what it says.
+    fn receive_next(&mut self, message: &MessageIn<'_>, now: WallTime, mut next: NextOpened) -> Vec<u8> {
+        next.chain.take(next.key);
+        self.root = next.root;
         self.turn = Turn::Theirs(message.header.ratchet_key);
-        self.receiving.begin(chain, message.header.previous, now);
+        self.receiving.begin(next.chain, message.header.previous, now);
+        self.side.received(next.offer);
+        next.plaintext
     }
 
     /// That of the chain that sends.
     #[cfg(test)]
     pub(in crate::session) fn chain_key(&self) -> Option<&[u8]> {
-        match &self.turn {
-            Turn::Ours(sending) => sending.chain_key(),
-            Turn::Theirs(_) => None,
-        }
+        self.chain().and_then(SendingChain::chain_key)
     }
 
     /// Receiving chains, skipped keys, marks.
@@ -395,9 +389,9 @@ impl Session {
         self.receiving.sizes()
     }
 
-    fn try_key(&self, pair: &Pair, key: &KeyFound, message: &MessageIn<'_>) -> Result<Vec<u8>, SessionError> {
+    fn try_key(&self, pair: &Pair, key: &MessageKey, message: &MessageIn<'_>) -> Result<Vec<u8>, SessionError> {
         let associated = associated(&self.side, pair, message.header_bytes);
-        key.key().open(&message.header.salt, message.body, &associated)
+        key.open(&message.header.salt, message.body, &associated)
     }
 }
 
@@ -415,10 +409,6 @@ fn associated(side: &Side, pair: &Pair, header: &[u8]) -> Vec<u8> {
 struct NextOpened {
     plaintext: Vec<u8>,
     offer: NewOffer,
-    step: NextStep,
-}
-
-struct NextStep {
     root: RootKey,
     chain: ReceivingChain,
     key: KeyFound,

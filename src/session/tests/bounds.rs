@@ -318,6 +318,6 @@ fn the_largest_rows() {
     world.alice.set = alices.swap_remove(MAX_ARCHIVED_SESSIONS - 1);
     let jump = send_many(&mut world, Alice, MAX_JUMP as usize).pop().unwrap();
     world.arrives(&jump);
-    assert_eq!(world.bob.set.rows().nth(place).unwrap().session.sizes().1, MAX_RETIRED_SKIPPED_KEYS);
+    assert_eq!(world.bob.set.rows().nth(place).unwrap().sizes().1, MAX_RETIRED_SKIPPED_KEYS);
     assert!(sizes(&world)[place] < 20_000, "{} bytes", sizes(&world)[place]);
 }

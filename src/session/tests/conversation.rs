@@ -46,8 +46,8 @@ fn first_contact_with_a_one_time_pair() {
         world.begin_one_time(Alice);
         let first = world.says(Alice, "hello");
         let parsed = FirstContactIn::parse(&first.sealed.payload).unwrap();
-        assert_eq!(parsed.one_time_id(), Some(parsed.kem_id()));
-        assert_eq!(parsed.initiator(), world.alice.keys.peer_id());
+        assert_eq!(parsed.one_time_id(), Some(parsed.header.kem_id));
+        assert_eq!(parsed.header.initiator, world.alice.keys.peer_id());
         // The keys are gone, and a repetition needs none (SES-17).
         assert!(world.bob.one_time.is_empty());
         world.says(Alice, "again");
@@ -67,13 +67,13 @@ fn a_first_contact_needs_the_keys_that_it_names() {
         // None, or not the one-time secret.
         let half = ResponderKeys { prekey: &bob.card.prekey, kem: &bob.card.kem, one_time: None };
         for keys in [None, Some(half)] {
-            let result = bob.set.open_first(&bob.keys, &alice, &parsed, keys, &mut rng, now);
+            let result = bob.set.open_first(&bob.keys, &alice, &parsed, keys, now);
             assert_eq!(result.unwrap_err(), SessionError::NeedsKeys);
         }
         // The wrong ones.
         let wrong = CardKeys::generate(&mut rng);
         let wrong = ResponderKeys { prekey: &wrong.prekey, kem: &wrong.kem, one_time: Some(&wrong.seal) };
-        let result = bob.set.open_first(&bob.keys, &alice, &parsed, Some(wrong), &mut rng, now);
+        let result = bob.set.open_first(&bob.keys, &alice, &parsed, Some(wrong), now);
         assert_eq!(result.unwrap_err(), SessionError::Authentication);
         assert!(!bob.set.can_send());
         world.arrives(&first);

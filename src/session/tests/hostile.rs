@@ -288,14 +288,14 @@ fn ids_and_flags_of_the_handshake_are_bound() {
     let card = world.send(Alice, "card");
     world.begin_one_time(Alice);
     let pair = world.send(Alice, "pair");
-    let (alice, mut rng, now) = (*world.alice.keys.public(), world.rng.clone(), world.now);
+    let (alice, now) = (*world.alice.keys.public(), world.now);
     let bob = &mut world.bob;
     let one_time = bob.one_time.values().next().unwrap();
     let card_keys = ResponderKeys { prekey: &bob.card.prekey, kem: &bob.card.kem, one_time: None };
     let pair_keys = ResponderKeys { prekey: &bob.card.prekey, kem: &one_time.kem, one_time: Some(&one_time.dh) };
     let mut try_open = |payload: &[u8], keys| {
         let first = FirstContactIn::parse(payload).unwrap();
-        bob.set.open_first(&bob.keys, &alice, &first, Some(keys), &mut rng, now).map(|opened| opened.plaintext)
+        bob.set.open_first(&bob.keys, &alice, &first, Some(keys), now).map(|opened| opened.plaintext)
     };
     for (letter, right) in [(&card, card_keys), (&pair, pair_keys)] {
         // Prekey id and kem id, though the keys that the caller gives are the right ones.
@@ -348,10 +348,10 @@ fn a_first_contact_in_anothers_name_is_refused() {
         let letter = world.send(Alice, "hello");
         let first = FirstContactIn::parse(&letter.sealed.payload).unwrap();
         let mallory = *IdentityKeypair::generate(&mut world.rng).public();
-        let (mut rng, now) = (world.rng.clone(), world.now);
+        let now = world.now;
         let bob = &mut world.bob;
         let keys = ResponderKeys { prekey: &bob.card.prekey, kem: &bob.card.kem, one_time: None };
-        let result = bob.set.open_first(&bob.keys, &mallory, &first, Some(keys), &mut rng, now);
+        let result = bob.set.open_first(&bob.keys, &mallory, &first, Some(keys), now);
         assert_eq!(result, Err(SessionError::WrongPeer));
         assert!(!bob.set.can_send());
         world.arrives(&letter);

@@ -16,7 +16,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::ratchet::{KemPart, MessageIn};
 use super::{
-    Ahead, FirstContactIn, Opened, RemoteBundle, ResponderKeys, Sealed, SealedKind, Sending, SessionError, SessionRow,
+    Ahead, FirstContactIn, Opened, RemoteBundle, ResponderKeys, Sealed, SealedKind, Sending, Session, SessionError,
     SessionSet,
 };
 use crate::base::limits::MAX_PAYLOAD;
@@ -108,7 +108,7 @@ impl Disk {
 
     /// Reads them back.
     fn load(&self, me: PeerId, peer: PeerId) -> SessionSet {
-        let rows = self.sessions.values().map(|row| postcard::from_bytes::<SessionRow>(row).unwrap());
+        let rows = self.sessions.values().map(|row| postcard::from_bytes::<Session>(row).unwrap());
         let sending = self.sending.as_ref().map(|row| postcard::from_bytes::<Sending>(row).unwrap());
         SessionSet::load(me, peer, rows.collect(), sending.as_ref())
     }
@@ -133,8 +133,15 @@ impl Party {
 
     /// All that its rows say.
     fn row(&self) -> Vec<u8> {
-        let sessions: Vec<&SessionRow> = self.set.rows().collect();
+        let sessions: Vec<&Session> = self.set.rows().collect();
         postcard::to_allocvec(&(sessions, self.set.sending_row())).unwrap()
+    }
+}
+
+impl SessionSet {
+    /// Whether the peer has proven that he holds the session that sends (SES-50).
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.sending().is_some_and(Session::is_confirmed)
     }
 }
 
@@ -287,23 +294,23 @@ impl World {
     fn open_first(&mut self, to: Who, payload: &[u8]) -> Result<Opened, SessionError> {
         let first = FirstContactIn::parse(payload)?;
         let peer = *self.party(to.other()).keys.public();
-        let (now, mut rng) = (self.now, self.rng.clone());
+        let now = self.now;
         let party = self.party(to);
-        let mark = (first.prekey_id(), first.ephemeral().0);
-        if !party.set.knows_session(&first.session_id()) && party.used.contains(&mark) {
+        let mark = (first.header.prekey_id, first.header.ephemeral.0);
+        if !party.set.knows_session(&first.session) && party.used.contains(&mark) {
             return Err(SessionError::Duplicate);
         }
         let one_time = first.one_time_id().and_then(|id| party.one_time.get(&id));
         let keys = match (first.one_time_id(), one_time) {
-            _ if first.prekey_id() != party.card.prekey_id => None,
+            _ if first.header.prekey_id != party.card.prekey_id => None,
             (Some(_), None) => None,
             (Some(_), Some(pair)) => {
                 Some(ResponderKeys { prekey: &party.card.prekey, kem: &pair.kem, one_time: Some(&pair.dh) })
             }
-            (None, _) if first.kem_id() != party.card.kem_id => None,
+            (None, _) if first.header.kem_id != party.card.kem_id => None,
             (None, _) => Some(ResponderKeys { prekey: &party.card.prekey, kem: &party.card.kem, one_time: None }),
         };
-        let opened = party.set.open_first(&party.keys, &peer, &first, keys, &mut rng, now)?;
+        let opened = party.set.open_first(&party.keys, &peer, &first, keys, now)?;
         if opened.is_new_session {
             party.used.insert(mark);
             if let Some(id) = first.one_time_id() {

@@ -5,7 +5,7 @@ use crate::base::limits::{KEM_INTERVAL_MESSAGES, MAX_JUMP, MAX_UNTAKEN};
 
 /// The IDs of rows that an operation would write, and whether the chain that sends is among them.
 fn written(set: &SessionSet) -> (Vec<SessionId>, bool) {
-    (set.changed().map(SessionRow::id).collect(), set.has_sealed() && set.sending_row().is_some())
+    (set.changed().map(Session::id).collect(), set.has_sealed() && set.sending_row().is_some())
 }
 
 impl World {

@@ -100,14 +100,14 @@ impl Side {
         let opened = if envelope.kind == EnvelopeKind::FirstContact {
             let (first, identity) =
                 (FirstContactIn::parse(envelope.payload).ok()?, IdentityKey::from_peer_id(from).ok()?);
-            let card = tx.card_keys_of(first.prekey_id()).ok()?;
+            let card = tx.card_keys_of(first.header.prekey_id).ok()?;
             let one_time = first.one_time_id().and_then(|id| tx.one_time_of(id).ok()?);
             let keys = card.as_ref().map(|card| ResponderKeys {
                 prekey: &card.keys.prekey,
                 kem: one_time.as_ref().map_or(&card.keys.kem, |row| &row.keys.kem),
                 one_time: one_time.as_ref().map(|row| &row.keys.dh),
             });
-            set.open_first(tx.me, &identity, &first, keys, &mut *tx.rng, clock)
+            set.open_first(tx.me, &identity, &first, keys, clock)
         } else {
             set.open_session(me, from, envelope.payload, clock)
         };
