@@ -63,43 +63,10 @@ macro_rules! shown {
                     Self::Unknown => "unknown",
                 }
             }
-
-            /// All of them, for the documentation.
-            pub const ALL: &'static [EventType] = &[
-                $( EventType {
-                    name: $word,
-                    about: concat!($($doc),+),
-                    fields: &[
-                        $( (stringify!($field), concat!($($fdoc),+)), )*
-                        $( (stringify!($added), concat!($($adoc),+)), )*
-                    ],
-                }, )*
-                EventType {
-                    name: "ready",
-                    about: " The node is up: the first line of `rohrpost run`, not part of the log.",
-                    fields: &[
-                        ("peer_id", " Who we are."),
-                        ("addrs", " Where the node listens."),
-                        ("pid", " Its process."),
-                        ("socket", " Its socket."),
-                    ],
-                },
-            ];
         }
     };
 }
 events!(shown);
-
-/// An event in the documentation.
-#[derive(Clone, Copy, Debug)]
-pub struct EventType {
-    /// The stable name.
-    pub name: &'static str,
-    /// What happened.
-    pub about: &'static str,
-    /// Its own fields, and what they say.
-    pub fields: &'static [(&'static str, &'static str)],
-}
 
 /// The answer to `events`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

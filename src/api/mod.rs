@@ -6,7 +6,6 @@
 //!
 //! Owns no behaviour: it says what may be asked and what an answer looks like, `node` answers.
 
-mod docs;
 mod error;
 mod event;
 mod health;
@@ -18,16 +17,15 @@ pub mod rpc;
 mod types;
 
 pub use crate::base::shown::{
-    Contact, Conversation, ConversationKind, Mailbox, MailboxService, Message, RelayInUse, Request,
+    Connection, Contact, Conversation, ConversationKind, Mailbox, MailboxService, Message, RelayInUse, Request,
 };
 pub use crate::base::time::text as time;
 pub use crate::base::words::{
     BoxState, DhtStatus, Direction, MessageEnd, Nat, Policy, Reachability, RelayService, RequestEnd, ServeMailbox,
     State, Upnp,
 };
-pub use docs::reference;
 pub use error::{ApiError, CODES, Candidate, Code, CodeInfo};
-pub use event::{Event, EventKind, EventPage, EventType};
+pub use event::{Event, EventKind, EventPage};
 pub use health::{Area, Diagnosis, Finding, Health, Recovery};
 pub use methods::{Call, METHODS, Method, Rpc, method};
 pub use openrpc::{COMMON_ERRORS, openrpc};
@@ -37,6 +35,6 @@ pub use params::{
 };
 pub use reach::{OpenMailbox, Peer, Reach};
 pub use types::{
-    Connection, DeletedConversation, HeldMessage, Identity, Listening, PolicyState, ReadCount, RequestDetail, Resolved,
-    Sent, Status, Stopping,
+    DeletedConversation, HeldMessage, Identity, Listening, PolicyState, ReadCount, RequestDetail, Resolved, Sent,
+    Status, Stopping,
 };

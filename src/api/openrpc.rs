@@ -7,7 +7,6 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::error::{CODES, Code};
-use super::event::{EventKind, EventType};
 use super::methods::{METHODS, Method};
 use super::rpc::EVENT_METHOD;
 
@@ -39,7 +38,8 @@ pub fn openrpc() -> Value {
         .into_iter()
         .map(|(method, params, result)| describe(method, &resolve(&params, &types), &result))
         .collect();
-    let events: Vec<Value> = EventKind::ALL.iter().map(|event| describe_event(event, &types)).collect();
+    let kinds = types.get("Event").and_then(|all| all.get("oneOf")).and_then(Value::as_array);
+    let events: Vec<Value> = kinds.into_iter().flatten().filter_map(describe_event).collect();
     json!({
         "openrpc": OPENRPC,
         "info": {
@@ -96,14 +96,12 @@ fn errors() -> Map<String, Value> {
     CODES.iter().map(entry).collect()
 }
 
-/// An event with the fields of its kind; `seq`, `at` and `event` are in all of them.
-fn describe_event(event: &EventType, types: &Map<String, Value>) -> Value {
-    let kinds = types.get("Event").and_then(|all| all.get("oneOf")).and_then(Value::as_array);
-    let named = |kind: &&Value| kind.pointer("/properties/event/const") == Some(&event.name.into());
-    let kind = kinds.into_iter().flatten().find(named);
-    let own =
-        kind.map(fields).unwrap_or_default().into_iter().filter(|field| field.get("name") != Some(&"event".into()));
-    json!({"name": event.name, "summary": event.about.trim(), "fields": own.collect::<Vec<_>>()})
+/// An event with the fields of its kind; `seq`, `at` and `event` are in all of them. What stands for events of newer nodes is
+/// none.
+fn describe_event(kind: &Value) -> Option<Value> {
+    let name = kind.pointer("/properties/event/const").filter(|name| **name != *"Unknown")?;
+    let own = fields(kind).into_iter().filter(|field| field.get("name") != Some(&"event".into()));
+    Some(json!({"name": name, "summary": kind.get("description"), "fields": own.collect::<Vec<_>>()}))
 }
 
 fn reference(kind: &str, name: &str) -> Value {

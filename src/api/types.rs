@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::shown::Request;
+use crate::base::shown::{Connection, Request};
 use crate::base::words::{Policy, Reachability, State};
-use crate::base::{MessageId, PeerId, WallTime};
+use crate::base::{MessageId, PeerId};
 
 use super::reach::Reach;
 
@@ -150,19 +150,4 @@ pub struct Status {
     pub data_dir: PathBuf,
     /// The version of the program that answers.
     pub version: String,
-}
-
-/// One connected peer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Connection {
-    /// Who.
-    pub peer_id: PeerId,
-    /// The name to show (may be empty).
-    pub name: String,
-    /// Over which address.
-    pub addr: String,
-    /// Whether it goes straight, through no relay.
-    pub direct: bool,
-    /// Since when.
-    pub since: WallTime,
 }

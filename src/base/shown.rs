@@ -170,3 +170,19 @@ pub struct MailboxService {
     /// Bytes of the envelopes in them.
     pub bytes: u64,
 }
+
+/// One connected peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
+pub struct Connection {
+    /// Who.
+    pub peer_id: PeerId,
+    /// The name to show (may be empty).
+    pub name: String,
+    /// Over which address.
+    pub addr: String,
+    /// Whether it goes straight, through no relay.
+    pub direct: bool,
+    /// Since when.
+    pub since: WallTime,
+}

@@ -115,7 +115,7 @@ impl NetHandle {
     /// What whoever begins anew must be told of the present, as if it happened now.
     pub fn present(&self) -> Vec<Event> {
         let status = self.status();
-        let connected = status.peers.iter().map(|peer| Event::Connected(peer.peer));
+        let connected = status.peers.iter().map(|peer| Event::Connected(peer.peer_id));
         [Event::Relays(status.places()), Event::Listening(status.listen_addrs)].into_iter().chain(connected).collect()
     }
 

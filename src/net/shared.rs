@@ -18,9 +18,10 @@ use super::lock;
 use super::notices::Notices;
 use super::origin::Origin;
 use super::peers::{Link, Traffic};
-use super::status::{NetStatus, PeerStatus};
+use super::status::NetStatus;
 use super::streams;
 use crate::base::limits::{ENVELOPES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
+use crate::base::shown::Connection;
 use crate::base::words::DhtStatus;
 use crate::base::{PeerId, WallTime};
 use crate::envelope::border::{Class, Event};
@@ -83,7 +84,7 @@ struct Peer {
     queue: mpsc::Sender<Outgoing>,
     load: Arc<Load>,
     preferred: watch::Sender<ConnectionId>,
-    status: PeerStatus,
+    status: Connection,
 }
 
 /// The receiving ends of a connected peer, for the task that sends to him.
@@ -179,7 +180,8 @@ impl Shared {
         let (preferred, watched) = watch::channel(link.id);
         let load = Arc::new(Load::default());
         let outbox = Outbox { queue: receiver, load: Arc::clone(&load), preferred: watched };
-        let status = PeerStatus { peer, addr: link.addr.to_string(), since, direct: link.way.is_direct() };
+        let (addr, direct) = (link.addr.to_string(), link.way.is_direct());
+        let status = Connection { peer_id: peer, name: String::new(), addr, direct, since };
         lock(&self.registry).peers.insert(peer, Peer { queue, load, preferred, status });
         outbox
     }
@@ -263,7 +265,7 @@ impl Shared {
     pub(super) fn status(&self) -> NetStatus {
         let registry = lock(&self.registry);
         let mut peers: Vec<_> = registry.peers.values().map(|known| known.status.clone()).collect();
-        peers.sort_by_key(|status| status.peer);
+        peers.sort_by_key(|status| status.peer_id);
         NetStatus { peers, dht: *self.dht.borrow(), ..registry.status.clone() }
     }
 

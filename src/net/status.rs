@@ -1,5 +1,6 @@
 //! What is told of the network when it is asked.
 
+use crate::base::shown::Connection;
 use crate::base::words::{DhtStatus, Nat, Reachability, RelayService, Upnp};
 use crate::base::{PeerId, WallTime};
 
@@ -9,8 +10,8 @@ pub struct NetStatus {
     /// Where we can be reached, multiaddresses in textual form: the listeners first, then what was confirmed from
     /// outside, then the relays.
     pub listen_addrs: Vec<String>,
-    /// The connected peers, in the order of their IDs.
-    pub peers: Vec<PeerStatus>,
+    /// The connected peers, in the order of their IDs; their names are not known here.
+    pub peers: Vec<Connection>,
     /// Our part in the DHT.
     pub dht: DhtStatus,
     /// Whether peers can reach us without help.
@@ -59,17 +60,4 @@ pub enum MdnsStatus {
     On,
     /// No longer: somebody told of more addresses there than are kept.
     Flooded,
-}
-
-/// One connected peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerStatus {
-    /// Who.
-    pub peer: PeerId,
-    /// The remote address of the preferred connection.
-    pub addr: String,
-    /// Since when there is a connection.
-    pub since: WallTime,
-    /// Whether the preferred connection goes straight to the peer, not through a relay.
-    pub direct: bool,
 }

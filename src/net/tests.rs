@@ -138,7 +138,7 @@ impl Node {
 
     /// Waits until the peer is connected straight, and by one connection.
     async fn direct(&self, peer: PeerId) {
-        self.status(|status| status.peers.iter().any(|status| status.peer == peer && status.direct)).await;
+        self.status(|status| status.peers.iter().any(|there| there.peer_id == peer && there.direct)).await;
         self.links(peer, 1).await;
     }
 

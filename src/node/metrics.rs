@@ -190,16 +190,17 @@ impl Collector for Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::shown::Connection;
     use crate::base::words::RelayService;
     use crate::base::words::ServeMailbox;
     use crate::base::{PeerId, WallTime};
-    use crate::net::PeerStatus;
 
     #[test]
     fn figures_name_nobody() {
-        let peer = PeerId::from_key_bytes([7; 32]);
+        let peer_id = PeerId::from_key_bytes([7; 32]);
         let addr = "/ip4/192.0.2.7/tcp/4001".to_owned();
-        let relayed = PeerStatus { peer, addr: addr.clone(), since: WallTime(1), direct: false };
+        let relayed =
+            Connection { peer_id, name: String::new(), addr: addr.clone(), direct: false, since: WallTime(1) };
         let net = NetStatus {
             listen_addrs: vec![addr],
             peers: vec![relayed],
@@ -219,6 +220,6 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
         }
-        assert!(!text.contains(&peer.to_string()) && !text.contains("192.0.2.7"), "{text}");
+        assert!(!text.contains(&peer_id.to_string()) && !text.contains("192.0.2.7"), "{text}");
     }
 }

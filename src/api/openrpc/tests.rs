@@ -2,6 +2,9 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::api::Call;
+use crate::base::event::events;
+
+mod reference;
 
 fn document() -> Value {
     openrpc()
@@ -113,12 +116,19 @@ fn it_tells_of_all_there_is() {
     assert_eq!(document["components"]["errors"].as_object().unwrap().len(), CODES.len());
     let events = list(&document, "/x-events/events");
     assert_eq!(document["x-events"]["notification"], EVENT_METHOD);
-    assert_eq!(events.len(), EventKind::ALL.len());
-    for (event, told) in EventKind::ALL.iter().zip(events) {
-        assert_eq!(event.name, text(told, "name"));
-        let fields: Vec<&str> = list(told, "/fields").iter().map(|field| text(field, "name")).collect();
-        assert_eq!(fields, event.fields.iter().map(|(name, _)| *name).collect::<Vec<_>>(), "{}", event.name);
+    macro_rules! known {
+        ($( $(#[$about:meta])+ $variant:ident = $word:literal {
+            $( $(#[$what:meta])+ $field:ident : $ty:ty, )*
+        } + {
+            $( $(#[$more:meta])+ $added:ident : $aty:ty = $of:ident, )*
+        } )*) => {
+            [ $( ($word, vec![ $( stringify!($field), )* $( stringify!($added), )* ]), )* ]
+        };
     }
+    let ready = ("ready", vec!["peer_id", "addrs", "pid", "socket"]);
+    let known: Vec<(&str, Vec<&str>)> = events!(known).into_iter().chain([ready]).collect();
+    let fields = |event| list(event, "/fields").iter().map(|field| text(field, "name")).collect();
+    assert_eq!(events.iter().map(|event| (text(event, "name"), fields(event))).collect::<Vec<_>>(), known);
 }
 
 /// `docs/rpc.md` says in words what every method can give.

@@ -179,7 +179,7 @@ async fn an_idle_stranger_makes_room_and_a_busy_one_does_not() {
     let newcomer = Node::with(NetConfig { bootstrap, ..config(5, &[TCP]) }).await;
     node.expect_connected(newcomer.id()).await;
     node.expect(|event| *event == Event::Disconnected(peer_of(3))).await;
-    let there: HashSet<_> = node.net.status().peers.iter().map(|status| status.peer).collect();
+    let there: HashSet<_> = node.net.status().peers.iter().map(|there| there.peer_id).collect();
     assert_eq!(there, HashSet::from([peer_of(2), peer_of(4), newcomer.id()]));
     node.net.acknowledge(token);
     stream.close().await.unwrap();

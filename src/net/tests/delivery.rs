@@ -19,7 +19,7 @@ async fn talk(seed: u8, listen: &str) {
     assert_eq!(bob.outcome(9).await, Event::Acked { peer: alice.id(), ticket: 9 });
 
     let status = alice.net.status();
-    assert_eq!(status.peers.iter().map(|status| status.peer).collect::<Vec<_>>(), [bob.id()]);
+    assert_eq!(status.peers.iter().map(|there| there.peer_id).collect::<Vec<_>>(), [bob.id()]);
     let way = if listen.contains("quic") { "/quic-v1" } else { "/tcp/" };
     assert!(status.peers[0].addr.contains(way) && status.peers[0].direct, "{status:?}");
 }

@@ -94,10 +94,11 @@ async fn a_depositor_is_another_at_every_mailbox() {
         assert_eq!(first, second);
         assert!(first != alice.id() && elsewhere != alice.id() && first != elsewhere);
         // Its connection is another, from another port, and no peer of ours.
-        let at = |who: PeerId| one.net.status().peers.into_iter().find(|peer| peer.peer == who).map(|peer| peer.addr);
+        let at =
+            |who: PeerId| one.net.status().peers.into_iter().find(|peer| peer.peer_id == who).map(|peer| peer.addr);
         let (ours, alias) = (at(alice.id()).unwrap(), at(first).unwrap());
         assert_ne!(ours, alias);
-        assert!(alice.net.status().peers.iter().all(|peer| peer.peer == one.id()));
+        assert!(alice.net.status().peers.iter().all(|peer| peer.peer_id == one.id()));
         // Together, the answers in another order.
         for ticket in 10..14 {
             ask(&alice, &one, ticket, true);

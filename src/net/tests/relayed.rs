@@ -60,7 +60,7 @@ async fn an_envelope_goes_through_a_relay() {
         deliver(&mut bob, &mut alice, 2).await;
         for node in [&alice, &bob] {
             let status = node.net.status();
-            let other = status.peers.iter().find(|status| status.peer != relay.id()).unwrap();
+            let other = status.peers.iter().find(|there| there.peer_id != relay.id()).unwrap();
             assert!(!other.direct && other.addr.contains("/p2p-circuit"), "{status:?}");
             assert_eq!(status.reachability, Reachability::Private);
         }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Dispatcher, whom};
 use crate::api::{
-    self, ApiError, Code, DhtStatus, MailboxService, OpenMailbox, Peer, Reach, RelayInUse, Resolved, Who,
+    self, ApiError, Code, Connection, DhtStatus, MailboxService, OpenMailbox, Peer, Reach, RelayInUse, Resolved, Who,
 };
 use crate::base::PeerId;
 use crate::base::words::{BoxState, Reachability, ServeMailbox};
@@ -24,15 +24,9 @@ impl Dispatcher {
                 let served = query::mailbox(reader)?;
                 let own = query::mailboxes(reader)?;
                 let current = query::card_is_current(reader, me)?;
-                let mut connections = Vec::new();
-                for peer in status.iter().flat_map(|status| &status.peers) {
-                    connections.push(api::Connection {
-                        peer_id: peer.peer,
-                        name: query::name(reader, &peer.peer)?,
-                        addr: peer.addr.clone(),
-                        direct: peer.direct,
-                        since: peer.since,
-                    });
+                let mut connections = status.as_ref().map(|status| status.peers.clone()).unwrap_or_default();
+                for there in &mut connections {
+                    there.name = query::name(reader, &there.peer_id)?;
                 }
                 let in_use = own.iter().filter(|mailbox| mailbox.state == BoxState::InUse);
                 Ok(api::Status {
@@ -78,32 +72,26 @@ impl Dispatcher {
                 let known = query::known_peers(reader)?;
                 let contacts = query::contacts(reader, me)?.into_iter().filter(|contact| contact.contact);
                 let contacts: HashSet<PeerId> = contacts.map(|contact| contact.peer_id).collect();
-                let mut peers = Vec::new();
-                for peer in &connected {
-                    peers.push(Peer {
-                        peer_id: peer.peer,
-                        name: query::name(reader, &peer.peer)?,
-                        contact: contacts.contains(&peer.peer),
-                        connected: true,
-                        addr: Some(peer.addr.clone()),
-                        direct: peer.direct,
-                        since: Some(peer.since),
-                        known: known.iter().any(|(id, _)| *id == peer.peer),
-                    });
-                }
+                let shown = |peer_id: PeerId, there: Option<&Connection>| {
+                    let kept = known.iter().find(|(known, _)| *known == peer_id);
+                    let found = || kept.and_then(|(_, addrs)| addrs.first().cloned());
+                    Ok::<_, ApiError>(Peer {
+                        peer_id,
+                        name: query::name(reader, &peer_id)?,
+                        contact: contacts.contains(&peer_id),
+                        connected: there.is_some(),
+                        addr: there.map(|there| there.addr.clone()).or_else(found),
+                        direct: there.is_some_and(|there| there.direct),
+                        since: there.map(|there| there.since),
+                        known: kept.is_some(),
+                    })
+                };
+                let mut peers: Vec<_> =
+                    connected.iter().map(|there| shown(there.peer_id, Some(there))).collect::<Result<_, _>>()?;
                 peers.sort_by_key(|peer| !peer.contact);
-                for (peer, addrs) in known {
-                    if connected.iter().all(|there| there.peer != peer) {
-                        peers.push(Peer {
-                            peer_id: peer,
-                            name: query::name(reader, &peer)?,
-                            contact: contacts.contains(&peer),
-                            connected: false,
-                            addr: addrs.into_iter().next(),
-                            direct: false,
-                            since: None,
-                            known: true,
-                        });
+                for (peer, _) in &known {
+                    if connected.iter().all(|there| there.peer_id != *peer) {
+                        peers.push(shown(*peer, None)?);
                     }
                 }
                 Ok(peers)
@@ -171,7 +159,7 @@ fn mailbox_at(reader: &Reader, net: Option<&NetHandle>, at: &[String]) -> Result
     let [who] = at else { return Err(nowhere()) };
     let meant = whom(reader, who)?;
     let mut addrs = meant.hints.addrs;
-    let connected = net.and_then(|net| net.status().peers.into_iter().find(|there| there.peer == meant.peer));
+    let connected = net.and_then(|net| net.status().peers.into_iter().find(|there| there.peer_id == meant.peer));
     // Who has dialled us has a port that nobody can dial: it is a hint like the others.
     addrs.extend(query::reach(reader, &meant.peer)?.addrs);
     if addrs.is_empty() && connected.is_none() {

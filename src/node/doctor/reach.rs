@@ -175,7 +175,7 @@ fn look_at_way(known: &ReachView, now: WallTime, peer: &PeerId, net: Option<&Net
     let Some(net) = net else {
         return found.note(Area::Way, "no node runs here: nothing is sent", "`rohrpost run` starts one");
     };
-    if let Some(there) = net.peers.iter().find(|there| there.peer == *peer) {
+    if let Some(there) = net.peers.iter().find(|there| there.peer_id == *peer) {
         let way = if there.direct { "straight" } else { "through a relay" };
         return found.ok(Area::Way, format!("connected {way}, over {}", there.addr));
     }
