@@ -24,7 +24,7 @@ const MAX_WAITING: usize = 64;
 /// Calls of one client that are begun at the same time, to share commits.
 const MAX_QUEUING: usize = 256;
 /// Events written at a time, so that a client far behind still gets answers in between.
-const EVENTS_AT_A_TIME: usize = 100;
+const EVENTS_AT_A_TIME: usize = 500;
 
 /// A line that is ready later; nothing for notifications.
 type Later = Pin<Box<dyn Future<Output = Option<String>> + Send>>;

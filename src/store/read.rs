@@ -140,7 +140,7 @@ thread_local! {
     static READS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
-/// How many rows and scans this thread has asked the database for.
+/// How many rows and scans this thread has asked the database for, and how many rows it opened.
 #[cfg(test)]
 pub(crate) fn reads() -> u64 {
     READS.get()
@@ -220,6 +220,8 @@ impl Source<'_> {
 
     /// The value of a stored row; `None` when its key is gone.
     fn open(&self, opened: &Opened, key: &[u8], row: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        #[cfg(test)]
+        READS.set(READS.get() + 1);
         let id = Header::of(row)?.key;
         if self.overlay.is_some_and(|overlay| overlay.hides(id)) {
             return Ok(None);

@@ -120,13 +120,17 @@ pub fn contact(rows: &impl Rows, me: PeerId, peer: &PeerId) -> Result<Option<Con
 /// Events after `since`, oldest first; at most `limit`.
 pub fn events(rows: &impl Rows, since: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
     let (limit, mut from, mut found) = (limit.min(limits::MAX_PAGE), since.saturating_add(1), Vec::new());
+    // A row may hold many: no more rows are opened than are likely to be told.
+    let mut largest = limit;
     while found.len() < limit {
         // Keyed by the last of each: the first that is found may begin before.
-        let scan = Scan::all().from(from).limit((limit - found.len()).min(EVENT_ROWS));
+        let scan = Scan::all().from(from).limit(((limit - found.len()) / largest).clamp(1, EVENT_ROWS));
         let page = rows.scan::<Events>(&scan)?.into_iter().filter_map(|(key, row)| Some((number(&key)?, row)));
         let before = from;
+        largest = 1;
         for (last, row) in page {
             from = last.saturating_add(1);
+            largest = largest.max(row.kinds.len());
             found.extend(row.events(last).filter(|event| event.seq > since));
         }
         if from == before {

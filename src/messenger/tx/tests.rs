@@ -6,7 +6,7 @@ use crate::messenger::query;
 use crate::messenger::tables::Events;
 use crate::messenger::testing::Office;
 use crate::messenger::{Command, Input, SendCommand};
-use crate::store::{Rows, Scan};
+use crate::store::{Rows, Scan, reads};
 
 fn rows(office: &Office) -> u64 {
     office.rows(0).count::<Events>(&Scan::all()).unwrap()
@@ -59,4 +59,8 @@ fn the_log_keeps_the_newest() {
     // Whole rows are forgotten.
     let kept = last + 1 - first;
     assert!((MAX_EVENTS..MAX_EVENTS + MAX_EVENTS_ROW as u64).contains(&kept), "{kept}");
+    // Of a hundred rows no more are opened than are told: looked for one, opened it.
+    let before = reads();
+    assert_eq!(query::events(&office.rows(0), first, 100).unwrap().len(), 100);
+    assert_eq!(reads() - before, 2);
 }
