@@ -1,6 +1,6 @@
 //! Cards that are to stand in the DHT: each is put and read back, again and again, until it does (NET-56).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use tokio::time::Instant;
 
@@ -22,7 +22,6 @@ struct Pending {
 #[derive(Debug, Default)]
 pub(super) struct Publisher {
     map: HashMap<PeerId, Pending>,
-    due: BTreeSet<(Instant, PeerId)>,
 }
 
 impl Publisher {
@@ -33,25 +32,21 @@ impl Publisher {
         match self.map.get_mut(&owner) {
             Some(pending) if pending.sequence > sequence => {}
             Some(pending) => {
-                *pending = Pending { card, sequence, tries: 0, due: pending.due };
-                self.reschedule(owner, now);
+                *pending = Pending { card, sequence, tries: 0, due: pending.due.map(|_| now) };
             }
             None if full && !first => return false,
-            None => {
-                self.map.insert(owner, Pending { card, sequence, tries: 0, due: Some(now) });
-                self.due.insert((now, owner));
-            }
+            None => _ = self.map.insert(owner, Pending { card, sequence, tries: 0, due: Some(now) }),
         }
         true
     }
 
-    /// The next card that is to be put now.
+    /// The next card that is to be put now, the one that has waited longest. Asked when there is room for one: that is seldom while
+    /// many wait.
     pub(super) fn next(&mut self, now: Instant) -> Option<(PeerId, u64)> {
-        let first = self.due.first().filter(|(due, _)| *due <= now).copied()?;
-        self.due.remove(&first);
-        let pending = self.map.get_mut(&first.1)?;
+        let due = self.map.iter_mut().filter(|(_, pending)| pending.due.is_some_and(|due| due <= now));
+        let (owner, pending) = due.min_by_key(|(_, pending)| pending.due)?;
         pending.due = None;
-        Some((first.1, pending.sequence))
+        Some((*owner, pending.sequence))
     }
 
     /// The card of this owner as it is to be put now.
@@ -64,7 +59,7 @@ impl Publisher {
         let Some(pending) = self.map.get_mut(&owner) else { return false };
         if pending.sequence != sequence {
             // A newer one came meanwhile.
-            self.schedule(owner, now);
+            pending.due = Some(now);
             return false;
         }
         if copies > 0 {
@@ -72,32 +67,15 @@ impl Publisher {
             return true;
         }
         pending.tries += 1;
-        let pause = backoff(pending.tries);
-        self.schedule(owner, now + span(pause));
+        pending.due = Some(now + span(backoff(pending.tries)));
         false
     }
 
     /// There are new peers to put to: what waits is tried at once.
     pub(super) fn wake(&mut self, now: Instant) {
-        let waiting: Vec<_> = self.due.iter().map(|(_, owner)| *owner).collect();
-        for owner in waiting {
-            self.reschedule(owner, now);
+        for pending in self.map.values_mut() {
+            pending.due = pending.due.map(|_| now);
         }
-    }
-
-    /// Brings forward what waits.
-    fn reschedule(&mut self, owner: PeerId, now: Instant) {
-        if self.map.get(&owner).is_some_and(|pending| pending.due.is_some()) {
-            self.schedule(owner, now);
-        }
-    }
-
-    fn schedule(&mut self, owner: PeerId, at: Instant) {
-        let Some(pending) = self.map.get_mut(&owner) else { return };
-        if let Some(before) = pending.due.replace(at) {
-            self.due.remove(&(before, owner));
-        }
-        self.due.insert((at, owner));
     }
 }
 
@@ -126,14 +104,14 @@ mod tests {
             assert_eq!(publisher.next(now + Duration::from_secs(9_999)), None, "it is under way");
             assert!(!publisher.settle(A, 7, 0, now));
             assert_eq!(publisher.next(now), None);
-            let at = publisher.due.first().unwrap().0;
+            let at = publisher.map[&A].due.unwrap();
             pauses.push((at - now).as_secs());
             now = at;
         }
         assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 600, 600, 600, 600, 600]);
         assert_eq!(publisher.next(now), Some((A, 7)));
         assert!(publisher.settle(A, 7, 3, now));
-        assert!(publisher.map.is_empty() && publisher.due.is_empty());
+        assert!(publisher.map.is_empty());
     }
 
     #[test]
