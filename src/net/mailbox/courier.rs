@@ -137,15 +137,15 @@ struct Trip {
     connection: Option<ConnectionId>,
     dialling: Option<ConnectionId>,
     by: Road,
-    /// How else it may be reached, when it was not.
-    other: Option<Road>,
+    /// It was not reached straight, and may be through circuits.
+    goes_round: bool,
 }
 
 impl Trip {
     fn new(shared: Arc<Shared>, mailbox: PeerId, asked: mpsc::Receiver<Question>) -> Self {
         let (waiting, under_way) = (VecDeque::new(), JoinSet::new());
-        let (connection, dialling, by, other) = (None, None, Road::Straight, None);
-        Self { shared, mailbox, asked, waiting, under_way, connection, dialling, by, other }
+        let (connection, dialling, by, goes_round) = (None, None, Road::Straight, false);
+        Self { shared, mailbox, asked, waiting, under_way, connection, dialling, by, goes_round }
     }
 
     async fn wait_and_run(&mut self, swarms: &Semaphore, keypair: &Keypair) -> Result<(), NetError> {
@@ -154,31 +154,31 @@ impl Trip {
         self.waiting.push_back(first);
         // Else there was no place before the first has failed.
         if let Ok(Ok(_place)) = turn
-            && let Some(other) = self.run(swarm(keypair, Road::Straight)?).await
+            && self.run(swarm(keypair, Road::Straight)?).await
         {
-            self.by = other;
-            self.run(swarm(keypair, other)?).await;
+            (self.by, self.goes_round) = (Road::Circuits, false);
+            self.run(swarm(keypair, Road::Circuits)?).await;
         }
         Ok(())
     }
 
-    /// Until there is nothing more to be done, or the mailbox is to be reached in another way.
-    async fn run(&mut self, mut swarm: Swarm<Behaviour>) -> Option<Road> {
+    /// Until there is nothing more to be done, or the mailbox is to be reached through circuits; tells which.
+    async fn run(&mut self, mut swarm: Swarm<Behaviour>) -> bool {
         let mut open = true;
         let mut idle_at = Instant::now() + span(COURIER_IDLE);
         loop {
-            if self.other.is_none() {
+            if !self.goes_round {
                 self.proceed(&mut swarm).await;
             }
-            if let Some(other) = self.other.take() {
-                return Some(other);
+            if self.goes_round {
+                return true;
             }
             let busy = !self.waiting.is_empty() || !self.under_way.is_empty();
             if busy {
                 idle_at = Instant::now() + span(COURIER_IDLE);
             } else if !open {
                 // The key has had its time.
-                return None;
+                return false;
             }
             let look_at = self.waiting.front().map_or(idle_at, Question::deadline);
             tokio::select! {
@@ -235,7 +235,7 @@ impl Trip {
     async fn not_reached(&mut self) {
         let has_circuit = |question: &Question| question.addrs.iter().any(|addr| Road::Circuits.has(addr));
         if self.by == Road::Straight && self.waiting.front().is_some_and(has_circuit) {
-            self.other = Some(Road::Circuits);
+            self.goes_round = true;
         } else {
             self.fail_waiting().await;
         }
