@@ -3,7 +3,7 @@
 //! Everything in the folder is made with the permissions it keeps: folders 0700, files 0600.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -54,13 +54,11 @@ impl ProfileDir {
     /// As [`ProfileDir::create`].
     pub fn open(path: &Path) -> Result<Option<Self>, StoreError> {
         let at = |error| StoreError::from_io(path, error);
-        let mode = match fs::metadata(path) {
-            Ok(found) if found.is_dir() => found.mode(),
-            Ok(_) => return Err(at(ErrorKind::NotADirectory.into())),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(at(error)),
-        };
-        if mode & 0o077 != 0 {
+        let Some(found) = existing(path, fs::metadata(path))? else { return Ok(None) };
+        if !found.is_dir() {
+            return Err(at(ErrorKind::NotADirectory.into()));
+        }
+        if found.mode() & 0o077 != 0 {
             // `--data-dir /tmp` must not take /tmp away from everybody else.
             let mut entries = fs::read_dir(path).map_err(at)?;
             let ours = [KEY_FILE, LOCK, MARK].iter().chain(&KEYS).any(|name| path.join(name).exists());
@@ -89,11 +87,7 @@ impl ProfileDir {
     pub fn read_key_file(&self) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.path.join(KEY_FILE);
         let at = |error| StoreError::from_io(&path, error);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(at(error)),
-        };
+        let Some(file) = existing(&path, File::open(&path))? else { return Ok(None) };
         let mut bytes = Vec::new();
         file.take(MAX_KEY_FILE + 1).read_to_end(&mut bytes).map_err(at)?;
         if bytes.len() as u64 > MAX_KEY_FILE {
@@ -108,6 +102,14 @@ impl ProfileDir {
     /// Those of the disk.
     pub fn write_key_file(&self, bytes: &[u8]) -> Result<(), StoreError> {
         replace_file(&self.path, KEY_FILE, bytes, &Disk)
+    }
+}
+
+/// What was asked for of `path`; `None` when nothing is there.
+pub(super) fn existing<T>(path: &Path, result: io::Result<T>) -> Result<Option<T>, StoreError> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        result => result.map(Some).map_err(|error| StoreError::from_io(path, error)),
     }
 }
 

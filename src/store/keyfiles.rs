@@ -11,7 +11,7 @@
 //! them, and in both after it; whoever destroys keys writes both after the commit.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use super::StoreError;
 use super::durable::{Durable, Synced};
-use super::files::{KEYS, private_file, replace_file, tighten};
+use super::files::{KEYS, existing, private_file, replace_file, tighten};
 use super::key::KeyId;
 use super::keyring::Entries;
 use crate::base::{CryptoRng, Secret, failpoint};
@@ -107,11 +107,8 @@ impl KeyFiles {
         let [first, second] = &self.paths;
         let path = if self.second { second } else { first };
         let at = |error| StoreError::from_io(path, error);
-        let held = match fs::metadata(path) {
-            Ok(found) => usize::try_from(found.len()).unwrap_or(usize::MAX),
-            Err(error) if error.kind() == ErrorKind::NotFound => 0,
-            Err(error) => return Err(at(error)),
-        };
+        let held = existing(path, fs::metadata(path))?;
+        let held = held.map_or(0, |found| usize::try_from(found.len()).unwrap_or(usize::MAX));
         let bytes = self.encode(generation, contents, held, rng)?;
         if held == 0 {
             // The first time there is nothing to overwrite, and a torn file would look like damage.
@@ -161,14 +158,9 @@ impl KeyFiles {
     }
 
     fn read(&self, path: &Path) -> Result<Copy, StoreError> {
-        let at = |error| StoreError::from_io(path, error);
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Copy::Missing),
-            Err(error) => return Err(at(error)),
-        };
+        let Some(file) = existing(path, File::open(path))? else { return Ok(Copy::Missing) };
         let mut bytes = Vec::new();
-        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(at)?;
+        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(|error| StoreError::from_io(path, error))?;
         self.decode(&bytes)
     }
 

@@ -77,17 +77,9 @@ impl Store {
         let database = Backing::Frozen(Box::new(Frozen { log: log.ok_or_else(missing)?, because }));
         let key_files = KeyFiles::new(dir, &secrets.key_files, Arc::new(Disk));
         let mark = Mark::none(&secrets.mark);
-        let writer = Writer {
-            schema,
-            meta,
-            key_files,
-            mark,
-            doomed: Vec::new(),
-            checked: witness.checked,
-            count: None,
-            swept: Vec::new(),
-            written: BTreeMap::new(),
-        };
+        let (doomed, swept, written) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let (checked, count) = (witness.checked, None);
+        let writer = Writer { schema, meta, key_files, mark, doomed, checked, count, swept, written };
         let opened = Opened { database, keyring };
         Ok(Self { inner: Arc::new(Inner::new(dir, secrets, opened, writer)) })
     }

@@ -26,6 +26,7 @@ use message::{Kind, Message, SEGMENT, Segment};
 use page::{Change, Changes};
 
 use super::StoreError;
+use super::files::existing;
 
 /// Whether there is something sound behind damage in that part of the log which sled reads when it opens: there it would
 /// stop, and erase what comes behind. What a power cut has torn looks the same.
@@ -143,10 +144,7 @@ impl Log {
 
     /// Nothing was read yet.
     fn over(path: &Path, watched: &[u8]) -> Result<Option<Self>, StoreError> {
-        let file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(|error| StoreError::from_io(path, error))?,
-        };
+        let Some(file) = existing(path, File::open(path))? else { return Ok(None) };
         let (rows, pages, history) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         Ok(Some(Self { path: path.to_owned(), file, rows, pages, history, watched: watched.to_vec(), gaps: 0 }))
     }

@@ -17,13 +17,12 @@ mod read;
 mod write;
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use super::files::SNAPSHOTS;
+use super::files::{SNAPSHOTS, existing};
 use crate::base::WallTime;
 use crate::base::limits::{MAX_SNAPSHOTS, SNAPSHOT_INTERVAL, SNAPSHOT_LIFE};
 
@@ -91,11 +90,7 @@ pub(super) struct Entry {
 pub fn snapshots(dir: &Path) -> Result<Vec<SnapshotFile>, StoreError> {
     let folder = dir.join(SNAPSHOTS);
     let at = |error| StoreError::from_io(&folder, error);
-    let entries = match fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(at(error)),
-    };
+    let Some(entries) = existing(&folder, fs::read_dir(&folder))? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry.map_err(at)?;
