@@ -264,17 +264,15 @@ byte_id!(
     16
 );
 
-fn parse_hex(text: &str, out: &mut [u8]) -> Result<(), IdError> {
+/// Reads two hexadecimal digits for each byte.
+pub(crate) fn parse_hex(text: &str, out: &mut [u8]) -> Result<(), IdError> {
     let wrong = IdError::Hex { expected: out.len() * 2 };
-    if text.len() != out.len() * 2 || !text.is_ascii() {
+    if text.len() != out.len() * 2 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return Err(wrong);
     }
-    for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let digits = std::str::from_utf8(pair).map_err(|_| wrong.clone())?;
-        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(wrong);
-        }
-        *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong.clone())?;
+    for (at, byte) in out.iter_mut().enumerate() {
+        let pair = text.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        *byte = pair.ok_or_else(|| wrong.clone())?;
     }
     Ok(())
 }

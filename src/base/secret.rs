@@ -3,6 +3,7 @@
 use std::fmt;
 
 use rand_core::CryptoRng;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -59,19 +60,8 @@ impl<const N: usize> Serialize for Secret<N> {
 
 impl<'de, const N: usize> Deserialize<'de> for Secret<N> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Bytes<const N: usize>;
-        impl<const N: usize> serde::de::Visitor<'_> for Bytes<N> {
-            type Value = Secret<N>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{N} bytes")
-            }
-
-            fn visit_bytes<E: serde::de::Error>(self, v: &[u8]) -> Result<Self::Value, E> {
-                v.try_into().map(Secret).map_err(|_| E::invalid_length(v.len(), &self))
-            }
-        }
-        d.deserialize_bytes(Bytes::<N>)
+        let bytes = <&[u8]>::deserialize(d)?;
+        bytes.try_into().map(Self).map_err(|_| D::Error::invalid_length(bytes.len(), &"a secret of its length"))
     }
 }
 

@@ -4,7 +4,7 @@ use ed25519_dalek::Signer;
 
 use super::CryptoError;
 use super::dh::{DhPublic, DhSecret};
-use crate::base::{CryptoRng, Secret};
+use crate::base::Secret;
 
 /// Bytes of a signature.
 pub const SIGNATURE_LEN: usize = 64;
@@ -22,11 +22,6 @@ pub struct SigningKey(ed25519_dalek::SigningKey);
 pub struct VerifyingKey(ed25519_dalek::VerifyingKey);
 
 impl SigningKey {
-    /// A fresh key.
-    pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
-        Self::from_seed(&Secret::random(rng))
-    }
-
     /// From the 32-byte seed (RFC 8032, section 5.1.5).
     pub fn from_seed(seed: &Secret<32>) -> Self {
         Self(ed25519_dalek::SigningKey::from_bytes(seed.expose()))

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::card::{Mailbox, is_address};
 use super::key::IdentityKey;
+use crate::base::ids::parse_hex;
 use crate::base::limits::{MAX_ADDR_LEN, MAX_ADDRS, MAX_LINK, MAX_MAILBOXES, MAX_NAME_CHARS};
 use crate::base::{CryptoRng, IdError, PeerId, Secret};
 
@@ -62,11 +63,8 @@ impl FromStr for RequestToken {
     type Err = LinkError;
 
     fn from_str(text: &str) -> Result<Self, LinkError> {
-        let digits: &[u8; 32] = text.as_bytes().try_into().map_err(|_| LinkError::Token)?;
         let mut bytes = [0; 16];
-        for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
-            *byte = hex_byte(*pair).ok_or(LinkError::Token)?;
-        }
+        parse_hex(text, &mut bytes).map_err(|_| LinkError::Token)?;
         Ok(Self::from_bytes(bytes))
     }
 }
@@ -244,17 +242,12 @@ fn is_name(name: &str) -> bool {
 
 /// Strict percent-decoding (ID-52): the crate lets a broken `%` pass, so it is looked at first. `+` is a plus.
 fn decode(value: &str) -> Result<String, LinkError> {
-    let broken = |after: &str| after.as_bytes().first_chunk::<2>().and_then(|pair| hex_byte(*pair)).is_none();
+    let broken = |after: &str| after.get(..2).is_none_or(|pair| !pair.bytes().all(|digit| digit.is_ascii_hexdigit()));
     if value.split('%').skip(1).any(broken) {
         return Err(LinkError::Encoding);
     }
     let text = percent_decode_str(value).decode_utf8().map_err(|_| LinkError::Encoding)?;
     Ok(text.into_owned())
-}
-
-fn hex_byte(pair: [u8; 2]) -> Option<u8> {
-    let [high, low] = pair.map(|digit| char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok()));
-    Some(high? * 16 + low?)
 }
 
 #[cfg(test)]
