@@ -2,7 +2,7 @@
 //! profiles, and the capsule that carries them.
 //!
 //! What this layer does not own: who really wrote it (`session` authenticates the peer, the caller
-//! compares with [`MimiContent::check_origin`]), what is done with it (`messenger`), and how it
+//! compares with [`MimiContent::sender_uri`] and [`MimiContent::room_uri`]), what is done with it (`messenger`), and how it
 //! travels (`envelope`).
 
 mod capsule;
@@ -45,9 +45,6 @@ pub enum ContentError {
     /// Nested deeper than allowed (CON-5).
     #[error("content is nested too deeply")]
     TooDeep,
-    /// The sender or room in the content is not the authenticated one (CON-9).
-    #[error("the sender or room named in the content is not the authenticated one")]
-    Origin,
 }
 
 impl From<CborError> for ContentError {

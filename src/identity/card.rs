@@ -252,12 +252,6 @@ impl Card {
         &self.content
     }
 
-    /// Whether a holder of `held` takes this card in its place (ID-27): the same owner, and a higher
-    /// sequence or the very same bytes.
-    pub fn may_replace(&self, held: &Self) -> bool {
-        self.owner == held.owner && (self.sequence > held.sequence || self.bytes == held.bytes)
-    }
-
     /// The signed bytes as they came, for passing them on; extensions of newer programs are in them.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

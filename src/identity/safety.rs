@@ -79,11 +79,6 @@ impl SafetyNumber {
         self.0.clone()
     }
 
-    /// What the QR code holds: a prefix with the version, and the digits (ID-63).
-    pub fn qr_payload(&self) -> String {
-        format!("{QR_PREFIX}{}", self.0)
-    }
-
     /// Whether a text that was typed, or scanned from the other side's QR code, is this number.
     /// Blanks are ignored (ID-64).
     ///

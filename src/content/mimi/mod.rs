@@ -100,18 +100,6 @@ impl MimiContent {
     pub fn counter(&self) -> Option<u64> {
         self.extensions.uint(extensions::COUNTER)
     }
-
-    /// Holds the sender and room it names against the authenticated ones (CON-9).
-    ///
-    /// # Errors
-    /// [`ContentError::Origin`] when one is missing or another.
-    pub fn check_origin(&self, sender_uri: &str, room_uri: &str) -> Result<(), ContentError> {
-        if self.sender_uri() == Some(sender_uri) && self.room_uri() == Some(room_uri) {
-            Ok(())
-        } else {
-            Err(ContentError::Origin)
-        }
-    }
 }
 
 impl Expires {

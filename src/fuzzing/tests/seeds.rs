@@ -231,7 +231,7 @@ fn link() -> Seeds {
         seed("capital-token", 2, "00112233445566778899AABBCCDDEEFF"),
         seed("number", 3, number.to_string()),
         seed("digits", 3, number.digits()),
-        seed("qr", 3, number.qr_payload()),
+        seed("qr", 3, format!("ROHRPOST-SAFETY:1:{}", number.digits())),
     ]
 }
 

@@ -274,18 +274,6 @@ fn a_sequence_grows_and_is_not_behind_the_clock() {
     assert_eq!(next_sequence(u64::MAX, NOW), u64::MAX);
 }
 
-/// ID-27.
-#[test]
-fn a_card_is_replaced_by_a_newer_one_or_by_itself() {
-    let card = |sequence, work| open(&CardContent { sequence, work, ..example() }.sign(&alice())).unwrap();
-    assert!(card(2, 0).may_replace(&card(1, 0)));
-    assert!(card(1, 0).may_replace(&card(1, 0)));
-    assert!(!card(1, 1).may_replace(&card(1, 0)));
-    assert!(!card(1, 0).may_replace(&card(2, 0)));
-    let other = CardIn::decode(&example().sign(&bob())).unwrap().verify(bob().public(), NOW).unwrap();
-    assert!(!other.may_replace(&card(1, 0)));
-}
-
 fn any_nodes() -> impl Strategy<Value = Vec<Mailbox>> {
     let addr = prop_oneof![Just(format!("/{}", "a".repeat(255))), "/[ -~]{0,300}", ".{0,20}"];
     let node = (0u8..4, vec(addr, 0..10));
