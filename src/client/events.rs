@@ -64,7 +64,7 @@ impl Events {
             Source::Node(remote) => remote.hear(timeout),
             Source::Log { profile, cursor, ready } => {
                 if ready.is_empty() {
-                    let page = profile.runtime.block_on(profile.dispatcher()?.events(*cursor, MAX_PAGE))?;
+                    let page = profile.runtime.block_on(profile.local.dispatcher.events(*cursor, MAX_PAGE))?;
                     *cursor = page.next;
                     ready.extend(page.events);
                 }

@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::remote::Remote;
 use crate::api::{ApiError, Call, Code, Rpc};
-use crate::node::{self, Ask, Dispatcher, Local, Place, Profile};
+use crate::node::{self, Ask, Local, Place, Profile};
 
 /// Tries to reach a profile that another process has.
 const TRIES: u32 = 100;
@@ -110,7 +110,7 @@ impl Client {
             Inner::Remote(remote) => remote.call(method, params),
             Inner::InProcess(own) => {
                 let call = Call::parse(method, params)?;
-                own.runtime.block_on(own.dispatcher()?.answer(call))
+                own.runtime.block_on(own.local.dispatcher.answer(call))
             }
         }
     }
@@ -129,28 +129,20 @@ impl Client {
 /// The dispatcher in this process, over a profile without a node; shared with the events that are read from it.
 pub(super) struct Running {
     pub(super) runtime: Runtime,
-    /// Taken out by `drop` only.
-    local: Option<Local>,
+    pub(super) local: Local,
 }
 
 impl Running {
     fn start(place: &Place, lock: node::Lock, ask: Ask<'_>) -> Result<Self, ApiError> {
         let profile = Profile::unlock(place, ask)?;
         let runtime = runtime()?;
-        Ok(Self { runtime, local: Some(Local::start(place, lock, profile)?) })
-    }
-
-    pub(super) fn dispatcher(&self) -> Result<&Dispatcher, ApiError> {
-        let dispatcher = self.local.as_ref().map(|local| &local.dispatcher);
-        dispatcher.ok_or_else(|| ApiError::new(Code::Stopping, "the profile is closed"))
+        Ok(Self { runtime, local: Local::start(place, lock, profile)? })
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(local) = self.local.take()
-            && let Err(error) = self.runtime.block_on(local.shutdown())
-        {
+        if let Err(error) = self.runtime.block_on(self.local.shutdown()) {
             tracing::error!(%error, "the profile was not closed well");
         }
     }

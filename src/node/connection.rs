@@ -1,11 +1,9 @@
 //! One client: lines in, answers and events out.
 
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
 
 use futures::StreamExt;
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use futures::stream::{FuturesOrdered, FuturesUnordered};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -26,11 +24,8 @@ const MAX_QUEUING: usize = 256;
 /// Events written at a time, so that a client far behind still gets answers in between.
 const EVENTS_AT_A_TIME: usize = 500;
 
-/// A line that is ready later; nothing for notifications.
-type Later = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
-
 /// A call that was begun.
-type Queuing = Pin<Box<dyn Future<Output = (Option<Id>, Result<Answering, ApiError>)> + Send>>;
+type Queuing = BoxFuture<'static, (Option<Id>, Result<Answering, ApiError>)>;
 
 /// Serves one client until it goes, or the node ends. Then the connection is given back, still open: its end tells the
 /// client that the node is gone.
@@ -67,7 +62,8 @@ struct Connection {
     news: Option<News>,
     /// Calls begun and not yet carried out, in the order in which they came.
     queuing: FuturesOrdered<Queuing>,
-    waiting: FuturesUnordered<Later>,
+    /// Lines that are ready later; nothing for notifications.
+    waiting: FuturesUnordered<BoxFuture<'static, Option<String>>>,
     stop: watch::Receiver<bool>,
 }
 
@@ -275,7 +271,7 @@ type Understood = Result<(Option<Id>, Result<Call, ApiError>), Box<Response>>;
 /// What became of one call: an answer, and none when it was a notification.
 enum Outcome {
     Now(Option<Response>),
-    Later(Pin<Box<dyn Future<Output = Option<Response>> + Send>>),
+    Later(BoxFuture<'static, Option<Response>>),
 }
 
 impl Outcome {

@@ -39,7 +39,6 @@ pub use place::Place;
 pub use profile::{Ask, change_passphrase, create, exists, needs_passphrase};
 pub use recover::recover;
 
-pub(crate) use dispatch::Dispatcher;
 pub(crate) use doctor::doctor;
 pub(crate) use news::News;
 pub(crate) use profile::{Profile, lock};

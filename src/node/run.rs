@@ -181,7 +181,8 @@ fn net_config(
 pub(crate) struct Local {
     pub(crate) dispatcher: Dispatcher,
     halt: watch::Sender<bool>,
-    lock: ProfileLock,
+    /// Held as long as this is.
+    _lock: ProfileLock,
 }
 
 impl Local {
@@ -199,15 +200,13 @@ impl Local {
             strangers: mpsc::channel(1).1,
             halt: halt_in,
         })?;
-        Ok(Self { dispatcher: Dispatcher::new(core, place.clone(), None), halt, lock })
+        Ok(Self { dispatcher: Dispatcher::new(core, place.clone(), None), halt, _lock: lock })
     }
 
-    /// Closes the store and frees the profile.
-    pub(crate) async fn shutdown(self) -> Result<(), ApiError> {
+    /// Closes the store; the profile is free when this is dropped.
+    pub(crate) async fn shutdown(&self) -> Result<(), ApiError> {
         self.halt.send_replace(true);
-        let result = self.dispatcher.core().ended().await;
-        drop(self.lock);
-        result
+        self.dispatcher.core().ended().await
     }
 }
 

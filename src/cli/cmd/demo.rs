@@ -237,7 +237,8 @@ fn wire(stage: &Stage, telling: &mut Telling<'_>) -> Result<()> {
         telling.fact("the beginning of the first:")?;
         telling.block(&hex::dump(&first.bytes, 6))?;
     }
-    telling.check("envelopes went both ways", Stage::both_ways(&envelopes))?;
+    let sent = |name: &&str| envelopes.iter().any(|envelope| envelope.way.starts_with(*name));
+    telling.check("envelopes went both ways", ["Alice", "Bob"].iter().all(sent))?;
     // Not the keys: who opens a session names both sides in its first message, inside the encrypted connection.
     for needle in TEXTS.map(Needle::text) {
         let found = envelopes.iter().any(|envelope| needle.is_in(&envelope.bytes));

@@ -27,15 +27,14 @@ pub(crate) fn run(_: RecoverArgs, context: &mut Context) -> Result<()> {
 
 fn show(recovery: &Recovery, output: &mut Output) -> Result<()> {
     let mut record = Record::default();
-    let number = |n: u64| Cell::text(&n.to_string());
     record.row("peer ID", "peer_id", Cell::text(&recovery.peer_id.to_string()));
     record.row("name", "name", Cell::text(&recovery.name));
     record.row("damage", "damage", Cell::text(&recovery.damage));
-    record.row("contacts", "contacts", number(recovery.contacts));
-    record.row("conversations", "conversations", number(recovery.conversations));
-    record.row("messages", "messages", number(recovery.messages));
-    record.row("requests", "requests", number(recovery.requests));
-    record.row("sent again", "queued", number(recovery.queued));
+    record.row("contacts", "contacts", Cell::number(recovery.contacts));
+    record.row("conversations", "conversations", Cell::number(recovery.conversations));
+    record.row("messages", "messages", Cell::number(recovery.messages));
+    record.row("requests", "requests", Cell::number(recovery.requests));
+    record.row("sent again", "queued", Cell::number(recovery.queued));
     let rows = format!("{} rows of the database, {} of a snapshot", recovery.from_database, recovery.from_snapshot);
     record.row("made of", "rows", Cell::two(&rows, &format!("{} {}", recovery.from_database, recovery.from_snapshot)));
     record.rows("lost", "lost", recovery.lost.iter().map(|lost| Cell::text(lost).tint(Tint::Yellow)));

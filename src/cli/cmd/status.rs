@@ -29,20 +29,19 @@ fn show(status: &Status, output: &mut Output) -> Result<()> {
         Some(peer) => record.row("peer ID", "peer_id", Cell::text(&peer.to_string())),
         None => record.row("peer ID", "peer_id", Cell::two("locked with a passphrase", "")),
     }
-    let number = |n: u64| Cell::text(&n.to_string());
     // Nothing is known of a locked profile.
     if status.peer_id.is_some() {
         record.row("name", "name", Cell::text(&status.name));
-        record.row("unread", "unread", number(status.unread));
-        record.row("requests", "requests", number(status.requests));
-        record.row("contacts", "contacts", number(status.contacts));
+        record.row("unread", "unread", Cell::number(status.unread));
+        record.row("requests", "requests", Cell::number(status.requests));
+        record.row("contacts", "contacts", Cell::number(status.contacts));
         record.row("outbox", "outbox", Cell::two(&waiting(status.outbox), &status.outbox.to_string()));
     }
     record.row("folder", "data_dir", Cell::text(&status.data_dir.display().to_string()));
     if status.running {
         record.rows("address", "addr", status.addrs.iter().map(|addr| Cell::text(addr)));
         reach(status, &mut record);
-        record.row("connected", "peers", number(status.peers));
+        record.row("connected", "peers", Cell::number(status.peers));
         for connection in &status.connections {
             let who = name_and_peer(&connection.name, &connection.peer_id);
             let since = output.time(connection.since);

@@ -57,11 +57,6 @@ impl Stage {
         self.wire.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether both have sent something.
-    pub(super) fn both_ways(envelopes: &[Envelope]) -> bool {
-        ["Alice", "Bob"].iter().all(|name| envelopes.iter().any(|envelope| envelope.way.starts_with(name)))
-    }
-
     /// Leaves a text in clear among the profiles, and looks whether it is found.
     pub(super) fn search_works(&self) -> Result<bool> {
         let text = "left in clear, on purpose";
