@@ -101,7 +101,7 @@ fn numbered(text: &str) -> Option<(u8, String)> {
 
 /// The tables that a source file declares: number and name.
 fn tables_in(source: &str) -> Vec<(u8, String)> {
-    let declared = source.split("\ntable!(").skip(1).filter_map(|rest| rest.split(");").next());
+    let declared = source.split("\ntable! {").skip(1).filter_map(|rest| rest.split("\n}").next());
     let lines = declared.flat_map(|table| table.lines().filter(|line| !line.trim().starts_with("///")));
     let named = lines.filter_map(|line| line.split_once(',')?.0.split_once(" = "));
     named.map(|(name, number)| (number.trim().parse().unwrap(), name.trim().to_owned())).collect()
@@ -233,6 +233,7 @@ fn citations_are_read_with_their_ranges() {
 
 #[test]
 fn tables_are_found_in_a_source() {
-    let source = "\ntable!(\n    /// Keyed by a, b = 7, c.\n    One = 1, Root, Row\n);\ntable!(\n    Two = 20, State, Vec<Row>\n);\n";
+    let source =
+        "\ntable! {\n    /// Keyed by a, b = 7, c.\n    One = 1, Root, Row;\n    Two = 20, State, Vec<Row>;\n}\n";
     assert_eq!(tables_in(source), [(1, "One".to_owned()), (20, "Two".to_owned())]);
 }

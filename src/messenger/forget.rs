@@ -9,8 +9,8 @@ use crate::store::{Rows, Scan};
 use super::command::{Answer, Refusal};
 use super::outgoing::Happening;
 use super::tables::{
-    MessageIndex, Messages, Recent, Timed, Tomb, TombRow, Tombs, hour_of_time, index_key, indexed, message_key,
-    recent_key, timed_row_key, tomb_key,
+    MessageIndex, Messages, Recent, Timed, Tomb, TombRow, Tombs, hour_of, index_key, indexed, message_key, numbered,
+    timed_key, tomb_key,
 };
 use super::tx::{Step, Tx};
 
@@ -34,16 +34,16 @@ impl Tx<'_> {
         let mut hours = BTreeSet::new();
         for (_, row) in self.buf.scan::<Timed>(&Scan::all())? {
             let Some(position) = row.position.filter(|_| row.room == room) else { continue };
-            self.buf.delete::<Timed>(&timed_row_key(&row));
+            self.buf.delete::<Timed>(&timed_key(row.at, &row.id));
             self.buf.delete::<Messages>(&message_key(&room, position));
-            hours.insert(hour_of_time(row.at));
+            hours.insert(hour_of(row.at));
         }
         self.mem.next_expiry = super::memory::next_expiry(&*self.buf)?;
         for hour in hours {
             self.leave_hour(hour, true)?;
         }
         self.destroy_slots(&mut conversation)?;
-        self.buf.delete::<Recent>(&recent_key(conversation.activity));
+        self.buf.delete::<Recent>(&numbered(conversation.activity));
         conversation.forgotten = conversation.last;
         conversation.read = conversation.last;
         // Their places are gone.
@@ -66,10 +66,9 @@ impl Tx<'_> {
     pub(super) fn forget_tombs(&mut self) -> Step {
         let clock = self.deadline_clock();
         let due = Scan::all().to(clock.0.saturating_add(1)).limit(limits::MAX_BURIED_AT_ONCE);
-        let due = self.buf.scan::<Tombs>(&due)?;
+        let due = self.buf.take::<Tombs>(&due)?;
         self.mem.burying = due.len() == limits::MAX_BURIED_AT_ONCE;
         for (_, row) in due {
-            self.buf.delete::<Tombs>(&tomb_key(&row));
             match row.of.clone() {
                 Tomb::Message(id) => {
                     if self.index(&id)?.is_none() {

@@ -1,6 +1,6 @@
 //! What a contact says: messages, receipts, profile, acceptance, reset.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::event::EventKind;
 use crate::base::words::State;
@@ -15,7 +15,7 @@ use super::outgoing::What;
 use super::send::{check_name, merge_addrs};
 use super::tables::{HeldMessage, IndexRow, Late, MessageIndex, MessageRow, Messages, PeerRow, index_key, message_key};
 use super::told::introduction;
-use super::tx::{Due, Step, Tx};
+use super::tx::{Step, Tx};
 
 impl Tx<'_> {
     /// Applies the capsule of a contact.
@@ -100,7 +100,7 @@ impl Tx<'_> {
         let id = held.id;
         let again = self.buf.get::<MessageIndex>(&index_key(&id))?.is_some();
         if !again || self.receipt_is_due_again(peer) {
-            self.fresh.push(Due::Delivered(peer, id));
+            self.mem.receipts.push((peer, id, State::Delivered));
         }
         if again {
             return Ok(id);
@@ -164,7 +164,7 @@ impl Tx<'_> {
             let upto = self.conversation(&index.room)?.map_or(0, |conversation| conversation.read);
             let is_there = index.position <= upto && self.buf.contains::<Messages>(&key)?;
             let is_read = is_there && !self.buf.contains::<Late>(&key)?;
-            self.fresh.push(if is_read { Due::Read(peer, *id) } else { Due::Delivered(peer, *id) });
+            self.mem.receipts.push((peer, *id, if is_read { State::Read } else { State::Delivered }));
         }
         Ok(())
     }
@@ -239,7 +239,12 @@ impl Tx<'_> {
     /// Turns the receipts that became due into capsules. They are encrypted with the next commit: whoever waits for a
     /// message need not wait for its receipt.
     pub(super) fn flush_receipts(&mut self) -> Step {
-        for (peer, mut due) in std::mem::take(&mut self.mem.receipts) {
+        let mut reports: BTreeMap<PeerId, StatusReport> = BTreeMap::new();
+        for (peer, id, state) in std::mem::take(&mut self.mem.receipts) {
+            let due = reports.entry(peer).or_default();
+            if state == State::Read { &mut due.read } else { &mut due.delivered }.push(id);
+        }
+        for (peer, mut due) in reports {
             let contact = self.peer(&peer)?.is_some_and(|row| row.contact.is_some() && row.accepted && !row.blocked);
             // Whoever sends and takes no receipts does without those beyond the bound.
             if !contact || self.mem.out.of(&peer).totals().controls >= limits::MAX_CONTROL_ROWS {

@@ -7,7 +7,7 @@ use crate::store::{RowKey, Rows, Scan};
 
 use super::io::Order;
 use super::query;
-use super::tables::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, Profile, ProfileRow};
+use super::tables::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, Profile, ProfileRow, numbered};
 use super::tx::{Step, Tx};
 
 /// One-time prekeys with a secret in the store, handed out or not: whoever asks for them without
@@ -63,7 +63,7 @@ impl Tx<'_> {
         row.card = content.sign(self.me);
         row.card_issued = now;
         self.note_own_card(&row.card);
-        let key = card_keys_key(keys.prekey_id);
+        let key = numbered(keys.prekey_id.0);
         Ok(self.buf.put::<CardKeysTable>(&key, &CardKeysRow { keys, named_until: expires })?)
     }
 
@@ -97,7 +97,7 @@ impl Tx<'_> {
         let now = self.deadline_clock();
         for old in self.card_keys()? {
             if old.named_until + limits::PREKEY_GRACE <= now {
-                self.buf.delete::<CardKeysTable>(&card_keys_key(old.keys.prekey_id));
+                self.buf.delete::<CardKeysTable>(&numbered(old.keys.prekey_id.0));
                 self.forget_prekey_marks(old.keys.prekey_id)?;
             }
         }
@@ -115,18 +115,18 @@ impl Tx<'_> {
 
     /// The secrets behind a card's prekey.
     pub(super) fn card_keys_of(&self, prekey: PrekeyId) -> Step<Option<CardKeysRow>> {
-        Ok(self.buf.get::<CardKeysTable>(&card_keys_key(prekey))?)
+        Ok(self.buf.get::<CardKeysTable>(&numbered(prekey.0))?)
     }
 
     /// The secrets of a one-time prekey.
     pub(super) fn one_time_of(&self, id: PrekeyId) -> Step<Option<OneTimeRow>> {
-        Ok(self.buf.get::<OneTimeTable>(&one_time_key(id))?)
+        Ok(self.buf.get::<OneTimeTable>(&numbered(id.0))?)
     }
 
     /// Erases a one-time prekey: it was used, or nobody can use it any more.
     pub(super) fn forget_one_time(&mut self, id: PrekeyId) -> Step {
         self.forget_boxed(id)?;
-        self.buf.delete::<OneTimeTable>(&one_time_key(id));
+        self.buf.delete::<OneTimeTable>(&numbered(id.0));
         self.mem.one_time_total = self.mem.one_time_total.saturating_sub(1);
         self.mem.one_time.retain(|other| *other != id);
         Ok(())
@@ -141,7 +141,7 @@ impl Tx<'_> {
         while self.mem.one_time.len() < limits::ONE_TIME_BATCH && self.mem.one_time_total < MAX_ONE_TIME {
             let keys = OneTimeKeys::generate(&mut *self.rng, now);
             let id = keys.id;
-            self.buf.put::<OneTimeTable>(&one_time_key(id), &OneTimeRow { keys, handed_out: false })?;
+            self.buf.put::<OneTimeTable>(&numbered(id.0), &OneTimeRow { keys, handed_out: false })?;
             self.mem.one_time.push_back(id);
             self.mem.one_time_total += 1;
         }
@@ -157,7 +157,7 @@ impl Tx<'_> {
             let Some(id) = self.mem.one_time.pop_front() else { break };
             if let Some(mut row) = self.one_time_of(id)? {
                 row.handed_out = true;
-                self.buf.put::<OneTimeTable>(&one_time_key(id), &row)?;
+                self.buf.put::<OneTimeTable>(&numbered(id.0), &row)?;
                 prekey = Some(row.keys.sign(self.me));
             }
         }
@@ -165,14 +165,6 @@ impl Tx<'_> {
         self.push(Order::AnswerBundle { request, card, prekey });
         Ok(())
     }
-}
-
-fn card_keys_key(prekey: PrekeyId) -> RowKey {
-    RowKey::new().u64(prekey.0)
-}
-
-pub(super) fn one_time_key(id: PrekeyId) -> RowKey {
-    RowKey::new().u64(id.0)
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use crate::store::{RowKey, Rows, Scan};
 
 use super::memory::number;
 use super::tables::{
-    EnvelopeMarks, MarkQueue, PrekeyMarks, QueuedMark, QueuedMarks, half_of, mark_key, prekey_mark_key,
+    EnvelopeMarks, MarkQueue, PrekeyMarks, QueuedMark, QueuedMarks, half_of, mark_key, numbered, prekey_mark_key,
 };
-use super::tx::{Due, Step, Tx};
+use super::tx::{Step, Tx};
 
 /// How many protected marks one commit may move to the end of the queue: some rows of them.
 const MAX_MOVES: usize = 1_024;
@@ -22,7 +22,7 @@ const EXPIRED_AT_A_TIME: usize = 4;
 
 /// The queue of all contacts, or of all strangers.
 fn queue_of(contact: bool) -> RowKey {
-    RowKey::new().u64(u64::from(contact))
+    numbered(u64::from(contact))
 }
 
 impl Tx<'_> {
@@ -40,7 +40,7 @@ impl Tx<'_> {
     ) -> Step {
         let envelope = half_of(&id);
         self.buf.put::<EnvelopeMarks>(&mark_key(&envelope), &())?;
-        self.fresh.push(Due::Marked(contact, QueuedMark { envelope, card_prekey }));
+        self.mem.marks.push((contact, QueuedMark { envelope, card_prekey }));
         Ok(())
     }
 
@@ -109,9 +109,7 @@ impl Tx<'_> {
 
     /// Forgets all marks of a prekey whose secret is gone.
     pub(super) fn forget_prekey_marks(&mut self, prekey: PrekeyId) -> Step {
-        for (_, ephemeral) in self.buf.scan::<PrekeyMarks>(&Scan::new(RowKey::new().u64(prekey.0)))? {
-            self.buf.delete::<PrekeyMarks>(&prekey_mark_key(prekey, &ephemeral));
-        }
+        self.buf.take::<PrekeyMarks>(&Scan::new(numbered(prekey.0)))?;
         self.mem.prekey_marks = None;
         Ok(())
     }

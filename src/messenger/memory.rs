@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::base::event::EventKind;
+use crate::base::words::State;
 use crate::base::{MessageId, MonoTime, PeerId, WallTime};
 use crate::content::{self, mimi::Origin};
 use crate::identity::PrekeyId;
@@ -39,8 +40,8 @@ pub(super) struct Memory {
     pub marks: Vec<(bool, QueuedMark)>,
     /// What the present commit tells.
     pub told: Vec<EventKind>,
-    /// Receipts that become due with this commit.
-    pub receipts: BTreeMap<PeerId, Receipts>,
+    /// Receipts that become due with this commit: *delivered* or *read*.
+    pub receipts: Vec<(PeerId, MessageId, State)>,
     /// What was asked of mailboxes.
     pub asks: Asks,
     /// What is known of sessions beside their rows.
@@ -94,6 +95,8 @@ pub(super) struct Known {
 pub(super) struct Mark {
     known: Known,
     steps: usize,
+    /// How much there was of marks, of what is told, and of receipts.
+    fresh: [usize; 3],
 }
 
 /// Something as it was.
@@ -124,13 +127,6 @@ pub(super) struct Pending {
     pub peer: PeerId,
     pub received_at: WallTime,
     pub invited: bool,
-}
-
-/// Receipts for one peer.
-#[derive(Debug, Default)]
-pub(super) struct Receipts {
-    pub delivered: Vec<MessageId>,
-    pub read: Vec<MessageId>,
 }
 
 /// The way to one peer.
@@ -279,13 +275,18 @@ impl Memory {
     /// Marks what memory is like now.
     pub(super) fn mark(&mut self) -> Mark {
         self.marked += 1;
-        Mark { known: self.known.clone(), steps: self.undo.len() }
+        let fresh = [self.marks.len(), self.told.len(), self.receipts.len()];
+        Mark { known: self.known.clone(), steps: self.undo.len(), fresh }
     }
 
     /// Undoes everything since a mark but what the network was asked and told.
     pub(super) fn undo(&mut self, to: Mark) {
         self.marked += 1;
         self.known = to.known;
+        let [marks, told, receipts] = to.fresh;
+        self.marks.truncate(marks);
+        self.told.truncate(told);
+        self.receipts.truncate(receipts);
         while self.undo.len() > to.steps {
             match self.undo.pop() {
                 Some(Undo::Link(peer, Some(link))) => drop(self.links.insert(peer, *link)),

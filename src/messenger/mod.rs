@@ -54,7 +54,7 @@ pub use io::{Class, Event, FrameToken, Input, Order, Output, RefuseReason};
 
 use memory::Memory;
 use outgoing::Happening;
-use tx::{Due, Step, Stop, Tx};
+use tx::{Step, Stop, Tx};
 
 /// How often the key of sessions and prekeys is renewed, so that a thief of the disk cannot open
 /// what was erased.
@@ -98,11 +98,7 @@ impl Messenger {
             tx.contacts_at_start()?;
             tx.compare_card()
         });
-        match prepared {
-            Ok(()) => {}
-            Err(Stop::Fault(error)) => return Err(error),
-            Err(Stop::Refused(refusal)) => return Err(StoreError::damaged(refusal.to_string())),
-        }
+        prepared?;
         messenger.store.commit(buf, rng)?;
         messenger.catch_up(&mut out, now, rng);
         Ok((messenger, out))
@@ -125,12 +121,7 @@ impl Messenger {
         self.mem.forget_marks();
         let settled = self.tx(&mut buf, &mut out, now, rng).settle();
         failpoint("computed");
-        let committed = match settled {
-            Ok(()) => self.store.commit(buf, rng),
-            Err(Stop::Fault(error)) => Err(error),
-            Err(Stop::Refused(refusal)) => Err(StoreError::damaged(refusal.to_string())),
-        };
-        if let Err(error) = committed {
+        if let Err(error) = settled.map_err(StoreError::from).and_then(|()| self.store.commit(buf, rng)) {
             tracing::error!(%error, "a commit failed");
             self.forget();
             return questions.into_iter().filter_map(|q| q.map(|q| q.failed(&error))).collect();
@@ -173,7 +164,7 @@ impl Messenger {
         now: Now,
         rng: &'a mut dyn CryptoRng,
     ) -> Tx<'a> {
-        Tx { me: &self.me, buf, mem: &mut self.mem, out, rng, now, fresh: Vec::new() }
+        Tx { me: &self.me, buf, mem: &mut self.mem, out, rng, now }
     }
 
     /// Does what became due while nobody was there, before anybody asks.
@@ -193,13 +184,8 @@ impl Messenger {
     fn one(&mut self, input: Input, buf: &mut WriteBuffer, out: &mut Vec<Output>, now: Now, rng: &mut dyn CryptoRng) {
         let asked = question(&input);
         self.mem.forget_marks();
-        let mut tx = self.tx(buf, out, now, rng);
-        match tx.attempt(|tx| tx.input(input)) {
-            Ok(()) => {
-                let fresh = std::mem::take(&mut tx.fresh);
-                tx.note_due(fresh);
-            }
-            Err(stop) => out.extend(answer_to(stop, asked)),
+        if let Err(stop) = self.tx(buf, out, now, rng).attempt(|tx| tx.input(input)) {
+            out.extend(answer_to(stop, asked));
         }
     }
 
@@ -227,17 +213,12 @@ impl Messenger {
 
 /// What is answered to an input that did not happen.
 fn answer_to(stop: Stop, asked: Option<Question>) -> Option<Output> {
-    match (stop, asked) {
-        (Stop::Refused(refusal), Some(Question::Command(id))) => Some(Output::Reply(id, Err(refusal))),
-        (Stop::Refused(refusal), asked) => {
-            tracing::debug!(%refusal, "a peer's input was refused");
-            asked.map(|question| question.failed(&StoreError::damaged(refusal.to_string())))
-        }
-        (Stop::Fault(error), asked) => {
-            tracing::error!(%error, "an input failed");
-            asked.map(|question| question.failed(&error))
-        }
+    match (&stop, asked) {
+        (Stop::Refused(refusal), Some(Question::Command(id))) => return Some(Output::Reply(id, Err(refusal.clone()))),
+        (Stop::Refused(refusal), _) => tracing::debug!(%refusal, "a peer's input was refused"),
+        (Stop::Fault(error), _) => tracing::error!(%error, "an input failed"),
     }
+    asked.map(|question| question.failed(&stop.into()))
 }
 
 /// Who waits for an answer to an input.
@@ -314,16 +295,6 @@ impl Tx<'_> {
             Event::CardPublished { .. } => Ok(()),
             Event::Relays(relays) => self.relays(relays),
             Event::KnownPeers(peers) => self.keep_known_peers(peers),
-        }
-    }
-
-    fn note_due(&mut self, fresh: Vec<Due>) {
-        for due in fresh {
-            match due {
-                Due::Delivered(peer, id) => self.mem.receipts.entry(peer).or_default().delivered.push(id),
-                Due::Read(peer, id) => self.mem.receipts.entry(peer).or_default().read.push(id),
-                Due::Marked(contact, mark) => self.mem.marks.push((contact, mark)),
-            }
         }
     }
 

@@ -64,13 +64,10 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// One envelope that was sealed to us, in the name of `from`. What would be refused on a stream is dropped (ENV-14): there
-    /// is nobody to tell.
-    pub(super) fn receive_sealed(&mut self, from: PeerId, bytes: &[u8]) -> Step {
-        match self.take(from, bytes, Way::Sealed)? {
-            Verdict::Taken => Ok(()),
-            Verdict::Refused(_) => self.drop_sealed(),
-        }
+    /// One envelope that was sealed to us, in the name of `from`. False: it is dropped, as what would be refused on a stream
+    /// (ENV-14): there is nobody to tell.
+    pub(super) fn receive_sealed(&mut self, from: PeerId, bytes: &[u8]) -> Step<bool> {
+        Ok(matches!(self.take(from, bytes, Way::Sealed)?, Verdict::Taken))
     }
 
     fn take(&mut self, from: PeerId, bytes: &[u8], way: Way) -> Step<Verdict> {
@@ -169,11 +166,10 @@ impl Tx<'_> {
     /// It was not looked at. On a stream it looks as if it had been (its sender is who he says); under a seal anybody may
     /// have written it in his name, and it leaves no trace.
     fn unread(&mut self, from: PeerId, id: EnvelopeId, way: Way) -> Step<Verdict> {
-        if way == Way::Sealed {
-            self.drop_sealed()?;
-            return Ok(Verdict::Taken);
+        match way {
+            Way::Stream => self.taken(from, id, None),
+            Way::Sealed => Ok(Verdict::Taken),
         }
-        self.taken(from, id, None)
     }
 
     /// The secrets that a first contact names, if all of them are still there.
@@ -254,7 +250,6 @@ impl Tx<'_> {
         tracing::debug!(%from, %error, "an envelope did not open");
         if way == Way::Sealed {
             // ENV-14, ENV-15: no handshake, and no mark: should he send the same on a stream, it is looked at there.
-            self.drop_sealed()?;
             return Ok(Verdict::Taken);
         }
         if let Standing::Contact(mut row) = standing

@@ -16,8 +16,8 @@ use super::tables::{
     BoxCards, BoxPrekeys, BoxTokens, Boxes, ClientIdQueue, ClientIds, ConversationRow, Conversations, DepositBodies,
     DepositMarks, Deposits, EnvelopeMarks, Events, EventsRow, Hours, IndexRow, Late, MailTotals, MarkQueue,
     MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent, Requests, Slots,
-    States, Timed, Tomb, TombRow, Tombs, Way, client_id_key, events_key, hour_key, index_key, indexed, message_key,
-    outbox_key, peer_key, recent_key, room_key, slot_key, tomb_key,
+    States, Timed, Tomb, TombRow, Tombs, Way, client_id_key, index_key, indexed, message_key, numbered, outbox_key,
+    peer_key, room_key, tomb_key,
 };
 
 /// What a snapshot holds: not what follows from other rows, nor what a recovery throws away; messages last. What is kept for
@@ -83,7 +83,7 @@ pub fn put_in_order(
     let mut active = order.conversations(&peers)?;
     active.sort_unstable();
     for (activity, (_, _, room)) in (1..).zip(active) {
-        order.buf.put::<Recent>(&recent_key(activity), &room)?;
+        order.buf.put::<Recent>(&numbered(activity), &room)?;
         if let Some(mut row) = order.buf.get::<Conversations>(&room_key(&room))? {
             row.activity = activity;
             order.buf.put::<Conversations>(&room_key(&room), &row)?;
@@ -185,7 +185,7 @@ impl Order<'_> {
             if self.buf.has_key(row.key) {
                 continue;
             }
-            let hour = hour_key(number(&key).unwrap_or_default());
+            let hour = numbered(number(&key).unwrap_or_default());
             row.old.retain(|old| self.buf.has_key(*old));
             if row.old.is_empty() {
                 self.buf.delete::<Hours>(&hour);
@@ -351,16 +351,13 @@ impl Order<'_> {
     /// Names every slot whose key is there; none takes more rows. Gives whether there were any, and how many there are.
     fn slots(&mut self, room: &RoomId, present: Option<KeyId>, walked: &Walked) -> Result<(bool, u64), StoreError> {
         let mut keys: BTreeSet<KeyId> = present.into_iter().collect();
-        for (at, key) in self.buf.scan::<Slots>(&Scan::new(room_key(room)))? {
-            self.buf.delete::<Slots>(&slot_key(room, number(&at).unwrap_or_default()));
-            keys.insert(key);
-        }
+        keys.extend(self.buf.take::<Slots>(&Scan::new(room_key(room)))?.into_iter().map(|(_, key)| key));
         let had = !keys.is_empty();
         keys.extend(&walked.keys);
         let mut slots = 0;
         for key in keys.into_iter().filter(|key| self.buf.has_key(*key)).collect::<Vec<_>>() {
             slots += 1;
-            self.buf.put::<Slots>(&slot_key(room, slots), &key)?;
+            self.buf.put::<Slots>(&room_key(room).u64(slots), &key)?;
             self.changes += 1;
         }
         Ok((had, slots))
@@ -389,7 +386,7 @@ impl Order<'_> {
             };
             if !is_there {
                 self.buf.delete::<ClientIds>(&client_id_key(&id));
-                self.buf.delete::<ClientIdQueue>(&RowKey::new().u64(number(&key).unwrap_or_default()));
+                self.buf.delete::<ClientIdQueue>(&numbered(number(&key).unwrap_or_default()));
                 self.step(2)?;
             }
         }
@@ -401,13 +398,10 @@ impl Order<'_> {
         let newest = self.buf.scan::<Events>(&Scan::new(RowKey::new()).reverse().limit(1))?;
         let last = newest.first().and_then(|(key, _)| number(key)).unwrap_or(0);
         let seq = last + LEAP;
-        self.buf.put::<Events>(&events_key(seq), &EventsRow::new(self.now.wall, vec![EventKind::Recovered {}]))?;
+        self.buf.put::<Events>(&numbered(seq), &EventsRow::new(self.now.wall, vec![EventKind::Recovered {}]))?;
         let oldest = (seq + 1).saturating_sub(limits::MAX_EVENTS);
-        for (key, _) in self.buf.scan::<Events>(&Scan::new(RowKey::new()).to(oldest))? {
-            self.buf.delete::<Events>(&events_key(number(&key).unwrap_or_default()));
-            self.step(1)?;
-        }
-        Ok(())
+        let gone = self.buf.take::<Events>(&Scan::all().to(oldest))?.len();
+        self.step(gone)
     }
 }
 

@@ -6,14 +6,14 @@ use crate::content;
 use crate::content::mimi::{self, Bare};
 use crate::crypto::hash::sha256;
 use crate::identity::{IdentityKey, Mailbox};
-use crate::store::{RowKey, Rows};
+use crate::store::Rows;
 
 use super::command::{Answer, Hints, Refusal, SendCommand};
 use super::io::{Class, Order};
 use super::query;
 use super::tables::{
     ClientIdQueue, ClientIdRow, ClientIds, Contact, IndexRow, MessageIndex, MessageRow, OutKind, PeerRow,
-    client_id_key, index_key,
+    client_id_key, index_key, numbered,
 };
 use super::tx::{Step, Tx};
 
@@ -101,9 +101,9 @@ impl Tx<'_> {
         self.buf.put::<ClientIds>(&client_id_key(client_id), row)?;
         let number = self.mem.next_client;
         self.mem.next_client += 1;
-        self.buf.put::<ClientIdQueue>(&RowKey::new().u64(number), client_id)?;
+        self.buf.put::<ClientIdQueue>(&numbered(number), client_id)?;
         if let Some(old) = number.checked_sub(limits::MAX_CLIENT_IDS) {
-            let key = RowKey::new().u64(old);
+            let key = numbered(old);
             if let Some(oldest) = self.buf.get::<ClientIdQueue>(&key)? {
                 self.buf.delete::<ClientIds>(&client_id_key(&oldest));
                 self.buf.delete::<ClientIdQueue>(&key);

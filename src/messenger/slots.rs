@@ -3,10 +3,9 @@
 //! any length is forgotten by destroying its keys.
 
 use crate::base::limits;
-use crate::store::{KeyId, Rows, Scan, Table};
+use crate::store::{KeyId, Scan, Table};
 
-use super::memory::number;
-use super::tables::{ConversationRow, MessageRow, Messages, Slot, Slots, message_key, room_key, slot_key};
+use super::tables::{ConversationRow, MessageRow, Messages, Slot, Slots, message_key, room_key};
 use super::tx::{Step, Tx};
 
 impl Tx<'_> {
@@ -84,15 +83,13 @@ impl Tx<'_> {
     /// A slot takes no more rows.
     fn name_slot(&mut self, conversation: &mut ConversationRow, key: KeyId) -> Step {
         conversation.slots += 1;
-        Ok(self.buf.put::<Slots>(&slot_key(&conversation.room, conversation.slots), &key)?)
+        Ok(self.buf.put::<Slots>(&room_key(&conversation.room).u64(conversation.slots), &key)?)
     }
 
     /// Destroys the keys of all slots of a conversation.
     pub(super) fn destroy_slots(&mut self, conversation: &mut ConversationRow) -> Step {
-        let room = conversation.room;
-        for (at, key) in self.buf.scan::<Slots>(&Scan::new(room_key(&room)))? {
+        for (_, key) in self.buf.take::<Slots>(&Scan::new(room_key(&conversation.room)))? {
             self.buf.destroy_key(key);
-            self.buf.delete::<Slots>(&slot_key(&room, number(&at).unwrap_or_default()));
         }
         conversation.slots = 0;
         if let Some(slot) = conversation.slot.take() {

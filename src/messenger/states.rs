@@ -12,7 +12,7 @@ use super::tables::{
     ConversationRow, IndexRow, Late, MessageIndex, MessageRow, Messages, States, WAITING, index_key, message_key,
     room_key,
 };
-use super::tx::{Due, Step, Tx};
+use super::tx::{Step, Tx};
 
 /// Messages that are looked at in one go when they are read.
 const PAGE: usize = 256;
@@ -82,9 +82,8 @@ impl Tx<'_> {
         };
         let (mut count, mut started) = (0, false);
         let below = to.saturating_add(1);
-        for (key, ()) in self.buf.scan::<Late>(&Scan::new(room_key(&room)).to(below))? {
+        for (key, ()) in self.buf.take::<Late>(&Scan::new(room_key(&room)).to(below))? {
             let position = number(&key).unwrap_or_default();
-            self.buf.delete::<Late>(&message_key(&room, position));
             if let Some(row) = self.message(&room, position)? {
                 count += 1;
                 started |= self.mark_read(&mut conversation, position, row)?;
@@ -119,7 +118,7 @@ impl Tx<'_> {
             self.put_message(conversation, position, &row)?;
         }
         self.event(EventKind::MessageState { conversation: peer, message_id: row.id, state: State::Read });
-        self.fresh.push(Due::Read(peer, row.id));
+        self.mem.receipts.push((peer, row.id, State::Read));
         Ok(started)
     }
 }

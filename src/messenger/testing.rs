@@ -118,6 +118,8 @@ impl Office {
         let messenger = desk.messenger.as_mut().unwrap();
         let mut buf = messenger.store.begin();
         change(&mut messenger.tx(&mut buf, &mut Vec::new(), now, &mut desk.place.rng));
+        messenger.mem.receipts.clear();
+        messenger.mem.marks.clear();
         messenger.store.commit(buf, &mut desk.place.rng).unwrap();
     }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::{MessageId, Millis, MonoTime, RoomId, WallTime, limits};
+use crate::base::{MessageId, Millis, MonoTime, RoomId, limits};
 use crate::content::mimi::{Expires, Vanishes};
 use crate::store::{KeyId, Rows, Scan};
 
@@ -13,8 +13,8 @@ use super::deliver::earliest;
 use super::memory::next_expiry;
 use super::query;
 use super::tables::{
-    HourRow, Hours, Late, MessageIndex, MessageRow, Messages, Requests, States, Timed, TimedRow, Tomb, WAITING,
-    hour_key, hour_of, hour_of_time, in_hour, index_key, message_key, peer_key, timed_key,
+    HourRow, Hours, Late, MessageIndex, MessageRow, Messages, Requests, States, Timed, TimedRow, Tomb, hour_of,
+    in_hour, index_key, message_key, numbered, peer_key, time_of, timed_key,
 };
 use super::tx::{Step, Tx};
 use crate::base::event::EventKind;
@@ -32,7 +32,7 @@ impl Tx<'_> {
 
     /// The key that seals messages that vanish in this hour.
     pub(super) fn key_of_hour(&mut self, vanishes: Vanishes) -> Step<KeyId> {
-        let hour = hour_key(hour_of(vanishes));
+        let hour = numbered(hour_of(time_of(vanishes)));
         if let Some(row) = self.buf.get::<Hours>(&hour)? {
             return Ok(row.key);
         }
@@ -43,10 +43,9 @@ impl Tx<'_> {
 
     /// Notes that a message is to vanish; without a position it is held in a request.
     pub(super) fn watch(&mut self, id: MessageId, vanishes: Vanishes, room: RoomId, position: Option<u64>) -> Step {
-        let at = vanishes.at();
-        let row = TimedRow { at: at.map_or(WAITING, |at| at.0), id, room, position };
-        self.buf.put::<Timed>(&timed_key(vanishes, &id), &row)?;
-        if let Some(at) = at {
+        let at = time_of(vanishes);
+        self.buf.put::<Timed>(&timed_key(at, &id), &TimedRow { at, id, room, position })?;
+        if let Some(at) = vanishes.at() {
             self.mem.next_expiry = Some(self.mem.next_expiry.map_or(at, |next| next.min(at)));
         }
         Ok(())
@@ -54,7 +53,7 @@ impl Tx<'_> {
 
     /// Takes that back.
     pub(super) fn unwatch(&mut self, id: &MessageId, vanishes: Vanishes) {
-        self.buf.delete::<Timed>(&timed_key(vanishes, id));
+        self.buf.delete::<Timed>(&timed_key(time_of(vanishes), id));
     }
 
     /// A message that vanishes some time after reading was read.
@@ -73,9 +72,8 @@ impl Tx<'_> {
         if self.mem.next_expiry.is_some_and(|at| at <= clock) {
             let due = Scan::all().to(clock.0.saturating_add(1)).limit(limits::MAX_EXPIRED_AT_ONCE);
             let mut hours = BTreeSet::new();
-            for (_, row) in self.buf.scan::<Timed>(&due)? {
-                self.unwatch(&row.id, Vanishes::At(WallTime(row.at)));
-                hours.insert(hour_of_time(row.at));
+            for (_, row) in self.buf.take::<Timed>(&due)? {
+                hours.insert(hour_of(row.at));
                 match row.position {
                     Some(position) => self.vanish(&row, position)?,
                     None => self.vanish_held(&row)?,
@@ -154,7 +152,7 @@ impl Tx<'_> {
     /// Something under the key of this hour was forgotten: the key goes, if not `at_once`, then when few are left that
     /// need another, or none.
     pub(super) fn leave_hour(&mut self, hour: u64, at_once: bool) -> Step {
-        let Some(row) = self.buf.get::<Hours>(&hour_key(hour))? else { return Ok(()) };
+        let Some(row) = self.buf.get::<Hours>(&numbered(hour))? else { return Ok(()) };
         let left = self.buf.scan::<Timed>(&in_hour(hour).limit(limits::MAX_MOVED_EARLY + 1))?;
         let clock = self.deadline_clock();
         if left.first().is_some_and(|(_, row)| row.at <= clock.0) {
@@ -166,7 +164,7 @@ impl Tx<'_> {
             for key in row.old.into_iter().chain([row.key]) {
                 self.buf.destroy_key(key);
             }
-            self.buf.delete::<Hours>(&hour_key(hour));
+            self.buf.delete::<Hours>(&numbered(hour));
             self.mem.moving.remove(&hour);
         } else if !many || at_once {
             self.renew_hour(hour, row)?;
@@ -179,14 +177,14 @@ impl Tx<'_> {
         row.old.push(row.key);
         row.key = self.buf.create_key(&mut *self.rng);
         row.moved.clear();
-        self.buf.put::<Hours>(&hour_key(hour), &row)?;
+        self.buf.put::<Hours>(&numbered(hour), &row)?;
         self.mem.moving.insert(hour);
         self.move_some(hour)
     }
 
     /// Moves some messages of an hour to its new key.
     fn move_some(&mut self, hour: u64) -> Step {
-        let Some(mut row) = self.buf.get::<Hours>(&hour_key(hour))? else {
+        let Some(mut row) = self.buf.get::<Hours>(&numbered(hour))? else {
             self.mem.moving.remove(&hour);
             return Ok(());
         };
@@ -210,7 +208,7 @@ impl Tx<'_> {
                 self.mem.moving.remove(&hour);
             }
         }
-        Ok(self.buf.put::<Hours>(&hour_key(hour), &row)?)
+        Ok(self.buf.put::<Hours>(&numbered(hour), &row)?)
     }
 }
 

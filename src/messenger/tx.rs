@@ -9,11 +9,11 @@ use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
 
 use super::command::Refusal;
 use super::io::Output;
-use super::memory::{Link, Memory, Names, number};
+use super::memory::{Link, Memory, Names};
 use super::query;
 use super::tables::{
     ConversationRow, Conversations, Events, EventsRow, IndexRow, MessageRow, Messages, PeerRow, Peers, Profile,
-    ProfileRow, QueuedMark, Recent, events_key, message_key, peer_key, recent_key, room_key,
+    ProfileRow, Recent, message_key, numbered, peer_key, room_key,
 };
 
 /// Why an input did not happen.
@@ -28,6 +28,15 @@ pub(super) enum Stop {
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Self {
         Self::Fault(error)
+    }
+}
+
+impl From<Stop> for StoreError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Fault(error) => error,
+            Stop::Refused(refusal) => Self::damaged(refusal.to_string()),
+        }
     }
 }
 
@@ -48,16 +57,6 @@ pub(super) struct Tx<'a> {
     pub out: &'a mut Vec<Output>,
     pub rng: &'a mut dyn CryptoRng,
     pub now: Now,
-    /// Receipts that become due if this input succeeds, and marks that it makes.
-    pub fresh: Vec<Due>,
-}
-
-/// One receipt that is due, or a mark that is to be put into its queue.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Due {
-    Delivered(PeerId, MessageId),
-    Read(PeerId, MessageId),
-    Marked(bool, QueuedMark),
 }
 
 impl Tx<'_> {
@@ -78,9 +77,8 @@ impl Tx<'_> {
     }
 
     pub(super) fn profile(&self) -> Step<ProfileRow> {
-        self.buf
-            .get::<Profile>(&RowKey::new())?
-            .ok_or_else(|| Stop::Fault(StoreError::damaged("the profile row is missing")))
+        let row = self.buf.get::<Profile>(&RowKey::new())?;
+        Ok(row.ok_or_else(|| StoreError::damaged("the profile row is missing"))?)
     }
 
     pub(super) fn put_profile(&mut self, row: &ProfileRow) -> Step {
@@ -123,11 +121,11 @@ impl Tx<'_> {
             return Ok(());
         }
         if row.activity != 0 {
-            self.buf.delete::<Recent>(&recent_key(row.activity));
+            self.buf.delete::<Recent>(&numbered(row.activity));
         }
         row.activity = self.mem.next_activity;
         self.mem.next_activity += 1;
-        Ok(self.buf.put::<Recent>(&recent_key(row.activity), &row.room)?)
+        Ok(self.buf.put::<Recent>(&numbered(row.activity), &row.room)?)
     }
 
     pub(super) fn message(&self, room: &RoomId, position: u64) -> Step<Option<MessageRow>> {
@@ -149,11 +147,9 @@ impl Tx<'_> {
         for kinds in std::mem::take(&mut self.mem.told).chunks(limits::MAX_EVENTS_ROW) {
             self.mem.next_event += kinds.len() as u64;
             let row = EventsRow::new(self.now.wall, kinds.to_vec());
-            self.buf.put::<Events>(&events_key(self.mem.next_event - 1), &row)?;
+            self.buf.put::<Events>(&numbered(self.mem.next_event - 1), &row)?;
             let Some(old) = self.mem.next_event.checked_sub(limits::MAX_EVENTS) else { continue };
-            for (key, _) in self.buf.scan::<Events>(&Scan::all().to(old))? {
-                self.buf.delete::<Events>(&events_key(number(&key).unwrap_or_default()));
-            }
+            self.buf.take::<Events>(&Scan::all().to(old))?;
         }
         Ok(())
     }
@@ -161,12 +157,10 @@ impl Tx<'_> {
     /// Does something that may fail by itself: then nothing of it stays, in rows, outputs and memory, and the rest may go on.
     pub(super) fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Step<T>) -> Step<T> {
         let (savepoint, mark) = (self.buf.savepoint(), self.mem.mark());
-        let (out, fresh, told) = (self.out.len(), self.fresh.len(), self.mem.told.len());
+        let out = self.out.len();
         let done = work(self);
         if done.is_err() {
             self.out.truncate(out);
-            self.fresh.truncate(fresh);
-            self.mem.told.truncate(told);
             self.buf.rollback(savepoint);
             self.mem.undo(mark);
         }

@@ -11,8 +11,9 @@ use super::StoreError;
 use super::engine::{Inner, Store};
 use super::key::{KeyId, RowKey};
 use super::overlay::{Change, Overlay, Sealing};
-use super::read::{Rows, Source};
+use super::read::{Keyed, Rows, Source};
 use super::row::{FIRST_ENGINE_TABLE, Header};
+use super::scan::Scan;
 use super::table::{Table, Under};
 use crate::base::CryptoRng;
 use crate::base::limits::MAX_VALUE;
@@ -87,6 +88,16 @@ impl WriteBuffer {
     pub fn delete<T: Table>(&mut self, key: &RowKey) {
         let key = self.row_key::<T>(key);
         self.change(key, Change::Delete);
+    }
+
+    /// Removes the rows that `scan` covers, and gives them.
+    ///
+    /// # Errors
+    /// As [`Rows::get`]; then none is removed.
+    pub fn take<T: Table>(&mut self, scan: &Scan) -> Result<Vec<Keyed<T::Row>>, StoreError> {
+        let (rows, prefix) = (self.scan::<T>(scan)?, self.row_key::<T>(&scan.prefix));
+        rows.iter().for_each(|(key, _)| self.change([&prefix, key.as_slice()].concat(), Change::Delete));
+        Ok(rows)
     }
 
     /// An erasable key that was never used. It is durable before the first row under it; if the commit does not come, it may

@@ -11,7 +11,7 @@ use crate::base::words::BoxState;
 use crate::base::{MonoTime, PeerId, limits};
 use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::identity::{IdentityKey, Mailbox};
-use crate::store::{RowKey, Rows, Scan, StoreError};
+use crate::store::{RowKey, Rows, Scan};
 
 use super::command::{Answer, Refusal};
 use super::deliver::{earliest, jittered, pause};
@@ -343,11 +343,6 @@ impl OwnBox {
         let idle = !self.more && self.done.is_empty() && self.attempts == 0 && self.retry_at.is_none();
         (idle && self.wait.may && self.wait.ticket.is_none()).then_some(self.wait.not_before)
     }
-}
-
-/// What is to be sent is within its bounds by the way it was made.
-fn encoded(question: &crate::envelope::mailbox::Question<'_>) -> Step<Vec<u8>> {
-    question.encode().map_err(|error| Stop::Fault(StoreError::Fault(format!("a question to a mailbox: {error}"))))
 }
 
 #[cfg(test)]

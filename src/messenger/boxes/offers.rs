@@ -6,16 +6,16 @@ use crate::crypto::hash::sha256;
 use crate::envelope::mailbox::{Answer, InvitationKey, OfferIn, Question, QueueKey, Tag};
 use crate::identity::{OneTimeKeys, PrekeyId, next_sequence};
 use crate::messenger::deliver::jittered;
-use crate::messenger::keys::{MAX_ONE_TIME, one_time_key};
+use crate::messenger::keys::MAX_ONE_TIME;
 use crate::messenger::mailing::What;
 use crate::messenger::tables::{
     BoxedPrekeys, GivenTokens, LOST_KEY, OfferRow, Offered, Offers, OneTimeRow, OneTimeTable, OwnBoxRow, PeerRow,
-    ProfileRow, QueueRow, Queues, VoidTags, boxed_key, peer_key, void_key,
+    ProfileRow, QueueRow, Queues, VoidTags, numbered, peer_key,
 };
 use crate::messenger::tx::{Step, Tx};
 use crate::store::{RowKey, Rows, Scan};
 
-use super::{Outcome, encoded};
+use super::Outcome;
 
 impl Tx<'_> {
     /// The key of our queue.
@@ -53,7 +53,7 @@ impl Tx<'_> {
         let Some(mut queue) = self.queue_row()?.filter(|queue| queue.id == given.key) else { return Ok(()) };
         queue.last_void += 1;
         queue.voids += 1;
-        self.buf.put::<VoidTags>(&void_key(queue.last_void), &given.tag)?;
+        self.buf.put::<VoidTags>(&numbered(queue.last_void), &given.tag)?;
         self.put_queue_row(&queue)?;
         self.mem.mail.look = true;
         // MBX-14
@@ -62,10 +62,7 @@ impl Tx<'_> {
 
     /// Another key of the queue: no token of the one before is good any more, and contacts get new ones.
     fn renew_queue(&mut self, mut queue: QueueRow) -> Step {
-        for (key, _) in self.buf.scan::<VoidTags>(&Scan::all())? {
-            let number = crate::messenger::memory::number(&key).unwrap_or_default();
-            self.buf.delete::<VoidTags>(&void_key(number));
-        }
+        self.buf.take::<VoidTags>(&Scan::all())?;
         (queue.id, queue.key) = (self.key_id(), QueueKey::random(&mut *self.rng));
         queue.voids = 0;
         self.put_queue_row(&queue)?;
@@ -138,8 +135,8 @@ impl Tx<'_> {
         for _ in 0..count {
             let keys = OneTimeKeys::generate(&mut *self.rng, clock);
             prekeys.push(keys.id);
-            self.buf.put::<BoxedPrekeys>(&boxed_key(keys.id), &row.peer)?;
-            self.buf.put::<OneTimeTable>(&one_time_key(keys.id), &OneTimeRow { keys, handed_out: true })?;
+            self.buf.put::<BoxedPrekeys>(&numbered(keys.id.0), &row.peer)?;
+            self.buf.put::<OneTimeTable>(&numbered(keys.id.0), &OneTimeRow { keys, handed_out: true })?;
         }
         self.mem.one_time_total += count;
         *self.mem.mail.boxed.entry(row.peer).or_default() += count;
@@ -168,10 +165,10 @@ impl Tx<'_> {
         let prekeys = prekeys.iter().map(Vec::as_slice).collect();
         let content = OfferIn { batch: offer.number, card: &offer.card, prekeys };
         match row.kept.filter(|kept| kept.key == queue.id) {
-            None => encoded(&Question::Register { key: queue.key.clone(), invitation, offer: content }),
+            None => Ok(Question::Register { key: queue.key.clone(), invitation, offer: content }.encode()?),
             Some(kept) => {
                 let revoked = self.tags_between(kept.voids, offer.offered.voids)?;
-                encoded(&Question::Renew { invitation, revoked, offer: content })
+                Ok(Question::Renew { invitation, revoked, offer: content }.encode()?)
             }
         }
     }
@@ -254,8 +251,8 @@ impl Tx<'_> {
 
     /// A one-time prekey is gone, whoever had it.
     pub(in crate::messenger) fn forget_boxed(&mut self, id: PrekeyId) -> Step {
-        let Some(mailbox) = self.buf.get::<BoxedPrekeys>(&boxed_key(id))? else { return Ok(()) };
-        self.buf.delete::<BoxedPrekeys>(&boxed_key(id));
+        let Some(mailbox) = self.buf.get::<BoxedPrekeys>(&numbered(id.0))? else { return Ok(()) };
+        self.buf.delete::<BoxedPrekeys>(&numbered(id.0));
         if let Some(count) = self.mem.mail.boxed.get_mut(&mailbox) {
             *count = count.saturating_sub(1);
         }

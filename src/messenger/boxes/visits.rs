@@ -1,17 +1,17 @@
 //! Visits to an own mailbox: what it has is fetched in pages, kept or dropped for good in one durable commit, and only
 //! then deleted there (MBX-19).
 
-use crate::base::limits;
 use crate::base::words::BoxState;
+use crate::base::{PeerId, limits};
 use crate::envelope::mailbox::{Answer, Delete, PageItem, Question};
 use crate::envelope::seal::SealedIn;
-use crate::identity::{IdentityKey, PrekeyId};
+use crate::identity::IdentityKey;
 use crate::messenger::deliver::jittered;
 use crate::messenger::mailing::What;
 use crate::messenger::tables::{LOST_KEY, OwnBoxRow};
 use crate::messenger::tx::{Step, Stop, Tx};
 
-use super::{Outcome, encoded};
+use super::Outcome;
 
 impl Tx<'_> {
     /// What to ask an own mailbox now.
@@ -25,13 +25,13 @@ impl Tx<'_> {
             numbers.sort_unstable();
             numbers.dedup();
             numbers.truncate(limits::MAX_DELETED_AT_ONCE);
-            return Ok(Some((What::Delete, encoded(&Question::Delete { queue, what: Delete::These(numbers) })?)));
+            return Ok(Some((What::Delete, Question::Delete { queue, what: Delete::These(numbers) }.encode()?)));
         }
         let (cursor, more, emptied, fetch_at) = (own.cursor, own.more, own.emptied, own.fetch_at);
         let offers = own.offer_at.is_none_or(|at| at <= now);
         let leaving = row.state == BoxState::Leaving;
         if (leaving && emptied) || row.kept.is_some_and(|kept| kept.key == LOST_KEY) {
-            return Ok(Some((What::Drop, encoded(&Question::Drop { queue })?)));
+            return Ok(Some((What::Drop, Question::Drop { queue }.encode()?)));
         }
         if !leaving
             && !more
@@ -48,7 +48,7 @@ impl Tx<'_> {
             if let Some(own) = self.mem.mail.own.get_mut(&row.peer).filter(|_| !more) {
                 own.wait.begin_visit();
             }
-            return Ok(Some((What::Fetch, encoded(&Question::Fetch { queue, after })?)));
+            return Ok(Some((What::Fetch, Question::Fetch { queue, after }.encode()?)));
         }
         Ok(None)
     }
@@ -97,29 +97,27 @@ impl Tx<'_> {
         Ok(done)
     }
 
-    /// An envelope that waited. Who sealed it is not known until it opens (ENV-15).
+    /// An envelope that waited. What cannot be taken is dropped: nobody is told of it, and nothing is kept (ENV-14, MBX-53).
     fn take_sealed(&mut self, sealed: &[u8]) -> Step {
-        let Ok(sealed) = SealedIn::decode(sealed) else { return self.drop_sealed() };
-        if *sealed.queue() != self.profile()?.queue {
-            return self.drop_sealed();
+        let is_taken = match self.unsealed(sealed)? {
+            Some((sender, envelope)) => self.receive_sealed(sender, &envelope)?,
+            None => false,
+        };
+        if !is_taken {
+            tracing::debug!("an envelope of a mailbox was dropped");
         }
-        let Some(secret) = self.seal_secret(sealed.seal_id())? else { return self.drop_sealed() };
-        let Ok((sender, envelope)) = sealed.open(&secret) else { return self.drop_sealed() };
-        if sender == self.my_id() || IdentityKey::from_peer_id(sender).is_err() {
-            return self.drop_sealed();
-        }
-        self.receive_sealed(sender, &envelope)
-    }
-
-    /// Nobody is told of it, and nothing is kept (ENV-14, MBX-53).
-    pub(in crate::messenger) fn drop_sealed(&mut self) -> Step {
-        tracing::debug!("an envelope of a mailbox was dropped");
         Ok(())
     }
 
-    fn seal_secret(&self, id: PrekeyId) -> Step<Option<crate::crypto::dh::DhSecret>> {
-        let keys = self.card_keys()?.into_iter().find(|row| row.keys.seal_id == id);
-        Ok(keys.map(|row| row.keys.seal))
+    /// Who sealed it is not known until it opens (ENV-15).
+    fn unsealed(&self, sealed: &[u8]) -> Step<Option<(PeerId, Vec<u8>)>> {
+        let queue = self.profile()?.queue;
+        let Some(sealed) = SealedIn::decode(sealed).ok().filter(|sealed| *sealed.queue() == queue) else {
+            return Ok(None);
+        };
+        let keys = self.card_keys()?.into_iter().find(|row| row.keys.seal_id == sealed.seal_id());
+        let opened = keys.and_then(|row| sealed.open(&row.keys.seal).ok());
+        Ok(opened.filter(|(sender, _)| *sender != self.my_id() && IdentityKey::from_peer_id(*sender).is_ok()))
     }
 
     /// What we have is deleted there.

@@ -12,8 +12,6 @@ use crate::messenger::mailing::{Wait, What};
 use crate::messenger::tables::OwnBoxRow;
 use crate::messenger::tx::{Step, Tx};
 
-use super::encoded;
-
 /// The longest that the protocol allows.
 #[allow(clippy::cast_possible_truncation)] // Some minutes.
 const PATIENCE: u16 = (limits::MAX_MAIL_WAIT.0 / 1000) as u16;
@@ -31,7 +29,7 @@ impl Tx<'_> {
             return Ok(());
         }
         let after = own.wait.seen;
-        let question = encoded(&Question::Wait { queue: self.profile()?.queue, after, seconds: PATIENCE })?;
+        let question = Question::Wait { queue: self.profile()?.queue, after, seconds: PATIENCE }.encode()?;
         tracing::debug!(mailbox = ?row.peer, "a mailbox is to tell what comes");
         let ticket = self.ask(row.peer, row.addrs.clone(), false, What::Wait, question);
         let random = self.rng.next_u64();

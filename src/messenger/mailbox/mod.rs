@@ -50,8 +50,7 @@ impl Tx<'_> {
             Err(MailboxError::TooLarge) => MailAnswer::TooLarge,
             Err(_) => MailAnswer::Malformed,
         };
-        let answer = answer.encode().map_err(|error| StoreError::Fault(format!("an answer of a mailbox: {error}")))?;
-        self.push(Order::AnswerMail { request, answer });
+        self.push(Order::AnswerMail { request, answer: answer.encode()? });
         Ok(())
     }
 

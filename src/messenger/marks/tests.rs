@@ -136,11 +136,7 @@ fn marks_make_room_in_their_order() {
             for n in marks {
                 tx.put_mark(EnvelopeId::new([*n; 32]), false, (*n == 3).then_some(prekey)).unwrap();
             }
-            let marks = tx.fresh.drain(..).map(|due| match due {
-                Due::Marked(_, mark) => mark,
-                other => panic!("{other:?}"),
-            });
-            let marks = marks.collect();
+            let marks = tx.mem.marks.drain(..).map(|(_, mark)| mark).collect();
             tx.queue_marks(false, marks, max).unwrap();
         });
     };

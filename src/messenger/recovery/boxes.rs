@@ -55,14 +55,11 @@ impl Order<'_> {
     }
 
     fn one_box(&mut self, mut row: BoxRow) -> Result<BoxRow, StoreError> {
-        for (key, _) in self.buf.scan::<BoxPrekeys>(&Scan::new(of_box(row.number)))? {
-            self.buf.delete::<BoxPrekeys>(&in_box(row.number, number(&key).unwrap_or_default()));
-        }
+        self.buf.take::<BoxPrekeys>(&Scan::new(of_box(row.number)))?;
         (row.prekeys, row.count, row.bytes, row.slot_count, row.slot_bytes, row.revoked) = (0, 0, 0, 0, 0, 0);
         let mut tokens = HashMap::new();
-        for (_, token) in self.buf.scan::<BoxTokens>(&Scan::new(of_box(row.number)))? {
+        for (_, token) in self.buf.take::<BoxTokens>(&Scan::new(of_box(row.number)))? {
             row.revoked += u32::from(token.revoked);
-            self.buf.delete::<BoxTokens>(&tagged(row.number, &token.tag));
             tokens.insert(token.tag, BoxTokenRow { count: 0, bytes: 0, ..token });
         }
         let mut from = 0;

@@ -51,9 +51,7 @@ impl Tx<'_> {
 
     /// Forgets them, all of them.
     pub(super) fn drop_sessions(&mut self, peer: &PeerId) -> Step {
-        for (_, row) in self.buf.scan::<Sessions>(&Scan::new(peer_key(peer)))? {
-            self.buf.delete::<Sessions>(&session_key(peer, row.id()));
-        }
+        self.buf.take::<Sessions>(&Scan::new(peer_key(peer)))?;
         self.buf.delete::<SendingChains>(&peer_key(peer));
         self.mem.sessions.forget(peer);
         Ok(())

@@ -4,9 +4,10 @@ use super::*;
 use crate::base::{Millis, MonoTime, PeerId, RoomId};
 use crate::content::mimi::{Bare, Origin};
 use crate::messenger::command::Command;
+use crate::messenger::memory::number;
 use crate::messenger::tables::{Conversations, Hours, States};
 use crate::messenger::testing::Office;
-use crate::store::RowKey;
+use crate::store::{RowKey, Rows};
 
 const MARK: &str = "MARK-of-a-long-conversation";
 const OTHER: &str = "OTHER-of-somebody-else";

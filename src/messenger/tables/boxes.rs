@@ -7,53 +7,28 @@ use crate::base::words::BoxState;
 use crate::base::{PeerId, WallTime};
 use crate::envelope::mailbox::{QueueKey, Tag, TokenIn};
 use crate::identity::{Mailbox, PrekeyId};
-use crate::store::RowKey;
 
-table!(
+table! {
     /// Mailboxes that keep our mail; keyed by mailbox.
-    OwnBoxes = 80, Root, OwnBoxRow
-);
-table!(
+    OwnBoxes = 80, Root, OwnBoxRow;
     /// The key of our queue; one row, with an empty key. A recovery loses it, and the boxes are registered anew.
-    Queues = 81, State, QueueRow
-);
-table!(
+    Queues = 81, State, QueueRow;
     /// The token that a contact has for our queue; keyed by contact.
-    GivenTokens = 82, State, GivenTokenRow
-);
-table!(
+    GivenTokens = 82, State, GivenTokenRow;
     /// Tags of tokens that are void; keyed by a number that grows.
-    VoidTags = 83, State, Tag
-);
-table!(
+    VoidTags = 83, State, Tag;
     /// What is known of the way to somebody, beside the card; keyed by peer.
-    Reaches = 84, State, ReachRow
-);
-table!(
+    Reaches = 84, State, ReachRow;
     /// One-time prekeys that were given to a mailbox; keyed by ID.
-    BoxedPrekeys = 85, State, PeerId
-);
-table!(
+    BoxedPrekeys = 85, State, PeerId;
     /// The offer to a mailbox that it has not answered; keyed by mailbox.
-    Offers = 86, State, OfferRow
-);
-table!(
+    Offers = 86, State, OfferRow;
     /// Nodes that were good to begin with; one row, with an empty key.
-    KnownPeers = 88, Root, Vec<Mailbox>
-);
+    KnownPeers = 88, Root, Vec<Mailbox>;
+}
 
 /// Stands for a key of the queue that was lost, with all else that was offered under it.
 pub const LOST_KEY: u64 = 0;
-
-/// Key of [`VoidTags`].
-pub fn void_key(number: u64) -> RowKey {
-    RowKey::new().u64(number)
-}
-
-/// Key of [`BoxedPrekeys`].
-pub fn boxed_key(id: PrekeyId) -> RowKey {
-    RowKey::new().u64(id.0)
-}
 
 /// A mailbox that keeps our mail.
 #[derive(Clone, Debug, Serialize, Deserialize)]

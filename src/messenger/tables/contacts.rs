@@ -7,14 +7,12 @@ use crate::base::{PeerId, Tail, WallTime};
 use crate::identity::RequestToken;
 use crate::store::RowKey;
 
-table!(
+table! {
     /// Keyed by peer.
-    Peers = 2, Root, PeerRow
-);
-table!(
+    Peers = 2, Root, PeerRow;
     /// The newest verified card of a peer we write to; keyed by peer.
-    Cards = 3, Root, CardRow
-);
+    Cards = 3, Root, CardRow;
+}
 
 /// The key of everything that there is one of per peer.
 pub fn peer_key(peer: &PeerId) -> RowKey {

@@ -4,48 +4,30 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::table;
+use super::{in_clear, table};
 use crate::base::words::State;
 use crate::base::{MessageId, PeerId, RoomId, Tail, WallTime};
 use crate::content::mimi::{Bare, Vanishes};
 use crate::messenger::places::Counters;
 use crate::store::{KeyId, RowKey, Scan};
 
-table!(
+table! {
     /// Keyed by room.
-    Conversations = 10, Root, ConversationRow
-);
-table!(
+    Conversations = 10, Root, ConversationRow;
     /// Which conversation was active when: keyed by a number that grows; for the inbox.
-    Recent = 11, Root, RoomId
-);
-table!(
+    Recent = 11, Root, RoomId;
     /// Keyed by room and position; under the key of its slot, or that of the hour in which the message vanishes.
-    Messages = 12, Given, MessageRow
-);
-table!(
+    Messages = 12, Given, MessageRow;
     /// How far own messages have come; keyed as the message is. It says nothing of what they say, but of when they were read:
     /// so it is in a slot of the conversation and gone with it, and need not be moved when hours of messages end.
-    States = 17, Given, StateRow
-);
-table!(
+    States = 17, Given, StateRow;
     /// What came late, in a place below what was read, and is not read; keyed and sealed as [`States`].
-    Late = 18, Given, ()
-);
-table!(
+    Late = 18, Given, ();
     /// Where a message stands; keyed by its ID, which is a hash and says nothing. The row of a forgotten message stays
     /// for a while without one in [`Messages`], so that a second copy is known.
-    MessageIndex = 13, Root, IndexRow
-);
-
-table!(
+    MessageIndex = 13, Root, IndexRow;
     /// The keys of slots that take no more rows; keyed by room and the number of the slot.
-    Slots = 19, Root, KeyId
-);
-
-/// Key of [`Recent`].
-pub fn recent_key(activity: u64) -> RowKey {
-    RowKey::new().u64(activity)
+    Slots = 19, Root, KeyId;
 }
 
 /// Key of [`Conversations`], and of all messages of one.
@@ -58,19 +40,14 @@ pub fn kept_of(conversation: &ConversationRow) -> Scan {
     Scan::new(room_key(&conversation.room)).from(conversation.forgotten.saturating_add(1))
 }
 
-/// Key of [`Messages`].
+/// Key of [`Messages`], and of what is said beside one.
 pub fn message_key(room: &RoomId, position: u64) -> RowKey {
     room_key(room).u64(position)
 }
 
-/// Key of [`Slots`].
-pub fn slot_key(room: &RoomId, number: u64) -> RowKey {
-    room_key(room).u64(number)
-}
-
 /// Key of [`MessageIndex`]; in clear, so that a prefix can be looked up.
 pub fn index_key(id: &MessageId) -> RowKey {
-    id.as_bytes().as_chunks::<8>().0.iter().fold(RowKey::new(), |key, part| key.u64(u64::from_be_bytes(*part)))
+    in_clear(RowKey::new(), id.as_bytes())
 }
 
 /// The message that such a key is of.

@@ -7,18 +7,14 @@ use crate::base::{MessageId, Millis, RoomId, WallTime};
 use crate::content::mimi::Vanishes;
 use crate::store::{KeyId, RowKey, Scan};
 
-table!(
+table! {
     /// The erasable keys of messages with a time to live; keyed by the end of the hour in which they vanish.
-    Hours = 14, Root, HourRow
-);
-table!(
+    Hours = 14, Root, HourRow;
     /// The messages with a time to live, the next to vanish first; keyed by time and message.
-    Timed = 15, Root, TimedRow
-);
-table!(
+    Timed = 15, Root, TimedRow;
     /// When to forget that something was forgotten; keyed by time and what it is about.
-    Tombs = 16, Root, TombRow
-);
+    Tombs = 16, Root, TombRow;
+}
 
 /// The length of the slot that shares a key.
 const HOUR: u64 = Millis::from_hours(1).0;
@@ -77,16 +73,13 @@ pub enum Tomb {
     },
 }
 
-/// When the key of such a message is destroyed at the latest: the end of its hour.
-pub const fn hour_of(vanishes: Vanishes) -> u64 {
-    match vanishes {
-        Vanishes::At(at) => hour_of_time(at.0),
-        Vanishes::AfterReading(_) => WAITING,
-    }
+/// The time in a row of [`Timed`].
+pub fn time_of(vanishes: Vanishes) -> u64 {
+    vanishes.at().map_or(WAITING, |at| at.0)
 }
 
-/// The same for the time in a row of [`Timed`].
-pub const fn hour_of_time(at: u64) -> u64 {
+/// When the key of a message with this time is destroyed at the latest: the end of its hour.
+pub const fn hour_of(at: u64) -> u64 {
     // A time in the last hour of all belongs to those that wait.
     match at.div_ceil(HOUR).checked_mul(HOUR) {
         Some(end) => end,
@@ -94,20 +87,9 @@ pub const fn hour_of_time(at: u64) -> u64 {
     }
 }
 
-/// Key of [`Hours`].
-pub fn hour_key(hour: u64) -> RowKey {
-    RowKey::new().u64(hour)
-}
-
 /// Key of [`Timed`].
-pub fn timed_key(vanishes: Vanishes, id: &MessageId) -> RowKey {
-    let at = vanishes.at().map_or(WAITING, |at| at.0);
+pub fn timed_key(at: u64, id: &MessageId) -> RowKey {
     RowKey::new().u64(at).blind(id.as_bytes())
-}
-
-/// The key of a row of [`Timed`].
-pub fn timed_row_key(row: &TimedRow) -> RowKey {
-    RowKey::new().u64(row.at).blind(row.id.as_bytes())
 }
 
 /// The rows of [`Timed`] in one slot.
@@ -134,10 +116,10 @@ mod tests {
     #[test]
     fn an_hour_has_the_times_up_to_its_end() {
         for (at, hour) in [(1, HOUR), (HOUR, HOUR), (HOUR + 1, 2 * HOUR), (0, 0), (u64::MAX, WAITING)] {
-            assert_eq!(hour_of_time(at), hour, "{at}");
+            assert_eq!(hour_of(at), hour, "{at}");
         }
-        assert_eq!(hour_of(Vanishes::AfterReading(Millis(1))), WAITING);
+        assert_eq!(hour_of(time_of(Vanishes::AfterReading(Millis(1)))), WAITING);
         let last = u64::MAX / HOUR * HOUR;
-        assert_eq!((hour_of_time(last), hour_of_time(last + 1)), (last, WAITING));
+        assert_eq!((hour_of(last), hour_of(last + 1)), (last, WAITING));
     }
 }

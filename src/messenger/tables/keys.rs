@@ -8,22 +8,16 @@ use crate::identity::{CardKeys, OneTimeKeys};
 use crate::session::{Sending, Session};
 use crate::store::RowKey;
 
-table!(
+table! {
     /// Sessions; keyed by peer and session.
-    Sessions = 20, State, Session
-);
-table!(
+    Sessions = 20, State, Session;
     /// The chain that sends, of the session with a peer that does; keyed by peer.
-    SendingChains = 53, State, Sending
-);
-table!(
+    SendingChains = 53, State, Sending;
     /// The secrets behind our cards; keyed by the prekey's ID.
-    CardKeysTable = 21, State, CardKeysRow
-);
-table!(
+    CardKeysTable = 21, State, CardKeysRow;
     /// One-time prekeys that were not used yet; keyed by ID.
-    OneTimeTable = 22, State, OneTimeRow
-);
+    OneTimeTable = 22, State, OneTimeRow;
+}
 
 /// Key of [`Sessions`].
 pub fn session_key(peer: &PeerId, session: SessionId) -> RowKey {

@@ -7,22 +7,13 @@ use crate::base::event::{Event, EventKind};
 use crate::base::{MessageId, Tail, WallTime};
 use crate::store::RowKey;
 
-table!(
+table! {
     /// What one commit tells; keyed by the sequence number of the last of them.
-    Events = 30, Root, EventsRow
-);
-table!(
+    Events = 30, Root, EventsRow;
     /// Commands that were carried out; keyed by the client's ID.
-    ClientIds = 31, Root, ClientIdRow
-);
-table!(
+    ClientIds = 31, Root, ClientIdRow;
     /// Their order, so that the oldest is forgotten; keyed by a number that grows.
-    ClientIdQueue = 32, Root, String
-);
-
-/// Key of [`Events`].
-pub fn events_key(last: u64) -> RowKey {
-    RowKey::new().u64(last)
+    ClientIdQueue = 32, Root, String;
 }
 
 /// Key of [`ClientIds`].

@@ -9,42 +9,26 @@ use crate::base::{PeerId, WallTime};
 use crate::envelope::mailbox::{InvitationKey, QueueKey, Tag};
 use crate::store::{KeyId, RowKey};
 
-table!(
+table! {
     /// For whom boxes are kept; one row, with an empty key. None: for nobody.
-    MailServices = 70, Root, MailService
-);
-table!(
+    MailServices = 70, Root, MailService;
     /// What all boxes amount to; one row, with an empty key.
-    MailTotals = 71, Root, TotalsRow
-);
-table!(
+    MailTotals = 71, Root, TotalsRow;
     /// Keyed by owner.
-    Boxes = 72, Given, BoxRow
-);
-table!(
+    Boxes = 72, Given, BoxRow;
     /// The owner's card; keyed by box.
-    BoxCards = 73, Given, BoxCardRow
-);
-table!(
+    BoxCards = 73, Given, BoxCardRow;
     /// One-time prekeys of the owner that nobody was given; keyed by box and a number that grows.
-    BoxPrekeys = 74, Given, BoxPrekeyRow
-);
-table!(
+    BoxPrekeys = 74, Given, BoxPrekeyRow;
     /// What waits under a token, and whether it is void; keyed by box and tag.
-    BoxTokens = 75, Given, BoxTokenRow
-);
-table!(
+    BoxTokens = 75, Given, BoxTokenRow;
     /// What is known of an envelope that waits; keyed by box and number.
-    Deposits = 76, Given, DepositRow
-);
-table!(
+    Deposits = 76, Given, DepositRow;
     /// The envelope itself; keyed by box and number.
-    DepositBodies = 77, Given, DepositBody
-);
-table!(
+    DepositBodies = 77, Given, DepositBody;
     /// By which a second copy is known; keyed by box and digest. Holds the number.
-    DepositMarks = 78, Given, u64
-);
+    DepositMarks = 78, Given, u64;
+}
 
 /// What all boxes amount to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,25 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::table;
+use super::{in_clear, numbered, table};
 use crate::base::{EnvelopeId, WallTime};
 use crate::crypto::dh::DhPublic;
 use crate::identity::PrekeyId;
 use crate::store::RowKey;
 
-table!(
+table! {
     /// Envelopes that were received; keyed by the first half of the ID, which is a hash.
-    EnvelopeMarks = 40, Root, ()
-);
-table!(
+    EnvelopeMarks = 40, Root, ();
     /// Their order, a row for each commit; keyed by owner (all strangers together, or all contacts) and the number of its
     /// first mark.
-    MarkQueue = 41, Root, QueuedMarks
-);
-table!(
+    MarkQueue = 41, Root, QueuedMarks;
     /// Handshakes with a card's own prekey; keyed by prekey ID and the initiator's ephemeral key.
-    PrekeyMarks = 42, Root, DhPublic
-);
+    PrekeyMarks = 42, Root, DhPublic;
+}
 
 /// The first half of an envelope's ID: 128 bits are enough, a collision can only be made by the sender himself.
 pub fn half_of(id: &EnvelopeId) -> [u8; 16] {
@@ -29,17 +25,12 @@ pub fn half_of(id: &EnvelopeId) -> [u8; 16] {
 
 /// Key of [`EnvelopeMarks`].
 pub fn mark_key(half: &[u8; 16]) -> RowKey {
-    half.as_chunks::<8>().0.iter().fold(RowKey::new(), |key, part| key.u64(u64::from_be_bytes(*part)))
+    in_clear(RowKey::new(), half)
 }
 
 /// Key of [`PrekeyMarks`].
 pub fn prekey_mark_key(prekey: PrekeyId, ephemeral: &DhPublic) -> RowKey {
-    ephemeral
-        .0
-        .as_chunks::<8>()
-        .0
-        .iter()
-        .fold(RowKey::new().u64(prekey.0), |key, part| key.u64(u64::from_be_bytes(*part)))
+    in_clear(numbered(prekey.0), &ephemeral.0)
 }
 
 /// The marks of one commit.

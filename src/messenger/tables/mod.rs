@@ -18,19 +18,18 @@ mod requests;
 
 pub use boxes::{
     BoxedPrekeys, GivenTokenRow, GivenTokens, KnownPeers, LOST_KEY, OfferRow, Offered, Offers, OwnBoxRow, OwnBoxes,
-    QueueRow, Queues, ReachRow, Reaches, VoidTags, boxed_key, void_key,
+    QueueRow, Queues, ReachRow, Reaches, VoidTags,
 };
 pub use contacts::{CardRow, Cards, Contact, PeerRow, Peers, peer_key};
 pub use conversations::{
     ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, Recent, Slot, Slots, StateRow,
-    States, index_key, indexed, kept_of, message_key, recent_key, room_key, slot_key,
+    States, index_key, indexed, kept_of, message_key, room_key,
 };
 pub use forgetting::{
-    HourRow, Hours, Timed, TimedRow, Tomb, TombRow, Tombs, WAITING, hour_key, hour_of, hour_of_time, in_hour,
-    timed_key, timed_row_key, tomb_key,
+    HourRow, Hours, Timed, TimedRow, Tomb, TombRow, Tombs, WAITING, hour_of, in_hour, time_of, timed_key, tomb_key,
 };
 pub use keys::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, SendingChains, Sessions, session_key};
-pub use log::{ClientIdQueue, ClientIdRow, ClientIds, Events, EventsRow, client_id_key, events_key};
+pub use log::{ClientIdQueue, ClientIdRow, ClientIds, Events, EventsRow, client_id_key};
 pub use mailbox::{
     BoxCardRow, BoxCards, BoxPrekeyRow, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositBody,
     DepositMarks, DepositRow, Deposits, MailServices, MailTotals, TotalsRow, in_box, of_box, tagged,
@@ -40,9 +39,21 @@ pub use outbox::{OutKind, OutRow, Outbox, Way, outbox_key};
 pub use profile::{Profile, ProfileRow};
 pub use requests::{HeldMessage, RequestRow, Requests};
 
-/// Declares a table: its type, number, protection and row.
+use crate::store::RowKey;
+
+/// The key of what is named by a number, and nothing else.
+pub fn numbered(number: u64) -> RowKey {
+    RowKey::new().u64(number)
+}
+
+/// A key that goes on with bytes in clear, eight at a time.
+fn in_clear(key: RowKey, bytes: &[u8]) -> RowKey {
+    bytes.as_chunks::<8>().0.iter().fold(key, |key, part| key.u64(u64::from_be_bytes(*part)))
+}
+
+/// Declares tables: their types, numbers, protection and rows.
 macro_rules! table {
-    ($(#[$doc:meta])* $name:ident = $id:literal, $under:ident, $row:ty) => {
+    ($($(#[$doc:meta])* $name:ident = $id:literal, $under:ident, $row:ty;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $name;
@@ -53,7 +64,7 @@ macro_rules! table {
             const UNDER: crate::store::Under = crate::store::Under::$under;
             type Row = $row;
         }
-    };
+    )*};
 }
 use table;
 

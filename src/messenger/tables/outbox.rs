@@ -7,10 +7,10 @@ use super::table;
 use crate::base::{PeerId, Tail, WallTime};
 use crate::store::RowKey;
 
-table!(
+table! {
     /// Keyed by recipient and a number that grows. 51, 52 and 87 were envelopes and where they lay.
-    Outbox = 50, State, OutRow
-);
+    Outbox = 50, State, OutRow;
+}
 
 /// Key of [`Outbox`].
 pub fn outbox_key(peer: &PeerId, number: u64) -> RowKey {

@@ -7,10 +7,10 @@ use crate::base::words::Policy;
 use crate::base::{Tail, WallTime};
 use crate::identity::RequestToken;
 
-table!(
+table! {
     /// One row, with an empty key.
-    Profile = 1, Root, ProfileRow
-);
+    Profile = 1, Root, ProfileRow;
+}
 
 /// What is kept about ourselves.
 #[derive(Clone, Debug, Serialize, Deserialize)]

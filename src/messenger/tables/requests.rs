@@ -7,10 +7,10 @@ use crate::base::{MessageId, PeerId, WallTime};
 use crate::content::mimi::Vanishes;
 use crate::store::KeyId;
 
-table!(
+table! {
     /// Keyed by peer.
-    Requests = 60, Given, RequestRow
-);
+    Requests = 60, Given, RequestRow;
+}
 
 /// A request.
 #[derive(Clone, Debug, Serialize, Deserialize)]

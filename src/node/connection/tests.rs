@@ -9,7 +9,7 @@ use super::*;
 use crate::base::PeerId;
 use crate::base::event::EventKind;
 use crate::identity::IdentityKeypair;
-use crate::messenger::tables::{Events, EventsRow, events_key};
+use crate::messenger::tables::{Events, EventsRow, numbered};
 use crate::messenger::testing::Office;
 use crate::messenger::{Input, Output};
 use crate::node::Place as Profile;
@@ -21,7 +21,7 @@ fn with_an_event(place: &mut Place, seq: u64) -> Store {
     let store = place.open().unwrap();
     let mut buffer = store.begin();
     let online = EventKind::PeerOnline { peer_id: PeerId::from_key_bytes([7; 32]) };
-    buffer.put::<Events>(&events_key(seq), &EventsRow::new(place.now.wall, vec![online])).unwrap();
+    buffer.put::<Events>(&numbered(seq), &EventsRow::new(place.now.wall, vec![online])).unwrap();
     store.commit(buffer, &mut place.rng).unwrap();
     store
 }
