@@ -5,7 +5,7 @@ use crate::base::{MonoTime, PeerId, limits};
 use crate::identity::{CardIn, Mailbox};
 use crate::store::{Rows, Scan};
 
-use super::deliver::{earliest, jittered};
+use super::deliver::jittered;
 use super::io::Order;
 use super::links::CIRCUIT;
 use super::mailing::OwnCard;
@@ -119,9 +119,10 @@ impl Tx<'_> {
     }
 
     /// When that is to be called again.
-    pub(super) fn next_card(&self) -> Option<MonoTime> {
+    pub(super) fn next_card(&self) -> MonoTime {
         let mail = &self.mem.mail;
-        earliest(mail.reissue_at, Some(mail.publish_at.min(mail.publish_others_at)))
+        let publish_at = mail.publish_at.min(mail.publish_others_at);
+        mail.reissue_at.map_or(publish_at, |at| at.min(publish_at))
     }
 
     /// Where a peer may be found: what we were told, then through the relays of his card.

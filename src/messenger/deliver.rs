@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::base::{Millis, MonoTime, PeerId, RoomId, limits};
+use crate::base::{Millis, PeerId, RoomId, limits};
 use crate::content::{Capsule, Item};
 use crate::session::SessionSet;
 use crate::store::Rows;
@@ -40,7 +40,7 @@ impl Tx<'_> {
 
     /// Something happens to what waits: to the index, then to its row, and to what else follows.
     pub(super) fn happen(&mut self, peer: PeerId, number: u64, event: Happening) -> Step {
-        let Some(letter) = self.mem.out.of(&peer).letter(number).cloned() else { return Ok(()) };
+        let Some(letter) = self.mem.out.of(&peer).letters.get(&number).cloned() else { return Ok(()) };
         let what = letter.what;
         let (letter, orders) = step(letter, event, self.deadline_clock());
         self.mem.set_letter(peer, number, letter);
@@ -75,7 +75,7 @@ impl Tx<'_> {
 
     /// A message need not be delivered any more.
     pub(super) fn unqueue(&mut self, peer: PeerId, number: u64, position: u64) -> Step {
-        let letter = self.mem.out.of(&peer).letter(number);
+        let letter = self.mem.out.of(&peer).letters.get(&number);
         match letter.is_some_and(|letter| letter.what == What::Message(position)) {
             true => self.happen(peer, number, Happening::Settled),
             false => Ok(()),
@@ -85,7 +85,7 @@ impl Tx<'_> {
     /// The row of what waits, as it is now.
     fn write_row(&mut self, peer: PeerId, number: u64) -> Step {
         let key = outbox_key(&peer, number);
-        let Some(letter) = self.mem.out.of(&peer).letter(number) else { return Ok(()) };
+        let Some(letter) = self.mem.out.of(&peer).letters.get(&number) else { return Ok(()) };
         let (queued_at, way) = (letter.queued_at, letter.way.clone());
         let kind = match letter.what {
             What::Message(position) => OutKind::Message(position),
@@ -99,7 +99,7 @@ impl Tx<'_> {
 
     /// The same thing happens to all that waits for a peer.
     pub(super) fn happen_to_all(&mut self, peer: PeerId, event: &Happening) -> Step {
-        let numbers: Vec<u64> = self.mem.out.of(&peer).letters().map(|(number, _)| number).collect();
+        let numbers: Vec<u64> = self.mem.out.of(&peer).letters.keys().copied().collect();
         numbers.into_iter().try_for_each(|number| self.happen(peer, number, event.clone()))
     }
 
@@ -128,7 +128,7 @@ impl Tx<'_> {
         };
         let heal = self.heals_now(&peer);
         let waiting = self.mem.out.of(&id);
-        let (waits, awaited) = (waiting.has_idle(), waiting.totals().sent > 0);
+        let (waits, awaited) = (waiting.idle(0..).next().is_some(), waiting.totals.sent > 0);
         let link = self.link(id);
         if !link.connected && (heal || waits) {
             link.away_since.get_or_insert(now);
@@ -162,7 +162,7 @@ impl Tx<'_> {
 
     /// Whether nothing more is sealed in the chain that sends, and nothing is to be expected of what was (SES-66).
     fn is_stuck(&self, peer: &PeerId, set: &SessionSet) -> bool {
-        set.is_stretched() && self.mem.out.of(peer).letters().all(|(_, letter)| letter.sealed.is_none())
+        set.is_stretched() && self.mem.out.of(peer).letters.values().all(|letter| letter.sealed.is_none())
     }
 
     /// A number for a question to the network.
@@ -244,7 +244,7 @@ impl Tx<'_> {
 
     /// What is on the stream has no outcome that counts any more.
     pub(super) fn leave_stream(&mut self, peer: PeerId) -> Step {
-        for (ticket, (number, _)) in self.mem.out.of(&peer).frames().clone() {
+        for (ticket, (number, _)) in self.mem.out.of(&peer).frames.clone() {
             self.mem.set_frame(peer, ticket, None);
             self.happen(peer, number, Happening::Disconnected)?;
         }
@@ -254,7 +254,7 @@ impl Tx<'_> {
     /// What the network had has this outcome.
     pub(super) fn came_back(&mut self, peer: PeerId, ticket: u64, event: Happening) -> Step {
         self.touch(peer);
-        let Some((number, _)) = self.mem.out.of(&peer).frames().get(&ticket).copied() else { return Ok(()) };
+        let Some((number, _)) = self.mem.out.of(&peer).frames.get(&ticket).copied() else { return Ok(()) };
         self.mem.set_frame(peer, ticket, None);
         self.happen(peer, number, event)
     }
@@ -271,7 +271,7 @@ impl Tx<'_> {
         let span = pause(limits::RETRY_FIRST, limits::RETRY_MAX, link.attempts, random);
         link.retry_at = Some(now + span);
         link.attempts = link.attempts.saturating_add(1);
-        if self.mem.out.of(&peer).is_empty() {
+        if self.mem.out.of(&peer).letters.is_empty() {
             return Ok(());
         }
         let next_try = Some(self.deadline_clock() + span);
@@ -288,14 +288,6 @@ pub(super) fn pause(first: Millis, max: Millis, attempts: u32, random: u64) -> M
 /// Up to a quarter less or more.
 pub(super) const fn jittered(span: Millis, random: u64) -> Millis {
     Millis(span.0 - span.0 / 4 + random % (span.0 / 2 + 1))
-}
-
-/// The earliest of two times, either of which may be missing.
-pub(super) fn earliest(a: Option<MonoTime>, b: Option<MonoTime>) -> Option<MonoTime> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
 }
 
 #[cfg(test)]

@@ -25,8 +25,8 @@ impl Tx<'_> {
             return Err(Refusal::NoConversation.into());
         };
         let mut unsent = 0;
-        let messages = self.mem.out.of(&peer).letters().filter(|(_, letter)| letter.is_message());
-        let messages: Vec<_> = messages.map(|(number, letter)| (number, letter.way.sent)).collect();
+        let messages = self.mem.out.of(&peer).letters.iter().filter(|(_, letter)| letter.is_message());
+        let messages: Vec<_> = messages.map(|(number, letter)| (*number, letter.way.sent)).collect();
         for (number, sent) in messages {
             unsent += u64::from(!sent);
             self.happen(peer, number, Happening::Settled)?;

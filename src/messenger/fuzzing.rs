@@ -21,10 +21,11 @@ pub(crate) fn bounds_hold(messenger: &Messenger) {
     let (mem, mail, asks) = (&messenger.mem, &messenger.mem.mail, &messenger.mem.asks);
     assert!(asks.asked.len() <= limits::MAX_DEPOSITS + limits::MAX_MAILBOXES + limits::MAX_SEEKS);
     assert!(asks.works.len() <= limits::MAX_WORKS);
-    assert!(mem.out.totals().kept <= limits::MAX_SEALED + 3 * limits::MAX_ENVELOPE);
+    assert!(mem.out.totals.kept <= limits::MAX_SEALED + 3 * limits::MAX_ENVELOPE);
     assert!(asks.houses.len() <= limits::MAX_HOUSES && mail.own.len() <= 2 * limits::MAX_MAILBOXES);
     assert!(mail.own.values().all(|own| own.done.len() <= 2 * limits::MAX_BOX_PAGE));
     assert!(mail.boxed.values().all(|held| *held <= limits::MAX_BOXED_PREKEYS));
     assert!(mem.one_time_total <= MAX_ONE_TIME + limits::ONE_TIME_BATCH);
     assert!(mem.requests.len() <= limits::MAX_REQUESTS);
+    assert!(mem.links_are_in_order());
 }

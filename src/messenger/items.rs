@@ -169,46 +169,42 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// CON-32: asks those who are connected for the receipts that did not come.
-    pub(super) fn inquire(&mut self) -> Step {
-        let now = self.now.mono;
-        let out = &self.mem.out;
-        let awaited = self.mem.links.iter().filter(|(peer, _)| out.of(peer).totals().sent > 0);
-        let due = awaited.filter(|(_, link)| link.inquire_at.is_some_and(|at| at <= now));
-        let due: Vec<PeerId> = due.map(|(id, _)| *id).collect();
-        for peer in due {
-            self.link(peer).inquire_at = Some(now + limits::INQUIRY_PAUSE);
-            // What is on its way to him may be an inquiry.
-            if self.mem.out.of(&peer).totals().controls > 0 {
-                continue;
-            }
-            let Some(row) = self.peer(&peer)?.filter(|row| row.contact.is_some() && !row.blocked) else { continue };
-            // What begins a session anew sends everything anew.
-            let set = self.sessions(&peer)?;
-            if self.link(peer).rebuild || !set.can_send() || self.is_stale(&set) {
-                continue;
-            }
-            let sent = self.mem.out.of(&peer).letters().filter(|(_, letter)| letter.way.sent);
-            let mut messages = Vec::new();
-            for (_, letter) in sent.take(limits::MAX_STATUS_IDS) {
-                if let What::Message(position) = letter.what
-                    && let Some(message) = self.message(&RoomId::direct(peer), position)?
-                {
-                    messages.push(message.id);
-                }
-            }
-            if messages.is_empty() {
-                continue;
-            }
-            let mut items = Vec::new();
-            if !row.accepted {
-                // CON-24: he may have accepted, and it did not reach us.
-                items.push(introduction(&self.profile()?, &row, None));
-            }
-            items.push(Item::Inquiry(messages));
-            self.queue_items(peer, items)?;
+    /// CON-32: asks somebody who is connected for the receipts that did not come.
+    pub(super) fn inquire(&mut self, peer: PeerId) -> Step {
+        let totals = self.mem.out.of(&peer).totals;
+        if totals.sent == 0 {
+            return Ok(());
         }
-        Ok(())
+        self.link(peer).inquire_at = Some(self.now.mono + limits::INQUIRY_PAUSE);
+        // What is on its way to him may be an inquiry.
+        if totals.controls > 0 {
+            return Ok(());
+        }
+        let Some(row) = self.peer(&peer)?.filter(|row| row.contact.is_some() && !row.blocked) else { return Ok(()) };
+        // What begins a session anew sends everything anew.
+        let set = self.sessions(&peer)?;
+        if self.link(peer).rebuild || !set.can_send() || self.is_stale(&set) {
+            return Ok(());
+        }
+        let sent = self.mem.out.of(&peer).letters.values().filter(|letter| letter.way.sent);
+        let mut messages = Vec::new();
+        for letter in sent.take(limits::MAX_STATUS_IDS) {
+            if let What::Message(position) = letter.what
+                && let Some(message) = self.message(&RoomId::direct(peer), position)?
+            {
+                messages.push(message.id);
+            }
+        }
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let mut items = Vec::new();
+        if !row.accepted {
+            // CON-24: he may have accepted, and it did not reach us.
+            items.push(introduction(&self.profile()?, &row, None));
+        }
+        items.push(Item::Inquiry(messages));
+        self.queue_items(peer, items)
     }
 
     /// The other side lost its state: all that is not delivered goes again, at most once an hour.
@@ -230,7 +226,7 @@ impl Tx<'_> {
     /// Whether a second copy makes its receipt due again: the first receipt may be lost (mailboxes lie). While receipts
     /// wait to be sent it does so a bounded number of times, or whoever repeats himself could make the outbox grow.
     pub(super) fn receipt_is_due_again(&mut self, peer: PeerId) -> bool {
-        let none_waits = self.mem.out.of(&peer).totals().controls == 0;
+        let none_waits = self.mem.out.of(&peer).totals.controls == 0;
         let link = self.link(peer);
         link.repeats = if none_waits { 1 } else { link.repeats + 1 };
         link.repeats <= limits::MAX_REPEATED_RECEIPTS
@@ -247,7 +243,7 @@ impl Tx<'_> {
         for (peer, mut due) in reports {
             let contact = self.peer(&peer)?.is_some_and(|row| row.contact.is_some() && row.accepted && !row.blocked);
             // Whoever sends and takes no receipts does without those beyond the bound.
-            if !contact || self.mem.out.of(&peer).totals().controls >= limits::MAX_CONTROL_ROWS {
+            if !contact || self.mem.out.of(&peer).totals.controls >= limits::MAX_CONTROL_ROWS {
                 continue;
             }
             // Read says delivered as well.

@@ -60,7 +60,7 @@ impl Tx<'_> {
         link.dialling = false;
         (link.bundle, link.inquire_at) = (None, None);
         self.leave_stream(peer)?;
-        if !self.mem.out.of(&peer).is_empty() {
+        if !self.mem.out.of(&peer).letters.is_empty() {
             self.link(peer).away_since = Some(self.now.mono);
             self.back_off(peer)?;
         }

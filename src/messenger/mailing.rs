@@ -223,6 +223,13 @@ pub(super) struct Seek {
     pub begin: bool,
 }
 
+impl Seek {
+    /// When the question that is under way counts as failed.
+    pub(super) fn until(&self) -> Option<MonoTime> {
+        self.ticket.map(|_| self.at + limits::ASK_TIMEOUT)
+    }
+}
+
 impl Asked {
     /// When it counts as failed.
     pub(super) fn until(&self) -> MonoTime {

@@ -4,7 +4,6 @@ use crate::base::words::RequestEnd;
 use crate::base::{Millis, MonoTime, PeerId, limits};
 use crate::store::{RowKey, Rows, Scan};
 
-use super::deliver::earliest;
 use super::keys::SWEEP;
 use super::tables::{Peers, peer_key};
 use super::tx::{Step, Tx};
@@ -22,20 +21,21 @@ impl Tx<'_> {
         self.do_work()?;
         self.give_up_questions()?;
         let now = self.now.mono;
-        let due: Vec<PeerId> = self
-            .mem
-            .links
-            .iter()
-            .filter(|(_, link)| [link.retry_at, link.post_at].iter().flatten().any(|at| *at <= now))
-            .map(|(peer, _)| *peer)
-            .collect();
+        let due: Vec<PeerId> = self.mem.due_links(now).collect();
         for peer in due {
             let link = self.link(peer);
             link.retry_at = link.retry_at.filter(|at| *at > now);
             link.post_at = link.post_at.filter(|at| *at > now);
+            // A search whose question has no outcome goes on without it.
+            if let Some(seek) = link.seek.as_mut().filter(|seek| seek.until().is_some_and(|at| at <= now)) {
+                seek.ticket = None;
+            }
+            let inquires = link.inquire_at.is_some_and(|at| at <= now);
             self.touch(peer);
+            if inquires {
+                self.inquire(peer)?;
+            }
         }
-        self.inquire()?;
         if self.mem.maintenance_at <= now {
             self.mem.maintenance_at = now + MAINTENANCE;
             self.maintain()?;
@@ -94,14 +94,8 @@ impl Tx<'_> {
 
     /// When the timer is to ring next.
     pub(super) fn next_wake(&self) -> MonoTime {
-        let retry = self.mem.links.values().fold(None, |next, link| earliest(next, link.retry_at));
-        let post = self.mem.links.values().fold(None, |next, link| earliest(next, link.post_at));
-        let inquiry = self.mem.links.iter().filter(|(_, link)| link.inquire_at.is_some());
-        let inquiry = inquiry.filter(|(peer, _)| self.mem.out.of(peer).totals().sent > 0);
-        let inquiry = inquiry.fold(None, |next, (_, link)| earliest(next, link.inquire_at));
-        let next = earliest(earliest(retry, post), earliest(inquiry, self.next_expiry()));
-        let next = earliest(next, earliest(self.next_card(), self.next_mail()));
-        let next = earliest(next, (!self.mem.touched.is_empty()).then_some(self.now.mono));
-        next.map_or(self.mem.maintenance_at, |next| next.min(self.mem.maintenance_at))
+        let touched = (!self.mem.touched.is_empty()).then_some(self.now.mono);
+        let times = [self.mem.next_link(), self.next_expiry(), self.next_mail(), touched, Some(self.next_card())];
+        times.into_iter().flatten().fold(self.mem.maintenance_at, MonoTime::min)
     }
 }

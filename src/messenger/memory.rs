@@ -50,6 +50,10 @@ pub(super) struct Memory {
     undo: Vec<Undo>,
     /// How many marks there were: what was noted since the last one need not be noted again.
     marked: u64,
+    /// When links are to be looked at, as of the last commit…
+    due: BTreeSet<(MonoTime, PeerId)>,
+    /// …and those to which something has happened since.
+    changed: BTreeSet<PeerId>,
 }
 
 /// What follows from rows, and the clocks of what is to be done.
@@ -168,6 +172,8 @@ pub(super) struct Link {
     pub unreadable: bool,
     /// It was noted since this mark.
     noted: u64,
+    /// Its place in the order of times.
+    due: Option<MonoTime>,
 }
 
 /// What is known of a mailbox for one peer.
@@ -204,6 +210,12 @@ impl Link {
     /// Whether it holds nothing that must be remembered, if nothing waits for the peer.
     fn is_idle(&self) -> bool {
         !self.connected && !self.dialling && self.bundle.is_none() && self.reset_at.is_none() && !self.unreadable
+    }
+
+    /// When there is something to be done; `awaited`: something was sent, and is not said to be delivered.
+    fn due_at(&self, awaited: bool) -> Option<MonoTime> {
+        let seek = self.seek.as_ref().and_then(Seek::until);
+        [self.retry_at, self.post_at, seek, self.inquire_at.filter(|_| awaited)].into_iter().flatten().min()
     }
 
     /// What could be left at mailboxes is looked at then, if not before.
@@ -258,8 +270,8 @@ impl Memory {
         fresh.mail.own.values_mut().for_each(|own| *own = OwnBox::default());
         fresh.mail.load(rows)?;
         fresh.links = std::mem::take(&mut self.links);
-        for link in fresh.links.values_mut() {
-            (link.dialling, link.bundle, link.seek, link.unreadable) = (false, None, None, false);
+        for link in fresh.all_links() {
+            (link.dialling, link.bundle, link.seek, link.unreadable, link.due) = (false, None, None, false, None);
         }
         fresh.touched.append(&mut self.touched);
         fresh.asks = std::mem::take(&mut self.asks).without_questions();
@@ -307,6 +319,7 @@ impl Memory {
 
     /// Puts an envelope into the index, or takes it out.
     pub(super) fn set_letter(&mut self, peer: PeerId, number: u64, letter: Option<Letter>) {
+        self.changed.insert(peer);
         let before = self.out.set(peer, number, letter);
         self.undo.push(Undo::Letter(peer, number, before));
     }
@@ -317,10 +330,51 @@ impl Memory {
         self.undo.push(Undo::Frame(peer, ticket, before));
     }
 
-    /// Forgets the links of whom nothing is known.
-    pub(super) fn forget_idle(&mut self) {
-        let out = &self.out;
-        self.links.retain(|peer, link| !link.is_idle() || !out.of(peer).is_empty());
+    /// Behind a commit: forgets the links of whom nothing is known, and puts the others into the order of their times.
+    pub(super) fn settle_links(&mut self) {
+        for peer in std::mem::take(&mut self.changed) {
+            let waiting = self.out.of(&peer);
+            let Some(link) = self.links.get_mut(&peer) else { continue };
+            let is_idle = link.is_idle() && waiting.letters.is_empty();
+            let due = link.due_at(waiting.totals.sent > 0).filter(|_| !is_idle);
+            let before = std::mem::replace(&mut link.due, due);
+            if before != due {
+                before.map(|at| self.due.remove(&(at, peer)));
+                self.due.extend(due.map(|at| (at, peer)));
+            }
+            if is_idle {
+                self.links.remove(&peer);
+            }
+        }
+    }
+
+    /// Whose link is to be looked at by now.
+    pub(super) fn due_links(&self, now: MonoTime) -> impl Iterator<Item = PeerId> {
+        self.due.iter().take_while(move |(at, _)| *at <= now).map(|(_, peer)| *peer)
+    }
+
+    /// When that is so next.
+    pub(super) fn next_link(&self) -> Option<MonoTime> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Whether links are in the order of their times, but for those to which something has happened since.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn links_are_in_order(&self) -> bool {
+        let mut settled = self.links.iter().filter(|(peer, _)| !self.changed.contains(peer));
+        let is_settled = |(peer, link): (&PeerId, &Link)| {
+            let waiting = self.out.of(peer);
+            let is_needed = !link.is_idle() || !waiting.letters.is_empty();
+            is_needed && link.due == link.due_at(waiting.totals.sent > 0)
+        };
+        let due: BTreeSet<_> = self.links.iter().filter_map(|(peer, link)| Some((link.due?, *peer))).collect();
+        settled.all(is_settled) && due == self.due
+    }
+
+    /// Something has happened to all links.
+    pub(super) fn all_links(&mut self) -> impl Iterator<Item = &mut Link> {
+        self.changed.extend(self.links.keys());
+        self.links.values_mut()
     }
 
     /// How many marks of card prekeys there are.
@@ -340,6 +394,7 @@ impl Memory {
         let known = self.links.get(&peer);
         if known.is_none_or(|link| link.noted != self.marked) {
             self.undo.push(Undo::Link(peer, known.cloned().map(Box::new)));
+            self.changed.insert(peer);
         }
         let link = self.links.entry(peer).or_default();
         link.noted = self.marked;

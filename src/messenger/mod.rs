@@ -132,7 +132,7 @@ impl Messenger {
         }
         out.sort_by_key(Output::rank);
         self.mem.forget_marks();
-        self.mem.forget_idle();
+        self.mem.settle_links();
         let wake = self.tx(&mut self.store.begin(), &mut Vec::new(), now, rng).next_wake();
         out.push(Output::WakeAt(wake));
         out
@@ -272,8 +272,8 @@ impl Tx<'_> {
                 self.back_off(peer)
             }
             Event::Discovered(peer) => {
-                if let Some(link) = self.mem.links.get_mut(&peer) {
-                    link.retry_at = None;
+                if self.mem.links.contains_key(&peer) {
+                    self.link(peer).retry_at = None;
                     self.touch(peer);
                 }
                 Ok(())
@@ -289,7 +289,7 @@ impl Tx<'_> {
             Event::Mail { from, request, question } => self.mail(from, request, &question),
             Event::MailAnswered { mailbox, ticket, answer } => self.mail_answered(mailbox, ticket, Some(&answer)),
             Event::MailFailed { mailbox, ticket } => self.mail_answered(mailbox, ticket, None),
-            Event::CardFound { peer, ticket, card } => self.card_found(peer, ticket, &card),
+            Event::CardFound { peer, ticket, card } => self.card_came(peer, ticket, Some((&card, None))),
             Event::CardNotFound { peer, ticket, asked } => self.card_not_found(peer, ticket, asked),
             // When it stands, and that it stays, is the network's care.
             Event::CardPublished { .. } => Ok(()),

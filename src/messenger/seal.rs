@@ -62,7 +62,7 @@ impl Tx<'_> {
     /// somebody who has not accepted us.
     pub(super) fn ready(&mut self, work: &mut Sealing, number: u64, for_mailbox: bool) -> Step<Ready> {
         let id = work.peer.peer;
-        let Some(letter) = self.mem.out.of(&id).letter(number).cloned() else { return Ok(Ready::Gone) };
+        let Some(letter) = self.mem.out.of(&id).letters.get(&number).cloned() else { return Ok(Ready::Gone) };
         let fits = !for_mailbox || next::fits_mailbox(&letter, &work.gate());
         if let Some(sealed) = letter.sealed.as_ref().filter(|_| fits) {
             return Ok(Ready::Envelope(Arc::clone(sealed)));

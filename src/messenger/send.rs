@@ -32,7 +32,7 @@ impl Tx<'_> {
         self.apply_hints(&mut peer, &command.hints)?;
         let reply_to = self.checked_reply(&peer, command.draft.reply_to)?;
         let room = RoomId::direct(peer.peer);
-        if self.mem.out.of(&peer.peer).totals().messages as u64 >= limits::MAX_OUTBOX_PER_PEER {
+        if self.mem.out.of(&peer.peer).totals.messages as u64 >= limits::MAX_OUTBOX_PER_PEER {
             return Err(Refusal::OutboxFull.into());
         }
         // Whom one writes to may answer.

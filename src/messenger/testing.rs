@@ -180,7 +180,10 @@ impl Office {
     /// Hands inputs to one messenger in one commit; what follows from it is not carried out.
     pub(crate) fn hand_in(&mut self, who: usize, inputs: Vec<Input>) -> Vec<Output> {
         let (now, desk) = (self.now, &mut self.desks[who]);
-        desk.messenger.as_mut().unwrap().handle(inputs, now, &mut desk.place.rng)
+        let messenger = desk.messenger.as_mut().unwrap();
+        let outputs = messenger.handle(inputs, now, &mut desk.place.rng);
+        assert!(messenger.mem.links_are_in_order());
+        outputs
     }
 
     /// Nothing waits at somebody's. Whether there was something to be done ahead.
@@ -364,6 +367,7 @@ impl Office {
             let desk = &mut self.desks[who];
             let Some(messenger) = &mut desk.messenger else { continue };
             let outputs = messenger.handle(vec![input], now, &mut desk.place.rng);
+            assert!(messenger.mem.links_are_in_order());
             self.carry_out(who, outputs);
         }
     }

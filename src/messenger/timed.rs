@@ -9,7 +9,6 @@ use crate::content::mimi::{Expires, Vanishes};
 use crate::store::{KeyId, Rows, Scan};
 
 use super::command::Refusal;
-use super::deliver::earliest;
 use super::memory::next_expiry;
 use super::query;
 use super::tables::{
@@ -93,7 +92,7 @@ impl Tx<'_> {
     pub(super) fn next_expiry(&self) -> Option<MonoTime> {
         let busy = !self.mem.moving.is_empty() || self.mem.burying || self.mem.walking.is_some();
         let next = self.mem.next_expiry.map(|at| self.now.mono + at.since(self.deadline_clock()));
-        earliest(next, busy.then_some(self.now.mono))
+        next.into_iter().chain(busy.then_some(self.now.mono)).min()
     }
 
     /// Whether something should have vanished already.

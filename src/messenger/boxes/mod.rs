@@ -14,7 +14,7 @@ use crate::identity::{IdentityKey, Mailbox};
 use crate::store::{RowKey, Rows, Scan};
 
 use super::command::{Answer, Refusal};
-use super::deliver::{earliest, jittered, pause};
+use super::deliver::{jittered, pause};
 use super::io::Order;
 use super::mailing::{Asked, OwnBox, What};
 use super::send::bounded_node;
@@ -125,7 +125,7 @@ impl Tx<'_> {
         if is_first {
             self.mem.asks.houses.clear();
             let soon = now + jittered(limits::RETRY_FIRST, self.rng.next_u64());
-            for link in self.mem.links.values_mut() {
+            for link in self.mem.all_links() {
                 if link.seek_at.is_some() {
                     (link.seek_at, link.post_at) = (None, Some(now));
                 }
@@ -159,11 +159,9 @@ impl Tx<'_> {
             return Ok(());
         };
         if let Some((what, question)) = self.next_question(row.clone())? {
+            let ticket = self.ask(peer, row.addrs, false, what, question);
             let own = self.mem.mail.own.entry(peer).or_default();
-            own.retry_at = None;
-            let addrs = self.used_box(&peer)?.map(|row| row.addrs).unwrap_or_default();
-            let ticket = self.ask(peer, addrs, false, what, question);
-            self.mem.mail.own.entry(peer).or_default().asked = Some(ticket);
+            (own.retry_at, own.asked) = (None, Some(ticket));
             return Ok(());
         }
         self.ask_to_wait(&row)?;
@@ -198,7 +196,12 @@ impl Tx<'_> {
         let answer = answer.and_then(|bytes| MailAnswer::decode(bytes).ok());
         match asked.what {
             What::Deposit(shown) => self.deposit_answered(mailbox, ticket, shown, answer.as_ref()),
-            What::Card(peer) => self.card_answered(peer, ticket, answer),
+            What::Card(peer) => {
+                let MailAnswer::Card { card, prekey } = answer.unwrap_or(MailAnswer::NoBox) else {
+                    return self.card_came(peer, ticket, None);
+                };
+                self.card_came(peer, ticket, Some((&card, prekey.as_deref())))
+            }
             What::Wait => {
                 self.wait_ended(mailbox, ticket, asked.at, answer.as_ref());
                 Ok(())
@@ -305,17 +308,15 @@ impl Tx<'_> {
         for (ticket, mailbox) in over {
             self.mail_answered(mailbox, ticket, None)?;
         }
-        self.give_up_seeks();
         Ok(())
     }
 
     /// When the timer is to ring for mailboxes.
     pub(super) fn next_mail(&self) -> Option<MonoTime> {
         let mail = &self.mem.mail;
-        let own = mail.own.values().fold(None, |next, own| earliest(next, own.due()));
+        let own = mail.own.values().filter_map(OwnBox::due).min();
         let asked = self.mem.asks.asked.values().map(Asked::until).min();
-        let asked = earliest(asked, self.next_seek());
-        earliest(earliest(own, asked), earliest(self.next_work(), mail.look.then_some(self.now.mono)))
+        [own, asked, self.next_work(), mail.look.then_some(self.now.mono)].into_iter().flatten().min()
     }
 }
 
@@ -335,7 +336,7 @@ impl OwnBox {
         let at = self.retry_at.unwrap_or(self.fetch_at);
         let busy = self.more || !self.done.is_empty();
         let at = if busy { self.retry_at.unwrap_or_default() } else { at };
-        if self.asked.is_none() { earliest(Some(at), self.wait_due()) } else { None }
+        self.asked.is_none().then(|| self.wait_due().map_or(at, |wait| wait.min(at)))
     }
 
     /// When it is to be asked to tell what comes: it answered last, and has nothing more.

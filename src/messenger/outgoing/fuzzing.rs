@@ -121,7 +121,7 @@ impl Desk {
     }
 
     fn queue(&mut self, peer: PeerId, choice: usize) {
-        if self.out.of(&peer).letters().count() >= ROWS {
+        if self.out.of(&peer).letters.len() >= ROWS {
             return;
         }
         let number = self.out.next_number(&peer);
@@ -141,7 +141,7 @@ impl Desk {
     fn connect(&mut self, who: usize) {
         self.peers[who].connected ^= true;
         if !self.peers[who].connected {
-            let frames: Vec<_> = self.out.of(&id(who)).frames().keys().copied().collect();
+            let frames: Vec<_> = self.out.of(&id(who)).frames.keys().copied().collect();
             for ticket in frames {
                 let (number, _) = self.out.set_frame(id(who), ticket, None).expect("it was there");
                 self.happen(id(who), number, &Happening::Disconnected);
@@ -156,7 +156,7 @@ impl Desk {
         {
             assert!(number >= from, "out of order");
             from = number + 1;
-            let letter = self.out.of(&peer).letter(number).expect("what may go is there");
+            let letter = self.out.of(&peer).letters.get(&number).expect("what may go is there");
             assert!(letter.ticket.is_none() && !letter.way.sent && !letter.unreadable, "it is there or under way");
             let Some(sealed) = self.ready(who, number, false) else { break };
             let ticket = self.ticket();
@@ -178,11 +178,11 @@ impl Desk {
         let copies = places.len().min(limits::DEPOSIT_COPIES);
         let numbers: Vec<u64> = self.out.of(&peer).idle(0..).map(|(number, _)| number).collect();
         for number in numbers {
-            let (own, all) = (self.out.of(&peer).totals().deposits, self.out.totals().deposits);
+            let (own, all) = (self.out.of(&peer).totals.deposits, self.out.totals.deposits);
             if own >= limits::MAX_DEPOSITS_PER_PEER || all >= limits::MAX_DEPOSITS {
                 return;
             }
-            let Some(letter) = self.out.of(&peer).letter(number).cloned() else { continue };
+            let Some(letter) = self.out.of(&peer).letters.get(&number).cloned() else { continue };
             match next::at_mailboxes(&letter, &self.peers[who].gate, &places, copies, self.now) {
                 Leave::At(mailboxes) => {
                     assert!(mailboxes.iter().all(|mailbox| {
@@ -206,7 +206,7 @@ impl Desk {
     }
 
     fn ask(&mut self, peer: PeerId, number: u64, mailbox: PeerId, envelope: &Sealed) {
-        let letter = self.out.of(&peer).letter(number).expect("it is left now");
+        let letter = self.out.of(&peer).letters.get(&number).expect("it is left now");
         let sealed = letter.deposit_at(&mailbox).map_or(&envelope.bytes, |deposit| &deposit.sealed);
         let (sealed, ticket) = (Arc::clone(sealed), self.ticket());
         self.questions.push((peer, number, ticket));
@@ -216,14 +216,14 @@ impl Desk {
     /// The envelope of what waits, as `seal` has it. `None` when there is no room.
     fn ready(&mut self, who: usize, number: u64, for_mailbox: bool) -> Option<Arc<Sealed>> {
         let (peer, gate) = (id(who), self.peers[who].gate);
-        let letter = self.out.of(&peer).letter(number).cloned().expect("it waits");
+        let letter = self.out.of(&peer).letters.get(&number).cloned().expect("it waits");
         let fits = !for_mailbox || next::fits_mailbox(&letter, &gate);
         if let Some(sealed) = letter.sealed.as_ref().filter(|_| fits) {
             return Some(Arc::clone(sealed));
         }
         if !self.out.has_room(&peer) {
             for (other, number) in self.out.squeezable(&peer) {
-                let idle = self.out.of(&other).letter(number).is_some_and(|letter| !letter.is_under_way());
+                let idle = self.out.of(&other).letters.get(&number).is_some_and(|letter| !letter.is_under_way());
                 assert!(idle, "what is under way makes no room");
                 self.happen(other, number, &Happening::Squeezed);
             }
@@ -270,7 +270,7 @@ impl Desk {
             other => Happening::Refused(ticket, REASONS[other - 2]),
         };
         let Some((number, _)) = self.out.set_frame(peer, ticket, None) else { return };
-        let counts = self.out.of(&peer).letter(number).is_some_and(|letter| letter.ticket == Some(ticket));
+        let counts = self.out.of(&peer).letters.get(&number).is_some_and(|letter| letter.ticket == Some(ticket));
         self.arrived |= counts && matches!(event, Happening::Acked(_));
         self.happen(peer, number, &event);
     }
@@ -292,11 +292,14 @@ impl Desk {
             _ => Answered::Stored(copies),
         };
         let is_asked = |letter: &Letter| letter.deposits.iter().any(|deposit| deposit.stage == Stage::Asked(ticket));
-        let counts = self.out.of(&peer).letter(number).is_some_and(is_asked);
-        let before = self.out.of(&peer).letter(number).cloned();
+        let counts = self.out.of(&peer).letters.get(&number).is_some_and(is_asked);
+        let before = self.out.of(&peer).letters.get(&number).cloned();
         self.happen(peer, number, &Happening::Answered(ticket, answer));
         self.arrived |= counts && matches!(answer, Answered::Stored(_));
-        assert!(counts || before.as_ref() == self.out.of(&peer).letter(number), "an answer to nothing means nothing");
+        assert!(
+            counts || before.as_ref() == self.out.of(&peer).letters.get(&number),
+            "an answer to nothing means nothing"
+        );
     }
 
     fn work_is_done(&mut self, peer: PeerId, choice: usize) {
@@ -308,9 +311,9 @@ impl Desk {
         self.now = self.now + span;
         let mut due = Vec::new();
         for (peer, waiting) in self.out.peers() {
-            for (number, letter) in waiting.letters().filter(|(_, letter)| !letter.unreadable) {
+            for (number, letter) in waiting.letters.iter().filter(|(_, letter)| !letter.unreadable) {
                 let is_over = letter.queued_at + limits::UNDELIVERED_AFTER <= self.now;
-                due.push((*peer, number, if is_over { Happening::GivenUp } else { Happening::Aged }));
+                due.push((*peer, *number, if is_over { Happening::GivenUp } else { Happening::Aged }));
             }
         }
         due.into_iter().for_each(|(peer, number, event)| self.happen(peer, number, &event));
@@ -337,7 +340,7 @@ impl Desk {
         for group in next::shared(self.out.of(&peer)) {
             let (mut all, mut bytes) = (0, 0);
             for number in &group {
-                let letter = self.out.of(&peer).letter(*number).expect("it waits");
+                let letter = self.out.of(&peer).letters.get(number).expect("it waits");
                 let What::Control { items, size, .. } = letter.what else { panic!("a message is shared") };
                 assert!(letter.sealed.is_none() && letter.way.held.is_empty(), "it is somewhere");
                 (all, bytes) = (all + items, bytes + size);
@@ -364,12 +367,12 @@ impl Desk {
     }
 
     fn all(&mut self, peer: PeerId, event: &Happening) {
-        let numbers: Vec<u64> = self.out.of(&peer).letters().map(|(number, _)| number).collect();
+        let numbers: Vec<u64> = self.out.of(&peer).letters.keys().copied().collect();
         numbers.into_iter().for_each(|number| self.happen(peer, number, event));
     }
 
     fn one(&mut self, peer: PeerId, choice: usize, event: &Happening) {
-        let numbers: Vec<u64> = self.out.of(&peer).letters().map(|(number, _)| number).collect();
+        let numbers: Vec<u64> = self.out.of(&peer).letters.keys().copied().collect();
         if let Some(number) = numbers.get(choice % numbers.len().max(1)) {
             self.happen(peer, *number, event);
         }
@@ -377,7 +380,7 @@ impl Desk {
 
     /// Something happens to one, and what follows of it is carried out.
     fn happen(&mut self, peer: PeerId, number: u64, event: &Happening) {
-        let Some(before) = self.out.of(&peer).letter(number).cloned() else { return };
+        let Some(before) = self.out.of(&peer).letters.get(&number).cloned() else { return };
         let (after, orders) = step(before.clone(), event.clone(), self.now);
         if let Some(after) = &after {
             never_goes_back(&before, event, after);
@@ -416,7 +419,7 @@ impl Desk {
 
     /// Bytes that are kept for a peer, counted anew.
     fn kept(&self, peer: &PeerId) -> usize {
-        self.out.of(peer).letters().map(|(_, letter)| letter.kept()).sum()
+        self.out.of(peer).letters.values().map(Letter::kept).sum()
     }
 
     /// What must hold at all times.
@@ -424,7 +427,7 @@ impl Desk {
         let letters = self
             .out
             .peers()
-            .flat_map(|(peer, waiting)| waiting.letters().map(|(number, letter)| ((*peer, number), letter)));
+            .flat_map(|(peer, waiting)| waiting.letters.iter().map(|(number, letter)| ((*peer, *number), letter)));
         let letters: BTreeMap<(PeerId, u64), &Letter> = letters.collect();
         let rows = letters.iter().map(|(key, letter)| (*key, row(letter)));
         assert_eq!(rows.collect::<BTreeMap<_, _>>(), self.rows, "rows are what is in memory");
@@ -447,26 +450,26 @@ impl Desk {
         }
         let mut sums = [0; 4];
         for (peer, waiting) in self.out.peers() {
-            let totals = waiting.totals();
-            let count = |counts: fn(&Letter) -> bool| waiting.letters().filter(|(_, letter)| counts(letter)).count();
+            let totals = waiting.totals;
+            let count = |counts: fn(&Letter) -> bool| waiting.letters.values().filter(|letter| counts(letter)).count();
             assert_eq!([totals.messages, totals.sent], [count(Letter::is_message), count(|letter| letter.way.sent)]);
-            let on_stream = waiting.letters().filter_map(|(number, letter)| Some((letter.ticket?, number)));
+            let on_stream = waiting.letters.iter().filter_map(|(number, letter)| Some((letter.ticket?, *number)));
             let has_frame =
-                |(ticket, number): (_, u64)| waiting.frames().get(&ticket).map(|frame| frame.0) == Some(number);
+                |(ticket, number): (_, u64)| waiting.frames.get(&ticket).map(|frame| frame.0) == Some(number);
             assert!(on_stream.into_iter().all(has_frame), "the network has it");
-            let bytes: usize = waiting.frames().values().map(|(_, len)| len).sum();
+            let bytes: usize = waiting.frames.values().map(|(_, len)| len).sum();
             assert!(bytes < limits::MAX_IN_FLIGHT_BYTES + SIZES[2], "beyond the window");
             assert_eq!((totals.kept, totals.barred), (self.kept(peer), count(|letter| letter.barred)));
             let idle = count(|letter| !(letter.way.sent || letter.unreadable || letter.ticket.is_some()));
             assert_eq!(waiting.idle(0..).count(), idle, "what may go");
             assert!(totals.deposits <= limits::MAX_DEPOSITS_PER_PEER + 1);
-            let envelopes = waiting.letters().filter_map(|(_, letter)| letter.sealed.as_ref());
+            let envelopes = waiting.letters.values().filter_map(|letter| letter.sealed.as_ref());
             let envelopes: usize = envelopes.map(|sealed| sealed.bytes.len()).sum();
             assert!(envelopes < limits::MAX_SEALED_PER_PEER + SIZES[2], "one beyond its room at most");
             let more = [totals.messages, totals.kept, totals.deposits, envelopes];
             sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
         }
-        let totals = self.out.totals();
+        let totals = self.out.totals;
         assert_eq!([totals.messages, totals.kept, totals.deposits], sums[..3]);
         assert!(totals.deposits <= limits::MAX_DEPOSITS + 1);
         assert!(sums[3] <= limits::MAX_SEALED + PEERS * SIZES[2], "one for each beyond the room of all");

@@ -13,7 +13,8 @@ use super::step::{Deposit, Letter};
 #[derive(Debug, Default)]
 pub(in crate::messenger) struct Outgoing {
     peers: BTreeMap<PeerId, Waiting>,
-    totals: Totals,
+    /// What waits in all.
+    pub totals: Totals,
     /// Some rows did not open when all were loaded; whose they are is not known.
     pub is_some_lost: bool,
 }
@@ -21,15 +22,17 @@ pub(in crate::messenger) struct Outgoing {
 /// What waits for one peer.
 #[derive(Debug, Default)]
 pub(in crate::messenger) struct Waiting {
-    letters: BTreeMap<u64, Letter>,
+    /// All of it, in order.
+    pub letters: BTreeMap<u64, Letter>,
     /// What may go: neither sent nor on the stream.
     idle: BTreeSet<u64>,
     /// What the network was given and has told no outcome of, by ticket: number and length. What becomes of the row by other
     /// means (a receipt, a new session) takes nothing out of it: the window bounds what the network has.
-    frames: BTreeMap<u64, (u64, usize)>,
+    pub frames: BTreeMap<u64, (u64, usize)>,
     /// Digests of what is told of ourselves by envelopes that are not taken yet.
     telling: BTreeMap<u64, u64>,
-    totals: Totals,
+    /// What all of it amounts to.
+    pub totals: Totals,
 }
 
 /// What some envelopes amount to.
@@ -86,11 +89,6 @@ impl Outgoing {
         self.peers.iter()
     }
 
-    /// What waits in all.
-    pub(in crate::messenger) const fn totals(&self) -> &Totals {
-        &self.totals
-    }
-
     /// The number of the next row for a peer: no two that are there at a time have the same.
     pub(in crate::messenger) fn next_number(&self, peer: &PeerId) -> u64 {
         self.of(peer).letters.last_key_value().map_or(1, |(number, _)| number + 1)
@@ -130,7 +128,7 @@ impl Outgoing {
     }
 
     fn forget_empty(&mut self, peer: PeerId) {
-        if self.of(&peer).is_empty() && self.of(&peer).frames.is_empty() {
+        if self.of(&peer).letters.is_empty() && self.of(&peer).frames.is_empty() {
             self.peers.remove(&peer);
         }
     }
@@ -167,34 +165,9 @@ impl Waiting {
         self.letters.insert(number, letter);
     }
 
-    /// Whether nothing waits.
-    pub(in crate::messenger) fn is_empty(&self) -> bool {
-        self.letters.is_empty()
-    }
-
-    /// One of them.
-    pub(in crate::messenger) fn letter(&self, number: u64) -> Option<&Letter> {
-        self.letters.get(&number)
-    }
-
-    /// All of them, in order.
-    pub(in crate::messenger) fn letters(&self) -> impl Iterator<Item = (u64, &Letter)> {
-        self.letters.iter().map(|(number, letter)| (*number, letter))
-    }
-
     /// What may go, in order.
     pub(in crate::messenger) fn idle(&self, from: RangeFrom<u64>) -> impl Iterator<Item = (u64, &Letter)> {
         self.idle.range(from).filter_map(|number| Some((*number, self.letters.get(number)?)))
-    }
-
-    /// Whether something may go.
-    pub(in crate::messenger) fn has_idle(&self) -> bool {
-        !self.idle.is_empty()
-    }
-
-    /// Number and length of what the network has, by ticket.
-    pub(in crate::messenger) const fn frames(&self) -> &BTreeMap<u64, (u64, usize)> {
-        &self.frames
     }
 
     /// Whether the network has as much as it is given.
@@ -206,10 +179,5 @@ impl Waiting {
     /// Whether an envelope that is not taken yet tells this of ourselves.
     pub(in crate::messenger) fn tells(&self, digest: u64) -> bool {
         self.telling.values().any(|told| *told == digest)
-    }
-
-    /// What all of it amounts to.
-    pub(in crate::messenger) const fn totals(&self) -> &Totals {
-        &self.totals
     }
 }

@@ -111,7 +111,7 @@ pub(in crate::messenger) fn at_mailboxes(
 /// first of its group.
 pub(in crate::messenger) fn shared(waiting: &Waiting) -> Vec<Vec<u64>> {
     let mut groups: Vec<Vec<u64>> = Vec::new();
-    if waiting.totals().controls < 2 {
+    if waiting.totals.controls < 2 {
         return groups;
     }
     let (mut left, mut room) = (0, 0);

@@ -254,7 +254,7 @@ fn a_chain_that_is_shut_sends_what_is_sealed() {
     assert_eq!(going(&out, &gate), [2]);
     let places = [Place { mailbox: NORTH, is_open: true }];
     let left = |number| {
-        next::at_mailboxes(out.of(&PEER).letter(number).unwrap(), &gate, &places, 1, NOW + Millis::from_secs(60))
+        next::at_mailboxes(out.of(&PEER).letters.get(&number).unwrap(), &gate, &places, 1, NOW + Millis::from_secs(60))
     };
     assert_eq!([left(1), left(2), left(3)], [Leave::Stop, Leave::At(vec![NORTH]), Leave::Stop]);
 }
@@ -473,7 +473,7 @@ proptest! {
             if let Happening::Asked { ticket, .. } = &event && naive.asked.contains_key(ticket) {
                 continue;
             }
-            let letter = out.of(&PEER).letter(1).cloned().unwrap();
+            let letter = out.of(&PEER).letters.get(&1).cloned().unwrap();
             let before = letter.way.clone();
             naive.happen(is_message, &event);
             let (letter, orders) = step(letter, event, NOW);
@@ -490,7 +490,7 @@ proptest! {
             prop_assert_eq!(held, naive.held.clone());
             prop_assert_eq!((letter.sealed.is_some(), letter.ticket), (naive.sealed, naive.stream));
             prop_assert_eq!((letter.unreadable, letter.is_under_way()), (naive.unreadable, naive.busy()));
-            let totals = out.of(&PEER).totals();
+            let totals = out.of(&PEER).totals;
             prop_assert_eq!(totals.kept, letter.kept());
             prop_assert_eq!((totals.messages, totals.sent), (usize::from(is_message), usize::from(naive.sent)));
             prop_assert_eq!(totals.deposits, naive.asked.len() + naive.working.len());
@@ -499,7 +499,7 @@ proptest! {
         }
         out.set(PEER, 1, None);
         out.set(PEER, 2, None);
-        prop_assert_eq!(out.totals(), &Totals::default());
-        prop_assert!(out.of(&PEER).is_empty());
+        prop_assert_eq!(out.totals, Totals::default());
+        prop_assert!(out.of(&PEER).letters.is_empty());
     }
 }

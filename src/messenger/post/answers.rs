@@ -23,7 +23,7 @@ impl Tx<'_> {
             self.mem.asks.houses.remove(&mailbox);
         }
         let came = match answer {
-            Some(Answer::Stored) => Answered::Stored(self.copies_for(&peer)?),
+            Some(Answer::Stored) => Answered::Stored(self.copies(self.pinned(&peer)?.as_ref())),
             Some(Answer::Work { level }) => self.asked_for_work(mailbox, ticket, shown, *level),
             Some(Answer::NoBox) => {
                 // Perhaps his card names others by now.
@@ -45,12 +45,6 @@ impl Tx<'_> {
             }
         };
         self.happen(peer, shown.number, Happening::Answered(ticket, came))
-    }
-
-    /// How many mailboxes are to have each envelope.
-    fn copies_for(&self, peer: &PeerId) -> Step<usize> {
-        let houses = self.pinned(peer)?.map_or(1, |card| self.houses(&card).len());
-        Ok(houses.clamp(1, limits::DEPOSIT_COPIES))
     }
 
     /// The token is void, or there is none: an invitation or work has to stand for it.

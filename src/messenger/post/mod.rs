@@ -15,7 +15,6 @@ use crate::envelope::seal::seal;
 use crate::identity::{Card, IdentityKey, Mailbox};
 use crate::session::SessionSet;
 
-use super::deliver::earliest;
 use super::mailing::{Shown, What};
 use super::outgoing::next::{self, Leave, Place};
 use super::outgoing::{Happening, Sealed};
@@ -35,8 +34,6 @@ struct Posting<'a> {
     copies: usize,
     /// Deposits that may still be begun.
     window: usize,
-    /// When to look again.
-    again: Option<MonoTime>,
 }
 
 impl Tx<'_> {
@@ -45,7 +42,8 @@ impl Tx<'_> {
         let now = self.now.mono;
         let link = self.link(id);
         let Some(since) = link.away_since.filter(|_| !link.connected) else { return Ok(()) };
-        if !self.mem.out.of(&id).has_idle() && self.peer(&id)?.is_none_or(|peer| !self.heals_now(&peer)) {
+        if self.mem.out.of(&id).idle(0..).next().is_none() && self.peer(&id)?.is_none_or(|peer| !self.heals_now(&peer))
+        {
             let link = self.link(id);
             (link.away_since, link.seek, link.post_at) = (None, None, None);
             return Ok(());
@@ -83,8 +81,13 @@ impl Tx<'_> {
 
     /// Whether all that waits is where it can be, so that nothing is to be done until time passes or somebody comes.
     fn is_all_left(&self, id: &PeerId, card: Option<&Card>) -> bool {
-        let copies = card.map_or(1, |card| self.houses(card).len().clamp(1, limits::DEPOSIT_COPIES));
+        let copies = self.copies(card);
         self.mem.out.of(id).idle(0..).all(|(_, letter)| letter.barred || letter.way.held.len() >= copies)
+    }
+
+    /// How many mailboxes are to have each envelope.
+    fn copies(&self, card: Option<&Card>) -> usize {
+        card.map_or(1, |card| self.houses(card).len().clamp(1, limits::DEPOSIT_COPIES))
     }
 
     /// The mailboxes of a card that can be used at all (ID-24).
@@ -101,31 +104,27 @@ impl Tx<'_> {
             return Ok(());
         }
         let now = self.now.mono;
-        let (mut places, mut next) = (Vec::new(), None);
-        for house in &houses {
-            let until = self.closed_until(&id, &house.peer).filter(|until| *until > now);
-            places.push(Place { mailbox: house.peer, is_open: until.is_none() });
-            next = earliest(next, until);
-        }
+        let closed = |house: &&Mailbox| self.closed_until(&id, &house.peer).filter(|until| *until > now);
+        let place = |house: &&Mailbox| Place { mailbox: house.peer, is_open: closed(house).is_none() };
+        let (places, next): (Vec<_>, _) = (houses.iter().map(place).collect(), houses.iter().filter_map(closed).min());
         self.link(id).look_again(now, next);
         if places.iter().all(|place| !place.is_open) {
             return Ok(());
         }
-        let of_peer = self.mem.out.of(&id).totals().deposits;
-        let window = limits::MAX_DEPOSITS.saturating_sub(self.mem.out.totals().deposits);
+        let of_peer = self.mem.out.of(&id).totals.deposits;
+        let window = limits::MAX_DEPOSITS.saturating_sub(self.mem.out.totals.deposits);
         let window = window.min(limits::MAX_DEPOSITS_PER_PEER.saturating_sub(of_peer));
         if window == 0 {
             if of_peer == 0 {
                 // Nothing of his own will end and bring us back here.
-                let link = self.link(id);
-                link.post_at = earliest(link.post_at, Some(now + WINDOW_PAUSE));
+                self.link(id).look_again(now, Some(now + WINDOW_PAUSE));
             }
             return Ok(());
         }
         self.share_envelopes(id)?;
-        let copies = houses.len().min(limits::DEPOSIT_COPIES);
+        let copies = self.copies(Some(card));
         let sealing = self.begin_sealing(peer, set)?;
-        let mut work = Posting { sealing, card, houses, places, copies, window, again: None };
+        let mut work = Posting { sealing, card, houses, places, copies, window };
         let mut from = 0;
         while work.window > 0 {
             let next = self.mem.out.of(&id).idle(from..).next().map(|(number, _)| number);
@@ -135,16 +134,14 @@ impl Tx<'_> {
                 break;
             }
         }
-        self.end_sealing(&work.sealing)?;
-        self.link(id).look_again(now, work.again);
-        Ok(())
+        self.end_sealing(&work.sealing)
     }
 
     /// Says whether what is behind it may go.
     fn post_row(&mut self, work: &mut Posting<'_>, number: u64) -> Step<bool> {
         let id = work.sealing.peer.peer;
         let (now, clock) = (self.now.mono, self.deadline_clock());
-        let Some(letter) = self.mem.out.of(&id).letter(number) else { return Ok(true) };
+        let Some(letter) = self.mem.out.of(&id).letters.get(&number) else { return Ok(true) };
         match next::at_mailboxes(letter, &work.sealing.gate(), &work.places, work.copies, clock) {
             Leave::At(mailboxes) => match self.ready(&mut work.sealing, number, true)? {
                 Ready::Envelope(sealed) => {
@@ -155,7 +152,7 @@ impl Tx<'_> {
                 Ready::Gone => {}
                 Ready::Wait => return Ok(false),
             },
-            Leave::Wait(until) => work.again = earliest(work.again, Some(now + until.since(clock))),
+            Leave::Wait(until) => self.link(id).look_again(now, Some(now + until.since(clock))),
             Leave::Drop => self.happen(id, number, Happening::Settled)?,
             Leave::Nothing => {}
             Leave::Stop => return Ok(false),
@@ -167,7 +164,7 @@ impl Tx<'_> {
     fn leave(&mut self, work: &mut Posting<'_>, number: u64, mailbox: PeerId, envelope: &Sealed) -> Step {
         let id = work.sealing.peer.peer;
         let Some(house) = work.houses.iter().find(|house| house.peer == mailbox) else { return Ok(()) };
-        let Some(letter) = self.mem.out.of(&id).letter(number) else { return Ok(()) };
+        let Some(letter) = self.mem.out.of(&id).letters.get(&number) else { return Ok(()) };
         let known = letter.deposit_at(&mailbox);
         let proof = known.and_then(|deposit| deposit.proof().cloned());
         let sealed = match known.map(|deposit| Arc::clone(&deposit.sealed)) {
@@ -217,11 +214,11 @@ impl Tx<'_> {
         let clock = self.deadline_clock();
         let mut due = Vec::new();
         for (peer, waiting) in self.mem.out.peers() {
-            for (number, letter) in waiting.letters().filter(|(_, letter)| !letter.unreadable) {
+            for (number, letter) in waiting.letters.iter().filter(|(_, letter)| !letter.unreadable) {
                 if letter.queued_at + limits::UNDELIVERED_AFTER <= clock {
-                    due.push((*peer, number, Happening::GivenUp));
+                    due.push((*peer, *number, Happening::GivenUp));
                 } else if letter.way.held.iter().any(|(_, at)| *at + limits::DEPOSIT_LIFE <= clock) {
-                    due.push((*peer, number, Happening::Aged));
+                    due.push((*peer, *number, Happening::Aged));
                 }
             }
         }
@@ -236,7 +233,7 @@ impl Tx<'_> {
 
     /// A new card, or a token: what no mailbox took may be taken now.
     pub(super) fn unbar(&mut self, peer: PeerId) -> Step {
-        if self.mem.out.of(&peer).totals().barred == 0 {
+        if self.mem.out.of(&peer).totals.barred == 0 {
             return Ok(());
         }
         self.touch(peer);

@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 
-use crate::base::{MonoTime, PeerId, limits};
-use crate::envelope::mailbox::{Answer, Question};
+use crate::base::{PeerId, limits};
+use crate::envelope::mailbox::Question;
 use crate::identity::{Card, IdentityKey, Mailbox};
 use crate::messenger::bundles::bundle_of;
 use crate::messenger::deliver::pause;
@@ -89,80 +89,50 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The search with this question under way.
-    fn seek_of(&mut self, id: PeerId, ticket: u64) -> Option<&mut Seek> {
-        let seek = self.link(id).seek.as_mut()?;
-        if seek.ticket != Some(ticket) {
-            return None;
+    /// The question of a search has an outcome; says whether there is such a search.
+    fn is_sought(&mut self, id: PeerId, ticket: u64) -> bool {
+        let seek = self.link(id).seek.as_mut().filter(|seek| seek.ticket == Some(ticket));
+        let is_sought = seek.map(|seek| seek.ticket = None).is_some();
+        if is_sought {
+            self.touch(id);
         }
-        seek.ticket = None;
-        self.touch(id);
-        self.link(id).seek.as_mut()
+        is_sought
     }
 
-    /// A mailbox was asked for a card.
-    pub(in crate::messenger) fn card_answered(&mut self, id: PeerId, ticket: u64, answer: Option<Answer>) -> Step {
-        if self.seek_of(id, ticket).is_none() {
+    /// A mailbox or the hash table was asked for a card, and has this one, as it says.
+    pub(in crate::messenger) fn card_came(
+        &mut self,
+        id: PeerId,
+        ticket: u64,
+        came: Option<(&[u8], Option<&[u8]>)>,
+    ) -> Step {
+        if !self.is_sought(id, ticket) {
             return Ok(());
         }
-        let Some(Answer::Card { card, prekey }) = answer else { return Ok(()) };
+        let Some((card, prekey)) = came else { return Ok(()) };
         // MBX-38
-        let Some(bundle) = self.checked_bundle(id, &card, prekey.as_deref())? else { return Ok(()) };
-        self.found(id)?;
-        let begin = self.link(id).seek.as_ref().is_some_and(|seek| seek.begin);
-        if !begin {
-            self.link(id).seek = None;
-            return Ok(());
-        }
-        if bundle.one_time.is_some() {
-            self.link(id).seek = None;
-            return self.begin_with(id, &bundle);
-        }
-        // Another mailbox may have a prekey; the hash table has none, and a newer card hardly.
-        self.ask_named(id)?;
-        if let Some(seek) = &mut self.link(id).seek {
-            seek.table = true;
-        }
-        Ok(())
-    }
-
-    /// A card was found: it is known where he can be reached, or that he cannot.
-    fn found(&mut self, id: PeerId) -> Step {
+        let Some(bundle) = self.checked_bundle(id, card, prekey)? else { return Ok(()) };
+        // It is known where he can be reached, or that he cannot.
         if self.reach(&id)?.not_found.is_some() {
             self.change_reach(id, |reach| reach.not_found = None)?;
         }
-        Ok(())
-    }
-
-    /// The mailboxes that the pinned card names are asked, too.
-    fn ask_named(&mut self, id: PeerId) -> Step {
         let named = self.pinned(&id)?.map(|card| card.mailboxes.clone()).unwrap_or_default();
-        let Some(mut seek) = self.link(id).seek.take() else { return Ok(()) };
-        for place in named {
-            if !seek.asked.contains(&place.peer) {
-                self.add_place(&mut seek.places, place);
-            }
+        let Some(mut seek) = self.link(id).seek.take().filter(|seek| seek.begin) else { return Ok(()) };
+        if bundle.one_time.is_some() {
+            return self.begin_with(id, &bundle);
         }
+        // Another mailbox may have a prekey; the hash table has none, and a newer card hardly.
+        for place in named.into_iter().filter(|place| !seek.asked.contains(&place.peer)) {
+            self.add_place(&mut seek.places, place);
+        }
+        seek.table = true;
         self.link(id).seek = Some(seek);
         Ok(())
     }
 
-    /// The hash table has a card, as it says.
-    pub(in crate::messenger) fn card_found(&mut self, id: PeerId, ticket: u64, card: &[u8]) -> Step {
-        if self.seek_of(id, ticket).is_none() || self.checked_bundle(id, card, None)?.is_none() {
-            return Ok(());
-        }
-        self.found(id)?;
-        if self.link(id).seek.as_ref().is_some_and(|seek| seek.begin) {
-            return self.ask_named(id);
-        }
-        self.link(id).seek = None;
-        Ok(())
-    }
-
-    /// It has none.
+    /// The hash table has none.
     pub(in crate::messenger) fn card_not_found(&mut self, id: PeerId, ticket: u64, asked: u32) -> Step {
-        if self.seek_of(id, ticket).is_none() {
+        if !self.is_sought(id, ticket) {
             return Ok(());
         }
         let at = self.deadline_clock();
@@ -171,29 +141,6 @@ impl Tx<'_> {
 
     /// A fresh card is wanted: what the pinned one says is not so.
     pub(super) fn want_card(&mut self, id: PeerId) {
-        let link = self.link(id);
-        if link.seek.is_none() {
-            link.seek = Some(Seek::default());
-        }
-    }
-
-    /// Searches whose question has no outcome go on without it.
-    pub(in crate::messenger) fn give_up_seeks(&mut self) {
-        let now = self.now.mono;
-        let is_over = |seek: &Seek| seek.ticket.is_some() && seek.at + limits::ASK_TIMEOUT <= now;
-        let over = self.mem.links.iter().filter(|(_, link)| link.seek.as_ref().is_some_and(is_over));
-        let over: Vec<PeerId> = over.map(|(peer, _)| *peer).collect();
-        for peer in over {
-            if let Some(seek) = &mut self.link(peer).seek {
-                seek.ticket = None;
-            }
-            self.touch(peer);
-        }
-    }
-
-    /// When that is to be called again.
-    pub(in crate::messenger) fn next_seek(&self) -> Option<MonoTime> {
-        let seeks = self.mem.links.values().filter_map(|link| link.seek.as_ref());
-        seeks.filter(|seek| seek.ticket.is_some()).map(|seek| seek.at + limits::ASK_TIMEOUT).min()
+        self.link(id).seek.get_or_insert_default();
     }
 }

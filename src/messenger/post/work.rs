@@ -15,7 +15,7 @@ impl Tx<'_> {
     pub(super) fn queue_work(&mut self, mailbox: PeerId, ticket: u64, shown: Shown, level: u8) -> bool {
         let Shown { peer, number, .. } = shown;
         let is_it = |deposit: &&Deposit| deposit.stage == Stage::Asked(ticket);
-        let letter = self.mem.out.of(&peer).letter(number);
+        let letter = self.mem.out.of(&peer).letters.get(&number);
         let deposit = letter.and_then(|letter| letter.deposits.iter().find(is_it));
         let Some(hash) = deposit.map(|deposit| sha256(&[&deposit.sealed])) else { return false };
         if self.mem.asks.works.len() >= limits::MAX_WORKS {
@@ -39,7 +39,7 @@ impl Tx<'_> {
         }
         let Some(mut work) = asks.works.pop_front() else { return Ok(()) };
         // What it was for may be gone, or sealed anew.
-        let letter = self.mem.out.of(&work.peer).letter(work.number);
+        let letter = self.mem.out.of(&work.peer).letters.get(&work.number);
         let waits = |deposit: &Deposit| deposit.stage == Stage::Working && sha256(&[&deposit.sealed]) == work.hash;
         if !letter.and_then(|letter| letter.deposit_at(&work.mailbox)).is_some_and(waits) {
             return Ok(());

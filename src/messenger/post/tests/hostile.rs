@@ -90,7 +90,7 @@ fn bounds_hold(office: &mut Office) {
         let (mail, asks) = (&tx.mem.mail, &tx.mem.asks);
         assert!(asks.asked.len() <= limits::MAX_DEPOSITS + limits::MAX_MAILBOXES + limits::MAX_SEEKS);
         assert!(asks.works.len() <= limits::MAX_WORKS);
-        assert!(tx.mem.out.totals().kept <= limits::MAX_SEALED_PER_PEER + 3 * limits::MAX_ENVELOPE);
+        assert!(tx.mem.out.totals.kept <= limits::MAX_SEALED_PER_PEER + 3 * limits::MAX_ENVELOPE);
         assert!(asks.houses.len() <= limits::MAX_HOUSES && mail.own.len() <= limits::MAX_MAILBOXES);
         assert!(tx.mem.one_time_total <= MAX_ONE_TIME + limits::ONE_TIME_BATCH);
         assert!(mail.own.values().all(|own| own.done.len() <= 2 * limits::MAX_BOX_PAGE));
