@@ -145,7 +145,7 @@ impl Tx<'_> {
         match next::at_mailboxes(letter, &work.sealing.gate(), &work.places, work.copies, clock) {
             Leave::At(mailboxes) => match self.ready(&mut work.sealing, number, true)? {
                 Ready::Envelope(sealed) => {
-                    for mailbox in mailboxes {
+                    for mailbox in mailboxes.into_iter().take(work.window) {
                         self.leave(work, number, mailbox, &sealed)?;
                     }
                 }

@@ -212,6 +212,37 @@ fn a_full_mailbox_is_left_alone() {
     assert!((2..4).contains(&deposits(&office)), "{}", deposits(&office));
 }
 
+/// As many deposits are begun as there is room for, though an envelope is to have two.
+#[test]
+fn no_more_deposits_are_begun_than_the_window_takes() {
+    let (mut office, south) = (Office::new(4), 3);
+    for house in [NORTH, south] {
+        office.command(house, Command::SetMailService(MailService::Open)).unwrap();
+        let peer = office.id(house);
+        office.command(BOB, Command::UseMailbox { peer, addrs: Vec::new() }).unwrap();
+    }
+    office.pass(MINUTE);
+    office.befriend(ALICE, BOB);
+    office.online = false;
+    office.open(ALICE);
+    office.open(BOB);
+    let (bob, north) = (office.id(BOB), office.id(NORTH));
+    let texts = (0..9).map(|n| Input::Command(n, Command::Send(office.text(BOB, "waits")))).collect();
+    office.hand_in(ALICE, texts);
+    // One has it already, so that the room that is left is odd.
+    office.tx(ALICE, |tx| {
+        let number = *tx.mem.out.of(&bob).letters.keys().next().unwrap();
+        tx.happen(bob, number, Happening::Asked { mailbox: north, sealed: Arc::from([1]), ticket: u64::MAX }).unwrap();
+        tx.happen(bob, number, Happening::Answered(u64::MAX, Answered::Stored(2))).unwrap();
+    });
+    office.hand_in(ALICE, vec![Input::Net(Event::Unreachable(bob))]);
+    office.forward(MINUTE);
+    let is_deposit =
+        |output: &Output| matches!(output, Output::Net(Order::AskMailbox { question, .. }) if question[1] == 16);
+    let asked = office.hand_in(ALICE, vec![Input::Timer]).iter().filter(|output| is_deposit(output)).count();
+    assert_eq!(asked, limits::MAX_DEPOSITS_PER_PEER);
+}
+
 /// ID-24: what is no sound key is not asked, nor are we ourselves.
 #[test]
 fn an_unsound_mailbox_is_not_asked() {
