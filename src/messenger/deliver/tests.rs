@@ -5,7 +5,7 @@ use crate::base::words::State;
 use crate::messenger::command::{Answer, Command, Refusal};
 use crate::messenger::io::{Event, Input, Output};
 use crate::messenger::query;
-use crate::messenger::tables::{Messages, Sessions, message_key, peer_key};
+use crate::messenger::tables::{Messages, Peers, Sessions, message_key, peer_key};
 use crate::messenger::testing::Office;
 use crate::store::{RowKey, Scan, Table, Under, reads};
 
@@ -92,6 +92,15 @@ fn a_peer_whose_rows_do_not_open_waits_and_the_others_do_not() {
     let goes = office.say(ALICE, CAROL, "can be");
     together(&mut office);
     assert_eq!((state(&office, &waits), state(&office, &goes)), (State::Queued, State::Delivered));
+    assert_eq!(unreadable(&office), 1);
+    // Nor does the row of the other.
+    office.online = false;
+    office.open(ALICE);
+    office.say(ALICE, CAROL, "one");
+    office.say(ALICE, CAROL, "two");
+    let carol = office.id(CAROL);
+    spoil::<{ Peers::ID }>(&mut office, &peer_key(&carol));
+    assert_eq!(unreadable(&office), 3);
 }
 
 /// What a step that fails has changed of memory is undone, and no row is read for it.

@@ -1,12 +1,14 @@
 //! How we are reached, and how others are.
 
+use std::collections::BTreeSet;
+
 use crate::base::shown::Mailbox as OwnMailbox;
 use crate::base::words::BoxState;
 use crate::base::{PeerId, RoomId, WallTime};
 use crate::identity::{Card, CardIn, IdentityKey, Mailbox};
 use crate::messenger::tables::{
     Cards, KnownPeers, LOST_KEY, Messages, OutKind, OutRow, Outbox, OwnBoxRow, OwnBoxes, Peers, Profile, Reaches,
-    Sessions, message_key, peer_key,
+    SendingChains, Sessions, message_key, peer_key,
 };
 use crate::store::{RowKey, Rows, Scan, StoreError};
 
@@ -117,10 +119,20 @@ pub fn reach(rows: &impl Rows, peer: &PeerId) -> Result<ReachView, StoreError> {
     Ok(view)
 }
 
-/// How much of what waits to be sent cannot be read: rows of the outbox that do not open, or whose message does not.
+/// How much of what waits to be sent cannot be read: rows of the outbox that do not open, or whose message, peer or session
+/// does not.
 pub fn unreadable(rows: &impl Rows) -> Result<usize, StoreError> {
     let (waiting, lost) = rows.scan_sound::<Outbox>(&Scan::all())?;
+    let peers: BTreeSet<PeerId> = waiting.iter().map(|(_, row)| row.peer).collect();
+    let is_shut = |peer: &PeerId| {
+        let key = peer_key(peer);
+        let sessions =
+            rows.scan::<Sessions>(&Scan::new(key.clone())).is_ok() && rows.get::<SendingChains>(&key).is_ok();
+        !sessions || rows.get::<Peers>(&key).is_err()
+    };
+    let shut: BTreeSet<PeerId> = peers.into_iter().filter(is_shut).collect();
     let is_lost = |row: &OutRow| match row.kind {
+        _ if shut.contains(&row.peer) => true,
         OutKind::Message(position) => rows.get::<Messages>(&message_key(&RoomId::direct(row.peer), position)).is_err(),
         OutKind::Control(_) => false,
     };

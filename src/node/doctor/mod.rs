@@ -91,7 +91,7 @@ fn around(place: &Place, reader: Option<&Reader>, net: Option<&NetStatus>, found
         reach::look_at_reach(net, found);
     }
     if let Some(Ok(lost @ 1..)) = reader.map(query::unreadable) {
-        let message = format!("{} cannot be read, and waits there", count(lost, "row", "rows"));
+        let message = format!("{} cannot be read: what is there is not sent", count(lost, "row", "rows"));
         found.problem(Area::Outbox, message, FROM_OUTSIDE);
     }
     // That rows cannot be read is said above.

@@ -2,11 +2,15 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use rand_chacha::rand_core::SeedableRng;
+
 use super::*;
 use crate::api::Health;
-use crate::base::Millis;
+use crate::base::{Millis, PeerId};
+use crate::messenger::tables::{Outbox, outbox_key};
 use crate::net::MdnsStatus;
 use crate::node::profile;
+use crate::store::{Table, Under};
 
 fn never() -> Result<crate::node::Passphrase, ApiError> {
     Err(ApiError::new(Code::PassphraseNeeded, "nobody is there"))
@@ -81,6 +85,34 @@ fn a_damaged_store_is_told_with_the_way_out() {
     std::fs::remove_file(place.dir.join("db/db")).unwrap();
     let (health, message, hint) = only(&look(&place), Area::Store);
     assert_eq!((health, message.as_str()), (Health::Problem, "the store is damaged: its database is missing"));
+    assert!(hint.contains("rohrpost recover"), "{hint}");
+}
+
+/// A row of another table's form in the place of what waits.
+struct Spoilt;
+
+impl Table for Spoilt {
+    const ID: u8 = Outbox::ID;
+    const NAME: &'static str = "Spoilt";
+    const UNDER: Under = Under::State;
+    type Row = u8;
+}
+
+#[test]
+fn what_waits_and_cannot_be_read_is_told() {
+    let (_home, place) = home();
+    let bytes = std::fs::read(place.dir().join("key")).unwrap();
+    let (keys, now) = (identity::open_key_file(&bytes, None).unwrap(), Clock::new().now());
+    let mut rng = rand_chacha::ChaCha20Rng::from_seed([1; 32]);
+    let store = Store::open_existing(place.dir(), &keys.store_key, &mut rng, now).unwrap();
+    let mut buffer = store.begin();
+    for number in 1..3 {
+        buffer.put::<Spoilt>(&outbox_key(&PeerId::from_key_bytes([7; 32]), number), &255).unwrap();
+    }
+    store.commit(buffer, &mut rng).unwrap();
+    drop(store);
+    let (health, message, hint) = only(&look(&place), Area::Outbox);
+    assert_eq!((health, message.as_str()), (Health::Problem, "2 rows cannot be read: what is there is not sent"));
     assert!(hint.contains("rohrpost recover"), "{hint}");
 }
 
