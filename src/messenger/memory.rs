@@ -262,10 +262,11 @@ impl Memory {
         Ok(memory)
     }
 
-    /// Derives everything anew, after a commit has failed: nothing of what was asked or sent is under way. Who is connected,
-    /// and how the ways to others are, stays.
-    pub(super) fn reload(&mut self, rows: &WriteBuffer) -> Result<(), StoreError> {
+    /// Derives everything anew, after a commit has failed whose first ticket is this one: nothing of what was asked or sent is
+    /// under way. Who is connected, how the ways to others are, and what the network was given before stays.
+    pub(super) fn reload(&mut self, rows: &WriteBuffer, first_ticket: u64) -> Result<(), StoreError> {
         let mut fresh = Self::load(rows)?;
+        fresh.out.keep_frames(&self.out, first_ticket);
         fresh.mail = self.mail.clone();
         fresh.mail.own.values_mut().for_each(|own| *own = OwnBox::default());
         fresh.mail.load(rows)?;

@@ -112,7 +112,7 @@ impl Messenger {
         }
         let mut buf = self.store.begin();
         let mut out = Vec::new();
-        let first_event = self.mem.next_event;
+        let (first_event, first_ticket) = (self.mem.next_event, self.mem.next_ticket);
         let mut questions = Vec::with_capacity(inputs.len());
         for input in inputs {
             questions.push(question(&input));
@@ -123,7 +123,7 @@ impl Messenger {
         failpoint("computed");
         if let Err(error) = settled.map_err(StoreError::from).and_then(|()| self.store.commit(buf, rng)) {
             tracing::error!(%error, "a commit failed");
-            self.forget();
+            self.forget(first_ticket);
             return questions.into_iter().filter_map(|q| q.map(|q| q.failed(&error))).collect();
         }
         failpoint("committed");
@@ -190,10 +190,10 @@ impl Messenger {
     }
 
     /// After a failed commit memory is dropped and derived from the rows that are there.
-    fn forget(&mut self) {
+    fn forget(&mut self, first_ticket: u64) {
         self.mem.receipts.clear();
         let rows = self.store.begin();
-        if let Err(error) = self.mem.reload(&rows) {
+        if let Err(error) = self.mem.reload(&rows, first_ticket) {
             tracing::error!(%error, "rows cannot be read");
         }
     }

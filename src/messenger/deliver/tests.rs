@@ -218,18 +218,40 @@ fn ten_deaths_with_a_window_on_its_way_lose_and_heal_nothing() {
     office.tx(BOB, |tx| assert_eq!(tx.peer(&alice).unwrap().unwrap().healed_at, None));
 }
 
+/// The tickets of what is sent.
+fn sends(outputs: &[Output]) -> Vec<u64> {
+    let ticket = |output: &Output| match output {
+        Output::Net(Order::Send { ticket, .. }) => Some(*ticket),
+        _ => None,
+    };
+    outputs.iter().filter_map(ticket).collect()
+}
+
+/// A commit that fails takes nothing back from the network: what it was given before fills the window.
+#[test]
+fn a_failed_commit_makes_no_room_in_the_window() {
+    let mut office = Office::pair();
+    let (bob, half) = (office.id(BOB), limits::MAX_IN_FLIGHT / 2);
+    let texts = |office: &Office| (0..half).map(|_| Input::Command(1, Command::Send(office.text(BOB, "?")))).collect();
+    let inputs = texts(&office);
+    let tickets = sends(&office.hand_in(ALICE, inputs));
+    assert_eq!(tickets.len(), half);
+    // What this one was to give it did not get there.
+    let mut next = 0;
+    office.tx(ALICE, |tx| next = tx.mem.next_ticket);
+    let inputs = texts(&office);
+    assert_eq!(sends(&office.hand_in(ALICE, inputs)).len(), half);
+    office.tx(ALICE, |tx| tx.mem.reload(tx.buf, next).unwrap());
+    assert_eq!(sends(&office.hand_in(ALICE, Vec::new())).len(), half);
+    let acked = Event::Acked { peer: bob, ticket: tickets[0] };
+    assert_eq!(sends(&office.hand_in(ALICE, vec![Input::Net(acked)])).len(), 1, "a place is free");
+}
+
 /// A receipt says that a message has come, and not that its frame was taken in: who acknowledges nothing gets one window.
 #[test]
 fn receipts_make_no_room_in_the_window() {
     let mut office = Office::pair();
     let bob = office.id(BOB);
-    let sends = |outputs: &[Output]| -> Vec<u64> {
-        let ticket = |output: &Output| match output {
-            Output::Net(Order::Send { ticket, .. }) => Some(*ticket),
-            _ => None,
-        };
-        outputs.iter().filter_map(ticket).collect()
-    };
     let mut tickets = Vec::new();
     for n in 0..limits::MAX_IN_FLIGHT + 3 {
         let send = Command::Send(office.text(BOB, &format!("{n}")));

@@ -127,6 +127,15 @@ impl Outgoing {
         before
     }
 
+    /// Notes as given to the network what was so before this ticket.
+    pub(in crate::messenger) fn keep_frames(&mut self, before: &Self, below: u64) {
+        for (peer, waiting) in &before.peers {
+            for (ticket, frame) in waiting.frames.range(..below) {
+                self.set_frame(*peer, *ticket, Some(*frame));
+            }
+        }
+    }
+
     fn forget_empty(&mut self, peer: PeerId) {
         if self.of(&peer).letters.is_empty() && self.of(&peer).frames.is_empty() {
             self.peers.remove(&peer);

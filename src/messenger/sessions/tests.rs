@@ -76,7 +76,7 @@ fn what_was_taken_is_remembered_while_the_process_lives() {
     });
     // Also when an input was refused; not over a restart, unless something was sealed since.
     let forget = |tx: &mut Tx<'_>| tx.mem.sessions = Beside::default();
-    office.tx(0, |tx| tx.mem.reload(tx.buf).unwrap());
+    office.tx(0, |tx| tx.mem.reload(tx.buf, 0).unwrap());
     office.tx(0, |tx| assert!(!tx.sessions(&peer).unwrap().is_stretched()));
     office.tx(0, forget);
     office.tx(0, |tx| assert!(tx.sessions(&peer).unwrap().is_stretched()));
