@@ -100,8 +100,7 @@ impl Tx<'_> {
     fn publish_others(&mut self) -> Step {
         let (now, clock) = (self.now.mono, self.deadline_clock());
         let from = self.mem.mail.publishing.take().unwrap_or_default();
-        let scan = if from.is_empty() { Scan::all() } else { Scan::all().after_bytes(&from) };
-        let page = self.buf.scan::<Boxes>(&scan.limit(limits::MAX_CARDS_PUBLISHED))?;
+        let page = self.buf.scan::<Boxes>(&Scan::all().after_bytes(&from).limit(limits::MAX_CARDS_PUBLISHED))?;
         let full = page.len() == limits::MAX_CARDS_PUBLISHED;
         for (key, row) in page {
             self.mem.mail.publishing = Some(key).filter(|_| full);

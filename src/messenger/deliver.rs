@@ -68,7 +68,7 @@ impl Tx<'_> {
                 self.link(peer).rebuild = true;
                 self.begin_anew(peer)?;
             }
-            (Effect::Taken(sealed), _) => self.was_taken(peer, sealed.session, sealed.number),
+            (Effect::Taken(sealed), _) => self.mem.sessions.take(peer, sealed.session, sealed.number),
         }
         Ok(())
     }

@@ -91,8 +91,8 @@ impl Tx<'_> {
 
     /// Takes forgotten messages of a deleted conversation out of the index, from behind `seen` on. Says where to go on.
     fn forget_index(&mut self, room: &RoomId, upto: u64, seen: &[u8]) -> Step<Option<Vec<u8>>> {
-        let scan = if seen.is_empty() { Scan::all() } else { Scan::all().after_bytes(seen) };
-        let page = self.buf.scan::<MessageIndex>(&scan.limit(limits::MAX_BURIED_AT_ONCE))?;
+        let scan = Scan::all().after_bytes(seen).limit(limits::MAX_BURIED_AT_ONCE);
+        let page = self.buf.scan::<MessageIndex>(&scan)?;
         for (key, index) in &page {
             if index.room == *room
                 && index.position <= upto

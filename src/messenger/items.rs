@@ -112,9 +112,7 @@ impl Tx<'_> {
         if position <= end && self.buf.contains::<Messages>(&message_key(&conversation.room, position))? {
             position = end.saturating_add(1);
         }
-        conversation.last = conversation.last.max(position);
         conversation.unread += 1;
-        self.bump(&mut conversation)?;
         let row = MessageRow {
             id,
             author: peer,
@@ -126,16 +124,10 @@ impl Tx<'_> {
             vanishes: held.vanishes,
             tail: Tail::new(),
         };
-        self.add_message(&mut conversation, position, &row)?;
-        self.put_conversation(&conversation)?;
+        self.add_message(&mut conversation, position, &row, None)?;
         if position <= conversation.read {
             self.put_beside::<Late>(&mut conversation, position, false, &())?;
         }
-        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { room: conversation.room, position, outbox: None })?;
-        if let Some(vanishes) = held.vanishes {
-            self.watch(id, vanishes, conversation.room, Some(position))?;
-        }
-        self.event(EventKind::MessageNew { conversation: peer, message_id: id });
         Ok(id)
     }
 

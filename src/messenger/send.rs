@@ -1,6 +1,5 @@
 //! Writing: a message is queued durably; delivery is the business of `deliver`.
 
-use crate::base::event::EventKind;
 use crate::base::{MessageId, PeerId, RoomId, Tail, limits};
 use crate::content;
 use crate::content::mimi::{self, Bare};
@@ -12,8 +11,7 @@ use super::command::{Answer, Hints, Refusal, SendCommand};
 use super::io::{Class, Order};
 use super::query;
 use super::tables::{
-    ClientIdQueue, ClientIdRow, ClientIds, Contact, IndexRow, MessageIndex, MessageRow, OutKind, PeerRow,
-    client_id_key, index_key, numbered,
+    ClientIdQueue, ClientIdRow, ClientIds, Contact, MessageRow, OutKind, PeerRow, client_id_key, numbered,
 };
 use super::tx::{Step, Tx};
 
@@ -31,13 +29,12 @@ impl Tx<'_> {
         let mut peer = self.writable_peer(&command)?;
         self.apply_hints(&mut peer, &command.hints)?;
         let reply_to = self.checked_reply(&peer, command.draft.reply_to)?;
-        let room = RoomId::direct(peer.peer);
         if self.mem.out.of(&peer.peer).totals.messages as u64 >= limits::MAX_OUTBOX_PER_PEER {
             return Err(Refusal::OutboxFull.into());
         }
         // Whom one writes to may answer.
         self.make_contact(&mut peer, String::new())?;
-        let mut conversation = self.open_conversation(room)?;
+        let mut conversation = self.open_conversation(RoomId::direct(peer.peer))?;
         conversation.sent_counter += 1;
         let mut salt = [0; 16];
         self.rng.fill_bytes(&mut salt);
@@ -48,11 +45,8 @@ impl Tx<'_> {
         let body = content.encode();
         let id = content::message_id(&names.me, &names.room, &body, &salt);
         let position = conversation.last.saturating_add(1);
-        conversation.last = position;
-        self.bump(&mut conversation)?;
         let number = self.queue(peer.peer, OutKind::Message(position))?;
         let client = command.client_id.clone().map(|id| (id, digest(&command, &salt)));
-        let vanishes = life.map(|(_, own)| own);
         let row = MessageRow {
             id,
             author: self.my_id(),
@@ -61,20 +55,14 @@ impl Tx<'_> {
             counter: conversation.sent_counter,
             body: Bare::new(body, &names.ours),
             subject: command.draft.subject.filter(|s| !s.is_empty()),
-            vanishes,
+            vanishes: life.map(|(_, own)| own),
             tail: Tail::new(),
         };
-        self.add_message(&mut conversation, position, &row)?;
-        self.put_conversation(&conversation)?;
-        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { room, position, outbox: Some(number) })?;
-        if let Some(vanishes) = vanishes {
-            self.watch(id, vanishes, room, Some(position))?;
-        }
+        self.add_message(&mut conversation, position, &row, Some(number))?;
         self.put_peer(&peer)?;
         if let Some((client_id, digest)) = client {
             self.remember_client(&client_id, &ClientIdRow { message: id, digest })?;
         }
-        self.event(EventKind::MessageNew { conversation: peer.peer, message_id: id });
         self.try_now(peer.peer);
         self.sent_answer(id)
     }

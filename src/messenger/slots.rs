@@ -5,12 +5,24 @@
 use crate::base::limits;
 use crate::store::{KeyId, Scan, Table};
 
-use super::tables::{ConversationRow, MessageRow, Messages, Slot, Slots, message_key, room_key};
+use super::tables::{
+    ConversationRow, IndexRow, MessageIndex, MessageRow, Messages, Slot, Slots, index_key, message_key, room_key,
+};
 use super::tx::{Step, Tx};
+use crate::base::event::EventKind;
 
 impl Tx<'_> {
-    /// Writes a new message, and notes in the conversation, which is to be written behind it, where its slot stands.
-    pub(super) fn add_message(&mut self, conversation: &mut ConversationRow, position: u64, row: &MessageRow) -> Step {
+    /// Puts a new message into its conversation, and tells of it; `outbox`: of an own one, its number there.
+    pub(super) fn add_message(
+        &mut self,
+        conversation: &mut ConversationRow,
+        position: u64,
+        row: &MessageRow,
+        outbox: Option<u64>,
+    ) -> Step {
+        let (id, room) = (row.id, conversation.room);
+        conversation.last = conversation.last.max(position);
+        self.bump(conversation)?;
         let key = match row.vanishes {
             Some(vanishes) => self.key_of_hour(vanishes)?,
             None => {
@@ -21,7 +33,14 @@ impl Tx<'_> {
                 self.key_of_slot(conversation, rows, bytes as u64)?
             }
         };
-        Ok(self.buf.put_under::<Messages>(&message_key(&conversation.room, position), key, row)?)
+        self.buf.put_under::<Messages>(&message_key(&room, position), key, row)?;
+        self.put_conversation(conversation)?;
+        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { room, position, outbox })?;
+        if let Some(vanishes) = row.vanishes {
+            self.watch(id, vanishes, room, Some(position))?;
+        }
+        self.event(EventKind::MessageNew { conversation: room.peer(), message_id: id });
+        Ok(())
     }
 
     /// Writes a message anew: it stays under the key that it has, unless it vanishes and its hour has another by now.

@@ -1,10 +1,10 @@
+use crate::base::words::State;
 use crate::base::{MessageId, PeerId, RoomId};
 use crate::content::{self, mimi};
 use crate::messenger::command::Command;
 use crate::messenger::io::{Event, FrameToken, Input, Order, Output};
 use crate::messenger::tables::HeldMessage;
 use crate::messenger::testing::Office;
-use crate::messenger::view::State;
 
 /// A message for the second of a pair, who is connected and has not seen it yet.
 fn message(office: &mut Office) -> Vec<Input> {

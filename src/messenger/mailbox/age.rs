@@ -34,8 +34,8 @@ impl Tx<'_> {
     /// The boxes behind a key. Where to go on; `None` at the end.
     fn walk_some(&mut self, mut from: Vec<u8>) -> Step<Option<Vec<u8>>> {
         let today = self.mail_day();
-        let scan = if from.is_empty() { Scan::all() } else { Scan::all().after_bytes(&from) };
-        let page = self.buf.scan::<Boxes>(&scan.limit(limits::MAX_BOXES_AT_ONCE))?;
+        let scan = Scan::all().after_bytes(&from).limit(limits::MAX_BOXES_AT_ONCE);
+        let page = self.buf.scan::<Boxes>(&scan)?;
         let full = page.len() == limits::MAX_BOXES_AT_ONCE;
         let mut expired = 0;
         for (key, row) in page {

@@ -15,7 +15,7 @@ pub(in crate::messenger) struct Beside {
     /// Turns that were made ahead, the oldest first.
     ahead: VecDeque<(PeerId, Ahead)>,
     /// Peers of whom something opened that may be answered.
-    due: BTreeSet<PeerId>,
+    pub(super) due: BTreeSet<PeerId>,
 }
 
 impl Beside {
@@ -47,17 +47,12 @@ impl Beside {
         }
     }
 
-    /// A sealed message was taken.
-    pub(super) fn take(&mut self, peer: PeerId, session: SessionId, number: u64) {
+    /// A sealed message was taken: by the peer, or by who keeps it for him (SES-66).
+    pub(in crate::messenger) fn take(&mut self, peer: PeerId, session: SessionId, number: u64) {
         self.taken.entry(peer).or_default().insert((session, number));
     }
 
-    /// A peer whose turn is to be made.
-    pub(super) fn next_due(&mut self) -> Option<PeerId> {
-        self.due.pop_first()
-    }
-
-    /// It was made.
+    /// The turn of a peer was made.
     pub(super) fn keep(&mut self, peer: PeerId, ahead: Ahead) {
         self.ahead.push_back((peer, ahead));
         if self.ahead.len() > MAX_TURNS_AHEAD {

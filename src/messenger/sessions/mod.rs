@@ -3,7 +3,7 @@
 
 mod beside;
 
-use crate::base::{PeerId, SessionId};
+use crate::base::PeerId;
 use crate::session::SessionSet;
 use crate::store::{Rows, Scan, StoreError};
 
@@ -35,14 +35,9 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// A sealed message was taken: by the peer, or by who keeps it for him (SES-66).
-    pub(super) fn was_taken(&mut self, peer: PeerId, session: SessionId, number: u64) {
-        self.mem.sessions.take(peer, session, number);
-    }
-
     /// Makes one turn ahead, if one is worth it (SES-21). Whether there may be more.
     pub(super) fn turn_ahead(&mut self) -> Step<bool> {
-        let Some(peer) = self.mem.sessions.next_due() else { return Ok(false) };
+        let Some(peer) = self.mem.sessions.due.pop_first() else { return Ok(false) };
         if let Some(ahead) = self.sessions(&peer)?.turn_ahead(&mut *self.rng) {
             self.mem.sessions.keep(peer, ahead);
         }

@@ -71,7 +71,7 @@ fn what_was_taken_is_remembered_while_the_process_lives() {
     });
     office.tx(0, |tx| {
         assert!(tx.sessions(&peer).unwrap().is_stretched());
-        sealed.iter().for_each(|sealed| tx.was_taken(peer, sealed.session, sealed.number));
+        sealed.iter().for_each(|sealed| tx.mem.sessions.take(peer, sealed.session, sealed.number));
         assert!(!tx.sessions(&peer).unwrap().is_stretched());
     });
     // Also when an input was refused; not over a restart, unless something was sealed since.
@@ -81,7 +81,7 @@ fn what_was_taken_is_remembered_while_the_process_lives() {
     office.tx(0, forget);
     office.tx(0, |tx| assert!(tx.sessions(&peer).unwrap().is_stretched()));
     office.tx(0, |tx| {
-        sealed.iter().for_each(|sealed| tx.was_taken(peer, sealed.session, sealed.number));
+        sealed.iter().for_each(|sealed| tx.mem.sessions.take(peer, sealed.session, sealed.number));
         let (clock, mut set) = (tx.deadline_clock(), tx.sessions(&peer).unwrap());
         set.encrypt(b"?", &mut *tx.rng, clock).unwrap();
         tx.put_sessions(&peer, &set).unwrap();

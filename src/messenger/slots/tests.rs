@@ -52,7 +52,7 @@ fn add(office: &mut Office, who: usize, from: PeerId, length: u64) {
         let position = conversation.last;
         let body = Bare::new(vec![7; usize::try_from(length).unwrap()], &Origin::new("", ""));
         let row = MessageRow { body, subject: None, vanishes: None, ..row };
-        tx.add_message(&mut conversation, position, &row).unwrap();
+        tx.add_message(&mut conversation, position, &row, None).unwrap();
         tx.put_conversation(&conversation).unwrap();
     });
 }
