@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::base::{Millis, PeerId, RoomId, limits};
+use crate::base::{Millis, PeerId, limits};
 use crate::content::{Capsule, Item};
 use crate::session::SessionSet;
 use crate::store::Rows;
@@ -54,9 +54,7 @@ impl Tx<'_> {
         match (order, what) {
             (Effect::Write, _) => self.write_row(peer, number)?,
             (Effect::Delete, _) => self.buf.delete::<Outbox>(&outbox_key(&peer, number)),
-            (Effect::Tell(state), What::Message(position)) => {
-                self.advance(RoomId::direct(peer), position, peer, state)?;
-            }
+            (Effect::Tell(state), What::Message(position)) => self.advance(peer, position, state)?,
             (Effect::Tell(_), What::Control { .. }) => {}
             (Effect::Told(digest), _) => {
                 let Some(mut row) = self.peer(&peer)? else { return Ok(()) };
@@ -76,10 +74,10 @@ impl Tx<'_> {
     /// A message need not be delivered any more.
     pub(super) fn unqueue(&mut self, peer: PeerId, number: u64, position: u64) -> Step {
         let letter = self.mem.out.of(&peer).letters.get(&number);
-        match letter.is_some_and(|letter| letter.what == What::Message(position)) {
-            true => self.happen(peer, number, Happening::Settled),
-            false => Ok(()),
+        if letter.is_some_and(|letter| letter.what == What::Message(position)) {
+            self.happen(peer, number, Happening::Settled)?;
         }
+        Ok(())
     }
 
     /// The row of what waits, as it is now.

@@ -1,7 +1,7 @@
 //! The own card and prekeys: made, rotated, handed out, forgotten (protocol, "Identity").
 
 use crate::base::words::Policy;
-use crate::base::{Millis, PeerId, Tail, WallTime, limits};
+use crate::base::{Millis, Tail, WallTime, limits};
 use crate::identity::{CardContent, CardKeys, OneTimeKeys, PrekeyId, RequestPolicy, RequestToken, next_sequence};
 use crate::store::{RowKey, Rows, Scan};
 
@@ -101,7 +101,7 @@ impl Tx<'_> {
                 self.forget_prekey_marks(old.keys.prekey_id)?;
             }
         }
-        for (_, old) in self.buf.scan::<OneTimeTable>(&Scan::new(RowKey::new()))? {
+        for (_, old) in self.buf.scan::<OneTimeTable>(&Scan::all())? {
             if old.keys.expires + limits::PREKEY_GRACE <= now {
                 self.forget_one_time(old.keys.id)?;
             }
@@ -110,7 +110,7 @@ impl Tx<'_> {
     }
 
     pub(super) fn card_keys(&self) -> Step<Vec<CardKeysRow>> {
-        Ok(self.buf.scan::<CardKeysTable>(&Scan::new(RowKey::new()))?.into_iter().map(|(_, row)| row).collect())
+        Ok(self.buf.scan::<CardKeysTable>(&Scan::all())?.into_iter().map(|(_, row)| row).collect())
     }
 
     /// The secrets behind a card's prekey.
@@ -150,7 +150,7 @@ impl Tx<'_> {
 
     /// Answers a peer who asks for our card: the same for everyone, blocked or not. A one-time prekey is handed out once
     /// (ID-31).
-    pub(super) fn answer_bundle(&mut self, _from: PeerId, request: u64, want_prekey: bool) -> Step {
+    pub(super) fn answer_bundle(&mut self, request: u64, want_prekey: bool) -> Step {
         let card = self.profile()?.card;
         let mut prekey = None;
         while want_prekey && prekey.is_none() {

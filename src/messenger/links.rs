@@ -2,7 +2,7 @@
 
 use crate::base::event::EventKind;
 use crate::base::{PeerId, limits};
-use crate::store::{RowKey, Rows, Scan};
+use crate::store::{Rows, Scan};
 
 use super::io::{Class, Order};
 use super::tables::Peers;
@@ -16,7 +16,7 @@ const MAX_CIRCUITS: usize = 4;
 impl Tx<'_> {
     /// Tells the node at start who is a contact: his lanes and rates depend on it.
     pub(super) fn contacts_at_start(&mut self) -> Step {
-        for (_, row) in self.buf.scan::<Peers>(&Scan::new(RowKey::new()))? {
+        for (_, row) in self.buf.scan::<Peers>(&Scan::all())? {
             if row.contact.is_some() {
                 self.push(Order::Class { peer: row.peer, class: Class::Contact });
             }
@@ -80,9 +80,8 @@ impl Tx<'_> {
         }
         addrs.retain(|a| a.len() <= limits::MAX_ADDR_LEN);
         // Through relays we are reached where nothing else leads: some are told, whatever else there is.
-        let (mut circuits, direct): (Vec<_>, Vec<_>) = addrs.into_iter().partition(|a| a.ends_with(CIRCUIT));
+        let (mut circuits, mut addrs): (Vec<_>, Vec<_>) = addrs.into_iter().partition(|a| a.ends_with(CIRCUIT));
         circuits.truncate(MAX_CIRCUITS);
-        let mut addrs = direct;
         addrs.truncate(limits::MAX_ADDRS - circuits.len());
         addrs.append(&mut circuits);
         let mut profile = self.profile()?;

@@ -267,13 +267,6 @@ impl Mailing {
 }
 
 impl Asks {
-    /// Without what is under way: the commit behind which the questions were to leave has failed.
-    pub(super) fn without_questions(mut self) -> Self {
-        self.asked.clear();
-        self.works.clear();
-        self
-    }
-
     /// A connection with this peer was waited for in vain, or would be.
     pub(super) fn miss(&mut self, peer: PeerId, now: MonoTime) {
         if self.missed.len() >= limits::MAX_MISSED {

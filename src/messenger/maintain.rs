@@ -2,7 +2,7 @@
 
 use crate::base::words::RequestEnd;
 use crate::base::{Millis, MonoTime, PeerId, limits};
-use crate::store::{RowKey, Rows, Scan};
+use crate::store::{Rows, Scan};
 
 use super::keys::SWEEP;
 use super::tables::{Peers, peer_key};
@@ -56,7 +56,7 @@ impl Tx<'_> {
         self.expire_requests()?;
         self.age_outbox()?;
         self.begin_walk()?;
-        for (_, mut row) in self.buf.scan::<Peers>(&Scan::new(RowKey::new()))? {
+        for (_, mut row) in self.buf.scan::<Peers>(&Scan::all())? {
             if row.heal_due {
                 self.touch(row.peer);
             }
@@ -78,14 +78,8 @@ impl Tx<'_> {
 
     fn expire_requests(&mut self) -> Step {
         let clock = self.deadline_clock();
-        let old: Vec<PeerId> = self
-            .mem
-            .requests
-            .iter()
-            .filter(|r| r.received_at + limits::REQUEST_LIFE <= clock)
-            .map(|r| r.peer)
-            .collect();
-        for peer in old {
+        let old = self.mem.requests.iter().filter(|request| request.received_at + limits::REQUEST_LIFE <= clock);
+        for peer in old.map(|request| request.peer).collect::<Vec<_>>() {
             self.close_request(&peer, RequestEnd::Expired)?;
             self.drop_sessions(&peer)?;
         }

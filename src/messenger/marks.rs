@@ -98,7 +98,10 @@ impl Tx<'_> {
 
     /// Remembers one. False when there is no room: then a stranger's handshake is dropped, never a mark.
     pub(super) fn mark_prekey(&mut self, prekey: PrekeyId, ephemeral: &DhPublic, contact: bool) -> Step<bool> {
-        let count = self.mem.prekey_marks(self.buf)?;
+        let count = match self.mem.prekey_marks {
+            Some(count) => count,
+            None => self.buf.count::<PrekeyMarks>(&Scan::all())?,
+        };
         if !contact && count >= limits::MAX_CARD_PREKEY_MARKS {
             return Ok(false);
         }

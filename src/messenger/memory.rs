@@ -10,15 +10,14 @@ use crate::base::words::State;
 use crate::base::{MessageId, MonoTime, PeerId, WallTime};
 use crate::content::{self, mimi::Origin};
 use crate::identity::PrekeyId;
-use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
+use crate::store::{Rows, Scan, StoreError, Table, WriteBuffer};
 
 use super::mailing::{Asks, Mailing, OwnBox, Seek};
 use super::outgoing::{Letter, Outgoing};
 use super::sessions::Beside;
 use super::shared::Shared;
 use super::tables::{
-    ClientIdQueue, Events, Hours, OneTimeTable, Outbox, Peers, PrekeyMarks, QueuedMark, Recent, Requests, Timed,
-    WAITING,
+    ClientIdQueue, Events, Hours, OneTimeTable, Outbox, Peers, QueuedMark, Recent, Requests, Timed, WAITING,
 };
 
 /// Everything in memory.
@@ -232,7 +231,7 @@ impl Memory {
         memory.next_event = last_number::<Events>(rows)? + 1;
         memory.next_activity = last_number::<Recent>(rows)? + 1;
         memory.next_client = last_number::<ClientIdQueue>(rows)? + 1;
-        for (_, row) in rows.scan::<Requests>(&Scan::new(RowKey::new()))? {
+        for (_, row) in rows.scan::<Requests>(&Scan::all())? {
             memory.requests.push(Pending { peer: row.peer, received_at: row.received_at, invited: row.invited });
         }
         memory.requests.sort_by_key(|r| r.received_at);
@@ -240,13 +239,13 @@ impl Memory {
         for (key, row) in rows.scan::<Hours>(&Scan::all())? {
             memory.moving.extend(number(&key).filter(|_| !row.old.is_empty()));
         }
-        for (_, row) in rows.scan::<OneTimeTable>(&Scan::new(RowKey::new()))? {
+        for (_, row) in rows.scan::<OneTimeTable>(&Scan::all())? {
             memory.one_time_total += 1;
             if !row.handed_out {
                 memory.one_time.push_back(row.keys.id);
             }
         }
-        for (_, row) in rows.scan::<Peers>(&Scan::new(RowKey::new()))? {
+        for (_, row) in rows.scan::<Peers>(&Scan::all())? {
             memory.contacts += u64::from(row.contact.is_some());
             if row.heal_due {
                 memory.touched.insert(row.peer);
@@ -275,7 +274,8 @@ impl Memory {
             (link.dialling, link.bundle, link.seek, link.unreadable, link.due) = (false, None, None, false, None);
         }
         fresh.touched.append(&mut self.touched);
-        fresh.asks = std::mem::take(&mut self.asks).without_questions();
+        fresh.asks = std::mem::take(&mut self.asks);
+        (fresh.asks.asked, fresh.asks.works) = (BTreeMap::new(), VecDeque::new());
         fresh.sessions = std::mem::take(&mut self.sessions);
         fresh.next_ticket = self.next_ticket;
         (fresh.known.high_water, fresh.known.high_water_at) = (self.high_water, self.high_water_at);
@@ -300,13 +300,12 @@ impl Memory {
         self.marks.truncate(marks);
         self.told.truncate(told);
         self.receipts.truncate(receipts);
-        while self.undo.len() > to.steps {
-            match self.undo.pop() {
-                Some(Undo::Link(peer, Some(link))) => drop(self.links.insert(peer, *link)),
-                Some(Undo::Link(peer, None)) => drop(self.links.remove(&peer)),
-                Some(Undo::Letter(peer, number, letter)) => drop(self.out.set(peer, number, letter)),
-                Some(Undo::Frame(peer, ticket, frame)) => drop(self.out.set_frame(peer, ticket, frame)),
-                None => {}
+        for step in self.undo.split_off(to.steps.min(self.undo.len())).into_iter().rev() {
+            match step {
+                Undo::Link(peer, Some(link)) => drop(self.links.insert(peer, *link)),
+                Undo::Link(peer, None) => drop(self.links.remove(&peer)),
+                Undo::Letter(peer, number, letter) => drop(self.out.set(peer, number, letter)),
+                Undo::Frame(peer, ticket, frame) => drop(self.out.set_frame(peer, ticket, frame)),
             }
         }
         self.asks.asked.split_off(&self.known.next_ticket);
@@ -378,18 +377,6 @@ impl Memory {
         self.links.values_mut()
     }
 
-    /// How many marks of card prekeys there are.
-    pub(super) fn prekey_marks(&mut self, rows: &WriteBuffer) -> Result<u64, StoreError> {
-        match self.prekey_marks {
-            Some(count) => Ok(count),
-            None => {
-                let count = rows.scan::<PrekeyMarks>(&Scan::new(RowKey::new()))?.len() as u64;
-                self.prekey_marks = Some(count);
-                Ok(count)
-            }
-        }
-    }
-
     /// The link of a peer, made when there is none.
     pub(super) fn link(&mut self, peer: PeerId) -> &mut Link {
         let known = self.links.get(&peer);
@@ -414,7 +401,8 @@ pub(super) fn number(key: &[u8]) -> Option<u64> {
     key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
 }
 
-fn last_number<T: crate::store::Table>(rows: &WriteBuffer) -> Result<u64, StoreError> {
-    let last = rows.scan::<T>(&Scan::new(RowKey::new()).reverse().limit(1))?;
+/// The highest number that a row of a table has; 0: there is none.
+pub(super) fn last_number<T: Table>(rows: &impl Rows) -> Result<u64, StoreError> {
+    let last = rows.scan::<T>(&Scan::all().reverse().limit(1))?;
     Ok(last.first().and_then(|(key, _)| number(key)).unwrap_or(0))
 }

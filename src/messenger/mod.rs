@@ -92,13 +92,10 @@ impl Messenger {
         let mut buf = messenger.store.begin();
         let mut out = Vec::new();
         let mut tx = messenger.tx(&mut buf, &mut out, now, rng);
-        let prepared = tx.ensure_profile().and_then(|()| {
-            tx.mem.high_water = tx.profile()?.high_water;
-            tx.mem.high_water_at = now.mono;
-            tx.contacts_at_start()?;
-            tx.compare_card()
-        });
-        prepared?;
+        tx.ensure_profile()?;
+        (tx.mem.high_water, tx.mem.high_water_at) = (tx.profile()?.high_water, now.mono);
+        tx.contacts_at_start()?;
+        tx.compare_card()?;
         messenger.store.commit(buf, rng)?;
         messenger.catch_up(&mut out, now, rng);
         Ok((messenger, out))
@@ -107,15 +104,17 @@ impl Messenger {
     /// Takes inputs in order, in one durable commit, and gives what is to be carried out after it (SES-60).
     /// An input that fails undoes only itself.
     pub fn handle(&mut self, inputs: Vec<Input>, now: Now, rng: &mut dyn CryptoRng) -> Vec<Output> {
-        if let Err(error) = self.renew_state_key(now, rng) {
-            return self.failed(&inputs, &error);
+        let is_old = self.store.state_key_age(now) >= STATE_KEY_LIFE;
+        if let Err(error) = if is_old { self.store.renew_state_key(rng, now) } else { Ok(()) } {
+            tracing::error!(%error, "the store failed");
+            return inputs.iter().filter_map(question).map(|question| question.failed(&error)).collect();
         }
         let mut buf = self.store.begin();
         let mut out = Vec::new();
         let (first_event, first_ticket) = (self.mem.next_event, self.mem.next_ticket);
         let mut questions = Vec::with_capacity(inputs.len());
         for input in inputs {
-            questions.push(question(&input));
+            questions.extend(question(&input));
             self.one(input, &mut buf, &mut out, now, rng);
         }
         self.mem.forget_marks();
@@ -124,7 +123,7 @@ impl Messenger {
         if let Err(error) = settled.map_err(StoreError::from).and_then(|()| self.store.commit(buf, rng)) {
             tracing::error!(%error, "a commit failed");
             self.forget(first_ticket);
-            return questions.into_iter().filter_map(|q| q.map(|q| q.failed(&error))).collect();
+            return questions.into_iter().map(|question| question.failed(&error)).collect();
         }
         failpoint("committed");
         if self.mem.next_event != first_event {
@@ -196,18 +195,6 @@ impl Messenger {
         if let Err(error) = self.mem.reload(&rows, first_ticket) {
             tracing::error!(%error, "rows cannot be read");
         }
-    }
-
-    fn failed(&mut self, inputs: &[Input], error: &StoreError) -> Vec<Output> {
-        tracing::error!(%error, "the store failed");
-        inputs.iter().filter_map(question).map(|q| q.failed(error)).collect()
-    }
-
-    fn renew_state_key(&mut self, now: Now, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
-        if self.store.state_key_age(now) >= STATE_KEY_LIFE {
-            self.store.renew_state_key(rng, now)?;
-        }
-        Ok(())
     }
 }
 
@@ -285,7 +272,7 @@ impl Tx<'_> {
             Event::Lost { peer, ticket } => self.came_back(peer, ticket, Happening::Lost(ticket)),
             Event::Bundle { peer, ticket, card, prekey } => self.bundle(peer, ticket, &card, prekey.as_deref()),
             Event::BundleFailed { peer, ticket } => self.bundle_failed(peer, ticket),
-            Event::BundleRequested { from, request, want_prekey } => self.answer_bundle(from, request, want_prekey),
+            Event::BundleRequested { request, want_prekey, .. } => self.answer_bundle(request, want_prekey),
             Event::Mail { from, request, question } => self.mail(from, request, &question),
             Event::MailAnswered { mailbox, ticket, answer } => self.mail_answered(mailbox, ticket, Some(&answer)),
             Event::MailFailed { mailbox, ticket } => self.mail_answered(mailbox, ticket, None),

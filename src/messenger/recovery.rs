@@ -11,7 +11,7 @@ use crate::base::event::EventKind;
 use crate::base::{CryptoRng, MessageId, Now, PeerId, RoomId, WallTime, limits};
 use crate::store::{KeyId, RowKey, Rows, Scan, SnapshotPlan, Store, StoreError, Table, WriteBuffer};
 
-use super::memory::number;
+use super::memory::{last_number, number};
 use super::tables::{
     BoxCards, BoxPrekeys, BoxTokens, Boxes, ClientIdQueue, ClientIds, ConversationRow, Conversations, DepositBodies,
     DepositMarks, Deposits, EnvelopeMarks, Events, EventsRow, Hours, IndexRow, Late, MailTotals, MarkQueue,
@@ -95,7 +95,7 @@ pub fn put_in_order(
     order.events()?;
     order.boxes()?;
     order.own_boxes()?;
-    order.done.requests = order.buf.scan::<Requests>(&Scan::new(RowKey::new()))?.len() as u64;
+    order.done.requests = order.buf.scan::<Requests>(&Scan::all())?.len() as u64;
     order.commit()?;
     Ok(order.done)
 }
@@ -106,7 +106,7 @@ pub fn put_in_order(
 /// Those of the store.
 pub fn newest_time(rows: &impl Rows) -> Result<Option<WallTime>, StoreError> {
     let row = rows.get::<Profile>(&RowKey::new())?;
-    let events = rows.scan::<Events>(&Scan::new(RowKey::new()).reverse().limit(1))?;
+    let events = rows.scan::<Events>(&Scan::all().reverse().limit(1))?;
     let event = events.first().map(|(_, event)| event.at);
     Ok(row.map(|row| row.high_water).max(event))
 }
@@ -155,7 +155,7 @@ impl Order<'_> {
     /// Every contact who has accepted us gets a fresh session; the others get one when there is something to send.
     fn peers(&mut self) -> Result<BTreeSet<PeerId>, StoreError> {
         let mut peers = BTreeSet::new();
-        for (_, mut row) in self.buf.scan::<Peers>(&Scan::new(RowKey::new()))? {
+        for (_, mut row) in self.buf.scan::<Peers>(&Scan::all())? {
             peers.insert(row.peer);
             self.done.contacts += u64::from(row.contact.is_some());
             row.heal_due = row.contact.is_some() && row.accepted;
@@ -201,7 +201,7 @@ impl Order<'_> {
 
     /// Gives who has a conversation, and its place in the inbox.
     fn conversations(&mut self, peers: &BTreeSet<PeerId>) -> Result<Vec<(u64, u64, RoomId)>, StoreError> {
-        let rows = self.buf.scan::<Conversations>(&Scan::new(RowKey::new()))?;
+        let rows = self.buf.scan::<Conversations>(&Scan::all())?;
         let mut known: BTreeMap<RoomId, Option<ConversationRow>> =
             peers.iter().map(|peer| (RoomId::direct(*peer), None)).collect();
         known.extend(rows.into_iter().map(|(_, row)| (row.room, Some(row))));
@@ -378,7 +378,7 @@ impl Order<'_> {
 
     /// A client's ID of a message that is lost must not stand for it: it is asked for again.
     fn clients(&mut self) -> Result<(), StoreError> {
-        for (key, id) in self.buf.scan::<ClientIdQueue>(&Scan::new(RowKey::new()))? {
+        for (key, id) in self.buf.scan::<ClientIdQueue>(&Scan::all())? {
             let row = self.buf.get::<ClientIds>(&client_id_key(&id))?;
             let is_there = match row {
                 Some(row) => self.buf.contains::<MessageIndex>(&index_key(&row.message))?,
@@ -395,9 +395,7 @@ impl Order<'_> {
 
     /// The log of events goes on behind all that may have been told.
     fn events(&mut self) -> Result<(), StoreError> {
-        let newest = self.buf.scan::<Events>(&Scan::new(RowKey::new()).reverse().limit(1))?;
-        let last = newest.first().and_then(|(key, _)| number(key)).unwrap_or(0);
-        let seq = last + LEAP;
+        let seq = last_number::<Events>(&self.buf)? + LEAP;
         self.buf.put::<Events>(&numbered(seq), &EventsRow::new(self.now.wall, vec![EventKind::Recovered {}]))?;
         let oldest = (seq + 1).saturating_sub(limits::MAX_EVENTS);
         let gone = self.buf.take::<Events>(&Scan::all().to(oldest))?.len();

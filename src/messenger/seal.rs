@@ -11,7 +11,7 @@ use crate::store::{Rows, StoreError};
 use super::outgoing::{Gate, Happening, Letter, Sealed, What, next};
 use super::tables::{OutKind, Outbox, PeerRow, ProfileRow, outbox_key};
 use super::told::{addresses_item, introduction};
-use super::tx::{Step, Stop, Tx};
+use super::tx::{Step, Tx};
 
 /// The work on what waits for one peer.
 pub(super) struct Sealing {
@@ -103,17 +103,15 @@ impl Tx<'_> {
     ) -> Step<Option<Arc<Sealed>>> {
         let Some((plain, tells)) = self.capsule(work, number, letter, for_mailbox)? else { return Ok(None) };
         let clock = self.deadline_clock();
-        let sealed = work
-            .set
-            .encrypt(&plain, &mut *self.rng, clock)
-            .map_err(|e| Stop::Fault(StoreError::damaged(format!("a session cannot encrypt: {e}"))))?;
+        let sealed = work.set.encrypt(&plain, &mut *self.rng, clock);
+        let sealed = sealed.map_err(|error| StoreError::damaged(format!("a session cannot encrypt: {error}")))?;
         let kind = match sealed.kind {
             SealedKind::First => EnvelopeKind::FirstContact,
             SealedKind::Session => EnvelopeKind::Session,
         };
-        let bytes = envelope::encode(kind, &sealed.payload)
-            .map_err(|e| Stop::Fault(StoreError::damaged(format!("an envelope is too large: {e}"))))?;
-        let (bytes, session, number) = (Arc::from(bytes), sealed.session, sealed.number);
+        let bytes = envelope::encode(kind, &sealed.payload);
+        let bytes = bytes.map_err(|error| StoreError::damaged(format!("an envelope is too large: {error}")))?.into();
+        let (session, number) = (sealed.session, sealed.number);
         Ok(Some(Arc::new(Sealed { bytes, for_mailbox, session, number, tells })))
     }
 

@@ -20,11 +20,12 @@ const PAGE: usize = 256;
 impl Tx<'_> {
     /// An own message has come further with a recipient; never back. That it is *sent* is in the outbox, and told by whoever
     /// notes it there.
-    pub(super) fn advance(&mut self, room: RoomId, position: u64, recipient: PeerId, state: State) -> Step {
+    pub(super) fn advance(&mut self, peer: PeerId, position: u64, state: State) -> Step {
+        let room = RoomId::direct(peer);
         let (Some(conversation), Some(message)) = (self.conversation(&room)?, self.message(&room, position)?) else {
             return Ok(());
         };
-        self.move_on(conversation, position, &message, recipient, state)
+        self.move_on(conversation, position, &message, state)
     }
 
     /// A recipient says how far a message of ours has come with him (CON-25).
@@ -43,7 +44,7 @@ impl Tx<'_> {
             self.unqueue(peer, number, index.position)?;
         }
         let Some(conversation) = self.conversation(&index.room)? else { return Ok(()) };
-        self.move_on(conversation, index.position, &message, peer, state)
+        self.move_on(conversation, index.position, &message, state)
     }
 
     /// The same with what is needed at hand.
@@ -52,20 +53,19 @@ impl Tx<'_> {
         mut conversation: ConversationRow,
         position: u64,
         message: &MessageRow,
-        recipient: PeerId,
         state: State,
     ) -> Step {
-        let peer = conversation.room.peer();
         if state != State::Sent {
             let key = message_key(&conversation.room, position);
             let mut row = self.buf.get::<States>(&key)?.unwrap_or_default();
-            if recipient != peer || !row.note(0, state) {
+            if !row.note(0, state) {
                 return Ok(());
             }
             // One that vanishes is in no slot.
             self.put_beside::<States>(&mut conversation, position, message.vanishes.is_none(), &row)?;
         }
-        self.event(EventKind::MessageState { conversation: peer, message_id: message.id, state });
+        let conversation = conversation.room.peer();
+        self.event(EventKind::MessageState { conversation, message_id: message.id, state });
         Ok(())
     }
 

@@ -60,9 +60,8 @@ impl Tx<'_> {
             return Err(Refusal::NotAMailbox.into());
         };
         // Of those that do not answer no more are told than could be used.
-        let mut leaving: Vec<OwnBoxRow> =
-            self.buf.scan::<OwnBoxes>(&Scan::all())?.into_iter().map(|(_, row)| row).collect();
-        leaving.retain(|row| row.state == BoxState::Leaving);
+        let rows = self.buf.scan::<OwnBoxes>(&Scan::all())?.into_iter().map(|(_, row)| row);
+        let mut leaving: Vec<OwnBoxRow> = rows.filter(|row| row.state == BoxState::Leaving).collect();
         leaving.sort_by_key(|row| std::cmp::Reverse(row.since));
         for old in leaving.iter().skip(limits::MAX_MAILBOXES - 1) {
             self.forget_box(old)?;

@@ -1,7 +1,7 @@
 use super::*;
-use crate::base::MessageId;
 use crate::base::event::EventKind;
 use crate::base::words::State;
+use crate::base::{MessageId, RoomId};
 use crate::messenger::command::{Answer, Command, Refusal};
 use crate::messenger::io::{Event, Input, Output};
 use crate::messenger::query;
@@ -231,6 +231,7 @@ fn sends(outputs: &[Output]) -> Vec<u64> {
 #[test]
 fn a_failed_commit_makes_no_room_in_the_window() {
     let mut office = Office::pair();
+    office.in_commits(ALICE, Vec::new());
     let (bob, half) = (office.id(BOB), limits::MAX_IN_FLIGHT / 2);
     let texts = |office: &Office| (0..half).map(|_| Input::Command(1, Command::Send(office.text(BOB, "?")))).collect();
     let inputs = texts(&office);

@@ -23,8 +23,7 @@ impl Tx<'_> {
         // MBX-21: who does not know the queue has no card of the owner's, and learns nothing of the box.
         let Some(mut row) = found.filter(|row| row.queue == *sealed.queue()) else { return Ok(Answer::NoBox) };
         let hash = sha256(&[deposit.sealed]);
-        let mut digest = [0; 16];
-        digest.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        let digest = hash.first_chunk().copied().unwrap_or_default();
         // MBX-27: a second copy, perhaps because the first answer was lost.
         if let Some(number) = self.buf.get::<DepositMarks>(&tagged(row.number, &digest))?
             && self.buf.contains::<Deposits>(&in_box(row.number, number))?
