@@ -101,10 +101,10 @@ impl Table for Spoilt {
 #[test]
 fn what_waits_and_cannot_be_read_is_told() {
     let (_home, place) = home();
-    let bytes = std::fs::read(place.dir().join("key")).unwrap();
+    let bytes = std::fs::read(place.dir.join("key")).unwrap();
     let (keys, now) = (identity::open_key_file(&bytes, None).unwrap(), Clock::new().now());
     let mut rng = rand_chacha::ChaCha20Rng::from_seed([1; 32]);
-    let store = Store::open_existing(place.dir(), &keys.store_key, &mut rng, now).unwrap();
+    let store = Store::open_existing(&place.dir, &keys.store_key, &mut rng, now).unwrap();
     let mut buffer = store.begin();
     for number in 1..3 {
         buffer.put::<Spoilt>(&outbox_key(&PeerId::from_key_bytes([7; 32]), number), &255).unwrap();
