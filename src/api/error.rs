@@ -18,7 +18,6 @@ macro_rules! codes {
             /// The whole entry of the table.
             pub const fn info(self) -> &'static CodeInfo {
                 match self { $( Self::$variant => &CodeInfo {
-                    code: Self::$variant,
                     name: $name,
                     number: $number,
                     exit: $exit,
@@ -36,8 +35,6 @@ macro_rules! codes {
 /// One entry of the table of errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodeInfo {
-    /// Which.
-    pub code: Code,
     /// The stable word.
     pub name: &'static str,
     /// The number in a JSON-RPC error object.

@@ -9,7 +9,6 @@ use super::error::{ApiError, Code};
 use super::event::EventPage;
 use super::health::Diagnosis;
 use super::params::*;
-use super::reach::*;
 use super::types::*;
 use crate::base::shown::{Contact, Conversation, Mailbox, Message, Request};
 

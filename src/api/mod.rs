@@ -12,7 +12,6 @@ mod health;
 mod methods;
 mod openrpc;
 mod params;
-mod reach;
 pub mod rpc;
 mod types;
 
@@ -33,8 +32,7 @@ pub use params::{
     AddContact, DoctorParams, EventsParams, HistoryParams, InboxParams, ListenParams, MailboxParams, MessageParams,
     NameParams, NoParams, PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, VerifyParams, WaitFor, Who,
 };
-pub use reach::{OpenMailbox, Peer, Reach};
 pub use types::{
-    DeletedConversation, HeldMessage, Identity, Listening, PolicyState, ReadCount, RequestDetail, Resolved, Sent,
-    Status, Stopping,
+    DeletedConversation, HeldMessage, Identity, Listening, OpenMailbox, Peer, PolicyState, Reach, ReadCount,
+    RequestDetail, Resolved, Sent, Status, Stopping,
 };

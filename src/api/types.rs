@@ -5,11 +5,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::shown::{Connection, Request};
-use crate::base::words::{Policy, Reachability, State};
-use crate::base::{MessageId, PeerId};
-
-use super::reach::Reach;
+use crate::base::shown::{Connection, MailboxService, RelayInUse, Request};
+use crate::base::words::{DhtStatus, Nat, Policy, Reachability, RelayService, State, Upnp};
+use crate::base::{MessageId, PeerId, WallTime};
 
 /// The own identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -150,4 +148,53 @@ pub struct Status {
     pub data_dir: PathBuf,
     /// The version of the program that answers.
     pub version: String,
+}
+
+/// How a running node is reached, and what it does for others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reach {
+    /// The NAT.
+    pub nat: Nat,
+    /// The router.
+    pub upnp: Upnp,
+    /// Addresses at which somebody else has reached us.
+    pub external_addrs: Vec<String>,
+    /// Relays through which we can be reached.
+    pub relays: Vec<RelayInUse>,
+    /// The DHT.
+    pub dht: DhtStatus,
+    /// What it does as a relay; `null` when it is none.
+    pub relay_service: Option<RelayService>,
+    /// What it does as a mailbox; `null` when it is none.
+    pub mailbox_service: Option<MailboxService>,
+}
+
+/// A mailbox that serves everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OpenMailbox {
+    /// Who keeps it.
+    pub peer_id: PeerId,
+    /// Where, each with the peer ID: what `mailbox use` takes.
+    pub addrs: Vec<String>,
+}
+
+/// A peer of the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Peer {
+    /// Who.
+    pub peer_id: PeerId,
+    /// The name to show (may be empty).
+    pub name: String,
+    /// Whether a contact.
+    pub contact: bool,
+    /// Whether there is a connection.
+    pub connected: bool,
+    /// Over which address; without a connection, where it was found.
+    pub addr: Option<String>,
+    /// Whether the connection goes straight, through no relay.
+    pub direct: bool,
+    /// Since when there is a connection.
+    pub since: Option<WallTime>,
+    /// Whether it is kept as a way back into the network.
+    pub known: bool,
 }

@@ -11,15 +11,6 @@ use crate::messenger::query::ResolveError;
 use crate::net::NetError;
 use crate::store::StoreError;
 
-/// With the hint of whoever knows more than the table, if there is one.
-fn told(code: Code, message: String, hint: Option<&str>) -> ApiError {
-    let error = ApiError::new(code, message);
-    match hint {
-        Some(hint) => error.with_hint(hint),
-        None => error,
-    }
-}
-
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         let code = match &error {
@@ -35,7 +26,11 @@ impl From<StoreError> for ApiError {
             | StoreError::Io { .. } => Code::Io,
             StoreError::Poisoned { .. } | StoreError::TooLarge { .. } | StoreError::Fault(_) => Code::Store,
         };
-        told(code, error.to_string(), error.hint())
+        let told = ApiError::new(code, error.to_string());
+        match error.hint() {
+            Some(hint) => told.with_hint(hint),
+            None => told,
+        }
     }
 }
 
@@ -47,7 +42,7 @@ impl From<KeyFileError> for ApiError {
             KeyFileError::PassphraseNeeded => Code::PassphraseNeeded,
             KeyFileError::WrongPassphrase => Code::WrongPassphrase,
         };
-        told(code, error.to_string(), Some(error.hint()))
+        ApiError::new(code, error.to_string()).with_hint(error.hint())
     }
 }
 
@@ -55,7 +50,7 @@ impl From<NetError> for ApiError {
     fn from(error: NetError) -> Self {
         // A typing error is not the network's fault.
         let code = if matches!(error, NetError::BadAddress { .. }) { Code::Config } else { Code::Network };
-        told(code, error.to_string(), Some(error.hint()))
+        ApiError::new(code, error.to_string()).with_hint(error.hint())
     }
 }
 

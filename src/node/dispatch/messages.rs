@@ -31,7 +31,9 @@ impl Dispatcher {
                 Ok(draft(params, to, answered.map(|(_, id)| id)))
             })
             .await?;
-        self.queue(command, until).await
+        check_client_id(command.client_id.as_deref())?;
+        let client_id = command.client_id.clone();
+        self.queued(self.core.submit(Command::Send(command)).await, client_id, until).await
     }
 
     /// To send with a message to answer, which says to whom.
@@ -57,13 +59,6 @@ impl Dispatcher {
         let submitted = self.core.submit(Command::Send(command)).await;
         let this = self.clone();
         Ok(Box::pin(async move { this.queued(submitted, client_id, until).await }))
-    }
-
-    async fn queue(&self, command: SendCommand, until: Option<Until>) -> Result<Answering, ApiError> {
-        check_client_id(command.client_id.as_deref())?;
-        let client_id = command.client_id.clone();
-        let submitted = self.core.submit(Command::Send(command)).await;
-        self.queued(submitted, client_id, until).await
     }
 
     async fn queued(
