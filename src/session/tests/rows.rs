@@ -1,7 +1,7 @@
 //! What is written, and what rows that do not belong together are good for (SES-21, SES-65, SES-66).
 
 use super::*;
-use crate::base::limits::{KEM_INTERVAL_MESSAGES, MAX_JUMP, MAX_UNTAKEN};
+use crate::base::limits::{KEM_INTERVAL_MESSAGES, MAX_JUMP, MAX_UNTAKEN, SKIPPED_KEY_LIFE};
 
 /// The IDs of rows that an operation would write, and whether the chain that sends is among them.
 fn written(set: &SessionSet) -> (Vec<SessionId>, bool) {
@@ -58,6 +58,32 @@ fn a_message_writes_the_chain_that_sends_and_no_session() {
     world.reloads(Alice, |_| {});
     world.arrives(&letter);
     assert_eq!(written(world.set(Alice)), (vec![id], false));
+}
+
+/// SES-34, SES-65: what grew too old is dropped from the disk, too: by a message that else writes the small row alone, and by
+/// the sweep.
+#[test]
+fn what_is_dropped_for_its_age_is_written() {
+    for sweeps in [false, true] {
+        let mut world = World::confirmed(58, false);
+        let id = world.sends_with(Bob);
+        world.says(Alice, "turn");
+        world.send(Alice, "lost");
+        world.says(Alice, "one key is skipped");
+        (0..2).for_each(|_| drop(world.sends_and_writes(Bob, "so that the key is in the small row")));
+        world.reloads(Bob, |_| {});
+        assert_eq!(world.set(Bob).sending().unwrap().sizes().1, 1);
+        world.wait(SKIPPED_KEY_LIFE);
+        if sweeps {
+            let now = world.now;
+            assert!(world.set(Bob).prune(now));
+            assert_eq!(written(world.set(Bob)), (vec![id], false));
+        } else {
+            assert_eq!(world.sends_and_writes(Bob, "on").1, (vec![id], true));
+            assert_eq!(world.sends_and_writes(Bob, "on").1, (vec![], true));
+        }
+        assert_eq!(world.set(Bob).sending().unwrap().sizes().1, 0);
+    }
 }
 
 /// SES-62, SES-65: the key of the chain that sends is in one row at a time, so that what was sealed before is not opened by
@@ -250,7 +276,11 @@ fn a_new_session_takes_the_place_of_a_stretched_one() {
             let old = world.sends_with(Bob);
             (0..MAX_UNTAKEN).for_each(|_| drop(world.send(Bob, "?")));
             if lost {
+                // Its key moves to a row of its own, and is lost with that.
+                world.reloads(Bob, |_| {});
+                world.send(Bob, "?");
                 world.reloads(Bob, |disk| disk.sending = None);
+                assert!(!world.set(Bob).is_stretched() && !world.set(Bob).can_send());
             }
             let new = world.begin(Bob);
             lower += usize::from(old < new);
