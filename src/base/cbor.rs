@@ -11,20 +11,33 @@ use minicbor::{Encode, Encoder};
 /// Integers of map keys must fit a double (draft-ietf-mimi-content-08, data model restrictions).
 const MAX_KEY_INT: i64 = (1 << 53) - 1;
 
-/// Why bytes are not the one encoding of what is expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CborError {
-    /// Not well-formed, or it ends too early.
+/// Why bytes of a peer are not the one encoding of what is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CborError {
+    /// Larger than any content may be (CON-1, CON-21).
+    #[error("content is too large")]
+    TooLarge,
+    /// Not well-formed CBOR, or it ends too early (CON-2).
+    #[error("content is not well-formed CBOR")]
     Malformed,
-    /// Something follows the end.
+    /// Something follows the end (CON-2).
+    #[error("bytes follow the end of the content")]
     TrailingBytes,
-    /// An indefinite length, a number in more bytes than it needs, map keys out of order or twice.
+    /// Well-formed, but not in the deterministic encoding: an indefinite length, a number in more
+    /// bytes than it needs, map keys out of order or twice (CON-3).
+    #[error("content is not in the deterministic encoding")]
     NotDeterministic,
-    /// This field has another type or value than it may.
+    /// A field has another type or value than the form allows (CON-4, CON-22).
+    #[error("the field '{0}' has a wrong type or value")]
     Field(&'static str),
-    /// This text or byte string is longer than it may be.
+    /// A text or byte string is longer than allowed (CON-6, CON-24 to CON-26, CON-28).
+    #[error("the field '{0}' is too long")]
     TooLong(&'static str),
-    /// Nested deeper than allowed.
+    /// More entries than allowed (CON-5, CON-21, CON-28).
+    #[error("too many {0}")]
+    TooMany(&'static str),
+    /// Nested deeper than allowed (CON-5).
+    #[error("content is nested too deeply")]
     TooDeep,
 }
 

@@ -127,7 +127,9 @@ impl From<CborError> for RecordError {
             CborError::TrailingBytes => "trailing bytes",
             CborError::NotDeterministic => "not the shortest encoding",
             CborError::Field(what) => what,
-            CborError::TooLong(_) | CborError::TooDeep => "longer or deeper than the record",
+            CborError::TooLong(_) | CborError::TooDeep | CborError::TooMany(_) | CborError::TooLarge => {
+                "longer or deeper than the record"
+            }
         })
     }
 }

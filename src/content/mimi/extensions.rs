@@ -125,7 +125,7 @@ fn read_value<'b>(key: &ExtensionKey, reader: &mut Reader<'b>) -> Result<&'b [u8
         _ => {}
     }
     // The extensions map is the first level.
-    Ok(reader.any(MAX_EXTENSION_DEPTH - 1)?)
+    reader.any(MAX_EXTENSION_DEPTH - 1)
 }
 
 impl ExtensionKey {
