@@ -2,13 +2,13 @@
 
 use std::ops::Deref;
 
-use minicbor::Encoder;
 use serde::{Deserialize, Serialize};
 
 use super::key::IdentityKey;
 use super::keypair::IdentityKeypair;
 use super::prekey::{CardKeys, PrekeyId};
-use super::record::{self, EncodeError, FRAME_LEN, Reader, RecordError, SignedIn, Unverified};
+use super::record::{self, FRAME_LEN, RecordError, Unverified};
+use crate::base::cbor::{Reader, Writer};
 use crate::base::limits::{CARD_LIFE, MAX_ADDR_LEN, MAX_ADDRS, MAX_CARD, MAX_MAILBOXES, MAX_RELAYS, MAX_WORK};
 use crate::base::{PeerId, WallTime};
 use crate::crypto::dh::DhPublic;
@@ -16,13 +16,8 @@ use crate::crypto::kem::KemPublic;
 
 /// The label under which a card is signed (ID-20).
 pub(super) const LABEL: &str = "rohrpost/identity/card/v1";
-/// The version that this program writes and reads.
-const VERSION: u64 = 1;
 /// Fields of the body: keys 0 to 12.
-const FIELDS: u64 = 13;
-
-/// Why a card was refused.
-pub type CardError = RecordError;
+const FIELDS: usize = 13;
 
 /// Who may write to the owner, as published. A hint for the sender: the owner enforces it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,17 +153,16 @@ impl CardContent {
     }
 
     fn encode_body(&self, owner: PeerId) -> Vec<u8> {
-        record::encode(|e| {
-            e.map(FIELDS)?.u8(0)?.u64(VERSION)?.u8(1)?.bytes(owner.key_bytes())?;
-            e.u8(2)?.u64(self.sequence)?.u8(3)?.u64(self.issued.0)?.u8(4)?.u64(self.expires.0)?;
-            e.u8(5)?.array(2)?.u64(self.prekey_id.0)?.bytes(&self.prekey.0)?;
-            e.u8(6)?.array(2)?.u64(self.kem_id.0)?.bytes(self.kem.as_bytes())?;
-            e.u8(7)?.array(2)?.u64(self.seal_id.0)?.bytes(&self.seal.0)?;
-            e.u8(8)?.bytes(&self.queue)?;
-            encode_nodes(e.u8(9)?, &self.mailboxes)?;
-            encode_nodes(e.u8(10)?, &self.relays)?;
-            e.u8(11)?.u8(self.policy.code())?.u8(12)?.u8(self.work)?.ok()
-        })
+        let mut body = record::begin(FIELDS, owner);
+        body.put(2u8).put(self.sequence).put(3u8).put(self.issued.0).put(4u8).put(self.expires.0);
+        body.put(5u8).array(2).put(self.prekey_id.0).bytes(&self.prekey.0);
+        body.put(6u8).array(2).put(self.kem_id.0).bytes(self.kem.as_bytes());
+        body.put(7u8).array(2).put(self.seal_id.0).bytes(&self.seal.0);
+        body.put(8u8).bytes(&self.queue);
+        encode_nodes(body.put(9u8), &self.mailboxes);
+        encode_nodes(body.put(10u8), &self.relays);
+        body.put(11u8).put(self.policy.code()).put(12u8).put(self.work);
+        body.into_bytes()
     }
 }
 
@@ -186,17 +180,9 @@ impl CardIn {
     ///
     /// # Errors
     /// Any [`RecordError`] but `WrongOwner`, `Signature` and `Expired`.
-    pub fn decode(bytes: &[u8]) -> Result<Self, CardError> {
-        let signed = SignedIn::decode(bytes, MAX_CARD)?;
-        let mut body = Reader::new(signed.body);
-        let fields = body.map()?;
-        body.version(VERSION)?;
-        body.key(1)?;
-        let owner = PeerId::from_key_bytes(body.fixed()?);
-        let content = decode_content(&mut body)?;
-        body.extensions(fields.checked_sub(FIELDS).ok_or(RecordError::Malformed("a field is missing"))?)?;
-        body.end()?;
-        Ok(Self { unverified: Unverified::new(owner, signed), content, bytes: bytes.to_vec() })
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let (unverified, content) = Unverified::decode(bytes, MAX_CARD, FIELDS, decode_content)?;
+        Ok(Self { unverified, content, bytes: bytes.to_vec() })
     }
 
     /// Whose card it says it is; a claim, until it is verified.
@@ -219,11 +205,8 @@ impl CardIn {
     /// # Errors
     /// [`RecordError::WrongOwner`], [`RecordError::Signature`], and [`RecordError::Expired`] for a
     /// card that is sound otherwise.
-    pub fn verify(self, expected: &IdentityKey, now: WallTime) -> Result<Card, CardError> {
-        self.unverified.verify(LABEL, expected)?;
-        if now >= self.content.expires {
-            return Err(RecordError::Expired);
-        }
+    pub fn verify(self, expected: &IdentityKey, now: WallTime) -> Result<Card, RecordError> {
+        self.unverified.verify(LABEL, expected, self.content.expires, now)?;
         Ok(Card { owner: *expected, content: self.content, bytes: self.bytes })
     }
 }
@@ -289,45 +272,47 @@ fn bounded_nodes(nodes: &[Mailbox], max: usize) -> Vec<Mailbox> {
     out
 }
 
-fn encode_nodes(e: &mut Encoder<Vec<u8>>, nodes: &[Mailbox]) -> Result<(), EncodeError> {
-    e.array(nodes.len() as u64)?;
+fn encode_nodes(body: &mut Writer, nodes: &[Mailbox]) {
+    body.array(nodes.len());
     for node in nodes {
-        e.array(2)?.bytes(node.peer.key_bytes())?.array(node.addrs.len() as u64)?;
+        body.array(2).bytes(node.peer.key_bytes()).array(node.addrs.len());
         for addr in &node.addrs {
-            e.str(addr)?;
+            body.put(addr.as_str());
         }
     }
-    Ok(())
 }
 
 fn decode_content(body: &mut Reader<'_>) -> Result<CardContent, RecordError> {
-    body.key(2)?;
-    let sequence = body.uint()?;
-    body.key(3)?;
-    let issued = WallTime(body.uint()?);
-    body.key(4)?;
-    let expires = WallTime(body.uint()?);
+    body.field(2)?;
+    let sequence = body.uint("expected a number")?;
+    body.field(3)?;
+    let issued = WallTime(body.uint("expected a number")?);
+    body.field(4)?;
+    let expires = WallTime(body.uint("expected a number")?);
     // ID-22: a card that lived for ever would keep retired keys in use.
     if expires < issued || expires.since(issued) > CARD_LIFE {
         return Err(RecordError::Bounds("lifetime"));
     }
     let prekey_id = decode_pair_head(body, 5)?;
-    let prekey = DhPublic(body.fixed()?);
+    let prekey = DhPublic(body.byte_array("a key of wrong length")?);
     let kem_id = decode_pair_head(body, 6)?;
     let kem = body.kem()?;
     let seal_id = decode_pair_head(body, 7)?;
-    let seal = DhPublic(body.fixed()?);
-    body.key(8)?;
-    let queue = body.fixed()?;
-    body.key(9)?;
+    let seal = DhPublic(body.byte_array("a key of wrong length")?);
+    body.field(8)?;
+    let queue = body.byte_array("queue")?;
+    body.field(9)?;
     let mailboxes = decode_nodes(body, MAX_MAILBOXES)?;
-    body.key(10)?;
+    body.field(10)?;
     let relays = decode_nodes(body, MAX_RELAYS)?;
-    body.key(11)?;
-    let policy = u8::try_from(body.uint()?).map_err(|_| RecordError::Bounds("policy"))?;
-    body.key(12)?;
+    body.field(11)?;
+    let policy = u8::try_from(body.uint("expected a number")?).map_err(|_| RecordError::Bounds("policy"))?;
+    body.field(12)?;
     // ID-25.
-    let work = u8::try_from(body.uint()?).ok().filter(|w| *w <= MAX_WORK).ok_or(RecordError::Bounds("work"))?;
+    let work = u8::try_from(body.uint("expected a number")?)
+        .ok()
+        .filter(|w| *w <= MAX_WORK)
+        .ok_or(RecordError::Bounds("work"))?;
     Ok(CardContent {
         sequence,
         issued,
@@ -348,25 +333,21 @@ fn decode_content(body: &mut Reader<'_>) -> Result<CardContent, RecordError> {
 
 /// The key, and the head of `[id, key bytes]` up to the ID.
 fn decode_pair_head(body: &mut Reader<'_>, key: u64) -> Result<PrekeyId, RecordError> {
-    body.key(key)?;
-    if body.array()? != 2 {
-        return Err(RecordError::Malformed("not an ID and a key"));
-    }
-    body.uint().map(PrekeyId)
+    body.field(key)?;
+    body.array_of(2, "not an ID and a key")?;
+    Ok(PrekeyId(body.uint("expected a number")?))
 }
 
 /// ID-23: `[[peer, [address, …]], …]`, bounded, no peer twice.
 fn decode_nodes(body: &mut Reader<'_>, max: usize) -> Result<Vec<Mailbox>, RecordError> {
-    let count = body.array()?;
+    let count = body.array("expected an array")?;
     if count > max as u64 {
         return Err(RecordError::Bounds("number of mailboxes or relays"));
     }
     let mut nodes: Vec<Mailbox> = Vec::new();
     for _ in 0..count {
-        if body.array()? != 2 {
-            return Err(RecordError::Malformed("not a peer and its addresses"));
-        }
-        let peer = PeerId::from_key_bytes(body.fixed()?);
+        body.array_of(2, "not a peer and its addresses")?;
+        let peer = PeerId::from_key_bytes(body.byte_array("peer")?);
         if nodes.iter().any(|node| node.peer == peer) {
             return Err(RecordError::Bounds("a mailbox or relay is named twice"));
         }
@@ -376,13 +357,13 @@ fn decode_nodes(body: &mut Reader<'_>, max: usize) -> Result<Vec<Mailbox>, Recor
 }
 
 fn decode_addrs(body: &mut Reader<'_>) -> Result<Vec<String>, RecordError> {
-    let count = body.array()?;
+    let count = body.array("expected an array")?;
     if count > MAX_ADDRS as u64 {
         return Err(RecordError::Bounds("number of addresses"));
     }
     let mut addrs = Vec::new();
     for _ in 0..count {
-        let addr = body.text()?;
+        let addr = body.text("expected text", usize::MAX)?;
         if !is_address(addr) {
             return Err(RecordError::Bounds("an address"));
         }

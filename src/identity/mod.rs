@@ -22,11 +22,11 @@ mod safety;
 #[cfg(test)]
 mod testing;
 
-pub use card::{Card, CardContent, CardError, CardIn, Mailbox, Relay, RequestPolicy, next_sequence};
+pub use card::{Card, CardContent, CardIn, Mailbox, Relay, RequestPolicy, next_sequence};
 pub use key::{IdentityError, IdentityKey};
 pub use keyfile::{KeyFileError, KeyMaterial, key_file_needs_passphrase, open_key_file, seal_key_file};
 pub use keypair::IdentityKeypair;
 pub use link::{Link, LinkError, RequestToken};
-pub use prekey::{CardKeys, OneTimeKeys, OneTimePrekey, OneTimePrekeyIn, PrekeyError, PrekeyId};
+pub use prekey::{CardKeys, OneTimeKeys, OneTimePrekey, OneTimePrekeyIn, PrekeyId};
 pub use record::RecordError;
 pub use safety::{Fingerprint, SafetyNumber, SafetyNumberError, safety_number};

@@ -4,21 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use super::key::IdentityKey;
 use super::keypair::IdentityKeypair;
-use super::record::{self, Reader, RecordError, SignedIn, Unverified};
+use super::record::{self, RecordError, Unverified};
 use crate::base::limits::{MAX_ONE_TIME_PREKEY, ONE_TIME_LIFE};
-use crate::base::{CryptoRng, PeerId, WallTime};
+use crate::base::{CryptoRng, WallTime};
 use crate::crypto::dh::{DhPublic, DhSecret};
 use crate::crypto::kem::{KemPublic, KemSecret};
 
 /// The label under which a one-time prekey is signed (ID-30).
 pub(super) const LABEL: &str = "rohrpost/identity/one-time-prekey/v1";
-/// The version that this program writes and reads.
-const VERSION: u64 = 1;
 /// Fields of a one-time prekey's body: keys 0 to 5.
-const FIELDS: u64 = 6;
-
-/// Why a one-time prekey was refused.
-pub type PrekeyError = RecordError;
+const FIELDS: usize = 6;
 
 /// Names a prekey: 64 random bits, so that it says nothing about how many there were (ID-29).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,13 +84,10 @@ impl OneTimeKeys {
 
     /// The encoded, signed public halves (ID-30).
     pub fn sign(&self, owner: &IdentityKeypair) -> Vec<u8> {
-        let (peer, dh, kem) = (owner.peer_id(), self.dh.public(), self.kem.public());
-        let body = record::encode(|e| {
-            e.map(FIELDS)?.u8(0)?.u64(VERSION)?.u8(1)?.bytes(peer.key_bytes())?;
-            e.u8(2)?.u64(self.id.0)?.u8(3)?.bytes(&dh.0)?.u8(4)?.bytes(kem.as_bytes())?;
-            e.u8(5)?.u64(self.expires.0)?.ok()
-        });
-        record::sign(owner, LABEL, &body)
+        let mut body = record::begin(FIELDS, owner.peer_id());
+        body.put(2u8).put(self.id.0).put(3u8).bytes(&self.dh.public().0);
+        body.put(4u8).bytes(self.kem.public().as_bytes()).put(5u8).put(self.expires.0);
+        record::sign(owner, LABEL, &body.into_bytes())
     }
 }
 
@@ -124,35 +116,26 @@ impl OneTimePrekeyIn {
     ///
     /// # Errors
     /// Any [`RecordError`] but `WrongOwner`, `Signature` and `Expired`.
-    pub fn decode(bytes: &[u8]) -> Result<Self, PrekeyError> {
-        let signed = SignedIn::decode(bytes, MAX_ONE_TIME_PREKEY)?;
-        let mut body = Reader::new(signed.body);
-        let fields = body.map()?;
-        body.version(VERSION)?;
-        body.key(1)?;
-        let owner = PeerId::from_key_bytes(body.fixed()?);
-        body.key(2)?;
-        let id = PrekeyId(body.uint()?);
-        body.key(3)?;
-        let dh = DhPublic(body.fixed()?);
-        body.key(4)?;
-        let kem = body.kem()?;
-        body.key(5)?;
-        let expires = WallTime(body.uint()?);
-        body.extensions(fields.checked_sub(FIELDS).ok_or(RecordError::Malformed("a field is missing"))?)?;
-        body.end()?;
-        Ok(Self { unverified: Unverified::new(owner, signed), prekey: OneTimePrekey { id, dh, kem, expires } })
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let (unverified, prekey) = Unverified::decode(bytes, MAX_ONE_TIME_PREKEY, FIELDS, |body| {
+            body.field(2)?;
+            let id = PrekeyId(body.uint("expected a number")?);
+            body.field(3)?;
+            let dh = DhPublic(body.byte_array("a key of wrong length")?);
+            body.field(4)?;
+            let kem = body.kem()?;
+            body.field(5)?;
+            Ok(OneTimePrekey { id, dh, kem, expires: WallTime(body.uint("expected a number")?) })
+        })?;
+        Ok(Self { unverified, prekey })
     }
 
     /// Owner, signature, then time (ID-14, ID-15).
     ///
     /// # Errors
     /// [`RecordError::WrongOwner`], [`RecordError::Signature`], [`RecordError::Expired`].
-    pub fn verify(self, owner: &IdentityKey, now: WallTime) -> Result<OneTimePrekey, PrekeyError> {
-        self.unverified.verify(LABEL, owner)?;
-        if now >= self.prekey.expires {
-            return Err(RecordError::Expired);
-        }
+    pub fn verify(self, owner: &IdentityKey, now: WallTime) -> Result<OneTimePrekey, RecordError> {
+        self.unverified.verify(LABEL, owner, self.prekey.expires, now)?;
         Ok(self.prekey)
     }
 }

@@ -6,20 +6,15 @@
 //!
 //! Shared by the contact card and the one-time prekeys; what the further keys mean is theirs.
 
-use std::convert::Infallible;
-
-use minicbor::Encoder;
-
 use super::key::IdentityKey;
 use super::keypair::IdentityKeypair;
-use crate::base::PeerId;
-use crate::base::cbor::{self, CborError};
+use crate::base::cbor::{CborError, Reader, Writer};
+use crate::base::{PeerId, WallTime};
 use crate::crypto::kem::KemPublic;
 use crate::crypto::sign::{SIGNATURE_LEN, Signature};
 
-/// What the encoder could fail with; into a vector it never does.
-pub(super) type EncodeError = minicbor::encode::Error<Infallible>;
-
+/// The version of records that this program writes and reads.
+const VERSION: u64 = 1;
 /// The first key of a map that a reader may skip without knowing it (ID-13).
 const FIRST_EXTENSION: u64 = 32;
 
@@ -57,35 +52,18 @@ pub enum RecordError {
 /// Bytes that the frame adds to a body of 256 to 65,535 bytes: array head, two byte string heads, signature.
 pub(super) const FRAME_LEN: usize = 1 + 3 + 2 + SIGNATURE_LEN;
 
+/// Begins a body of so many fields with its version and its owner.
+pub(super) fn begin(fields: usize, owner: PeerId) -> Writer {
+    let mut body = Writer::new();
+    body.map(fields).put(0u8).put(VERSION).put(1u8).bytes(owner.key_bytes());
+    body
+}
+
 /// Signs a body and encodes the record.
 pub(super) fn sign(me: &IdentityKeypair, label: &'static str, body: &[u8]) -> Vec<u8> {
-    let signature = me.sign(label, body);
-    encode(|e| e.array(2)?.bytes(body)?.bytes(&signature.0)?.ok())
-}
-
-/// A record taken apart, not verified.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SignedIn<'b> {
-    /// The signed bytes.
-    pub(super) body: &'b [u8],
-    /// The signature over them.
-    pub(super) signature: Signature,
-}
-
-impl<'b> SignedIn<'b> {
-    /// Size first, then the frame (ID-10, ID-11).
-    pub(super) fn decode(bytes: &'b [u8], max: usize) -> Result<Self, RecordError> {
-        if bytes.len() > max {
-            return Err(RecordError::TooLarge { got: bytes.len(), max });
-        }
-        let mut reader = Reader::new(bytes);
-        if reader.array()? != 2 {
-            return Err(RecordError::Malformed("not a body and a signature"));
-        }
-        let (body, signature) = (reader.bytes()?, Signature(reader.fixed::<SIGNATURE_LEN>()?));
-        reader.end()?;
-        Ok(Self { body, signature })
-    }
+    let mut record = Writer::new();
+    record.array(2).bytes(body).bytes(&me.sign(label, body).0);
+    record.into_bytes()
 }
 
 /// The body and signature of a decoded record, kept until it is verified.
@@ -93,31 +71,52 @@ impl<'b> SignedIn<'b> {
 pub(super) struct Unverified {
     /// Whose it says it is.
     pub(super) owner: PeerId,
-    body: Vec<u8>,
+    /// The signed bytes.
+    pub(super) body: Vec<u8>,
     signature: Signature,
 }
 
 impl Unverified {
-    pub(super) fn new(owner: PeerId, signed: SignedIn<'_>) -> Self {
-        Self { owner, body: signed.body.to_vec(), signature: signed.signature }
+    /// Takes a record of at most `max` bytes apart: size first, then the frame, the version, the owner, the others of its
+    /// `fields`, which `read` reads, and the end (ID-10 to ID-13).
+    pub(super) fn decode<T>(
+        bytes: &[u8],
+        max: usize,
+        fields: usize,
+        read: impl FnOnce(&mut Reader<'_>) -> Result<T, RecordError>,
+    ) -> Result<(Self, T), RecordError> {
+        if bytes.len() > max {
+            return Err(RecordError::TooLarge { got: bytes.len(), max });
+        }
+        let mut frame = Reader::new(bytes);
+        frame.array_of(2, "not a body and a signature")?;
+        let (signed, signature) = (frame.bytes("body", max)?, Signature(frame.byte_array("signature")?));
+        frame.finish()?;
+        let mut body = Reader::new(signed);
+        let pairs = body.map("expected a map")?;
+        body.version()?;
+        body.field(1)?;
+        let owner = PeerId::from_key_bytes(body.byte_array("owner")?);
+        let content = read(&mut body)?;
+        body.extensions(pairs.checked_sub(fields as u64).ok_or(RecordError::Malformed("a field is missing"))?)?;
+        body.finish()?;
+        Ok((Self { owner, body: signed.to_vec(), signature }, content))
     }
 
-    /// Owner, then signature (ID-14).
-    pub(super) fn verify(&self, label: &'static str, expected: &IdentityKey) -> Result<(), RecordError> {
+    /// Owner, signature, then time (ID-14, ID-15).
+    pub(super) fn verify(
+        &self,
+        label: &'static str,
+        expected: &IdentityKey,
+        expires: WallTime,
+        now: WallTime,
+    ) -> Result<(), RecordError> {
         if self.owner != expected.peer_id() {
             return Err(RecordError::WrongOwner);
         }
-        expected.verify(label, &self.body, &self.signature).map_err(|_| RecordError::Signature)
+        expected.verify(label, &self.body, &self.signature).map_err(|_| RecordError::Signature)?;
+        if now >= expires { Err(RecordError::Expired) } else { Ok(()) }
     }
-}
-
-/// Encodes into fresh bytes; minicbor writes the shortest heads, as determinism asks.
-pub(super) fn encode(fill: impl FnOnce(&mut Encoder<Vec<u8>>) -> Result<(), EncodeError>) -> Vec<u8> {
-    let mut encoder = Encoder::new(Vec::new());
-    // Writing into a vector cannot fail, and nothing we write has an error of its own.
-    #[allow(clippy::expect_used)]
-    fill(&mut encoder).expect("writes into a vector");
-    encoder.into_writer()
 }
 
 impl From<CborError> for RecordError {
@@ -134,78 +133,41 @@ impl From<CborError> for RecordError {
     }
 }
 
-/// Reads deterministic CBOR and nothing else (ID-12), in the form that records have.
-#[derive(Debug)]
-pub(super) struct Reader<'b>(cbor::Reader<'b>);
-
-impl<'b> Reader<'b> {
-    pub(super) const fn new(bytes: &'b [u8]) -> Self {
-        Self(cbor::Reader::new(bytes))
-    }
-
-    pub(super) fn uint(&mut self) -> Result<u64, RecordError> {
-        Ok(self.0.uint("expected a number")?)
-    }
-
-    pub(super) fn bytes(&mut self) -> Result<&'b [u8], RecordError> {
-        Ok(self.0.bytes("expected bytes", usize::MAX)?)
-    }
-
-    /// A byte string of exactly `N` bytes.
-    pub(super) fn fixed<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
-        self.bytes()?.try_into().map_err(|_| RecordError::Malformed("wrong length of a key, ID or signature"))
-    }
-
-    pub(super) fn text(&mut self) -> Result<&'b str, RecordError> {
-        Ok(self.0.text("expected text", usize::MAX)?)
-    }
-
-    /// The head of an array: how many items follow.
-    pub(super) fn array(&mut self) -> Result<u64, RecordError> {
-        Ok(self.0.array("expected an array")?)
-    }
-
-    /// The head of a map: how many pairs follow.
-    pub(super) fn map(&mut self) -> Result<u64, RecordError> {
-        Ok(self.0.map("expected a map")?)
-    }
-
+/// What records have beside other documents in deterministic CBOR (ID-12).
+impl Reader<'_> {
     /// The next key of a map, which has to be this one.
-    pub(super) fn key(&mut self, expected: u64) -> Result<(), RecordError> {
-        if self.uint()? == expected { Ok(()) } else { Err(RecordError::Malformed("a field is missing or misplaced")) }
+    pub(super) fn field(&mut self, expected: u64) -> Result<(), RecordError> {
+        let key = self.uint("a key is not a number")?;
+        if key == expected { Ok(()) } else { Err(RecordError::Malformed("a field is missing or misplaced")) }
     }
 
     /// Key 0, the version, looked at before anything else of the body.
-    pub(super) fn version(&mut self, known: u64) -> Result<(), RecordError> {
-        self.key(0)?;
-        match self.uint()? {
-            version if version == known => Ok(()),
+    fn version(&mut self) -> Result<(), RecordError> {
+        self.field(0)?;
+        match self.uint("version")? {
+            VERSION => Ok(()),
             version => Err(RecordError::UnknownVersion(version)),
         }
     }
 
     /// An ML-KEM-768 encapsulation key that passes the modulus check of FIPS 203 (ID-16).
     pub(super) fn kem(&mut self) -> Result<KemPublic, RecordError> {
-        KemPublic::from_bytes(self.bytes()?).map_err(|_| RecordError::Malformed("not an ML-KEM-768 key"))
+        let bytes = self.bytes("ML-KEM-768 key", usize::MAX)?;
+        KemPublic::from_bytes(bytes).map_err(|_| RecordError::Malformed("not an ML-KEM-768 key"))
     }
 
     /// The rest of a map: extensions, byte strings under ascending keys, which are skipped (ID-13).
-    pub(super) fn extensions(&mut self, pairs: u64) -> Result<(), RecordError> {
+    fn extensions(&mut self, pairs: u64) -> Result<(), RecordError> {
         let mut lowest = FIRST_EXTENSION;
         for _ in 0..pairs {
-            let key = self.uint()?;
+            let key = self.uint("a key is not a number")?;
             if key < lowest {
                 return Err(RecordError::Malformed("an unknown, repeated or misplaced field"));
             }
-            self.bytes()?;
+            self.bytes("an extension is no bytes", usize::MAX)?;
             lowest = key.checked_add(1).ok_or(RecordError::Bounds("the key of an extension"))?;
         }
         Ok(())
-    }
-
-    /// Nothing may follow (ID-12).
-    pub(super) fn end(&self) -> Result<(), RecordError> {
-        Ok(self.0.clone().finish()?)
     }
 }
 

@@ -4,6 +4,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::IdentityKeypair;
+use crate::base::cbor::Writer;
 use crate::base::{Secret, WallTime};
 
 /// A point in time for the tests.
@@ -35,6 +36,13 @@ pub(super) fn hex(text: &str) -> Vec<u8> {
         .iter()
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
         .collect()
+}
+
+/// The bytes of what is written.
+pub(super) fn cbor(write: impl FnOnce(&mut Writer) -> &mut Writer) -> Vec<u8> {
+    let mut writer = Writer::new();
+    write(&mut writer);
+    writer.into_bytes()
 }
 
 /// Every copy of these bytes with one bit flipped.

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::testing::{NOW, alice, bit_flips, bob, counting, hex, rng};
+use super::super::testing::{NOW, alice, bit_flips, bob, cbor, counting, hex, rng};
 use super::*;
 use crate::base::{Millis, Secret};
 use crate::crypto::hash::sha256;
@@ -62,7 +62,7 @@ fn another_owner_and_a_late_use_are_refused() {
 #[test]
 fn a_foreign_label_or_key_is_refused() {
     let bytes = example().sign(&alice());
-    let body = SignedIn::decode(&bytes, MAX_ONE_TIME_PREKEY).unwrap().body;
+    let body = &OneTimePrekeyIn::decode(&bytes).unwrap().unverified.body;
     for forged in [record::sign(&alice(), "rohrpost/identity/card/v1", body), record::sign(&bob(), LABEL, body)] {
         let result = OneTimePrekeyIn::decode(&forged).unwrap().verify(alice().public(), NOW);
         assert_eq!(result, Err(RecordError::Signature));
@@ -82,10 +82,10 @@ fn every_flipped_bit_is_noticed() {
 fn other_forms_are_refused() {
     let keys = example();
     let decode = |version: u64, kem: &[u8], more: &[u8]| {
-        let body = record::encode(|e| {
-            e.map(FIELDS + u64::from(!more.is_empty()))?.u8(0)?.u64(version)?;
-            e.u8(1)?.bytes(alice().peer_id().key_bytes())?.u8(2)?.u64(keys.id.0)?;
-            e.u8(3)?.bytes(&keys.dh.public().0)?.u8(4)?.bytes(kem)?.u8(5)?.u64(keys.expires.0)?.ok()
+        let body = cbor(|w| {
+            w.map(FIELDS + usize::from(!more.is_empty())).put(0u8).put(version);
+            w.put(1u8).bytes(alice().peer_id().key_bytes()).put(2u8).put(keys.id.0);
+            w.put(3u8).bytes(&keys.dh.public().0).put(4u8).bytes(kem).put(5u8).put(keys.expires.0)
         });
         OneTimePrekeyIn::decode(&record::sign(&alice(), LABEL, &[&body, more].concat())).map(|_| ())
     };
