@@ -98,6 +98,7 @@ impl Home {
             .env("LANG", "C.UTF-8")
             .env("ROHRPOST_LISTEN", "/ip4/127.0.0.1/tcp/0")
             .env("ROHRPOST_MDNS", "no")
+            .env("ROHRPOST_UPNP", "no")
             .stdin(Stdio::null());
         command
     }
