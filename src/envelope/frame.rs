@@ -58,32 +58,26 @@ pub struct FrameToken {
 
 /// Why an envelope was refused, on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum RefuseReason {
     /// Unknown version or kind: the stream lives on.
-    Unsupported,
+    Unsupported = 1,
     /// Not a well-formed envelope.
-    Malformed,
+    Malformed = 2,
     /// The prekey it was made for is not known (any more): fetch a card and begin again.
-    PrekeyUnknown,
+    PrekeyUnknown = 3,
     /// No such session, or it does not open: a contact may heal.
-    SessionUnknown,
+    SessionUnknown = 4,
     /// Too many: come back later.
-    TooMany,
+    TooMany = 5,
     /// The receiver's own trouble (a full disk): come back later.
-    Unavailable,
+    Unavailable = 6,
 }
 
 impl RefuseReason {
     /// Its byte on the wire.
     pub const fn code(self) -> u8 {
-        match self {
-            Self::Unsupported => 1,
-            Self::Malformed => 2,
-            Self::PrekeyUnknown => 3,
-            Self::SessionUnknown => 4,
-            Self::TooMany => 5,
-            Self::Unavailable => 6,
-        }
+        self as u8
     }
 
     /// From its byte. A reason of a later version reads as *unavailable*: come back later (NET-14).
@@ -167,15 +161,13 @@ impl Head {
         if body.len() != self.len {
             return Err(wrong);
         }
-        match self.kind {
+        match (self.kind, body.as_slice()) {
             // What later versions add to the hello is not ours to read (NET-7).
-            KIND_HELLO => Ok(Frame::Hello { version: self.number }),
-            KIND_ENVELOPE => Ok(Frame::Envelope { seq: self.number, bytes: body }),
-            KIND_ACK => Ok(Frame::Ack { upto: self.number }),
-            _ => match body.first() {
-                Some(code) => Ok(Frame::Refusal { seq: self.number, reason: RefuseReason::from_code(*code) }),
-                None => Err(wrong),
-            },
+            (KIND_HELLO, _) => Ok(Frame::Hello { version: self.number }),
+            (KIND_ENVELOPE, _) => Ok(Frame::Envelope { seq: self.number, bytes: body }),
+            (KIND_ACK, _) => Ok(Frame::Ack { upto: self.number }),
+            (_, [code]) => Ok(Frame::Refusal { seq: self.number, reason: RefuseReason::from_code(*code) }),
+            _ => Err(wrong),
         }
     }
 }
