@@ -11,10 +11,14 @@ pub mod frame;
 pub mod mailbox;
 pub mod padding;
 pub mod seal;
+mod wire;
+
+pub use wire::WireError;
 
 use crate::base::EnvelopeId;
 use crate::base::limits::{MAX_ENVELOPE, MAX_PAYLOAD};
 use crate::crypto::hash::sha256;
+use wire::Take;
 
 /// The version of the envelope.
 const VERSION: u8 = 1;
@@ -42,35 +46,12 @@ pub struct Envelope<'a> {
     pub payload: &'a [u8],
 }
 
-/// The payload exceeds `MAX_PAYLOAD` (ENV-3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the payload of an envelope is at most {MAX_PAYLOAD} bytes, not {0}")]
-pub struct TooLarge(pub usize);
-
-/// Why bytes of a peer are no envelope, in the order in which it is checked (ENV-1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EnvelopeError {
-    /// Larger than any envelope.
-    #[error("the envelope is too large")]
-    TooLarge,
-    /// Of a version we do not know.
-    #[error("unknown envelope version {0}")]
-    UnknownVersion(u8),
-    /// Of a kind we do not know.
-    #[error("unknown kind of envelope {0}")]
-    UnknownKind(u8),
-    /// The length field or the padding is wrong.
-    #[error("malformed envelope")]
-    Malformed,
-}
-
 /// Encodes and pads an envelope.
 ///
 /// # Errors
-/// [`TooLarge`].
-pub fn encode(kind: EnvelopeKind, payload: &[u8]) -> Result<Vec<u8>, TooLarge> {
-    let len = u32::try_from(payload.len()).ok().filter(|_| payload.len() <= MAX_PAYLOAD);
-    let len = len.ok_or(TooLarge(payload.len()))?;
+/// [`WireError::TooLarge`]: the payload exceeds `MAX_PAYLOAD` (ENV-3).
+pub fn encode(kind: EnvelopeKind, payload: &[u8]) -> Result<Vec<u8>, WireError> {
+    let len: u32 = wire::count(payload.len(), MAX_PAYLOAD)?;
     let padded = padding::padded_len(HEADER_LEN + payload.len());
     // ENV-2: version ‖ kind ‖ length ‖ payload ‖ zeros
     let mut out = Vec::with_capacity(padded);
@@ -84,27 +65,26 @@ pub fn encode(kind: EnvelopeKind, payload: &[u8]) -> Result<Vec<u8>, TooLarge> {
 /// Decodes what a peer sent.
 ///
 /// # Errors
-/// [`EnvelopeError`], with the first check that failed (ENV-1).
-pub fn decode(bytes: &[u8]) -> Result<Envelope<'_>, EnvelopeError> {
+/// [`WireError`], with the first check that failed (ENV-1).
+pub fn decode(bytes: &[u8]) -> Result<Envelope<'_>, WireError> {
     // ENV-1: size, version, kind, then the rest.
     if bytes.len() > MAX_ENVELOPE {
-        return Err(EnvelopeError::TooLarge);
+        return Err(WireError::TooLarge);
     }
-    let (&version, rest) = bytes.split_first().ok_or(EnvelopeError::Malformed)?;
-    if version != VERSION {
-        return Err(EnvelopeError::UnknownVersion(version));
+    let mut rest = Take(bytes);
+    match rest.u8()? {
+        VERSION => {}
+        version => return Err(WireError::UnknownVersion(version)),
     }
-    let (&kind, rest) = rest.split_first().ok_or(EnvelopeError::Malformed)?;
-    let kind = EnvelopeKind::try_from(kind)?;
-    let (len, rest) = rest.split_first_chunk().ok_or(EnvelopeError::Malformed)?;
-    let len = usize::try_from(u32::from_be_bytes(*len)).map_err(|_| EnvelopeError::TooLarge)?;
+    let kind = EnvelopeKind::try_from(rest.u8()?)?;
+    let len = usize::try_from(rest.u32()?).map_err(|_| WireError::TooLarge)?;
     if len > MAX_PAYLOAD {
-        return Err(EnvelopeError::TooLarge);
+        return Err(WireError::TooLarge);
     }
-    let (payload, padding) = rest.split_at_checked(len).ok_or(EnvelopeError::Malformed)?;
+    let (payload, padding) = (rest.bytes(len)?, rest.rest());
     // ENV-4, ENV-5: one payload has one envelope.
     if bytes.len() != padding::padded_len(HEADER_LEN + len) || padding.iter().any(|&byte| byte != 0) {
-        return Err(EnvelopeError::Malformed);
+        return Err(WireError::Malformed);
     }
     Ok(Envelope { kind, payload })
 }
@@ -115,14 +95,14 @@ pub fn envelope_id(envelope: &[u8]) -> EnvelopeId {
 }
 
 impl TryFrom<u8> for EnvelopeKind {
-    type Error = EnvelopeError;
+    type Error = WireError;
 
-    fn try_from(kind: u8) -> Result<Self, EnvelopeError> {
+    fn try_from(kind: u8) -> Result<Self, WireError> {
         match kind {
             1 => Ok(Self::Session),
             2 => Ok(Self::FirstContact),
             3 => Ok(Self::Group),
-            other => Err(EnvelopeError::UnknownKind(other)),
+            other => Err(WireError::UnknownKind(other)),
         }
     }
 }

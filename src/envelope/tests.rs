@@ -23,15 +23,15 @@ fn the_bytes_are_those_of_the_specification() {
 #[test]
 fn checks_have_an_order_and_errors_of_their_own() {
     // Too large, and everything else wrong.
-    assert_eq!(decode(&vec![0xff; MAX_ENVELOPE + 1]), Err(EnvelopeError::TooLarge));
-    assert_eq!(decode(&vec![0xff; MAX_ENVELOPE]), Err(EnvelopeError::UnknownVersion(0xff)));
-    assert_eq!(decode(&[2]), Err(EnvelopeError::UnknownVersion(2)));
-    assert_eq!(decode(&[0, 1]), Err(EnvelopeError::UnknownVersion(0)));
-    assert_eq!(decode(&[1, 0]), Err(EnvelopeError::UnknownKind(0)));
-    assert_eq!(decode(&[1, 4, 0xff, 0xff, 0xff, 0xff]), Err(EnvelopeError::UnknownKind(4)));
-    assert_eq!(decode(&[1, 1, 0xff, 0xff, 0xff, 0xff]), Err(EnvelopeError::TooLarge));
+    assert_eq!(decode(&vec![0xff; MAX_ENVELOPE + 1]), Err(WireError::TooLarge));
+    assert_eq!(decode(&vec![0xff; MAX_ENVELOPE]), Err(WireError::UnknownVersion(0xff)));
+    assert_eq!(decode(&[2]), Err(WireError::UnknownVersion(2)));
+    assert_eq!(decode(&[0, 1]), Err(WireError::UnknownVersion(0)));
+    assert_eq!(decode(&[1, 0]), Err(WireError::UnknownKind(0)));
+    assert_eq!(decode(&[1, 4, 0xff, 0xff, 0xff, 0xff]), Err(WireError::UnknownKind(4)));
+    assert_eq!(decode(&[1, 1, 0xff, 0xff, 0xff, 0xff]), Err(WireError::TooLarge));
     for short in [&[][..], &[1], &[1, 1], &[1, 1, 0, 0, 0], &[1, 1, 0, 0, 0, 1]] {
-        assert_eq!(decode(short), Err(EnvelopeError::Malformed), "{short:?}");
+        assert_eq!(decode(short), Err(WireError::Malformed), "{short:?}");
     }
 }
 
@@ -41,10 +41,10 @@ fn the_payload_is_bounded() {
     let largest = well_formed(MAX_PAYLOAD);
     assert!(largest.len() <= MAX_ENVELOPE);
     assert_eq!(decode(&largest).unwrap().payload.len(), MAX_PAYLOAD);
-    assert_eq!(encode(EnvelopeKind::Session, &vec![0; MAX_PAYLOAD + 1]), Err(TooLarge(MAX_PAYLOAD + 1)));
+    assert_eq!(encode(EnvelopeKind::Session, &vec![0; MAX_PAYLOAD + 1]), Err(WireError::TooLarge));
     let mut beyond = vec![0; padding::padded_len(HEADER_LEN + MAX_PAYLOAD + 1)];
     beyond[..6].copy_from_slice(&[1, 1, 0, 1, 0, 1]);
-    assert_eq!(decode(&beyond), Err(EnvelopeError::TooLarge));
+    assert_eq!(decode(&beyond), Err(WireError::TooLarge));
 }
 
 /// ENV-4
@@ -54,7 +54,7 @@ fn every_byte_of_padding_is_zero() {
     for at in HEADER_LEN + 100..envelope.len() {
         let mut bad = envelope.clone();
         bad[at] = 1;
-        assert_eq!(decode(&bad), Err(EnvelopeError::Malformed), "byte {at}");
+        assert_eq!(decode(&bad), Err(WireError::Malformed), "byte {at}");
     }
 }
 
@@ -64,14 +64,14 @@ fn more_or_less_padding_is_refused() {
     for len in [0, 100, 300, 5000] {
         let mut longer = well_formed(len);
         longer.push(0);
-        assert_eq!(decode(&longer), Err(EnvelopeError::Malformed), "{len}");
+        assert_eq!(decode(&longer), Err(WireError::Malformed), "{len}");
         let shorter = well_formed(len);
-        assert_eq!(decode(&shorter[..shorter.len() - 1]), Err(EnvelopeError::Malformed), "{len}");
+        assert_eq!(decode(&shorter[..shorter.len() - 1]), Err(WireError::Malformed), "{len}");
     }
     // As long as another payload's envelope would be.
     let mut longer = well_formed(100);
     longer.resize(padding::padded_len(1000), 0);
-    assert_eq!(decode(&longer), Err(EnvelopeError::Malformed));
+    assert_eq!(decode(&longer), Err(WireError::Malformed));
 }
 
 /// Padmé, written down as its definition reads: the least number not below `len` whose binary form has

@@ -4,7 +4,8 @@ use super::Bytes;
 use super::identity::owner;
 use crate::base::limits::MAX_WORK;
 use crate::crypto::hash::sha256;
-use crate::envelope::mailbox::{Answer, HEAD_LEN, InvitationKey, MailboxError, Proof, Question, QueueKey};
+use crate::envelope::WireError;
+use crate::envelope::mailbox::{Answer, HEAD_LEN, InvitationKey, Proof, Question, QueueKey};
 use crate::identity::RequestToken;
 
 /// A question or an answer, as it came or with a right head before any body; a proof of work.
@@ -27,7 +28,7 @@ fn framed(mut bytes: Bytes<'_>) -> Vec<u8> {
 }
 
 /// What the head says of the length is what decodes, and what decodes has one form.
-fn heads_agree(bytes: &[u8], body_len: fn(&[u8; HEAD_LEN]) -> Result<usize, MailboxError>) {
+fn heads_agree(bytes: &[u8], body_len: fn(&[u8; HEAD_LEN]) -> Result<usize, WireError>) {
     let head = bytes.first_chunk().expect("was decoded");
     assert_eq!(body_len(head), Ok(bytes.len() - HEAD_LEN));
 }

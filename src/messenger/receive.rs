@@ -5,7 +5,7 @@ use crate::base::words::Policy;
 use crate::base::{EnvelopeId, PeerId, limits};
 use crate::content::Capsule;
 use crate::crypto::dh::DhPublic;
-use crate::envelope::{self, EnvelopeError, EnvelopeKind};
+use crate::envelope::{self, EnvelopeKind, WireError};
 use crate::identity::{IdentityKey, PrekeyId};
 use crate::session::{FirstContactIn, Opened, ResponderKeys, SessionError, SessionSet};
 
@@ -74,7 +74,7 @@ impl Tx<'_> {
         let envelope = match envelope::decode(bytes) {
             Ok(envelope) => envelope,
             // ENV-6
-            Err(EnvelopeError::UnknownVersion(_) | EnvelopeError::UnknownKind(_)) => {
+            Err(WireError::UnknownVersion(_) | WireError::UnknownKind(_)) => {
                 return Ok(Verdict::Refused(RefuseReason::Unsupported));
             }
             Err(_) => return Ok(Verdict::Refused(RefuseReason::Malformed)),

@@ -58,7 +58,7 @@ struct Asked {
     last: u64,
     places: Budget<u64>,
     prekeys: Budget,
-    replies: HashMap<u64, oneshot::Sender<CardResponse>>,
+    replies: HashMap<u64, oneshot::Sender<Vec<u8>>>,
 }
 
 impl Default for Cards {
@@ -84,10 +84,10 @@ impl Drop for Place<'_> {
 
 impl Cards {
     /// The node's answer; ignored when nobody waits for it any more.
-    pub(super) fn answer(&self, request: u64, response: CardResponse) {
-        if response.check().is_err() {
+    pub(super) fn answer(&self, request: u64, response: &CardResponse) {
+        let Ok(response) = response.encode() else {
             return tracing::warn!(request, "a card question stays unanswered");
-        }
+        };
         if let Some(reply) = lock(&self.0).replies.remove(&request) {
             // The peer no longer waits.
             let _ = reply.send(response);
@@ -95,7 +95,7 @@ impl Cards {
     }
 
     /// Lets a question in, unless there are too many, and says what is answered to it.
-    fn enter(&self, who: Who) -> Option<(Place<'_>, oneshot::Receiver<CardResponse>)> {
+    fn enter(&self, who: Who) -> Option<(Place<'_>, oneshot::Receiver<Vec<u8>>)> {
         let asked = &mut *lock(&self.0);
         let request = asked.last + 1;
         if !asked.places.take(&who, Instant::now()) || asked.places.enter(request, who).is_err() {
@@ -131,8 +131,7 @@ impl Cards {
         let event = Event::BundleRequested { from, request: place.request, want_prekey };
         // A node that no longer listens has stopped.
         shared.lane(&from).send(event).await.map_err(io::Error::other)?;
-        let response = response.await.map_err(io::Error::other)?;
-        write(&mut inbound.stream, &response.encode().map_err(invalid)?).await
+        write(&mut inbound.stream, &response.await.map_err(io::Error::other)?).await
     }
 }
 

@@ -207,7 +207,7 @@ impl Task {
                 tokio::spawn(fetch.put(Arc::clone(&self.shared), stream));
             }
             Order::AnswerBundle { request, card, prekey } => {
-                self.cards.answer(request, CardResponse { card, prekey });
+                self.cards.answer(request, &CardResponse { card, prekey });
             }
             Order::AskMailbox { ticket, mailbox, addrs, anonymous, question } => {
                 let question = Question::new(ticket, mailbox, hints(&mailbox, &addrs), question, permit);

@@ -14,7 +14,7 @@ use rohrpost::crypto::dh::{DhPublic, DhSecret};
 use rohrpost::crypto::hash::sha256;
 use rohrpost::crypto::kdf::hkdf;
 use rohrpost::envelope::seal::{SealError, SealedIn, seal};
-use rohrpost::envelope::{Envelope, EnvelopeError, EnvelopeKind, decode, encode, envelope_id, padding};
+use rohrpost::envelope::{Envelope, EnvelopeKind, WireError, decode, encode, envelope_id, padding};
 use rohrpost::identity::PrekeyId;
 use serde_json::{Value, json};
 
@@ -161,10 +161,10 @@ fn padded_lengths() {
 fn refused_envelopes() {
     for vector in vectors()["refused"].as_array().unwrap() {
         let error = match decode(&unhex(&vector["envelope"])).unwrap_err() {
-            EnvelopeError::TooLarge => "too large",
-            EnvelopeError::UnknownVersion(_) => "unknown version",
-            EnvelopeError::UnknownKind(_) => "unknown kind",
-            EnvelopeError::Malformed => "malformed",
+            WireError::TooLarge => "too large",
+            WireError::UnknownVersion(_) => "unknown version",
+            WireError::UnknownKind(_) => "unknown kind",
+            WireError::Malformed => "malformed",
         };
         assert_eq!(error, vector["error"], "{}", vector["envelope"]);
     }

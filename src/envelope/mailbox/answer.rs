@@ -1,12 +1,13 @@
 //! What a mailbox answers.
 
-use super::wire::{Take, flag, framed, head, opened, put_part};
-use super::{HEAD_LEN, MailboxError};
+use super::HEAD_LEN;
+use super::wire::{framed, head, opened};
 use crate::base::limits::{
     MAX_BOX_PAGE, MAX_BOX_PAGE_BYTES, MAX_CARD, MAX_ENVELOPE, MAX_ONE_TIME_PREKEY, MAX_WORK, MIN_ENVELOPE,
     ONE_TIME_BATCH,
 };
 use crate::envelope::seal;
+use crate::envelope::wire::{Take, WireError, count, flag, put_card, take_card};
 
 const DONE: u8 = 1;
 const KEPT: u8 = 2;
@@ -94,8 +95,8 @@ impl Answer {
     /// `version ‖ kind ‖ length (4) ‖ body` (MBX-3).
     ///
     /// # Errors
-    /// [`MailboxError::TooLarge`] and [`MailboxError::Malformed`] for what is outside its bounds.
-    pub fn encode(&self) -> Result<Vec<u8>, MailboxError> {
+    /// [`WireError::TooLarge`] and [`WireError::Malformed`] for what is outside its bounds.
+    pub fn encode(&self) -> Result<Vec<u8>, WireError> {
         let mut body = Vec::new();
         let kind = match self {
             Self::Done => DONE,
@@ -111,9 +112,7 @@ impl Answer {
             }
             Self::Stored => STORED,
             Self::Card { card, prekey } => {
-                put_part(&mut body, card, 1, MAX_CARD)?;
-                let least = usize::from(prekey.is_some());
-                put_part(&mut body, prekey.as_deref().unwrap_or_default(), least, MAX_ONE_TIME_PREKEY)?;
+                put_card(&mut body, card, prekey.as_deref())?;
                 CARD
             }
             Self::Waited { came } => {
@@ -128,10 +127,7 @@ impl Answer {
             Self::TooLarge => TOO_LARGE,
             Self::Refused => REFUSED,
             Self::Work { level } => {
-                if !(1..=MAX_WORK).contains(level) {
-                    return Err(MailboxError::Malformed);
-                }
-                body.push(*level);
+                body.push(sound(*level)?);
                 WORK
             }
             Self::Unavailable => UNAVAILABLE,
@@ -143,16 +139,16 @@ impl Answer {
     /// How many bytes follow the head of an answer: to be asked before anything is allocated for them (MBX-3).
     ///
     /// # Errors
-    /// [`MailboxError`].
-    pub fn body_len(bytes: &[u8; HEAD_LEN]) -> Result<usize, MailboxError> {
+    /// [`WireError`].
+    pub fn body_len(bytes: &[u8; HEAD_LEN]) -> Result<usize, WireError> {
         head(bytes, bounds).map(|(_, len)| len)
     }
 
     /// Reads an answer, to its last byte.
     ///
     /// # Errors
-    /// [`MailboxError`].
-    pub fn decode(bytes: &[u8]) -> Result<Self, MailboxError> {
+    /// [`WireError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let (kind, mut body) = opened(bytes, bounds)?;
         let answer = match kind {
             DONE => Self::Done,
@@ -162,22 +158,15 @@ impl Answer {
             }
             STORED => Self::Stored,
             CARD => {
-                let card = body.part(1, MAX_CARD)?.to_vec();
-                let prekey = body.part(0, MAX_ONE_TIME_PREKEY)?;
-                Self::Card { card, prekey: (!prekey.is_empty()).then(|| prekey.to_vec()) }
+                let (card, prekey) = take_card(&mut body)?;
+                Self::Card { card, prekey }
             }
             WAITED => Self::Waited { came: flag(body.u8()?)? },
             NO_BOX => Self::NoBox,
             FULL => Self::Full { retry_after: body.u32()? },
             TOO_LARGE => Self::TooLarge,
             REFUSED => Self::Refused,
-            WORK => {
-                let level = body.u8()?;
-                if !(1..=MAX_WORK).contains(&level) {
-                    return Err(MailboxError::Malformed);
-                }
-                Self::Work { level }
-            }
+            WORK => Self::Work { level: sound(body.u8()?)? },
             UNAVAILABLE => Self::Unavailable,
             // `bounds` knows no other.
             _ => Self::Malformed,
@@ -200,8 +189,12 @@ const fn bounds(kind: u8) -> Option<(usize, usize)> {
     })
 }
 
-fn bounded(prekeys: u16) -> Result<u16, MailboxError> {
-    if usize::from(prekeys) <= ONE_TIME_BATCH { Ok(prekeys) } else { Err(MailboxError::Malformed) }
+fn bounded(prekeys: u16) -> Result<u16, WireError> {
+    if usize::from(prekeys) <= ONE_TIME_BATCH { Ok(prekeys) } else { Err(WireError::Malformed) }
+}
+
+fn sound(level: u8) -> Result<u8, WireError> {
+    if (1..=MAX_WORK).contains(&level) { Ok(level) } else { Err(WireError::Malformed) }
 }
 
 /// Numbers ascend, and all is within the bounds of a page.
@@ -213,31 +206,26 @@ fn fits(items: &[PageItem]) -> bool {
         && items.is_sorted_by(|a, b| a.number < b.number)
 }
 
-fn put_items(out: &mut Vec<u8>, items: &[PageItem]) -> Result<(), MailboxError> {
+fn put_items(out: &mut Vec<u8>, items: &[PageItem]) -> Result<(), WireError> {
     if !fits(items) {
-        return Err(MailboxError::TooLarge);
+        return Err(WireError::TooLarge);
     }
-    let count = u16::try_from(items.len()).map_err(|_| MailboxError::TooLarge)?;
-    out.extend_from_slice(&count.to_be_bytes());
+    out.extend_from_slice(&count::<u16>(items.len(), MAX_BOX_PAGE)?.to_be_bytes());
     for item in items {
-        let len = u32::try_from(item.sealed.len()).map_err(|_| MailboxError::TooLarge)?;
         out.extend_from_slice(&item.number.to_be_bytes());
-        out.extend_from_slice(&len.to_be_bytes());
+        out.extend_from_slice(&count::<u32>(item.sealed.len(), MAX_ENVELOPE)?.to_be_bytes());
         out.extend_from_slice(&item.sealed);
     }
     Ok(())
 }
 
-fn take_items(body: &mut Take<'_>) -> Result<Vec<PageItem>, MailboxError> {
-    let count = usize::from(body.u16()?);
-    if count > MAX_BOX_PAGE {
-        return Err(MailboxError::Malformed);
-    }
+fn take_items(body: &mut Take<'_>) -> Result<Vec<PageItem>, WireError> {
+    let count = body.count(0, MAX_BOX_PAGE)?;
     let mut items = Vec::with_capacity(count);
     for _ in 0..count {
         let number = body.u64()?;
-        let len = usize::try_from(body.u32()?).map_err(|_| MailboxError::Malformed)?;
+        let len = usize::try_from(body.u32()?).map_err(|_| WireError::Malformed)?;
         items.push(PageItem { number, sealed: body.bytes(len)?.to_vec() });
     }
-    if fits(&items) { Ok(items) } else { Err(MailboxError::Malformed) }
+    if fits(&items) { Ok(items) } else { Err(WireError::Malformed) }
 }

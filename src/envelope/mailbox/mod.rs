@@ -21,22 +21,5 @@ pub const HEAD_LEN: usize = 6;
 
 const VERSION: u8 = 1;
 
-/// Why bytes are no question or answer, in the order in which it is checked (MBX-3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MailboxError {
-    /// A version that is not spoken here.
-    #[error("unknown version of the mailbox protocol: {0}")]
-    UnknownVersion(u8),
-    /// A kind that is not spoken here.
-    #[error("unknown kind of question or answer: {0}")]
-    UnknownKind(u8),
-    /// Longer than any of its kind; or something that is to be sent is.
-    #[error("too large for a mailbox")]
-    TooLarge,
-    /// A field outside its bounds, or bytes too few or too many.
-    #[error("malformed")]
-    Malformed,
-}
-
 #[cfg(test)]
 mod tests;

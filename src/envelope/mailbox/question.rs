@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::HEAD_LEN;
 use super::token::{InvitationKey, QueueKey, TAG_LEN, Tag, TokenIn};
-use super::wire::{Take, flag, framed, head, opened, put_part};
+use super::wire::{framed, head, opened};
 use super::work::Proof;
-use super::{HEAD_LEN, MailboxError};
 use crate::base::limits::{
     MAX_CARD, MAX_DELETED_AT_ONCE, MAX_ENVELOPE, MAX_MAIL_WAIT, MAX_ONE_TIME_PREKEY, MAX_REVOKED_AT_ONCE, MIN_ENVELOPE,
     ONE_TIME_BATCH,
 };
 use crate::base::{Millis, PeerId, Secret, WallTime};
 use crate::envelope::seal::{self, SealedIn};
+use crate::envelope::wire::{Take, WireError, count, flag, put_part};
 use crate::identity::{Card, CardIn, IdentityError, IdentityKey, OneTimePrekeyIn, RecordError};
 
 const REGISTER: u8 = 1;
@@ -178,27 +179,20 @@ impl OfferIn<'_> {
         Ok(Offer { batch: self.batch, card, prekeys })
     }
 
-    fn put(&self, out: &mut Vec<u8>) -> Result<(), MailboxError> {
+    fn put(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
         out.extend_from_slice(&self.batch.to_be_bytes());
-        put_part(out, self.card, 1, MAX_CARD)?;
+        put_part(out, self.card, MAX_CARD)?;
         out.push(count(self.prekeys.len(), ONE_TIME_BATCH)?);
-        self.prekeys.iter().try_for_each(|prekey| put_part(out, prekey, 1, MAX_ONE_TIME_PREKEY))
+        self.prekeys.iter().try_for_each(|prekey| put_part(out, prekey, MAX_ONE_TIME_PREKEY))
     }
-}
-
-fn count<T: TryFrom<usize>>(len: usize, max: usize) -> Result<T, MailboxError> {
-    if len > max {
-        return Err(MailboxError::TooLarge);
-    }
-    T::try_from(len).map_err(|_| MailboxError::TooLarge)
 }
 
 impl<'a> Question<'a> {
     /// `version ‖ kind ‖ length (4) ‖ body` (MBX-3).
     ///
     /// # Errors
-    /// [`MailboxError::TooLarge`] and [`MailboxError::Malformed`] for what is outside its bounds.
-    pub fn encode(&self) -> Result<Vec<u8>, MailboxError> {
+    /// [`WireError::TooLarge`] and [`WireError::Malformed`] for what is outside its bounds.
+    pub fn encode(&self) -> Result<Vec<u8>, WireError> {
         let mut body = Vec::new();
         let kind = match self {
             Self::Register { key, invitation, offer } => {
@@ -250,16 +244,16 @@ impl<'a> Question<'a> {
     /// How many bytes follow the head of a question: to be asked before anything is allocated for them (MBX-3).
     ///
     /// # Errors
-    /// [`MailboxError`].
-    pub fn body_len(bytes: &[u8; HEAD_LEN]) -> Result<usize, MailboxError> {
+    /// [`WireError`].
+    pub fn body_len(bytes: &[u8; HEAD_LEN]) -> Result<usize, WireError> {
         head(bytes, bounds).map(|(_, len)| len)
     }
 
     /// Reads a question, to its last byte.
     ///
     /// # Errors
-    /// [`MailboxError`].
-    pub fn decode(bytes: &'a [u8]) -> Result<Self, MailboxError> {
+    /// [`WireError`].
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, WireError> {
         let (kind, mut body) = opened(bytes, bounds)?;
         let question = match kind {
             REGISTER => Self::Register {
@@ -293,9 +287,9 @@ impl<'a> Question<'a> {
     }
 }
 
-fn patience(seconds: u16) -> Result<u16, MailboxError> {
+fn patience(seconds: u16) -> Result<u16, WireError> {
     let longest = MAX_MAIL_WAIT.0 / 1000;
-    if (1..=longest).contains(&seconds.into()) { Ok(seconds) } else { Err(MailboxError::Malformed) }
+    if (1..=longest).contains(&seconds.into()) { Ok(seconds) } else { Err(WireError::Malformed) }
 }
 
 /// How many bytes a body has at least and at most; `None`: no such question.
@@ -313,27 +307,23 @@ const fn bounds(kind: u8) -> Option<(usize, usize)> {
     })
 }
 
-fn take_offer<'a>(body: &mut Take<'a>) -> Result<OfferIn<'a>, MailboxError> {
+fn take_offer<'a>(body: &mut Take<'a>) -> Result<OfferIn<'a>, WireError> {
     let batch = body.u64()?;
     let card = body.part(1, MAX_CARD)?;
     let count = usize::from(body.u8()?);
     if count > ONE_TIME_BATCH {
-        return Err(MailboxError::Malformed);
+        return Err(WireError::Malformed);
     }
     let prekeys = (0..count).map(|_| body.part(1, MAX_ONE_TIME_PREKEY)).collect::<Result<_, _>>()?;
     Ok(OfferIn { batch, card, prekeys })
 }
 
-fn take_tags(body: &mut Take<'_>) -> Result<Vec<Tag>, MailboxError> {
-    let count = usize::from(body.u16()?);
-    if count > MAX_REVOKED_AT_ONCE {
-        return Err(MailboxError::Malformed);
-    }
-    (0..count).map(|_| body.array().copied()).collect()
+fn take_tags(body: &mut Take<'_>) -> Result<Vec<Tag>, WireError> {
+    (0..body.count(0, MAX_REVOKED_AT_ONCE)?).map(|_| body.array().copied()).collect()
 }
 
 impl Delete {
-    fn put(&self, out: &mut Vec<u8>) -> Result<(), MailboxError> {
+    fn put(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
         match self {
             Self::UpTo(number) => {
                 out.push(0);
@@ -341,7 +331,7 @@ impl Delete {
             }
             Self::These(numbers) => {
                 if numbers.is_empty() || !numbers.is_sorted_by(|a, b| a < b) {
-                    return Err(MailboxError::Malformed);
+                    return Err(WireError::Malformed);
                 }
                 out.push(1);
                 out.extend_from_slice(&count::<u16>(numbers.len(), MAX_DELETED_AT_ONCE)?.to_be_bytes());
@@ -351,25 +341,22 @@ impl Delete {
         Ok(())
     }
 
-    fn take(body: &mut Take<'_>) -> Result<Self, MailboxError> {
+    fn take(body: &mut Take<'_>) -> Result<Self, WireError> {
         match body.u8()? {
             0 => Ok(Self::UpTo(body.u64()?)),
             1 => {
-                let count = usize::from(body.u16()?);
-                if !(1..=MAX_DELETED_AT_ONCE).contains(&count) {
-                    return Err(MailboxError::Malformed);
-                }
+                let count = body.count(1, MAX_DELETED_AT_ONCE)?;
                 let numbers: Vec<u64> = (0..count).map(|_| body.u64()).collect::<Result<_, _>>()?;
                 let ascending = numbers.is_sorted_by(|a, b| a < b);
-                ascending.then_some(Self::These(numbers)).ok_or(MailboxError::Malformed)
+                ascending.then_some(Self::These(numbers)).ok_or(WireError::Malformed)
             }
-            _ => Err(MailboxError::Malformed),
+            _ => Err(WireError::Malformed),
         }
     }
 }
 
 impl<'a> Deposit<'a> {
-    fn put(&self, out: &mut Vec<u8>) -> Result<(), MailboxError> {
+    fn put(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
         out.extend_from_slice(self.recipient.key_bytes());
         out.push(u8::from(self.token.is_some()));
         if let Some(token) = &self.token {
@@ -390,32 +377,32 @@ impl<'a> Deposit<'a> {
             }
         }
         if self.sealed.len() > MAX_ENVELOPE {
-            return Err(MailboxError::TooLarge);
+            return Err(WireError::TooLarge);
         }
-        SealedIn::decode(self.sealed).map_err(|_| MailboxError::Malformed)?;
+        SealedIn::decode(self.sealed).map_err(|_| WireError::Malformed)?;
         out.extend_from_slice(self.sealed);
         Ok(())
     }
 
-    fn take(body: &mut Take<'a>) -> Result<Self, MailboxError> {
+    fn take(body: &mut Take<'a>) -> Result<Self, WireError> {
         let recipient = PeerId::from_key_bytes(*body.array()?);
         let token = match body.u8()? {
             0 => None,
             1 => Some(TokenIn { tag: *body.array()?, mac: Secret::new(*body.array()?) }),
-            _ => return Err(MailboxError::Malformed),
+            _ => return Err(WireError::Malformed),
         };
         let proof = match body.u8()? {
             0 => Proof::None,
             1 => Proof::Work { day: body.u32()?, nonce: body.u64()? },
             2 => Proof::Invitation { day: body.u32()?, mac: Secret::new(*body.array()?) },
-            _ => return Err(MailboxError::Malformed),
+            _ => return Err(WireError::Malformed),
         };
         let sealed = body.rest();
         if sealed.len() > MAX_ENVELOPE {
-            return Err(MailboxError::TooLarge);
+            return Err(WireError::TooLarge);
         }
         // Of a seal of a later version nothing is known, not even the queue.
-        SealedIn::decode(sealed).map_err(|_| MailboxError::Malformed)?;
+        SealedIn::decode(sealed).map_err(|_| WireError::Malformed)?;
         Ok(Self { recipient, token, proof, sealed })
     }
 }

@@ -7,6 +7,7 @@ use crate::base::limits::*;
 use crate::base::{Millis, PeerId, Secret, WallTime};
 use crate::crypto::dh::DhSecret;
 use crate::crypto::hash::sha256;
+use crate::envelope::WireError;
 use crate::envelope::seal::{OVERHEAD, seal};
 use crate::envelope::{EnvelopeKind, encode};
 use crate::identity::{CardContent, CardKeys, IdentityKeypair, OneTimeKeys, PrekeyId, RecordError, RequestToken};
@@ -260,15 +261,15 @@ fn the_layout_is_the_documented_one() {
 fn a_head_says_what_may_be_allocated() {
     let question = |head: [u8; 6]| Question::body_len(&head);
     assert_eq!(question([1, 5, 0, 0, 0, 16]), Ok(16));
-    assert_eq!(question([2, 5, 0, 0, 0, 16]), Err(MailboxError::UnknownVersion(2)));
-    assert_eq!(question([1, 7, 0, 0, 0, 16]), Err(MailboxError::UnknownKind(7)));
-    assert_eq!(question([1, 5, 0, 0, 0, 15]), Err(MailboxError::Malformed));
-    assert_eq!(question([1, 5, 0, 0, 0, 17]), Err(MailboxError::TooLarge));
-    assert_eq!(question([1, 16, 0xff, 0xff, 0xff, 0xff]), Err(MailboxError::TooLarge));
-    assert_eq!(Answer::body_len(&[1, 3, 0, 0x20, 0, 0]), Err(MailboxError::TooLarge));
-    assert_eq!(Answer::body_len(&[2, 3, 0, 0, 0, 5]), Err(MailboxError::UnknownVersion(2)));
-    assert_eq!(Answer::body_len(&[1, 7, 0, 0, 0, 5]), Err(MailboxError::UnknownKind(7)));
-    assert_eq!(Question::decode(&[1, 5, 0, 0]), Err(MailboxError::Malformed));
+    assert_eq!(question([2, 5, 0, 0, 0, 16]), Err(WireError::UnknownVersion(2)));
+    assert_eq!(question([1, 7, 0, 0, 0, 16]), Err(WireError::UnknownKind(7)));
+    assert_eq!(question([1, 5, 0, 0, 0, 15]), Err(WireError::Malformed));
+    assert_eq!(question([1, 5, 0, 0, 0, 17]), Err(WireError::TooLarge));
+    assert_eq!(question([1, 16, 0xff, 0xff, 0xff, 0xff]), Err(WireError::TooLarge));
+    assert_eq!(Answer::body_len(&[1, 3, 0, 0x20, 0, 0]), Err(WireError::TooLarge));
+    assert_eq!(Answer::body_len(&[2, 3, 0, 0, 0, 5]), Err(WireError::UnknownVersion(2)));
+    assert_eq!(Answer::body_len(&[1, 7, 0, 0, 0, 5]), Err(WireError::UnknownKind(7)));
+    assert_eq!(Question::decode(&[1, 5, 0, 0]), Err(WireError::Malformed));
 }
 
 #[test]
@@ -281,20 +282,20 @@ fn what_is_out_of_bounds_does_not_go_out() {
     let largest = vec![1; MAX_ONE_TIME_PREKEY];
     let full = register(&[1; MAX_CARD], vec![&largest; ONE_TIME_BATCH]).unwrap();
     assert!(Question::decode(&full).is_ok());
-    assert_eq!(register(&[1; MAX_CARD + 1], vec![]), Err(MailboxError::TooLarge));
-    assert_eq!(register(&[], vec![]), Err(MailboxError::Malformed));
-    assert_eq!(register(&[1], vec![&largest; ONE_TIME_BATCH + 1]), Err(MailboxError::TooLarge));
+    assert_eq!(register(&[1; MAX_CARD + 1], vec![]), Err(WireError::TooLarge));
+    assert_eq!(register(&[], vec![]), Err(WireError::Malformed));
+    assert_eq!(register(&[1], vec![&largest; ONE_TIME_BATCH + 1]), Err(WireError::TooLarge));
     let renew = |tags| {
         let offer = OfferIn { batch: 1, card: &[1; MAX_CARD], prekeys: vec![&largest[..]; ONE_TIME_BATCH] };
         Question::Renew { invitation: key().1, revoked: vec![[1; TAG_LEN]; tags], offer }.encode()
     };
     assert!(Question::decode(&renew(MAX_REVOKED_AT_ONCE).unwrap()).is_ok());
-    assert_eq!(renew(MAX_REVOKED_AT_ONCE + 1), Err(MailboxError::TooLarge));
+    assert_eq!(renew(MAX_REVOKED_AT_ONCE + 1), Err(WireError::TooLarge));
     let delete = |numbers: Vec<u64>| Question::Delete { queue: [0; 16], what: Delete::These(numbers) }.encode();
     assert!(Question::decode(&delete((0..256).collect()).unwrap()).is_ok());
-    assert_eq!(delete((0..257).collect()), Err(MailboxError::TooLarge));
+    assert_eq!(delete((0..257).collect()), Err(WireError::TooLarge));
     for numbers in [vec![], vec![2, 1], vec![1, 1]] {
-        assert_eq!(delete(numbers), Err(MailboxError::Malformed));
+        assert_eq!(delete(numbers), Err(WireError::Malformed));
     }
     let page = |sizes: &[usize]| {
         let items = (1..).zip(sizes).map(|(number, size)| PageItem { number, sealed: vec![1; *size] }).collect();
@@ -302,34 +303,34 @@ fn what_is_out_of_bounds_does_not_go_out() {
     };
     assert!(Answer::decode(&page(&[MAX_ENVELOPE; MAX_BOX_PAGE_BYTES / MAX_ENVELOPE]).unwrap()).is_ok());
     assert!(Answer::decode(&page(&[MIN_ENVELOPE + OVERHEAD; MAX_BOX_PAGE]).unwrap()).is_ok());
-    assert_eq!(page(&[MAX_ENVELOPE; MAX_BOX_PAGE_BYTES / MAX_ENVELOPE + 1]), Err(MailboxError::TooLarge));
-    assert_eq!(page(&[MIN_ENVELOPE + OVERHEAD; MAX_BOX_PAGE + 1]), Err(MailboxError::TooLarge));
-    assert_eq!(page(&[MIN_ENVELOPE + OVERHEAD - 1]), Err(MailboxError::TooLarge));
+    assert_eq!(page(&[MAX_ENVELOPE; MAX_BOX_PAGE_BYTES / MAX_ENVELOPE + 1]), Err(WireError::TooLarge));
+    assert_eq!(page(&[MIN_ENVELOPE + OVERHEAD; MAX_BOX_PAGE + 1]), Err(WireError::TooLarge));
+    assert_eq!(page(&[MIN_ENVELOPE + OVERHEAD - 1]), Err(WireError::TooLarge));
     let pages = [[2, 1], [1, 1]].map(|numbers| {
         let items = numbers.map(|number| PageItem { number, sealed: vec![1; MIN_ENVELOPE + OVERHEAD] }).to_vec();
         Answer::Page { more: false, prekeys: 0, items }.encode()
     });
-    assert_eq!(pages, [const { Err(MailboxError::TooLarge) }; 2], "numbers ascend");
+    assert_eq!(pages, [const { Err(WireError::TooLarge) }; 2], "numbers ascend");
 }
 
 #[test]
 fn flags_and_small_numbers_have_their_bounds() {
     let mut card = Question::Card { owner: owner(1).peer_id(), want_prekey: true }.encode().unwrap();
     *card.last_mut().unwrap() = 2;
-    assert_eq!(Question::decode(&card), Err(MailboxError::Malformed));
+    assert_eq!(Question::decode(&card), Err(WireError::Malformed));
     let these = Delete::These(vec![1, 2]);
     let mut backwards = Question::Delete { queue: [0; 16], what: these }.encode().unwrap();
     backwards[HEAD_LEN + 26] = 3;
-    assert_eq!(Question::decode(&backwards), Err(MailboxError::Malformed));
+    assert_eq!(Question::decode(&backwards), Err(WireError::Malformed));
     let mut page = Answer::Page { more: false, prekeys: 0, items: Vec::new() }.encode().unwrap();
     page[HEAD_LEN] = 2;
-    assert_eq!(Answer::decode(&page), Err(MailboxError::Malformed));
-    assert_eq!(Answer::Work { level: 0 }.encode(), Err(MailboxError::Malformed));
-    assert_eq!(Answer::Work { level: MAX_WORK + 1 }.encode(), Err(MailboxError::Malformed));
-    assert_eq!(Answer::Kept { prekeys: 101 }.encode(), Err(MailboxError::Malformed));
+    assert_eq!(Answer::decode(&page), Err(WireError::Malformed));
+    assert_eq!(Answer::Work { level: 0 }.encode(), Err(WireError::Malformed));
+    assert_eq!(Answer::Work { level: MAX_WORK + 1 }.encode(), Err(WireError::Malformed));
+    assert_eq!(Answer::Kept { prekeys: 101 }.encode(), Err(WireError::Malformed));
     for sealed in [&b""[..], &[1; 300], &[2; 500]] {
         let deposit = Deposit { recipient: owner(1).peer_id(), token: None, proof: Proof::None, sealed };
-        assert_eq!(Question::Deposit(deposit).encode(), Err(MailboxError::Malformed));
+        assert_eq!(Question::Deposit(deposit).encode(), Err(WireError::Malformed));
     }
 }
 
@@ -339,18 +340,18 @@ fn a_wait_is_bounded() {
     let wait = |seconds| Question::Wait { queue: [4; 16], after: 0, seconds }.encode();
     let longest = u16::try_from(MAX_MAIL_WAIT.0 / 1000).unwrap();
     for seconds in [0, longest + 1, u16::MAX] {
-        assert_eq!(wait(seconds), Err(MailboxError::Malformed));
+        assert_eq!(wait(seconds), Err(WireError::Malformed));
         let mut bytes = wait(1).unwrap();
         bytes.truncate(HEAD_LEN + 24);
         bytes.extend(seconds.to_be_bytes());
-        assert_eq!(Question::decode(&bytes), Err(MailboxError::Malformed));
+        assert_eq!(Question::decode(&bytes), Err(WireError::Malformed));
     }
     assert_eq!(Question::patience(&wait(longest).unwrap()), Some(MAX_MAIL_WAIT));
     assert_eq!(Question::patience(&Question::Fetch { queue: [4; 16], after: 0 }.encode().unwrap()), None);
     assert_eq!(Question::patience(&[1, 6, 0]), None);
     let mut waited = Answer::Waited { came: true }.encode().unwrap();
     waited[HEAD_LEN] = 2;
-    assert_eq!(Answer::decode(&waited), Err(MailboxError::Malformed));
+    assert_eq!(Answer::decode(&waited), Err(WireError::Malformed));
 }
 
 /// MBX-11.

@@ -11,7 +11,8 @@ mod tests;
 
 use crate::base::words::MailService;
 use crate::base::{PeerId, limits};
-use crate::envelope::mailbox::{Answer as MailAnswer, MailboxError, Question, day_of};
+use crate::envelope::WireError;
+use crate::envelope::mailbox::{Answer as MailAnswer, Question, day_of};
 use crate::store::{RowKey, Rows, StoreError};
 
 use super::command::{Answer, Refusal};
@@ -47,7 +48,7 @@ impl Tx<'_> {
                     return Ok(());
                 }
             },
-            Err(MailboxError::TooLarge) => MailAnswer::TooLarge,
+            Err(WireError::TooLarge) => MailAnswer::TooLarge,
             Err(_) => MailAnswer::Malformed,
         };
         self.push(Order::AnswerMail { request, answer: answer.encode()? });
@@ -166,8 +167,8 @@ impl Tx<'_> {
     }
 }
 
-impl From<MailboxError> for Stop {
-    fn from(error: MailboxError) -> Self {
+impl From<WireError> for Stop {
+    fn from(error: WireError) -> Self {
         Self::Fault(StoreError::Fault(format!("a mailbox: {error}")))
     }
 }

@@ -4,10 +4,11 @@ use std::io;
 
 use futures::{AsyncRead, AsyncReadExt};
 
-use crate::envelope::mailbox::{HEAD_LEN, MailboxError};
+use crate::envelope::WireError;
+use crate::envelope::mailbox::HEAD_LEN;
 
 /// What the head of a question, or of an answer, says of the length of the rest.
-type BodyLen = fn(&[u8; HEAD_LEN]) -> Result<usize, MailboxError>;
+type BodyLen = fn(&[u8; HEAD_LEN]) -> Result<usize, WireError>;
 
 /// Whether this is as long as its head says.
 pub(in crate::net) fn is_whole(bytes: &[u8], body_len: BodyLen) -> bool {
