@@ -195,28 +195,19 @@ impl FromStr for Link {
 impl Link {
     fn take_pair(&mut self, key: &str, value: &str) -> Result<(), LinkError> {
         match key {
-            "name" if self.name.is_some() => Err(LinkError::Twice("name")),
-            "name" => {
-                self.name = Some(Some(decode(value)?).filter(|name| is_name(name)).ok_or(LinkError::Name)?);
-                Ok(())
-            }
-            "addr" if self.addrs.len() >= MAX_ADDRS => Err(LinkError::TooManyAddresses),
+            "name" if self.name.is_some() => return Err(LinkError::Twice("name")),
+            "name" => self.name = Some(Some(decode(value)?).filter(|name| is_name(name)).ok_or(LinkError::Name)?),
+            "addr" if self.addrs.len() >= MAX_ADDRS => return Err(LinkError::TooManyAddresses),
             "addr" => {
                 self.addrs.push(Some(decode(value)?).filter(|addr| is_address(addr)).ok_or(LinkError::Address)?);
-                Ok(())
             }
-            "t" if self.token.is_some() => Err(LinkError::Twice("t")),
-            "t" => {
-                self.token = Some(decode(value)?.parse()?);
-                Ok(())
-            }
-            "mbox" if self.mailboxes.len() >= MAX_MAILBOXES => Err(LinkError::TooManyMailboxes),
-            "mbox" => {
-                self.mailboxes.push(mailbox(&decode(value)?).ok_or(LinkError::Mailbox)?);
-                Ok(())
-            }
-            _ => Ok(()),
+            "t" if self.token.is_some() => return Err(LinkError::Twice("t")),
+            "t" => self.token = Some(decode(value)?.parse()?),
+            "mbox" if self.mailboxes.len() >= MAX_MAILBOXES => return Err(LinkError::TooManyMailboxes),
+            "mbox" => self.mailboxes.push(mailbox(&decode(value)?).ok_or(LinkError::Mailbox)?),
+            _ => {}
         }
+        Ok(())
     }
 }
 
