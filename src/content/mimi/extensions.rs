@@ -1,6 +1,9 @@
 //! The extensions map (section 4.3 of the draft): what is known is typed, all else is kept exactly.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use minicbor::Encode;
 
 use crate::base::cbor::{Key, Reader, Writer};
 use crate::base::limits::{MAX_EXTENSION, MAX_EXTENSION_DEPTH, MAX_EXTENSIONS, MAX_URI};
@@ -28,15 +31,14 @@ pub enum ExtensionKey {
 /// The extensions of a message, in the order of the deterministic encoding; unknown ones are kept exactly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extensions {
-    /// Ascending by key; values are encoded CBOR items.
-    entries: Vec<(ExtensionKey, Vec<u8>)>,
+    /// The values are encoded CBOR items.
+    entries: BTreeMap<ExtensionKey, Vec<u8>>,
 }
 
 impl Extensions {
     /// The encoded value of an extension.
     pub fn get(&self, key: &ExtensionKey) -> Option<&[u8]> {
-        let at = self.find(key).ok()?;
-        self.entries.get(at).map(|(_, value)| value.as_slice())
+        self.entries.get(key).map(Vec::as_slice)
     }
 
     /// All, in their order: key and encoded value.
@@ -52,31 +54,10 @@ impl Extensions {
         Reader::new(self.get(&ExtensionKey::Int(key))?).uint("extension").ok()
     }
 
-    pub(super) fn set_text(&mut self, key: i64, value: &str) {
+    pub(super) fn set(&mut self, key: i64, value: impl Encode<()>) {
         let mut writer = Writer::new();
         writer.put(value);
-        self.set(ExtensionKey::Int(key), writer.into_bytes());
-    }
-
-    pub(super) fn set_uint(&mut self, key: i64, value: u64) {
-        let mut writer = Writer::new();
-        writer.put(value);
-        self.set(ExtensionKey::Int(key), writer.into_bytes());
-    }
-
-    fn set(&mut self, key: ExtensionKey, value: Vec<u8>) {
-        match self.find(&key) {
-            Ok(at) => {
-                if let Some(entry) = self.entries.get_mut(at) {
-                    entry.1 = value;
-                }
-            }
-            Err(at) => self.entries.insert(at, (key, value)),
-        }
-    }
-
-    fn find(&self, key: &ExtensionKey) -> Result<usize, usize> {
-        self.entries.binary_search_by(|(other, _)| other.cmp(key))
+        self.entries.insert(ExtensionKey::Int(key), writer.into_bytes());
     }
 
     pub(super) fn write(&self, writer: &mut Writer) {
@@ -96,21 +77,21 @@ impl Extensions {
         if len > MAX_EXTENSIONS as u64 {
             return Err(ContentError::TooMany("extensions"));
         }
-        let mut entries: Vec<(ExtensionKey, Vec<u8>)> = Vec::new();
+        let mut entries = BTreeMap::new();
         for _ in 0..len {
             let key = match reader.key("extension key", MAX_KEY_TEXT)? {
                 Key::Int(int) => ExtensionKey::Int(int),
                 Key::Text("") => return Err(ContentError::Field("extension key")),
                 Key::Text(text) => ExtensionKey::Text(text.to_owned()),
             };
-            if entries.last().is_some_and(|(last, _)| *last >= key) {
+            if entries.last_key_value().is_some_and(|(last, _)| *last >= key) {
                 return Err(ContentError::NotDeterministic);
             }
             let value = read_value(&key, reader)?;
             if value.len() > MAX_EXTENSION {
                 return Err(ContentError::TooLong("extension"));
             }
-            entries.push((key, value.to_vec()));
+            entries.insert(key, value.to_vec());
         }
         Ok(Self { entries })
     }

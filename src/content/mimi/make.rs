@@ -39,7 +39,7 @@ pub fn text(
     in_reply_to: Option<MessageId>,
 ) -> MimiContent {
     let mut content = message(salt, sender_uri, room_uri, text_part(Disposition::RENDER, text));
-    content.extensions.set_uint(extensions::COUNTER, counter);
+    content.extensions.set(extensions::COUNTER, counter);
     content.in_reply_to = in_reply_to;
     content
 }
@@ -111,8 +111,8 @@ impl MimiContent {
 /// A message with its origin, and nothing else around its part.
 fn message(salt: [u8; 16], sender_uri: &str, room_uri: &str, part: Part) -> MimiContent {
     let mut extensions = Extensions::default();
-    extensions.set_text(extensions::SENDER, sender_uri);
-    extensions.set_text(extensions::ROOM, room_uri);
+    extensions.set(extensions::SENDER, sender_uri);
+    extensions.set(extensions::ROOM, room_uri);
     MimiContent { salt, replaces: None, topic: Vec::new(), expires: None, in_reply_to: None, extensions, part }
 }
 
