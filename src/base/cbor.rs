@@ -79,6 +79,17 @@ impl<'b> Reader<'b> {
         Self { rest: bytes }
     }
 
+    /// Reads a whole document: nothing may follow.
+    pub(crate) fn whole<T>(
+        bytes: &'b [u8],
+        read: impl FnOnce(&mut Self) -> Result<T, CborError>,
+    ) -> Result<T, CborError> {
+        let mut reader = Self::new(bytes);
+        let said = read(&mut reader)?;
+        reader.finish()?;
+        Ok(said)
+    }
+
     /// Nothing may follow.
     pub(crate) const fn finish(self) -> Result<(), CborError> {
         if self.rest.is_empty() { Ok(()) } else { Err(CborError::TrailingBytes) }

@@ -89,14 +89,13 @@ impl Capsule {
         if bytes.len() > MAX_PAYLOAD {
             return Err(ContentError::TooLarge);
         }
-        let mut reader = Reader::new(bytes);
-        let len = reader.array("capsule")?;
-        if len > MAX_CAPSULE_ITEMS as u64 {
-            return Err(ContentError::TooMany("items"));
-        }
-        let items = (0..len).map(|_| Item::read(&mut reader)).collect::<Result<_, _>>()?;
-        reader.finish()?;
-        Ok(Self { items })
+        Reader::whole(bytes, |reader| {
+            let len = reader.array("capsule")?;
+            if len > MAX_CAPSULE_ITEMS as u64 {
+                return Err(ContentError::TooMany("items"));
+            }
+            Ok(Self { items: (0..len).map(|_| Item::read(reader)).collect::<Result<_, _>>()? })
+        })
     }
 }
 
@@ -151,54 +150,40 @@ impl Item {
         let kind = reader.uint("kind of item")?;
         let payload = reader.bytes("item", MAX_PAYLOAD)?;
         Ok(match kind {
-            MESSAGE => Self::read_message(payload)?,
+            MESSAGE => Reader::whole(payload, message)?,
             INTRODUCTION => Self::Introduction(Introduction::decode(payload)?),
             STATUS => Self::Status(StatusReport::decode(payload)?),
             PROFILE => Self::Profile(Profile::decode(payload)?),
             ACCEPTED | RESET if !payload.is_empty() => return Err(ContentError::TrailingBytes),
             ACCEPTED => Self::Accepted,
             RESET => Self::Reset,
-            ADDRESSES => Self::read_addresses(payload)?,
+            ADDRESSES => Self::Addresses(Reader::whole(payload, addresses)?),
             // CON-30: what is in it is looked at when it is verified.
             CARD if payload.is_empty() || payload.len() > MAX_CARD => return Err(ContentError::TooLong("card")),
             CARD => Self::Card(payload.to_vec()),
             // CON-31
             TOKEN => Self::Token(Secret::new(payload.try_into().map_err(|_| ContentError::Field("token"))?)),
-            INQUIRY => Self::read_inquiry(payload)?,
+            // CON-32
+            INQUIRY => Self::Inquiry(Reader::whole(payload, |reader| ids(reader, "inquiry"))?),
             // CON-27
             _ => Self::Unknown { kind, bytes: payload.to_vec() },
         })
     }
+}
 
-    /// CON-28.
-    fn read_addresses(payload: &[u8]) -> Result<Self, ContentError> {
-        let mut reader = Reader::new(payload);
-        let len = reader.array("addresses")?;
-        if len > MAX_ADDRS as u64 {
-            return Err(ContentError::TooMany("addresses"));
-        }
-        let read = |_| reader.text("address", MAX_ADDR_LEN).map(ToOwned::to_owned);
-        let addrs = (0..len).map(read).collect::<Result<_, _>>()?;
-        reader.finish()?;
-        Ok(Self::Addresses(addrs))
+/// CON-28.
+fn addresses(reader: &mut Reader<'_>) -> Result<Vec<String>, ContentError> {
+    let len = reader.array("addresses")?;
+    if len > MAX_ADDRS as u64 {
+        return Err(ContentError::TooMany("addresses"));
     }
+    (0..len).map(|_| reader.text("address", MAX_ADDR_LEN).map(ToOwned::to_owned)).collect()
+}
 
-    /// CON-32.
-    fn read_inquiry(payload: &[u8]) -> Result<Self, ContentError> {
-        let mut reader = Reader::new(payload);
-        let messages = ids(&mut reader, "inquiry")?;
-        reader.finish()?;
-        Ok(Self::Inquiry(messages))
-    }
-
-    fn read_message(payload: &[u8]) -> Result<Self, ContentError> {
-        let mut reader = Reader::new(payload);
-        reader.array_of(2, "message item")?;
-        let sent_at = WallTime(reader.uint("sent at")?);
-        let body = reader.bytes("message body", MAX_PAYLOAD)?.to_vec();
-        reader.finish()?;
-        Ok(Self::Message { sent_at, body })
-    }
+fn message(reader: &mut Reader<'_>) -> Result<Item, ContentError> {
+    reader.array_of(2, "message item")?;
+    let sent_at = WallTime(reader.uint("sent at")?);
+    Ok(Item::Message { sent_at, body: reader.bytes("message body", MAX_PAYLOAD)?.to_vec() })
 }
 
 #[cfg(test)]

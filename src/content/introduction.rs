@@ -38,15 +38,14 @@ impl Introduction {
 
     /// CON-24.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, ContentError> {
-        let mut reader = Reader::new(bytes);
-        reader.array_of(3, "introduction")?;
-        let introduction = Self {
-            name: non_empty(&mut reader, "name")?,
-            subject: non_empty(&mut reader, "subject")?,
-            token: if reader.null() { None } else { Some(reader.byte_array("token")?) },
-        };
-        reader.finish()?;
-        Ok(introduction)
+        Reader::whole(bytes, |reader| {
+            reader.array_of(3, "introduction")?;
+            Ok(Self {
+                name: non_empty(reader, "name")?,
+                subject: non_empty(reader, "subject")?,
+                token: if reader.null() { None } else { Some(reader.byte_array("token")?) },
+            })
+        })
     }
 }
 
@@ -70,11 +69,10 @@ impl Profile {
 
     /// CON-26.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, ContentError> {
-        let mut reader = Reader::new(bytes);
-        reader.array_of(1, "profile")?;
-        let profile = Self { name: short_text(&mut reader, "name")? };
-        reader.finish()?;
-        Ok(profile)
+        Reader::whole(bytes, |reader| {
+            reader.array_of(1, "profile")?;
+            Ok(Self { name: short_text(reader, "name")? })
+        })
     }
 }
 

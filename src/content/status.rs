@@ -27,11 +27,10 @@ impl StatusReport {
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, ContentError> {
-        let mut reader = Reader::new(bytes);
-        reader.array_of(2, "status")?;
-        let report = Self { delivered: ids(&mut reader, "delivered")?, read: ids(&mut reader, "read")? };
-        reader.finish()?;
-        Ok(report)
+        Reader::whole(bytes, |reader| {
+            reader.array_of(2, "status")?;
+            Ok(Self { delivered: ids(reader, "delivered")?, read: ids(reader, "read")? })
+        })
     }
 }
 

@@ -66,19 +66,18 @@ impl MimiContent {
         if bytes.len() > MAX_PAYLOAD {
             return Err(ContentError::TooLarge);
         }
-        let mut reader = Reader::new(bytes);
-        reader.array_of(7, "message")?;
-        let content = Self {
-            salt: reader.byte_array("salt")?,
-            replaces: read_id(&mut reader, "replaces")?,
-            topic: reader.bytes("topic", MAX_TOPIC)?.to_vec(),
-            expires: Expires::read(&mut reader)?,
-            in_reply_to: read_id(&mut reader, "in reply to")?,
-            extensions: Extensions::read(&mut reader)?,
-            part: Part::read(&mut reader, MAX_PART_DEPTH, &mut { MAX_PARTS })?,
-        };
-        reader.finish()?;
-        Ok(content)
+        Reader::whole(bytes, |reader| {
+            reader.array_of(7, "message")?;
+            Ok(Self {
+                salt: reader.byte_array("salt")?,
+                replaces: read_id(reader, "replaces")?,
+                topic: reader.bytes("topic", MAX_TOPIC)?.to_vec(),
+                expires: Expires::read(reader)?,
+                in_reply_to: read_id(reader, "in reply to")?,
+                extensions: Extensions::read(reader)?,
+                part: Part::read(reader, MAX_PART_DEPTH, &mut { MAX_PARTS })?,
+            })
+        })
     }
 
     /// The ID of this message; `message` are the bytes it was decoded from or encoded to.
