@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
 
 use crate::base::limits::{MAX_LIFETIME, MIN_LIFETIME};
 
 use super::cmd;
-use super::output::style::ColorWhen;
 use super::prompt::Source;
 
 /// Argument of the program.
@@ -66,7 +65,7 @@ pub(crate) struct Global {
     /// When to write colours
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
     #[arg(help = "When to write colours: auto, always or never")]
-    pub(crate) color: ColorWhen,
+    pub(crate) color: ColorChoice,
 }
 
 /// The verbs.
@@ -96,6 +95,14 @@ pub(crate) enum Command {
     Openrpc(cmd::openrpc::OpenrpcArgs),
     Completions(cmd::completions::CompletionsArgs),
     Man(cmd::man::ManArgs),
+}
+
+/// Whom a command is about.
+#[derive(Debug, Args)]
+pub(crate) struct Whom {
+    /// Name, peer ID, or an unambiguous beginning
+    #[arg(value_name = "WHO", required = true)]
+    pub(crate) who: Vec<String>,
 }
 
 /// A time to live: whole seconds, in the units of [`duration`].

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::api::{ApiError, Code, Event, Resolved, Rpc, SendParams, Sent, WaitFor, Who};
 use crate::client::{self, Client, Passphrase, Place, RunOptions, SendOptions};
 
+use super::args::Whom;
 use super::cmd::send::Delivery;
 use super::error::{CliError, Result};
 use super::output::{Output, name_and_peer};
@@ -131,10 +132,10 @@ impl Context {
     }
 
     /// Does it for each; what fails is told, and the others are done nevertheless.
-    pub(crate) fn each(&mut self, whom: Vec<String>, mut act: impl FnMut(Who, &mut Self) -> Result<()>) -> Result<()> {
-        let alone = whom.len() == 1;
+    pub(crate) fn each(&mut self, whom: Whom, mut act: impl FnMut(Who, &mut Self) -> Result<()>) -> Result<()> {
+        let alone = whom.who.len() == 1;
         let mut worst = None;
-        for who in whom {
+        for who in whom.who {
             if let Err(error) = act(Who::new(who.clone()), self) {
                 let error = if alone { error } else { error.about(&who) };
                 self.tell(&error);
@@ -144,15 +145,15 @@ impl Context {
         worst.map_or(Ok(()), |exit| Err(CliError::told(exit)))
     }
 
-    /// Does it to each peer, and says what they are now.
-    pub(crate) fn each_is<M: Rpc<Params = Who, Result = Resolved>>(
+    /// Does it to each peer, and says so with their name.
+    pub(crate) fn each_done<M: Rpc<Params = Who, Result = Resolved>>(
         &mut self,
-        whom: Vec<String>,
-        what: &str,
+        whom: Whom,
+        say: impl Fn(&str) -> String,
     ) -> Result<()> {
         self.each(whom, |who, context| {
             let who = context.client()?.ask::<M>(&who)?;
-            context.output.done(&who, &format!("{} is {what}", name_and_peer(&who.name, &who.peer_id)))
+            context.output.done(&who, &say(&name_and_peer(&who.name, &who.peer_id)))
         })
     }
 

@@ -30,7 +30,7 @@ use crate::client::Place;
 use self::args::{Cli, Command, Global};
 use self::context::Context;
 use self::error::{CliError, Result};
-use self::output::style::ColorWhen;
+use self::output::style::Paint;
 use self::output::{Form, Output};
 use self::prompt::Prompter;
 
@@ -96,7 +96,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<()> {
 /// What must be known of the arguments even when they cannot be understood.
 struct Early {
     json: bool,
-    color: ColorWhen,
+    color: ColorChoice,
     /// The command as far as it was understood, `rohrpost policy set`.
     command: String,
 }
@@ -106,11 +106,7 @@ impl Early {
         let flags = || args.iter().take_while(|arg| *arg != "--").map(OsString::as_os_str);
         let after = flags().zip(flags().skip(1)).find(|(flag, _)| *flag == "--color").map(|(_, when)| when);
         let word = after.or_else(|| flags().find_map(|flag| flag.to_str()?.strip_prefix("--color=").map(OsStr::new)));
-        let color = match word.and_then(OsStr::to_str) {
-            Some("always") => ColorWhen::Always,
-            Some("never") => ColorWhen::Never,
-            _ => ColorWhen::Auto,
-        };
+        let color = word.and_then(OsStr::to_str).and_then(|word| word.parse().ok()).unwrap_or_default();
         Self { json: flags().any(|flag| flag == "--json"), color, command: command_of(args) }
     }
 
@@ -147,13 +143,8 @@ fn command_of(args: &[OsString]) -> String {
     path
 }
 
-fn parse(args: Vec<OsString>, color: ColorWhen) -> Result<Cli, clap::Error> {
-    let choice = match color {
-        ColorWhen::Auto => ColorChoice::Auto,
-        ColorWhen::Always => ColorChoice::Always,
-        ColorWhen::Never => ColorChoice::Never,
-    };
-    let mut matches = Cli::command().color(choice).try_get_matches_from(args)?;
+fn parse(args: Vec<OsString>, color: ColorChoice) -> Result<Cli, clap::Error> {
+    let mut matches = Cli::command().color(color).try_get_matches_from(args)?;
     Cli::from_arg_matches_mut(&mut matches)
 }
 
@@ -182,9 +173,10 @@ fn output(global: &Global) -> Output {
     }
 }
 
-fn paint(color: ColorWhen, stream: &impl IsTerminal) -> output::style::Paint {
+fn paint(color: ColorChoice, stream: &impl IsTerminal) -> Paint {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    color.paint(stream.is_terminal(), set("NO_COLOR").is_some(), set("TERM").is_some_and(|term| term == "dumb"))
+    let is_dumb = set("TERM").is_some_and(|term| term == "dumb");
+    Paint::when(color, stream.is_terminal(), set("NO_COLOR").is_some(), is_dumb)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the present, for the short form of times; read once")]
@@ -204,8 +196,11 @@ mod tests {
     #[test]
     fn some_things_are_known_of_arguments_that_cannot_be_understood() {
         let early = Early::look(&args(&["rohrpost", "policy", "--json", "set", "--color", "never", "nonsense"]));
-        assert_eq!((early.json, early.color, early.command.as_str()), (true, ColorWhen::Never, "rohrpost policy set"));
+        assert_eq!(
+            (early.json, early.color, early.command.as_str()),
+            (true, ColorChoice::Never, "rohrpost policy set")
+        );
         let early = Early::look(&args(&["rohrpost", "send", "--color=always", "bob", "--", "--json"]));
-        assert_eq!((early.json, early.color, early.command.as_str()), (false, ColorWhen::Always, "rohrpost send"));
+        assert_eq!((early.json, early.color, early.command.as_str()), (false, ColorChoice::Always, "rohrpost send"));
     }
 }

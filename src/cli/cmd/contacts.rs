@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use crate::api::{AddContact, Contact, NoParams, RenameParams, VerifyParams, Who, method};
+use crate::cli::args::Whom;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
@@ -65,23 +66,11 @@ enum ContactsAction {
         undo: bool,
     },
     /// Block somebody: nothing of theirs is kept from now on
-    Block {
-        /// Whom
-        #[arg(value_name = "WHO", required = true)]
-        who: Vec<String>,
-    },
+    Block(Whom),
     /// Undo a block
-    Unblock {
-        /// Whom
-        #[arg(value_name = "WHO", required = true)]
-        who: Vec<String>,
-    },
+    Unblock(Whom),
     /// Forget a contact: what they write is a request again. The conversation stays
-    Remove {
-        /// Whom
-        #[arg(value_name = "WHO", required = true)]
-        who: Vec<String>,
-    },
+    Remove(Whom),
 }
 
 /// Lists, shows or changes contacts.
@@ -105,11 +94,15 @@ pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
             context.output.done(&contact, &format!("they are {} now", named(&contact)))
         }
         ContactsAction::Verify { who, number, undo } => verify(who, &number, undo, context),
-        ContactsAction::Block { who } => context.each_is::<method::ContactsBlock>(who, "blocked; they are not told"),
-        ContactsAction::Unblock { who } => context.each_is::<method::ContactsUnblock>(who, "no longer blocked"),
-        ContactsAction::Remove { who } => {
-            context.each_is::<method::ContactsRemove>(who, "no longer a contact; the conversation stays")
+        ContactsAction::Block(whom) => {
+            context.each_done::<method::ContactsBlock>(whom, |who| format!("{who} is blocked; they are not told"))
         }
+        ContactsAction::Unblock(whom) => {
+            context.each_done::<method::ContactsUnblock>(whom, |who| format!("{who} is no longer blocked"))
+        }
+        ContactsAction::Remove(whom) => context.each_done::<method::ContactsRemove>(whom, |who| {
+            format!("{who} is no longer a contact; the conversation stays")
+        }),
     }
 }
 

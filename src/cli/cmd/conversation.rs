@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use crate::api::{DeletedConversation, Who, method};
+use crate::cli::args::Whom;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::{Output, name_and_peer, safe};
@@ -25,9 +26,8 @@ pub(crate) struct ConversationArgs {
 enum ConversationAction {
     /// Delete a conversation for good, with what waits to be sent in it. The contact stays
     Delete {
-        /// With whom
-        #[arg(value_name = "WHO", required = true)]
-        who: Vec<String>,
+        #[command(flatten)]
+        whom: Whom,
         /// Do not ask
         #[arg(short, long)]
         yes: bool,
@@ -36,8 +36,8 @@ enum ConversationAction {
 
 /// Deletes conversations.
 pub(crate) fn run(args: ConversationArgs, context: &mut Context) -> Result<()> {
-    let ConversationAction::Delete { who, yes } = args.action;
-    context.each(who, |who, context| {
+    let ConversationAction::Delete { whom, yes } = args.action;
+    context.each(whom, |who, context| {
         if !yes && !is_sure(&who, context)? {
             return context.output.note("nothing was deleted");
         }

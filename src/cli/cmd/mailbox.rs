@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use crate::api::{BoxState, Mailbox, MailboxParams, NoParams, OpenMailbox, method};
+use crate::cli::args::Whom;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
@@ -40,11 +41,7 @@ enum MailboxAction {
         at: Vec<String>,
     },
     /// Leave a mailbox
-    Drop {
-        /// Which
-        #[arg(value_name = "WHO", required = true)]
-        who: Vec<String>,
-    },
+    Drop(Whom),
 }
 
 /// Lists, takes or leaves mailboxes.
@@ -66,11 +63,9 @@ pub(crate) fn run(args: MailboxArgs, context: &mut Context) -> Result<()> {
             let text = format!("{who} {when} to keep a mailbox for you; `rohrpost mailbox` shows what it says");
             context.output.done(&mailbox, &text)
         }
-        MailboxAction::Drop { who } => context.each(who, |who, context| {
-            let who = context.client()?.ask::<method::MailboxDrop>(&who)?;
-            let text = format!("{} keeps no mailbox for you any more", name_and_peer(&who.name, &who.peer_id));
-            context.output.done(&who, &text)
-        }),
+        MailboxAction::Drop(whom) => {
+            context.each_done::<method::MailboxDrop>(whom, |who| format!("{who} keeps no mailbox for you any more"))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use crate::api::{NoParams, Request, RequestDetail, method};
+use crate::cli::args::Whom;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
@@ -29,21 +30,13 @@ enum RequestsAction {
     /// List the pending requests (this is the default)
     List,
     /// Show a request with all its messages
-    Show(Who),
+    Show(Whom),
     /// Accept: the sender becomes a contact
-    Accept(Who),
+    Accept(Whom),
     /// Decline: the request goes, and so do new ones of the next 30 days
-    Decline(Who),
+    Decline(Whom),
     /// Block: nothing of theirs is kept from now on
-    Block(Who),
-}
-
-/// Whose requests.
-#[derive(Debug, clap::Args)]
-struct Who {
-    /// Name, peer ID, or an unambiguous beginning
-    #[arg(value_name = "WHO", required = true)]
-    who: Vec<String>,
+    Block(Whom),
 }
 
 /// Lists, shows or decides requests.
@@ -53,21 +46,21 @@ pub(crate) fn run(args: RequestsArgs, context: &mut Context) -> Result<()> {
             let requests = context.client()?.ask::<method::RequestsList>(&NoParams {})?;
             list(&requests, &mut context.output)
         }
-        RequestsAction::Show(args) => context.each(args.who, |who, context| {
+        RequestsAction::Show(whom) => context.each(whom, |who, context| {
             let request = context.client()?.ask::<method::RequestsShow>(&who)?;
             show(&request, &mut context.output)
         }),
-        RequestsAction::Accept(args) => context.each(args.who, |who, context| {
+        RequestsAction::Accept(whom) => context.each(whom, |who, context| {
             let contact = context.client()?.ask::<method::RequestsAccept>(&who)?;
             let text = format!("{} is a contact now", name_and_peer(&contact.name, &contact.peer_id));
             context.output.done(&contact, &text)
         }),
-        RequestsAction::Decline(args) => context.each(args.who, |who, context| {
-            let who = context.client()?.ask::<method::RequestsDecline>(&who)?;
-            let text = format!("the request of {} is gone; they are not told", name_and_peer(&who.name, &who.peer_id));
-            context.output.done(&who, &text)
+        RequestsAction::Decline(whom) => context.each_done::<method::RequestsDecline>(whom, |who| {
+            format!("the request of {who} is gone; they are not told")
         }),
-        RequestsAction::Block(args) => context.each_is::<method::RequestsBlock>(args.who, "blocked; they are not told"),
+        RequestsAction::Block(whom) => {
+            context.each_done::<method::RequestsBlock>(whom, |who| format!("{who} is blocked; they are not told"))
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The few colours there are, and when they are used.
 
+use clap::ColorChoice;
+
 /// What a piece of text is to look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Tint {
@@ -28,6 +30,17 @@ pub(crate) struct Paint {
 }
 
 impl Paint {
+    /// Decides for one stream. `no_color`: the variable is set and not empty (no-color.org);
+    /// `dumb`: the terminal says that it knows no escape sequences.
+    pub(crate) const fn when(color: ColorChoice, is_terminal: bool, no_color: bool, dumb: bool) -> Self {
+        let on = match color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => is_terminal && !no_color && !dumb,
+        };
+        Self { on }
+    }
+
     /// The text in that tint; no escape sequences when painting is off.
     pub(crate) fn tint(self, tint: Tint, text: &str) -> String {
         let code = match tint {
@@ -44,44 +57,18 @@ impl Paint {
     }
 }
 
-/// `--color`: when to write colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum ColorWhen {
-    /// On a terminal, unless NO_COLOR is set.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-impl ColorWhen {
-    /// Decides for one stream. `no_color`: the variable is set and not empty (no-color.org);
-    /// `dumb`: the terminal says that it knows no escape sequences.
-    pub(crate) const fn paint(self, is_terminal: bool, no_color: bool, dumb: bool) -> Paint {
-        Paint {
-            on: match self {
-                Self::Always => true,
-                Self::Never => false,
-                Self::Auto => is_terminal && !no_color && !dumb,
-            },
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn flag_beats_no_color_beats_terminal() {
-        assert!(ColorWhen::Always.paint(false, true, true).on);
-        assert!(!ColorWhen::Never.paint(true, false, false).on);
-        assert!(ColorWhen::Auto.paint(true, false, false).on);
-        assert!(!ColorWhen::Auto.paint(true, true, false).on);
-        assert!(!ColorWhen::Auto.paint(true, false, true).on);
-        assert!(!ColorWhen::Auto.paint(false, false, false).on);
+        assert!(Paint::when(ColorChoice::Always, false, true, true).on);
+        assert!(!Paint::when(ColorChoice::Never, true, false, false).on);
+        assert!(Paint::when(ColorChoice::Auto, true, false, false).on);
+        assert!(!Paint::when(ColorChoice::Auto, true, true, false).on);
+        assert!(!Paint::when(ColorChoice::Auto, true, false, true).on);
+        assert!(!Paint::when(ColorChoice::Auto, false, false, false).on);
     }
 
     #[test]
