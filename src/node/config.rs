@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::place::Place;
 use crate::api::{ApiError, Code};
@@ -12,8 +12,9 @@ use crate::base::words::MailService;
 /// Is shown every encoded envelope that is sent, as a wiretap would see it inside Noise.
 pub type Tapping = Arc<dyn Fn(&[u8]) + Send + Sync>;
 
-/// Options of a node; what is `None` is looked up in the environment and the configuration file.
-#[derive(Clone, Default)]
+/// Options of a node, and what the configuration file says; what is `None` is looked up in the environment and that file.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct RunOptions {
     /// Multiaddresses to listen on; an empty list: none.
     pub listen: Option<Vec<String>>,
@@ -23,8 +24,9 @@ pub struct RunOptions {
     pub mdns: Option<bool>,
     /// Whether to ask the router for a port.
     pub upnp: Option<bool>,
-    /// For whom to keep a mailbox.
-    pub serve_mailbox: Option<MailService>,
+    /// For whom to keep a mailbox: `open`, `contacts`, `off`, or peer IDs.
+    #[serde(deserialize_with = "words")]
+    pub serve_mailbox: Option<Vec<String>>,
     /// Whether to be a relay for others.
     pub serve_relay: Option<bool>,
     /// Whether the addresses it listens on can be reached by everybody; otherwise that is found out.
@@ -32,31 +34,25 @@ pub struct RunOptions {
     /// Where to serve figures, `HOST:PORT` or `PORT`.
     pub metrics: Option<String>,
     /// It is there for one command only: nothing is served to others.
+    #[serde(skip)]
     pub brief: bool,
     /// Is shown every envelope that is sent.
+    #[serde(skip)]
     pub tap: Option<Tapping>,
 }
 
 /// One word, or a list of them.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-enum Words {
-    One(String),
-    Many(Vec<String>),
-}
-
-/// The configuration file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct File {
-    listen: Option<Vec<String>>,
-    bootstrap: Option<Vec<String>>,
-    mdns: Option<bool>,
-    upnp: Option<bool>,
-    serve_mailbox: Option<Words>,
-    serve_relay: Option<bool>,
-    public: Option<bool>,
-    metrics: Option<String>,
+fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Words {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(Some(match Words::deserialize(from)? {
+        Words::One(word) => vec![word],
+        Words::Many(words) => words,
+    }))
 }
 
 /// What a node is to do, decided.
@@ -90,13 +86,8 @@ impl RunOptions {
             (None, Some(text)) => switch(name, &text).map(Some),
             (None, None) => Ok(in_file),
         };
-        let mail = match (&self.serve_mailbox, list("ROHRPOST_SERVE_MAILBOX"), file.serve_mailbox) {
-            (Some(given), ..) => Ok(given.clone()),
-            (None, Some(words), _) | (None, None, Some(Words::Many(words))) => mail_service(&words),
-            (None, None, Some(Words::One(word))) => mail_service(&[word]),
-            (None, None, None) => Ok(MailService::Off),
-        };
-        let mail = mail.map_err(|e| {
+        let given = self.serve_mailbox.clone().or_else(|| list("ROHRPOST_SERVE_MAILBOX")).or(file.serve_mailbox);
+        let mail = mail_service(&given.unwrap_or_default()).map_err(|e| {
             ApiError::new(Code::Config, format!("serve_mailbox is not understood: {e}"))
                 .with_hint("it is \"open\", \"contacts\", \"off\", or a list of peer IDs")
         })?;
@@ -120,8 +111,8 @@ impl RunOptions {
     }
 }
 
-fn read_file(place: &Place) -> Result<File, ApiError> {
-    let Some(path) = &place.config else { return Ok(File::default()) };
+fn read_file(place: &Place) -> Result<RunOptions, ApiError> {
+    let Some(path) = &place.config else { return Ok(RunOptions::default()) };
     match std::fs::read_to_string(path) {
         Ok(text) => toml::from_str(&text).map_err(|e| {
             ApiError::new(Code::Config, format!("{}: {}", path.display(), e.to_string().trim_end())).with_hint(
@@ -129,7 +120,7 @@ fn read_file(place: &Place) -> Result<File, ApiError> {
                  false), `serve_mailbox` (\"open\", \"contacts\" or a list of peer IDs) and `metrics` (\"HOST:PORT\")",
             )
         }),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(File::default()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(RunOptions::default()),
         Err(e) => Err(ApiError::new(Code::Config, format!("{}: {e}", path.display()))),
     }
 }
@@ -212,7 +203,7 @@ mod tests {
         let env = |name: &str| (name == "ROHRPOST_SERVE_MAILBOX").then(|| "contacts".to_owned());
         let settings = RunOptions::default().settle(&place, &env).unwrap();
         assert_eq!(settings.serve_mailbox, MailService::Contacts);
-        let options = RunOptions { serve_mailbox: Some(MailService::Open), ..RunOptions::default() };
+        let options = RunOptions { serve_mailbox: Some(vec!["open".to_owned()]), ..RunOptions::default() };
         assert_eq!(options.settle(&place, &env).unwrap().serve_mailbox, MailService::Open);
         let env = |name: &str| (name == "ROHRPOST_SERVE_MAILBOX").then(|| "off".to_owned());
         assert_eq!(RunOptions::default().settle(&place, &env).unwrap().serve_mailbox, MailService::Off);

@@ -2,7 +2,6 @@
 
 use crate::api::{Event, EventKind};
 use crate::base::PeerId;
-use crate::base::words::MailService;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
@@ -64,18 +63,13 @@ pub(crate) struct RunArgs {
 /// Runs it and prints its events.
 pub(crate) fn run(args: RunArgs, context: &mut Context) -> Result<()> {
     let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
-    let serve_mailbox = match args.serve_mailbox.as_deref() {
-        Some("contacts") => Some(MailService::Contacts),
-        Some(_) => Some(MailService::Open),
-        None if args.mailbox_for.is_empty() => None,
-        None => Some(MailService::Listed(args.mailbox_for.into_iter().collect())),
-    };
+    let listed = args.mailbox_for.iter().map(PeerId::to_string).collect();
     let options = RunOptions {
         listen: some(args.listen),
         bootstrap: some(args.bootstrap),
         mdns: args.no_mdns.then_some(false),
         upnp: args.no_upnp.then_some(false),
-        serve_mailbox,
+        serve_mailbox: args.serve_mailbox.map(|whom| vec![whom]).or_else(|| some(listed)),
         serve_relay: args.serve_relay.then_some(true),
         public: args.public.then_some(true),
         metrics: args.metrics,
