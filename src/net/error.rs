@@ -12,23 +12,14 @@ pub enum NetError {
         reason: &'static str,
     },
     /// Somebody else listens there.
-    #[error("{addr} is in use")]
-    AddressInUse {
-        /// Which address.
-        addr: String,
-    },
+    #[error("{0} is in use")]
+    AddressInUse(String),
     /// The system does not allow it.
-    #[error("no permission to listen on {addr}")]
-    NoPermission {
-        /// Which address.
-        addr: String,
-    },
+    #[error("no permission to listen on {0}")]
+    NoPermission(String),
     /// This machine has no such address.
-    #[error("this machine does not have the address {addr}")]
-    NoSuchAddress {
-        /// Which address.
-        addr: String,
-    },
+    #[error("this machine does not have the address {0}")]
+    NoSuchAddress(String),
     /// Any other trouble of the system.
     #[error("cannot listen on {addr}: {reason}")]
     Listen {
@@ -50,11 +41,11 @@ impl NetError {
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::BadAddress { .. } => "an address looks like /ip4/0.0.0.0/udp/4001/quic-v1 or /ip6/::/tcp/4001",
-            Self::AddressInUse { .. } => {
+            Self::AddressInUse(_) => {
                 "another program, or another node of yours, listens there; stop it, or choose another port (0: any)"
             }
-            Self::NoPermission { .. } => "choose a port above 1023, or let a firewall rule or capability allow it",
-            Self::NoSuchAddress { .. } => "listen on /ip4/0.0.0.0/… for every interface",
+            Self::NoPermission(_) => "choose a port above 1023, or let a firewall rule or capability allow it",
+            Self::NoSuchAddress(_) => "listen on /ip4/0.0.0.0/… for every interface",
             Self::Listen { .. } | Self::Start(_) => "see whether the network of this machine is up",
             Self::Mdns(_) => "switch it off with --no-mdns",
         }

@@ -111,9 +111,9 @@ fn probe(addr: SocketAddr, kind: Type) -> io::Result<()> {
 fn explain(text: &str, error: &io::Error) -> NetError {
     let addr = cut(text);
     match error.kind() {
-        io::ErrorKind::AddrInUse => NetError::AddressInUse { addr },
-        io::ErrorKind::PermissionDenied => NetError::NoPermission { addr },
-        io::ErrorKind::AddrNotAvailable => NetError::NoSuchAddress { addr },
+        io::ErrorKind::AddrInUse => NetError::AddressInUse(addr),
+        io::ErrorKind::PermissionDenied => NetError::NoPermission(addr),
+        io::ErrorKind::AddrNotAvailable => NetError::NoSuchAddress(addr),
         _ => NetError::Listen { addr, reason: error.to_string() },
     }
 }
