@@ -116,7 +116,10 @@ impl NetHandle {
     pub fn present(&self) -> Vec<Event> {
         let status = self.status();
         let connected = status.peers.iter().map(|peer| Event::Connected(peer.peer_id));
-        [Event::Relays(status.places()), Event::Listening(status.listen_addrs)].into_iter().chain(connected).collect()
+        [Event::Relays(status.relay_places), Event::Listening(status.listen_addrs)]
+            .into_iter()
+            .chain(connected)
+            .collect()
     }
 
     /// Looks for mailboxes that serve everybody, and where they are. Unverified: anybody can say that he is one.

@@ -250,13 +250,13 @@ impl Shared {
     /// Puts what is known of our place where the handle finds it; where we can be reached now is told when it is new.
     pub(super) fn show(&self, change: impl FnOnce(&mut NetStatus)) {
         let status = &mut lock(&self.registry).status;
-        let (listen_addrs, places) = (status.listen_addrs.clone(), status.places());
+        let (listen_addrs, places) = (status.listen_addrs.clone(), status.relay_places.clone());
         change(status);
         if status.listen_addrs != listen_addrs {
             self.notices.latest(Event::Listening(status.listen_addrs.clone()));
         }
-        if status.places() != places {
-            self.notices.latest(Event::Relays(status.places()));
+        if status.relay_places != places {
+            self.notices.latest(Event::Relays(status.relay_places.clone()));
         }
         #[cfg(test)]
         self.places.send_replace(());

@@ -1,8 +1,8 @@
 //! What is told of the network when it is asked.
 
-use crate::base::shown::Connection;
+use crate::base::PeerId;
+use crate::base::shown::{Connection, RelayInUse};
 use crate::base::words::{DhtStatus, Nat, Reachability, RelayService, Upnp};
-use crate::base::{PeerId, WallTime};
 
 /// Where we listen and with whom we are connected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,9 @@ pub struct NetStatus {
     /// Addresses that were reached from outside.
     pub external_addrs: Vec<String>,
     /// The relays through which we can be reached.
-    pub relays: Vec<RelayStatus>,
+    pub relays: Vec<RelayInUse>,
+    /// Where they are, as others are told of them.
+    pub relay_places: Vec<(PeerId, Vec<String>)>,
     /// The router before us.
     pub nat: Nat,
     /// What it grants.
@@ -28,26 +30,6 @@ pub struct NetStatus {
     pub relay_service: Option<RelayService>,
     /// Whether peers are looked for in the local network.
     pub mdns: MdnsStatus,
-}
-
-impl NetStatus {
-    /// The relays through which we can be reached, and where they are.
-    pub(super) fn places(&self) -> Vec<(PeerId, Vec<String>)> {
-        self.relays.iter().map(|relay| (relay.peer, relay.places.clone())).collect()
-    }
-}
-
-/// A relay on which others can reach us.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RelayStatus {
-    /// Whose it is.
-    pub peer: PeerId,
-    /// Where it is.
-    pub places: Vec<String>,
-    /// Our address there, ending in `/p2p-circuit`.
-    pub addr: String,
-    /// Since when.
-    pub since: WallTime,
 }
 
 /// Whether peers are looked for in the local network.

@@ -10,12 +10,12 @@ use super::alive::Checked;
 use super::relays::Rank;
 use crate::base::PeerId;
 use crate::base::limits::{ADDRESS_RETEST, SLEEP_SUSPECTED};
+use crate::base::shown::RelayInUse;
 use crate::base::words::Reachability;
 use crate::net::addresses::{Scope, dialable, scope, through};
 use crate::net::behaviour::BehaviourEvent;
 use crate::net::peers::{Link, Way};
 use crate::net::shared::Suspicion;
-use crate::net::status::RelayStatus;
 use crate::net::task::Task;
 use crate::net::{from_libp2p, span, to_libp2p, wall_now};
 
@@ -411,16 +411,16 @@ impl Task {
     pub(in crate::net) fn show_place(&self) {
         let nat = &self.nat;
         let relays = nat.relays.standing().into_iter().filter_map(|standing| {
-            let addr = standing.addrs.first()?.to_string();
+            let (peer_id, addr) = (standing.relay, standing.addrs.first()?.to_string());
             let places = standing.addrs.iter().filter_map(through).map(|(_, place)| place.to_string()).collect();
-            Some(RelayStatus { peer: standing.relay, places, addr, since: standing.since })
+            Some((RelayInUse { peer_id, addr, since: standing.since }, (peer_id, places)))
         });
         let addrs = self.all_addrs();
         self.shared.show(|status| {
             status.listen_addrs = addrs;
             status.reachability = nat.reachability();
             status.external_addrs = nat.reach.addrs().iter().map(Multiaddr::to_string).collect();
-            status.relays = relays.collect();
+            (status.relays, status.relay_places) = relays.unzip();
             status.nat = nat.observed.kind(&self.listen_addrs);
             status.upnp = nat.router.status();
             status.relay_service = nat.usage.as_ref().map(super::service::Usage::told);

@@ -144,7 +144,7 @@ async fn a_lost_relay_is_replaced_and_asked_again_when_it_is_back() {
     one.net.shutdown().await;
     drop(one);
     reachable(&mut bob, 1).await;
-    assert_eq!(bob.net.status().relays[0].peer, other.id());
+    assert_eq!(bob.net.status().relays[0].peer_id, other.id());
     let mut alice = Node::with(hidden(11, &[&other])).await;
     alice.net.connect(bob.id(), &circuits(&bob)).unwrap();
     alice.expect_connected(bob.id()).await;

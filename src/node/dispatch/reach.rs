@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Dispatcher, whom};
 use crate::api::{
-    self, ApiError, Code, Connection, DhtStatus, MailboxService, OpenMailbox, Peer, Reach, RelayInUse, Resolved, Who,
+    self, ApiError, Code, Connection, DhtStatus, MailboxService, OpenMailbox, Peer, Reach, Resolved, Who,
 };
 use crate::base::PeerId;
 use crate::base::words::{BoxState, Reachability, ServeMailbox};
@@ -35,7 +35,7 @@ impl Dispatcher {
                     running: status.is_some(),
                     peers: connections.len() as u64,
                     outbox: counts.outbox,
-                    relay: status.iter().flat_map(|status| &status.relays).map(|relay| relay.peer.to_string()).next(),
+                    relay: status.as_ref().and_then(|s| s.relays.first()).map(|relay| relay.peer_id.to_string()),
                     mailboxes: in_use.map(|mailbox| mailbox.peer_id.to_string()).collect(),
                     reachability: status.as_ref().map_or(Reachability::Unknown, |s| s.reachability),
                     reach: status.as_ref().map(|status| reach(status, served, current)),
@@ -169,13 +169,11 @@ fn mailbox_at(reader: &Reader, net: Option<&NetHandle>, at: &[String]) -> Result
 }
 
 fn reach(status: &NetStatus, served: MailboxService, current: bool) -> Reach {
-    let relay =
-        |relay: &net::RelayStatus| RelayInUse { peer_id: relay.peer, addr: relay.addr.clone(), since: relay.since };
     Reach {
         nat: status.nat,
         upnp: status.upnp,
         external_addrs: status.external_addrs.clone(),
-        relays: status.relays.iter().map(relay).collect(),
+        relays: status.relays.clone(),
         dht: DhtStatus { published: status.dht.published && current, ..status.dht },
         relay_service: status.relay_service,
         mailbox_service: Some(served).filter(|served| served.serves != ServeMailbox::Off),
