@@ -2,7 +2,6 @@
 //! for a few lines and never across an await.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use libp2p::swarm::ConnectionId;
@@ -17,7 +16,7 @@ use super::limits::activity::Activity;
 use super::lock;
 use super::notices::Notices;
 use super::origin::Origin;
-use super::peers::{Link, Traffic};
+use super::peers::Link;
 use super::status::NetStatus;
 use super::streams;
 use crate::base::limits::{ENVELOPES, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
@@ -73,7 +72,6 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Registry {
     peers: HashMap<PeerId, Peer>,
-    traffic: HashMap<ConnectionId, Traffic>,
     /// But for the peers and the DHT.
     status: NetStatus,
 }
@@ -95,33 +93,24 @@ pub(super) struct Outbox {
     pub(super) preferred: watch::Receiver<ConnectionId>,
 }
 
-/// How much is on its way to one peer: queued, or sent and not answered (NET-18).
+/// How many envelopes, and bytes, are on their way to one peer: queued, or sent and not answered (NET-18).
 #[derive(Debug, Default)]
-pub(super) struct Load {
-    frames: AtomicUsize,
-    bytes: AtomicUsize,
-}
+pub(super) struct Load(Mutex<(usize, usize)>);
 
 impl Load {
     pub(super) fn take(&self, len: usize) -> bool {
-        let within = |count: &AtomicUsize, more: usize, max: usize| {
-            let add = |now: usize| (now + more <= max).then_some(now + more);
-            count.fetch_update(Ordering::AcqRel, Ordering::Acquire, add).is_ok()
-        };
-        if !within(&self.frames, 1, MAX_IN_FLIGHT) {
-            return false;
+        let mut load = lock(&self.0);
+        let fits = load.0 < MAX_IN_FLIGHT && load.1 + len <= MAX_IN_FLIGHT_BYTES;
+        if fits {
+            *load = (load.0 + 1, load.1 + len);
         }
-        if !within(&self.bytes, len, MAX_IN_FLIGHT_BYTES) {
-            self.frames.fetch_sub(1, Ordering::AcqRel);
-            return false;
-        }
-        true
+        fits
     }
 
     /// An envelope of this length has its outcome.
     pub(super) fn give_back(&self, len: usize) {
-        self.frames.fetch_sub(1, Ordering::AcqRel);
-        self.bytes.fetch_sub(len, Ordering::AcqRel);
+        let mut load = lock(&self.0);
+        *load = (load.0 - 1, load.1 - len);
     }
 }
 
@@ -232,19 +221,6 @@ impl Shared {
         })
     }
 
-    // ---- streams --------------------------------------------------------------------------------
-
-    /// Counts a stream as open on its connection until the guard is dropped.
-    pub(super) fn count_stream(self: &Arc<Self>, connection: ConnectionId) -> StreamGuard {
-        lock(&self.registry).traffic.entry(connection).or_default().streams += 1;
-        StreamGuard { shared: Arc::clone(self), connection }
-    }
-
-    /// What happens on this connection.
-    pub(super) fn traffic(&self, connection: ConnectionId) -> Traffic {
-        lock(&self.registry).traffic.get(&connection).copied().unwrap_or_default()
-    }
-
     // ---- status ---------------------------------------------------------------------------------
 
     /// Puts what is known of our place where the handle finds it; where we can be reached now is told when it is new.
@@ -285,41 +261,5 @@ pub(super) async fn hand_over(lane: mpsc::Sender<Event>, event: Event, permit: i
     // Without a place the node has stopped.
     if let Ok(place) = place {
         place.send(event);
-    }
-}
-
-/// While it lives, a stream is open on a connection.
-pub(super) struct StreamGuard {
-    shared: Arc<Shared>,
-    connection: ConnectionId,
-}
-
-impl StreamGuard {
-    pub(super) const fn connection(&self) -> ConnectionId {
-        self.connection
-    }
-
-    /// When something was last answered on the connection.
-    pub(super) fn last_answer(&self) -> Option<Instant> {
-        self.shared.traffic(self.connection).answered
-    }
-
-    /// An envelope was answered on the stream.
-    pub(super) fn answered(&self) {
-        if let Some(traffic) = lock(&self.shared.registry).traffic.get_mut(&self.connection) {
-            traffic.answered = Some(Instant::now());
-        }
-    }
-}
-
-impl Drop for StreamGuard {
-    fn drop(&mut self) {
-        let mut registry = lock(&self.shared.registry);
-        if let Some(traffic) = registry.traffic.get_mut(&self.connection) {
-            traffic.streams -= 1;
-            if traffic.streams == 0 {
-                registry.traffic.remove(&self.connection);
-            }
-        }
     }
 }

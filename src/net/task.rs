@@ -458,7 +458,7 @@ impl Task {
     }
 
     fn close_doubles(&mut self) {
-        let (due, next) = self.peers.overdue(Instant::now(), |id| self.shared.traffic(id));
+        let (due, next) = self.peers.overdue(Instant::now(), |id| self.shared.activity.traffic(id));
         for id in due {
             tracing::debug!(connection = %id, "a second connection is closed");
             self.swarm.close_connection(id);

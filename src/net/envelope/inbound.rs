@@ -16,9 +16,10 @@ use crate::base::limits::{FRAME_TIMEOUT, MAX_REFUSED_RUN, STALL_TIMEOUT, STRANGE
 use crate::base::{PeerId, failpoint};
 use crate::envelope::border::{Event, FrameToken};
 use crate::envelope::frame::{Frame, RefuseReason, put_hello};
+use crate::net::limits::activity::StreamGuard;
 use crate::net::limits::activity::UnderWay;
 use crate::net::origin::Origin;
-use crate::net::shared::{Shared, StreamGuard};
+use crate::net::shared::Shared;
 use crate::net::{from_libp2p, lock, span, streams};
 
 /// The answers of the node to the envelopes of one stream.
@@ -84,7 +85,7 @@ impl Streams {
 pub(in crate::net) async fn serve(shared: Arc<Shared>, open: Arc<Streams>, inbound: streams::Inbound) {
     let streams::Inbound { peer, connection, remote, stream, slot, gone } = inbound;
     let Some(peer) = from_libp2p(&peer) else { return };
-    let guard = shared.count_stream(connection);
+    let guard = shared.activity.count_stream(connection);
     let answers = Arc::new(Answers::default());
     let id = open.register(&answers);
     let end = run(

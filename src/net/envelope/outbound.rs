@@ -20,7 +20,8 @@ use crate::base::limits::{
 use crate::base::{Millis, PeerId, failpoint};
 use crate::envelope::border::Event;
 use crate::envelope::frame::{Frame, RefuseReason, put_envelope, put_hello};
-use crate::net::shared::{Load, Open, Outbox, Outgoing, Shared, StreamGuard};
+use crate::net::limits::activity::StreamGuard;
+use crate::net::shared::{Load, Open, Outbox, Outgoing, Shared};
 use crate::net::{lock, span};
 
 /// Frames are gathered up to this size before they are written.
@@ -34,7 +35,7 @@ pub(in crate::net) async fn serve(shared: Arc<Shared>, peer: PeerId, mut outbox:
         let connection = *outbox.preferred.borrow_and_update();
         let end = match sender.open(connection).await {
             Some(stream) => {
-                let guard = sender.shared.count_stream(connection);
+                let guard = sender.shared.activity.count_stream(connection);
                 let under_way = sender.shared.activity.begin(connection);
                 let end = sender.session(&mut outbox, &guard, first, stream).await;
                 drop((guard, under_way));
@@ -105,7 +106,7 @@ impl Sender {
         first: Outgoing,
         stream: impl AsyncRead + AsyncWrite + Unpin,
     ) -> Result<(), StreamEnd> {
-        let connection = guard.connection();
+        let connection = guard.id;
         let window = Mutex::new(Window::default());
         // Noted as sent before anything can fail, so that it has an outcome in every case.
         let mut out = Vec::new();
@@ -215,7 +216,7 @@ impl Sender {
         guard: &StreamGuard,
         mut reader: FrameReader<impl AsyncRead + Unpin>,
     ) -> Result<(), StreamEnd> {
-        let connection = guard.connection();
+        let connection = guard.id;
         self.frame_ready(window, connection, &mut reader, FRAME_TIMEOUT).await?;
         reader.hello().await?;
         loop {

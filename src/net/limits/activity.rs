@@ -8,6 +8,7 @@ use libp2p::swarm::ConnectionId;
 use tokio::time::Instant;
 
 use super::super::lock;
+use super::super::peers::Traffic;
 
 /// Of every established connection; those who note something add none, so it is as bounded as they are.
 #[derive(Clone, Debug, Default)]
@@ -19,12 +20,13 @@ struct Mark {
     under_way: usize,
     /// When something happened last.
     last: Instant,
+    traffic: Traffic,
 }
 
 impl Activity {
     /// A connection was made.
-    pub(super) fn opened(&self, id: ConnectionId) {
-        lock(&self.0).insert(id, Mark { under_way: 0, last: Instant::now() });
+    pub(in crate::net) fn opened(&self, id: ConnectionId) {
+        lock(&self.0).insert(id, Mark { under_way: 0, last: Instant::now(), traffic: Traffic::default() });
     }
 
     /// It is gone.
@@ -39,21 +41,28 @@ impl Activity {
 
     /// Something has happened.
     pub(in crate::net) fn touch(&self, id: ConnectionId) {
-        if let Some(mark) = lock(&self.0).get_mut(&id) {
-            mark.last = Instant::now();
-        }
+        self.change(id, |mark| mark.last = Instant::now());
     }
 
     /// Something has begun, and ends when this is dropped.
     pub(in crate::net) fn begin(&self, id: ConnectionId) -> UnderWay {
-        self.change(id, |under_way| under_way + 1);
+        self.change(id, |mark| (mark.under_way, mark.last) = (mark.under_way + 1, Instant::now()));
         UnderWay { activity: self.clone(), id }
     }
 
-    fn change(&self, id: ConnectionId, change: impl FnOnce(usize) -> usize) {
-        if let Some(mark) = lock(&self.0).get_mut(&id) {
-            (mark.under_way, mark.last) = (change(mark.under_way), Instant::now());
-        }
+    /// What happens on a connection's streams of envelopes.
+    pub(in crate::net) fn traffic(&self, id: ConnectionId) -> Traffic {
+        lock(&self.0).get(&id).map(|mark| mark.traffic).unwrap_or_default()
+    }
+
+    /// Counts such a stream as open until the guard is dropped.
+    pub(in crate::net) fn count_stream(&self, id: ConnectionId) -> StreamGuard {
+        self.change(id, |mark| mark.traffic.streams += 1);
+        StreamGuard { activity: self.clone(), id }
+    }
+
+    fn change(&self, id: ConnectionId, change: impl FnOnce(&mut Mark)) {
+        lock(&self.0).get_mut(&id).map(change);
     }
 }
 
@@ -66,6 +75,35 @@ pub(in crate::net) struct UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.activity.change(self.id, |under_way| under_way.saturating_sub(1));
+        let end = |mark: &mut Mark| (mark.under_way, mark.last) = (mark.under_way.saturating_sub(1), Instant::now());
+        self.activity.change(self.id, end);
+    }
+}
+
+/// While it lives, a stream of envelopes is open on a connection.
+pub(in crate::net) struct StreamGuard {
+    activity: Activity,
+    pub(in crate::net) id: ConnectionId,
+}
+
+impl StreamGuard {
+    /// When something was last answered on the connection.
+    pub(in crate::net) fn last_answer(&self) -> Option<Instant> {
+        self.activity.traffic(self.id).answered
+    }
+
+    /// An envelope was answered on the stream.
+    pub(in crate::net) fn answered(&self) {
+        self.activity.change(self.id, |mark| mark.traffic.answered = Some(Instant::now()));
+    }
+}
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        let end = |traffic: Traffic| match traffic.streams {
+            0 | 1 => Traffic::default(),
+            streams => Traffic { streams: streams - 1, ..traffic },
+        };
+        self.activity.change(self.id, |mark| mark.traffic = end(mark.traffic));
     }
 }

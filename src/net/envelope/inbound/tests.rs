@@ -29,7 +29,8 @@ fn serve_one(class: Class, lane: usize) -> Served {
     let end = tokio::spawn(async move {
         let connection = ConnectionId::new_unchecked(1);
         let receiver = Receiver { peer: PEER, address: None, connection, id: 5, answers: &task, gone };
-        let guard = shared.count_stream(connection);
+        shared.activity.opened(connection);
+        let guard = shared.activity.count_stream(connection);
         run(&shared, receiver, &guard, near).await
     });
     Served { far, events, answers, end, connection }

@@ -39,7 +39,8 @@ impl Session {
         let mut session = Self { shared, events, suspected, far, end: tokio::spawn(std::future::pending()) };
         session.send(1).unwrap();
         let first = outbox.queue.recv().await.unwrap();
-        let guard = session.shared.count_stream(connection(1));
+        session.shared.activity.opened(connection(1));
+        let guard = session.shared.activity.count_stream(connection(1));
         session.end = tokio::spawn(async move { (sender.session(&mut outbox, &guard, first, near).await, outbox) });
         session.far.reader.hello().await.unwrap();
         session.far.hello().await;
