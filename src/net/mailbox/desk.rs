@@ -21,7 +21,8 @@ pub(in crate::net) struct Desk {
     gate: Mutex<Gate>,
     /// A place is free.
     room: Notify,
-    waiting: Mutex<Waiting>,
+    /// Questions that our node was asked, by their places.
+    waiting: Mutex<HashMap<u64, Asked>>,
     /// Questions of owners who wait for mail: one of each.
     held: Mutex<HashMap<PeerId, Held>>,
     /// How many places they have taken.
@@ -29,18 +30,10 @@ pub(in crate::net) struct Desk {
     taken: tokio::sync::watch::Sender<usize>,
 }
 
-#[derive(Debug, Default)]
-struct Waiting {
-    last: u64,
-    map: HashMap<u64, Asked>,
-}
-
 /// A question that our node was asked.
 #[derive(Debug)]
 struct Asked {
     from: PeerId,
-    /// Its place at the gate.
-    place: u64,
     /// Whether it may be held.
     waits: bool,
     reply: oneshot::Sender<Said>,
@@ -64,7 +57,7 @@ struct Held {
 impl Desk {
     /// The node's answer; ignored when nobody waits for it any more.
     pub(in crate::net) fn answer(&self, request: u64, answer: Vec<u8>) {
-        if let Some(asked) = lock(&self.waiting).map.remove(&request) {
+        if let Some(asked) = lock(&self.waiting).remove(&request) {
             let _ = asked.reply.send(Said::Answer(answer));
         }
     }
@@ -72,22 +65,22 @@ impl Desk {
     /// The owner waits for mail: one question of each is held, the newest, if there is a place for it (MBX-82). It is held when
     /// this returns: nothing that is stored from here on is missed.
     pub(in crate::net) fn hold(&self, request: u64) {
-        let Some(asked) = lock(&self.waiting).map.remove(&request) else { return };
+        let Some(asked) = lock(&self.waiting).remove(&request) else { return };
         if let Some(older) = lock(&self.held).remove(&asked.from) {
             lock(&self.gate).leave(older.place);
         }
-        if !asked.waits || !lock(&self.gate).hold(asked.place) {
+        if !asked.waits || !lock(&self.gate).hold(request) {
             let _ = asked.reply.send(Said::Answer(answer(&Answer::Full { retry_after: retry_after() })));
             return;
         }
         let (ring, rung) = oneshot::channel();
-        lock(&self.held).insert(asked.from, Held { place: asked.place, ring });
+        lock(&self.held).insert(asked.from, Held { place: request, ring });
         #[cfg(test)]
         self.tell_taken();
         self.room.notify_waiters();
         if asked.reply.send(Said::Hold(rung)).is_err() {
             // Its task has just ended.
-            self.release(asked.from, asked.place);
+            self.release(asked.from, request);
         }
     }
 
@@ -145,15 +138,13 @@ impl Desk {
     }
 
     /// A question is over, however: its place is free, and nobody waits for an answer any more.
-    pub(super) fn leave(&self, from: PeerId, place: u64, request: Option<u64>) {
+    pub(super) fn leave(&self, from: PeerId, place: u64) {
         lock(&self.gate).leave(place);
         self.release(from, place);
         self.room.notify_waiters();
         #[cfg(test)]
         self.tell_taken();
-        if let Some(request) = request {
-            lock(&self.waiting).map.remove(&request);
-        }
+        lock(&self.waiting).remove(&place);
     }
 
     fn release(&self, owner: PeerId, place: u64) {
@@ -163,14 +154,11 @@ impl Desk {
         }
     }
 
-    /// A question goes to our node: its number there, and what is said to it.
-    pub(super) fn register(&self, from: PeerId, place: u64, waits: bool) -> (u64, oneshot::Receiver<Said>) {
+    /// A question goes to our node, with the number of its place: what is said to it.
+    pub(super) fn register(&self, from: PeerId, place: u64, waits: bool) -> oneshot::Receiver<Said> {
         let (reply, said) = oneshot::channel();
-        let mut waiting = lock(&self.waiting);
-        waiting.last += 1;
-        let request = waiting.last;
-        waiting.map.insert(request, Asked { from, place, waits, reply });
-        (request, said)
+        lock(&self.waiting).insert(place, Asked { from, waits, reply });
+        said
     }
 }
 

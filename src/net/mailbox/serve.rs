@@ -23,12 +23,11 @@ struct Place {
     desk: Arc<Desk>,
     from: PeerId,
     id: u64,
-    request: Option<u64>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.desk.leave(self.from, self.id, self.request);
+        self.desk.leave(self.from, self.id);
     }
 }
 
@@ -52,7 +51,7 @@ pub(in crate::net) fn take(shared: &Arc<Shared>, desk: &Arc<Desk>, inbound: Inbo
             Some(waits) => desk.wait(who, waits).await,
         };
         let Some(id) = id else { return };
-        let place = Place { desk, from, id, request: None };
+        let place = Place { desk, from, id };
         if let Err(error) = serve(&shared, place, inbound).await {
             // Not who: a mailbox keeps no record of who asks (MBX-40).
             tracing::debug!(%error, "a question to the mailbox failed");
@@ -60,18 +59,17 @@ pub(in crate::net) fn take(shared: &Arc<Shared>, desk: &Arc<Desk>, inbound: Inbo
     });
 }
 
-async fn serve(shared: &Shared, mut place: Place, mut inbound: Inbound) -> io::Result<()> {
+async fn serve(shared: &Shared, place: Place, mut inbound: Inbound) -> io::Result<()> {
     // MBX-71
     let question = timeout(span(MAIL_TRANSFER_TIMEOUT), wire::read(&mut inbound.stream, Question::body_len)).await??;
     let from = place.from;
     let patience = Question::patience(&question);
     // NET-61: relays have few circuits, and none is kept for somebody who waits.
     let waits = patience.is_some() && !is_circuit(&inbound.remote);
-    let (request, said) = place.desk.register(from, place.id, waits);
-    place.request = Some(request);
+    let said = place.desk.register(from, place.id, waits);
     let said = async {
         // A node that no longer listens has stopped.
-        let event = Event::Mail { from, request, question };
+        let event = Event::Mail { from, request: place.id, question };
         shared.lane(&from).send(event).await.map_err(io::Error::other)?;
         said.await.map_err(io::Error::other)
     };

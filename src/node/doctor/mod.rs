@@ -107,29 +107,20 @@ fn look_at_store(
     ask: Ask<'_>,
     found: &mut Findings,
 ) -> Result<Option<Store>, ApiError> {
-    let passphrase = match identity::key_file_needs_passphrase(key_file) {
-        Ok(false) => None,
-        Ok(true) => match ask() {
-            Ok(passphrase) => Some(passphrase),
-            Err(error) if error.is(Code::PassphraseNeeded) => {
-                let hint = "give --passphrase-file, or look while the node runs";
-                found.note(Area::Store, "not looked at: the key file has a passphrase", hint);
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        },
-        Err(error) => {
-            found.error(Area::KeyFile, error.into());
+    // A key file of which that cannot be told is not opened either: that says why.
+    let needed = identity::key_file_needs_passphrase(key_file).unwrap_or(false);
+    let passphrase = match needed.then(ask).transpose() {
+        Err(error) if error.is(Code::PassphraseNeeded) => {
+            let hint = "give --passphrase-file, or look while the node runs";
+            found.note(Area::Store, "not looked at: the key file has a passphrase", hint);
             return Ok(None);
         }
+        asked => asked?,
     };
-    let material = match identity::open_key_file(key_file, passphrase.as_ref()) {
+    let material = match identity::open_key_file(key_file, passphrase.as_ref()).map_err(ApiError::from) {
         Ok(material) => material,
+        Err(error) if error.is(Code::WrongPassphrase) => return Err(error),
         Err(error) => {
-            let error = ApiError::from(error);
-            if error.is(Code::WrongPassphrase) {
-                return Err(error);
-            }
             found.error(Area::KeyFile, error);
             return Ok(None);
         }
