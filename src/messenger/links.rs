@@ -16,7 +16,7 @@ const MAX_CIRCUITS: usize = 4;
 impl Tx<'_> {
     /// Tells the node at start who is a contact: his lanes and rates depend on it.
     pub(super) fn contacts_at_start(&mut self) -> Step {
-        for (_, row) in self.buf.scan::<Peers>(&Scan::all())? {
+        for (_, row) in self.buf.scan_sound::<Peers>(&Scan::all())?.0 {
             if row.contact.is_some() {
                 self.push(Order::Class { peer: row.peer, class: Class::Contact });
             }

@@ -5,7 +5,7 @@ use crate::base::{Millis, MonoTime, PeerId, limits};
 use crate::store::{Rows, Scan};
 
 use super::keys::SWEEP;
-use super::tables::{Peers, peer_key};
+use super::tables::{PeerRow, Peers, peer_key};
 use super::tx::{Step, Tx};
 
 /// How often ageing rows are looked at.
@@ -33,7 +33,7 @@ impl Tx<'_> {
             let inquires = link.inquire_at.is_some_and(|at| at <= now);
             self.touch(peer);
             if inquires {
-                self.inquire(peer)?;
+                self.for_peer(peer, |tx| tx.inquire(peer));
             }
         }
         if self.mem.maintenance_at <= now {
@@ -56,24 +56,29 @@ impl Tx<'_> {
         self.expire_requests()?;
         self.age_outbox()?;
         self.begin_walk()?;
-        for (_, mut row) in self.buf.scan::<Peers>(&Scan::all())? {
-            if row.heal_due {
-                self.touch(row.peer);
-            }
-            if daily {
-                self.prune_sessions(&row.peer)?;
-            }
-            if row.declined_until.is_some_and(|until| until <= clock) {
-                row.declined_until = None;
-                if row.contact.is_none() && !row.blocked {
-                    self.buf.delete::<Peers>(&peer_key(&row.peer));
-                    self.drop_sessions(&row.peer)?;
-                } else {
-                    self.put_peer(&row)?;
-                }
-            }
+        for (_, row) in self.buf.scan_sound::<Peers>(&Scan::all())?.0 {
+            self.for_peer(row.peer, |tx| tx.age_peer(row, daily));
         }
         Ok(())
+    }
+
+    fn age_peer(&mut self, mut row: PeerRow, daily: bool) -> Step {
+        if row.heal_due {
+            self.touch(row.peer);
+        }
+        if daily {
+            self.prune_sessions(&row.peer)?;
+        }
+        let clock = self.deadline_clock();
+        if row.declined_until.is_none_or(|until| until > clock) {
+            return Ok(());
+        }
+        row.declined_until = None;
+        if row.contact.is_some() || row.blocked {
+            return self.put_peer(&row);
+        }
+        self.buf.delete::<Peers>(&peer_key(&row.peer));
+        self.drop_sessions(&row.peer)
     }
 
     fn expire_requests(&mut self) -> Step {

@@ -245,7 +245,7 @@ impl Memory {
                 memory.one_time.push_back(row.keys.id);
             }
         }
-        for (_, row) in rows.scan::<Peers>(&Scan::all())? {
+        for (_, row) in rows.scan_sound::<Peers>(&Scan::all())?.0 {
             memory.contacts += u64::from(row.contact.is_some());
             if row.heal_due {
                 memory.touched.insert(row.peer);

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::base::event::EventKind;
 use crate::base::words::State;
@@ -12,6 +14,7 @@ use crate::store::{RowKey, Scan, Table, Under, reads};
 const ALICE: usize = 0;
 const BOB: usize = 1;
 const CAROL: usize = 2;
+const DAVE: usize = 3;
 
 /// A row of another table's form in the place of one of Alice's: it does not open as what it should be.
 struct Wrong<const NUMBER: u8>;
@@ -35,13 +38,12 @@ fn unreadable(office: &Office) -> usize {
     query::unreadable(&office.rows(ALICE)).unwrap()
 }
 
-/// Alice, whose rows will be spoilt, and two contacts of hers; nobody is reached.
+/// Alice, whose rows will be spoilt, and three contacts of hers; nobody is reached.
 fn apart() -> Office {
-    let mut office = Office::new(3);
-    office.befriend(ALICE, BOB);
-    office.befriend(ALICE, CAROL);
+    let mut office = Office::new(4);
+    [BOB, CAROL, DAVE].into_iter().for_each(|who| office.befriend(ALICE, who));
     office.online = false;
-    (0..3).for_each(|who| office.open(who));
+    (0..4).for_each(|who| office.open(who));
     office
 }
 
@@ -101,6 +103,16 @@ fn a_peer_whose_rows_do_not_open_waits_and_the_others_do_not() {
     let carol = office.id(CAROL);
     spoil::<{ Peers::ID }>(&mut office, &peer_key(&carol));
     assert_eq!(unreadable(&office), 3);
+    // Neither stops a start, what is done by the day, or questions.
+    office.open(ALICE);
+    let dave = office.id(DAVE);
+    office.pass(Millis::from_hours(48));
+    let last = office.say(ALICE, DAVE, "goes on");
+    together(&mut office);
+    assert_eq!((state(&office, &last), unreadable(&office)), (State::Delivered, 3));
+    let shown = query::contacts(&office.rows(ALICE), office.id(ALICE)).unwrap();
+    let shown: BTreeSet<_> = shown.iter().map(|contact| contact.peer_id).collect();
+    assert_eq!(shown, BTreeSet::from([bob, dave]));
 }
 
 /// What a step that fails has changed of memory is undone, and no row is read for it.

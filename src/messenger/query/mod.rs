@@ -102,7 +102,7 @@ pub fn request(rows: &impl Rows, peer: &PeerId) -> Result<Option<(Request, Vec<S
 /// Contacts and blocked peers, by name.
 pub fn contacts(rows: &impl Rows, me: PeerId) -> Result<Vec<Contact>, StoreError> {
     let mut found = Vec::new();
-    for (_, row) in rows.scan::<Peers>(&Scan::new(RowKey::new()))? {
+    for (_, row) in rows.scan_sound::<Peers>(&Scan::new(RowKey::new()))?.0 {
         if row.is_listed() {
             found.push(shown_contact(me, &row, false));
         }
@@ -165,7 +165,7 @@ pub fn counts(rows: &impl Rows) -> Result<Counts, StoreError> {
     for (_, row) in rows.scan_sound::<Outbox>(&Scan::all())?.0 {
         counts.outbox += u64::from(matches!(row.kind, OutKind::Message(_)));
     }
-    for (_, row) in rows.scan::<Peers>(&Scan::new(RowKey::new()))? {
+    for (_, row) in rows.scan_sound::<Peers>(&Scan::new(RowKey::new()))?.0 {
         counts.contacts += u64::from(row.contact.is_some());
     }
     counts.last_event = last_event(rows)?;

@@ -34,7 +34,7 @@ pub fn resolve_peer(rows: &impl Rows, text: &str) -> Result<PeerId, ResolveError
         return Ok(peer);
     }
     let mut known: Vec<(PeerId, String)> = Vec::new();
-    for (_, row) in rows.scan::<Peers>(&Scan::new(RowKey::new()))? {
+    for (_, row) in rows.scan_sound::<Peers>(&Scan::new(RowKey::new()))?.0 {
         if row.is_listed() {
             known.push((row.peer, row.shown_name().to_owned()));
         }
