@@ -62,7 +62,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--bench", default="node")
     parser.add_argument("parts", nargs="*")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
 
     sides = [args.before, args.after]
     programs = [built(side, args.bench) for side in sides]
@@ -86,4 +86,5 @@ def main():
         print(f"| {row} | {cells[0]} | {cells[1]} | {ratio} |")
 
 
-main()
+if __name__ == "__main__":
+    main()
