@@ -110,13 +110,18 @@ impl Log {
                 let is_behind_a_gap = log.gaps + segment.gaps > std::mem::replace(&mut gaps, log.gaps + segment.gaps);
                 if is_behind_a_gap && batch.as_ref().is_none_or(Batch::has_ended_whole) {
                     let whole = position + message.start as u64 <= stable;
-                    let next = Batch { last: u64::MAX, gaps, whole, steps: Vec::new() };
+                    let next = Batch { last: u64::MAX, gaps: None, whole, steps: Vec::new() };
                     log.apply_all(batch.replace(next), &mut pages);
                 }
                 if let Kind::Batch(last) = message.kind {
-                    // One that follows another: what is missing of that one is damage, and no reason to drop the rest.
-                    let next = Batch { last, gaps, whole: last <= stable, steps: Vec::new() };
-                    log.apply_all(batch.replace(next), &mut pages);
+                    // One that follows another: what is missing of that one is damage, and no reason to drop the rest. But what
+                    // came between the two, pages that reading has split, was not certain yet when this one began.
+                    let (before, whole) = (batch.take(), last <= stable);
+                    let torn = before.as_ref().is_some_and(|before| before.gaps.is_none() && !before.whole && !whole);
+                    let (done, steps) = if torn { (None, before) } else { (before, None) };
+                    log.apply_all(done, &mut pages);
+                    let steps = steps.map_or_else(Vec::new, |before| before.steps);
+                    batch = Some(Batch { last, gaps: Some(if torn { usize::MAX } else { gaps }), whole, steps });
                 } else if message.kind != Kind::Other {
                     let changes = pages.changes(&message);
                     let (at, position) = (at + message.body_start as u64, position + message.start as u64);
@@ -127,7 +132,7 @@ impl Log {
                     }
                 }
                 if let Some(batch) = batch.as_mut().filter(|batch| position + message.end as u64 > batch.last) {
-                    batch.whole |= batch.gaps == gaps;
+                    batch.whole |= batch.gaps == Some(gaps);
                     // Looked at once, where it ends.
                     batch.last = u64::MAX;
                 }
@@ -349,8 +354,8 @@ struct Step {
 struct Batch {
     /// The last position of the batch.
     last: u64,
-    /// Gaps before it.
-    gaps: usize,
+    /// Gaps before it, and more than there can be when there is one in it; `None`: what follows one, before another batch begins.
+    gaps: Option<usize>,
     /// Its end was seen, and no gap in it.
     whole: bool,
     steps: Vec<Step>,
