@@ -57,6 +57,11 @@ impl<'a> Segment<'a> {
         Self { bytes, number: position / SEGMENT as u64, at: HEADER, sound_until: HEADER, written, gaps: 0 }
     }
 
+    /// The end of the last sound message; of a segment that is full, its end.
+    pub(super) const fn end(&self) -> usize {
+        if self.is_full() { SEGMENT } else { self.sound_until }
+    }
+
     /// Whether sound messages went on to its end.
     pub(super) const fn is_full(&self) -> bool {
         self.sound_until + LAST > SEGMENT

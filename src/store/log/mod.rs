@@ -28,8 +28,8 @@ use page::{Change, Changes};
 use super::StoreError;
 use super::files::existing;
 
-/// Whether there is something sound behind damage in that part of the log which sled reads when it opens: there it would
-/// stop, and erase what comes behind. What a power cut has torn looks the same.
+/// Whether there is something sound behind damage in that part of the log which sled reads when it opens, or the log ends before
+/// that part: there it would stop, and erase what comes behind. What a power cut has torn looks the same.
 ///
 /// # Errors
 /// Those of the disk.
@@ -38,17 +38,23 @@ pub(super) fn is_torn(path: &Path) -> Result<bool, StoreError> {
     let stable = log.stable_position()?;
     let segments = log.segments()?;
     let last = segments.last().copied();
+    let mut end = 0;
     for (position, at) in segments {
-        if position + SEGMENT as u64 <= stable {
+        let is_last = last == Some((position, at));
+        if position + SEGMENT as u64 <= stable && !is_last {
             continue;
         }
         let bytes = log.segment(at)?;
         let mut segment = Segment::new(&bytes, position);
         while segment.next().is_some() {}
-        let is_last = last == Some((position, at));
+        end = position + segment.end() as u64;
         if segment.gaps > 0 || message::position(&bytes).is_none() || !(is_last || segment.is_full()) {
             return Ok(true);
         }
+    }
+    // What sled's table knows is not there any more: sled would give up what it does not find, too.
+    if end < stable {
+        return Ok(true);
     }
     Ok(false)
 }
