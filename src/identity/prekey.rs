@@ -1,4 +1,4 @@
-//! Prekeys: the secret halves that the owner keeps, and the signed one-time prekeys he hands out.
+//! Prekeys: the secret parts that the owner keeps, and the signed one-time prekeys he hands out.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ impl PrekeyId {
     }
 }
 
-/// The secret halves of the keys in one's card. Their rows live until 22 days after the last card
+/// The secret parts of the keys in one's card. Their rows live until 22 days after the last card
 /// that named them expired (ID-28).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CardKeys {
@@ -58,7 +58,7 @@ impl CardKeys {
     }
 }
 
-/// The secret halves of a one-time prekey.
+/// The secret parts of a one-time prekey.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OneTimeKeys {
     /// Names the pair.
@@ -82,7 +82,7 @@ impl OneTimeKeys {
         }
     }
 
-    /// The encoded, signed public halves (ID-30).
+    /// The encoded, signed public parts (ID-30).
     pub fn sign(&self, owner: &IdentityKeypair) -> Vec<u8> {
         let mut body = record::begin(FIELDS, owner.peer_id());
         body.put(2u8).put(self.id.0).put(3u8).bytes(&self.dh.public().0);

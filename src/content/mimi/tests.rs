@@ -169,8 +169,8 @@ fn nesting_and_parts_are_bounded() {
     assert_eq!(again(&with_part(wide(MAX_PARTS + 1))), Err(ContentError::TooMany("parts")));
     // Counted over the whole message, not in each part.
     let half = || wide(MAX_PARTS / 2 + 1);
-    let halves = multi(Semantics::ProcessAll, vec![half(), half()]);
-    assert_eq!(again(&with_part(halves)), Err(ContentError::TooMany("parts")));
+    let both = multi(Semantics::ProcessAll, vec![half(), half()]);
+    assert_eq!(again(&with_part(both)), Err(ContentError::TooMany("parts")));
     // One part is no multipart.
     let lonely = multi(Semantics::ProcessAll, vec![single("text/plain", b"x")]);
     assert_eq!(again(&with_part(lonely)), Err(ContentError::Field("parts")));

@@ -101,7 +101,7 @@ fn other_forms_are_refused() {
 }
 
 #[test]
-fn rows_carry_the_secret_halves_and_debug_does_not() {
+fn rows_carry_the_secret_parts_and_debug_does_not() {
     let (card, pair) = (CardKeys::generate(&mut rng(2)), OneTimeKeys::generate(&mut rng(3), NOW));
     let row = postcard::to_allocvec(&(&card, &pair)).unwrap();
     assert_eq!(postcard::from_bytes::<(CardKeys, OneTimeKeys)>(&row).unwrap(), (card.clone(), pair.clone()));

@@ -62,7 +62,7 @@ pub(in crate::session) fn accept(
     if first.one_time != keys.one_time.is_some() {
         return Err(SessionError::NeedsKeys);
     }
-    // The same, from the other halves.
+    // The same, from the other side.
     let dh = [
         Some(keys.prekey.exchange(&peer.dh_public())?),
         Some(me.dh_secret().exchange(&first.ephemeral)?),
