@@ -48,7 +48,7 @@ def figures(program, folder, parts):
             rows[cells[1]] = cells[2]
             for i, beside in enumerate(re.findall(r"\[([^]]*)\]", cells[3])):
                 rows[f"{cells[1]} · {i + 1}"] = beside
-        if found := re.match(r"(\S.*?)?\s+time:\s+\[\S+ \S+ (\S+ \S+) ", line):
+        if found := re.match(r"(\S.*?)?\s+time:\s+\[\S+ \S+ (\S+ [µnm]?s) ", line):
             rows[found[1] or name] = found[2]
         elif line and not line.startswith(" "):
             name = line.strip()
