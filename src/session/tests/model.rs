@@ -1,10 +1,13 @@
 //! Random conversations against a naive model, which knows no keys: it keeps every message that ever was, in
 //! plain maps, and says of each arrival what must come of it.
 
+mod ops;
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::hostile::{LOW_ORDER, low_order};
+use ops::{Op, op};
+
 use super::*;
 use crate::base::limits::{
     ARCHIVED_SESSION_LIFE, MAX_ARCHIVED_SESSIONS, MAX_JUMP, MAX_LATE_CHAINS, MAX_RECEIVING_CHAINS,
@@ -231,93 +234,6 @@ impl Seen {
                 chain.gone = Some(None);
                 chain.skipped.clear();
             }
-        }
-    }
-}
-
-/// What happens next; numbers choose among what is there.
-#[derive(Clone, Debug)]
-enum Op {
-    Send(Who, usize),
-    /// Something is sealed, and the process dies before it is written and leaves.
-    Die(Who),
-    Deliver(usize),
-    Copy(usize),
-    Lose(usize),
-    Tamper(usize, usize),
-    Patch(usize, Field, u8),
-    Strip(usize, u8),
-    Reflect(usize),
-    DeliverAll,
-    Begin(Who),
-    Wait(u64),
-    Reload,
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let who = || prop_oneof![Just(Alice), Just(Bob)];
-    prop_oneof![
-        12 => (who(), 1..4usize).prop_map(|(who, count)| Op::Send(who, count)),
-        1 => (who(), 600..1600usize).prop_map(|(who, count)| Op::Send(who, count)),
-        2 => who().prop_map(Op::Die),
-        14 => any::<usize>().prop_map(Op::Deliver),
-        3 => any::<usize>().prop_map(Op::Copy),
-        2 => any::<usize>().prop_map(Op::Lose),
-        2 => any::<(usize, usize)>().prop_map(|(which, place)| Op::Tamper(which, place)),
-        3 => (any::<usize>(), field(), any::<u8>()).prop_map(|(which, field, value)| Op::Patch(which, field, value)),
-        1 => any::<(usize, u8)>().prop_map(|(which, flags)| Op::Strip(which, flags)),
-        1 => any::<usize>().prop_map(Op::Reflect),
-        1 => Just(Op::DeliverAll),
-        1 => who().prop_map(Op::Begin),
-        2 => (1..24 * 20u64).prop_map(Op::Wait),
-        3 => Just(Op::Reload),
-    ]
-}
-
-/// A field of a header, which the attacker gives a value of his own.
-#[derive(Clone, Copy, Debug)]
-enum Field {
-    RatchetKey,
-    Previous,
-    Number,
-    KemId,
-    Version,
-    Initiator,
-    Ephemeral,
-}
-
-fn field() -> impl Strategy<Value = Field> {
-    use Field::{Ephemeral, Initiator, KemId, Number, Previous, RatchetKey, Version};
-    prop::sample::select(vec![RatchetKey, Previous, Number, KemId, Version, Initiator, Ephemeral])
-}
-
-impl Field {
-    /// Where it stands in a message, or `None` for a message that has no such field.
-    fn place(self, letter: &Letter) -> Option<std::ops::Range<usize>> {
-        let (start, first) = (letter.start(), letter.sealed.kind == SealedKind::First);
-        match self {
-            Self::RatchetKey => Some(start + 16..start + 48),
-            Self::Previous => Some(start + 48..start + 52),
-            Self::Number => Some(start + 52..start + 56),
-            Self::KemId => (letter.has_offer() || letter.has_answer()).then_some(start + 73..start + 77),
-            Self::Version => first.then_some(0..1),
-            Self::Initiator => first.then_some(2..34),
-            Self::Ephemeral => first.then_some(34..66),
-        }
-    }
-
-    /// A point of low order, a counter at its end or far ahead, another version.
-    fn value(self, choice: u8) -> Vec<u8> {
-        let choice = usize::from(choice);
-        match self {
-            Self::RatchetKey | Self::Initiator | Self::Ephemeral => {
-                low_order().nth(choice % LOW_ORDER.len()).unwrap().to_vec()
-            }
-            Self::Previous | Self::Number | Self::KemId => {
-                let counters = [0, 1, MAX_JUMP, MAX_JUMP + 1, 10_000, u32::MAX - 1, u32::MAX];
-                counters[choice % counters.len()].to_be_bytes().to_vec()
-            }
-            Self::Version => vec![[0, 2, u8::MAX][choice % 3]],
         }
     }
 }

@@ -3,24 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::facts::{Asked, Facts, Flight};
+use super::house::House;
 use super::peek::{Says, Side};
-use super::{Crash, Way};
+use super::story::{Crash, Way};
 use crate::base::{Millis, MonoTime, Now, PeerId, WallTime, limits};
 use crate::envelope::envelope_id;
-use crate::envelope::mailbox::{Answer as MailAnswer, Delete, PageItem, Question};
+use crate::envelope::mailbox::{Answer as MailAnswer, Question};
 use crate::messenger::command::Command;
 use crate::messenger::io::{Event, FrameToken, Input, Order, Output, RefuseReason};
-
-/// A mailbox that keeps what it is given.
-#[derive(Default)]
-struct House {
-    card: Vec<u8>,
-    prekeys: VecDeque<Vec<u8>>,
-    next: u64,
-    kept: BTreeMap<u64, Vec<u8>>,
-    /// Bob's question that is held.
-    held: Option<u64>,
-}
 
 pub(super) struct World {
     pub(super) now: Now,
@@ -406,47 +396,14 @@ impl World {
     /// What a mailbox does that does what it should; `None`: it holds the question.
     fn house(&mut self, mailbox: PeerId, question: &[u8]) -> Option<MailAnswer> {
         let house = self.houses.get_mut(&mailbox).unwrap();
-        match Question::decode(question).unwrap() {
-            Question::Register { offer, .. } | Question::Renew { offer, .. } => {
-                house.card = offer.card.to_vec();
-                house.prekeys.extend(offer.prekeys.iter().map(|prekey| prekey.to_vec()));
-                Some(MailAnswer::Kept { prekeys: u16::try_from(house.prekeys.len()).unwrap() })
-            }
-            Question::Fetch { after, .. } => {
-                let waiting = house.kept.range(after + 1..).take(3);
-                let items: Vec<_> =
-                    waiting.map(|(number, sealed)| PageItem { number: *number, sealed: sealed.clone() }).collect();
-                let more = items.last().is_some_and(|last| house.kept.range(last.number + 1..).next().is_some());
-                let prekeys = u16::try_from(house.prekeys.len()).unwrap();
-                Some(MailAnswer::Page { more, prekeys, items })
-            }
-            Question::Wait { .. } => None,
-            Question::Delete { what, .. } => {
-                house.kept.retain(|number, _| match &what {
-                    Delete::UpTo(last) => number > last,
-                    Delete::These(these) => !these.contains(number),
-                });
-                Some(MailAnswer::Done)
-            }
-            Question::Drop { .. } => Some(MailAnswer::Done),
-            Question::Card { want_prekey, .. } => {
-                let prekey = if want_prekey { house.prekeys.pop_front() } else { None };
-                Some(MailAnswer::Card { card: house.card.clone(), prekey })
-            }
-            Question::Deposit(deposit) => {
-                // MBX-27
-                if house.kept.values().all(|kept| kept != deposit.sealed) {
-                    house.next += 1;
-                    house.kept.insert(house.next, deposit.sealed.to_vec());
-                }
-                let held = house.held.take();
-                if let Some(ticket) = held {
-                    let answer = MailAnswer::Waited { came: true }.encode().unwrap();
-                    self.bob_hears(Event::MailAnswered { mailbox, ticket, answer });
-                }
-                Some(MailAnswer::Stored)
-            }
+        let answer = house.answer(question);
+        if matches!(answer, Some(MailAnswer::Stored))
+            && let Some(ticket) = house.held.take()
+        {
+            let answer = MailAnswer::Waited { came: true }.encode().unwrap();
+            self.bob_hears(Event::MailAnswered { mailbox, ticket, answer });
         }
+        answer
     }
 
     // ---- Time -----------------------------------------------------------------------------------------
