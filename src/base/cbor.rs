@@ -11,7 +11,8 @@ use minicbor::{Encode, Encoder};
 /// Integers of map keys must fit a double (draft-ietf-mimi-content-08, data model restrictions).
 const MAX_KEY_INT: i64 = (1 << 53) - 1;
 
-/// Why bytes of a peer are not the one encoding of what is expected.
+/// Why bytes of a peer are not the one encoding of what is expected: of content, which has rules beside those of CBOR, or of records,
+/// which put it into words of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CborError {
     /// Larger than any content may be (CON-1, CON-21).

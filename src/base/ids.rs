@@ -162,7 +162,7 @@ macro_rules! text_or_bytes {
 }
 text_or_bytes!(PeerId, 32);
 
-/// In the local API an identifier is a text.
+/// In the local API an identifier, or a time, is a text.
 #[cfg(feature = "api")]
 macro_rules! is_text {
     ($($name:ident),+) => { $(

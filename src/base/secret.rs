@@ -61,7 +61,7 @@ impl<const N: usize> Serialize for Secret<N> {
 impl<'de, const N: usize> Deserialize<'de> for Secret<N> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let bytes = <&[u8]>::deserialize(d)?;
-        bytes.try_into().map(Self).map_err(|_| D::Error::invalid_length(bytes.len(), &"a secret of its length"))
+        bytes.try_into().map(Self).map_err(|_| D::Error::invalid_length(bytes.len(), &format!("{N} bytes").as_str()))
     }
 }
 

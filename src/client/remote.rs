@@ -94,9 +94,11 @@ impl Remote {
     }
 
     fn receive(&mut self, timeout: Option<Duration>) -> Result<Came, ApiError> {
-        // Zero would mean *no limit* to the system.
-        let timeout = timeout.map(|timeout| timeout.max(Duration::from_millis(1)));
-        self.stream.get_ref().set_read_timeout(timeout).map_err(|e| broken(&e))?;
+        if !self.stream.buffer().contains(&b'\n') {
+            // Zero would mean *no limit* to the system.
+            let timeout = timeout.map(|timeout| timeout.max(Duration::from_millis(1)));
+            self.stream.get_ref().set_read_timeout(timeout).map_err(|e| broken(&e))?;
+        }
         match self.stream.read_until(b'\n', &mut self.partial) {
             Ok(_) if self.partial.ends_with(b"\n") => {
                 parse_from_node(&std::mem::take(&mut self.partial)).map(Came::Line)

@@ -64,10 +64,7 @@ impl CardResponse {
     /// [`WireError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let mut body = Take(bytes);
-        match body.u8()? {
-            VERSION => {}
-            version => return Err(WireError::UnknownVersion(version)),
-        }
+        body.version(VERSION)?;
         let (card, prekey) = take_card(&mut body)?;
         body.end()?;
         Ok(Self { card, prekey })

@@ -81,15 +81,10 @@ impl RefuseReason {
     }
 
     /// From its byte. A reason of a later version reads as *unavailable*: come back later (NET-14).
-    pub const fn from_code(code: u8) -> Self {
-        match code {
-            1 => Self::Unsupported,
-            2 => Self::Malformed,
-            3 => Self::PrekeyUnknown,
-            4 => Self::SessionUnknown,
-            5 => Self::TooMany,
-            _ => Self::Unavailable,
-        }
+    pub fn from_code(code: u8) -> Self {
+        use RefuseReason::{Malformed, PrekeyUnknown, SessionUnknown, TooMany, Unsupported};
+        let known = [Unsupported, Malformed, PrekeyUnknown, SessionUnknown, TooMany];
+        known.into_iter().find(|reason| reason.code() == code).unwrap_or(Self::Unavailable)
     }
 }
 

@@ -72,10 +72,7 @@ pub fn decode(bytes: &[u8]) -> Result<Envelope<'_>, WireError> {
         return Err(WireError::TooLarge);
     }
     let mut rest = Take(bytes);
-    match rest.u8()? {
-        VERSION => {}
-        version => return Err(WireError::UnknownVersion(version)),
-    }
+    rest.version(VERSION)?;
     let kind = EnvelopeKind::try_from(rest.u8()?)?;
     let len = usize::try_from(rest.u32()?).map_err(|_| WireError::TooLarge)?;
     if len > MAX_PAYLOAD {

@@ -45,6 +45,12 @@ impl<'a> Take<'a> {
         self.array().map(|bytes| u64::from_be_bytes(*bytes))
     }
 
+    /// A version, which must be this one.
+    pub(super) fn version(&mut self, known: u8) -> Result<(), WireError> {
+        let version = self.u8()?;
+        if version == known { Ok(()) } else { Err(WireError::UnknownVersion(version)) }
+    }
+
     /// A field of so many bytes.
     pub(super) fn bytes(&mut self, len: usize) -> Result<&'a [u8], WireError> {
         let (field, rest) = self.0.split_at_checked(len).ok_or(WireError::Malformed)?;

@@ -20,7 +20,8 @@ const HALF: usize = 30;
 const DIGITS: usize = 2 * HALF;
 /// Digits that are shown together.
 const GROUP: usize = 5;
-/// What the text of the QR code begins with: letters of its alphanumeric mode, which keeps it small (ID-63).
+/// What the text of the QR code begins with: letters of its alphanumeric mode, which keeps it small (ID-63). Such a text is read
+/// here; none is shown yet.
 const QR_PREFIX: &str = "ROHRPOST-SAFETY:1:";
 
 /// The half of a safety number that belongs to one key: 30 digits. It takes some milliseconds to

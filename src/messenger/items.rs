@@ -96,14 +96,14 @@ impl Tx<'_> {
     }
 
     /// Puts a message into the conversation, once; also when it was forgotten since.
-    pub(super) fn insert_incoming(&mut self, peer: PeerId, held: HeldMessage) -> Step<MessageId> {
+    pub(super) fn insert_incoming(&mut self, peer: PeerId, held: HeldMessage) -> Step {
         let id = held.id;
         let again = self.buf.get::<MessageIndex>(&index_key(&id))?.is_some();
         if !again || self.receipt_is_due_again(peer) {
             self.mem.receipts.push((peer, id, State::Delivered));
         }
         if again {
-            return Ok(id);
+            return Ok(());
         }
         let mut conversation = self.open_conversation(RoomId::direct(peer))?;
         let end = conversation.last;
@@ -128,7 +128,7 @@ impl Tx<'_> {
         if position <= conversation.read {
             self.put_beside::<Late>(&mut conversation, position, false, &())?;
         }
-        Ok(id)
+        Ok(())
     }
 
     /// Receipts for our messages. Each is looked at once, however often it is named.
@@ -182,7 +182,7 @@ impl Tx<'_> {
         let mut messages = Vec::new();
         for letter in sent.take(limits::MAX_STATUS_IDS) {
             if let What::Message(position) = letter.what
-                && let Some(message) = self.message(&RoomId::direct(peer), position)?
+                && let Ok(Some(message)) = self.message(&RoomId::direct(peer), position)
             {
                 messages.push(message.id);
             }
@@ -232,29 +232,33 @@ impl Tx<'_> {
             let due = reports.entry(peer).or_default();
             if state == State::Read { &mut due.read } else { &mut due.delivered }.push(id);
         }
-        for (peer, mut due) in reports {
-            let contact = self.peer(&peer)?.is_some_and(|row| row.contact.is_some() && row.accepted && !row.blocked);
-            // Whoever sends and takes no receipts does without those beyond the bound.
-            if !contact || self.mem.out.of(&peer).totals.controls >= limits::MAX_CONTROL_ROWS {
-                continue;
-            }
-            // Read says delivered as well.
-            due.delivered.retain(|id| !due.read.contains(id));
-            due.delivered.dedup();
-            let mut delivered = due.delivered.chunks(limits::MAX_STATUS_IDS);
-            let mut read = due.read.chunks(limits::MAX_STATUS_IDS);
-            loop {
-                let report = StatusReport {
-                    delivered: delivered.next().unwrap_or_default().to_vec(),
-                    read: read.next().unwrap_or_default().to_vec(),
-                };
-                if report.delivered.is_empty() && report.read.is_empty() {
-                    break;
-                }
-                self.queue_items(peer, vec![Item::Status(report)])?;
-            }
+        for (peer, due) in reports {
+            self.for_peer(peer, |tx| tx.report(peer, due));
         }
         Ok(())
+    }
+
+    fn report(&mut self, peer: PeerId, mut due: StatusReport) -> Step {
+        let contact = self.peer(&peer)?.is_some_and(|row| row.contact.is_some() && row.accepted && !row.blocked);
+        // Whoever sends and takes no receipts does without those beyond the bound.
+        if !contact || self.mem.out.of(&peer).totals.controls >= limits::MAX_CONTROL_ROWS {
+            return Ok(());
+        }
+        // Read says delivered as well.
+        due.delivered.retain(|id| !due.read.contains(id));
+        due.delivered.dedup();
+        let mut delivered = due.delivered.chunks(limits::MAX_STATUS_IDS);
+        let mut read = due.read.chunks(limits::MAX_STATUS_IDS);
+        loop {
+            let report = StatusReport {
+                delivered: delivered.next().unwrap_or_default().to_vec(),
+                read: read.next().unwrap_or_default().to_vec(),
+            };
+            if report.delivered.is_empty() && report.read.is_empty() {
+                return Ok(());
+            }
+            self.queue_items(peer, vec![Item::Status(report)])?;
+        }
     }
 }
 

@@ -102,6 +102,7 @@ impl Tx<'_> {
             Some(count) => count,
             None => self.buf.count::<PrekeyMarks>(&Scan::all())?,
         };
+        self.mem.prekey_marks = Some(count);
         if !contact && count >= limits::MAX_CARD_PREKEY_MARKS {
             return Ok(false);
         }

@@ -213,6 +213,9 @@ impl Link {
 
     /// When there is something to be done; `awaited`: something was sent, and is not said to be delivered.
     fn due_at(&self, awaited: bool) -> Option<MonoTime> {
+        if self.unreadable {
+            return None;
+        }
         let seek = self.seek.as_ref().and_then(Seek::until);
         [self.retry_at, self.post_at, seek, self.inquire_at.filter(|_| awaited)].into_iter().flatten().min()
     }

@@ -292,18 +292,19 @@ impl Tx<'_> {
         self.settle_card()?;
         self.ask_own_boxes()?;
         while let Some(peer) = self.mem.touched.pop_first() {
-            if self.mem.links.get(&peer).is_some_and(|link| link.unreadable) {
-                continue;
-            }
             self.for_peer(peer, |tx| tx.pump(peer).and_then(|()| tx.post(peer)));
         }
         self.flush_marks()?;
         self.flush_receipts()?;
         self.write_events()
     }
+
     /// Does something for which rows of a peer are needed. If they do not open, he waits for the next start, and the others do
     /// not.
     fn for_peer(&mut self, peer: PeerId, work: impl FnOnce(&mut Self) -> Step) {
+        if self.mem.links.get(&peer).is_some_and(|link| link.unreadable) {
+            return;
+        }
         if let Err(Stop::Fault(error)) = self.attempt(work) {
             tracing::error!(%peer, %error, "a peer's rows cannot be read");
             self.link(peer).unreadable = true;

@@ -1,5 +1,5 @@
 //! How far a message is: what its recipient says of one of ours, and what was read of the others. It stands beside the
-//! message, which is not read for it and never written again.
+//! message, which is read once for each new state and never written again.
 
 use crate::base::event::EventKind;
 use crate::base::words::State;
@@ -25,7 +25,7 @@ impl Tx<'_> {
         let (Some(conversation), Some(message)) = (self.conversation(&room)?, self.message(&room, position)?) else {
             return Ok(());
         };
-        self.move_on(conversation, position, &message, state)
+        self.move_on(conversation, position, (message.id, message.vanishes.is_none()), state)
     }
 
     /// A recipient says how far a message of ours has come with him (CON-25).
@@ -39,20 +39,25 @@ impl Tx<'_> {
         if known {
             return Ok(());
         }
-        let Some(message) = self.message(&index.room, index.position)? else { return Ok(()) };
+        if !self.buf.contains::<Messages>(&key)? {
+            return Ok(());
+        }
+        // One that does not open is none that vanishes, as far as is known: what he says of it counts all the same.
+        let vanishes =
+            matches!(self.message(&index.room, index.position), Ok(Some(message)) if message.vanishes.is_some());
         if let Some(number) = index.outbox {
             self.unqueue(peer, number, index.position)?;
         }
         let Some(conversation) = self.conversation(&index.room)? else { return Ok(()) };
-        self.move_on(conversation, index.position, &message, state)
+        self.move_on(conversation, index.position, (*id, !vanishes), state)
     }
 
-    /// The same with what is needed at hand.
+    /// The same with what is needed at hand: the message's ID, and whether it stands in a slot. One that vanishes does not.
     fn move_on(
         &mut self,
         mut conversation: ConversationRow,
         position: u64,
-        message: &MessageRow,
+        (message_id, in_slot): (MessageId, bool),
         state: State,
     ) -> Step {
         if state != State::Sent {
@@ -61,11 +66,10 @@ impl Tx<'_> {
             if !row.note(0, state) {
                 return Ok(());
             }
-            // One that vanishes is in no slot.
-            self.put_beside::<States>(&mut conversation, position, message.vanishes.is_none(), &row)?;
+            self.put_beside::<States>(&mut conversation, position, in_slot, &row)?;
         }
         let conversation = conversation.room.peer();
-        self.event(EventKind::MessageState { conversation, message_id: message.id, state });
+        self.event(EventKind::MessageState { conversation, message_id, state });
         Ok(())
     }
 
@@ -91,7 +95,7 @@ impl Tx<'_> {
         }
         while conversation.unread > 0 && conversation.read < to {
             let page = Scan::new(room_key(&room)).from(conversation.read.saturating_add(1)).to(below);
-            let rows = self.buf.scan::<Messages>(&page.limit(PAGE))?;
+            let (rows, _) = self.buf.scan_sound::<Messages>(&page.limit(PAGE))?;
             let Some(last) = rows.last().and_then(|(key, _)| number(key)) else { break };
             conversation.read = last;
             for (key, row) in rows {

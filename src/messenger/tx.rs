@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::event::EventKind;
 use crate::base::{CryptoRng, MessageId, Now, PeerId, RoomId, WallTime, limits};
+use crate::envelope::WireError;
 use crate::identity::IdentityKeypair;
 use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
 
@@ -28,6 +29,13 @@ pub(super) enum Stop {
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Self {
         Self::Fault(error)
+    }
+}
+
+/// Something of ours that cannot be encoded, or was kept and cannot be decoded.
+impl From<WireError> for Stop {
+    fn from(error: WireError) -> Self {
+        Self::Fault(StoreError::Fault(format!("not to be encoded or decoded: {error}")))
     }
 }
 

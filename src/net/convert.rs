@@ -1,4 +1,4 @@
-//! Small things that every file here needs: peer IDs and times in the forms of others, locks.
+//! Small things that every file here needs: peer IDs and times in the forms of others, locks, what handlers hear and tell.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -36,14 +36,6 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Some peer.
-#[cfg(test)]
-pub(super) fn peer(n: u64) -> PeerId {
-    let mut key = [7; 32];
-    key[..8].copy_from_slice(&n.to_be_bytes());
-    PeerId::from_key_bytes(key)
-}
-
 /// What the swarm tells the handler of a connection.
 pub(super) type HandlerInput<'a, H> = ConnectionEvent<
     'a,
@@ -59,3 +51,11 @@ pub(super) type HandlerOutput<H> = ConnectionHandlerEvent<
     <H as ConnectionHandler>::OutboundOpenInfo,
     <H as ConnectionHandler>::ToBehaviour,
 >;
+
+/// Some peer.
+#[cfg(test)]
+pub(super) fn peer(n: u64) -> PeerId {
+    let mut key = [7; 32];
+    key[..8].copy_from_slice(&n.to_be_bytes());
+    PeerId::from_key_bytes(key)
+}

@@ -10,9 +10,9 @@ pub struct NetStatus {
     /// Where we can be reached, multiaddresses in textual form: the listeners first, then what was confirmed from
     /// outside, then the relays.
     pub listen_addrs: Vec<String>,
-    /// The connected peers, in the order of their IDs; their names are not known here.
+    /// The connected peers, in the order of their IDs; their names are not known here, and the node's to fill in.
     pub peers: Vec<Connection>,
-    /// Our part in the DHT.
+    /// Our part in the DHT; whether the card that was put is still the current one the node knows.
     pub dht: DhtStatus,
     /// Whether peers can reach us without help.
     pub reachability: Reachability,

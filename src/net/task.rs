@@ -442,11 +442,12 @@ impl Task {
     /// Looks up again whose connections are kept though nothing happens on them: contacts', and those that we need.
     fn refresh_classes(&mut self) {
         for peer in self.peers.all().collect::<Vec<_>>() {
-            self.keep_if_wanted(&peer);
+            self.refresh_class(&peer);
         }
     }
 
-    pub(super) fn keep_if_wanted(&mut self, peer: &PeerId) {
+    /// The same for one peer.
+    pub(super) fn refresh_class(&mut self, peer: &PeerId) {
         let needed = self.nat.keeps(peer);
         self.swarm.behaviour_mut().limits.need(to_libp2p(peer), needed);
         let keep = self.shared.is_contact(peer) || needed;

@@ -92,12 +92,19 @@ impl Meta {
         let bad = || StoreError::damaged("the store's own row cannot be read");
         let (schema, rest) = plaintext.split_first_chunk().ok_or_else(bad)?;
         let schema = u32::from_be_bytes(*schema);
-        if schema > SCHEMA {
-            return Err(StoreError::TooNew { found: schema, known: SCHEMA });
-        }
-        if schema < SCHEMA {
-            return Err(StoreError::TooOld { found: schema, oldest: SCHEMA });
-        }
+        is_known(schema)?;
         Ok((schema, postcard::from_bytes(rest).map_err(|_| bad())?))
+    }
+}
+
+/// Whether rows of this form are read here.
+///
+/// # Errors
+/// [`StoreError::TooNew`], [`StoreError::TooOld`].
+pub(super) const fn is_known(schema: u32) -> Result<(), StoreError> {
+    match schema {
+        SCHEMA => Ok(()),
+        found if found > SCHEMA => Err(StoreError::TooNew { found, known: SCHEMA }),
+        found => Err(StoreError::TooOld { found, oldest: SCHEMA }),
     }
 }

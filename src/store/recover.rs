@@ -12,7 +12,7 @@ use super::engine::Inner;
 use super::key::KeyId;
 use super::keyring::Role;
 use super::log::{Found, Log};
-use super::meta::SCHEMA;
+use super::meta::is_known;
 use super::row::{CHUNK_TABLE, ChunkKeys, Header, Write, open_value};
 use super::salvage::Remains;
 use super::snapshot::{Entry, Reading, SnapshotPlan, snapshots};
@@ -89,13 +89,10 @@ struct Taken {
 fn newest_snapshot(dir: &Path, remains: &Remains) -> Result<Option<Reading>, StoreError> {
     for file in snapshots(dir)? {
         match Reading::open(&file, &remains.secrets) {
-            Ok(reading) if reading.schema < SCHEMA => {
-                return Err(StoreError::TooOld { found: reading.schema, oldest: SCHEMA });
+            Ok(reading) => {
+                is_known(reading.schema)?;
+                return Ok(Some(reading));
             }
-            Ok(reading) if reading.schema > SCHEMA => {
-                return Err(StoreError::TooNew { found: reading.schema, known: SCHEMA });
-            }
-            Ok(reading) => return Ok(Some(reading)),
             Err(error) => tracing::warn!(%error, "a snapshot cannot be used"),
         }
     }

@@ -78,9 +78,9 @@ impl Output {
         Ok(self.out.flush()?)
     }
 
-    /// Something that is one line of data, which must be safe; with `--json` an object.
-    pub(crate) fn value<T: Serialize>(&mut self, value: &T, line: &str) -> Result<()> {
-        if self.is_json() { self.json(value) } else { self.line(line) }
+    /// Lines of data, which must be safe; with `--json` an object.
+    pub(crate) fn value<T: Serialize>(&mut self, value: &T, text: &str) -> Result<()> {
+        if self.is_json() { self.json(value) } else { self.line(text) }
     }
 
     /// Something was changed: a remark for people, with `--json` an object.

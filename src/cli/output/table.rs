@@ -101,7 +101,7 @@ impl Table {
         out
     }
 
-    /// Aligned under a header, at most `columns` wide where cutting the flexible columns allows it.
+    /// Aligned under a header, at most `columns` wide where cutting the columns of long cells allows it; how a column fits is told by its first cell.
     pub(crate) fn aligned(&self, columns: usize, paint: Paint) -> String {
         let first = self.rows.first().into_iter().flatten();
         let titles = self.titles.iter().zip(first);
@@ -120,7 +120,7 @@ impl Table {
             }
         }
         let gaps = GAP.len() * widths.len().saturating_sub(1);
-        // The widest flexible column gives, one column of the terminal at a time.
+        // The widest column of long cells gives, one column of the terminal at a time.
         while widths.iter().sum::<usize>() + gaps > available {
             let widest = widths
                 .iter_mut()

@@ -196,7 +196,7 @@ impl Tx<'_> {
         match asked.what {
             What::Deposit(shown) => self.deposit_answered(mailbox, ticket, shown, answer.as_ref()),
             What::Card(peer) => {
-                let MailAnswer::Card { card, prekey } = answer.unwrap_or(MailAnswer::NoBox) else {
+                let Some(MailAnswer::Card { card, prekey }) = answer else {
                     return self.card_came(peer, ticket, None);
                 };
                 self.card_came(peer, ticket, Some((&card, prekey.as_deref())))

@@ -115,6 +115,45 @@ fn a_peer_whose_rows_do_not_open_waits_and_the_others_do_not() {
     assert_eq!(shown, BTreeSet::from([bob, dave]));
 }
 
+/// What is connected, and waits for receipts, is asked for them once, and not again and again when that cannot be.
+#[test]
+fn a_peer_whose_row_does_not_open_is_not_looked_at_without_end() {
+    let mut office = apart();
+    let bob = office.id(BOB);
+    office.say(ALICE, BOB, "one");
+    let outputs = office.hand_in(ALICE, vec![Input::Net(Event::Connected(bob))]);
+    let ticket = outputs.iter().find_map(|output| match output {
+        Output::Net(Order::Send { ticket, .. }) => Some(*ticket),
+        _ => None,
+    });
+    office.hand_in(ALICE, vec![Input::Net(Event::Acked { peer: bob, ticket: ticket.unwrap() })]);
+    spoil::<{ Peers::ID }>(&mut office, &peer_key(&bob));
+    office.forward(Millis::from_hours(2));
+    office.hand_in(ALICE, vec![Input::Timer]);
+    let now = office.now.mono;
+    let wakes = |output: &Output| matches!(output, Output::WakeAt(at) if *at <= now);
+    assert!(!office.hand_in(ALICE, vec![Input::Timer]).iter().any(wakes));
+}
+
+/// What the other says of a message that does not open is taken, and what the user does with one whose row does not.
+#[test]
+fn receipts_go_on_though_a_row_does_not_open() {
+    let mut office = apart();
+    together(&mut office);
+    office.say(ALICE, BOB, "one");
+    let last = office.say(ALICE, BOB, "two");
+    office.say(BOB, ALICE, "three");
+    let place = query::index(&office.rows(ALICE), &last).unwrap().unwrap().position;
+    let (alice, bob) = (office.id(ALICE), office.id(BOB));
+    spoil::<{ Messages::ID }>(&mut office, &message_key(&RoomId::direct(bob), place));
+    office.command(BOB, Command::Read { peer: alice, upto: None }).unwrap();
+    office.pass(Millis::from_hours(1));
+    assert_eq!(query::counts(&office.rows(BOB)).unwrap().outbox, 0);
+    assert!(office.rows(BOB).scan::<Outbox>(&Scan::all()).unwrap().is_empty());
+    spoil::<{ Peers::ID }>(&mut office, &peer_key(&bob));
+    office.command(ALICE, Command::Read { peer: bob, upto: None }).unwrap();
+}
+
 /// What a step that fails has changed of memory is undone, and no row is read for it.
 #[test]
 fn a_step_that_fails_leaves_nothing_in_memory() {

@@ -13,7 +13,7 @@ use crate::base::words::MailService;
 use crate::base::{PeerId, limits};
 use crate::envelope::WireError;
 use crate::envelope::mailbox::{Answer as MailAnswer, Question, day_of};
-use crate::store::{RowKey, Rows, StoreError};
+use crate::store::{RowKey, Rows};
 
 use super::command::{Answer, Refusal};
 use super::io::Order;
@@ -21,7 +21,7 @@ use super::tables::{
     BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositMarks, DepositRow, Deposits, MailServices, MailTotals,
     TotalsRow, in_box, peer_key, tagged,
 };
-use super::tx::{Step, Stop, Tx};
+use super::tx::{Step, Tx};
 
 /// The answer when the store failed.
 pub(super) fn unavailable(request: u64) -> Order {
@@ -164,11 +164,5 @@ impl Tx<'_> {
         totals.bytes = totals.bytes.saturating_sub(bytes_before.saturating_sub(row.bytes));
         self.put_mail_totals(&totals)?;
         self.put_box(row)
-    }
-}
-
-impl From<WireError> for Stop {
-    fn from(error: WireError) -> Self {
-        Self::Fault(StoreError::Fault(format!("a mailbox: {error}")))
     }
 }

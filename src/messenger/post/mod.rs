@@ -122,7 +122,7 @@ impl Tx<'_> {
             return Ok(());
         }
         self.share_envelopes(id)?;
-        let copies = self.copies(Some(card));
+        let copies = houses.len().min(limits::DEPOSIT_COPIES);
         let sealing = self.begin_sealing(peer, set)?;
         let mut work = Posting { sealing, card, houses, places, copies, window };
         let mut from = 0;

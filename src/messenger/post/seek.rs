@@ -116,12 +116,12 @@ impl Tx<'_> {
         if self.reach(&id)?.not_found.is_some() {
             self.change_reach(id, |reach| reach.not_found = None)?;
         }
-        let named = self.pinned(&id)?.map(|card| card.mailboxes.clone()).unwrap_or_default();
         let Some(mut seek) = self.link(id).seek.take().filter(|seek| seek.begin) else { return Ok(()) };
         if bundle.one_time.is_some() {
             return self.begin_with(id, &bundle);
         }
         // Another mailbox may have a prekey; the hash table has none, and a newer card hardly.
+        let named = self.pinned(&id)?.map(|card| card.mailboxes.clone()).unwrap_or_default();
         for place in named.into_iter().filter(|place| !seek.asked.contains(&place.peer)) {
             self.add_place(&mut seek.places, place);
         }

@@ -59,7 +59,7 @@ pub fn inbox(rows: &impl Rows, me: PeerId, unread_only: bool, limit: usize) -> R
     let mut found = Vec::new();
     let mut below = None;
     while found.len() < limit {
-        let mut page = Scan::new(RowKey::new()).reverse().limit(limits::MAX_PAGE.min(limit));
+        let mut page = Scan::all().reverse().limit(limits::MAX_PAGE.min(limit));
         if let Some(below) = below {
             page = page.to(below);
         }
@@ -87,7 +87,7 @@ pub fn inbox(rows: &impl Rows, me: PeerId, unread_only: bool, limit: usize) -> R
 
 /// Pending requests, newest first.
 pub fn requests(rows: &impl Rows) -> Result<Vec<Request>, StoreError> {
-    let found = rows.scan::<Requests>(&Scan::new(RowKey::new()))?;
+    let found = rows.scan::<Requests>(&Scan::all())?;
     let mut found: Vec<_> = found.into_iter().map(|(_, row)| shown_request(&row)).collect();
     found.sort_by_key(|view| std::cmp::Reverse(view.received_at));
     Ok(found)
@@ -102,7 +102,7 @@ pub fn request(rows: &impl Rows, peer: &PeerId) -> Result<Option<(Request, Vec<S
 /// Contacts and blocked peers, by name.
 pub fn contacts(rows: &impl Rows, me: PeerId) -> Result<Vec<Contact>, StoreError> {
     let mut found = Vec::new();
-    for (_, row) in rows.scan_sound::<Peers>(&Scan::new(RowKey::new()))?.0 {
+    for (_, row) in rows.scan_sound::<Peers>(&Scan::all())?.0 {
         if row.is_listed() {
             found.push(shown_contact(me, &row, false));
         }
@@ -158,14 +158,14 @@ pub struct Counts {
 
 /// Numbers for `status`.
 pub fn counts(rows: &impl Rows) -> Result<Counts, StoreError> {
-    let mut counts = Counts { requests: rows.count::<Requests>(&Scan::new(RowKey::new()))?, ..Counts::default() };
-    for (_, row) in rows.scan::<Conversations>(&Scan::new(RowKey::new()))? {
+    let mut counts = Counts { requests: rows.count::<Requests>(&Scan::all())?, ..Counts::default() };
+    for (_, row) in rows.scan::<Conversations>(&Scan::all())? {
         counts.unread += row.unread;
     }
     for (_, row) in rows.scan_sound::<Outbox>(&Scan::all())?.0 {
         counts.outbox += u64::from(matches!(row.kind, OutKind::Message(_)));
     }
-    for (_, row) in rows.scan_sound::<Peers>(&Scan::new(RowKey::new()))?.0 {
+    for (_, row) in rows.scan_sound::<Peers>(&Scan::all())?.0 {
         counts.contacts += u64::from(row.contact.is_some());
     }
     counts.last_event = last_event(rows)?;

@@ -1,7 +1,7 @@
 //! Who or what a person means: names, prefixes and whole identifiers.
 
 use crate::base::{MessageId, PeerId};
-use crate::store::{RowKey, Rows, Scan, StoreError};
+use crate::store::{Rows, Scan, StoreError};
 
 use super::super::tables::{MessageIndex, Peers, Requests, indexed};
 
@@ -34,12 +34,12 @@ pub fn resolve_peer(rows: &impl Rows, text: &str) -> Result<PeerId, ResolveError
         return Ok(peer);
     }
     let mut known: Vec<(PeerId, String)> = Vec::new();
-    for (_, row) in rows.scan_sound::<Peers>(&Scan::new(RowKey::new()))?.0 {
+    for (_, row) in rows.scan_sound::<Peers>(&Scan::all())?.0 {
         if row.is_listed() {
             known.push((row.peer, row.shown_name().to_owned()));
         }
     }
-    for (_, row) in rows.scan::<Requests>(&Scan::new(RowKey::new()))? {
+    for (_, row) in rows.scan::<Requests>(&Scan::all())? {
         if !known.iter().any(|(peer, _)| *peer == row.peer) {
             known.push((row.peer, row.name));
         }
@@ -79,7 +79,7 @@ pub fn resolve_message(rows: &impl Rows, text: &str) -> Result<(PeerId, MessageI
         let padded: String = digits.chars().chain(std::iter::repeat(fill)).take(16).collect();
         u64::from_str_radix(&padded, 16).unwrap_or_default()
     };
-    let mut scan = Scan::new(RowKey::new()).from(bound('0')).limit(PAGE);
+    let mut scan = Scan::all().from(bound('0')).limit(PAGE);
     if let Some(end) = bound('f').checked_add(1) {
         scan = scan.to(end);
     }

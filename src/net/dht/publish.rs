@@ -32,7 +32,7 @@ impl Publisher {
         match self.map.get_mut(&owner) {
             Some(pending) if pending.sequence > sequence => {}
             Some(pending) => {
-                *pending = Pending { card, sequence, tries: 0, due: pending.due.map(|_| now) };
+                *pending = Pending { card, sequence, tries: 0, due: pending.due.map(|due| due.min(now)) };
             }
             None if full && !first => return false,
             None => _ = self.map.insert(owner, Pending { card, sequence, tries: 0, due: Some(now) }),
@@ -74,7 +74,7 @@ impl Publisher {
     /// There are new peers to put to: what waits is tried at once.
     pub(super) fn wake(&mut self, now: Instant) {
         for pending in self.map.values_mut() {
-            pending.due = pending.due.map(|_| now);
+            pending.due = pending.due.map(|due| due.min(now));
         }
     }
 }

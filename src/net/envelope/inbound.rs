@@ -16,8 +16,7 @@ use crate::base::limits::{FRAME_TIMEOUT, MAX_REFUSED_RUN, STALL_TIMEOUT, STRANGE
 use crate::base::{PeerId, failpoint};
 use crate::envelope::border::{Event, FrameToken};
 use crate::envelope::frame::{Frame, RefuseReason, put_hello};
-use crate::net::limits::activity::StreamGuard;
-use crate::net::limits::activity::UnderWay;
+use crate::net::limits::activity::{StreamGuard, UnderWay};
 use crate::net::origin::Origin;
 use crate::net::shared::Shared;
 use crate::net::{from_libp2p, lock, span, streams};

@@ -61,7 +61,7 @@ impl Task {
         if link.way.is_direct() {
             self.nat.redial.connected(&peer);
         }
-        self.keep_if_wanted(&peer);
+        self.refresh_class(&peer);
         if !link.ours {
             // Nobody dials a peer he is connected with, but for a reason: an older connection may be dead (NET-81).
             let older: Vec<_> = self.peers.links(&peer).map(|link| link.id).filter(|id| *id != link.id).collect();
@@ -244,7 +244,7 @@ impl Task {
                 Ok(listener) => {
                     tracing::debug!(?relay, "asked to be our relay");
                     self.nat.relays.asked(relay, place, listener, now);
-                    self.keep_if_wanted(&relay);
+                    self.refresh_class(&relay);
                 }
                 Err(error) => {
                     tracing::debug!(?relay, %error, "cannot be our relay");

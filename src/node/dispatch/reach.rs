@@ -72,9 +72,8 @@ impl Dispatcher {
                 let known = query::known_peers(reader)?;
                 let contacts = query::contacts(reader, me)?.into_iter().filter(|contact| contact.contact);
                 let contacts: HashSet<PeerId> = contacts.map(|contact| contact.peer_id).collect();
-                let shown = |peer_id: PeerId, there: Option<&Connection>| {
-                    let kept = known.iter().find(|(known, _)| *known == peer_id);
-                    let found = || kept.and_then(|(_, addrs)| addrs.first().cloned());
+                let shown = |peer_id: PeerId, there: Option<&Connection>, kept: Option<&Vec<String>>| {
+                    let found = || kept.and_then(|addrs| addrs.first().cloned());
                     Ok::<_, ApiError>(Peer {
                         peer_id,
                         name: query::name(reader, &peer_id)?,
@@ -86,12 +85,14 @@ impl Dispatcher {
                         known: kept.is_some(),
                     })
                 };
+                let kept = |peer: PeerId| known.iter().find(|(known, _)| *known == peer).map(|(_, addrs)| addrs);
+                let connections = connected.iter().map(|there| (there.peer_id, there));
                 let mut peers: Vec<_> =
-                    connected.iter().map(|there| shown(there.peer_id, Some(there))).collect::<Result<_, _>>()?;
+                    connections.map(|(peer, there)| shown(peer, Some(there), kept(peer))).collect::<Result<_, _>>()?;
                 peers.sort_by_key(|peer| !peer.contact);
-                for (peer, _) in &known {
+                for (peer, addrs) in &known {
                     if connected.iter().all(|there| there.peer_id != *peer) {
-                        peers.push(shown(*peer, None)?);
+                        peers.push(shown(*peer, None, Some(addrs))?);
                     }
                 }
                 Ok(peers)

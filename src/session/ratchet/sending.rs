@@ -49,7 +49,7 @@ enum Place {
     /// In that of its session, which the turn writes anyway.
     #[default]
     Session,
-    /// There, since a commit before this one: the next message moves it.
+    /// There, since before the sessions were loaded: the next message moves it.
     Moves,
     /// In one of its own.
     Own,

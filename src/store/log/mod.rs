@@ -116,18 +116,21 @@ impl Log {
                 let is_behind_a_gap = log.gaps + segment.gaps > std::mem::replace(&mut gaps, log.gaps + segment.gaps);
                 if is_behind_a_gap && batch.as_ref().is_none_or(Batch::has_ended_whole) {
                     let whole = position + message.start as u64 <= stable;
-                    let next = Batch { last: u64::MAX, gaps: None, whole, steps: Vec::new() };
+                    let next = Batch { last: u64::MAX, before: Before::Gap, whole, steps: Vec::new() };
                     log.apply_all(batch.replace(next), &mut pages);
                 }
                 if let Kind::Batch(last) = message.kind {
                     // One that follows another: what is missing of that one is damage, and no reason to drop the rest. But what
                     // came between the two, pages that reading has split, was not certain yet when this one began.
-                    let (before, whole) = (batch.take(), last <= stable);
-                    let torn = before.as_ref().is_some_and(|before| before.gaps.is_none() && !before.whole && !whole);
-                    let (done, steps) = if torn { (None, before) } else { (before, None) };
-                    log.apply_all(done, &mut pages);
-                    let steps = steps.map_or_else(Vec::new, |before| before.steps);
-                    batch = Some(Batch { last, gaps: Some(if torn { usize::MAX } else { gaps }), whole, steps });
+                    let whole = last <= stable;
+                    let (before, steps) = match batch.take() {
+                        Some(Batch { before: Before::Gap, whole: false, steps, .. }) if !whole => (Before::Torn, steps),
+                        done => {
+                            log.apply_all(done, &mut pages);
+                            (Before::Gaps(gaps), Vec::new())
+                        }
+                    };
+                    batch = Some(Batch { last, before, whole, steps });
                 } else if message.kind != Kind::Other {
                     let changes = pages.changes(&message);
                     let (at, position) = (at + message.body_start as u64, position + message.start as u64);
@@ -138,7 +141,7 @@ impl Log {
                     }
                 }
                 if let Some(batch) = batch.as_mut().filter(|batch| position + message.end as u64 > batch.last) {
-                    batch.whole |= batch.gaps == Some(gaps);
+                    batch.whole |= batch.before == Before::Gaps(gaps);
                     // Looked at once, where it ends.
                     batch.last = u64::MAX;
                 }
@@ -360,11 +363,21 @@ struct Step {
 struct Batch {
     /// The last position of the batch.
     last: u64,
-    /// Gaps before it, and more than there can be when there is one in it; `None`: what follows one, before another batch begins.
-    gaps: Option<usize>,
+    before: Before,
     /// Its end was seen, and no gap in it.
     whole: bool,
     steps: Vec<Step>,
+}
+
+/// What was before the steps of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    /// So many gaps, none of them of this batch.
+    Gaps(usize),
+    /// One; these steps follow it, and no batch has begun since.
+    Gap,
+    /// One, and between it and the beginning of the batch steps that count with it only.
+    Torn,
 }
 
 impl Batch {

@@ -43,7 +43,7 @@ impl Desk {
             assert_eq!((totals.kept, totals.barred), (self.kept(peer), count(|letter| letter.barred)));
             let idle = count(|letter| !(letter.way.sent || letter.unreadable || letter.ticket.is_some()));
             assert_eq!(waiting.idle(0..).count(), idle, "what may go");
-            assert!(totals.deposits <= limits::MAX_DEPOSITS_PER_PEER + 1);
+            assert!(totals.deposits <= limits::MAX_DEPOSITS_PER_PEER);
             let envelopes = waiting.letters.values().filter_map(|letter| letter.sealed.as_ref());
             let envelopes: usize = envelopes.map(|sealed| sealed.bytes.len()).sum();
             assert!(envelopes < limits::MAX_SEALED_PER_PEER + SIZES[2], "one beyond its room at most");
