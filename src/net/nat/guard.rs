@@ -166,7 +166,8 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
     }
 }
 
-/// The handler of a guarded behaviour; the last that it tells is that it has panicked (`None`). Its panic would end the task of the connection, of which the swarm would never hear.
+/// The handler of a guarded behaviour; the last that it tells is that it has panicked (`None`). Its panic would end the task of
+/// the connection, of which the swarm would never hear.
 pub(in crate::net) struct Watched<H> {
     inner: H,
     broken: bool,
