@@ -1,5 +1,6 @@
 //! Which connections are had at all (NET-4): bounds in all, per peer, per IP address and network, and for strangers.
 //!
+//! Those that are being set up have places of their own (`net::handshakes`).
 //! Contacts are not bound per IP address, and strangers leave room for them. When the places of strangers are taken, an idle
 //! one makes room (NET-90); `activity` knows who is idle, `room` chooses. Whoever comes through a relay has no
 //! address but the relay's: circuits have bounds of their own (NET-65). Dials to addresses that a peer has
@@ -31,8 +32,8 @@ use super::from_libp2p;
 use super::nat::guard::{Purpose, Told};
 use super::origin::{Network, Origin};
 use crate::base::limits::{
-    By, CONNECTIONS, DIALS, HANDSHAKES, INBOUND, INBOUND_CIRCUITS, MAX_CONNECTIONS, MAX_INBOUND_CONNECTIONS,
-    MAX_LEAVING, MAX_SERVED_STRANGERS, MAX_STRANGER_CONNECTIONS, TOLD_DIALS,
+    By, CONNECTIONS, DIALS, INBOUND, INBOUND_CIRCUITS, MAX_CONNECTIONS, MAX_INBOUND_CONNECTIONS, MAX_LEAVING,
+    MAX_SERVED_STRANGERS, MAX_STRANGER_CONNECTIONS, TOLD_DIALS,
 };
 use crate::envelope::border::Class;
 
@@ -73,11 +74,6 @@ impl Denied {
     }
 }
 
-/// Of an inbound connection. One through a relay has no address of its own: the relay's is at our end of it.
-fn origin(local: &Multiaddr, remote: &Multiaddr) -> Option<Origin> {
-    Origin::of(if addresses::is_circuit(local) { local } else { remote })
-}
-
 #[derive(Clone, Debug)]
 struct Established {
     peer: PeerId,
@@ -106,7 +102,6 @@ impl Established {
 /// connection that is denied.
 pub(super) struct Behaviour {
     classes: Classes,
-    handshakes: Budget<ConnectionId>,
     dials: Budget<ConnectionId>,
     established: HashMap<ConnectionId, Established>,
     /// The dials to addresses that a peer has named.
@@ -143,7 +138,6 @@ impl Behaviour {
             relayed: HashSet::new(),
             closing: VecDeque::new(),
             classes,
-            handshakes: Budget::new(HANDSHAKES),
             dials: Budget::new(DIALS),
             established: HashMap::new(),
             told,
@@ -207,11 +201,6 @@ impl Behaviour {
         self.established.values().filter(|connection| which(connection)).count()
     }
 
-    fn check_pending_in(&mut self, id: ConnectionId, local: &Multiaddr, remote: &Multiaddr) -> Result<(), Denied> {
-        let who = Who::new(Class::Stranger, None, origin(local, remote));
-        self.handshakes.enter(id, who).map_err(|by| Denied::by(by, Denied::Pending))
-    }
-
     fn check_pending_out(&mut self, id: ConnectionId, peer: Option<PeerId>, addrs: &[Multiaddr]) -> Result<(), Denied> {
         let who = Who::new(Class::Stranger, peer.as_ref().and_then(from_libp2p), None);
         self.dials.room(&who).map_err(|by| Denied::by(by, Denied::Pending))?;
@@ -269,19 +258,12 @@ impl Behaviour {
         room(CONNECTIONS, &same.map(|other| who(&other.peer)), &who(peer)).map_err(|by| Denied::by(by, Denied::Total))
     }
 
-    fn check_inbound(
-        &mut self,
-        id: ConnectionId,
-        peer: &PeerId,
-        local: &Multiaddr,
-        remote: &Multiaddr,
-    ) -> Result<(), Denied> {
-        self.handshakes.leave(&id);
+    fn check_inbound(&mut self, peer: &PeerId, local: &Multiaddr, remote: &Multiaddr) -> Result<(), Denied> {
         self.check_any(peer)?;
         if self.count(|other| other.inbound) >= MAX_INBOUND_CONNECTIONS as usize + self.places().1 {
             return Err(Denied::Inbound);
         }
-        let (origin, circuit) = (origin(local, remote), addresses::is_circuit(local));
+        let (origin, circuit) = (Origin::of_inbound(local, remote), addresses::is_circuit(local));
         if circuit {
             self.check_circuit(peer, origin)?;
         }
@@ -336,23 +318,14 @@ impl NetworkBehaviour for Behaviour {
     type ConnectionHandler = dummy::ConnectionHandler;
     type ToSwarm = Infallible;
 
-    fn handle_pending_inbound_connection(
-        &mut self,
-        id: ConnectionId,
-        local: &Multiaddr,
-        remote: &Multiaddr,
-    ) -> Result<(), ConnectionDenied> {
-        self.check_pending_in(id, local, remote).map_err(ConnectionDenied::new)
-    }
-
     fn handle_established_inbound_connection(
         &mut self,
-        id: ConnectionId,
+        _: ConnectionId,
         peer: PeerId,
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.check_inbound(id, &peer, local, remote).map(|()| dummy::ConnectionHandler).map_err(ConnectionDenied::new)
+        self.check_inbound(&peer, local, remote).map(|()| dummy::ConnectionHandler).map_err(ConnectionDenied::new)
     }
 
     fn handle_pending_outbound_connection(
@@ -382,7 +355,9 @@ impl NetworkBehaviour for Behaviour {
             FromSwarm::ConnectionEstablished(event) => {
                 let origin = match event.endpoint {
                     ConnectedPoint::Dialer { address, .. } => Origin::of(address),
-                    ConnectedPoint::Listener { local_addr, send_back_addr } => origin(local_addr, send_back_addr),
+                    ConnectedPoint::Listener { local_addr, send_back_addr } => {
+                        Origin::of_inbound(local_addr, send_back_addr)
+                    }
                 };
                 let established = Established {
                     peer: event.peer_id,
@@ -407,9 +382,6 @@ impl NetworkBehaviour for Behaviour {
             FromSwarm::DialFailure(event) => {
                 self.dials.leave(&event.connection_id);
                 self.told.done(event.connection_id);
-            }
-            FromSwarm::ListenFailure(event) => {
-                self.handshakes.leave(&event.connection_id);
             }
             _ => {}
         }

@@ -131,7 +131,11 @@ mod tests {
 
     /// Both ends, driven.
     async fn connection(listen: &str) -> (End, End) {
-        let make = || transport::build(&Keypair::generate_ed25519(), &super::super::Classes::default(), None).unwrap();
+        let make = || {
+            let (classes, entrances) =
+                (super::super::Classes::default(), super::super::handshakes::Entrances::default());
+            transport::build(&Keypair::generate_ed25519(), &classes, None, &entrances).unwrap()
+        };
         let (mut ours, mut theirs) = (make(), make());
         theirs.listen_on(ListenerId::next(), listen.parse().unwrap()).unwrap();
         let Some(TransportEvent::NewAddress { listen_addr, .. }) = theirs.next().await else { panic!() };

@@ -8,6 +8,7 @@
 //! - `nat` is how we are reached and reach others: relays, holes, addresses seen from outside, dialling again.
 //! - `dht` puts cards where others find them, finds those of others, and holds some.
 //! - `shared` is what the handle, the task and the streams have in common: connections, and who is of which class.
+//! - `quic` is the transport of that name; `handshakes` bounds connections that are being set up, `doors` those of the other transports.
 //! - `peers` chooses one connection per peer, `limits` and `budget` bound what strangers may do,
 //!   `addresses` and `discovery` say where a peer may be, `notices` tells without waiting.
 //!
@@ -21,10 +22,12 @@ mod config;
 mod convert;
 mod dht;
 mod discovery;
+mod doors;
 mod envelope;
 mod error;
 mod exchange;
 mod handle;
+mod handshakes;
 mod limits;
 mod linger;
 mod listen;
@@ -35,6 +38,7 @@ mod notices;
 mod origin;
 mod peers;
 mod places;
+mod quic;
 mod seeks;
 mod shared;
 mod status;
@@ -59,6 +63,7 @@ pub use crate::envelope::border::{Class, Event, FrameToken, Order, RefuseReason}
 
 use self::behaviour::Behaviour;
 use self::convert::{HandlerInput, HandlerOutput, from_libp2p, lock, span, to_libp2p, wall_now};
+use self::handshakes::Entrances;
 use self::limits::activity::Activity;
 use self::nat::Nat;
 use self::nat::service::Usage;
@@ -90,13 +95,17 @@ pub async fn start(config: NetConfig, lanes: Lanes, classes: Classes) -> Result<
         .with_idle_connection_timeout(span(CONNECTION_IDLE))
         // QUIC first, TCP a moment later, both families.
         .with_smart_dial();
-    let transport = transport::build(&keypair, &classes, Some(circuits))?;
+    let entrances = Entrances::default();
+    let transport = transport::build(&keypair, &classes, Some(circuits), &entrances)?;
     let swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), swarm_config);
 
     let (opens, open_requests) = mpsc::channel(MAX_CONNECTIONS as usize);
     let (suspicions, suspected) = mpsc::channel(MAX_SUSPICIONS);
     let (commands, requests) = mpsc::channel(MAX_NET_COMMANDS);
-    let shared = Arc::new(Shared::new(me, lanes, classes, activity, opens, suspicions));
+    let shared = Shared::new(me, lanes, classes, activity, opens, suspicions);
+    #[cfg(test)]
+    let shared = shared.with_entrances(entrances);
+    let shared = Arc::new(shared);
     shared.show(|status| status.mdns = if config.mdns { MdnsStatus::On } else { MdnsStatus::Off });
     let nat = Nat::new(&config, me, scope, usage);
     let mut task = Task::new(swarm, Arc::clone(&shared), nat, &config);

@@ -6,6 +6,8 @@ use std::net::Ipv6Addr;
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 
+use super::addresses::is_circuit;
+
 /// An IPv4 address or the /64 that IPv6 gives to one household, and the /24 or /48 around it. A relayed connection comes
 /// from its relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +26,11 @@ impl Origin {
             _ => return None,
         };
         Some(wide.to_ipv4_mapped().map_or_else(|| Self::v6(wide), |ip| Self::v4(ip.octets())))
+    }
+
+    /// Of an inbound connection. One through a relay has no address of its own: the relay's is at our end of it.
+    pub(super) fn of_inbound(local: &Multiaddr, remote: &Multiaddr) -> Option<Self> {
+        Self::of(if is_circuit(local) { local } else { remote })
     }
 
     /// The /24 or the /48.

@@ -60,6 +60,9 @@ pub(super) struct Shared {
     /// How many connections there are with each peer.
     #[cfg(test)]
     pub(super) links: watch::Sender<HashMap<PeerId, usize>>,
+    /// The places of those who are coming in.
+    #[cfg(test)]
+    pub(super) entrances: super::handshakes::Entrances,
     /// Changes whenever the status does.
     #[cfg(test)]
     pub(super) places: watch::Sender<()>,
@@ -135,10 +138,18 @@ impl Shared {
             links: watch::Sender::default(),
             #[cfg(test)]
             places: watch::Sender::default(),
+            #[cfg(test)]
+            entrances: super::handshakes::Entrances::default(),
             dht: watch::Sender::default(),
             registry: Mutex::default(),
             envelopes: Mutex::new(Budget::new(ENVELOPES)),
         }
+    }
+
+    /// With the places of those who are coming in.
+    #[cfg(test)]
+    pub(super) fn with_entrances(self, entrances: super::handshakes::Entrances) -> Self {
+        Self { entrances, ..self }
     }
 
     pub(super) fn is_contact(&self, peer: &PeerId) -> bool {

@@ -6,6 +6,7 @@ mod cards;
 mod delivery;
 pub(in crate::net) mod dht;
 mod doubles;
+mod handshakes;
 mod lost;
 mod mail;
 mod relayed;
@@ -241,7 +242,7 @@ impl Raw {
     /// Dials the node, for streams of this protocol.
     async fn connect_by(seed: u8, node: &Node, protocol: &'static str) -> Self {
         let (keypair, _) = identity(&config(seed, &[])).unwrap();
-        let transport = transport::build(&keypair, &Classes::default(), None).unwrap();
+        let transport = transport::build(&keypair, &Classes::default(), None, &Entrances::default()).unwrap();
         Self::connect_over(seed, transport, node, protocol).await
     }
 

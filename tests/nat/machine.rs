@@ -46,6 +46,11 @@ impl Machine {
         machine
     }
 
+    /// The ID of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn order(&mut self, order: &str) {
         writeln!(self.orders, "{order}").unwrap();
     }

@@ -99,6 +99,13 @@ pub const PING_TIMEOUT: Millis = Millis::from_secs(10);
 /// How often peers are asked what they speak and how they see us: nothing else tells that one has become a relay.
 /// Longer than [`CONNECTION_IDLE`], so that it does not keep a connection open by itself.
 pub const IDENTIFY_INTERVAL: Millis = Millis::from_secs(150);
+/// Whoever is connected over TCP and has said nothing for so long makes room, as soon as more than half of the
+/// [`TCP_HANDSHAKES`] are taken: who dials speaks first, and at once.
+pub const MUTE_TIMEOUT: Millis = Millis::from_secs(3);
+/// First datagrams over QUIC that wait to be looked at, and handshakes that wait for the swarm: more than there are places.
+pub const MAX_QUIC_KNOCKS: usize = 128;
+/// Bytes behind such a datagram that wait with it.
+pub const MAX_QUIC_KNOCK_BYTES: u64 = 16 * 1024;
 /// A QUIC connection from which nothing comes for so long is dead.
 pub const QUIC_IDLE: Millis = Millis::from_secs(15);
 /// Two connections with one peer that were made within this time come from dials that crossed.
@@ -300,8 +307,32 @@ pub const MAX_CARD_REQUESTS: usize = 64;
 /// Keys (peers, addresses, networks) that one line with a rate remembers; a full bucket is forgotten first.
 pub const MAX_RATED_KEYS: usize = 10_000;
 
-/// Inbound connections that are being set up; who it is comes out later.
-pub const HANDSHAKES: &[Grant] = &[places(Everybody, All, 64), places(Everybody, Address, 16)];
+/// Inbound connections over TCP that are being set up; who it is comes out later. Nobody is refused for them: when one is full, one
+/// of those whom it counts ends. Networks are those of the internet. The rates are for what handshakes cost that follow each
+/// other: some 0.3 ms each.
+pub const TCP_HANDSHAKES: &[Grant] = &[
+    places(Everybody, Address, 16),
+    places(Everybody, Network, 32),
+    places(Everybody, All, 64),
+    per_second(Everybody, Address, 256, 32),
+    per_second(Everybody, Network, 1_024, 128),
+];
+
+/// The same over QUIC, of those who have shown that they are at their address.
+pub const QUIC_HANDSHAKES: &[Grant] = &[
+    places(Everybody, Address, 16),
+    places(Everybody, Network, 32),
+    places(Everybody, All, 64),
+    per_second(Everybody, Address, 256, 32),
+    per_second(Everybody, Network, 1_024, 128),
+];
+
+/// The same of those who have not, and may be nowhere; whoever comes beside them is asked to show it. A household that is woken
+/// together does not notice.
+pub const QUIC_UNPROVED_HANDSHAKES: &[Grant] = &[places(Everybody, All, 8)];
+
+/// The same through relays; the address is the relay's.
+pub const CIRCUIT_HANDSHAKES: &[Grant] = &[places(Everybody, Address, 16), places(Everybody, All, 32)];
 
 /// Our own dials under way.
 pub const DIALS: &[Grant] = &[places(Everybody, All, 64)];

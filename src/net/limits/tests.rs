@@ -66,15 +66,9 @@ impl Driven {
         }
     }
 
-    fn pending(&mut self, remote: &Multiaddr) -> Result<ConnectionId, Denied> {
+    fn inbound(&mut self, peer: PeerId, remote: &Multiaddr) -> Result<ConnectionId, Denied> {
         self.next += 1;
         let id = ConnectionId::new_unchecked(self.next);
-        let denied = self.behaviour.handle_pending_inbound_connection(id, &Multiaddr::empty(), remote);
-        denied.map(|()| id).map_err(|error| error.downcast().unwrap())
-    }
-
-    fn inbound(&mut self, peer: PeerId, remote: &Multiaddr) -> Result<ConnectionId, Denied> {
-        let id = self.pending(remote)?;
         let local = Multiaddr::empty();
         self.behaviour
             .handle_established_inbound_connection(id, peer, &local, remote)
@@ -111,8 +105,7 @@ impl Driven {
         let remote = Multiaddr::from(Protocol::P2p(peer));
         let behaviour = &mut self.behaviour;
         behaviour
-            .handle_pending_inbound_connection(id, &local, &remote)
-            .and_then(|()| behaviour.handle_established_inbound_connection(id, peer, &local, &remote))
+            .handle_established_inbound_connection(id, peer, &local, &remote)
             .map_err(|error| error.downcast().unwrap())?;
         self.establish(id, peer, &ConnectedPoint::Listener { local_addr: local, send_back_addr: remote });
         Ok(id)
@@ -207,20 +200,6 @@ fn one_peer_has_few_connections() {
     }
     assert_eq!(driven.inbound(peer(1), &addr(1)), Err(Denied::Peer));
     assert_eq!(driven.outbound(peer(1), &addr(1)), Err(Denied::Peer));
-}
-
-#[test]
-fn handshakes_under_way_are_bounded_in_all_and_per_ip_address() {
-    let mut driven = Driven::new();
-    for _ in 0..16 {
-        driven.pending(&addr(1)).unwrap();
-    }
-    assert_eq!(driven.pending(&addr(1)), Err(Denied::Ip));
-    for n in 16..64 {
-        driven.pending(&addr(n)).unwrap();
-    }
-    assert_eq!(driven.pending(&addr(250)), Err(Denied::Pending));
-    assert_eq!(driven.behaviour.handshakes.held().len(), 64);
 }
 
 /// NET-2.

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::super::addresses::is_circuit;
 use super::super::classes::Classes;
 use super::super::error::NetError;
+use super::super::handshakes::Entrances;
 use super::super::nat::guard::Guarded;
 use super::super::shared::Shared;
 use super::super::{span, streams, to_libp2p, transport};
@@ -104,7 +105,7 @@ fn swarm(keypair: &Keypair, by: Road) -> Result<Swarm<Behaviour>, NetError> {
             (Some(relays), Some(Guarded::new(circuits)))
         }
     };
-    let transport = transport::build(keypair, &nobody, relays)?;
+    let transport = transport::build(keypair, &nobody, relays, &Entrances::default())?;
     let config = libp2p::swarm::Config::with_tokio_executor()
         .with_substream_upgrade_protocol_override(Version::V1Lazy)
         .with_idle_connection_timeout(span(CONNECTION_IDLE))

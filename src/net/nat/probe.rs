@@ -273,6 +273,7 @@ mod tests {
     use super::super::guard::{Guarded, Told};
     use super::*;
     use crate::net::classes::Classes;
+    use crate::net::handshakes::Entrances;
     use crate::net::transport;
 
     /// NET-73: each address is tried once, until all are tried anew; and no more than so many.
@@ -298,7 +299,7 @@ mod tests {
     fn swarm<B: NetworkBehaviour>(tried: B) -> Swarm<One<B>> {
         let keys = libp2p::identity::Keypair::generate_ed25519();
         let identify = identify::Behaviour::new(identify::Config::new("/test".into(), keys.public()));
-        let transport = transport::build(&keys, &Classes::default(), None).unwrap();
+        let transport = transport::build(&keys, &Classes::default(), None, &Entrances::default()).unwrap();
         let config = libp2p::swarm::Config::with_tokio_executor();
         let me = keys.public().to_peer_id();
         let mut swarm = Swarm::new(transport, One { tried, identify }, me, config);

@@ -255,7 +255,7 @@ impl Liar {
         let mut kad = kad::Behaviour::with_config(me, MemoryStore::new(me), kad);
         kad.set_mode(Some(mode));
         let identify = identify::Behaviour::new(identify::Config::new("liar".to_owned(), keypair.public()));
-        let transport = transport::build(&keypair, &Classes::default(), None).unwrap();
+        let transport = transport::build(&keypair, &Classes::default(), None, &Entrances::default()).unwrap();
         let config = libp2p::swarm::Config::with_tokio_executor();
         let mut swarm = Swarm::new(transport, LiarBehaviour { kad, identify }, me, config);
         swarm.listen_on(QUIC.parse().unwrap()).unwrap();

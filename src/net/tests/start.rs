@@ -128,7 +128,7 @@ async fn sizes_are_checked_before_anything_is_sent() {
 async fn identified(node: &Node) -> ([String; 2], Vec<String>, Vec<String>) {
     let (keypair, _) = identity(&config(2, &[])).unwrap();
     let behaviour = identify::Behaviour::new(identify::Config::new("test".to_owned(), keypair.public()));
-    let transport = transport::build(&keypair, &Classes::default(), None).unwrap();
+    let transport = transport::build(&keypair, &Classes::default(), None, &Entrances::default()).unwrap();
     let config = libp2p::swarm::Config::with_tokio_executor();
     let mut swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config);
     swarm.dial(node.addrs()[0].parse::<libp2p::Multiaddr>().unwrap()).unwrap();
