@@ -150,6 +150,8 @@ methods! {
     StatusShow = "status" (NoParams) -> Status, [];
     /// Looks at folder, key file, store, snapshots, disk, clock, socket and network, or at the ways to one peer, and says how to mend what is wrong.
     Doctor = "doctor" (DoctorParams) -> Diagnosis, [NotFound, Ambiguous, BadLink];
+    /// Says that the wall clock is right: what has passed by it has passed, and deadlines follow it from now on.
+    ClockConfirm = "clock.confirm" (NoParams) -> ClockState, [];
     /// Lists the connected peers, and those by whom the node would find the network again.
     Peers = "peers" (NoParams) -> Vec<Peer>, [];
     /// Lists our mailboxes: where messages wait for us while no node of ours runs.

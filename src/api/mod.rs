@@ -16,7 +16,8 @@ pub mod rpc;
 mod types;
 
 pub use crate::base::shown::{
-    Connection, Contact, Conversation, ConversationKind, Mailbox, MailboxService, Message, RelayInUse, Request,
+    ClockFault, ClockWarning, Connection, Contact, Conversation, ConversationKind, Mailbox, MailboxService, Message,
+    RelayInUse, Request,
 };
 pub use crate::base::time::text as time;
 pub use crate::base::words::{
@@ -33,6 +34,6 @@ pub use params::{
     NameParams, NoParams, PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, VerifyParams, WaitFor, Who,
 };
 pub use types::{
-    DeletedConversation, HeldMessage, Identity, Listening, OpenMailbox, Peer, PolicyState, Reach, ReadCount,
-    RequestDetail, Resolved, Sent, Status, Stopping,
+    ClockState, DeletedConversation, HeldMessage, Identity, Listening, OpenMailbox, Peer, PolicyState, Reach,
+    ReadCount, RequestDetail, Resolved, Sent, Status, Stopping,
 };

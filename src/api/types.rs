@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::shown::{Connection, MailboxService, RelayInUse, Request};
+use crate::base::shown::{ClockWarning, Connection, MailboxService, RelayInUse, Request};
 use crate::base::words::{DhtStatus, Nat, Policy, Reachability, RelayService, State, Upnp};
 use crate::base::{MessageId, PeerId, WallTime};
 
@@ -64,6 +64,13 @@ pub struct PolicyState {
     pub policy: Policy,
 }
 
+/// What is wrong with the wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClockState {
+    /// `null` when nothing is.
+    pub clock: Option<ClockWarning>,
+}
+
 /// What was marked as read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadCount {
@@ -116,6 +123,9 @@ pub struct Status {
     pub name: String,
     /// Whether a node runs.
     pub running: bool,
+    /// What is wrong with the wall clock; `null` when nothing is. `doctor` says what helps.
+    #[serde(default)]
+    pub clock: Option<ClockWarning>,
     /// How many peers are connected.
     pub peers: u64,
     /// How many messages are not delivered yet.

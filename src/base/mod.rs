@@ -18,7 +18,7 @@ pub use failpoint::failpoint;
 pub use ids::{EnvelopeId, IdError, MessageId, PeerId, RoomId, SessionId};
 pub use secret::Secret;
 pub use tail::Tail;
-pub use time::{Millis, MonoTime, Now, WallTime};
+pub use time::{Aging, Millis, MonoTime, Now, WallTime};
 
 /// The random source that pure code is handed; never made inside (architecture, "time and
 /// randomness are arguments").

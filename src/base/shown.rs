@@ -20,6 +20,26 @@ words! {
     }
 }
 
+words! {
+    /// Where the wall clock stands.
+    ClockFault {
+        /// Further ahead than we have seen time pass.
+        Ahead = "ahead",
+        /// Before the time that it showed already.
+        Behind = "behind",
+    }
+}
+
+/// The wall clock is not where it should be. Nothing is given up or destroyed because of it, until it is confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
+pub struct ClockWarning {
+    /// Where it stands.
+    pub clock: ClockFault,
+    /// By how many seconds.
+    pub seconds: u64,
+}
+
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "api", derive(schemars::JsonSchema))]

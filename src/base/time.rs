@@ -27,6 +27,11 @@ impl Millis {
     pub const fn from_days(days: u64) -> Self {
         Self::from_hours(days * 24)
     }
+
+    /// Both, one after the other.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
 }
 
 macro_rules! instant {
@@ -69,6 +74,28 @@ instant!(
     /// Monotonic time: milliseconds since a point that means nothing outside this process.
     MonoTime
 );
+
+/// The time by which something ages that is dated as it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aging {
+    /// What is dated now has this date.
+    pub now: WallTime,
+    /// Of the time that has passed since what is about to be over, so much is not believed.
+    pub doubtful: Millis,
+}
+
+impl Aging {
+    /// How long ago a date is, as far as is believed; zero when it is to come.
+    pub const fn since(&self, date: WallTime) -> Millis {
+        Millis(self.now.since(date).0.saturating_sub(self.doubtful.0))
+    }
+}
+
+impl From<WallTime> for Aging {
+    fn from(now: WallTime) -> Self {
+        Self { now, doubtful: Millis(0) }
+    }
+}
 
 impl fmt::Display for WallTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -46,6 +46,13 @@ impl Context {
         Ok(self.client.insert(client))
     }
 
+    /// Asks for a change, and lets go of the profile, which something else needs then.
+    pub(crate) fn change_and_close<M: Rpc>(&mut self, params: &M::Params) -> Result<M::Result> {
+        let result = self.client()?.ask::<M>(params)?;
+        self.client = None;
+        Ok(result)
+    }
+
     /// Calls something that may need the passphrase, again when it was typed wrong.
     pub(crate) fn unlocked<T>(
         &mut self,

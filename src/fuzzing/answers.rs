@@ -183,13 +183,13 @@ impl Desk {
     /// What she wrote is there, and not delivered; of Bob there is what he wrote, at most once.
     fn judge(&self) {
         let (rows, me) = (self.messenger.reader(), owner().peer_id());
-        let history = query::history(&rows, me, &bob().peer_id(), None, 1_000).expect("rows are read");
+        let history = query::history(&rows, me, &bob().peer_id(), None, 1_000, self.now.wall).expect("rows are read");
         let (own, his): (Vec<_>, Vec<_>) = history.iter().partition(|m| m.direction == Direction::Out);
         assert!(own.iter().enumerate().all(|(n, m)| m.text == format!("m{}", n + 1)), "{own:?}");
         assert_eq!(own.len(), self.said);
         assert!(own.iter().all(|m| !matches!(m.state, State::Delivered | State::Read)), "{own:?}");
         assert!(his.len() <= 1 && his.iter().all(|m| m.text == TRUE), "{his:?}");
-        let requests = query::requests(&rows).expect("rows are read");
+        let requests = query::requests(&rows, self.now.wall).expect("rows are read");
         assert!(requests.len() <= 1 && requests.iter().all(|r| r.peer_id == bob().peer_id() && r.text == TRUE));
     }
 }

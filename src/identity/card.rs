@@ -9,7 +9,9 @@ use super::keypair::IdentityKeypair;
 use super::prekey::{CardKeys, PrekeyId};
 use super::record::{self, FRAME_LEN, RecordError, Unverified};
 use crate::base::cbor::{Reader, Writer};
-use crate::base::limits::{CARD_LIFE, MAX_ADDR_LEN, MAX_ADDRS, MAX_CARD, MAX_MAILBOXES, MAX_RELAYS, MAX_WORK};
+use crate::base::limits::{
+    CARD_AHEAD, CARD_LIFE, MAX_ADDR_LEN, MAX_ADDRS, MAX_CARD, MAX_MAILBOXES, MAX_RELAYS, MAX_WORK,
+};
 use crate::base::{PeerId, WallTime};
 use crate::crypto::dh::DhPublic;
 use crate::crypto::kem::KemPublic;
@@ -200,7 +202,12 @@ impl CardIn {
         self.content.expires
     }
 
-    /// Owner, signature, then time (ID-14, ID-15). `issued` in the future is no reason to refuse.
+    /// When it was made, as it says.
+    pub const fn claimed_issued(&self) -> WallTime {
+        self.content.issued
+    }
+
+    /// Owner, signature, then time (ID-14, ID-15). Whoever keeps it looks at [`is_ahead`] as well.
     ///
     /// # Errors
     /// [`RecordError::WrongOwner`], [`RecordError::Signature`], and [`RecordError::Expired`] for a
@@ -247,6 +254,12 @@ impl Deref for Card {
     fn deref(&self) -> &CardContent {
         &self.content
     }
+}
+
+/// Whether a card that was issued then is of a clock that is far ahead, if it is `latest` now at the latest: it would not
+/// age, and is not kept (ID-15).
+pub fn is_ahead(issued: WallTime, latest: WallTime) -> bool {
+    issued > latest + CARD_AHEAD
 }
 
 /// `sequence = max(last + 1, Unix time in ms)`, so that a node restored from a backup is not below

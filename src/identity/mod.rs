@@ -22,7 +22,7 @@ mod safety;
 #[cfg(test)]
 mod testing;
 
-pub use card::{Card, CardContent, CardIn, Mailbox, Relay, RequestPolicy, next_sequence};
+pub use card::{Card, CardContent, CardIn, Mailbox, Relay, RequestPolicy, is_ahead, next_sequence};
 pub use key::{IdentityError, IdentityKey};
 pub use keyfile::{KeyFileError, KeyMaterial, key_file_needs_passphrase, open_key_file, seal_key_file};
 pub use keypair::IdentityKeypair;

@@ -2,7 +2,7 @@
 
 use crate::base::{MonoTime, PeerId, WallTime, limits};
 use crate::content::Item;
-use crate::identity::{Card, CardIn, IdentityKey, OneTimePrekeyIn};
+use crate::identity::{Card, CardIn, IdentityKey, OneTimePrekeyIn, is_ahead};
 use crate::session::RemoteBundle;
 use crate::store::Rows;
 
@@ -48,9 +48,10 @@ impl Tx<'_> {
         let clock = self.deadline_clock();
         if row.heal_due {
             // It does not open at one of us: that its ID is the lower one must not keep it (SES-55).
-            set.give_up(clock);
+            set.give_up(self.aging());
         }
-        if let Err(error) = set.begin(self.me, bundle, &mut *self.rng, clock) {
+        let aging = self.aging();
+        if let Err(error) = set.begin(self.me, bundle, &mut *self.rng, aging) {
             tracing::warn!(%peer, %error, "no session could be begun with this card");
             return self.back_off(peer);
         }
@@ -81,7 +82,7 @@ impl Tx<'_> {
         card: &[u8],
         prekey: Option<&[u8]>,
     ) -> Step<Option<RemoteBundle>> {
-        let now = self.now.wall;
+        let now = self.earliest();
         let Some(card) = self.pin(peer, card, now)? else { return Ok(None) };
         // A prekey that does not verify is as good as none: the card's keys serve.
         let one_time = prekey
@@ -100,6 +101,10 @@ impl Tx<'_> {
                 return Ok(None);
             }
         };
+        if is_ahead(card.issued, self.mem.clock.row.latest()) {
+            tracing::debug!(%peer, "a card of a day that is to come was refused");
+            return Ok(None);
+        }
         let key = peer_key(&peer);
         if let Some(pinned) = self.buf.get::<Cards>(&key)? {
             let same = pinned.bytes == card.bytes();
@@ -122,8 +127,7 @@ impl Tx<'_> {
 
     /// A card that its owner sent within a session, which may have lain in a mailbox until its time was over (CON-30).
     pub(super) fn pin_told(&mut self, peer: PeerId, bytes: &[u8]) -> Step {
-        let clock = self.deadline_clock();
-        let alive = WallTime(clock.0.saturating_sub(limits::PREKEY_GRACE.0));
+        let alive = self.earliest() - limits::PREKEY_GRACE;
         if self.pin(peer, bytes, alive)?.is_some() {
             self.touch(peer);
         }
@@ -135,8 +139,7 @@ impl Tx<'_> {
         let Some(row) = self.buf.get::<Cards>(&peer_key(peer))? else { return Ok(None) };
         let Ok(identity) = IdentityKey::from_peer_id(*peer) else { return Ok(None) };
         let card = CardIn::decode(&row.bytes).and_then(|card| card.verify(&identity, WallTime(0))).ok();
-        let clock = self.deadline_clock();
-        Ok(card.filter(|card| card.expires + limits::PREKEY_GRACE > clock))
+        Ok(card.filter(|card| card.expires + limits::PREKEY_GRACE > self.earliest()))
     }
 
     /// What is known of the way to a peer.

@@ -2,7 +2,7 @@
 //! table, with the cards of those for whom we keep boxes.
 
 use crate::base::{MonoTime, PeerId, limits};
-use crate::identity::{CardIn, Mailbox};
+use crate::identity::{CardIn, Mailbox, is_ahead};
 use crate::store::{Rows, Scan};
 
 use super::deliver::jittered;
@@ -98,7 +98,8 @@ impl Tx<'_> {
 
     /// Has the cards published of those for whom we keep boxes: they sleep. Some at a time.
     fn publish_others(&mut self) -> Step {
-        let (now, clock) = (self.now.mono, self.deadline_clock());
+        let (now, clock) = (self.now.mono, self.now.wall);
+        let latest = self.mem.clock.row.latest();
         let from = self.mem.mail.publishing.take().unwrap_or_default();
         let page = self.buf.scan::<Boxes>(&Scan::all().after_bytes(&from).limit(limits::MAX_CARDS_PUBLISHED))?;
         let full = page.len() == limits::MAX_CARDS_PUBLISHED;
@@ -108,7 +109,8 @@ impl Tx<'_> {
                 continue;
             }
             let Some(card) = self.buf.get::<BoxCards>(&of_box(row.number))? else { continue };
-            if CardIn::decode(&card.bytes).is_ok_and(|card| card.claimed_expires() > clock) {
+            let is_of_now = |card: CardIn| card.claimed_expires() > clock && !is_ahead(card.claimed_issued(), latest);
+            if CardIn::decode(&card.bytes).is_ok_and(is_of_now) {
                 self.push(Order::PublishCard { owner: row.owner, card: card.bytes });
             }
         }

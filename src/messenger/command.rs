@@ -73,6 +73,8 @@ pub enum Command {
     },
     /// Leave a mailbox.
     DropMailbox(PeerId),
+    /// The wall clock is right: what has passed by it has passed.
+    ConfirmClock,
 }
 
 impl Command {

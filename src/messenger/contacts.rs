@@ -33,6 +33,10 @@ impl Tx<'_> {
             Command::SetMailService(service) => self.set_mail_service(&service),
             Command::UseMailbox { peer, addrs } => self.use_mailbox(peer, &addrs),
             Command::DropMailbox(peer) => self.drop_mailbox(peer),
+            Command::ConfirmClock => {
+                self.mem.clock.confirm();
+                Ok(Answer::Done)
+            }
         }
     }
 

@@ -64,7 +64,7 @@ impl Tx<'_> {
 
     /// Forgets what was remembered long enough, a bounded number at a time.
     pub(super) fn forget_tombs(&mut self) -> Step {
-        let clock = self.deadline_clock();
+        let clock = self.believed(limits::FORGOTTEN_LIFE);
         let due = Scan::all().to(clock.0.saturating_add(1)).limit(limits::MAX_BURIED_AT_ONCE);
         let due = self.buf.take::<Tombs>(&due)?;
         self.mem.burying = due.len() == limits::MAX_BURIED_AT_ONCE;

@@ -40,6 +40,7 @@ impl Tx<'_> {
                 }
                 Item::Message { sent_at, body } => {
                     let subject = subject.take();
+                    self.mem.reading = Some((peer, sent_at));
                     if let Some(held) = self.checked_message(peer, sent_at, body, subject) {
                         self.insert_incoming(peer, held)?;
                     }
@@ -91,7 +92,7 @@ impl Tx<'_> {
         }
         let id = content::message_id(sender, room, &body, &mimi.salt);
         let counter = mimi.counter().unwrap_or(0);
-        let vanishes = mimi.expires.map(|wish| wish.for_recipient(sent_at, self.deadline_clock()));
+        let vanishes = mimi.expires.map(|wish| self.vanishes(wish, sent_at));
         Some(HeldMessage { id, sent_at, received_at: self.now.wall, counter, body, subject, vanishes })
     }
 

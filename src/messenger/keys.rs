@@ -33,7 +33,6 @@ impl Tx<'_> {
             card: Vec::new(),
             card_issued: WallTime(0),
             addrs: Vec::new(),
-            high_water: self.now.wall,
             swept: self.now.wall,
             tail: Tail::new(),
         };
@@ -45,7 +44,7 @@ impl Tx<'_> {
 
     /// Signs a new card that names these keys, and notes until when they are named.
     pub(super) fn issue_card(&mut self, row: &mut ProfileRow, keys: CardKeys) -> Step {
-        let now = self.deadline_clock();
+        let now = self.now.wall;
         row.card_sequence = next_sequence(row.card_sequence, now);
         let content = CardContent {
             policy: match row.policy {
@@ -59,12 +58,12 @@ impl Tx<'_> {
             work: self.mem.mail.card.work,
             ..CardContent::new(&keys, row.card_sequence, now, row.queue)
         };
-        let expires = content.expires;
+        let life = content.expires.since(content.issued);
         row.card = content.sign(self.me);
         row.card_issued = now;
         self.note_own_card(&row.card);
         let key = numbered(keys.prekey_id.0);
-        Ok(self.buf.put::<CardKeysTable>(&key, &CardKeysRow { keys, named_until: expires })?)
+        Ok(self.buf.put::<CardKeysTable>(&key, &CardKeysRow { keys, named_until: self.deadline_clock() + life })?)
     }
 
     /// The keys of the current card, signed anew: after a change of what else it says.
@@ -78,9 +77,13 @@ impl Tx<'_> {
     pub(super) fn rotate_keys(&mut self) -> Step {
         let now = self.deadline_clock();
         let mut row = self.profile()?;
-        if row.card_issued + limits::CARD_ROTATION <= now {
+        if row.card_issued + limits::CARD_ROTATION <= self.now.wall {
             let keys = CardKeys::generate(&mut *self.rng);
             self.issue_card(&mut row, keys)?;
+            self.put_profile(&row)?;
+        } else if row.card_issued > self.now.wall + limits::CLOCK_WARNING {
+            // By a clock that was wrong: others would not keep it (ID-15).
+            self.reissue_card(&mut row)?;
             self.put_profile(&row)?;
         }
         // ID-28: what waits in a mailbox may be sealed to an old key.
@@ -94,15 +97,16 @@ impl Tx<'_> {
 
     /// Forgets the secrets that nobody can use any more (ID-28).
     fn sweep_keys(&mut self) -> Step {
-        let now = self.deadline_clock();
+        let believed = self.believed(limits::CARD_LIFE.and(limits::PREKEY_GRACE));
         for old in self.card_keys()? {
-            if old.named_until + limits::PREKEY_GRACE <= now {
+            if old.named_until + limits::PREKEY_GRACE <= believed {
                 self.buf.delete::<CardKeysTable>(&numbered(old.keys.prekey_id.0));
                 self.forget_prekey_marks(old.keys.prekey_id)?;
             }
         }
+        let believed = self.believed(limits::ONE_TIME_LIFE.and(limits::PREKEY_GRACE));
         for (_, old) in self.buf.scan::<OneTimeTable>(&Scan::all())? {
-            if old.keys.expires + limits::PREKEY_GRACE <= now {
+            if old.made + limits::ONE_TIME_LIFE + limits::PREKEY_GRACE <= believed {
                 self.forget_one_time(old.keys.id)?;
             }
         }
@@ -137,11 +141,11 @@ impl Tx<'_> {
         if self.mem.one_time.len() >= limits::ONE_TIME_REFILL {
             return Ok(());
         }
-        let now = self.deadline_clock();
+        let (now, made) = (self.now.wall, self.deadline_clock());
         while self.mem.one_time.len() < limits::ONE_TIME_BATCH && self.mem.one_time_total < MAX_ONE_TIME {
             let keys = OneTimeKeys::generate(&mut *self.rng, now);
             let id = keys.id;
-            self.buf.put::<OneTimeTable>(&numbered(id.0), &OneTimeRow { keys, handed_out: false })?;
+            self.buf.put::<OneTimeTable>(&numbered(id.0), &OneTimeRow { keys, made, handed_out: false })?;
             self.mem.one_time.push_back(id);
             self.mem.one_time_total += 1;
         }
@@ -157,6 +161,11 @@ impl Tx<'_> {
             let Some(id) = self.mem.one_time.pop_front() else { break };
             if let Some(mut row) = self.one_time_of(id)? {
                 row.handed_out = true;
+                let wall = self.now.wall;
+                if !(wall + limits::CARD_ROTATION..=wall + limits::ONE_TIME_LIFE).contains(&row.keys.expires) {
+                    // It was made by a clock that was wrong, and nobody has seen it.
+                    (row.keys.expires, row.made) = (wall + limits::ONE_TIME_LIFE, self.deadline_clock());
+                }
                 self.buf.put::<OneTimeTable>(&numbered(id.0), &row)?;
                 prekey = Some(row.keys.sign(self.me));
             }

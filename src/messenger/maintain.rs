@@ -2,14 +2,16 @@
 
 use crate::base::words::RequestEnd;
 use crate::base::{Millis, MonoTime, PeerId, limits};
-use crate::store::{Rows, Scan};
+use crate::store::{RowKey, Rows, Scan};
 
 use super::keys::SWEEP;
-use super::tables::{PeerRow, Peers, peer_key};
+use super::tables::{Clocks, PeerRow, Peers, peer_key};
 use super::tx::{Step, Tx};
 
 /// How often ageing rows are looked at.
 const MAINTENANCE: Millis = Millis::from_hours(1);
+/// How often the clocks are written down, if nothing is seen of them.
+const NOTE: Millis = Millis::from_secs(60);
 
 impl Tx<'_> {
     /// The timer rang: peers whose pause is over are looked at, and, once an hour, what ages.
@@ -43,15 +45,34 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Writes down what has become known of the clocks, and does what follows from it. Now and then also without news: from
+    /// there on the next opening counts how long nobody was there.
+    pub(super) fn note_clock(&mut self) -> Step {
+        let clock = &mut self.mem.clock;
+        let is_news = std::mem::take(&mut clock.is_news);
+        if !is_news && clock.noted + NOTE > clock.row.time {
+            return Ok(());
+        }
+        clock.noted = clock.row.time;
+        let row = clock.row.clone();
+        self.buf.put::<Clocks>(&RowKey::new(), &row)?;
+        if is_news {
+            // What seemed to be over may be, or may not be.
+            self.mem.held = None;
+            self.mem.next_expiry = super::memory::next_expiry(&*self.buf)?;
+            self.mem.maintenance_at = self.now.mono;
+        }
+        if std::mem::take(&mut self.mem.clock.was_set) {
+            // Others judge it by clocks that are right.
+            self.card_is_due();
+        }
+        Ok(())
+    }
+
     fn maintain(&mut self) -> Step {
         let clock = self.deadline_clock();
-        let mut profile = self.profile()?;
-        let daily = profile.swept + SWEEP <= clock;
-        profile.high_water = clock;
-        self.mem.high_water = clock;
-        self.mem.high_water_at = self.now.mono;
+        let daily = self.profile()?.swept + SWEEP <= clock;
         self.mem.burying = true;
-        self.put_profile(&profile)?;
         self.rotate_keys()?;
         self.expire_requests()?;
         self.age_outbox()?;
@@ -69,7 +90,7 @@ impl Tx<'_> {
         if daily {
             self.prune_sessions(&row.peer)?;
         }
-        let clock = self.deadline_clock();
+        let clock = self.believed(limits::DECLINE_LIFE);
         if row.declined_until.is_none_or(|until| until > clock) {
             return Ok(());
         }
@@ -82,7 +103,7 @@ impl Tx<'_> {
     }
 
     fn expire_requests(&mut self) -> Step {
-        let clock = self.deadline_clock();
+        let clock = self.believed(limits::REQUEST_LIFE);
         let old = self.mem.requests.iter().filter(|request| request.received_at + limits::REQUEST_LIFE <= clock);
         for peer in old.map(|request| request.peer).collect::<Vec<_>>() {
             self.close_request(&peer, RequestEnd::Expired)?;

@@ -58,6 +58,7 @@ impl Tx<'_> {
             return Ok(());
         }
         let (queue, clock) = (queue_of(contact), self.deadline_clock());
+        let believed = self.believed(limits::ENVELOPE_MARK_LIFE);
         // A row's number is that of its first mark.
         let last = self.buf.scan::<MarkQueue>(&Scan::new(queue.clone()).reverse().limit(1))?.pop();
         let next = last.map_or(1, |(key, row)| number(&key).unwrap_or_default() + row.marks.len() as u64);
@@ -65,7 +66,7 @@ impl Tx<'_> {
         while let Some((key, oldest)) = self.buf.scan::<MarkQueue>(&Scan::new(queue.clone()).limit(1))?.pop() {
             let first = number(&key).unwrap_or_default();
             let is_full = (next + marks.len() as u64).saturating_sub(first) > max;
-            let is_old = oldest.at + limits::ENVELOPE_MARK_LIFE <= clock && expired < EXPIRED_AT_A_TIME;
+            let is_old = oldest.at + limits::ENVELOPE_MARK_LIFE <= believed && expired < EXPIRED_AT_A_TIME;
             if !is_full && !is_old {
                 break;
             }

@@ -12,6 +12,7 @@ use crate::content::{self, mimi::Origin};
 use crate::identity::PrekeyId;
 use crate::store::{Rows, Scan, StoreError, Table, WriteBuffer};
 
+use super::clock::Clock;
 use super::mailing::{Asks, Mailing, OwnBox, Seek};
 use super::outgoing::{Letter, Outgoing};
 use super::sessions::Beside;
@@ -37,6 +38,8 @@ pub(super) struct Memory {
     pub touched: BTreeSet<PeerId>,
     /// Marks that this commit makes, of contacts or not.
     pub marks: Vec<(bool, QueuedMark)>,
+    /// What the envelope that is being read says of its writer's clock.
+    pub reading: Option<(PeerId, WallTime)>,
     /// What the present commit tells.
     pub told: Vec<EventKind>,
     /// Receipts that become due with this commit: *delivered* or *read*.
@@ -76,12 +79,12 @@ pub(super) struct Known {
     pub prekey_marks: Option<u64>,
     /// Contacts in all.
     pub contacts: u64,
-    /// The highest wall time seen…
-    pub high_water: WallTime,
-    /// …and when that was.
-    pub high_water_at: MonoTime,
-    /// When the next message vanishes.
+    /// The profile's time.
+    pub clock: Clock,
+    /// When to look for messages that vanish.
     pub next_expiry: Option<WallTime>,
+    /// Rows of messages that seem to be over, and are not destroyed yet: up to this key, and the first of them then.
+    pub held: Option<(Vec<u8>, WallTime)>,
     /// Hours whose messages are being moved to a new key.
     pub moving: Shared<BTreeSet<u64>>,
     /// What is remembered of forgotten messages is being looked through.
@@ -281,7 +284,8 @@ impl Memory {
         (fresh.asks.asked, fresh.asks.works) = (BTreeMap::new(), VecDeque::new());
         fresh.sessions = std::mem::take(&mut self.sessions);
         fresh.next_ticket = self.next_ticket;
-        (fresh.known.high_water, fresh.known.high_water_at) = (self.high_water, self.high_water_at);
+        fresh.clock = self.clock.clone();
+        fresh.clock.is_news = true;
         (fresh.known.burying, fresh.known.walking) = (self.burying, self.known.walking.take());
         fresh.maintenance_at = self.maintenance_at;
         *self = fresh;

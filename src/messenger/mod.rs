@@ -8,6 +8,7 @@
 mod boxes;
 mod bundles;
 mod cards;
+mod clock;
 pub mod command;
 mod contacts;
 mod deliver;
@@ -45,15 +46,17 @@ mod timed;
 mod told;
 mod tx;
 
-use crate::base::{CryptoRng, Millis, Now, PeerId, failpoint};
+use crate::base::{CryptoRng, Millis, Now, PeerId, WallTime, failpoint};
 use crate::identity::IdentityKeypair;
-use crate::store::{Reader, Store, StoreError, WriteBuffer};
+use crate::store::{Reader, RowKey, Rows, Store, StoreError, WriteBuffer};
 
 pub use command::{Answer, Command, Draft, Hints, Refusal, SendCommand};
 pub use io::{Class, Event, FrameToken, Input, Order, Output, RefuseReason};
 
+use clock::{Clock, ClockRow};
 use memory::Memory;
 use outgoing::Happening;
+use tables::Clocks;
 use tx::{Step, Stop, Tx};
 
 /// How often the key of sessions and prekeys is renewed, so that a thief of the disk cannot open
@@ -65,6 +68,8 @@ pub struct Messenger {
     store: Store,
     me: IdentityKeypair,
     mem: Memory,
+    /// Time passes for it.
+    begun: bool,
 }
 
 impl std::fmt::Debug for Messenger {
@@ -85,20 +90,44 @@ impl Messenger {
         now: Now,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, Vec<Output>), StoreError> {
-        let mut mem = Memory::load(&store.begin())?;
-        mem.maintenance_at = now.mono;
-        mem.mail.start(now.mono);
-        let mut messenger = Self { store, me, mem };
-        let mut buf = messenger.store.begin();
+        let mut messenger = Self::at_rest(store, me)?;
+        let outputs = messenger.begin(now, rng)?;
+        Ok((messenger, outputs))
+    }
+
+    /// The same, and nothing changes until [`Self::begin`]: for who may only want to look.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn at_rest(store: Store, me: IdentityKeypair) -> Result<Self, StoreError> {
+        let mem = Memory::load(&store.begin())?;
+        Ok(Self { store, me, mem, begun: false })
+    }
+
+    /// Whether it has begun.
+    pub const fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Begins: to be called before anything is handed in.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn begin(&mut self, now: Now, rng: &mut dyn CryptoRng) -> Result<Vec<Output>, StoreError> {
+        self.mem.maintenance_at = now.mono;
+        self.mem.mail.start(now.mono);
+        let mut buf = self.store.begin();
         let mut out = Vec::new();
-        let mut tx = messenger.tx(&mut buf, &mut out, now, rng);
+        let mut tx = self.tx(&mut buf, &mut out, now, rng);
+        let clock = tx.buf.get::<Clocks>(&RowKey::new())?.unwrap_or_else(|| ClockRow::new(now.wall));
+        tx.mem.clock = Clock::open(clock, now);
         tx.ensure_profile()?;
-        (tx.mem.high_water, tx.mem.high_water_at) = (tx.profile()?.high_water, now.mono);
         tx.contacts_at_start()?;
         tx.compare_card()?;
-        messenger.store.commit(buf, rng)?;
-        messenger.catch_up(&mut out, now, rng);
-        Ok((messenger, out))
+        self.store.commit(buf, rng)?;
+        self.begun = true;
+        self.catch_up(&mut out, now, rng);
+        Ok(out)
     }
 
     /// Takes inputs in order, in one durable commit, and gives what is to be carried out after it (SES-60).
@@ -111,6 +140,7 @@ impl Messenger {
         }
         let mut buf = self.store.begin();
         let mut out = Vec::new();
+        self.mem.clock.look(now);
         let (first_event, first_ticket) = (self.mem.next_event, self.mem.next_ticket);
         let mut questions = Vec::with_capacity(inputs.len());
         for input in inputs {
@@ -142,6 +172,11 @@ impl Messenger {
         let (mut rows, mut out) = (self.store.begin(), Vec::new());
         // What cannot be read now is told when it is needed.
         self.tx(&mut rows, &mut out, now, rng).turn_ahead().unwrap_or(false)
+    }
+
+    /// The earliest that it may be by the wall clock: what is to go with time on the disk goes by it.
+    pub fn earliest(&self) -> WallTime {
+        self.mem.clock.row.earliest()
     }
 
     /// What the queries of [`query`] read: committed rows only.
@@ -288,6 +323,7 @@ impl Tx<'_> {
     /// When the inputs of a commit are done: what vanishes (it must not be sent any more), every link that changed, and
     /// receipts that became due.
     fn settle(&mut self) -> Step {
+        self.note_clock()?;
         self.expire()?;
         self.settle_card()?;
         self.ask_own_boxes()?;

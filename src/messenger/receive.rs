@@ -57,7 +57,11 @@ const fn heals(error: SessionError) -> bool {
 impl Tx<'_> {
     /// One envelope, on the authenticated stream of `from`.
     pub(super) fn receive(&mut self, from: PeerId, token: FrameToken, bytes: &[u8]) -> Step {
-        match self.take(from, bytes, Way::Stream)? {
+        let verdict = self.take(from, bytes, Way::Stream)?;
+        if let Some((peer, reading)) = self.mem.reading.take() {
+            self.mem.clock.hear(peer, reading);
+        }
+        match verdict {
             Verdict::Taken => self.push(Order::Acknowledge(token)),
             Verdict::Refused(reason) => self.push(Order::Refuse(token, reason)),
         }
@@ -67,7 +71,10 @@ impl Tx<'_> {
     /// One envelope that was sealed to us, in the name of `from`. False: it is dropped, as what would be refused on a stream
     /// (ENV-14): there is nobody to tell.
     pub(super) fn receive_sealed(&mut self, from: PeerId, bytes: &[u8]) -> Step<bool> {
-        Ok(matches!(self.take(from, bytes, Way::Sealed)?, Verdict::Taken))
+        let verdict = self.take(from, bytes, Way::Sealed)?;
+        // It may have lain there for any time.
+        self.mem.reading = None;
+        Ok(matches!(verdict, Verdict::Taken))
     }
 
     fn take(&mut self, from: PeerId, bytes: &[u8], way: Way) -> Step<Verdict> {
@@ -100,8 +107,7 @@ impl Tx<'_> {
             return self.unread(from, id, way);
         }
         let mut set = self.sessions(&from)?;
-        let clock = self.deadline_clock();
-        match set.open_session(self.my_id(), from, payload, clock) {
+        match set.open_session(self.my_id(), from, payload, self.aging()) {
             Ok(opened) => self.keep(from, standing, &set, &opened, id, None),
             Err(SessionError::Malformed) => Ok(Verdict::Refused(RefuseReason::Malformed)),
             Err(error) => self.unopened(from, standing, id, error, way),
@@ -143,8 +149,7 @@ impl Tx<'_> {
             kem: keys.one_time.as_ref().map_or(&keys.card.keys.kem, |row| &row.keys.kem),
             one_time: keys.one_time.as_ref().map(|row| &row.keys.dh),
         });
-        let clock = self.deadline_clock();
-        match set.open_first(self.me, &identity, &first, responder, clock) {
+        match set.open_first(self.me, &identity, &first, responder, self.aging()) {
             Ok(opened) if !opened.is_new_session => self.keep(from, standing, &set, &opened, id, card_prekey),
             Ok(opened) => {
                 let contact = matches!(standing, Standing::Contact(_));
@@ -184,7 +189,7 @@ impl Tx<'_> {
 
     /// What a peer is to us.
     pub(super) fn standing(&self, peer: &PeerId) -> Step<Standing> {
-        let clock = self.deadline_clock();
+        let clock = self.believed(limits::DECLINE_LIFE);
         match self.peer(peer)? {
             Some(row) if row.blocked => return Ok(Standing::Silent),
             Some(row) if row.contact.is_some() => return Ok(Standing::Contact(Box::new(row))),

@@ -13,11 +13,11 @@ use crate::store::{KeyId, RowKey, Rows, Scan, SnapshotPlan, Store, StoreError, T
 
 use super::memory::{last_number, number};
 use super::tables::{
-    BoxCards, BoxPrekeys, BoxTokens, Boxes, ClientIdQueue, ClientIds, ConversationRow, Conversations, DepositBodies,
-    DepositMarks, Deposits, EnvelopeMarks, Events, EventsRow, Hours, IndexRow, Late, MailTotals, MarkQueue,
-    MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent, Requests, Slots,
-    States, Timed, Tomb, TombRow, Tombs, Way, client_id_key, index_key, indexed, message_key, numbered, outbox_key,
-    peer_key, room_key, tomb_key,
+    BoxCards, BoxPrekeys, BoxTokens, Boxes, ClientIdQueue, ClientIds, Clocks, ConversationRow, Conversations,
+    DepositBodies, DepositMarks, Deposits, EnvelopeMarks, Events, EventsRow, Hours, IndexRow, Late, MailTotals,
+    MarkQueue, MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent,
+    Requests, Slots, States, Timed, Tomb, TombRow, Tombs, Way, client_id_key, index_key, indexed, message_key,
+    numbered, outbox_key, peer_key, room_key, tomb_key,
 };
 
 /// What a snapshot holds: not what follows from other rows, nor what a recovery throws away; messages last. What is kept for
@@ -76,7 +76,8 @@ pub fn put_in_order(
     rng: &mut dyn CryptoRng,
 ) -> Result<InOrder, StoreError> {
     let (forgotten, done) = (HashMap::new(), InOrder::default());
-    let mut order = Order { store, me, buf: store.begin(), changes: 0, rng, now, keys, forgotten, done };
+    let (buf, time) = (store.begin(), now.wall);
+    let mut order = Order { store, me, buf, changes: 0, rng, now, time, keys, forgotten, done };
     let peers = order.peers()?;
     order.profile()?;
     order.hours()?;
@@ -100,17 +101,6 @@ pub fn put_in_order(
     Ok(order.done)
 }
 
-/// The newest time that is known of the store, by which a clock that was set back is known.
-///
-/// # Errors
-/// Those of the store.
-pub fn newest_time(rows: &impl Rows) -> Result<Option<WallTime>, StoreError> {
-    let row = rows.get::<Profile>(&RowKey::new())?;
-    let events = rows.scan::<Events>(&Scan::all().reverse().limit(1))?;
-    let event = events.first().map(|(_, event)| event.at);
-    Ok(row.map(|row| row.high_water).max(event))
-}
-
 /// The work, in commits of some hundred rows.
 struct Order<'a> {
     store: &'a Store,
@@ -119,6 +109,8 @@ struct Order<'a> {
     changes: usize,
     rng: &'a mut dyn CryptoRng,
     now: Now,
+    /// The profile's time.
+    time: WallTime,
     keys: bool,
     /// Positions up to which messages were deleted with their conversation.
     forgotten: HashMap<RoomId, u64>,
@@ -174,7 +166,9 @@ impl Order<'_> {
         let Some(mut row) = self.buf.get::<Profile>(&RowKey::new())? else { return Ok(()) };
         self.done.profile = true;
         row.card_issued = WallTime(0);
-        row.high_water = row.high_water.max(self.now.wall);
+        if let Some(clock) = self.buf.get::<Clocks>(&RowKey::new())? {
+            self.time = clock.at(self.now.wall).time;
+        }
         self.buf.put::<Profile>(&RowKey::new(), &row)
     }
 
@@ -235,17 +229,17 @@ impl Order<'_> {
     fn bury(&mut self, room: RoomId, upto: u64) -> Result<(), StoreError> {
         self.forgotten.insert(room, upto);
         let of = Tomb::Conversation { room, upto, seen: Vec::new() };
-        let row = TombRow { until: self.now.wall + limits::FORGOTTEN_LIFE, of };
+        let row = TombRow { until: self.time + limits::FORGOTTEN_LIFE, of };
         self.buf.put::<Tombs>(&tomb_key(&row), &row)?;
         self.step(2)
     }
 
     /// What was to vanish by now and is not there has vanished, though what was remembered of it is lost.
     fn vanished(&mut self) -> Result<(), StoreError> {
-        for (_, row) in self.buf.scan::<Timed>(&Scan::all().to(self.now.wall.0.saturating_add(1)))? {
+        for (_, row) in self.buf.scan::<Timed>(&Scan::all().to(self.time.0.saturating_add(1)))? {
             let Some(position) = row.position else { continue };
             if !self.buf.contains::<Messages>(&message_key(&row.room, position))? {
-                let until = self.now.wall + limits::FORGOTTEN_LIFE;
+                let until = self.time + limits::FORGOTTEN_LIFE;
                 let tomb = TombRow { until, of: Tomb::Message(row.id) };
                 self.buf.put::<Tombs>(&tomb_key(&tomb), &tomb)?;
                 self.step(1)?;

@@ -127,7 +127,8 @@ impl Tx<'_> {
         let Some(row) = self.request(peer)? else { return Ok(None) };
         self.buf.delete::<Requests>(&peer_key(peer));
         self.buf.destroy_key(row.key);
-        for held in &row.messages {
+        // Those of one that is accepted are watched on, from when they came.
+        for held in row.messages.iter().filter(|_| how != RequestEnd::Accepted) {
             if let Some(vanishes) = held.vanishes {
                 self.unwatch(&held.id, vanishes);
             }

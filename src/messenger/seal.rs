@@ -9,6 +9,7 @@ use crate::session::{SealedKind, SessionSet};
 use crate::store::{Rows, StoreError};
 
 use super::outgoing::{Gate, Happening, Letter, Sealed, What, next};
+use super::query;
 use super::tables::{OutKind, Outbox, PeerRow, ProfileRow, outbox_key};
 use super::told::{addresses_item, introduction};
 use super::tx::{Step, Tx};
@@ -63,6 +64,9 @@ impl Tx<'_> {
     pub(super) fn ready(&mut self, work: &mut Sealing, number: u64, for_mailbox: bool) -> Step<Ready> {
         let id = work.peer.peer;
         let Some(letter) = self.mem.out.of(&id).letters.get(&number).cloned() else { return Ok(Ready::Gone) };
+        if self.is_over(id, &letter)? {
+            return Ok(Ready::Gone);
+        }
         let fits = !for_mailbox || next::fits_mailbox(&letter, &work.gate());
         if let Some(sealed) = letter.sealed.as_ref().filter(|_| fits) {
             return Ok(Ready::Envelope(Arc::clone(sealed)));
@@ -81,6 +85,17 @@ impl Tx<'_> {
             Ok(None) => self.happen(id, number, Happening::Settled).map(|()| Ready::Gone),
             Err(stop) => self.set_aside(id, number, stop).map(|()| Ready::Gone),
         }
+    }
+
+    /// Whether its time is over as far as the wall clock says: it waits until that is confirmed, or was not so.
+    fn is_over(&self, peer: PeerId, letter: &Letter) -> Step<bool> {
+        let (Some(_), What::Message(position)) = (&self.mem.held, letter.what) else { return Ok(false) };
+        let message = self.message(&RoomId::direct(peer), position)?;
+        let clock = &self.mem.clock.row;
+        Ok(match message {
+            Some(message) => query::is_hidden(&*self.buf, clock, &message.id, message.vanishes)?,
+            None => false,
+        })
     }
 
     /// Makes room for another envelope of a peer; says whether there is some.
@@ -102,8 +117,8 @@ impl Tx<'_> {
         for_mailbox: bool,
     ) -> Step<Option<Arc<Sealed>>> {
         let Some((plain, tells)) = self.capsule(work, number, letter, for_mailbox)? else { return Ok(None) };
-        let clock = self.deadline_clock();
-        let sealed = work.set.encrypt(&plain, &mut *self.rng, clock);
+        let aging = self.aging();
+        let sealed = work.set.encrypt(&plain, &mut *self.rng, aging);
         let sealed = sealed.map_err(|error| StoreError::damaged(format!("a session cannot encrypt: {error}")))?;
         let kind = match sealed.kind {
             SealedKind::First => EnvelopeKind::FirstContact,

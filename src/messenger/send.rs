@@ -81,7 +81,7 @@ impl Tx<'_> {
     }
 
     fn sent_answer(&self, id: MessageId) -> Step<Answer> {
-        let view = query::message(&*self.buf, self.my_id(), &id)?.ok_or(Refusal::NoMessage)?;
+        let view = query::message(&*self.buf, self.my_id(), &id, self.now.wall)?.ok_or(Refusal::NoMessage)?;
         Ok(Answer::Sent(Box::new(view)))
     }
 

@@ -116,6 +116,7 @@ impl Office {
     pub(super) fn tx(&mut self, who: usize, change: impl FnOnce(&mut Tx<'_>)) {
         let (now, desk) = (self.now, &mut self.desks[who]);
         let messenger = desk.messenger.as_mut().unwrap();
+        messenger.mem.clock.look(now);
         let mut buf = messenger.store.begin();
         change(&mut messenger.tx(&mut buf, &mut Vec::new(), now, &mut desk.place.rng));
         messenger.mem.receipts.clear();
@@ -238,6 +239,14 @@ impl Office {
         self.run();
     }
 
+    /// Somebody only looks.
+    pub(crate) fn rest(&mut self, who: usize) {
+        let desk = &mut self.desks[who];
+        desk.place.now = self.now;
+        let me = IdentityKeypair::from_seed(&desk.seed);
+        desk.messenger = Some(Messenger::at_rest(desk.place.open().unwrap(), me).unwrap());
+    }
+
     /// Lets time pass, timers ring.
     pub(crate) fn pass(&mut self, span: Millis) {
         let end = self.now.mono + span;
@@ -259,6 +268,15 @@ impl Office {
         (0..self.desks.len()).for_each(|who| self.close(who));
         self.forward(span);
         (0..self.desks.len()).for_each(|who| self.open(who));
+        self.believe();
+    }
+
+    /// Everybody says that the clocks are right.
+    pub(crate) fn believe(&mut self) {
+        for who in (0..self.desks.len()).filter(|who| self.desks[*who].messenger.is_some()).collect::<Vec<_>>() {
+            self.command(who, Command::ConfirmClock).unwrap();
+        }
+        self.pass(Millis(0));
     }
 
     /// Moves both clocks.
@@ -271,7 +289,7 @@ impl Office {
     }
 
     pub(crate) fn history(&self, who: usize, with: usize) -> Vec<Message> {
-        query::history(&self.rows(who), self.id(who), &self.id(with), None, 1000).unwrap()
+        query::history(&self.rows(who), self.id(who), &self.id(with), None, 1000, self.now.wall).unwrap()
     }
 
     pub(crate) fn events(&self, who: usize) -> Vec<EventKind> {
@@ -314,10 +332,17 @@ impl Office {
 
     /// Somebody's node makes a snapshot.
     pub(crate) fn take_snapshot(&mut self, who: usize) {
-        let (now, desk) = (self.now, &mut self.desks[who]);
-        let store = &desk.messenger.as_ref().unwrap().store;
+        let desk = &mut self.desks[who];
+        let messenger = desk.messenger.as_mut().unwrap();
+        messenger.mem.clock.look(self.now);
+        let (now, store) = (Now { wall: messenger.earliest(), ..self.now }, &messenger.store);
         let mut new = store.begin_snapshot(SNAPSHOT, &mut desk.place.rng, now).unwrap();
         while !new.step(store, 100).unwrap() {}
+    }
+
+    /// How many snapshots somebody has.
+    pub(crate) fn snapshots(&self, who: usize) -> usize {
+        self.desks[who].place.snapshots().len()
     }
 
     /// In how many of the snapshots a text can be found, with the keys as they are now; and in how many not.

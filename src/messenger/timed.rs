@@ -4,16 +4,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::{MessageId, Millis, MonoTime, RoomId, limits};
+use crate::base::{MessageId, Millis, MonoTime, RoomId, WallTime, limits};
 use crate::content::mimi::{Expires, Vanishes};
 use crate::store::{KeyId, Rows, Scan};
 
 use super::command::Refusal;
-use super::memory::next_expiry;
 use super::query;
 use super::tables::{
-    HourRow, Hours, Late, MessageIndex, MessageRow, Messages, Requests, States, Timed, TimedRow, Tomb, hour_of,
-    in_hour, index_key, message_key, numbered, peer_key, time_of, timed_key,
+    HourRow, Hours, Late, MessageIndex, MessageRow, Messages, Requests, States, Timed, TimedRow, Tomb, WAITING,
+    hour_of, in_hour, index_key, message_key, numbered, peer_key, time_of, timed_key,
 };
 use super::tx::{Step, Tx};
 use crate::base::event::EventKind;
@@ -25,8 +24,15 @@ impl Tx<'_> {
     pub(super) fn lifetime(&self, life: Millis) -> Result<(Expires, Vanishes), Refusal> {
         // The other side knows nothing of where our clock once was.
         let wish = Expires::after(life, self.now.wall).ok_or(Refusal::Lifetime)?;
-        let own = Expires::after(life, self.deadline_clock()).and_then(Expires::at).ok_or(Refusal::Lifetime)?;
-        Ok((wish, Vanishes::At(own)))
+        Ok((wish, Vanishes::at_second(self.deadline_clock() + life)))
+    }
+
+    /// When a message vanishes that came now, by the profile's time.
+    pub(super) fn vanishes(&self, wish: Expires, sent_at: WallTime) -> Vanishes {
+        match wish.for_recipient(sent_at, self.now.wall) {
+            Vanishes::At(at) => Vanishes::at_second(self.deadline_clock() + at.since(self.now.wall)),
+            after @ Vanishes::AfterReading(_) => after,
+        }
     }
 
     /// The key that seals messages that vanish in this hour.
@@ -43,7 +49,11 @@ impl Tx<'_> {
     /// Notes that a message is to vanish; without a position it is held in a request.
     pub(super) fn watch(&mut self, id: MessageId, vanishes: Vanishes, room: RoomId, position: Option<u64>) -> Step {
         let at = time_of(vanishes);
-        self.buf.put::<Timed>(&timed_key(at, &id), &TimedRow { at, id, room, position })?;
+        let key = timed_key(at, &id);
+        // Out of a request it counts from when it came.
+        let known = self.buf.get::<Timed>(&key)?.map(|row| row.since);
+        let since = known.unwrap_or_else(|| self.deadline_clock());
+        self.buf.put::<Timed>(&key, &TimedRow { at, since, id, room, position })?;
         if let Some(at) = vanishes.at() {
             self.mem.next_expiry = Some(self.mem.next_expiry.map_or(at, |next| next.min(at)));
         }
@@ -65,20 +75,34 @@ impl Tx<'_> {
         Ok(true)
     }
 
-    /// Lets go of what is due, a bounded number at a time, and destroys the keys that sealed it.
+    /// Lets go of what is due, a bounded number at a time, and destroys the keys that sealed it. What is over by the wall
+    /// clock alone is passed over until that is confirmed: questions do not tell of it.
     pub(super) fn expire(&mut self) -> Step {
         let clock = self.deadline_clock();
         if self.mem.next_expiry.is_some_and(|at| at <= clock) {
-            let due = Scan::all().to(clock.0.saturating_add(1)).limit(limits::MAX_EXPIRED_AT_ONCE);
+            let (from, mut first) = match self.mem.held.take().filter(|(_, first)| *first > clock) {
+                Some((key, first)) => (Scan::all().after_bytes(&key), Some((key, first))),
+                None => (Scan::all(), None),
+            };
+            let page = from.to(clock.0.saturating_add(1)).limit(limits::MAX_EXPIRED_AT_ONCE);
+            let page = self.buf.scan::<Timed>(&page)?;
+            let is_all = page.len() < limits::MAX_EXPIRED_AT_ONCE;
             let mut hours = BTreeSet::new();
-            for (_, row) in self.buf.take::<Timed>(&due)? {
+            for (key, row) in page {
+                let over = self.mem.clock.row.over_from(row.since, WallTime(row.at));
+                if over > clock {
+                    first = Some((key, first.map_or(over, |(_, first)| first.min(over))));
+                    continue;
+                }
+                self.buf.delete::<Timed>(&timed_key(row.at, &row.id));
                 hours.insert(hour_of(row.at));
                 match row.position {
                     Some(position) => self.vanish(&row, position)?,
                     None => self.vanish_held(&row)?,
                 }
             }
-            self.mem.next_expiry = next_expiry(&*self.buf)?;
+            self.mem.next_expiry = if is_all { self.next_look(first.as_ref())? } else { Some(clock) };
+            self.mem.held = first;
             for hour in hours {
                 self.leave_hour(hour, false)?;
             }
@@ -86,6 +110,13 @@ impl Tx<'_> {
             self.move_some(hour)?;
         }
         Ok(())
+    }
+
+    /// When there is something to let go of next: one that is passed over, or the first behind these.
+    fn next_look(&self, held: Option<&(Vec<u8>, WallTime)>) -> Step<Option<WallTime>> {
+        let scan = held.map_or_else(Scan::all, |(key, _)| Scan::all().after_bytes(key));
+        let next = self.buf.scan::<Timed>(&scan.limit(1))?.pop().map(|(_, row)| row.at).filter(|at| *at != WAITING);
+        Ok(next.map(WallTime).into_iter().chain(held.map(|(_, first)| *first)).min())
     }
 
     /// When that is to be called again.
@@ -154,7 +185,7 @@ impl Tx<'_> {
         let Some(row) = self.buf.get::<Hours>(&numbered(hour))? else { return Ok(()) };
         let left = self.buf.scan::<Timed>(&in_hour(hour).limit(limits::MAX_MOVED_EARLY + 1))?;
         let clock = self.deadline_clock();
-        if left.first().is_some_and(|(_, row)| row.at <= clock.0) {
+        if left.iter().any(|(_, row)| self.mem.clock.row.over_from(row.since, WallTime(row.at)) <= clock) {
             // The rest of what is due comes with the next commit.
             return Ok(());
         }

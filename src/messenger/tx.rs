@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::event::EventKind;
-use crate::base::{CryptoRng, MessageId, Now, PeerId, RoomId, WallTime, limits};
+use crate::base::{Aging, CryptoRng, MessageId, Millis, Now, PeerId, RoomId, WallTime, limits};
 use crate::envelope::WireError;
 use crate::identity::IdentityKeypair;
 use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
@@ -57,6 +57,9 @@ impl From<Refusal> for Stop {
 /// What a step of the messenger gives.
 pub(super) type Step<T = ()> = Result<T, Stop>;
 
+// One answer serves both: see `Tx::aging`.
+const _: () = assert!(limits::SKIPPED_KEY_LIFE.0 == limits::ARCHIVED_SESSION_LIFE.0);
+
 /// The context of one input. Its methods stand in the files of their subjects.
 pub(super) struct Tx<'a> {
     pub me: &'a IdentityKeypair,
@@ -68,10 +71,25 @@ pub(super) struct Tx<'a> {
 }
 
 impl Tx<'_> {
-    /// Wall time for deadlines: never below the highest that was seen, and never standing still, wherever the clock was
-    /// set to meanwhile.
+    /// The profile's time, which dates what is kept: it never goes back, and never stands still, wherever the wall clock was
+    /// set to meanwhile. Before something is given up or destroyed, its date is compared with [`Self::believed`].
     pub(super) fn deadline_clock(&self) -> WallTime {
-        self.now.wall.max(self.mem.high_water + self.now.mono.since(self.mem.high_water_at))
+        self.mem.clock.time(self.now.mono)
+    }
+
+    /// The time to compare a deadline of `date + span` with, if what follows cannot be undone.
+    pub(super) fn believed(&self, span: Millis) -> WallTime {
+        self.mem.clock.row.by(span)
+    }
+
+    /// The time by which sessions age.
+    pub(super) fn aging(&self) -> Aging {
+        self.mem.clock.row.aging(limits::SKIPPED_KEY_LIFE)
+    }
+
+    /// The earliest that it may be by the wall clock: what others have signed is over by then.
+    pub(super) fn earliest(&self) -> WallTime {
+        self.mem.clock.row.earliest()
     }
 
     pub(super) fn my_id(&self) -> PeerId {

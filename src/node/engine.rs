@@ -150,6 +150,9 @@ impl Engine {
     /// One commit, and what follows from it.
     fn round(&mut self, batch: Vec<Waiting>) {
         let inputs = self.understand(batch);
+        if !inputs.is_empty() {
+            self.begin();
+        }
         let deletes = |input: &Input| matches!(input, Input::Command(_, command) if command.deletes());
         if self.is_frozen() && inputs.iter().any(deletes) && release_reserve(self.profile.dir.path()) {
             tracing::warn!("the disk is full: the space that was put by is used for deleting");
@@ -178,6 +181,19 @@ impl Engine {
         }
     }
 
+    /// Somebody wants more than to look: time passes from now on.
+    fn begin(&mut self) {
+        let now = self.clock.now();
+        let Some(open) = self.open.as_mut().filter(|open| !open.messenger.has_begun()) else { return };
+        match open.messenger.begin(now, &mut random::system()) {
+            Ok(outputs) => self.carry_out(outputs),
+            Err(error) => {
+                self.close(error.to_string());
+                self.reopen_if_due();
+            }
+        }
+    }
+
     /// Whether the store can only be read.
     fn is_frozen(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.store.frozen().is_some())
@@ -190,7 +206,12 @@ impl Engine {
             return;
         }
         let Some(open) = &self.open else { return };
-        let result = self.upkeep.step(&open.store, self.clock.now(), &mut random::system());
+        // Snapshots are dated by what is believed, so that a wrong clock takes no old one away.
+        let mut now = self.clock.now();
+        if open.messenger.has_begun() {
+            now.wall = open.messenger.earliest();
+        }
+        let result = self.upkeep.step(&open.store, now, &mut random::system());
         self.inlets.upkeep = Some(self.upkeep.due);
         if let Err(error) = result {
             self.close(error.to_string());

@@ -7,10 +7,12 @@ use tokio::time::sleep_until;
 
 use super::clock::Clock;
 use super::core::Asked;
-use crate::base::MonoTime;
-use crate::base::limits::{INPUT_WORK, MAX_COMMIT_WORK, MAX_GROUP_COMMIT};
+use crate::base::limits::{CLOCK_STEP, INPUT_WORK, MAX_COMMIT_WORK, MAX_GROUP_COMMIT};
+use crate::base::{Millis, MonoTime};
 use crate::messenger::{Event, io};
 
+/// How often the clocks are looked at, if nothing else happens.
+const CLOCK_LOOK: Millis = Millis::from_secs(5);
 /// How many one round of [`Inlets::fill`] takes at most.
 const LANES: usize = 4;
 
@@ -43,6 +45,8 @@ pub(super) struct Inlets {
     pub(super) wake: Option<MonoTime>,
     /// When there is upkeep to do, which is no input: [`Inlets::next`] then returns, if with nothing.
     pub(super) upkeep: Option<MonoTime>,
+    /// How far apart the wall clock and the monotonic one were, modulo 2⁶⁴.
+    pub(super) apart: Option<u64>,
 }
 
 impl Inlets {
@@ -52,7 +56,7 @@ impl Inlets {
         strangers: mpsc::Receiver<Event>,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        Self { user, contacts, strangers, stop, feedback: VecDeque::new(), wake: None, upkeep: None }
+        Self { user, contacts, strangers, stop, feedback: VecDeque::new(), wake: None, upkeep: None, apart: None }
     }
 
     /// Waits until there is something, then takes what waits beside it, up to one group commit. Nothing when the node
@@ -60,7 +64,9 @@ impl Inlets {
     pub(super) async fn next(&mut self, clock: &Clock) -> Vec<Waiting> {
         let mut batch = Vec::new();
         if self.feedback.is_empty() {
-            let first = self.wake.into_iter().chain(self.upkeep).min();
+            // Nothing tells that the wall clock is set, or that the machine has slept.
+            let look = clock.now().mono + CLOCK_LOOK;
+            let first = self.wake.into_iter().chain(self.upkeep).chain([look]).min();
             let wake = first.and_then(|at| clock.instant(at)).map(tokio::time::Instant::from_std);
             let timer = async {
                 match wake {
@@ -80,6 +86,13 @@ impl Inlets {
         batch
     }
 
+    /// Whether the wall clock is another than at the last look.
+    fn clock_was_set(&mut self, clock: &Clock) -> bool {
+        let now = clock.now();
+        let apart = now.wall.0.wrapping_sub(now.mono.0);
+        self.apart.replace(apart).is_some_and(|before| before.abs_diff(apart) > CLOCK_STEP.0)
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_idle(&self, clock: &Clock) -> bool {
         let lanes = [self.contacts.is_empty(), self.strangers.is_empty(), self.user.is_empty()];
@@ -97,7 +110,8 @@ impl Inlets {
     /// One of each lane in turn, so that a full lane cannot hold up another one; as much as one commit is to take, in number
     /// and in work. The rest stays where it is, and in the next the user's lane comes before it.
     fn fill(&mut self, batch: &mut Vec<Waiting>, clock: &Clock) {
-        if self.wake.is_some_and(|at| at <= clock.now().mono) {
+        let was_set = self.clock_was_set(clock);
+        if self.wake.is_some_and(|at| was_set || at <= clock.now().mono) {
             self.wake = None;
             batch.push(Waiting::Timer);
         }

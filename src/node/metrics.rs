@@ -19,6 +19,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use super::clock::Clock;
 use super::core::Core;
 use super::errors;
 use crate::api::{ApiError, Code};
@@ -120,8 +121,8 @@ impl Source {
     async fn text(&self) -> Result<String, ApiError> {
         let (counts, mail) = self
             .core
-            .read(|reader, _| {
-                let counts = query::counts(reader)?;
+            .read(|reader, me| {
+                let counts = query::counts(reader, me, Clock::wall())?;
                 Ok((counts, query::mailbox(reader)?))
             })
             .await?;

@@ -57,6 +57,24 @@ impl Profile {
         self.keypair().peer_id()
     }
 
+    /// Opens the store for who may only want to look: nothing changes until the messenger is asked to begin.
+    pub(super) fn open_at_rest(&self, now: Now, rng: &mut dyn CryptoRng) -> Result<Open, StoreError> {
+        let store = match Store::open_existing(self.dir.path(), &self.material.store_key, rng, now) {
+            Err(error @ (StoreError::Full | StoreError::ReadOnly { .. })) => {
+                tracing::warn!(%error, "the store can only be read");
+                Store::open_frozen(self.dir.path(), &self.material.store_key, error)?
+            }
+            opened => opened?,
+        };
+        match Messenger::at_rest(store.clone(), self.keypair()) {
+            Ok(messenger) => Ok(Open { store, messenger }),
+            Err(error) => {
+                store.close();
+                Err(error)
+            }
+        }
+    }
+
     /// As [`Self::open`]; where nothing can be written, for reading only.
     pub(super) fn open_or_read(&self, now: Now, rng: &mut dyn CryptoRng) -> Result<(Open, Vec<Output>), StoreError> {
         match self.open(now, rng) {

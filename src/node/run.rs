@@ -188,12 +188,12 @@ pub(crate) struct Local {
 impl Local {
     pub(crate) fn start(place: &Place, lock: ProfileLock, profile: Profile) -> Result<Self, ApiError> {
         let clock = Clock::new();
-        let (open, outputs) = profile.open_or_read(clock.now(), &mut random::system())?;
+        let open = profile.open_at_rest(clock.now(), &mut random::system())?;
         let (halt, halt_in) = watch::channel(false);
         let (core, _) = engine::spawn(Start {
             profile,
             open,
-            outputs,
+            outputs: Vec::new(),
             clock,
             carrier: Carrier::new(None, None),
             contacts: mpsc::channel(1).1,

@@ -5,6 +5,7 @@ use crate::base::event::{Event, EventKind, events};
 use crate::base::{MessageId, PeerId};
 use crate::identity::Link;
 use crate::messenger::query;
+use crate::node::clock::Clock;
 use crate::store::{Reader, StoreError};
 
 /// The identity and its link. Without a node the addresses are those it last listened on, which the link says too.
@@ -43,11 +44,11 @@ pub(crate) fn event(reader: &Reader, me: PeerId, event: &Event) -> Result<api::E
 }
 
 fn message(reader: &Reader, me: PeerId, id: &MessageId) -> Result<Option<Box<api::Message>>, StoreError> {
-    Ok(query::message(reader, me, id)?.map(Box::new))
+    Ok(query::message(reader, me, id, Clock::wall())?.map(Box::new))
 }
 
 fn request(reader: &Reader, _: PeerId, peer: &PeerId) -> Result<Option<Box<api::Request>>, StoreError> {
-    Ok(query::request(reader, peer)?.map(|(found, _)| Box::new(found)))
+    Ok(query::request(reader, peer, Clock::wall())?.map(|(found, _)| Box::new(found)))
 }
 
 fn name(reader: &Reader, _: PeerId, peer: &PeerId) -> Result<String, StoreError> {

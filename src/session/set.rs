@@ -7,7 +7,7 @@ use super::SessionError;
 use super::handshake::{self, FIRST_CONTACT_LEN, FirstContactIn, RemoteBundle, ResponderKeys};
 use super::ratchet::{Ahead, HEADER_LEN, MAX_KEM_PART, MessageIn, Pair, Sending, SendingChain, Session};
 use crate::base::limits::{MAX_ARCHIVED_SESSIONS, MAX_PAYLOAD};
-use crate::base::{CryptoRng, PeerId, SessionId, WallTime};
+use crate::base::{Aging, CryptoRng, PeerId, SessionId, WallTime};
 use crate::crypto::aead::TAG_LEN;
 use crate::identity::{IdentityKey, IdentityKeypair};
 
@@ -190,8 +190,9 @@ impl SessionSet {
         me: &IdentityKeypair,
         bundle: &RemoteBundle,
         rng: &mut dyn CryptoRng,
-        now: WallTime,
+        now: impl Into<Aging>,
     ) -> Result<SessionId, SessionError> {
+        let now = now.into();
         let pair = self.check_pair(me.peer_id(), bundle.identity.peer_id())?;
         let (agreed, first) = handshake::begin(me, bundle, rng)?;
         let id = agreed.id;
@@ -205,7 +206,8 @@ impl SessionSet {
 
     /// Gives the session that sends up, because it is broken: it only receives from now on, and the next one that
     /// begins sends, whatever their IDs (SES-55).
-    pub fn give_up(&mut self, now: WallTime) {
+    pub fn give_up(&mut self, now: impl Into<Aging>) {
+        let now = now.into();
         if self.sending().is_some() {
             self.retire(0, now);
             self.drop_retired(now);
@@ -218,7 +220,13 @@ impl SessionSet {
     /// # Errors
     /// [`SessionError::TooLarge`] above [`MAX_CAPSULE`], [`SessionError::NoSession`],
     /// [`SessionError::Exhausted`] after 2³² − 1 messages without an answer.
-    pub fn encrypt(&mut self, capsule: &[u8], rng: &mut dyn CryptoRng, now: WallTime) -> Result<Sealed, SessionError> {
+    pub fn encrypt(
+        &mut self,
+        capsule: &[u8],
+        rng: &mut dyn CryptoRng,
+        now: impl Into<Aging>,
+    ) -> Result<Sealed, SessionError> {
+        let now = now.into();
         if capsule.len() > MAX_CAPSULE {
             return Err(SessionError::TooLarge { len: capsule.len(), max: MAX_CAPSULE });
         }
@@ -253,8 +261,9 @@ impl SessionSet {
         me: PeerId,
         peer: PeerId,
         payload: &[u8],
-        now: WallTime,
+        now: impl Into<Aging>,
     ) -> Result<Opened, SessionError> {
+        let now = now.into();
         let message = MessageIn::parse(payload)?;
         let pair = self.check_pair(me, peer)?;
         let id = message.header.session;
@@ -281,8 +290,9 @@ impl SessionSet {
         peer: &IdentityKey,
         first: &FirstContactIn,
         keys: Option<ResponderKeys<'_>>,
-        now: WallTime,
+        now: impl Into<Aging>,
     ) -> Result<Opened, SessionError> {
+        let now = now.into();
         let pair = self.check_pair(me.peer_id(), peer.peer_id())?;
         if first.header.initiator == pair.me {
             return Err(SessionError::Reflected);
@@ -310,7 +320,8 @@ impl SessionSet {
 
     /// Drops what is too old: retired sessions and skipped keys after 30 days (SES-34, SES-54). A session that is
     /// used does so for itself; this is for the daily sweep over those that are not. Whether something changed.
-    pub fn prune(&mut self, now: WallTime) -> bool {
+    pub fn prune(&mut self, now: impl Into<Aging>) -> bool {
+        let now = now.into();
         let mut changed = self.drop_retired(now);
         for session in &mut self.sessions {
             changed |= session.prune(now);
@@ -318,7 +329,7 @@ impl SessionSet {
         changed
     }
 
-    fn drop_retired(&mut self, now: WallTime) -> bool {
+    fn drop_retired(&mut self, now: Aging) -> bool {
         let before = self.dropped.len();
         let mut kept = 0;
         self.sessions.retain(|session| {
@@ -333,7 +344,7 @@ impl SessionSet {
     }
 
     /// The session at this place only receives from now on.
-    fn retire(&mut self, place: usize, now: WallTime) {
+    fn retire(&mut self, place: usize, now: Aging) {
         let Some(mut session) = self.sessions.remove(place) else { return };
         let first = usize::from(self.sending().is_some());
         session.retire(self.sessions.get(first), now);
@@ -341,7 +352,7 @@ impl SessionSet {
     }
 
     /// Adds a session that began, and decides which one sends (SES-51, SES-52, SES-54).
-    fn add(&mut self, pair: Pair, new: Session, now: WallTime) {
+    fn add(&mut self, pair: Pair, new: Session, now: Aging) {
         self.pair = Some(pair);
         let stays = self.sending().is_some_and(|before| {
             let crossing = !before.is_confirmed() && !new.is_confirmed() && before.is_ours() != new.is_ours();
@@ -360,7 +371,7 @@ impl SessionSet {
     /// The reply shows which session the responder chose, who alone knows in which order the first contacts came
     /// to him. Without this rule, a first contact that is overtaken by the reply to a crossing one would leave
     /// each side sending in another session, and in neither would a ratchet key ever be answered.
-    fn follow(&mut self, id: SessionId, now: WallTime) {
+    fn follow(&mut self, id: SessionId, now: Aging) {
         let is_it = |session: &Session| session.id() == id && session.is_ours() && !session.is_sending();
         let Some(mut session) = self.sessions.iter().position(is_it).and_then(|at| self.sessions.remove(at)) else {
             return;

@@ -9,6 +9,7 @@
 #![allow(unreachable_pub)]
 
 mod alone;
+mod clocks;
 mod crashes;
 mod flood;
 mod crowd;

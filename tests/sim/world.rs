@@ -408,7 +408,7 @@ impl World {
     }
 
     pub fn history(&self, who: Who, with: Who) -> Vec<Message> {
-        query::history(&self.rows(who), self.id(who), &self.id(with), None, 1000).unwrap()
+        query::history(&self.rows(who), self.id(who), &self.id(with), None, 1000, self.clock().wall).unwrap()
     }
 
     pub fn texts(&self, who: Who, with: Who, direction: Direction) -> Vec<String> {
@@ -416,11 +416,14 @@ impl World {
     }
 
     pub fn state(&self, who: Who, id: &MessageId) -> State {
-        query::message(&self.rows(who), self.id(who), id).unwrap().expect("the message is there").state
+        query::message(&self.rows(who), self.id(who), id, self.clock().wall)
+            .unwrap()
+            .expect("the message is there")
+            .state
     }
 
     pub fn requests(&self, who: Who) -> Vec<Request> {
-        query::requests(&self.rows(who)).unwrap()
+        query::requests(&self.rows(who), self.clock().wall).unwrap()
     }
 
     pub fn contact(&self, who: Who, peer: Who) -> Option<Contact> {
@@ -428,7 +431,7 @@ impl World {
     }
 
     pub fn unread(&self, who: Who) -> u64 {
-        query::counts(&self.rows(who)).unwrap().unread
+        query::counts(&self.rows(who), self.id(who), self.clock().wall).unwrap().unread
     }
 
     pub fn events(&self, who: Who) -> Vec<EventKind> {

@@ -1,6 +1,6 @@
 //! `doctor`: what is wrong, and how to mend it.
 
-use crate::api::{Area, Diagnosis, DoctorParams, Health, method};
+use crate::api::{Area, Diagnosis, DoctorParams, Health, NoParams, method};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::Output;
@@ -19,17 +19,27 @@ the network, and changes nothing. Without a node it reads the whole store, which
 when it is large. With WHO it looks at the ways to somebody instead: what is known of them, whether
 they can be reached, and what waits for them. The exit code is 1 when there is something to mend.
 
+A clock that was wrong once gives nothing up: what it says is believed when it has stood for a day,
+agrees with two contacts, or was seen on three days. With --clock you say that it is right now.
+
 Examples:
   rohrpost doctor
-  rohrpost doctor bob")]
+  rohrpost doctor bob
+  rohrpost doctor --clock")]
 pub(crate) struct DoctorArgs {
     /// Look at the ways to them instead
     #[arg(value_name = "WHO")]
     who: Option<String>,
+    /// First say that the clock of this machine is right: what has passed by it has passed
+    #[arg(long, conflicts_with = "who")]
+    clock: bool,
 }
 
 /// Asks the node, or looks by itself.
 pub(crate) fn run(args: DoctorArgs, context: &mut Context) -> Result<()> {
+    if args.clock {
+        context.change_and_close::<method::ClockConfirm>(&NoParams {})?;
+    }
     let diagnosis = match args.who {
         Some(who) => context.client()?.ask::<method::Doctor>(&DoctorParams { who: Some(who) })?,
         None => context.unlocked(client::doctor)?,

@@ -1,6 +1,6 @@
 //! `status`: what the node does.
 
-use crate::api::{Nat, Reachability, RelayInUse, Status};
+use crate::api::{ClockFault, ClockWarning, Nat, Reachability, RelayInUse, Status};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
@@ -36,6 +36,9 @@ fn show(status: &Status, output: &mut Output) -> Result<()> {
         record.row("requests", "requests", Cell::number(status.requests));
         record.row("contacts", "contacts", Cell::number(status.contacts));
         record.row("outbox", "outbox", Cell::two(&waiting(status.outbox), &status.outbox.to_string()));
+    }
+    if let Some(warning) = status.clock {
+        record.row("clock", "clock", Cell::two(&clock(warning), warning.clock.word()).tint(Tint::Yellow));
     }
     record.row("folder", "data_dir", Cell::text(&status.data_dir.display().to_string()));
     if status.running {
@@ -90,6 +93,23 @@ fn reach(status: &Status, record: &mut Record) {
     if let Some(mailbox) = &reach.mailbox_service {
         let shown = format!("{}: {} boxes, {} bytes", mailbox.serves, mailbox.boxes, mailbox.bytes);
         record.row("serves mailboxes", "mailbox_boxes", Cell::two(&shown, &mailbox.boxes.to_string()));
+    }
+}
+
+fn clock(warning: ClockWarning) -> String {
+    let by = span(warning.seconds);
+    match warning.clock {
+        ClockFault::Ahead => format!("{by} further ahead than time was seen to pass: see `rohrpost doctor`"),
+        ClockFault::Behind => format!("{by} before the time that it showed already: see `rohrpost doctor`"),
+    }
+}
+
+/// The largest unit that fits.
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..7_200 => format!("{} minutes", seconds / 60),
+        7_200..172_800 => format!("{} hours", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
     }
 }
 

@@ -102,10 +102,11 @@ impl Tx<'_> {
     pub(super) fn boxes_are_empty(&self) -> Step<bool> {
         let clock = self.deadline_clock();
         let lease = crate::base::Millis::from_days(u64::from(limits::BOX_LEASE_DAYS));
+        let believed = self.believed(lease);
         let rows = self.buf.scan::<OwnBoxes>(&Scan::all())?;
         Ok(rows.iter().all(|(_, row)| {
             let visited = row.fetched_at.unwrap_or(row.since);
-            row.kept.is_none() || visited + lease <= clock || clock.since(visited) <= super::keys::SWEEP
+            row.kept.is_none() || visited + lease <= believed || clock.since(visited) <= super::keys::SWEEP
         }))
     }
 
@@ -279,7 +280,7 @@ impl Tx<'_> {
         let attempts = self.mem.mail.own.get(&mailbox).map_or(0, |own| own.attempts);
         let Some(mut row) = self.used_box(&mailbox)? else { return Ok(()) };
         let clock = self.deadline_clock();
-        if row.state == BoxState::Leaving && row.since + limits::BOX_LEAVING <= clock {
+        if row.state == BoxState::Leaving && row.since + limits::BOX_LEAVING <= self.believed(limits::BOX_LEAVING) {
             return self.forget_box(&row);
         }
         if attempts >= limits::BOX_UNREACHABLE_AFTER && matches!(row.state, BoxState::Asking | BoxState::InUse) {

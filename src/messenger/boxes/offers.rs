@@ -128,20 +128,20 @@ impl Tx<'_> {
         offered: Offered,
         count: usize,
     ) -> Step<OfferRow> {
-        let clock = self.deadline_clock();
-        queue.last_offer = next_sequence(queue.last_offer, clock);
+        let (made, wall) = (self.deadline_clock(), self.now.wall);
+        queue.last_offer = next_sequence(queue.last_offer, wall);
         self.put_queue_row(&queue)?;
         let mut prekeys = Vec::with_capacity(count);
         for _ in 0..count {
-            let keys = OneTimeKeys::generate(&mut *self.rng, clock);
+            let keys = OneTimeKeys::generate(&mut *self.rng, wall);
             prekeys.push(keys.id);
             self.buf.put::<BoxedPrekeys>(&numbered(keys.id.0), &row.peer)?;
-            self.buf.put::<OneTimeTable>(&numbered(keys.id.0), &OneTimeRow { keys, handed_out: true })?;
+            self.buf.put::<OneTimeTable>(&numbered(keys.id.0), &OneTimeRow { keys, made, handed_out: true })?;
         }
         self.mem.one_time_total += count;
         *self.mem.mail.boxed.entry(row.peer).or_default() += count;
         if count > 0 {
-            row.refilled_at = Some(clock);
+            row.refilled_at = Some(made);
             self.put_own_box(row)?;
         }
         let offer = OfferRow { number: queue.last_offer, offered, card: profile.card.clone(), prekeys };

@@ -101,7 +101,7 @@ fn the_card_names_a_mailbox_when_it_keeps_a_box_and_not_before() {
     office.command(ALICE, Command::SetPolicy(Policy::Nobody)).unwrap();
     office.command(ALICE, Command::SetPolicy(Policy::Requests)).unwrap();
     assert_eq!(named(&mut office, ALICE), []);
-    assert_eq!(query::mailboxes(&office.rows(ALICE)).unwrap()[0].state, BoxState::Unreachable);
+    assert_eq!(query::mailboxes(&office.rows(ALICE), office.now.wall).unwrap()[0].state, BoxState::Unreachable);
     office.mail = true;
     office.pass(Millis::from_secs(600));
     assert_eq!(named(&mut office, ALICE), [north]);
@@ -110,7 +110,7 @@ fn the_card_names_a_mailbox_when_it_keeps_a_box_and_not_before() {
     office.command(ALICE, Command::DropMailbox(north)).unwrap();
     office.pass(MINUTE);
     assert_eq!(named(&mut office, ALICE), []);
-    assert_eq!(query::mailboxes(&office.rows(ALICE)).unwrap(), []);
+    assert_eq!(query::mailboxes(&office.rows(ALICE), office.now.wall).unwrap(), []);
 }
 
 /// Who stops in the moment after is found by it: his card is in the hash table and at the mailbox.
@@ -237,7 +237,10 @@ fn nothing_is_deleted_there_before_it_is_durable_here() {
     let deleted = last_question(&office, 4).unwrap();
     assert!(matches!(Question::decode(&deleted), Ok(Question::Delete { what: Delete::These(_), .. })));
     office.pass(MINUTE);
-    assert_eq!(query::message(&office.rows(BOB), office.id(BOB), &id).unwrap().unwrap().state, State::Sent);
+    assert_eq!(
+        query::message(&office.rows(BOB), office.id(BOB), &id, office.now.wall).unwrap().unwrap().state,
+        State::Sent
+    );
 }
 
 fn queue_of(office: &mut Office) -> [u8; 16] {
@@ -328,7 +331,7 @@ fn garbage_in_a_contacts_name_is_dropped_without_a_trace() {
     assert_eq!(marks(&office), before);
     assert_eq!(office.texts(ALICE, BOB), ["hello", "hello"]);
     office.tx(ALICE, |tx| assert!(!tx.peer(&bob).unwrap().unwrap().heal_due));
-    assert_eq!(query::requests(&office.rows(ALICE)).unwrap(), []);
+    assert_eq!(query::requests(&office.rows(ALICE), office.now.wall).unwrap(), []);
 }
 
 /// MBX-54: who is blocked, or no contact any more, has no token; and there is a new key before the tags do not fit.
@@ -387,7 +390,7 @@ fn what_is_in_a_box_that_is_refused_is_fetched() {
     office.open(ALICE);
     office.command(ALICE, Command::RotateToken).unwrap();
     office.pass(MINUTE);
-    assert_eq!(query::mailboxes(&office.rows(ALICE)).unwrap()[0].state, BoxState::Refused);
+    assert_eq!(query::mailboxes(&office.rows(ALICE), office.now.wall).unwrap()[0].state, BoxState::Refused);
     assert_eq!(named(&mut office, ALICE), []);
     assert_eq!(office.texts(ALICE, BOB).last().unwrap(), "waits");
     office.say(BOB, ALICE, "more");
@@ -410,11 +413,11 @@ fn a_dead_mailbox_can_be_left_for_others() {
         let peer = crate::identity::IdentityKeypair::from_seed(&crate::base::Secret::new([n; 32])).peer_id();
         office.command(ALICE, Command::UseMailbox { peer, addrs: Vec::new() }).unwrap();
         office.command(ALICE, Command::DropMailbox(peer)).unwrap();
-        assert!(query::mailboxes(&office.rows(ALICE)).unwrap().len() <= limits::MAX_MAILBOXES);
+        assert!(query::mailboxes(&office.rows(ALICE), office.now.wall).unwrap().len() <= limits::MAX_MAILBOXES);
     }
     office.leap(limits::BOX_LEAVING);
     office.pass(Millis::from_secs(600));
-    assert_eq!(query::mailboxes(&office.rows(ALICE)).unwrap(), []);
+    assert_eq!(query::mailboxes(&office.rows(ALICE), office.now.wall).unwrap(), []);
 }
 
 /// The network tells through whom we are reached; a command that is refused meanwhile changes nothing of that.

@@ -31,7 +31,7 @@ fn spoil<const TABLE: u8>(office: &mut Office, key: &RowKey) {
 }
 
 fn state(office: &Office, id: &MessageId) -> State {
-    query::message(&office.rows(ALICE), office.id(ALICE), id).unwrap().unwrap().state
+    query::message(&office.rows(ALICE), office.id(ALICE), id, office.now.wall).unwrap().unwrap().state
 }
 
 fn unreadable(office: &Office) -> usize {
@@ -148,7 +148,7 @@ fn receipts_go_on_though_a_row_does_not_open() {
     spoil::<{ Messages::ID }>(&mut office, &message_key(&RoomId::direct(bob), place));
     office.command(BOB, Command::Read { peer: alice, upto: None }).unwrap();
     office.pass(Millis::from_hours(1));
-    assert_eq!(query::counts(&office.rows(BOB)).unwrap().outbox, 0);
+    assert_eq!(query::counts(&office.rows(BOB), office.id(BOB), office.now.wall).unwrap().outbox, 0);
     assert!(office.rows(BOB).scan::<Outbox>(&Scan::all()).unwrap().is_empty());
     spoil::<{ Peers::ID }>(&mut office, &peer_key(&bob));
     office.command(ALICE, Command::Read { peer: bob, upto: None }).unwrap();
@@ -235,7 +235,8 @@ fn a_second_copy_takes_no_place_of_a_request() {
     office.open(ALICE);
     office.pass(Millis::from_secs(60));
     assert_ne!(office.envelopes[&ALICE], first, "under another key");
-    let held = |office: &Office| query::request(&office.rows(BOB), &office.id(ALICE)).unwrap().unwrap().1;
+    let held =
+        |office: &Office| query::request(&office.rows(BOB), &office.id(ALICE), office.now.wall).unwrap().unwrap().1;
     assert_eq!(held(&office), ["may I?"]);
     for text in ["please", "do", "a fourth"] {
         office.say(ALICE, BOB, text);

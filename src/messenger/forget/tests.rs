@@ -40,9 +40,9 @@ fn a_deleted_conversation_is_gone_with_its_key() {
     gone_for_good(&office, 1, MARK);
     let alice = office.id(0);
     let rows = office.rows(1);
-    assert_eq!(query::inbox(&rows, office.id(1), false, 10).unwrap(), []);
+    assert_eq!(query::inbox(&rows, office.id(1), false, 10, office.now.wall).unwrap(), []);
     assert_eq!(office.texts(1, 0), [""; 0]);
-    let counts = query::counts(&rows).unwrap();
+    let counts = query::counts(&rows, office.id(1), office.now.wall).unwrap();
     assert_eq!((counts.unread, counts.outbox), (0, 0));
     assert!(query::contact(&rows, office.id(1), &alice).unwrap().unwrap().contact, "the contact stays");
     drop(rows);
@@ -56,8 +56,8 @@ fn a_deleted_conversation_is_gone_with_its_key() {
     office.say(1, 0, "indeed");
     assert_eq!(office.texts(1, 0), ["a new day", "indeed"]);
     assert!(office.history(1, 0).iter().all(|message| !message.gap));
-    assert_eq!(query::counts(&office.rows(1)).unwrap().unread, 1);
-    assert_eq!(query::inbox(&office.rows(1), office.id(1), false, 10).unwrap().len(), 1);
+    assert_eq!(query::counts(&office.rows(1), office.id(1), office.now.wall).unwrap().unread, 1);
+    assert_eq!(query::inbox(&office.rows(1), office.id(1), false, 10, office.now.wall).unwrap().len(), 1);
     office.open(1);
     assert_eq!(office.texts(1, 0), ["a new day", "indeed"]);
     gone_for_good(&office, 1, MARK);
@@ -80,7 +80,7 @@ fn what_was_deleted_does_not_come_back() {
     let id = office.say(0, 1, "lost on the way");
     office.command(1, Command::Unblock(peer)).unwrap();
     delete(&mut office, 1, 0);
-    let row = |office: &Office| query::message(&office.rows(0), office.id(0), &id).unwrap().unwrap();
+    let row = |office: &Office| query::message(&office.rows(0), office.id(0), &id, office.now.wall).unwrap().unwrap();
     assert_eq!(row(&office).state, State::Sent);
     requeue_all(&mut office);
     office.pass(Millis::from_hours(2));
@@ -113,7 +113,7 @@ fn what_waits_to_be_sent_is_not_sent() {
     office.say(0, 1, MARK);
     office.copy_disk(0);
     assert_eq!(delete(&mut office, 0, 1), 2);
-    assert_eq!(query::counts(&office.rows(0)).unwrap().outbox, 0);
+    assert_eq!(query::counts(&office.rows(0), office.id(0), office.now.wall).unwrap().outbox, 0);
     gone_for_good(&office, 0, MARK);
     office.online = true;
     office.open(0);

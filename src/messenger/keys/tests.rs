@@ -91,9 +91,9 @@ fn a_first_contact_with_an_old_card_opens_until_its_secrets_go() {
         office.close(0);
         office.forward(Millis(until.since(office.now.wall).0 + late.0));
         office.open(0);
-        office.pass(Millis(1));
+        office.believe();
         office.inject(1, 0, letter);
-        let requests = query::requests(&office.rows(0)).unwrap();
+        let requests = query::requests(&office.rows(0), office.now.wall).unwrap();
         assert_eq!(requests.len(), usize::from(opens), "{late:?}");
     }
 }

@@ -33,18 +33,19 @@ impl Tx<'_> {
 
     /// The boxes behind a key. Where to go on; `None` at the end.
     fn walk_some(&mut self, mut from: Vec<u8>) -> Step<Option<Vec<u8>>> {
-        let today = self.mail_day();
+        let (today, leases) = (self.mail_day(), self.mail_day_after(limits::BOX_LEASE_DAYS));
+        let mail = self.mail_day_after(limits::BOX_ENVELOPE_DAYS);
         let scan = Scan::all().after_bytes(&from).limit(limits::MAX_BOXES_AT_ONCE);
         let page = self.buf.scan::<Boxes>(&scan)?;
         let full = page.len() == limits::MAX_BOXES_AT_ONCE;
         let mut expired = 0;
         for (key, row) in page {
             // MBX-43
-            if today > row.seen.saturating_add(limits::BOX_LEASE_DAYS) {
+            if leases > row.seen.saturating_add(limits::BOX_LEASE_DAYS) {
                 self.drop_box(&row)?;
                 return Ok(Some(key));
             }
-            let gone = self.expire_mail(row, today)?;
+            let gone = self.expire_mail(row, mail)?;
             if gone == limits::MAX_MAIL_EXPIRED_AT_ONCE {
                 // There may be more in this one.
                 return Ok(Some(from));

@@ -2,7 +2,7 @@
 
 use crate::base::{PeerId, limits};
 use crate::crypto::hash::sha256;
-use crate::envelope::mailbox::{Answer, Deposit, Tag, needed_work};
+use crate::envelope::mailbox::{Answer, Deposit, Tag, day_of, needed_work};
 use crate::envelope::seal::SealedIn;
 use crate::messenger::io::Order;
 use crate::messenger::tables::{
@@ -37,9 +37,9 @@ impl Tx<'_> {
         }
         let day = self.mail_day();
         if token.is_none() {
-            // MBX-31: before anything is written.
-            let level = needed_work(row.work, row.slot_count);
-            if !deposit.proof.is_enough(level, &deposit.recipient, day, &hash, &row.invitation) {
+            // MBX-31: before anything is written. MBX-32: of this clock as it stands.
+            let (level, today) = (needed_work(row.work, row.slot_count), day_of(self.now.wall));
+            if !deposit.proof.is_enough(level, &deposit.recipient, today, &hash, &row.invitation) {
                 return Ok(Answer::Work { level });
             }
         }
@@ -117,7 +117,7 @@ impl Tx<'_> {
 
     /// The oldest prekey that is still good; it is gone with the commit behind which the answer leaves (MBX-36).
     fn next_prekey(&mut self, row: &mut BoxRow) -> Step<Option<Vec<u8>>> {
-        let clock = self.deadline_clock();
+        let clock = self.earliest();
         let all = Scan::new(of_box(row.number)).limit(limits::ONE_TIME_BATCH);
         for (key, prekey) in self.buf.scan::<BoxPrekeys>(&all)? {
             let number = crate::messenger::memory::number(&key).unwrap_or_default();

@@ -10,7 +10,7 @@ mod owner;
 mod tests;
 
 use crate::base::words::MailService;
-use crate::base::{PeerId, limits};
+use crate::base::{Millis, PeerId, limits};
 use crate::envelope::WireError;
 use crate::envelope::mailbox::{Answer as MailAnswer, Question, day_of};
 use crate::store::{RowKey, Rows};
@@ -124,6 +124,11 @@ impl Tx<'_> {
     /// The present day: the finest time that a row tells (MBX-40).
     fn mail_day(&self) -> u32 {
         day_of(self.deadline_clock())
+    }
+
+    /// The day to compare with what is kept for so many days: what is other people's goes only if these have passed.
+    fn mail_day_after(&self, days: u32) -> u32 {
+        day_of(self.believed(Millis::from_days(u64::from(days) + 1)))
     }
 
     /// Takes an envelope out of a box. The rows of box and totals are still to be written.

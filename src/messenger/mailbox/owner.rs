@@ -2,6 +2,7 @@
 
 use crate::base::{PeerId, limits};
 use crate::envelope::mailbox::{Answer, Delete, InvitationKey, Offer, OfferIn, PageItem, QueueKey, Tag};
+use crate::identity::is_ahead;
 use crate::messenger::memory::number;
 use crate::messenger::tables::{
     BoxCardRow, BoxCards, BoxPrekeyRow, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositRow,
@@ -24,7 +25,7 @@ impl Tx<'_> {
         if !self.serves(&owner)? {
             return Ok(Answer::Refused);
         }
-        let Ok(offer) = offer.verify(owner) else { return Ok(Answer::Malformed) };
+        let Some(offer) = self.sound_offer(owner, offer) else { return Ok(Answer::Malformed) };
         let mut row = match self.box_of(&owner)? {
             Some(row) if offer.batch <= row.batch => return self.seen_again(row),
             Some(row) => row,
@@ -59,7 +60,7 @@ impl Tx<'_> {
         if !self.serves(&owner)? {
             return Ok(Answer::Refused);
         }
-        let Ok(offer) = offer.verify(owner) else { return Ok(Answer::Malformed) };
+        let Some(offer) = self.sound_offer(owner, offer) else { return Ok(Answer::Malformed) };
         let Some(mut row) = self.own_box(&owner, &offer.card.queue)? else { return Ok(Answer::NoBox) };
         if offer.batch <= row.batch {
             return self.seen_again(row);
@@ -82,6 +83,12 @@ impl Tx<'_> {
         }
         row.invitation = invitation;
         self.take_offer(row, offer)
+    }
+
+    /// MBX-11
+    fn sound_offer(&self, owner: PeerId, offer: &OfferIn<'_>) -> Option<Offer> {
+        let latest = self.mem.clock.row.latest();
+        offer.verify(owner).ok().filter(|offer| !is_ahead(offer.card.issued, latest))
     }
 
     fn new_box(&mut self, owner: PeerId, number: u64, tokens: &QueueKey, invitation: &InvitationKey) -> BoxRow {

@@ -66,7 +66,7 @@ impl Tx<'_> {
             return Ok(());
         }
         let begin = self.link(id).rebuild || heal || !set.can_send();
-        let clock = self.deadline_clock();
+        let clock = self.earliest();
         // Where nobody takes anything he has perhaps gone: a newer card may name others.
         let is_closed = |house: &Mailbox| self.closed_until(&id, &house.peer).is_some_and(|until| until > now);
         let is_poor = card.as_ref().is_none_or(|card| card.mailboxes.iter().all(is_closed) || card.expires <= clock);
@@ -190,7 +190,7 @@ impl Tx<'_> {
         let proof = match (&work.sealing.peer.token, proof) {
             (_, Some(proof)) => proof,
             (Some(link), None) if token.is_none() => {
-                let (day, hash) = (day_of(self.deadline_clock()), crate::crypto::hash::sha256(&[&sealed]));
+                let (day, hash) = (day_of(self.now.wall), crate::crypto::hash::sha256(&[&sealed]));
                 Proof::invitation(&InvitationKey::of(link), &id, day, &hash)
             }
             _ => Proof::None,
@@ -211,11 +211,11 @@ impl Tx<'_> {
 
     /// Gives up what has waited too long. What a mailbox has kept for its time is gone there: it is left again (MBX-61).
     pub(super) fn age_outbox(&mut self) -> Step {
-        let clock = self.deadline_clock();
+        let (clock, believed) = (self.deadline_clock(), self.believed(limits::UNDELIVERED_AFTER));
         let mut due = Vec::new();
         for (peer, waiting) in self.mem.out.peers() {
             for (number, letter) in waiting.letters.iter().filter(|(_, letter)| !letter.unreadable) {
-                if letter.queued_at + limits::UNDELIVERED_AFTER <= clock {
+                if letter.queued_at + limits::UNDELIVERED_AFTER <= believed {
                     due.push((*peer, *number, Happening::GivenUp));
                 } else if letter.way.held.iter().any(|(_, at)| *at + limits::DEPOSIT_LIFE <= clock) {
                     due.push((*peer, *number, Happening::Aged));

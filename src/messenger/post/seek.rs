@@ -78,7 +78,7 @@ impl Tx<'_> {
         }
         // No prekey was to be had: the card's keys serve, if anything can be left for him at all.
         if seek.begin && !self.link(id).connected {
-            let clock = self.deadline_clock();
+            let clock = self.earliest();
             let card = self.pinned(&id)?.filter(|card| card.expires > clock && !card.mailboxes.is_empty());
             if let Some(card) = card {
                 self.begin_with(id, &bundle_of(&card))?;
@@ -135,7 +135,7 @@ impl Tx<'_> {
         if !self.is_sought(id, ticket) {
             return Ok(());
         }
-        let at = self.deadline_clock();
+        let at = self.now.wall;
         self.change_reach(id, |reach| reach.not_found = Some((at, asked)))
     }
 

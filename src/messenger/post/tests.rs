@@ -53,7 +53,7 @@ fn asked(office: &Office, since: usize) -> Vec<(PeerId, bool, Vec<u8>)> {
 }
 
 fn state(office: &Office, id: &crate::base::MessageId) -> State {
-    query::message(&office.rows(ALICE), office.id(ALICE), id).unwrap().unwrap().state
+    query::message(&office.rows(ALICE), office.id(ALICE), id, office.now.wall).unwrap().unwrap().state
 }
 
 /// MBX-60: neither who she is nor where, to the mailbox or to a stranger behind it.

@@ -21,7 +21,7 @@ impl Tx<'_> {
         if self.mem.asks.works.len() >= limits::MAX_WORKS {
             return false;
         }
-        let day = day_of(self.deadline_clock());
+        let day = day_of(self.now.wall);
         let next = self.rng.next_u64() >> 1;
         self.mem.asks.works.push_back(Work { peer, number, mailbox, hash, level, day, next });
         true

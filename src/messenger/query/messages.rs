@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 
 use crate::base::shown::Message;
 use crate::base::words::{Direction, State};
-use crate::base::{MessageId, PeerId, RoomId, limits};
+use crate::base::{MessageId, PeerId, RoomId, WallTime, limits};
 use crate::content::mimi::{Body, Vanishes};
 use crate::content::{ContentError, MimiContent};
+use crate::messenger::clock::ClockRow;
 use crate::messenger::memory::number;
 use crate::messenger::tables::{
     ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox,
-    PeerRow, Peers, Profile, Requests, States, index_key, kept_of, message_key, outbox_key, peer_key, room_key,
+    PeerRow, Peers, Profile, Requests, States, Timed, index_key, kept_of, message_key, outbox_key, peer_key, room_key,
+    timed_key,
 };
-use crate::store::{RowKey, Rows, StoreError};
+use crate::store::{RowKey, Rows, Scan, StoreError};
+
+use super::clocks::clock;
 
 /// The last `n` messages of a conversation before another one, oldest first.
 pub fn history(
@@ -21,26 +25,102 @@ pub fn history(
     peer: &PeerId,
     before: Option<&MessageId>,
     n: usize,
+    wall: WallTime,
 ) -> Result<Vec<Message>, StoreError> {
     let Some(conversation) = rows.get::<Conversations>(&room_key(&RoomId::direct(*peer)))? else {
         return Ok(Vec::new());
     };
-    let mut scan = kept_of(&conversation).reverse().limit(n.min(limits::MAX_PAGE));
-    if let Some(id) = before
-        && let Some(index) = rows.get::<MessageIndex>(&index_key(id))?
-    {
-        scan = scan.to(index.position);
+    let clock = clock(rows, wall)?;
+    let before = before.map(|id| rows.get::<MessageIndex>(&index_key(id))).transpose()?.flatten();
+    let before = before.map(|index| index.position);
+    let mut found = last(rows, &conversation, &clock, before, n.min(limits::MAX_PAGE))?;
+    found.reverse();
+    let shown = Shown::open(rows, me, conversation, &clock)?;
+    found.into_iter().map(|(position, row)| shown.view(position, row)).collect()
+}
+
+/// The last messages of a conversation, before a place if one is given, the last first: of those that are to be seen.
+fn last(
+    rows: &impl Rows,
+    conversation: &ConversationRow,
+    clock: &ClockRow,
+    mut before: Option<u64>,
+    n: usize,
+) -> Result<Vec<(u64, MessageRow)>, StoreError> {
+    let mut found = Vec::new();
+    while found.len() < n {
+        let mut page = kept_of(conversation).reverse().limit(n);
+        if let Some(before) = before {
+            page = page.to(before);
+        }
+        let page = rows.scan::<Messages>(&page)?;
+        let is_last = page.len() < n;
+        for (key, row) in page {
+            let position = number(&key).unwrap_or_default();
+            before = Some(position);
+            if found.len() < n && !is_hidden(rows, clock, &row.id, row.vanishes)? {
+                found.push((position, row));
+            }
+        }
+        if is_last {
+            break;
+        }
     }
-    let shown = Shown::open(rows, me, conversation)?;
-    let found = rows.scan::<Messages>(&scan)?;
-    found.into_iter().rev().map(|(key, row)| shown.view(number(&key).unwrap_or_default(), row)).collect()
+    Ok(found)
+}
+
+/// Whether the time of a message is over by the wall clock: then it is in no answer, though it is destroyed only when that is
+/// confirmed.
+pub(in crate::messenger) fn is_hidden(
+    rows: &impl Rows,
+    clock: &ClockRow,
+    id: &MessageId,
+    vanishes: Option<Vanishes>,
+) -> Result<bool, StoreError> {
+    let Some(end) = vanishes.and_then(Vanishes::at).filter(|end| *end <= clock.time) else { return Ok(false) };
+    Ok(clock.hidden_from(since(rows, clock, id, end)?, end) <= clock.time)
+}
+
+/// When it was reckoned that a message ends then; asked for only where it matters.
+fn since(rows: &impl Rows, clock: &ClockRow, id: &MessageId, end: WallTime) -> Result<WallTime, StoreError> {
+    if clock.is_plain() {
+        return Ok(end);
+    }
+    Ok(rows.get::<Timed>(&timed_key(end.0, id))?.map_or(end, |row| row.since))
+}
+
+/// How many unread messages of each conversation are not to be seen any more, and still count in its row.
+pub(super) fn hidden_unread(
+    rows: &impl Rows,
+    me: PeerId,
+    clock: &ClockRow,
+) -> Result<BTreeMap<RoomId, u64>, StoreError> {
+    let mut hidden = BTreeMap::new();
+    for (_, row) in rows.scan::<Timed>(&Scan::all().to(clock.time.0.saturating_add(1)))? {
+        let Some(position) = row.position else { continue };
+        if clock.hidden_from(row.since, WallTime(row.at)) > clock.time {
+            continue;
+        }
+        let message = rows.get::<Messages>(&message_key(&row.room, position))?;
+        let conversation = rows.get::<Conversations>(&room_key(&row.room))?;
+        if let (Some(message), Some(conversation)) = (message, conversation)
+            && state(rows, me, &conversation, position, &message)? == State::Received
+        {
+            *hidden.entry(row.room).or_default() += 1;
+        }
+    }
+    Ok(hidden)
 }
 
 /// One message.
-pub fn message(rows: &impl Rows, me: PeerId, id: &MessageId) -> Result<Option<Message>, StoreError> {
+pub fn message(rows: &impl Rows, me: PeerId, id: &MessageId, wall: WallTime) -> Result<Option<Message>, StoreError> {
     let Some((index, row)) = find(rows, id)? else { return Ok(None) };
     let Some(conversation) = rows.get::<Conversations>(&room_key(&index.room))? else { return Ok(None) };
-    Shown::open(rows, me, conversation)?.view(index.position, row).map(Some)
+    let clock = clock(rows, wall)?;
+    if is_hidden(rows, &clock, id, row.vanishes)? {
+        return Ok(None);
+    }
+    Shown::open(rows, me, conversation, &clock)?.view(index.position, row).map(Some)
 }
 
 /// The last message of a conversation.
@@ -48,10 +128,10 @@ pub(super) fn last_of(
     rows: &impl Rows,
     me: PeerId,
     conversation: ConversationRow,
+    clock: &ClockRow,
 ) -> Result<Option<Message>, StoreError> {
-    let last = rows.scan::<Messages>(&kept_of(&conversation).reverse().limit(1))?.pop();
-    let Some((key, row)) = last else { return Ok(None) };
-    Shown::open(rows, me, conversation)?.view(number(&key).unwrap_or_default(), row).map(Some)
+    let Some((position, row)) = last(rows, &conversation, clock, None, 1)?.pop() else { return Ok(None) };
+    Shown::open(rows, me, conversation, clock)?.view(position, row).map(Some)
 }
 
 /// Where a message stands; `None` when there is none by this ID, or it was forgotten. Its row is not opened, and stands for
@@ -109,13 +189,14 @@ struct Shown<'a, R> {
     my_name: String,
     peer_name: String,
     conversation: ConversationRow,
+    clock: &'a ClockRow,
 }
 
 impl<'a, R: Rows> Shown<'a, R> {
-    fn open(rows: &'a R, me: PeerId, conversation: ConversationRow) -> Result<Self, StoreError> {
+    fn open(rows: &'a R, me: PeerId, conversation: ConversationRow, clock: &'a ClockRow) -> Result<Self, StoreError> {
         let my_name = rows.get::<Profile>(&RowKey::new())?.map_or_else(String::new, |profile| profile.name);
         let peer_name = name_of(rows, &conversation.room.peer())?;
-        Ok(Self { rows, me, my_name, peer_name, conversation })
+        Ok(Self { rows, me, my_name, peer_name, conversation, clock })
     }
 
     fn view(&self, position: u64, row: MessageRow) -> Result<Message, StoreError> {
@@ -126,6 +207,10 @@ impl<'a, R: Rows> Shown<'a, R> {
         let counters = self.conversation.senders.get(&row.author);
         let gap = counters.is_some_and(|counters| counters.is_missing(row.counter.saturating_sub(1)));
         let (kind, text, reply_to) = shown_content(row.body.decode());
+        let expires_at = match row.vanishes.and_then(Vanishes::at) {
+            Some(end) => Some(self.clock.shown_end(since(self.rows, self.clock, &row.id, end)?, end)),
+            None => None,
+        };
         Ok(Message {
             message_id: row.id,
             conversation: self.conversation.room.peer(),
@@ -141,7 +226,7 @@ impl<'a, R: Rows> Shown<'a, R> {
             reply_to,
             edited: false,
             reactions: BTreeMap::new(),
-            expires_at: row.vanishes.and_then(Vanishes::at),
+            expires_at,
             #[cfg(feature = "api")]
             files: Vec::new(),
             gap,

@@ -1,5 +1,6 @@
 //! Questions: what is read between commits, in pages. Nothing here changes anything.
 
+mod clocks;
 mod messages;
 mod reach;
 mod resolve;
@@ -7,18 +8,20 @@ mod resolve;
 use crate::base::event::Event;
 use crate::base::shown::{Contact, Conversation, ConversationKind, MailboxService, Request};
 use crate::base::words::{MailService, Policy};
-use crate::base::{PeerId, limits};
+use crate::base::{PeerId, WallTime, limits};
 use crate::content::MimiContent;
 use crate::identity::{IdentityKey, Link, safety_number};
 use crate::store::{RowKey, Rows, Scan, StoreError};
 
+pub use super::clock::ClockRow;
 use super::memory::number;
 use super::tables::{
     Conversations, Events, HeldMessage, MailServices, MailTotals, OutKind, Outbox, PeerRow, Peers, Profile, Recent,
     RequestRow, Requests, peer_key, room_key,
 };
 
-pub(super) use messages::{find, index, state, waiting};
+pub use clocks::clock;
+pub(super) use messages::{find, index, is_hidden, state, waiting};
 pub use messages::{history, message, name};
 pub(super) use reach::mailboxes_in_use;
 pub use reach::{ReachView, card_is_current, known_peers, mailboxes, reach, unreadable};
@@ -54,8 +57,21 @@ pub fn mailbox(rows: &impl Rows) -> Result<MailboxService, StoreError> {
     Ok(MailboxService { serves, boxes: totals.boxes.into(), bytes: totals.bytes })
 }
 
+/// Whether there is a profile: until the messenger was opened for the first time there is none.
+pub fn exists(rows: &impl Rows) -> Result<bool, StoreError> {
+    Ok(rows.get::<Profile>(&RowKey::new())?.is_some())
+}
+
 /// Conversations, the most recently active first; at most `limit`.
-pub fn inbox(rows: &impl Rows, me: PeerId, unread_only: bool, limit: usize) -> Result<Vec<Conversation>, StoreError> {
+pub fn inbox(
+    rows: &impl Rows,
+    me: PeerId,
+    unread_only: bool,
+    limit: usize,
+    wall: WallTime,
+) -> Result<Vec<Conversation>, StoreError> {
+    let clock = clock(rows, wall)?;
+    let hidden = messages::hidden_unread(rows, me, &clock)?;
     let mut found = Vec::new();
     let mut below = None;
     while found.len() < limit {
@@ -68,7 +84,8 @@ pub fn inbox(rows: &impl Rows, me: PeerId, unread_only: bool, limit: usize) -> R
         below = Some(last);
         for (_, room) in recent {
             let Some(conversation) = rows.get::<Conversations>(&room_key(&room))? else { continue };
-            if found.len() == limit || (unread_only && conversation.unread == 0) {
+            let unread = conversation.unread.saturating_sub(hidden.get(&room).copied().unwrap_or(0));
+            if found.len() == limit || (unread_only && unread == 0) {
                 continue;
             }
             let peer = room.peer();
@@ -77,8 +94,8 @@ pub fn inbox(rows: &impl Rows, me: PeerId, unread_only: bool, limit: usize) -> R
                 kind: ConversationKind::Direct,
                 name: messages::name_of(rows, &peer)?,
                 peer_id: peer,
-                unread: conversation.unread,
-                last: messages::last_of(rows, me, conversation)?,
+                unread,
+                last: messages::last_of(rows, me, conversation, &clock)?,
             });
         }
     }
@@ -86,17 +103,21 @@ pub fn inbox(rows: &impl Rows, me: PeerId, unread_only: bool, limit: usize) -> R
 }
 
 /// Pending requests, newest first.
-pub fn requests(rows: &impl Rows) -> Result<Vec<Request>, StoreError> {
-    let found = rows.scan::<Requests>(&Scan::all())?;
-    let mut found: Vec<_> = found.into_iter().map(|(_, row)| shown_request(&row)).collect();
-    found.sort_by_key(|view| std::cmp::Reverse(view.received_at));
-    Ok(found)
+pub fn requests(rows: &impl Rows, wall: WallTime) -> Result<Vec<Request>, StoreError> {
+    let clock = clock(rows, wall)?;
+    let mut found = rows.scan::<Requests>(&Scan::all())?;
+    found.sort_by_key(|(_, row)| std::cmp::Reverse(row.received_at));
+    let mut shown = Vec::with_capacity(found.len());
+    for (_, row) in found {
+        shown.extend(shown_request(rows, &clock, &row)?.map(|(request, _)| request));
+    }
+    Ok(shown)
 }
 
 /// One pending request, and the texts it holds, oldest first.
-pub fn request(rows: &impl Rows, peer: &PeerId) -> Result<Option<(Request, Vec<String>)>, StoreError> {
-    let row = rows.get::<Requests>(&peer_key(peer))?;
-    Ok(row.map(|row| (shown_request(&row), row.messages.iter().map(held_text).collect())))
+pub fn request(rows: &impl Rows, peer: &PeerId, wall: WallTime) -> Result<Option<(Request, Vec<String>)>, StoreError> {
+    let Some(row) = rows.get::<Requests>(&peer_key(peer))? else { return Ok(None) };
+    shown_request(rows, &clock(rows, wall)?, &row)
 }
 
 /// Contacts and blocked peers, by name.
@@ -157,11 +178,13 @@ pub struct Counts {
 }
 
 /// Numbers for `status`.
-pub fn counts(rows: &impl Rows) -> Result<Counts, StoreError> {
+pub fn counts(rows: &impl Rows, me: PeerId, wall: WallTime) -> Result<Counts, StoreError> {
     let mut counts = Counts { requests: rows.count::<Requests>(&Scan::all())?, ..Counts::default() };
     for (_, row) in rows.scan::<Conversations>(&Scan::all())? {
         counts.unread += row.unread;
     }
+    let clock = clock(rows, wall)?;
+    counts.unread -= messages::hidden_unread(rows, me, &clock)?.values().sum::<u64>().min(counts.unread);
     for (_, row) in rows.scan_sound::<Outbox>(&Scan::all())?.0 {
         counts.outbox += u64::from(matches!(row.kind, OutKind::Message(_)));
     }
@@ -181,18 +204,30 @@ fn held_text(held: &HeldMessage) -> String {
     messages::shown_content(MimiContent::decode(&held.body)).1
 }
 
-fn shown_request(row: &RequestRow) -> Request {
-    let first = row.messages.first();
-    Request {
+/// A request and the texts that it holds; `None` when the time of all of them is over.
+fn shown_request(
+    rows: &impl Rows,
+    clock: &ClockRow,
+    row: &RequestRow,
+) -> Result<Option<(Request, Vec<String>)>, StoreError> {
+    let mut held = Vec::with_capacity(row.messages.len());
+    for message in &row.messages {
+        if !messages::is_hidden(rows, clock, &message.id, message.vanishes)? {
+            held.push(message);
+        }
+    }
+    let Some(first) = held.first() else { return Ok(None) };
+    let request = Request {
         peer_id: row.peer,
         name: row.name.clone(),
-        subject: first.and_then(|m| m.subject.clone()),
-        text: first.map_or_else(String::new, held_text),
-        received_at: row.received_at,
-        messages: u32::try_from(row.messages.len()).unwrap_or(u32::MAX),
+        subject: first.subject.clone(),
+        text: held_text(first),
+        received_at: first.received_at,
+        messages: u32::try_from(held.len()).unwrap_or(u32::MAX),
         invited: row.invited,
         kind: ConversationKind::Direct,
-    }
+    };
+    Ok(Some((request, held.into_iter().map(held_text).collect())))
 }
 
 /// The safety number costs thousands of hashes: it is computed for one contact, not for a list.

@@ -12,21 +12,23 @@ use crate::messenger::tables::{
 };
 use crate::store::{RowKey, Rows, Scan, StoreError};
 
+use super::clocks::clock;
 use super::messages::name;
 
 /// Mailboxes that keep our mail.
 ///
 /// # Errors
 /// Those of the store, as with all questions.
-pub fn mailboxes(rows: &impl Rows) -> Result<Vec<OwnMailbox>, StoreError> {
+pub fn mailboxes(rows: &impl Rows, wall: WallTime) -> Result<Vec<OwnMailbox>, StoreError> {
+    let clock = clock(rows, wall)?;
     let shown = |row: OwnBoxRow| {
         Ok(OwnMailbox {
             peer_id: row.peer,
             name: name(rows, &row.peer)?,
             addrs: row.addrs,
             state: row.state,
-            since: row.since,
-            fetched_at: row.fetched_at,
+            since: clock.shown(row.since),
+            fetched_at: row.fetched_at.map(|at| clock.shown(at)),
             prekeys: row.prekeys.into(),
         })
     };
@@ -91,7 +93,8 @@ pub struct ReachView {
 }
 
 /// What is known of the ways to a peer.
-pub fn reach(rows: &impl Rows, peer: &PeerId) -> Result<ReachView, StoreError> {
+pub fn reach(rows: &impl Rows, peer: &PeerId, wall: WallTime) -> Result<ReachView, StoreError> {
+    let clock = clock(rows, wall)?;
     let key = peer_key(peer);
     let known = rows.get::<Reaches>(&key)?.unwrap_or_default();
     let mut view = ReachView {
@@ -101,7 +104,7 @@ pub fn reach(rows: &impl Rows, peer: &PeerId) -> Result<ReachView, StoreError> {
         addrs: rows.get::<Peers>(&key)?.map(|row| row.addrs).unwrap_or_default(),
         has_session: rows.scan::<Sessions>(&Scan::new(key.clone()))?.iter().any(|(_, row)| row.is_sending()),
         has_token: known.token.is_some(),
-        next_try: known.next_try,
+        next_try: known.next_try.map(|at| clock.shown(at)),
         ..ReachView::default()
     };
     for (_, row) in rows.scan::<Outbox>(&Scan::new(key))? {

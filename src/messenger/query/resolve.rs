@@ -1,9 +1,10 @@
 //! Who or what a person means: names, prefixes and whole identifiers.
 
-use crate::base::{MessageId, PeerId};
+use crate::base::{MessageId, PeerId, WallTime};
 use crate::store::{Rows, Scan, StoreError};
 
 use super::super::tables::{MessageIndex, Peers, Requests, indexed};
+use super::clocks::clock;
 
 /// How many candidates an ambiguous text lists.
 const MAX_CANDIDATES: usize = 10;
@@ -69,7 +70,12 @@ fn fits_id(peer: &PeerId, text: &str) -> bool {
 ///
 /// # Errors
 /// None or several, or the store.
-pub fn resolve_message(rows: &impl Rows, text: &str) -> Result<(PeerId, MessageId), ResolveError<MessageId>> {
+pub fn resolve_message(
+    rows: &impl Rows,
+    text: &str,
+    wall: WallTime,
+) -> Result<(PeerId, MessageId), ResolveError<MessageId>> {
+    let clock = clock(rows, wall)?;
     let digits = text.to_ascii_lowercase();
     if digits.is_empty() || digits.len() > 64 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(ResolveError::NotFound);
@@ -90,7 +96,8 @@ pub fn resolve_message(rows: &impl Rows, text: &str) -> Result<(PeerId, MessageI
             let id = indexed(key).filter(|id| id.to_string().starts_with(&digits));
             // Forgotten messages leave their row behind for a while.
             if let Some(id) = id
-                && let Some(index) = super::messages::index(rows, &id)?
+                && let Some((index, row)) = super::messages::find(rows, &id)?
+                && !super::messages::is_hidden(rows, &clock, &id, row.vanishes)?
             {
                 found.push((id, index.room.peer()));
             }

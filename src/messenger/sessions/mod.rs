@@ -55,7 +55,7 @@ impl Tx<'_> {
     /// Sessions that nobody uses forget their old keys here; those in use do so themselves (SES-34, SES-54).
     pub(super) fn prune_sessions(&mut self, peer: &PeerId) -> Step {
         let mut set = self.sessions(peer)?;
-        if set.prune(self.deadline_clock()) {
+        if set.prune(self.aging()) {
             self.put_sessions(peer, &set)?;
         }
         Ok(())

@@ -217,6 +217,7 @@ fn hours_that_fall_due_together_go_one_after_the_other() {
     office.now.wall = office.now.wall + Millis::from_days(31);
     office.now.mono = MonoTime(office.now.mono.0 + Millis::from_days(31).0);
     office.open(1);
+    office.believe();
     assert_eq!(office.rows(1).count::<Hours>(&Scan::all()).unwrap(), 0);
     assert!(!office.can_be_had(1, MARK));
 }

@@ -69,7 +69,7 @@ fn a_report_is_looked_at_once_and_of_its_own_messages_only() {
     });
     assert_eq!(told(&office, 0, one), [State::Read]);
     assert_eq!((told(&office, 0, two), told(&office, 0, theirs)), (vec![], vec![]));
-    assert_eq!(query::counts(&office.rows(0)).unwrap().outbox, 1);
+    assert_eq!(query::counts(&office.rows(0), office.id(0), office.now.wall).unwrap().outbox, 1);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn what_comes_late_below_what_was_read_is_unread() {
     }
     let (new, old) = (State::Received, State::Read);
     assert_eq!(states(&office, 1, 0)[2..], [new, new, old, new], "{:?}", office.texts(1, 0));
-    let unread = |office: &Office| query::counts(&office.rows(1)).unwrap().unread;
+    let unread = |office: &Office| query::counts(&office.rows(1), office.id(1), office.now.wall).unwrap().unread;
     assert_eq!(unread(&office), 3);
     let first = office.history(1, 0)[2].message_id;
     assert_eq!((read(&mut office, Some(first)), unread(&office)), (1, 2));

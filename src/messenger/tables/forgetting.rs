@@ -39,6 +39,8 @@ pub struct HourRow {
 pub struct TimedRow {
     /// When: the first part of the key.
     pub at: u64,
+    /// When that was reckoned, by the profile's time.
+    pub since: WallTime,
     /// Which.
     pub id: MessageId,
     /// In which conversation.

@@ -29,7 +29,7 @@ pub fn session_key(peer: &PeerId, session: SessionId) -> RowKey {
 pub struct CardKeysRow {
     /// The secrets.
     pub keys: CardKeys,
-    /// When the last card that names them expires.
+    /// When the last card that names them expires, by the profile's time.
     pub named_until: WallTime,
 }
 
@@ -38,6 +38,8 @@ pub struct CardKeysRow {
 pub struct OneTimeRow {
     /// The secrets.
     pub keys: OneTimeKeys,
+    /// When it was made, by the profile's time.
+    pub made: WallTime,
     /// Whether somebody was given it: it is never given again.
     pub handed_out: bool,
 }

@@ -36,7 +36,7 @@ pub use mailbox::{
 };
 pub use marks::{EnvelopeMarks, MarkQueue, PrekeyMarks, QueuedMark, QueuedMarks, half_of, mark_key, prekey_mark_key};
 pub use outbox::{OutKind, OutRow, Outbox, Way, outbox_key};
-pub use profile::{Profile, ProfileRow};
+pub use profile::{Clocks, Profile, ProfileRow};
 pub use requests::{HeldMessage, RequestRow, Requests};
 
 use crate::store::RowKey;

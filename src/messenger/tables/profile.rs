@@ -6,10 +6,13 @@ use super::table;
 use crate::base::words::Policy;
 use crate::base::{Tail, WallTime};
 use crate::identity::RequestToken;
+use crate::messenger::clock::ClockRow;
 
 table! {
     /// One row, with an empty key.
     Profile = 1, Root, ProfileRow;
+    /// The profile's time, and what is known of the wall clock: one row, with an empty key.
+    Clocks = 4, Root, ClockRow;
 }
 
 /// What is kept about ourselves.
@@ -28,13 +31,11 @@ pub struct ProfileRow {
     /// The newest card, signed.
     #[serde(with = "serde_bytes")]
     pub card: Vec<u8>,
-    /// When it was issued.
+    /// When it was issued, by the wall clock.
     pub card_issued: WallTime,
     /// Addresses the node last listened on.
     pub addrs: Vec<String>,
-    /// The highest wall time seen: deadlines never count from below it.
-    pub high_water: WallTime,
-    /// When the secrets of prekeys were last looked through.
+    /// When the secrets of prekeys were last looked through, by the profile's time.
     pub swept: WallTime,
     /// What other versions know.
     pub tail: Tail,

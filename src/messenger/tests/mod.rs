@@ -1,4 +1,5 @@
 //! What is tested of the messenger as a whole, through its inputs and outputs.
 
+mod deadlines;
 mod model;
 mod rows;

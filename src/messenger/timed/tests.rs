@@ -49,14 +49,18 @@ fn a_message_with_a_time_to_live_is_gone_on_both_sides_with_its_keys() {
     for (who, state) in [(0, State::Delivered), (1, State::Received)] {
         assert_eq!(office.texts(who, 1 - who), ["hello", "hello"]);
         assert_eq!(deleted(&office, who), [(id, state)]);
-        assert_eq!(query::message(&office.rows(who), office.id(who), &id).unwrap(), None);
-        assert!(query::resolve_message(&office.rows(who), &id.to_string()).is_err());
+        assert_eq!(query::message(&office.rows(who), office.id(who), &id, office.now.wall).unwrap(), None);
+        assert!(query::resolve_message(&office.rows(who), &id.to_string(), office.now.wall).is_err());
         gone_for_good(&office, who, MARK);
         assert!(office.can_be_had(who, "hello"), "the rest is there");
         assert_eq!(office.rows(who).count::<Hours>(&Scan::all()).unwrap(), 0);
         assert_eq!(office.rows(who).count::<Timed>(&Scan::all()).unwrap(), 0);
     }
-    assert_eq!(query::counts(&office.rows(1)).unwrap().unread, 1, "what vanished does not count as unread");
+    assert_eq!(
+        query::counts(&office.rows(1), office.id(1), office.now.wall).unwrap().unread,
+        1,
+        "what vanished does not count as unread"
+    );
 }
 
 /// CON-16
@@ -124,7 +128,11 @@ fn a_full_hour_keeps_its_key_until_few_are_left() {
     assert_eq!(deleted(&office, 0).len(), limits::MAX_MOVED_EARLY + 2);
     gone_for_good(&office, 0, MARK);
     gone_for_good(&office, 0, OTHER);
-    assert_eq!(query::counts(&office.rows(0)).unwrap().outbox, 0, "and nothing waits to be sent");
+    assert_eq!(
+        query::counts(&office.rows(0), office.id(0), office.now.wall).unwrap().outbox,
+        0,
+        "and nothing waits to be sent"
+    );
     assert_eq!(office.texts(0, 1), [""; 0]);
 }
 
@@ -161,7 +169,7 @@ fn no_row_holds_an_envelope() {
 }
 
 #[test]
-fn what_became_due_while_nobody_was_there_is_gone_before_anybody_looks() {
+fn what_became_due_while_nobody_was_there_is_seen_by_nobody_and_gone_when_that_is_confirmed() {
     let mut office = Office::pair();
     office.receive(1, 0, MARK, Some(MINUTE), 300);
     office.copy_disk(1);
@@ -169,6 +177,8 @@ fn what_became_due_while_nobody_was_there_is_gone_before_anybody_looks() {
     office.forward(Millis::from_days(400));
     office.open(1);
     assert_eq!(office.texts(1, 0), ["hello", "hello"]);
+    assert_eq!((deleted(&office, 1).len(), office.can_be_had(1, MARK)), (0, true));
+    office.believe();
     assert_eq!(deleted(&office, 1).len(), 300);
     gone_for_good(&office, 1, MARK);
 }
@@ -240,9 +250,9 @@ fn a_held_message_vanishes_from_its_request() {
     office.say(0, 1, OTHER);
     office.copy_disk(1);
     assert!(office.can_be_had(1, MARK));
-    assert_eq!(query::requests(&office.rows(1)).unwrap()[0].messages, 2);
+    assert_eq!(query::requests(&office.rows(1), office.now.wall).unwrap()[0].messages, 2);
     office.pass(Millis(MINUTE.0 + SECOND.0));
-    let left = query::requests(&office.rows(1)).unwrap();
+    let left = query::requests(&office.rows(1), office.now.wall).unwrap();
     assert_eq!((left[0].messages, left[0].text.as_str()), (1, OTHER));
     gone_for_good(&office, 1, MARK);
     let peer = office.id(0);
@@ -259,7 +269,9 @@ fn a_request_whose_only_message_vanishes_is_closed() {
     office.close(1);
     office.forward(HOUR);
     office.open(1);
-    assert_eq!(query::requests(&office.rows(1)).unwrap(), []);
+    assert_eq!(query::requests(&office.rows(1), office.now.wall).unwrap(), [], "nobody sees it");
+    office.believe();
+    assert_eq!(query::requests(&office.rows(1), office.now.wall).unwrap(), []);
     assert_eq!(
         office.events(1).last().unwrap(),
         &EventKind::RequestClosed { peer_id: office.id(0), reason: RequestEnd::Expired }

@@ -17,7 +17,8 @@ fn a_commit_of_200_inputs_writes_one_row_of_events_and_each_is_read_once() {
     let mut office = Office::new(3);
     office.befriend(0, 1);
     office.say(2, 0, "may I?");
-    let (before, last) = (rows(&office), query::counts(&office.rows(0)).unwrap().last_event);
+    let (before, last) =
+        (rows(&office), query::counts(&office.rows(0), office.id(0), office.now.wall).unwrap().last_event);
     // Some of them are refused when a request was already accepted for them: that is undone, and not told.
     let texts = (0..200).map(|n| if n % 50 == 7 { (2, String::new()) } else { (1, format!("message {n}")) });
     let sends = texts.map(|(to, text)| Command::Send(SendCommand::text(office.id(to), text)));
@@ -31,11 +32,11 @@ fn a_commit_of_200_inputs_writes_one_row_of_events_and_each_is_read_once() {
         assert_eq!(event.seq, cursor + 1);
         cursor = event.seq;
         let EventKind::MessageNew { message_id: message, .. } = event.kind else { panic!("{event:?}") };
-        told.push(query::message(&reader, office.id(0), &message).unwrap().unwrap().text);
+        told.push(query::message(&reader, office.id(0), &message, office.now.wall).unwrap().unwrap().text);
     }
     let sent: Vec<_> = (0..200).filter(|n| n % 50 != 7).map(|n| format!("message {n}")).collect();
     assert_eq!(told, sent);
-    assert_eq!(query::counts(&reader).unwrap().last_event, cursor);
+    assert_eq!(query::counts(&reader, office.id(0), office.now.wall).unwrap().last_event, cursor);
     // Pages may begin and end within the row, or before it.
     let from = |since, limit| query::events(&reader, since, limit).unwrap().into_iter().map(|e| e.seq);
     assert!(from(last + 50, 7).eq(last + 51..=last + 57));
@@ -54,7 +55,7 @@ fn the_log_keeps_the_newest() {
         }
     });
     let first = query::events(&office.rows(0), 0, 1).unwrap()[0].seq;
-    let last = query::counts(&office.rows(0)).unwrap().last_event;
+    let last = query::counts(&office.rows(0), office.id(0), office.now.wall).unwrap().last_event;
     assert_eq!(last, MAX_EVENTS + MAX_EVENTS_ROW as u64 + 2);
     // Whole rows are forgotten.
     let kept = last + 1 - first;

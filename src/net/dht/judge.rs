@@ -8,7 +8,7 @@ use super::super::budget::{Budget, Who};
 use crate::base::limits::{DHT_CHECKS, DHT_PUTS, MAX_CARD};
 use crate::base::{PeerId, WallTime};
 use crate::envelope::directory::card_key;
-use crate::identity::{CardIn, IdentityKey};
+use crate::identity::{CardIn, IdentityKey, is_ahead};
 
 /// Why a record is not taken. Nobody is told: an answer to a put is kind in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +105,9 @@ impl Judge {
             if claimed.0.claimed_sequence() <= sequence {
                 return Err(Refused::Old);
             }
+        }
+        if is_ahead(claimed.0.claimed_issued(), now) {
+            return Err(Refused::Unsound);
         }
         if !self.checks.take(&put.source, at) {
             return Err(Refused::TooMany);

@@ -11,6 +11,7 @@ use crate::base::limits::MAX_PAGE;
 use crate::base::{MessageId, Millis};
 use crate::messenger::query;
 use crate::messenger::{Answer, Command, Draft, Hints, SendCommand};
+use crate::node::clock::Clock;
 use crate::node::core::Submitted;
 use crate::node::{errors, views};
 
@@ -88,7 +89,7 @@ impl Dispatcher {
 
     pub(super) async fn inbox(&self, params: InboxParams) -> Result<Vec<Conversation>, ApiError> {
         let limit = page(params.limit, MAX_PAGE)?;
-        self.core.read(move |reader, me| Ok(query::inbox(reader, me, params.unread, limit)?)).await
+        self.core.read(move |reader, me| Ok(query::inbox(reader, me, params.unread, limit, Clock::wall())?)).await
     }
 
     pub(super) async fn history(&self, params: HistoryParams) -> Result<Vec<Message>, ApiError> {
@@ -97,7 +98,7 @@ impl Dispatcher {
             .read(move |reader, me| {
                 let who = whom(reader, &params.who)?;
                 let before = params.before.map(|text| which(reader, &text)).transpose()?.map(|(_, id)| id);
-                Ok(query::history(reader, me, &who.peer, before.as_ref(), limit)?)
+                Ok(query::history(reader, me, &who.peer, before.as_ref(), limit, Clock::wall())?)
             })
             .await
     }

@@ -20,6 +20,7 @@ use crate::identity::Link;
 use crate::messenger::query::{self, ResolveError};
 use crate::messenger::{Command, Hints};
 use crate::net::NetHandle;
+use crate::node::clock::Clock;
 use crate::store::Reader;
 
 /// Answers calls about one profile.
@@ -105,6 +106,7 @@ impl Dispatcher {
             Call::ConversationDelete(who) => value(self.delete_conversation(who).await),
             Call::Resolve(who) => value(self.resolve(who).await),
             Call::StatusShow(_) => value(self.status().await),
+            Call::ClockConfirm(_) => value(self.confirm_clock().await),
             Call::Doctor(params) => value(self.doctor(params.who).await),
             Call::Peers(_) => value(self.peers().await),
             Call::MailboxList(_) => value(self.mailboxes().await),
@@ -190,7 +192,8 @@ fn whom_exactly(text: &str) -> Result<Option<Meant>, ApiError> {
 
 /// Understands what stands where a message is meant.
 fn which(reader: &Reader, text: &str) -> Result<(PeerId, MessageId), ApiError> {
-    query::resolve_message(reader, text.trim()).map_err(|error: ResolveError<MessageId>| errors::message(error, text))
+    query::resolve_message(reader, text.trim(), Clock::wall())
+        .map_err(|error: ResolveError<MessageId>| errors::message(error, text))
 }
 
 /// The size of a page.

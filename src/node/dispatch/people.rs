@@ -11,6 +11,7 @@ use crate::api::{
 use crate::base::PeerId;
 use crate::messenger::query;
 use crate::messenger::{Answer, Command};
+use crate::node::clock::Clock;
 use crate::node::core::Submitted;
 use crate::node::errors;
 
@@ -18,7 +19,9 @@ impl Dispatcher {
     /// Calls about others, and who may write.
     pub(super) async fn about_people(&self, call: Call) -> Result<Value, ApiError> {
         match call {
-            Call::RequestsList(_) => value(self.core.read(|reader, _| Ok(query::requests(reader)?)).await),
+            Call::RequestsList(_) => {
+                value(self.core.read(|reader, _| Ok(query::requests(reader, Clock::wall())?)).await)
+            }
             Call::RequestsShow(who) => value(self.request(who).await),
             Call::RequestsAccept(who) => {
                 value(self.contact_after(who.who, |meant| Command::AcceptRequest(meant.peer)).await)
@@ -59,7 +62,7 @@ impl Dispatcher {
         self.core
             .read(move |reader, _| {
                 let peer = whom(reader, &who.who)?.peer;
-                let (request, texts) = query::request(reader, &peer)?.ok_or_else(no_request)?;
+                let (request, texts) = query::request(reader, &peer, Clock::wall())?.ok_or_else(no_request)?;
                 let texts = texts.into_iter().map(|text| HeldMessage { text }).collect();
                 Ok(RequestDetail { request, texts })
             })
@@ -70,7 +73,7 @@ impl Dispatcher {
     async fn block_request(&self, who: Who) -> Result<Resolved, ApiError> {
         let asking = self.resolve(who).await?;
         let peer = asking.peer_id;
-        if self.core.read(move |reader, _| Ok(query::request(reader, &peer)?)).await?.is_none() {
+        if self.core.read(move |reader, _| Ok(query::request(reader, &peer, Clock::wall())?)).await?.is_none() {
             return Err(no_request());
         }
         self.core.command(Command::Block(peer)).await?;

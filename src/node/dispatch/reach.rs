@@ -10,8 +10,14 @@ use crate::base::PeerId;
 use crate::base::words::{BoxState, Reachability, ServeMailbox};
 use crate::messenger::{Command, query};
 use crate::net::{self, NetHandle, NetStatus};
+use crate::node::clock::Clock;
 use crate::node::{addresses, doctor, errors};
-use crate::store::Reader;
+use crate::store::{Reader, StoreError};
+
+/// What is wrong with the wall clock.
+fn warning(reader: &Reader) -> Result<Option<api::ClockWarning>, StoreError> {
+    Ok(query::clock(reader, Clock::wall())?.warning())
+}
 
 impl Dispatcher {
     pub(super) async fn status(&self) -> Result<api::Status, ApiError> {
@@ -19,10 +25,10 @@ impl Dispatcher {
         let (socket, data_dir) = (self.place.socket.clone(), self.place.dir.clone());
         self.core
             .read(move |reader, me| {
-                let counts = query::counts(reader)?;
+                let counts = query::counts(reader, me, Clock::wall())?;
                 let link = query::link(reader, me)?;
                 let served = query::mailbox(reader)?;
-                let own = query::mailboxes(reader)?;
+                let own = query::mailboxes(reader, Clock::wall())?;
                 let current = query::card_is_current(reader, me)?;
                 let mut connections = status.as_ref().map(|status| status.peers.clone()).unwrap_or_default();
                 for there in &mut connections {
@@ -33,6 +39,7 @@ impl Dispatcher {
                     peer_id: Some(me),
                     name: link.and_then(|link| link.name).unwrap_or_default(),
                     running: status.is_some(),
+                    clock: warning(reader)?,
                     peers: connections.len() as u64,
                     outbox: counts.outbox,
                     relay: status.as_ref().and_then(|s| s.relays.first()).map(|relay| relay.peer_id.to_string()),
@@ -52,6 +59,12 @@ impl Dispatcher {
                 })
             })
             .await
+    }
+
+    /// The user says that the wall clock is right.
+    pub(super) async fn confirm_clock(&self) -> Result<api::ClockState, ApiError> {
+        self.core.command(Command::ConfirmClock).await?;
+        self.core.read(|reader, _| Ok(api::ClockState { clock: warning(reader)? })).await
     }
 
     pub(super) async fn doctor(&self, who: Option<String>) -> Result<api::Diagnosis, ApiError> {
@@ -101,7 +114,7 @@ impl Dispatcher {
     }
 
     pub(super) async fn mailboxes(&self) -> Result<Vec<api::Mailbox>, ApiError> {
-        self.core.read(|reader, _| Ok(query::mailboxes(reader)?)).await
+        self.core.read(|reader, _| Ok(query::mailboxes(reader, Clock::wall())?)).await
     }
 
     pub(super) async fn find_mailboxes(&self) -> Result<Vec<OpenMailbox>, ApiError> {
@@ -162,7 +175,7 @@ fn mailbox_at(reader: &Reader, net: Option<&NetHandle>, at: &[String]) -> Result
     let mut addrs = meant.hints.addrs;
     let connected = net.and_then(|net| net.status().peers.into_iter().find(|there| there.peer_id == meant.peer));
     // Who has dialled us has a port that nobody can dial: it is a hint like the others.
-    addrs.extend(query::reach(reader, &meant.peer)?.addrs);
+    addrs.extend(query::reach(reader, &meant.peer, Clock::wall())?.addrs);
     if addrs.is_empty() && connected.is_none() {
         return Err(bad("it is not known where this node is".to_owned()));
     }

@@ -6,6 +6,7 @@ use super::{Dispatcher, Until};
 use crate::api::{ApiError, Code, Message, WaitFor};
 use crate::base::MessageId;
 use crate::messenger::query;
+use crate::node::clock::Clock;
 
 /// How long a call waits when it does not say.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -47,7 +48,7 @@ impl Dispatcher {
     pub(super) async fn shown(&self, id: MessageId) -> Result<Message, ApiError> {
         self.core
             .read(move |reader, me| {
-                let found = query::message(reader, me, &id)?;
+                let found = query::message(reader, me, &id, Clock::wall())?;
                 found.ok_or_else(|| ApiError::new(Code::NoMessage, "this message is gone"))
             })
             .await

@@ -9,10 +9,8 @@ mod reach;
 mod surroundings;
 
 use crate::api::{ApiError, Area, Code, Diagnosis};
-use crate::base::WallTime;
 use crate::identity;
 use crate::messenger::query;
-use crate::messenger::recovery::newest_time;
 use crate::net::NetStatus;
 use crate::store::{Reader, Store, StoreError};
 
@@ -51,7 +49,7 @@ pub(crate) fn doctor(place: &Place, ask: Ask<'_>) -> Result<Diagnosis, ApiError>
 pub(crate) fn of_a_node(place: &Place, reader: &Reader, net: Option<&NetStatus>) -> Result<Diagnosis, ApiError> {
     let mut found = Findings::default();
     files::look_at_folder(place, &mut found)?;
-    look_at_open_store(newest_time(reader), reader.frozen(), &mut found);
+    look_at_open_store(query::exists(reader), reader.frozen(), &mut found);
     let pid = std::process::id();
     found.ok(Area::Lock, format!("held by {}, process {pid}", if net.is_some() { "the node" } else { "this command" }));
     around(place, Some(reader), net, &mut found);
@@ -59,16 +57,16 @@ pub(crate) fn of_a_node(place: &Place, reader: &Reader, net: Option<&NetStatus>)
 }
 
 /// What a node knows of its store. It does not count rows: who wants that stops it first.
-fn look_at_open_store(newest: Result<Option<WallTime>, StoreError>, frozen: Option<StoreError>, found: &mut Findings) {
-    match (newest, frozen) {
-        (Ok(Some(_)), None) => found.ok(Area::Store, "open; its rows are counted after each start"),
-        (Ok(Some(_)), Some(because)) => {
+fn look_at_open_store(exists: Result<bool, StoreError>, frozen: Option<StoreError>, found: &mut Findings) {
+    match (exists, frozen) {
+        (Ok(true), None) => found.ok(Area::Store, "open; its rows are counted after each start"),
+        (Ok(true), Some(because)) => {
             let message = format!("it can only be read, and nothing is sent or taken in: {because}");
             let first = because.hint().unwrap_or("mend that");
             found.problem(Area::Store, message, &format!("{first}; the node {TRIES_AGAIN}"));
         }
         // Every store has this row.
-        (Ok(None), _) => {
+        (Ok(false), _) => {
             found.problem(Area::Store, "it is damaged: not even the profile's own row can be read", FROM_OUTSIDE);
         }
         (Err(error @ StoreError::Poisoned { .. }), _) => {
@@ -79,11 +77,11 @@ fn look_at_open_store(newest: Result<Option<WallTime>, StoreError>, frozen: Opti
 }
 
 fn around(place: &Place, reader: Option<&Reader>, net: Option<&NetStatus>, found: &mut Findings) {
-    let now = Clock::new().now().wall;
-    let newest: Option<WallTime> = reader.and_then(|reader| newest_time(reader).ok()).flatten();
+    let now = Clock::wall();
+    let clock = reader.and_then(|reader| query::clock(reader, now).ok());
     files::look_at_snapshots(place, now, found);
     files::look_at_disk(place, found);
-    surroundings::look_at_clock(now, newest, found);
+    surroundings::look_at_clock(now, clock.as_ref(), found);
     let settings = surroundings::look_at_config(place, found);
     surroundings::look_at_socket(place, net.is_some(), found);
     surroundings::look_at_network(settings.as_ref(), net, found);
@@ -95,7 +93,7 @@ fn around(place: &Place, reader: Option<&Reader>, net: Option<&NetStatus>, found
         found.problem(Area::Outbox, message, FROM_OUTSIDE);
     }
     // That rows cannot be read is said above.
-    if let Some(Ok(mailboxes)) = reader.map(query::mailboxes) {
+    if let Some(Ok(mailboxes)) = reader.map(|reader| query::mailboxes(reader, now)) {
         reach::look_at_mailboxes(&mailboxes, found);
     }
 }

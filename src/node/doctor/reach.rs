@@ -117,7 +117,7 @@ pub(crate) fn of_a_peer(
     net: Option<&NetStatus>,
 ) -> Result<Diagnosis, ApiError> {
     let mut found = Findings::default();
-    let known = query::reach(reader, &peer)?;
+    let known = query::reach(reader, &peer, Clock::wall())?;
     let contact = query::contact(reader, me, &peer)?;
     let name = query::name(reader, &peer)?;
     let now = Clock::new().now().wall;

@@ -7,7 +7,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use crate::api::{ApiError, Area};
+use crate::base::shown::{ClockFault, ClockWarning};
 use crate::base::{Millis, WallTime};
+use crate::messenger::query::ClockRow;
 use crate::net::{MdnsStatus, NetStatus};
 use crate::node::config::{RunOptions, Settings};
 use crate::node::place::Place;
@@ -15,30 +17,32 @@ use crate::node::socket;
 
 use super::findings::{Findings, ago};
 
-/// Clocks are set now and then, by a little.
-const SLACK: Millis = Millis::from_secs(60);
-/// Nobody is away for so long.
-const FAR: Millis = Millis::from_days(400);
 /// 1 January 2025: before it there was no rohrpost.
 const BEGINNING: WallTime = WallTime(1_735_689_600_000);
 const SET_IT: &str = "set it: `timedatectl set-ntp true`, or by hand";
 
-pub(super) fn look_at_clock(now: WallTime, newest: Option<WallTime>, found: &mut Findings) {
+pub(super) fn look_at_clock(now: WallTime, clock: Option<&ClockRow>, found: &mut Findings) {
     if now < BEGINNING {
         return found.problem(Area::Clock, "it stands before 2025", SET_IT);
     }
-    match newest {
-        Some(newest) if newest > now + SLACK => {
-            let message = format!("it stands {} before the newest time in the store", ago(newest.since(now)));
-            let hint = "if it is wrong now, set it (`timedatectl set-ntp true`); if it was wrong then, deadlines wait until it has caught up";
-            found.problem(Area::Clock, message, hint);
+    let Some(clock) = clock else {
+        return found.ok(Area::Clock, "not compared: no time in the store could be read");
+    };
+    let Some(ClockWarning { clock, seconds }) = clock.warning() else {
+        return found.ok(Area::Clock, "it agrees with the times in the store");
+    };
+    let by = ago(Millis::from_secs(seconds));
+    match clock {
+        ClockFault::Behind => {
+            let hint = "if it is wrong, set it (`timedatectl set-ntp true`); if it is right, `rohrpost doctor --clock` says so";
+            found.problem(Area::Clock, format!("it stands {by} before the time that it showed already"), hint);
         }
-        Some(newest) if now.since(newest) > FAR => {
-            let message = format!("it stands {} after the newest time in the store", ago(now.since(newest)));
-            found.note(Area::Clock, message, "if you have not been away for so long, set it before you start a node");
+        ClockFault::Ahead => {
+            let message =
+                format!("it stands {by} further ahead than time was seen to pass: nothing is given up because of it");
+            let hint = "if you were away, it is believed in a while, or with `rohrpost doctor --clock`; if it is wrong, set it";
+            found.note(Area::Clock, message, hint);
         }
-        Some(_) => found.ok(Area::Clock, "it agrees with the times in the store"),
-        None => found.ok(Area::Clock, "not compared: no time in the store could be read"),
     }
 }
 

@@ -6,7 +6,8 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
 use crate::api::Health;
-use crate::base::{Millis, PeerId};
+use crate::base::{Millis, PeerId, WallTime};
+use crate::messenger::query::ClockRow;
 use crate::messenger::tables::{Outbox, outbox_key};
 use crate::net::MdnsStatus;
 use crate::node::profile;
@@ -145,17 +146,19 @@ fn what_recover_kept_is_not_forgotten() {
 #[test]
 fn clocks_that_are_wrong() {
     let now = WallTime(1_800_000_000_000);
-    let look = |now: WallTime, newest| {
+    let look = |now: WallTime, before: Option<WallTime>| {
         let mut found = Findings::default();
-        surroundings::look_at_clock(now, newest, &mut found);
+        let clock = before.map(|before| ClockRow::new(before).at(now));
+        surroundings::look_at_clock(now, clock.as_ref(), &mut found);
         (found.0[0].health, found.0[0].message.clone())
     };
-    assert_eq!(look(now, Some(now)).0, Health::Ok);
-    assert_eq!(look(now, Some(now + Millis::from_secs(30))).0, Health::Ok);
+    for before in [now, now + Millis::from_secs(30), now - Millis::from_hours(23)] {
+        assert_eq!(look(now, Some(before)).0, Health::Ok, "{before}");
+    }
     let behind = look(now, Some(now + Millis::from_hours(5)));
-    assert_eq!(behind, (Health::Problem, "it stands 5 hours before the newest time in the store".to_owned()));
-    let ahead = look(now + Millis::from_days(500), Some(now));
-    assert_eq!(ahead, (Health::Note, "it stands 500 days after the newest time in the store".to_owned()));
+    assert_eq!(behind, (Health::Problem, "it stands 5 hours before the time that it showed already".to_owned()));
+    let (health, message) = look(now + Millis::from_days(500), Some(now));
+    assert!(health == Health::Note && message.starts_with("it stands 500 days further ahead"), "{message}");
     assert_eq!(look(WallTime(0), None).0, Health::Problem);
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::receiving::{KeyFound, ReceivingChain};
-use crate::base::WallTime;
+use crate::base::Aging;
 use crate::base::limits::{MAX_LATE_CHAINS, MAX_RECEIVING_CHAINS, MAX_SKIPPED_KEYS, MAX_USED_CHAIN_MARKS};
 use crate::crypto::dh::DhPublic;
 use crate::session::SessionError;
@@ -35,19 +35,14 @@ impl ReceivingChains {
     }
 
     /// Looks a message up in the chains that are known; `None` when its ratchet key is not.
-    pub(super) fn find(
-        &self,
-        ratchet_key: &DhPublic,
-        number: u32,
-        now: WallTime,
-    ) -> Option<Result<Found, SessionError>> {
+    pub(super) fn find(&self, ratchet_key: &DhPublic, number: u32, now: Aging) -> Option<Result<Found, SessionError>> {
         let chain = self.chains.iter().position(|chain| chain.ratchet_key == *ratchet_key)?;
         let key = self.chains.get(chain)?.find(number, now);
         Some(key.map(|key| Found { chain, key }))
     }
 
     /// The message opened: takes its key out.
-    pub(super) fn take(&mut self, found: Found, now: WallTime) {
+    pub(super) fn take(&mut self, found: Found, now: Aging) {
         if let Some(chain) = self.chains.get_mut(found.chain) {
             chain.take(found.key);
         }
@@ -55,7 +50,7 @@ impl ReceivingChains {
     }
 
     /// The first message under a new ratchet key opened; it said how many the chain before has.
-    pub(super) fn begin(&mut self, chain: ReceivingChain, previous: u32, now: WallTime) {
+    pub(super) fn begin(&mut self, chain: ReceivingChain, previous: u32, now: Aging) {
         if let Some(before) = self.chains.front_mut() {
             before.end(previous, now);
         }
@@ -69,7 +64,7 @@ impl ReceivingChains {
     }
 
     /// Keeps the bounds; what is too old goes first, then what was kept longest. Whether something was too old.
-    pub(super) fn tidy(&mut self, now: WallTime) -> bool {
+    pub(super) fn tidy(&mut self, now: Aging) -> bool {
         let mut expired = false;
         for (age, chain) in self.chains.iter_mut().enumerate() {
             expired |= chain.expire(now);

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{ChainKey, MessageKey};
-use crate::base::WallTime;
 use crate::base::limits::{MAX_JUMP, SKIPPED_KEY_LIFE};
+use crate::base::{Aging, WallTime};
 use crate::crypto::dh::DhPublic;
 use crate::session::SessionError;
 
@@ -59,7 +59,7 @@ impl ReceivingChain {
     }
 
     /// The key of message `number` (SES-33, SES-34, SES-35).
-    pub(super) fn find(&self, number: u32, now: WallTime) -> Result<KeyFound, SessionError> {
+    pub(super) fn find(&self, number: u32, now: Aging) -> Result<KeyFound, SessionError> {
         if number < self.next {
             return match self.skipped.binary_search_by_key(&number, |skipped| skipped.number) {
                 Ok(place) => match self.skipped.get(place) {
@@ -81,7 +81,7 @@ impl ReceivingChain {
     }
 
     /// Steps a copy of the chain to `number`, which is not below `next`.
-    fn advance(&self, chain: &ChainKey, number: u32, now: WallTime) -> Result<KeyFound, SessionError> {
+    fn advance(&self, chain: &ChainKey, number: u32, now: Aging) -> Result<KeyFound, SessionError> {
         let jump = number.saturating_sub(self.next);
         if jump > MAX_JUMP {
             return Err(SessionError::TooFarAhead);
@@ -89,7 +89,7 @@ impl ReceivingChain {
         let mut skipped = Vec::new();
         let (mut key, mut chain) = chain.step();
         for passed in self.next..number {
-            skipped.push(SkippedKey { number: passed, key, since: now });
+            skipped.push(SkippedKey { number: passed, key, since: now.now });
             (key, chain) = chain.step();
         }
         Ok(KeyFound { key, place: Place::Ahead(skipped, chain, number) })
@@ -108,8 +108,8 @@ impl ReceivingChain {
     }
 
     /// The peer's next ratchet key has come: this chain has `count` messages (SES-34).
-    pub(super) fn end(&mut self, count: u32, now: WallTime) {
-        self.end = Some(End { count, since: now });
+    pub(super) fn end(&mut self, count: u32, now: Aging) {
+        self.end = Some(End { count, since: now.now });
         if self.next >= count {
             self.chain = None;
         }
@@ -121,18 +121,18 @@ impl ReceivingChain {
     }
 
     /// Takes the outstanding keys out, at most as many as a jump may have, and drops the chain key (SES-34).
-    pub(super) fn close(&mut self, now: WallTime) {
+    pub(super) fn close(&mut self, now: Aging) {
         let (Some(chain), Some(end)) = (self.chain.take(), self.end) else { return };
         let last = end.count.min(self.next.saturating_add(MAX_JUMP)).saturating_sub(1);
         if let Ok(KeyFound { key, place: Place::Ahead(skipped, ..) }) = self.advance(&chain, last, now) {
             self.skipped.extend(skipped);
-            self.skipped.push_back(SkippedKey { number: last, key, since: now });
+            self.skipped.push_back(SkippedKey { number: last, key, since: now.now });
             self.next = last.saturating_add(1);
         }
     }
 
     /// Drops what is too old (SES-34). Whether there was something.
-    pub(super) fn expire(&mut self, now: WallTime) -> bool {
+    pub(super) fn expire(&mut self, now: Aging) -> bool {
         let mut dropped = self.has_expired(now) && self.chain.take().is_some();
         while self.skipped.front().is_some_and(|skipped| is_old(skipped.since, now)) {
             self.forget_first();
@@ -168,7 +168,7 @@ impl ReceivingChain {
         self.is_over() && self.forgotten_below == 0 && self.end.is_some_and(|end| end.count == self.next)
     }
 
-    fn has_expired(&self, now: WallTime) -> bool {
+    fn has_expired(&self, now: Aging) -> bool {
         self.end.is_some_and(|end| is_old(end.since, now))
     }
 
@@ -178,6 +178,6 @@ impl ReceivingChain {
     }
 }
 
-fn is_old(since: WallTime, now: WallTime) -> bool {
+fn is_old(since: WallTime, now: Aging) -> bool {
     now.since(since) >= SKIPPED_KEY_LIFE
 }

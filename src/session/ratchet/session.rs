@@ -9,7 +9,7 @@ use super::receiving::{KeyFound, ReceivingChain};
 use super::sending::{Sending, SendingChain};
 use super::side::{NewOffer, Side};
 use crate::base::limits::{ARCHIVED_SESSION_LIFE, MAX_RETIRED_SKIPPED_KEYS};
-use crate::base::{CryptoRng, PeerId, SessionId, WallTime};
+use crate::base::{Aging, CryptoRng, PeerId, SessionId, WallTime};
 use crate::crypto::dh::{DhPublic, DhSecret};
 use crate::session::handshake::{Agreed, FirstContact};
 use crate::session::{SessionError, label};
@@ -80,7 +80,7 @@ pub(in crate::session) struct Pair {
 
 impl Session {
     /// The initiator's session after PQXDH. The peer's prekey is his first ratchet key (SES-20).
-    pub(in crate::session) fn begin(agreed: Agreed, prekey: DhPublic, first: FirstContact, now: WallTime) -> Self {
+    pub(in crate::session) fn begin(agreed: Agreed, prekey: DhPublic, first: FirstContact, now: Aging) -> Self {
         Self::new(agreed, Side::initiator(Box::new(first), now), Turn::Theirs(prekey), now)
     }
 
@@ -90,7 +90,7 @@ impl Session {
         prekey: &DhSecret,
         fingerprint: [u8; 32],
         (pair, message): (&Pair, &MessageIn<'_>),
-        now: WallTime,
+        now: Aging,
     ) -> Result<(Self, Vec<u8>), SessionError> {
         if message.header.session != agreed.id {
             return Err(SessionError::Authentication);
@@ -103,12 +103,12 @@ impl Session {
         Ok((session, plaintext))
     }
 
-    fn new(agreed: Agreed, side: Side, turn: Turn, now: WallTime) -> Self {
+    fn new(agreed: Agreed, side: Side, turn: Turn, now: Aging) -> Self {
         Self {
             id: agreed.id,
             side,
             confirmed: false,
-            begun: now,
+            begun: now.now,
             root: agreed.root,
             turn,
             previous: 0,
@@ -165,7 +165,7 @@ impl Session {
         out: &mut Vec<u8>,
         ahead: Option<Ahead>,
         rng: &mut dyn CryptoRng,
-        now: WallTime,
+        now: Aging,
     ) -> Result<u64, SessionError> {
         // All that can fail comes first.
         if let Turn::Theirs(theirs) = &self.turn {
@@ -229,13 +229,13 @@ impl Session {
     }
 
     /// It only receives from now on, after `last` did, and keeps less (SES-34, SES-54).
-    pub(in crate::session) fn retire(&mut self, last: Option<&Self>, now: WallTime) {
+    pub(in crate::session) fn retire(&mut self, last: Option<&Self>, now: Aging) {
         if let Some(chain) = self.chain_mut() {
             chain.stop();
         }
         self.receiving.keep_skipped(MAX_RETIRED_SKIPPED_KEYS);
         let order = last.and_then(|last| last.retired).map_or(0, |last| last.order.saturating_add(1));
-        (self.retired, self.changed) = (Some(Retirement { at: now, order }), true);
+        (self.retired, self.changed) = (Some(Retirement { at: now.now, order }), true);
     }
 
     /// It sends from now on.
@@ -249,7 +249,7 @@ impl Session {
     }
 
     /// Whether its time as a retired session is over (SES-54).
-    pub(in crate::session) fn is_over(&self, now: WallTime) -> bool {
+    pub(in crate::session) fn is_over(&self, now: Aging) -> bool {
         self.retired.is_some_and(|retired| now.since(retired.at) >= ARCHIVED_SESSION_LIFE)
     }
 
@@ -274,7 +274,7 @@ impl Session {
     }
 
     /// Drops what is too old. Whether there was something.
-    pub(in crate::session) fn prune(&mut self, now: WallTime) -> bool {
+    pub(in crate::session) fn prune(&mut self, now: Aging) -> bool {
         let pruned = self.receiving.tidy(now);
         self.changed |= pruned;
         pruned
@@ -298,7 +298,7 @@ impl Session {
         &mut self,
         pair: &Pair,
         message: &MessageIn<'_>,
-        now: WallTime,
+        now: Aging,
     ) -> Result<Vec<u8>, SessionError> {
         let header = &message.header;
         self.side.check_direction(header.kem)?;
@@ -330,7 +330,7 @@ impl Session {
     }
 
     /// Tries a message under a ratchet key that is not known: it must answer ours.
-    fn try_answer(&self, pair: &Pair, message: &MessageIn<'_>, now: WallTime) -> Result<NextOpened, SessionError> {
+    fn try_answer(&self, pair: &Pair, message: &MessageIn<'_>, now: Aging) -> Result<NextOpened, SessionError> {
         // While the newest key is the peer's, he has nothing to answer with another.
         let sending = self.chain().ok_or(SessionError::Authentication)?;
         if sending.public == message.header.ratchet_key {
@@ -345,7 +345,7 @@ impl Session {
         pair: &Pair,
         ours: &DhSecret,
         message: &MessageIn<'_>,
-        now: WallTime,
+        now: Aging,
     ) -> Result<NextOpened, SessionError> {
         let header = &message.header;
         // PN counts all that was received in the chain before, and there was none before the first.
@@ -368,7 +368,7 @@ impl Session {
     }
 
     /// Keeps what [`Self::try_next`] found, and gives what it says.
-    fn receive_next(&mut self, message: &MessageIn<'_>, now: WallTime, mut next: NextOpened) -> Vec<u8> {
+    fn receive_next(&mut self, message: &MessageIn<'_>, now: Aging, mut next: NextOpened) -> Vec<u8> {
         next.chain.take(next.key);
         self.root = next.root;
         self.turn = Turn::Theirs(message.header.ratchet_key);

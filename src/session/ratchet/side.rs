@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::header::KemPart;
 use super::keys::KemMix;
 use crate::base::limits::{KEM_INTERVAL, KEM_INTERVAL_MESSAGES};
-use crate::base::{CryptoRng, WallTime};
+use crate::base::{Aging, CryptoRng, WallTime};
 use crate::crypto::kem::{KemCiphertext, KemPublic, KemSecret};
 use crate::session::SessionError;
 use crate::session::handshake::FirstContact;
@@ -49,8 +49,8 @@ pub(super) struct KemAnswer {
 }
 
 impl Side {
-    pub(super) const fn initiator(first: Box<FirstContact>, now: WallTime) -> Self {
-        Self::Initiator { first_contact: Some(first), offer: None, newest: 0, messages: 0, since: now }
+    pub(super) const fn initiator(first: Box<FirstContact>, now: Aging) -> Self {
+        Self::Initiator { first_contact: Some(first), offer: None, newest: 0, messages: 0, since: now.now }
     }
 
     /// Only the initiator offers, only the responder answers (SES-42).
@@ -75,14 +75,14 @@ impl Side {
     }
 
     /// One more message is sent. Makes a new key to offer when one is due (SES-40). Whether it was.
-    pub(super) fn sent(&mut self, confirmed: bool, rng: &mut dyn CryptoRng, now: WallTime) -> bool {
+    pub(super) fn sent(&mut self, confirmed: bool, rng: &mut dyn CryptoRng, now: Aging) -> bool {
         self.count();
         let Self::Initiator { offer, newest, messages, since, .. } = self else { return false };
-        let due = *messages >= KEM_INTERVAL_MESSAGES || now.since(*since) >= KEM_INTERVAL;
+        let due = *messages >= KEM_INTERVAL_MESSAGES || now.now.since(*since) >= KEM_INTERVAL;
         let (None, true, Some(id)) = (&offer, confirmed && due, newest.checked_add(1)) else { return false };
         let secret = KemSecret::generate(rng);
         let public = secret.public();
-        (*offer, *newest, *messages, *since) = (Some((secret, public)), id, 0, now);
+        (*offer, *newest, *messages, *since) = (Some((secret, public)), id, 0, now.now);
         true
     }
 

@@ -48,7 +48,11 @@ pub(super) fn store() -> Seeds {
         ),
         table("events", Events::ID, &to_allocvec(&events()).unwrap()),
         table("card-keys", CardKeysTable::ID, &to_allocvec(&card_keys).unwrap()),
-        table("one-time", OneTimeTable::ID, &to_allocvec(&OneTimeRow { keys: one_time, handed_out: true }).unwrap()),
+        table(
+            "one-time",
+            OneTimeTable::ID,
+            &to_allocvec(&OneTimeRow { keys: one_time, made: now, handed_out: true }).unwrap(),
+        ),
     ]
 }
 

@@ -177,7 +177,7 @@ fn a_mailbox_that_refuses_us_is_not_asked_to_tell() {
     office.command(NORTH, Command::SetMailService(MailService::Off)).unwrap();
     office.command(ALICE, Command::RotateToken).unwrap();
     office.pass(HOUR);
-    assert_eq!(query::mailboxes(&office.rows(ALICE)).unwrap()[0].state, BoxState::Refused);
+    assert_eq!(query::mailboxes(&office.rows(ALICE), office.now.wall).unwrap()[0].state, BoxState::Refused);
     let before = office.questions.len();
     office.pass(HOUR);
     let asked: Vec<u8> = office.questions[before..].iter().map(|(.., question)| question[1]).collect();

@@ -106,7 +106,7 @@ fn a_first_contact_reaches_an_offline_stranger() {
     for item in &items {
         take_in(&mut house.office, &card, &item.sealed);
     }
-    let requests = query::requests(&house.office.rows(BOB)).unwrap();
+    let requests = query::requests(&house.office.rows(BOB), house.office.now.wall).unwrap();
     assert_eq!(requests.len(), 1);
     assert_eq!(
         (requests[0].peer_id, requests[0].messages, &*requests[0].text),

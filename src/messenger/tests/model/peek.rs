@@ -3,7 +3,7 @@
 
 use crate::base::event::Event;
 use crate::base::shown::Message;
-use crate::base::{MessageId, MonoTime, Now, PeerId, Secret};
+use crate::base::{MessageId, MonoTime, Now, PeerId, Secret, WallTime};
 use crate::content::{self, Capsule, Item, MimiContent};
 use crate::envelope::seal::SealedIn;
 use crate::envelope::{self, EnvelopeKind};
@@ -21,6 +21,8 @@ pub(super) struct Side {
     place: Place,
     seed: Secret<32>,
     messenger: Option<Messenger>,
+    /// As of the last input.
+    wall: WallTime,
 }
 
 /// What an envelope says.
@@ -38,13 +40,13 @@ impl Side {
     pub(super) fn new(seed: u64) -> Self {
         let mut place = Place::new(seed);
         let me = IdentityKeypair::generate(&mut place.rng);
-        Self { id: me.peer_id(), wake: MonoTime(0), place, seed: me.seed(), messenger: None }
+        Self { id: me.peer_id(), wake: MonoTime(0), place, seed: me.seed(), messenger: None, wall: WallTime(0) }
     }
 
     /// Opens it, or opens it again.
     pub(super) fn open(&mut self, now: Now) -> Vec<Output> {
         self.messenger = None;
-        self.place.now = now;
+        (self.place.now, self.wall) = (now, now.wall);
         let store = self.place.open().unwrap();
         let me = IdentityKeypair::from_seed(&self.seed);
         let (messenger, outputs) = Messenger::open(store, me, now, &mut self.place.rng).unwrap();
@@ -53,6 +55,7 @@ impl Side {
     }
 
     pub(super) fn handle(&mut self, inputs: Vec<Input>, now: Now) -> Vec<Output> {
+        self.wall = now.wall;
         self.messenger.as_mut().unwrap().handle(inputs, now, &mut self.place.rng)
     }
 
@@ -66,18 +69,18 @@ impl Side {
     }
 
     pub(super) fn shown(&self, id: &MessageId) -> Option<Message> {
-        query::message(&self.rows(), self.id, id).unwrap()
+        query::message(&self.rows(), self.id, id, self.wall).unwrap()
     }
 
     pub(super) fn history(&self, with: PeerId) -> Vec<Message> {
-        query::history(&self.rows(), self.id, &with, None, 1_000).unwrap()
+        query::history(&self.rows(), self.id, &with, None, 1_000, self.wall).unwrap()
     }
 
     /// All messages with somebody.
     pub(super) fn all(&self, with: PeerId) -> Vec<MessageId> {
         let mut found: Vec<MessageId> = Vec::new();
         loop {
-            let page = query::history(&self.rows(), self.id, &with, found.last(), 1_000).unwrap();
+            let page = query::history(&self.rows(), self.id, &with, found.last(), 1_000, self.wall).unwrap();
             if page.is_empty() {
                 return found;
             }

@@ -37,11 +37,11 @@ impl Two {
             kem_id: PrekeyId(2),
             ct: KemCiphertext(Box::new([0; CT_LEN])),
         };
-        let mut alice = Session::begin(agreed(), prekey.public(), first, NOW);
+        let mut alice = Session::begin(agreed(), prekey.public(), first, NOW.into());
         let mut sealed = Vec::new();
-        alice.seal(&a_to_b, b"first", &mut sealed, None, &mut rng, NOW).unwrap();
+        alice.seal(&a_to_b, b"first", &mut sealed, None, &mut rng, NOW.into()).unwrap();
         let message = MessageIn::parse(&sealed).unwrap();
-        let (bob, plaintext) = Session::respond(agreed(), &prekey, [0; 32], (&b_to_a, &message), NOW).unwrap();
+        let (bob, plaintext) = Session::respond(agreed(), &prekey, [0; 32], (&b_to_a, &message), NOW.into()).unwrap();
         assert_eq!(plaintext, b"first");
         let mut two = Self { alice, bob, a_to_b, b_to_a, rng, now: NOW };
         for _ in 0..turns {
@@ -60,22 +60,24 @@ impl Two {
 
     fn alice_seals(&mut self) -> Vec<u8> {
         let mut sealed = Vec::new();
-        self.alice.seal(&self.a_to_b, b"from Alice", &mut sealed, None, &mut self.rng, self.now).unwrap();
+        self.alice.seal(&self.a_to_b, b"from Alice", &mut sealed, None, &mut self.rng, self.now.into()).unwrap();
         sealed
     }
 
     fn bob_seals(&mut self) -> Vec<u8> {
         let mut sealed = Vec::new();
-        self.bob.seal(&self.b_to_a, b"from Bob", &mut sealed, None, &mut self.rng, self.now).unwrap();
+        self.bob.seal(&self.b_to_a, b"from Bob", &mut sealed, None, &mut self.rng, self.now.into()).unwrap();
         sealed
     }
 
     fn alice_opens(&mut self, sealed: &[u8]) -> Result<Vec<u8>, SessionError> {
-        unchanged_on_error(&mut self.alice, |alice| alice.open(&self.a_to_b, &MessageIn::parse(sealed)?, self.now))
+        unchanged_on_error(&mut self.alice, |alice| {
+            alice.open(&self.a_to_b, &MessageIn::parse(sealed)?, self.now.into())
+        })
     }
 
     fn bob_opens(&mut self, sealed: &[u8]) -> Result<Vec<u8>, SessionError> {
-        unchanged_on_error(&mut self.bob, |bob| bob.open(&self.b_to_a, &MessageIn::parse(sealed)?, self.now))
+        unchanged_on_error(&mut self.bob, |bob| bob.open(&self.b_to_a, &MessageIn::parse(sealed)?, self.now.into()))
     }
 }
 
@@ -119,12 +121,12 @@ fn another_id_in_a_first_message_is_refused() {
     let agreed = || Agreed { id: SessionId::new([7; 16]), root: RootKey(Secret::new([8; 32])) };
     let prekey = DhSecret::generate(&mut two.rng);
     let Side::Initiator { first_contact: Some(first), .. } = &two.alice.side else { panic!("Alice began") };
-    let mut mallory = Session::begin(agreed(), prekey.public(), (**first).clone(), NOW);
-    mallory.seal(&two.a_to_b, b"lost", &mut Vec::new(), None, &mut two.rng, NOW).unwrap();
+    let mut mallory = Session::begin(agreed(), prekey.public(), (**first).clone(), NOW.into());
+    mallory.seal(&two.a_to_b, b"lost", &mut Vec::new(), None, &mut two.rng, NOW.into()).unwrap();
     for (id, expected) in [([7; 16], Ok(())), ([6; 16], Err(SessionError::Authentication))] {
         let sealed = forge(&mut mallory.clone(), &two.a_to_b, |h| h.session = SessionId::new(id));
         let message = MessageIn::parse(&sealed).unwrap();
-        let result = Session::respond(agreed(), &prekey, [0; 32], (&two.b_to_a, &message), NOW);
+        let result = Session::respond(agreed(), &prekey, [0; 32], (&two.b_to_a, &message), NOW.into());
         assert_eq!(result.map(|_| ()), expected);
     }
 }
@@ -136,17 +138,17 @@ fn an_offer_in_a_first_message_is_answered_and_an_answer_refused() {
     let agreed = || Agreed { id: SessionId::new([7; 16]), root: RootKey(Secret::new([8; 32])) };
     let (prekey, ek) = (DhSecret::generate(&mut two.rng), KemSecret::generate(&mut two.rng).public());
     let Side::Initiator { first_contact: Some(first), .. } = &two.alice.side else { panic!("Alice began") };
-    let mut mallory = Session::begin(agreed(), prekey.public(), (**first).clone(), NOW);
-    mallory.seal(&two.a_to_b, b"lost", &mut Vec::new(), None, &mut two.rng, NOW).unwrap();
+    let mut mallory = Session::begin(agreed(), prekey.public(), (**first).clone(), NOW.into());
+    mallory.seal(&two.a_to_b, b"lost", &mut Vec::new(), None, &mut two.rng, NOW.into()).unwrap();
     let respond = |kem| {
         let sealed = forge(&mut mallory.clone(), &two.a_to_b, |h| h.kem = kem);
         let message = MessageIn::parse(&sealed).unwrap();
-        Session::respond(agreed(), &prekey, [0; 32], (&two.b_to_a, &message), NOW).map(|(session, _)| session)
+        Session::respond(agreed(), &prekey, [0; 32], (&two.b_to_a, &message), NOW.into()).map(|(session, _)| session)
     };
     assert_eq!(respond(KemPart::Answer { id: 1, ct: &[0; CT_LEN] }).unwrap_err(), SessionError::Malformed);
     let mut bob = respond(KemPart::Offer { id: 1, ek: ek.as_bytes() }).unwrap();
     let mut reply = Vec::new();
-    bob.seal(&two.b_to_a, b"reply", &mut reply, None, &mut two.rng, NOW).unwrap();
+    bob.seal(&two.b_to_a, b"reply", &mut reply, None, &mut two.rng, NOW.into()).unwrap();
     assert!(matches!(MessageIn::parse(&reply).unwrap().header.kem, KemPart::Answer { id: 1, .. }));
 }
 
@@ -331,7 +333,7 @@ fn counters_end_before_the_last() {
     let letters = [two.alice_seals(), two.alice_seals()];
     assert_eq!(MessageIn::parse(&letters[1]).unwrap().header.number, u32::MAX - 1);
     let result = unchanged_on_error(&mut two.alice, |alice| {
-        alice.seal(&two.a_to_b, b"one too many", &mut Vec::new(), None, &mut two.rng, two.now)
+        alice.seal(&two.a_to_b, b"one too many", &mut Vec::new(), None, &mut two.rng, two.now.into())
     });
     assert_eq!(result.err(), Some(SessionError::Exhausted));
     two.bob_opens(&letters[1]).unwrap();
