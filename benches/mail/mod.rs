@@ -57,7 +57,12 @@ impl House {
         let invitation = InvitationKey::from_bytes([0; 32]);
         let register = Question::Register { key: QueueKey::from_bytes([1; 32]), invitation, offer };
         let from = me.peer_id();
-        let kept = self.ask(vec![Input::Net(Event::Mail { from, request: 0, question: register.encode().unwrap() })]);
+        let kept = self.ask(vec![Input::Net(Event::Mail {
+            from,
+            origin: None,
+            request: 0,
+            question: register.encode().unwrap(),
+        })]);
         assert_eq!(kept, [Answer::Kept { prekeys: 0 }]);
         self.owners.push(Owner { me, keys, queue });
     }
@@ -81,7 +86,7 @@ impl House {
             let token = Some(TokenIn::of(&QueueKey::from_bytes([1; 32]), [n % 2; 16]));
             let deposit = Deposit { recipient: to, token, proof: Proof::None, sealed: &sealed };
             let question = Question::Deposit(deposit).encode().unwrap();
-            inputs.push(Input::Net(Event::Mail { from: to, request: n.into(), question }));
+            inputs.push(Input::Net(Event::Mail { from: to, origin: None, request: n.into(), question }));
         }
         inputs
     }
@@ -91,7 +96,7 @@ impl House {
         let delete = |owner: &Owner| {
             let question = Question::Delete { queue: owner.queue, what: Delete::UpTo(u64::MAX) };
             let (from, question) = (owner.me.peer_id(), question.encode().unwrap());
-            Input::Net(Event::Mail { from, request: 0, question })
+            Input::Net(Event::Mail { from, origin: None, request: 0, question })
         };
         let inputs = self.owners.iter().map(delete).collect();
         assert!(self.ask(inputs).iter().all(|answer| *answer == Answer::Done));

@@ -186,7 +186,7 @@ impl Post {
                 Output::Net(Order::Send { peer, ticket, bytes }) => {
                     let token = FrameToken { stream: 1, frame: self.number(place, ticket) };
                     let Some(other) = self.places.get(&peer).copied() else { continue };
-                    self.tell(other, Event::Envelope { from: me, token, bytes: bytes.to_vec() });
+                    self.tell(other, Event::Envelope { from: me, origin: None, token, bytes: bytes.to_vec() });
                 }
                 Output::Net(Order::Acknowledge(token)) => {
                     let (sender, ticket) = self.asked.remove(&token.frame).unwrap();

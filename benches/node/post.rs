@@ -147,7 +147,12 @@ pub fn boxes(table: &mut Table) {
     for first in (0..BOXES).step_by(200) {
         let ask = |n| {
             let owner = Owner::new(n, &mut ChaCha20Rng::seed_from_u64(n.into()));
-            Input::Net(Event::Mail { from: owner.me.peer_id(), request: n.into(), question: owner.register() })
+            Input::Net(Event::Mail {
+                from: owner.me.peer_id(),
+                origin: None,
+                request: n.into(),
+                question: owner.register(),
+            })
         };
         let answers = messenger.handle((first..first + 200).map(ask).collect(), now, &mut rng);
         let kept = answers.iter().filter(|output| matches!(output, Output::Net(Order::AnswerMail { .. }))).count();

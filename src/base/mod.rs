@@ -3,19 +3,23 @@
 //! Owns no behaviour of the protocol: no cryptography, no parsing of anything a peer sent beyond
 //! the textual form of an identifier and the bare form of CBOR, no input or output.
 
+pub mod budget;
 pub(crate) mod cbor;
 pub mod event;
 pub mod failpoint;
 pub mod ids;
 pub mod limits;
+pub mod origin;
 pub mod secret;
 pub mod shown;
 pub mod tail;
 pub mod time;
 pub mod words;
 
+pub use budget::Class;
 pub use failpoint::failpoint;
 pub use ids::{EnvelopeId, IdError, MessageId, PeerId, RoomId, SessionId};
+pub use origin::Origin;
 pub use secret::Secret;
 pub use tail::Tail;
 pub use time::{Aging, Millis, MonoTime, Now, WallTime};

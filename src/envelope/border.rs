@@ -5,18 +5,10 @@
 
 use std::sync::Arc;
 
-use crate::base::PeerId;
+use crate::base::{Origin, PeerId};
 
 pub use super::frame::{FrameToken, RefuseReason};
-
-/// What a peer is to us: decides his lane, his rates, and what his connections may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// A contact, a blocked one included.
-    Contact,
-    /// Anybody else.
-    Stranger,
-}
+pub use crate::base::Class;
 
 /// What the network is to do. It takes an order without waiting, or refuses it at once.
 #[derive(Clone, Debug)]
@@ -139,6 +131,8 @@ pub enum Event {
     Envelope {
         /// Who is at the other end of the stream.
         from: PeerId,
+        /// Where he is, as far as the connection tells.
+        origin: Option<Origin>,
         /// Which frame of which stream.
         token: FrameToken,
         /// The encoded envelope, 1 to `MAX_ENVELOPE` bytes, unparsed.
@@ -199,6 +193,8 @@ pub enum Event {
     Mail {
         /// Who asks: an owner, or a key made for this one question.
         from: PeerId,
+        /// Where he is, as far as the connection tells. Never written down (MBX-40).
+        origin: Option<Origin>,
         /// Which question.
         request: u64,
         /// The encoded question, whole, unparsed but for its head.

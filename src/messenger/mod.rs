@@ -301,14 +301,14 @@ impl Tx<'_> {
                 Ok(())
             }
             Event::Listening(addrs) => self.listening(addrs),
-            Event::Envelope { from, token, bytes } => self.receive(from, token, &bytes),
+            Event::Envelope { from, token, bytes, .. } => self.receive(from, token, &bytes),
             Event::Acked { peer, ticket } => self.acked(peer, ticket),
             Event::Refused { peer, ticket, reason } => self.came_back(peer, ticket, Happening::Refused(ticket, reason)),
             Event::Lost { peer, ticket } => self.came_back(peer, ticket, Happening::Lost(ticket)),
             Event::Bundle { peer, ticket, card, prekey } => self.bundle(peer, ticket, &card, prekey.as_deref()),
             Event::BundleFailed { peer, ticket } => self.bundle_failed(peer, ticket),
             Event::BundleRequested { request, want_prekey, .. } => self.answer_bundle(request, want_prekey),
-            Event::Mail { from, request, question } => self.mail(from, request, &question),
+            Event::Mail { from, request, question, .. } => self.mail(from, request, &question),
             Event::MailAnswered { mailbox, ticket, answer } => self.mail_answered(mailbox, ticket, Some(&answer)),
             Event::MailFailed { mailbox, ticket } => self.mail_answered(mailbox, ticket, None),
             Event::CardFound { peer, ticket, card } => self.card_came(peer, ticket, Some((&card, None))),

@@ -174,7 +174,7 @@ impl Office {
     /// Hands in what somebody is said to have sent.
     pub(crate) fn inject(&mut self, from: usize, to: usize, bytes: Vec<u8>) {
         let token = FrameToken { stream: u64::MAX, frame: 0 };
-        self.queue.push_back((to, Input::Net(Event::Envelope { from: self.id(from), token, bytes })));
+        self.queue.push_back((to, Input::Net(Event::Envelope { from: self.id(from), origin: None, token, bytes })));
         self.run();
     }
 
@@ -427,7 +427,7 @@ impl Office {
                     return self.tell(who, Event::Disconnected(peer));
                 }
                 let token = FrameToken { stream: who as u64, frame: ticket };
-                self.tell(index(self, peer), Event::Envelope { from: me, token, bytes: bytes.to_vec() });
+                self.tell(index(self, peer), Event::Envelope { from: me, origin: None, token, bytes: bytes.to_vec() });
             }
             Output::Net(Order::FetchBundle { peer, ticket, want_prekey }) => {
                 let request = ((who as u64) << 32) | ticket;
@@ -452,7 +452,7 @@ impl Office {
                     Some(house) => {
                         let from = if anonymous { PeerId::from_key_bytes([0x55; 32]) } else { me };
                         let request = MAIL | ((who as u64) << 32) | ticket;
-                        self.tell(house, Event::Mail { from, request, question });
+                        self.tell(house, Event::Mail { from, origin: None, request, question });
                     }
                     None => self.tell(who, Event::MailFailed { mailbox, ticket }),
                 }

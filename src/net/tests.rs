@@ -102,7 +102,7 @@ impl Node {
 
     async fn expect_envelope(&mut self) -> (PeerId, FrameToken, Vec<u8>) {
         match self.expect(|event| matches!(event, Event::Envelope { .. })).await {
-            Event::Envelope { from, token, bytes } => (from, token, bytes),
+            Event::Envelope { from, token, bytes, .. } => (from, token, bytes),
             other => panic!("{other:?}"),
         }
     }

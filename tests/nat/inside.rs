@@ -103,7 +103,7 @@ fn tell(net: &NetHandle, event: Event) {
         Event::Unreachable(peer) => about("unreachable", peer),
         Event::Acked { peer, .. } => about("acked", peer),
         Event::Lost { peer, .. } => about("lost", peer),
-        Event::Envelope { from, token, bytes } => {
+        Event::Envelope { from, token, bytes, .. } => {
             net.order(Order::Acknowledge(token)).unwrap();
             let beginning = bytes.get(..256).unwrap_or(&bytes);
             say(&format!("envelope {from} {}", String::from_utf8_lossy(beginning)));

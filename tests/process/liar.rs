@@ -121,7 +121,7 @@ impl Mind {
                 Some(event) = strangers.recv() => event,
                 else => return,
             };
-            if let Event::Mail { from, request, question } = event {
+            if let Event::Mail { from, request, question, .. } = event {
                 let order = match self.answer(from, &question) {
                     Some(answer) => Order::AnswerMail { request, answer },
                     None => Order::HoldMail { request },
@@ -180,7 +180,7 @@ impl Mind {
 
     /// What the honest mailbox says.
     fn within(&mut self, from: PeerId, question: &[u8]) -> Option<Vec<u8>> {
-        let input = Input::Net(Event::Mail { from, request: 7, question: question.to_vec() });
+        let input = Input::Net(Event::Mail { from, origin: None, request: 7, question: question.to_vec() });
         let outputs = self.messenger.handle(vec![input], now(), &mut self.rng);
         let mut answers = outputs.into_iter().filter_map(|output| match output {
             Output::Net(Order::AnswerMail { request: 7, answer }) => Some(Some(answer)),

@@ -626,7 +626,7 @@ impl World {
                 self.next += 1;
                 let token = FrameToken { stream: from as u64, frame: self.next };
                 self.tokens.insert(token, (from, generation, ticket, acks));
-                Event::Envelope { from: self.nodes[from].id, token, bytes }
+                Event::Envelope { from: self.nodes[from].id, origin: None, token, bytes }
             }
             Parcel::Ask { from, generation, ticket, want } => {
                 self.next += 1;

@@ -299,7 +299,7 @@ pub const DHT_SEEK_AGAIN: Millis = Millis::from_secs(300);
 
 // ---- What is given to whom ----------------------------------------------------------------------
 //
-// `net::budget` counts these: a line speaks of a class of peers, counts by something, and gives each so much. A level without a
+// `base::budget` counts these: a line speaks of a class of peers, counts by something, and gives each so much. A level without a
 // line has no bound of its own.
 
 /// Card questions of others that wait for our answer.
@@ -366,19 +366,32 @@ pub const RESERVATIONS: &[Grant] =
 pub const CIRCUITS: &[Grant] =
     &[one_in(Everybody, Peer, 30, Millis::from_secs(30)), one_in(Everybody, Address, 60, Millis::from_secs(15))];
 
-/// Envelopes.
-pub const ENVELOPES: &[Grant] = &[per_second(Contacts, Peer, 20_000, 10_000), per_second(Strangers, Peer, 60, 1)];
+/// Envelopes. A stranger writes few, and there are few strangers at one place; each is looked at, which costs a handshake.
+pub const ENVELOPES: &[Grant] = &[
+    per_second(Contacts, Peer, 20_000, 10_000),
+    per_second(Strangers, Peer, 60, 1),
+    per_second(Strangers, Address, 240, 4),
+    per_second(Strangers, Network, 480, 8),
+];
 
 /// Questions for our card, and those that wait for our answer.
 pub const CARDS: &[Grant] = &[
     per_second(Contacts, Peer, 20_000, 10_000),
     per_second(Strangers, Peer, 60, 1),
+    per_second(Strangers, Address, 240, 4),
+    per_second(Strangers, Network, 480, 8),
     places(Everybody, All, MAX_CARD_REQUESTS),
     places(Strangers, All, 32),
+    places(Strangers, Address, 8),
+    places(Strangers, Network, 16),
 ];
 
-/// One-time prekeys handed out with it.
-pub const PREKEYS: &[Grant] = &[one_in(Everybody, Peer, 6, Millis::from_secs(600))];
+/// One-time prekeys handed out with it. Who gets none gets the card, whose own keys serve.
+pub const PREKEYS: &[Grant] = &[
+    one_in(Everybody, Peer, 6, Millis::from_secs(600)),
+    one_in(Strangers, Address, 24, Millis::from_secs(120)),
+    one_in(Strangers, Network, 48, Millis::from_secs(60)),
+];
 
 /// Questions to our mailbox, and those that are being read, answered or written: with the longest page each is 16 MiB. Most
 /// are strangers', as depositors ask under keys made for it. A burst of a key is a page full of deposits; two networks do

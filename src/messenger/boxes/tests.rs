@@ -252,7 +252,7 @@ fn queue_of(office: &mut Office) -> [u8; 16] {
 /// What North answers to Alice.
 fn ask(office: &mut Office, question: Vec<u8>) -> Vec<u8> {
     let from = office.id(ALICE);
-    let outputs = office.hand_in(NORTH, vec![Input::Net(Event::Mail { from, request: 1, question })]);
+    let outputs = office.hand_in(NORTH, vec![Input::Net(Event::Mail { from, origin: None, request: 1, question })]);
     outputs
         .into_iter()
         .find_map(|output| match output {

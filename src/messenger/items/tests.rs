@@ -13,7 +13,7 @@ fn message(office: &mut Office) -> Vec<Input> {
     office.open(1);
     let (from, bytes) = (office.id(0), office.envelopes[&0].clone());
     let token = FrameToken { stream: 1, frame: 1 };
-    vec![Input::Net(Event::Connected(from)), Input::Net(Event::Envelope { from, token, bytes })]
+    vec![Input::Net(Event::Connected(from)), Input::Net(Event::Envelope { from, origin: None, token, bytes })]
 }
 
 fn sends(outputs: &[Output], to: PeerId) -> usize {

@@ -149,8 +149,9 @@ impl House {
     /// Questions that share a commit; their answers.
     fn at_once(&mut self, questions: Vec<(PeerId, Vec<u8>)>) -> Vec<Vec<u8>> {
         let count = questions.len();
-        let inputs =
-            (0..).zip(questions).map(|(request, (from, question))| Input::Net(Event::Mail { from, request, question }));
+        let inputs = (0..)
+            .zip(questions)
+            .map(|(request, (from, question))| Input::Net(Event::Mail { from, origin: None, request, question }));
         let inputs = inputs.collect();
         let outputs = self.office.hand_in(0, inputs);
         let mut answers = vec![None; count];

@@ -20,9 +20,9 @@ impl Office {
     fn takes(&mut self, who: usize, from: usize, envelopes: &[Vec<u8>]) -> Vec<bool> {
         let token = |frame| FrameToken { stream: u64::MAX, frame };
         let from = self.id(from);
-        let inputs = (0..)
-            .zip(envelopes)
-            .map(|(n, bytes)| Input::Net(Event::Envelope { from, token: token(n), bytes: bytes.clone() }));
+        let inputs = (0..).zip(envelopes).map(|(n, bytes)| {
+            Input::Net(Event::Envelope { from, origin: None, token: token(n), bytes: bytes.clone() })
+        });
         let outputs = self.hand_in(who, inputs.collect());
         let answers = outputs.iter().filter_map(|output| match output {
             Output::Net(Order::Acknowledge(token)) if token.stream == u64::MAX => Some(true),
@@ -115,7 +115,7 @@ fn an_input_that_fails_marks_nothing() {
     let mut office = Office::pair();
     let before = office.marks(1).0;
     let (peer, token) = (office.id(0), FrameToken { stream: u64::MAX, frame: 0 });
-    let envelope = |n| Input::Net(Event::Envelope { from: peer, token, bytes: garbage(n) });
+    let envelope = |n| Input::Net(Event::Envelope { from: peer, origin: None, token, bytes: garbage(n) });
     let refused = Input::Command(1, Command::Unblock(peer));
     office.hand_in(1, vec![envelope(1), refused, envelope(2)]);
     assert_eq!(office.marks(1).0, before + 2);

@@ -198,7 +198,7 @@ impl Receiver<'_> {
     /// while the lane is full would leave more and more behind.
     async fn hand_over(&mut self, shared: &Shared, seq: u64, bytes: Vec<u8>) -> Result<(), StreamEnd> {
         let token = FrameToken { stream: self.id, frame: seq };
-        let event = Event::Envelope { from: self.peer, token, bytes };
+        let event = Event::Envelope { from: self.peer, origin: self.address, token, bytes };
         tokio::select! {
             sent = shared.lane(&self.peer).send(event) => sent.map_err(|_| StreamEnd::Stopped),
             _ = self.gone.changed() => Err(StreamEnd::Closed),

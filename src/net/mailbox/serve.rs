@@ -22,6 +22,7 @@ use crate::envelope::mailbox::{Answer, Question};
 struct Place {
     desk: Arc<Desk>,
     from: PeerId,
+    origin: Option<Origin>,
     id: u64,
 }
 
@@ -51,7 +52,7 @@ pub(in crate::net) fn take(shared: &Arc<Shared>, desk: &Arc<Desk>, inbound: Inbo
             Some(waits) => desk.wait(who, waits).await,
         };
         let Some(id) = id else { return };
-        let place = Place { desk, from, id };
+        let place = Place { desk, from, origin: who.address, id };
         if let Err(error) = serve(&shared, place, inbound).await {
             // Not who: a mailbox keeps no record of who asks (MBX-40).
             tracing::debug!(%error, "a question to the mailbox failed");
@@ -69,7 +70,7 @@ async fn serve(shared: &Shared, place: Place, mut inbound: Inbound) -> io::Resul
     let said = place.desk.register(from, place.id, waits);
     let said = async {
         // A node that no longer listens has stopped.
-        let event = Event::Mail { from, request: place.id, question };
+        let event = Event::Mail { from, origin: place.origin, request: place.id, question };
         shared.lane(&from).send(event).await.map_err(io::Error::other)?;
         said.await.map_err(io::Error::other)
     };

@@ -33,7 +33,7 @@ fn ask(node: &Node, mailbox: &Node, ticket: u64, anonymous: bool) {
 
 async fn asked(node: &mut Node) -> (PeerId, u64) {
     match node.expect(|event| matches!(event, Event::Mail { .. })).await {
-        Event::Mail { from, request, question: asked } => {
+        Event::Mail { from, request, question: asked, .. } => {
             assert_eq!(asked, question());
             (from, request)
         }

@@ -157,7 +157,7 @@ impl World {
         }
         // A key made for the question: the mailbox learns nobody's name.
         let from = if anonymous { PeerId::from_key_bytes([0x55; 32]) } else { self.nodes[from].id };
-        self.handle(house, vec![Input::Net(Event::Mail { from, request, question: bytes })]);
+        self.handle(house, vec![Input::Net(Event::Mail { from, origin: None, request, question: bytes })]);
     }
 
     /// The house has nothing for an owner who waits.

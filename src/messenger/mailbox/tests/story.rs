@@ -61,7 +61,7 @@ fn take_in(office: &mut Office, card: &Card, sealed: &[u8]) {
     assert_eq!(sealed.seal_id(), keys.seal_id);
     let (from, bytes) = sealed.open(&keys.seal).unwrap();
     let token = FrameToken { stream: 1, frame: 1 };
-    let outputs = office.hand_in(BOB, peer(Event::Envelope { from, token, bytes }));
+    let outputs = office.hand_in(BOB, peer(Event::Envelope { from, origin: None, token, bytes }));
     assert!(outputs.iter().any(|output| matches!(output, Output::Net(Order::Acknowledge(_)))));
 }
 

@@ -7,7 +7,7 @@ fn wait(owner: &Owner, after: u64) -> Vec<u8> {
 }
 
 fn asked(from: PeerId, request: u64, question: Vec<u8>) -> Input {
-    Input::Net(Event::Mail { from, request, question })
+    Input::Net(Event::Mail { from, origin: None, request, question })
 }
 
 /// What is said of mail, in the order in which it is carried out.

@@ -207,7 +207,7 @@ impl World {
         let token = FrameToken { stream: 1, frame: 1 };
         let from = self.alice.id;
         self.verdict = None;
-        self.bob_hears(Event::Envelope { from, token, bytes });
+        self.bob_hears(Event::Envelope { from, origin: None, token, bytes });
         self.verdict.take().expect("Bob answers")
     }
 
@@ -325,7 +325,7 @@ impl World {
         let is_first = bytes.get(1) == Some(&2);
         let token = FrameToken { stream: 2, frame: ticket };
         let from = self.bob.id;
-        self.hears(Event::Envelope { from, token, bytes }, crash, |world| {
+        self.hears(Event::Envelope { from, origin: None, token, bytes }, crash, |world| {
             if is_first {
                 world.facts.session_doubted = true;
                 world.facts.renewed();

@@ -2,8 +2,14 @@ use proptest::prelude::*;
 
 use super::Class::{Contact, Stranger};
 use super::*;
-use crate::base::Millis;
 use crate::base::limits::{CARDS, ENVELOPES, PREKEYS};
+
+/// The time since some beginning.
+type Instant = Duration;
+type Budget = super::Budget<(), Instant>;
+
+/// The beginning is not where the clock begins: it goes back, too.
+const BEGUN: Instant = Duration::from_secs(100_000);
 
 /// Every level with a rate of its own, and places.
 static ALL: &[Grant] = &[
@@ -38,8 +44,8 @@ fn peer(n: u32) -> PeerId {
 
 fn who(class: Class, peer_id: u32, address: Option<u8>) -> Who {
     // Three addresses of one network, then the next.
-    let address = address.map(|n| format!("/ip4/192.0.{}.{n}/tcp/1", n / 3).parse().unwrap());
-    Who::new(class, Some(peer(peer_id)), address.and_then(|addr| Origin::of(&addr)))
+    let address = address.map(|n| Origin::of_ip([192, 0, n / 3, n].into()));
+    Who::new(class, Some(peer(peer_id)), address)
 }
 
 fn stranger(n: u32) -> Who {
@@ -63,10 +69,10 @@ proptest! {
     fn nobody_has_more_than_is_given_and_nobody_less(
         asked in prop::collection::vec((anybody(), -40..60_i64), 1..300),
     ) {
-        let mut budget = Budget::<()>::new(ALL);
+        let mut budget = Budget::new(ALL);
         // The naive form: when each token of a line was taken, by whom.
         let mut taken: Vec<(Key, usize, Instant)> = Vec::new();
-        let begun = Instant::now();
+        let begun = BEGUN;
         let (mut clock, mut latest) = (begun + Duration::from_secs(1_000), begun);
         for (who, step) in asked {
             let by = Duration::from_millis(step.unsigned_abs());
@@ -109,7 +115,7 @@ proptest! {
     /// is refused for whom there is room.
     #[test]
     fn places_are_conserved(steps in prop::collection::vec((any::<bool>(), 0..20_u8, anybody()), 1..300)) {
-        let mut budget = Budget::new(ALL);
+        let mut budget = super::Budget::<u8, Instant>::new(ALL);
         let mut model: HashMap<u8, Who> = HashMap::new();
         for (enters, name, who) in steps {
             if !enters {
@@ -148,7 +154,7 @@ proptest! {
         fresh in 10_000..25_000_u32,
         tokens in 1..4_u32,
     ) {
-        let (mut budget, now) = (Budget::<()>::new(PEERS), Instant::now());
+        let (mut budget, now) = (Budget::new(PEERS), BEGUN);
         for n in 0..restricted {
             prop_assert_eq!(granted(&mut budget, &stranger(n), now, 9), 4);
         }
@@ -166,7 +172,7 @@ proptest! {
 
 #[test]
 fn when_everybody_is_restricted_newcomers_share_what_one_has() {
-    let (mut budget, now) = (Budget::<()>::new(PEERS), Instant::now());
+    let (mut budget, now) = (Budget::new(PEERS), BEGUN);
     for n in 0..u32::try_from(MAX_RATED_KEYS).unwrap() {
         granted(&mut budget, &stranger(n), now, 4);
     }
@@ -179,7 +185,7 @@ fn when_everybody_is_restricted_newcomers_share_what_one_has() {
 
 #[test]
 fn who_has_used_up_his_own_takes_nothing_from_his_neighbours() {
-    let (mut budget, now) = (Budget::<()>::new(ALL), Instant::now());
+    let (mut budget, now) = (Budget::new(ALL), BEGUN);
     assert_eq!(granted(&mut budget, &who(Stranger, 1, Some(1)), now, 100), 4);
     assert_eq!(granted(&mut budget, &who(Stranger, 2, Some(1)), now, 100), 3, "the rest of the address");
     assert_eq!(granted(&mut budget, &who(Stranger, 3, Some(2)), now, 100), 4);
@@ -191,7 +197,7 @@ fn who_has_used_up_his_own_takes_nothing_from_his_neighbours() {
 
 #[test]
 fn a_class_is_counted_for_itself() {
-    let (mut budget, now) = (Budget::<()>::new(ALL), Instant::now());
+    let (mut budget, now) = (Budget::new(ALL), BEGUN);
     assert_eq!(granted(&mut budget, &stranger(1), now, 100), 4);
     assert_eq!(granted(&mut budget, &who(Contact, 1, None), now, 100), 9, "he is a contact now");
     assert_eq!(granted(&mut budget, &who(Stranger, 1, None), now, 100), 0, "and no longer");
@@ -200,7 +206,7 @@ fn a_class_is_counted_for_itself() {
 /// NET-20.
 #[test]
 fn a_stranger_has_a_burst_and_then_one_a_second_and_a_contact_far_more() {
-    let (mut budget, now) = (Budget::<()>::new(ENVELOPES), Instant::now());
+    let (mut budget, now) = (Budget::new(ENVELOPES), BEGUN);
     let (one, at) = (stranger(1), |millis| now + Duration::from_millis(millis));
     assert_eq!(granted(&mut budget, &one, now, 200), 60);
     assert_eq!(granted(&mut budget, &one, at(999), 200), 0);
@@ -213,12 +219,30 @@ fn a_stranger_has_a_burst_and_then_one_a_second_and_a_contact_far_more() {
     assert_eq!(granted(&mut budget, &contact, at(1_001_000), 30_000), 10_000);
 }
 
+/// NET-20: keys are free, addresses are less so.
+#[test]
+fn strangers_share_what_their_address_and_their_network_have() {
+    let of = |network: u8, n: u32, class| {
+        let address = Origin::of_ip([10, 0, network, u8::try_from(n % 200).unwrap()].into());
+        Who::new(class, Some(peer(n)), Some(address))
+    };
+    for (lines, address, network) in [(ENVELOPES, 240, 480), (CARDS, 240, 480), (PREKEYS, 24, 48)] {
+        let mut budget = Budget::new(lines);
+        let had: u32 = (0..400).map(|n| granted(&mut budget, &of(1, 200 * n, Stranger), BEGUN, 6)).sum();
+        assert_eq!(had, address, "of one address");
+        let had: u32 = (0..4_000).map(|n| granted(&mut budget, &of(1, n, Stranger), BEGUN, 6)).sum();
+        assert_eq!(address + had, network, "of one network");
+        assert_eq!(granted(&mut budget, &of(2, 9, Stranger), BEGUN, 6), 6, "of another");
+        assert_eq!(granted(&mut budget, &of(1, 9_999, Contact), BEGUN, 6), 6, "a contact among them");
+    }
+}
+
 /// NET-33, for contacts too.
 #[test]
 fn prekeys_are_six_and_then_one_in_ten_minutes() {
     for class in [Stranger, Contact] {
-        let (mut cards, mut prekeys, now) = (Budget::<()>::new(CARDS), Budget::<()>::new(PREKEYS), Instant::now());
-        let (peer, after) = (who(class, 1, None), crate::net::span(Millis::from_secs(600)));
+        let (mut cards, mut prekeys, now) = (Budget::new(CARDS), Budget::new(PREKEYS), BEGUN);
+        let (peer, after) = (who(class, 1, None), Duration::from_secs(600));
         assert_eq!(granted(&mut prekeys, &peer, now, 50), 6);
         assert_eq!(granted(&mut prekeys, &peer, now + after - Duration::from_micros(1), 50), 0);
         assert_eq!(granted(&mut prekeys, &peer, now + after, 50), 1);
@@ -228,7 +252,7 @@ fn prekeys_are_six_and_then_one_in_ten_minutes() {
 
 #[test]
 fn a_clock_that_goes_back_does_no_harm() {
-    let (mut budget, now) = (Budget::<()>::new(PEERS), Instant::now() + Duration::from_secs(1_000));
+    let (mut budget, now) = (Budget::new(PEERS), BEGUN + Duration::from_secs(1_000));
     assert_eq!(granted(&mut budget, &stranger(1), now, 2), 2);
     let before = now.checked_sub(Duration::from_secs(900)).unwrap();
     assert_eq!(granted(&mut budget, &stranger(1), before, 9), 2, "what was left");
