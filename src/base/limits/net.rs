@@ -422,8 +422,9 @@ pub const MAIL_HELD: &[Grant] = &[
 /// Records of the DHT that are put here; a mailbox puts those of its sleepers.
 pub const DHT_PUTS: &[Grant] = &[per_second(Everybody, Peer, 512, 8), per_second(Everybody, Network, 2_048, 32)];
 
-/// Signatures of them that are looked at: a few hundredths of one core.
-pub const DHT_CHECKS: &[Grant] = &[per_second(Everybody, All, 2_000, 200)];
+/// Signatures of them that are looked at: a few hundredths of one core. A network that puts rubbish has a fortieth of it; an
+/// owner puts a card in twelve hours, a mailbox two a second.
+pub const DHT_CHECKS: &[Grant] = &[per_second(Everybody, All, 2_000, 200), per_second(Everybody, Network, 50, 5)];
 
 /// Questions and answers of the DHT heard by one connection; beyond it that connection waits.
 pub const DHT_HEARD: &[Grant] = &[per_second(Everybody, All, 512, 64)];

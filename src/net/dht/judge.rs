@@ -154,6 +154,19 @@ mod tests {
         (0..tries).filter(one).count().try_into().unwrap()
     }
 
+    /// NET-55: what comes from thirty networks that put rubbish, as fast as they may, keeps no honest card out.
+    #[test]
+    fn rubbish_from_some_networks_keeps_no_others_out() {
+        let (mut judge, card, now) = (Judge::default(), card(51, 7), Instant::now());
+        let mut honest = 0;
+        for second in 0..600 {
+            let at = now + Duration::from_secs(second);
+            looked_at(&mut judge, 30 * 40, &card, false, |n| who(n, n % 30), at);
+            honest += looked_at(&mut judge, 1, &card, false, |_| who(9_999, 100), at);
+        }
+        assert_eq!(honest, 600);
+    }
+
     /// NET-55
     #[test]
     fn what_is_put_is_bounded_by_peer_by_network_and_in_all() {
@@ -168,6 +181,9 @@ mod tests {
         assert_eq!(looked_at(&mut judge, 3_000, &card, true, |n| who(n, 0), later), 32);
 
         // What is not held already costs a look at its signature.
+        let mut judge = Judge::default();
+        assert_eq!(looked_at(&mut judge, 3_000, &card, false, |n| who(n, 0), now), 50);
+        assert_eq!(looked_at(&mut judge, 3_000, &card, false, |n| who(n, 0), later), 5);
         let mut judge = Judge::default();
         assert_eq!(looked_at(&mut judge, 3_000, &card, false, |n| who(n, n), now), 2_000);
         assert_eq!(looked_at(&mut judge, 3_000, &card, false, |n| who(n, n), later), 200);

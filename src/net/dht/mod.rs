@@ -33,6 +33,7 @@ use self::publish::Publisher;
 use self::query::{Putting, Query, Running};
 use self::table::Table;
 use super::budget::Who;
+use super::origin::Network;
 use super::peers::{Link, Peers};
 use super::shared::{Shared, hand_over};
 use super::{from_libp2p, span, to_libp2p, wall_now};
@@ -292,7 +293,7 @@ impl Dht {
         let store = kad.inner.store_mut();
         let put = Put { source, key: &record.key, value: &record.value, held: store.held(&record.key) };
         match self.judge.put(&put, wall_now(), Instant::now()) {
-            Ok(sound) => hold(store, record, &sound),
+            Ok(sound) => hold(store, record, &sound, source.network),
             Err(refused) => tracing::debug!(?refused, "a record is not held"),
         }
     }
@@ -372,7 +373,7 @@ impl Dht {
             && let Some(sound) = found(&owner, card, wall_now())
             && kad.inner.store_mut().held(&record.key).is_none_or(|(held, _)| sound.sequence >= held)
         {
-            hold(kad.inner.store_mut(), record.clone(), &sound);
+            hold(kad.inner.store_mut(), record.clone(), &sound, None);
         }
         let id = kad.inner.put_record_to(record, nearest.into_iter(), Quorum::All);
         // The crate waits for each of them until the query times out: one whose connection was closed as a double meanwhile is
@@ -456,12 +457,12 @@ fn finish(kad: &mut Behaviour, id: &QueryId) {
 }
 
 /// Holds a record as long as the DHT does, and no longer than the card is valid.
-fn hold(store: &mut store::Records, mut record: Record, sound: &judge::Sound) {
+fn hold(store: &mut store::Records, mut record: Record, sound: &judge::Sound, network: Option<Network>) {
     let now = Instant::now().into_std();
     let valid = now + span(sound.expires.since(wall_now()));
     let longest = now + span(crate::base::limits::DHT_RECORD_LIFE);
     record.expires = Some(record.expires.unwrap_or(longest).min(longest).min(valid));
-    // Who brought it is nobody's business.
+    // Who brought it is nobody's business, but for the network whose share it is of.
     record.publisher = None;
-    store.hold(record, sound.sequence);
+    store.hold(record, sound.sequence, network);
 }

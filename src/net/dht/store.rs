@@ -3,7 +3,7 @@
 //! Nothing comes in by the crate's own way: what is put was judged before (`judge`).
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::iter::Empty;
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use libp2p::kad::{KBucketDistance, KBucketKey, ProviderRecord, Record, RecordKey
 use libp2p::{Multiaddr, PeerId};
 
 use super::super::budget::{Who, room};
+use super::super::origin::Network;
 use super::super::span;
 use crate::base::limits::{By, DHT_PROVIDER_LIFE, DHT_PROVIDERS, MAX_DHT_BYTES, MAX_DHT_RECORDS};
 
@@ -20,6 +21,8 @@ use crate::base::limits::{By, DHT_PROVIDER_LIFE, DHT_PROVIDERS, MAX_DHT_BYTES, M
 struct Held {
     record: Record,
     sequence: u64,
+    /// Out of which network it was put.
+    network: Option<Network>,
 }
 
 /// An open mailbox.
@@ -30,18 +33,21 @@ struct Provider {
     who: Who,
 }
 
-/// The records, ordered by their distance from us: when there are too many, the farthest go.
+/// The records, ordered by their distance from us. When there are too many, the farthest of the network go out of which most
+/// were put: keys near ours can be made at will, networks cannot (NET-55).
 #[derive(Debug)]
 pub(in crate::net) struct Records {
     me: KBucketKey<PeerId>,
     cards: BTreeMap<KBucketDistance, Held>,
+    /// Where they are, by the networks that put them.
+    networks: HashMap<Option<Network>, BTreeSet<KBucketDistance>>,
     bytes: usize,
     providers: HashMap<PeerId, Provider>,
 }
 
 impl Records {
     pub(super) fn new(me: PeerId) -> Self {
-        Self { me: me.into(), cards: BTreeMap::new(), bytes: 0, providers: HashMap::new() }
+        Self { me: me.into(), cards: BTreeMap::new(), networks: HashMap::new(), bytes: 0, providers: HashMap::new() }
     }
 
     /// How many cards are held.
@@ -54,17 +60,36 @@ impl Records {
         self.cards.get(&self.distance(key)).map(|held| (held.sequence, held.record.value.as_slice()))
     }
 
-    /// Takes a card that was judged, in place of the one that is held; what is farthest makes room.
-    pub(super) fn hold(&mut self, record: Record, sequence: u64) {
+    /// Takes a card that was judged, in place of the one that is held. One that comes again out of another network stays where it
+    /// counts, unless that has more than its part, and more than the other: nobody takes a card down with his own by putting it,
+    /// too.
+    pub(super) fn hold(&mut self, record: Record, sequence: u64, network: Option<Network>) {
         let distance = self.distance(&record.key);
+        let before = self.take_out(&distance);
+        let same = before.filter(|old| old.record.value == record.value).map(|old| old.network);
+        let count = |network| self.networks.get(&network).map_or(0, BTreeSet::len);
+        let part = MAX_DHT_RECORDS / self.networks.len().max(1);
+        let network = same.filter(|old| count(*old) <= part.max(count(network))).unwrap_or(network);
         self.bytes += record.value.len();
-        if let Some(old) = self.cards.insert(distance, Held { record, sequence }) {
-            self.bytes -= old.record.value.len();
-        }
+        self.networks.entry(network).or_default().insert(distance);
+        self.cards.insert(distance, Held { record, sequence, network });
         while self.cards.len() > MAX_DHT_RECORDS || self.bytes > MAX_DHT_BYTES {
-            let Some((_, out)) = self.cards.pop_last() else { return };
-            self.bytes -= out.record.value.len();
+            let most = self.networks.values().max_by_key(|cards| (cards.len(), cards.last()));
+            let Some(out) = most.and_then(BTreeSet::last).copied() else { return };
+            self.take_out(&out);
         }
+    }
+
+    fn take_out(&mut self, distance: &KBucketDistance) -> Option<Held> {
+        let out = self.cards.remove(distance)?;
+        self.bytes -= out.record.value.len();
+        if let Some(cards) = self.networks.get_mut(&out.network) {
+            cards.remove(distance);
+            if cards.is_empty() {
+                self.networks.remove(&out.network);
+            }
+        }
+        Some(out)
     }
 
     /// Takes note of an open mailbox. When there are too many, the one that is over next makes room.
@@ -83,14 +108,10 @@ impl Records {
 
     /// Forgets what is over.
     pub(super) fn sweep(&mut self, now: Instant) {
-        let bytes = &mut self.bytes;
-        self.cards.retain(|_, held| {
-            let keep = !held.record.is_expired(now);
-            if !keep {
-                *bytes -= held.record.value.len();
-            }
-            keep
-        });
+        let over = self.cards.iter().filter(|(_, held)| held.record.is_expired(now));
+        for distance in over.map(|(distance, _)| *distance).collect::<Vec<_>>() {
+            self.take_out(&distance);
+        }
         self.providers.retain(|_, provider| provider.expires > now);
     }
 
@@ -112,9 +133,7 @@ impl RecordStore for Records {
     }
 
     fn remove(&mut self, key: &RecordKey) {
-        if let Some(out) = self.cards.remove(&self.distance(key)) {
-            self.bytes -= out.record.value.len();
-        }
+        self.take_out(&self.distance(key));
     }
 
     /// Only for the crate's jobs, which do not run: owners renew their records themselves.
@@ -158,6 +177,7 @@ impl RecordStore for Records {
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Reverse;
     use std::time::Duration;
 
     use super::*;
@@ -177,7 +197,7 @@ mod tests {
         let mut records = records();
         let many = u32::try_from(MAX_DHT_RECORDS).unwrap() + 500;
         for n in 0..many {
-            records.hold(record(n, 10), 1);
+            records.hold(record(n, 10), 1, None);
         }
         assert_eq!((records.len(), records.bytes), (MAX_DHT_RECORDS, 10 * MAX_DHT_RECORDS));
         let mut distances: Vec<_> = (0..many).map(|n| records.distance(&record(n, 0).key)).collect();
@@ -185,10 +205,47 @@ mod tests {
         assert!(records.cards.keys().eq(&distances[..MAX_DHT_RECORDS]));
         let mut records = self::records();
         for n in 0..many {
-            records.hold(record(n, 4_096), 1);
-            records.hold(record(n, 4_000), 2);
+            records.hold(record(n, 4_096), 1, None);
+            records.hold(record(n, 4_000), 2, None);
         }
         assert!(records.bytes <= MAX_DHT_BYTES && records.bytes == 4_000 * records.len());
+    }
+
+    fn network(n: usize) -> Option<Network> {
+        let addr = format!("/ip4/10.{}.{}.1/tcp/1", n / 200, n % 200).parse().unwrap();
+        Some(super::super::super::origin::Origin::of(&addr).unwrap().network())
+    }
+
+    /// NET-55: however near to us somebody makes his keys, he takes the places of his own network and no other's.
+    #[test]
+    fn cards_of_one_network_push_out_no_others() {
+        let mut records = records();
+        let many = 3 * u32::try_from(MAX_DHT_RECORDS).unwrap();
+        let mut all: Vec<_> = (0..many).map(|n| record(n, 2_000)).collect();
+        all.sort_by_cached_key(|record| Reverse(records.distance(&record.key)));
+        // The farthest are honest, of 2,000 networks; all the others are nearer, and there are as many as there is room for, twice.
+        let near = all.split_off(many as usize / 3);
+        let honest = &all[..MAX_DHT_RECORDS / 2];
+        for (n, record) in honest.iter().enumerate() {
+            records.hold(record.clone(), 1, network(1 + n % 2_000));
+        }
+        for (n, record) in near.into_iter().enumerate() {
+            records.hold(record, 1, network(20_000));
+            if n % 16 == 0 {
+                // He puts theirs, too, so that they count as his.
+                let theirs = &honest[n / 16 % honest.len()];
+                records.hold(theirs.clone(), 1, network(20_000));
+            }
+        }
+        assert_eq!(records.len(), MAX_DHT_RECORDS);
+        assert_eq!(honest.iter().filter(|record| records.held(&record.key).is_none()).count(), 0);
+        // A newer one that he was the first to bring is its owner's as soon as that brings it.
+        let newer = Record { value: vec![1; 2_000], ..honest[0].clone() };
+        records.hold(newer.clone(), 2, network(20_000));
+        records.hold(newer, 2, network(1));
+        assert!(records.networks[&network(1)].contains(&records.distance(&honest[0].key)));
+        let held: usize = records.networks.values().map(BTreeSet::len).sum();
+        assert_eq!((held, records.bytes), (records.len(), 2_000 * records.len()));
     }
 
     #[test]
@@ -196,7 +253,7 @@ mod tests {
         let (mut records, now) = (records(), tokio::time::Instant::now().into_std());
         for n in 0..10 {
             let expires = Some(now + Duration::from_secs(n));
-            records.hold(Record { expires, ..record(u32::try_from(n).unwrap(), 7) }, 1);
+            records.hold(Record { expires, ..record(u32::try_from(n).unwrap(), 7) }, 1, None);
             records.provide(PeerId::random(), Vec::new(), now + Duration::from_secs(n), Who::default());
         }
         records.sweep(now + Duration::from_secs(4));
@@ -207,10 +264,7 @@ mod tests {
     #[test]
     fn open_mailboxes_are_bounded_in_all_and_by_network() {
         let (mut records, now) = (records(), tokio::time::Instant::now().into_std());
-        let network = |n: usize| {
-            let addr = format!("/ip4/10.{}.{}.1/tcp/1", n / 200, n % 200).parse().unwrap();
-            Who::new(Class::Stranger, None, super::super::super::origin::Origin::of(&addr))
-        };
+        let network = |n: usize| Who { network: network(n), ..Who::new(Class::Stranger, None, None) };
         for n in 0..512 {
             for _ in 0..8 {
                 records.provide(PeerId::random(), Vec::new(), now + Duration::from_secs(n as u64), network(n));
