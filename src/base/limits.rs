@@ -237,10 +237,18 @@ pub const BOX_BYTES: u64 = 32 * 1024 * 1024;
 pub const TOKEN_ENVELOPES: u32 = BOX_ENVELOPES / 8;
 /// Bytes of them.
 pub const TOKEN_BYTES: u64 = BOX_BYTES / 8;
-/// Envelopes that wait without a token, of all strangers together.
+/// Envelopes that wait without a token, of all strangers together: half of them with an invitation, half without.
 pub const SLOT_ENVELOPES: u32 = 32;
 /// Bytes of them.
 pub const SLOT_BYTES: u64 = 256 * 1024;
+/// Days on which its owner has to come back to a box before it is more than a trial: whoever fills the house with boxes has
+/// to come for each.
+pub const BOX_TRIAL_VISITS: u8 = 2;
+/// Bytes for which there is always room in a box, whatever others do: some dozens of messages. More do not wait in one that is
+/// on trial; a stranger's letter fits into its slot.
+pub const BOX_SURE_BYTES: u64 = 64 * 1024;
+/// Days after which a box on trial is dropped whose owner did not come.
+pub const BOX_TRIAL_DAYS: u32 = 2;
 /// Largest envelope that is taken without a token: a request of 2 KiB of text with everything around it has half of it,
 /// and one stranger cannot fill the slot with four.
 pub const MAX_SLOT_DEPOSIT: usize = 16 * 1024;
@@ -248,10 +256,14 @@ pub const MAX_SLOT_DEPOSIT: usize = 16 * 1024;
 pub const BOX_ENVELOPE_DAYS: u32 = 21;
 /// Days after which a box is dropped whose owner did not come: all that he left there is over by then.
 pub const BOX_LEASE_DAYS: u32 = 60;
-/// Boxes that one node keeps.
+/// Boxes that one node keeps. A quarter is for those whom its operator knows.
 pub const MAX_BOXES: u32 = 10_000;
 /// Bytes of envelopes in all of them.
 pub const MAX_MAIL_BYTES: u64 = 1024 * 1024 * 1024;
+/// Of these, for what boxes have beyond [`BOX_SURE_BYTES`]. A quarter is for those whom its operator knows.
+pub const MAX_MAIL_BEYOND: u64 = MAX_MAIL_BYTES - MAX_BOXES as u64 * BOX_SURE_BYTES;
+/// A box may have this part of what is free of that (one sixteenth): the fuller the house, the less.
+pub const MAIL_SHARE: u64 = 16;
 /// Tags that are revoked in one box; with more the owner makes a new key of the queue.
 pub const MAX_REVOKED_TAGS: u32 = 1_024;
 /// Tags revoked by one question.

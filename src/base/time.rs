@@ -5,6 +5,7 @@ pub mod text;
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +95,15 @@ impl Aging {
 impl From<WallTime> for Aging {
     fn from(now: WallTime) -> Self {
         Self { now, doubtful: Millis(0) }
+    }
+}
+
+/// In whole milliseconds.
+impl Add<Duration> for MonoTime {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        self + Millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::identity::PrekeyId;
 use crate::store::{Rows, Scan, StoreError, Table, WriteBuffer};
 
 use super::clock::Clock;
+use super::mailbox::House;
 use super::mailing::{Asks, Mailing, OwnBox, Seek};
 use super::outgoing::{Letter, Outgoing};
 use super::sessions::Beside;
@@ -48,6 +49,8 @@ pub(super) struct Memory {
     pub asks: Asks,
     /// What is known of sessions beside their rows.
     pub sessions: Beside,
+    /// What is known of boxes kept for others beside their rows.
+    pub house: House,
     /// What is to be put back when a step fails.
     undo: Vec<Undo>,
     /// How many marks there were: what was noted since the last one need not be noted again.
@@ -283,6 +286,8 @@ impl Memory {
         fresh.asks = std::mem::take(&mut self.asks);
         (fresh.asks.asked, fresh.asks.works) = (BTreeMap::new(), VecDeque::new());
         fresh.sessions = std::mem::take(&mut self.sessions);
+        fresh.house = std::mem::take(&mut self.house);
+        fresh.house.reload();
         fresh.next_ticket = self.next_ticket;
         fresh.clock = self.clock.clone();
         fresh.clock.is_news = true;

@@ -308,7 +308,7 @@ impl Tx<'_> {
             Event::Bundle { peer, ticket, card, prekey } => self.bundle(peer, ticket, &card, prekey.as_deref()),
             Event::BundleFailed { peer, ticket } => self.bundle_failed(peer, ticket),
             Event::BundleRequested { request, want_prekey, .. } => self.answer_bundle(request, want_prekey),
-            Event::Mail { from, request, question, .. } => self.mail(from, request, &question),
+            Event::Mail { from, origin, request, question } => self.mail(from, origin, request, &question),
             Event::MailAnswered { mailbox, ticket, answer } => self.mail_answered(mailbox, ticket, Some(&answer)),
             Event::MailFailed { mailbox, ticket } => self.mail_answered(mailbox, ticket, None),
             Event::CardFound { peer, ticket, card } => self.card_came(peer, ticket, Some((&card, None))),

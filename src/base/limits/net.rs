@@ -393,6 +393,11 @@ pub const PREKEYS: &[Grant] = &[
     one_in(Strangers, Network, 48, Millis::from_secs(60)),
 ];
 
+/// Boxes that are made in our mailbox for owners whom its operator does not know. One that nobody comes back to lives two days:
+/// a network has some seventy of those at a time.
+pub const MAIL_BOXES: &[Grant] =
+    &[one_in(Strangers, Address, 8, Millis::from_hours(3)), one_in(Strangers, Network, 16, Millis::from_hours(1))];
+
 /// Questions to our mailbox, and those that are being read, answered or written: with the longest page each is 16 MiB. Most
 /// are strangers', as depositors ask under keys made for it. A burst of a key is a page full of deposits; two networks do
 /// not fill the house.

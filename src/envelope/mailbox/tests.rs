@@ -429,8 +429,8 @@ fn an_invitation_replaces_the_work() {
 /// MBX-31.
 #[test]
 fn the_level_rises_as_the_slot_fills() {
-    assert_eq!([0, 15, 16, 23, 24, 32].map(|waiting| needed_work(0, waiting)), [0, 0, 16, 16, 20, 20]);
-    assert_eq!([0, 16, 24].map(|waiting| needed_work(18, waiting)), [18, 18, 20]);
+    assert_eq!([0, 7, 8, 11, 12, 16].map(|waiting| needed_work(0, waiting)), [0, 0, 16, 16, 20, 20]);
+    assert_eq!([0, 8, 12].map(|waiting| needed_work(18, waiting)), [18, 18, 20]);
     assert_eq!(needed_work(200, 0), MAX_WORK);
     let day = Millis::from_days(1).0;
     assert_eq!([0, day - 1, day, u64::MAX].map(|ms| day_of(WallTime(ms))), [0, 0, 1, u32::MAX]);

@@ -9,7 +9,7 @@ use crate::crypto::kdf::hmac;
 /// The label of the hash that is worked on (MBX-30).
 const WORK: &[u8] = b"rohrpost/mailbox/work/v1";
 const DAY: u64 = Millis::from_days(1).0;
-/// Leading zero bits asked for when half the slot is taken, and when three quarters are.
+/// Leading zero bits asked for when half of what is for the uninvited is taken, and when three quarters are.
 const HALF_FULL: u8 = 16;
 const NEARLY_FULL: u8 = 20;
 
@@ -51,6 +51,12 @@ impl Proof {
         Self::Invitation { day, mac: hmac(key.expose(), &[&hash(recipient, day, transmitted, 0)]) }
     }
 
+    /// Whether it shows that the sender has the owner's link (MBX-33).
+    pub fn is_invitation(&self, recipient: &PeerId, today: u32, transmitted: &[u8; 32], key: &InvitationKey) -> bool {
+        let Self::Invitation { day, .. } = self else { return false };
+        is_near(*day, today) && *self == Self::invitation(key, recipient, *day, transmitted)
+    }
+
     /// Whether it is enough for an envelope to this recipient (MBX-31 to MBX-33).
     pub fn is_enough(
         &self,
@@ -60,16 +66,20 @@ impl Proof {
         transmitted: &[u8; 32],
         key: &InvitationKey,
     ) -> bool {
-        let near = |day: u32| day.abs_diff(today) <= 1;
         match self {
             _ if level == 0 => true,
             Self::None => false,
             Self::Work { day, nonce } => {
-                near(*day) && zeros(&hash(recipient, *day, transmitted, *nonce)) >= u32::from(level)
+                is_near(*day, today) && zeros(&hash(recipient, *day, transmitted, *nonce)) >= u32::from(level)
             }
-            Self::Invitation { day, .. } => near(*day) && *self == Self::invitation(key, recipient, *day, transmitted),
+            Self::Invitation { .. } => self.is_invitation(recipient, today, transmitted, key),
         }
     }
+}
+
+/// MBX-32
+const fn is_near(day: u32, today: u32) -> bool {
+    day.abs_diff(today) <= 1
 }
 
 /// Looks for a nonce among `tries` of them, from `from` on; to be called again with later ones when there is none.
@@ -78,11 +88,11 @@ pub fn search(recipient: &PeerId, day: u32, transmitted: &[u8; 32], level: u8, f
     (from..end).find(|nonce| zeros(&hash(recipient, day, transmitted, *nonce)) >= u32::from(level))
 }
 
-/// The level asked of strangers while so many envelopes wait in their slot, where the card asks for `card` (MBX-31).
+/// The level asked of strangers while so many envelopes of the uninvited wait, where the card asks for `card` (MBX-31).
 pub fn needed_work(card: u8, waiting: u32) -> u8 {
     let load = match waiting {
-        waiting if waiting >= SLOT_ENVELOPES / 4 * 3 => NEARLY_FULL,
-        waiting if waiting >= SLOT_ENVELOPES / 2 => HALF_FULL,
+        waiting if waiting >= SLOT_ENVELOPES / 8 * 3 => NEARLY_FULL,
+        waiting if waiting >= SLOT_ENVELOPES / 4 => HALF_FULL,
         _ => 0,
     };
     card.max(load).min(MAX_WORK)

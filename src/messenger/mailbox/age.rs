@@ -34,14 +34,19 @@ impl Tx<'_> {
     /// The boxes behind a key. Where to go on; `None` at the end.
     fn walk_some(&mut self, mut from: Vec<u8>) -> Step<Option<Vec<u8>>> {
         let (today, leases) = (self.mail_day(), self.mail_day_after(limits::BOX_LEASE_DAYS));
-        let mail = self.mail_day_after(limits::BOX_ENVELOPE_DAYS);
+        let (trials, mail) =
+            (self.mail_day_after(limits::BOX_TRIAL_DAYS), self.mail_day_after(limits::BOX_ENVELOPE_DAYS));
         let scan = Scan::all().after_bytes(&from).limit(limits::MAX_BOXES_AT_ONCE);
         let page = self.buf.scan::<Boxes>(&scan)?;
         let full = page.len() == limits::MAX_BOXES_AT_ONCE;
         let mut expired = 0;
         for (key, row) in page {
-            // MBX-43
-            if leases > row.seen.saturating_add(limits::BOX_LEASE_DAYS) {
+            // MBX-43, MBX-44
+            let (upto, days) = match self.is_on_trial(&row)? {
+                true => (trials, limits::BOX_TRIAL_DAYS),
+                false => (leases, limits::BOX_LEASE_DAYS),
+            };
+            if upto > row.seen.saturating_add(days) {
                 self.drop_box(&row)?;
                 return Ok(Some(key));
             }

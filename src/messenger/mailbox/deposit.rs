@@ -7,7 +7,7 @@ use crate::envelope::seal::SealedIn;
 use crate::messenger::io::Order;
 use crate::messenger::tables::{
     BoxCards, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, DepositBodies, DepositBody, DepositMarks, DepositRow,
-    Deposits, in_box, of_box, tagged,
+    Deposits, Room, in_box, of_box, tagged,
 };
 use crate::messenger::tx::{Step, Tx};
 use crate::store::{Rows, Scan};
@@ -32,38 +32,50 @@ impl Tx<'_> {
         }
         let size = deposit.sealed.len();
         let mut token = self.good_token(&row, deposit)?;
-        if let Some(refusal) = self.room(&row, token.as_ref(), size)? {
+        // MBX-32: of this clock as it stands.
+        let (day, today) = (self.mail_day(), day_of(self.now.wall));
+        let on = match &token {
+            Some(token) => Room::Token(token.tag),
+            None if deposit.proof.is_invitation(&deposit.recipient, today, &hash, &row.invitation) => Room::Invited,
+            None => Room::Strangers,
+        };
+        if let Some(refusal) = self.room(&row, on, token.as_ref(), size)? {
             return Ok(refusal);
         }
-        let day = self.mail_day();
-        if token.is_none() {
-            // MBX-31: before anything is written. MBX-32: of this clock as it stands.
-            let (level, today) = (needed_work(row.work, row.slot_count), day_of(self.now.wall));
+        if on == Room::Strangers {
+            // MBX-31: before anything is written.
+            let level = needed_work(row.work, row.slot_count);
             if !deposit.proof.is_enough(level, &deposit.recipient, today, &hash, &row.invitation) {
                 return Ok(Answer::Work { level });
             }
         }
         let number = row.last + 1;
         let bytes = size as u64;
-        let tag = token.as_ref().map(|token| token.tag);
         let size = u32::try_from(size).unwrap_or(u32::MAX);
         let (at, mark) = (in_box(row.number, number), tagged(row.number, &digest));
-        self.buf.put_under::<Deposits>(&at, row.key, &DepositRow { digest, size, day, tag })?;
+        self.buf.put_under::<Deposits>(&at, row.key, &DepositRow { digest, size, day, on })?;
         self.buf.put_under::<DepositBodies>(&at, row.key, &DepositBody(deposit.sealed.to_vec()))?;
         self.buf.put_under::<DepositMarks>(&mark, row.key, &number)?;
         row.last = number;
         row.count += 1;
         row.bytes += bytes;
-        if let Some(token) = &mut token {
-            token.count += 1;
-            token.bytes += bytes;
-            self.put_token(&row, token)?;
-        } else {
-            row.slot_count += 1;
-            row.slot_bytes += bytes;
+        match (&mut token, on) {
+            (Some(token), _) => {
+                token.count += 1;
+                token.bytes += bytes;
+                self.put_token(&row, token)?;
+            }
+            (None, Room::Invited) => {
+                row.invited_count += 1;
+                row.invited_bytes += bytes;
+            }
+            (None, _) => {
+                row.slot_count += 1;
+                row.slot_bytes += bytes;
+            }
         }
         let mut totals = self.mail_totals()?;
-        totals.bytes += bytes;
+        totals.change(row.bytes - bytes, row.bytes);
         self.put_mail_totals(&totals)?;
         self.put_box(&row)?;
         // MBX-81: behind the commit, like the answer.
@@ -82,18 +94,21 @@ impl Tx<'_> {
     }
 
     /// Whether there is room (MBX-23 to MBX-26); if not, what is answered.
-    fn room(&self, row: &BoxRow, token: Option<&BoxTokenRow>, size: usize) -> Step<Option<Answer>> {
-        let (count, bytes, max_count, max_bytes) = match token {
-            Some(token) => (token.count, token.bytes, limits::TOKEN_ENVELOPES, limits::TOKEN_BYTES),
-            None if size > limits::MAX_SLOT_DEPOSIT => return Ok(Some(Answer::TooLarge)),
-            None => (row.slot_count, row.slot_bytes, limits::SLOT_ENVELOPES, limits::SLOT_BYTES),
+    fn room(&self, row: &BoxRow, on: Room, token: Option<&BoxTokenRow>, size: usize) -> Step<Option<Answer>> {
+        if token.is_none() && size > limits::MAX_SLOT_DEPOSIT {
+            return Ok(Some(Answer::TooLarge));
+        }
+        let (in_box, slot) = self.box_bounds(row)?;
+        let (count, bytes, max_count, max_bytes) = match (token, on) {
+            (Some(token), _) => (token.count, token.bytes, limits::TOKEN_ENVELOPES, limits::TOKEN_BYTES),
+            (None, Room::Invited) => (row.invited_count, row.invited_bytes, limits::SLOT_ENVELOPES / 2, slot),
+            (None, _) => (row.slot_count, row.slot_bytes, limits::SLOT_ENVELOPES / 2, slot),
         };
         let size = size as u64;
         let fits = count < max_count
             && bytes + size <= max_bytes
             && row.count < limits::BOX_ENVELOPES
-            && row.bytes + size <= limits::BOX_BYTES
-            && self.mail_totals()?.bytes + size <= limits::MAX_MAIL_BYTES;
+            && row.bytes + size <= in_box;
         Ok((!fits).then_some(FULL))
     }
 

@@ -5,23 +5,27 @@
 
 mod age;
 mod deposit;
+mod house;
 mod owner;
 #[cfg(test)]
 mod tests;
+mod trials;
 
 use crate::base::words::MailService;
-use crate::base::{Millis, PeerId, limits};
+use crate::base::{Millis, Origin, PeerId, limits};
 use crate::envelope::WireError;
-use crate::envelope::mailbox::{Answer as MailAnswer, Question, day_of};
+use crate::envelope::mailbox::{Answer as MailAnswer, Question, Tag, day_of};
 use crate::store::{RowKey, Rows};
 
 use super::command::{Answer, Refusal};
 use super::io::Order;
 use super::tables::{
     BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositMarks, DepositRow, Deposits, MailServices, MailTotals,
-    TotalsRow, in_box, peer_key, tagged,
+    Room, TotalsRow, in_box, peer_key, tagged,
 };
 use super::tx::{Step, Tx};
+
+pub(super) use trials::House;
 
 /// The answer when the store failed.
 pub(super) fn unavailable(request: u64) -> Order {
@@ -39,9 +43,9 @@ const fn retry_after() -> u32 {
 
 impl Tx<'_> {
     /// Answers a question of anybody (MBX-1, MBX-4); what is none changes nothing (MBX-2).
-    pub(super) fn mail(&mut self, from: PeerId, request: u64, question: &[u8]) -> Step {
+    pub(super) fn mail(&mut self, from: PeerId, origin: Option<Origin>, request: u64, question: &[u8]) -> Step {
         let answer = match Question::decode(question) {
-            Ok(question) => match self.answer_mail(from, question)? {
+            Ok(question) => match self.answer_mail(from, origin, question)? {
                 Some(answer) => answer,
                 None => {
                     self.push(Order::HoldMail { request });
@@ -56,9 +60,14 @@ impl Tx<'_> {
     }
 
     /// What is answered; `None`: an owner has to wait for it.
-    fn answer_mail(&mut self, from: PeerId, question: Question<'_>) -> Step<Option<MailAnswer>> {
+    fn answer_mail(
+        &mut self,
+        from: PeerId,
+        origin: Option<Origin>,
+        question: Question<'_>,
+    ) -> Step<Option<MailAnswer>> {
         let answer = match question {
-            Question::Register { key, invitation, offer } => self.register_box(from, key, invitation, &offer),
+            Question::Register { key, invitation, offer } => self.register_box(from, origin, (key, invitation), &offer),
             Question::Renew { invitation, revoked, offer } => self.renew_box(from, invitation, &revoked, &offer),
             Question::Fetch { queue, after } => self.fetch_mail(&from, &queue, after),
             Question::Wait { queue, after, .. } => return self.wait_for_mail(&from, &queue, after),
@@ -139,12 +148,17 @@ impl Tx<'_> {
         let size = u64::from(deposit.size);
         row.count = row.count.saturating_sub(1);
         row.bytes = row.bytes.saturating_sub(size);
-        let Some(tag) = deposit.tag else {
-            row.slot_count = row.slot_count.saturating_sub(1);
-            row.slot_bytes = row.slot_bytes.saturating_sub(size);
-            return Ok(());
+        let (count, bytes) = match deposit.on {
+            Room::Strangers => (&mut row.slot_count, &mut row.slot_bytes),
+            Room::Invited => (&mut row.invited_count, &mut row.invited_bytes),
+            Room::Token(tag) => return self.take_of_token(row, &tag, size),
         };
-        let key = tagged(row.number, &tag);
+        (*count, *bytes) = (count.saturating_sub(1), bytes.saturating_sub(size));
+        Ok(())
+    }
+
+    fn take_of_token(&mut self, row: &BoxRow, tag: &Tag, size: u64) -> Step {
+        let key = tagged(row.number, tag);
         if let Some(mut token) = self.buf.get::<BoxTokens>(&key)? {
             token.count = token.count.saturating_sub(1);
             token.bytes = token.bytes.saturating_sub(size);
@@ -166,7 +180,7 @@ impl Tx<'_> {
     /// Writes a box out of which envelopes were taken, and what is in all of them.
     fn settle_box(&mut self, row: &BoxRow, bytes_before: u64) -> Step {
         let mut totals = self.mail_totals()?;
-        totals.bytes = totals.bytes.saturating_sub(bytes_before.saturating_sub(row.bytes));
+        totals.change(bytes_before, row.bytes);
         self.put_mail_totals(&totals)?;
         self.put_box(row)
     }

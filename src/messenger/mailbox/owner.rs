@@ -1,12 +1,12 @@
 //! What an owner may ask for his own box.
 
-use crate::base::{PeerId, limits};
+use crate::base::{Origin, PeerId, limits};
 use crate::envelope::mailbox::{Answer, Delete, InvitationKey, Offer, OfferIn, PageItem, QueueKey, Tag};
 use crate::identity::is_ahead;
 use crate::messenger::memory::number;
 use crate::messenger::tables::{
     BoxCardRow, BoxCards, BoxPrekeyRow, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositRow,
-    Deposits, in_box, of_box, peer_key, tagged,
+    Deposits, Room, in_box, of_box, peer_key, tagged,
 };
 use crate::messenger::tx::{Step, Tx};
 use crate::store::{Rows, Scan, Table};
@@ -18,8 +18,8 @@ impl Tx<'_> {
     pub(super) fn register_box(
         &mut self,
         owner: PeerId,
-        key: QueueKey,
-        invitation: InvitationKey,
+        origin: Option<Origin>,
+        (key, invitation): (QueueKey, InvitationKey),
         offer: &OfferIn<'_>,
     ) -> Step<Answer> {
         if !self.serves(&owner)? {
@@ -30,14 +30,14 @@ impl Tx<'_> {
             Some(row) if offer.batch <= row.batch => return self.seen_again(row),
             Some(row) => row,
             None => {
-                let mut totals = self.mail_totals()?;
-                // MBX-26
-                if totals.boxes >= limits::MAX_BOXES {
+                if !self.room_for_box(owner, origin)? {
                     return Ok(FULL);
                 }
+                let mut totals = self.mail_totals()?;
                 totals.boxes += 1;
                 totals.last_box += 1;
                 self.put_mail_totals(&totals)?;
+                self.note_box(totals.last_box, owner, origin);
                 self.new_box(owner, totals.last_box, &key, &invitation)
             }
         };
@@ -102,12 +102,16 @@ impl Tx<'_> {
             invitation: invitation.clone(),
             work: 0,
             batch: 0,
-            seen: 0,
+            // The first day is none of those on which he comes back.
+            seen: self.mail_day(),
+            visits: 0,
             last: 0,
             count: 0,
             bytes: 0,
             slot_count: 0,
             slot_bytes: 0,
+            invited_count: 0,
+            invited_bytes: 0,
             revoked: 0,
             prekeys: 0,
             last_prekey: 0,
@@ -141,7 +145,7 @@ impl Tx<'_> {
             self.buf.put_under::<BoxPrekeys>(&at, row.key, &BoxPrekeyRow { expires, bytes })?;
         }
         row.batch = offer.batch;
-        row.seen = self.mail_day();
+        self.note_day(&mut row);
         self.put_box(&row)?;
         Ok(Answer::Kept { prekeys: held(&row) })
     }
@@ -158,9 +162,8 @@ impl Tx<'_> {
 
     /// The owner was here; written once a day (MBX-43).
     fn note_visit(&mut self, mut row: BoxRow) -> Step<BoxRow> {
-        let day = self.mail_day();
-        if row.seen != day {
-            row.seen = day;
+        if row.seen != self.mail_day() {
+            self.note_day(&mut row);
             self.put_box(&row)?;
         }
         Ok(row)
@@ -217,7 +220,7 @@ impl Tx<'_> {
                 }
             }
         }
-        row.seen = self.mail_day();
+        self.note_day(&mut row);
         self.settle_box(&row, before)?;
         Ok(Answer::Done)
     }
@@ -235,7 +238,7 @@ impl Tx<'_> {
         for (key, deposit) in self.rows_of::<Deposits>(row) {
             let deposit: DepositRow = deposit;
             // Only the rows matter, not what is left of the counters; its token goes with the others.
-            self.take_out(&mut gone, number(&key).unwrap_or_default(), &DepositRow { tag: None, ..deposit })?;
+            self.take_out(&mut gone, number(&key).unwrap_or_default(), &DepositRow { on: Room::Strangers, ..deposit })?;
         }
         for (_, token) in self.rows_of::<BoxTokens>(row) {
             self.buf.delete::<BoxTokens>(&tagged(row.number, &token.tag));
@@ -246,9 +249,10 @@ impl Tx<'_> {
         self.buf.delete::<BoxCards>(&of_box(row.number));
         self.buf.delete::<Boxes>(&peer_key(&row.owner));
         self.buf.destroy_key(row.key);
+        self.forget_box_number(row.number);
         let mut totals = self.mail_totals()?;
         totals.boxes = totals.boxes.saturating_sub(1);
-        totals.bytes = totals.bytes.saturating_sub(row.bytes);
+        totals.change(row.bytes, 0);
         self.put_mail_totals(&totals)
     }
 

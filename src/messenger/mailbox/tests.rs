@@ -17,6 +17,7 @@ use crate::store::{Scan, Table};
 
 mod ages;
 mod deposits;
+mod house;
 mod owners;
 mod story;
 mod trouble;
@@ -114,13 +115,15 @@ fn offer<'a>(number: u64, card: &'a [u8], prekeys: &'a [Vec<u8>]) -> OfferIn<'a>
 /// A desk that keeps mailboxes, and what is asked of it.
 struct House {
     office: Office,
+    /// Where those are who ask.
+    origin: Option<Origin>,
 }
 
 impl House {
     fn new(service: MailService) -> Self {
         let mut office = Office::new(1);
         office.command(0, Command::SetMailService(service)).unwrap();
-        Self { office }
+        Self { office, origin: None }
     }
 
     /// An open house with one box.
@@ -128,7 +131,16 @@ impl House {
         let (mut house, mut owner) = (Self::new(MailService::Open), Owner::new(1));
         let kept = u16::try_from(prekeys).unwrap();
         assert_eq!(house.register(&mut owner, prekeys), MailAnswer::Kept { prekeys: kept });
+        house.establish(&owner);
         (house, owner)
+    }
+
+    /// The owner has come back on enough days, as if.
+    fn establish(&mut self, owner: &Owner) {
+        self.office.tx(0, |tx| {
+            let row = tx.box_of(&owner.id()).unwrap().unwrap();
+            tx.put_box(&BoxRow { visits: limits::BOX_TRIAL_VISITS, ..row }).unwrap();
+        });
     }
 
     fn now(&self) -> WallTime {
@@ -149,9 +161,10 @@ impl House {
     /// Questions that share a commit; their answers.
     fn at_once(&mut self, questions: Vec<(PeerId, Vec<u8>)>) -> Vec<Vec<u8>> {
         let count = questions.len();
+        let origin = self.origin;
         let inputs = (0..)
             .zip(questions)
-            .map(|(request, (from, question))| Input::Net(Event::Mail { from, origin: None, request, question }));
+            .map(|(request, (from, question))| Input::Net(Event::Mail { from, origin, request, question }));
         let inputs = inputs.collect();
         let outputs = self.office.hand_in(0, inputs);
         let mut answers = vec![None; count];
@@ -263,9 +276,10 @@ impl House {
             chosen.fold((0, 0), |(count, bytes), d| (count + 1, bytes + u64::from(d.size)))
         };
         assert_eq!((row.count, row.bytes), sum(&|_| true));
-        assert_eq!((row.slot_count, row.slot_bytes), sum(&|d| d.tag.is_none()));
+        assert_eq!((row.slot_count, row.slot_bytes), sum(&|d| d.on == Room::Strangers));
+        assert_eq!((row.invited_count, row.invited_bytes), sum(&|d| d.on == Room::Invited));
         for (_, token) in rows.scan::<BoxTokens>(&of()).unwrap() {
-            assert_eq!((token.count, token.bytes), sum(&|d| d.tag == Some(token.tag)));
+            assert_eq!((token.count, token.bytes), sum(&|d| d.on == Room::Token(token.tag)));
             assert!(token.count > 0 || token.revoked);
         }
         for table in [rows.count::<DepositBodies>(&of()), rows.count::<DepositMarks>(&of())] {

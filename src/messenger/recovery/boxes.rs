@@ -8,7 +8,7 @@ use crate::base::words::BoxState;
 use crate::messenger::memory::number;
 use crate::messenger::tables::{
     BoxCards, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositMarks, DepositRow, Deposits,
-    LOST_KEY, MailTotals, Offered, OwnBoxes, TotalsRow, in_box, of_box, peer_key, tagged,
+    LOST_KEY, MailTotals, Offered, OwnBoxes, Room, TotalsRow, in_box, of_box, peer_key, tagged,
 };
 use crate::store::{RowKey, Rows, Scan, StoreError, Table};
 
@@ -34,13 +34,13 @@ impl Order<'_> {
     /// Counts what is in each box, and drops what is of none.
     pub(super) fn boxes(&mut self) -> Result<(), StoreError> {
         let mut totals = self.buf.get::<MailTotals>(&RowKey::new())?.unwrap_or_default();
-        (totals.boxes, totals.bytes, totals.walked) = (0, 0, 0);
+        (totals.boxes, totals.bytes, totals.beyond, totals.walked) = (0, 0, 0, 0);
         let mut known = BTreeSet::new();
         for (_, row) in self.buf.scan::<Boxes>(&Scan::all())? {
             known.insert(row.number);
             let row = self.one_box(row)?;
             totals.boxes += 1;
-            totals.bytes += row.bytes;
+            totals.change(0, row.bytes);
             totals.last_box = totals.last_box.max(row.number);
             self.buf.put_under::<Boxes>(&peer_key(&row.owner), row.key, &row)?;
             self.step(1)?;
@@ -56,7 +56,8 @@ impl Order<'_> {
 
     fn one_box(&mut self, mut row: BoxRow) -> Result<BoxRow, StoreError> {
         self.buf.take::<BoxPrekeys>(&Scan::new(of_box(row.number)))?;
-        (row.prekeys, row.count, row.bytes, row.slot_count, row.slot_bytes, row.revoked) = (0, 0, 0, 0, 0, 0);
+        (row.prekeys, row.count, row.bytes, row.revoked) = (0, 0, 0, 0);
+        (row.slot_count, row.slot_bytes, row.invited_count, row.invited_bytes) = (0, 0, 0, 0);
         let mut tokens = HashMap::new();
         for (_, token) in self.buf.take::<BoxTokens>(&Scan::new(of_box(row.number)))? {
             row.revoked += u32::from(token.revoked);
@@ -100,13 +101,17 @@ impl Order<'_> {
         let size = u64::from(deposit.size);
         row.count += 1;
         row.bytes += size;
-        match deposit.tag {
-            Some(tag) => {
+        match deposit.on {
+            Room::Token(tag) => {
                 let token = tokens.entry(tag).or_insert(BoxTokenRow { tag, ..BoxTokenRow::default() });
                 token.count += 1;
                 token.bytes += size;
             }
-            None => {
+            Room::Invited => {
+                row.invited_count += 1;
+                row.invited_bytes += size;
+            }
+            Room::Strangers => {
                 row.slot_count += 1;
                 row.slot_bytes += size;
             }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::table;
+use crate::base::limits::BOX_SURE_BYTES;
 use crate::base::words::MailService;
 use crate::base::{PeerId, WallTime};
 use crate::envelope::mailbox::{InvitationKey, QueueKey, Tag};
@@ -37,10 +38,21 @@ pub struct TotalsRow {
     pub boxes: u32,
     /// Bytes of envelopes in them.
     pub bytes: u64,
+    /// Of these, beyond what there is always room for in a box.
+    pub beyond: u64,
     /// The highest number that a box has had.
     pub last_box: u64,
     /// The last day on which all boxes were looked through.
     pub walked: u32,
+}
+
+impl TotalsRow {
+    /// In a box are so many bytes now instead of so many.
+    pub fn change(&mut self, before: u64, after: u64) {
+        let beyond = |bytes: u64| bytes.saturating_sub(BOX_SURE_BYTES);
+        self.bytes = self.bytes.saturating_sub(before) + after;
+        self.beyond = self.beyond.saturating_sub(beyond(before)) + beyond(after);
+    }
 }
 
 /// A box. It is written with every deposit, so what is long has rows of its own.
@@ -64,16 +76,22 @@ pub struct BoxRow {
     pub batch: u64,
     /// The day on which the owner came last.
     pub seen: u32,
+    /// On how many other days than the first he came, up to `BOX_TRIAL_VISITS`.
+    pub visits: u8,
     /// The highest number that an envelope has had.
     pub last: u64,
     /// Envelopes that wait.
     pub count: u32,
     /// Their bytes.
     pub bytes: u64,
-    /// Of these, without a token.
+    /// Of these, without a token or an invitation.
     pub slot_count: u32,
     /// Their bytes.
     pub slot_bytes: u64,
+    /// Of these, with an invitation.
+    pub invited_count: u32,
+    /// Their bytes.
+    pub invited_bytes: u64,
     /// Tags that are void.
     pub revoked: u32,
     /// One-time prekeys that are held.
@@ -128,8 +146,19 @@ pub struct DepositRow {
     pub size: u32,
     /// The day on which it came.
     pub day: u32,
-    /// Under which token.
-    pub tag: Option<Tag>,
+    /// On whose room.
+    pub on: Room,
+}
+
+/// The room in a box that an envelope takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Room {
+    /// That of a token.
+    Token(Tag),
+    /// That of strangers who have the owner's link.
+    Invited,
+    /// That of all other strangers.
+    Strangers,
 }
 
 /// The sealed envelope.

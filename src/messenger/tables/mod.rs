@@ -32,7 +32,7 @@ pub use keys::{CardKeysRow, CardKeysTable, OneTimeRow, OneTimeTable, SendingChai
 pub use log::{ClientIdQueue, ClientIdRow, ClientIds, Events, EventsRow, client_id_key};
 pub use mailbox::{
     BoxCardRow, BoxCards, BoxPrekeyRow, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositBody,
-    DepositMarks, DepositRow, Deposits, MailServices, MailTotals, TotalsRow, in_box, of_box, tagged,
+    DepositMarks, DepositRow, Deposits, MailServices, MailTotals, Room, TotalsRow, in_box, of_box, tagged,
 };
 pub use marks::{EnvelopeMarks, MarkQueue, PrekeyMarks, QueuedMark, QueuedMarks, half_of, mark_key, prekey_mark_key};
 pub use outbox::{OutKind, OutRow, Outbox, Way, outbox_key};

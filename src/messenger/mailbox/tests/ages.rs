@@ -31,6 +31,7 @@ fn much_expires_in_small_steps() {
     let mut owners: Vec<Owner> = (1..=70).map(Owner::new).collect();
     for owner in &mut owners {
         assert_eq!(house.register(owner, 0), MailAnswer::Kept { prekeys: 0 });
+        house.establish(owner);
         assert_eq!(house.fill(owner, None, 1, 10), [MailAnswer::Stored]);
     }
     house.fill(&mut owners[3], Some([1; 16]), 512, 10);
@@ -52,6 +53,7 @@ fn a_box_waits_for_its_owner_for_sixty_days() {
     let (mut gone, mut here) = (Owner::new(1), Owner::new(2));
     for owner in [&mut gone, &mut here] {
         assert_eq!(house.register(owner, 1), MailAnswer::Kept { prekeys: 1 });
+        house.establish(owner);
     }
     house.sleep(Millis(30 * DAY.0));
     assert_eq!(house.waiting(&here), Vec::<Vec<u8>>::new());

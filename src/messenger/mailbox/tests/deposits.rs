@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::crypto::hash::sha256;
-use crate::envelope::mailbox::{Delete, search};
+use crate::envelope::mailbox::{Delete, needed_work, search};
 
 const A: Option<Tag> = Some([1; 16]);
 const B: Option<Tag> = Some([2; 16]);
@@ -45,8 +45,8 @@ fn a_second_copy_is_stored_and_takes_no_room() {
     assert_eq!(house.totals().bytes, envelope.len() as u64);
     // Also when there is no room for another.
     house.office.tx(0, |tx| {
-        let totals = TotalsRow { bytes: limits::MAX_MAIL_BYTES, ..tx.mail_totals().unwrap() };
-        tx.put_mail_totals(&totals).unwrap();
+        let row = tx.box_of(&owner.id()).unwrap().unwrap();
+        tx.put_box(&BoxRow { count: limits::BOX_ENVELOPES, ..row }).unwrap();
     });
     assert_eq!(house.deposit(&owner, A, &envelope), MailAnswer::Stored);
     let another = owner.sealed(10);
@@ -57,24 +57,78 @@ fn a_second_copy_is_stored_and_takes_no_room() {
 #[test]
 fn strangers_share_a_small_slot() {
     let (mut house, mut owner) = House::with_box(0);
-    let mut left = 0;
-    for n in 0..limits::SLOT_ENVELOPES {
-        let envelope = owner.sealed(10);
+    let mut left = [0, 0];
+    let proven = |house: &House, owner: &mut Owner, invited: bool| {
+        let (envelope, day, to) = (owner.sealed(10), day_of(house.now()), owner.id());
         let hash = sha256(&[&envelope]);
-        let proof = Proof::invitation(&owner.invitation(), &owner.id(), day_of(house.now()), &hash);
-        assert_eq!(house.ask(NOBODY, &owner.deposit(None, proof, &envelope)), MailAnswer::Stored, "{n}");
-        left += envelope.len();
+        let proof = match invited {
+            true => Proof::invitation(&owner.invitation(), &to, day, &hash),
+            false => {
+                let level = needed_work(0, house.row(owner).slot_count.min(8));
+                let nonce = search(&to, day, &hash, level, 0, 1 << 24).unwrap();
+                Proof::Work { day, nonce }
+            }
+        };
+        (envelope.len(), owner.deposit(None, proof, &envelope))
+    };
+    for invited in [true, false] {
+        // As many as may come before much work is asked for; the rest is made up.
+        for n in 0..12 {
+            let (len, question) = proven(&house, &mut owner, invited);
+            assert_eq!(house.ask(NOBODY, &question), MailAnswer::Stored, "{n}");
+            left[usize::from(invited)] += len as u64;
+        }
+        house.check(&owner);
+        let row = house.row(&owner);
+        assert_eq!([row.slot_bytes, row.invited_bytes], left);
+        let full = |count: &mut u32| *count = limits::SLOT_ENVELOPES / 2;
+        house.office.tx(0, |tx| {
+            let mut row = row.clone();
+            full(if invited { &mut row.invited_count } else { &mut row.slot_count });
+            tx.put_box(&row).unwrap();
+        });
+        let (_, question) = proven(&house, &mut owner, invited);
+        let answer = house.raw(NOBODY, &question);
+        assert_eq!(MailAnswer::decode(&answer), Ok(MailAnswer::Full { retry_after: 3_600 }));
+        // The other half is nobody else's, and a token has room of its own.
+        house.office.tx(0, |tx| tx.put_box(&row).unwrap());
     }
     let envelope = owner.sealed(10);
-    let full = house.raw(NOBODY, &owner.deposit(None, Proof::None, &envelope));
-    assert_eq!(MailAnswer::decode(&full), Ok(MailAnswer::Full { retry_after: 3_600 }));
-    assert_eq!(house.deposit(&owner, A, &envelope), MailAnswer::Stored, "a token has room of its own");
-    assert_eq!(house.row(&owner).slot_bytes, left as u64);
-    house.check(&owner);
+    assert_eq!(house.deposit(&owner, A, &envelope), MailAnswer::Stored);
     // When the owner has taken one there is room for one.
-    assert_eq!(house.delete(&owner, Delete::These(vec![7])), MailAnswer::Done);
-    assert_eq!(house.row(&owner).slot_count, 31);
+    assert_eq!(house.delete(&owner, Delete::These(vec![7, 17])), MailAnswer::Done);
+    assert_eq!((house.row(&owner).invited_count, house.row(&owner).slot_count), (11, 11));
     house.check(&owner);
+}
+
+/// MBX-23: who has no link leaves as many as may wait, and the invited come all the same; and the other way round.
+#[test]
+fn half_of_the_slot_is_for_the_invited() {
+    for (flood, later) in [(Room::Strangers, Room::Invited), (Room::Invited, Room::Strangers)] {
+        let (mut house, mut owner) = House::with_box(0);
+        house.office.tx(0, |tx| {
+            let row = tx.box_of(&owner.id()).unwrap().unwrap();
+            let full = limits::SLOT_ENVELOPES;
+            let row = match flood {
+                Room::Strangers => BoxRow { slot_count: full, ..row },
+                _ => BoxRow { invited_count: full, ..row },
+            };
+            tx.put_box(&row).unwrap();
+        });
+        let question = |house: &House, owner: &mut Owner, on: Room| {
+            let (envelope, day) = (owner.sealed(10), day_of(house.now()));
+            let hash = sha256(&[&envelope]);
+            let proof = match on {
+                Room::Invited => Proof::invitation(&owner.invitation(), &owner.id(), day, &hash),
+                _ => Proof::None,
+            };
+            owner.deposit(None, proof, &envelope)
+        };
+        let late = question(&house, &mut owner, flood);
+        assert_eq!(house.ask(NOBODY, &late), FULL);
+        let other = question(&house, &mut owner, later);
+        assert_eq!(house.ask(NOBODY, &other), MailAnswer::Stored);
+    }
 }
 
 /// MBX-23, MBX-25: bytes are counted, too, and one stranger's letter is no parcel.
@@ -87,18 +141,18 @@ fn the_slot_is_bounded_in_bytes_and_so_is_a_letter() {
     let letter = owner.sealed(14_000);
     let (size, max) = (letter.len() as u64, limits::MAX_SLOT_DEPOSIT as u64);
     assert!(size <= max && size > max - 2_000, "{size}");
-    let fits = usize::try_from(limits::SLOT_BYTES / size).unwrap();
-    assert!(fits >= 16);
+    let fits = usize::try_from(limits::SLOT_BYTES / 2 / size).unwrap();
+    assert!(fits >= 8);
     // Room is left for all but one byte of the last.
     house.office.tx(0, |tx| {
         let mut row = tx.box_of(&owner.id()).unwrap().unwrap();
-        row.slot_bytes = limits::SLOT_BYTES - size + 1;
+        row.slot_bytes = limits::SLOT_BYTES / 2 - size + 1;
         tx.put_box(&row).unwrap();
     });
     assert_eq!(house.deposit(&owner, None, &letter), FULL);
     house.office.tx(0, |tx| {
         let mut row = tx.box_of(&owner.id()).unwrap().unwrap();
-        row.slot_bytes = limits::SLOT_BYTES - size;
+        row.slot_bytes = limits::SLOT_BYTES / 2 - size;
         tx.put_box(&row).unwrap();
     });
     assert_eq!(house.deposit(&owner, None, &letter), MailAnswer::Stored);
@@ -152,13 +206,20 @@ fn a_box_has_an_end() {
     house.check(&owner);
     // The bounds in bytes.
     let size = owner.sealed(10).len() as u64;
-    for (in_box, in_all) in [(limits::BOX_BYTES, size), (size, limits::MAX_MAIL_BYTES)] {
+    // A stranger's box has a sixteenth of what is free of three quarters of what others have beyond the least, if that is less.
+    let pool = limits::MAX_MAIL_BEYOND / 4 * 3;
+    let sure = limits::BOX_SURE_BYTES;
+    assert!(sure + pool / limits::MAIL_SHARE < limits::BOX_BYTES);
+    let full = pool - 5 * size * limits::MAIL_SHARE;
+    for (in_box, in_all) in
+        [(sure + pool / limits::MAIL_SHARE, 0), (sure + 5 * size, full), (sure, pool), (sure, u64::MAX)]
+    {
         for (spare, answer) in [(size - 1, FULL), (size, MailAnswer::Stored)] {
             house.office.tx(0, |tx| {
                 let mut row = tx.box_of(&owner.id()).unwrap().unwrap();
-                row.bytes = in_box - spare.min(in_box);
+                row.bytes = in_box - spare;
                 tx.put_box(&row).unwrap();
-                let totals = TotalsRow { bytes: in_all - spare.min(in_all), ..tx.mail_totals().unwrap() };
+                let totals = TotalsRow { beyond: in_all, ..tx.mail_totals().unwrap() };
                 tx.put_mail_totals(&totals).unwrap();
             });
             assert_eq!(house.fill(&mut owner, Some([9; 16]), 1, 10), [answer]);
@@ -241,12 +302,12 @@ fn strangers_work_under_load() {
     assert_eq!(house.ask(NOBODY, &owner.deposit(None, work(today), &envelope)), MailAnswer::Stored);
     let letter = owner.sealed(10);
     assert_eq!(house.deposit(&owner, A, &letter), MailAnswer::Stored, "a token needs none");
-    // With the slot half full, and with a newer card that asks for nothing.
+    // With their half of the slot half full, and with a newer card that asks for nothing.
     owner.work = 0;
     assert_eq!(house.renew(&mut owner, &[], 0), MailAnswer::Kept { prekeys: 0 });
-    let answers = house.fill(&mut owner, None, 17, 10);
-    assert!(answers[..15].iter().all(|answer| *answer == MailAnswer::Stored), "{answers:?}");
-    assert_eq!(answers[15..], [MailAnswer::Work { level: 16 }, MailAnswer::Work { level: 16 }]);
+    let answers = house.fill(&mut owner, None, 9, 10);
+    assert!(answers[..7].iter().all(|answer| *answer == MailAnswer::Stored), "{answers:?}");
+    assert_eq!(answers[7..], [MailAnswer::Work { level: 16 }, MailAnswer::Work { level: 16 }]);
     // An invitation stands for it, until the owner has another link.
     let envelope = owner.sealed(10);
     let hash = sha256(&[&envelope]);
@@ -272,5 +333,5 @@ fn nothing_that_is_kept_names_a_depositor() {
     // A row tells the day and no more.
     let rows = house.office.rows(0).scan::<Deposits>(&Scan::all()).unwrap();
     assert_eq!(rows[0].1.day, day_of(house.now()));
-    assert_eq!(rows[0].1.tag, A);
+    assert_eq!(rows[0].1.on, Room::Token([1; 16]));
 }

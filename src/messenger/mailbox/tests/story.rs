@@ -69,7 +69,7 @@ fn take_in(office: &mut Office, card: &Card, sealed: &[u8]) {
 /// is pending once when Bob comes.
 #[test]
 fn a_first_contact_reaches_an_offline_stranger() {
-    let mut house = House { office: Office::new(3) };
+    let mut house = House { office: Office::new(3), origin: None };
     house.office.command(MAILBOX, Command::SetMailService(MailService::Open)).unwrap();
     let (bob, alice) = (house.office.id(BOB), house.office.id(ALICE));
     let (bytes, prekeys) = bundle(&mut house.office, 2);
