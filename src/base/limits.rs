@@ -101,6 +101,11 @@ pub const PREKEY_GRACE: Millis = Millis::from_days(22);
 pub const ONE_TIME_BATCH: usize = 100;
 /// A batch is refilled when fewer are left.
 pub const ONE_TIME_REFILL: usize = 20;
+/// One-time prekeys with a secret here that no mailbox has: those that wait, and those that were handed out and are not used.
+pub const MAX_OWN_ONE_TIME: usize = 800;
+/// When there are so many, those go that were handed out first, but none that was within this time: who asks for one is about
+/// to use it.
+pub const ONE_TIME_HANDED_LIFE: Millis = Millis::from_hours(1);
 /// How long a one-time prekey is valid after it was made.
 pub const ONE_TIME_LIFE: Millis = Millis::from_days(60);
 /// Mailboxes in a card.
@@ -141,8 +146,18 @@ pub const ENVELOPE_MARK_LIFE: Millis = Millis::from_days(60);
 pub const MAX_STRANGER_MARKS: u64 = 200_000;
 /// Envelope marks of all contacts together: of first contacts, and of what did not open.
 pub const MAX_CONTACT_MARKS: u64 = 100_000;
-/// Handshakes with the card's own prekey remembered until that prekey dies.
-pub const MAX_CARD_PREKEY_MARKS: u64 = 100_000;
+/// Handshakes with one card's own prekey, of strangers, remembered until it takes no more: beyond that the card is made anew.
+pub const MAX_CARD_PREKEY_MARKS: u64 = 5_000;
+/// The same with those that came by invitation: what strangers cannot take.
+pub const MAX_INVITED_PREKEY_MARKS: u64 = MAX_CARD_PREKEY_MARKS / 4 * 5;
+/// The same with those of contacts.
+pub const MAX_CONTACT_PREKEY_MARKS: u64 = MAX_CARD_PREKEY_MARKS / 4 * 6;
+/// A card is made anew for its marks so often at most: each stands for 48 hours in the hash table of others.
+pub const CROWDED_CARD_PAUSE: Millis = Millis::from_hours(1);
+/// How long the prekey of such a card is good for those who have it.
+pub const CROWDED_CARD_GRACE: Millis = Millis::from_hours(24);
+/// Rows of marks that are read at a time.
+pub const MARKS_PAGE: usize = 1_024;
 
 // ---- Clocks -------------------------------------------------------------------------------------
 
@@ -350,6 +365,8 @@ pub const BOX_UNREACHABLE_AFTER: u32 = 3;
 pub const BOX_LEAVING: Millis = Millis::from_days(7);
 /// One-time prekeys with a secret here that one mailbox was given: whatever it says of those it holds, it gets no more.
 pub const MAX_BOXED_PREKEYS: usize = 400;
+/// The same of all mailboxes there ever were.
+pub const MAX_ALL_BOXED_PREKEYS: usize = MAX_BOXED_PREKEYS * MAX_MAILBOXES;
 /// A mailbox gets a batch of prekeys once in this time at most.
 pub const BOX_REFILL_PAUSE: Millis = Millis::from_hours(1);
 /// When a mailbox was last emptied is written down once in this time.

@@ -12,7 +12,8 @@ use super::tx::{Step, Tx};
 
 /// One-time prekeys with a secret in the store, handed out or not: whoever asks for them without
 /// using them cannot make it grow beyond this.
-pub(super) const MAX_ONE_TIME: usize = 2_000;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) const MAX_ONE_TIME: usize = limits::MAX_OWN_ONE_TIME + limits::MAX_ALL_BOXED_PREKEYS;
 /// How often the secrets of prekeys are looked through.
 pub(super) const SWEEP: Millis = Millis::from_hours(24);
 
@@ -63,12 +64,13 @@ impl Tx<'_> {
         row.card_issued = now;
         self.note_own_card(&row.card);
         let key = numbered(keys.prekey_id.0);
-        Ok(self.buf.put::<CardKeysTable>(&key, &CardKeysRow { keys, named_until: self.deadline_clock() + life })?)
+        let (named_until, closes) = (self.deadline_clock() + life, None);
+        Ok(self.buf.put::<CardKeysTable>(&key, &CardKeysRow { keys, named_until, closes })?)
     }
 
     /// The keys of the current card, signed anew: after a change of what else it says.
     pub(super) fn reissue_card(&mut self, row: &mut ProfileRow) -> Step {
-        let newest = self.card_keys()?.into_iter().max_by_key(|keys| keys.named_until);
+        let newest = self.newest_card_keys()?;
         let keys = newest.map_or_else(|| CardKeys::generate(&mut *self.rng), |found| found.keys);
         self.issue_card(row, keys)
     }
@@ -86,6 +88,7 @@ impl Tx<'_> {
             self.reissue_card(&mut row)?;
             self.put_profile(&row)?;
         }
+        self.forget_closed_marks()?;
         // ID-28: what waits in a mailbox may be sealed to an old key.
         if row.swept + SWEEP <= now && self.boxes_are_empty()? {
             row.swept = now;
@@ -93,6 +96,47 @@ impl Tx<'_> {
             self.sweep_keys()?;
         }
         self.refill_one_time()
+    }
+
+    /// Those of the present card.
+    pub(super) fn newest_card_keys(&self) -> Step<Option<CardKeysRow>> {
+        let open = self.card_keys()?.into_iter().filter(|row| row.closes.is_none());
+        Ok(open.max_by_key(|row| row.named_until))
+    }
+
+    /// So many have begun a session with this card's own prekey that there is soon no room to remember more: another card takes
+    /// its place at once, and this prekey serves those who have it for a day (ID-32).
+    pub(super) fn card_is_crowded(&mut self, prekey: PrekeyId) -> Step {
+        let now = self.deadline_clock();
+        let all = self.card_keys()?;
+        let last = all.iter().filter_map(|row| row.closes).max();
+        let since_last = last.map(|closes| WallTime(closes.0.saturating_sub(limits::CROWDED_CARD_GRACE.0)));
+        let is_early = since_last.is_some_and(|at| at + limits::CROWDED_CARD_PAUSE > now);
+        let Some(crowded) = self.newest_card_keys()?.filter(|row| row.keys.prekey_id == prekey && !is_early) else {
+            return Ok(());
+        };
+        tracing::info!("very many strangers have written: another card takes the place of the present one");
+        let closes = Some(now + limits::CROWDED_CARD_GRACE);
+        self.buf.put::<CardKeysTable>(&numbered(prekey.0), &CardKeysRow { closes, ..crowded })?;
+        let mut profile = self.profile()?;
+        let keys = CardKeys::generate(&mut *self.rng);
+        self.issue_card(&mut profile, keys)?;
+        self.put_profile(&profile)
+    }
+
+    /// Marks of prekeys that begin no session any more say nothing.
+    fn forget_closed_marks(&mut self) -> Step {
+        let believed = self.believed(limits::CROWDED_CARD_GRACE);
+        for row in self.card_keys()?.into_iter().filter(|row| row.is_closed(believed)) {
+            let prekey = row.keys.prekey_id;
+            if row.closes != Some(WallTime(0)) {
+                // Whatever the clock does, it does not open again: its marks are gone.
+                let closed = CardKeysRow { closes: Some(WallTime(0)), ..row };
+                self.buf.put::<CardKeysTable>(&numbered(prekey.0), &closed)?;
+            }
+            self.forget_prekey_marks(prekey)?;
+        }
+        Ok(())
     }
 
     /// Forgets the secrets that nobody can use any more (ID-28).
@@ -133,6 +177,7 @@ impl Tx<'_> {
         self.buf.delete::<OneTimeTable>(&numbered(id.0));
         self.mem.one_time_total = self.mem.one_time_total.saturating_sub(1);
         self.mem.one_time.retain(|other| *other != id);
+        self.mem.handed_out.retain(|(_, other)| *other != id);
         Ok(())
     }
 
@@ -142,31 +187,48 @@ impl Tx<'_> {
             return Ok(());
         }
         let (now, made) = (self.now.wall, self.deadline_clock());
-        while self.mem.one_time.len() < limits::ONE_TIME_BATCH && self.mem.one_time_total < MAX_ONE_TIME {
+        while self.mem.one_time.len() < limits::ONE_TIME_BATCH && self.room_for_one_time()? {
             let keys = OneTimeKeys::generate(&mut *self.rng, now);
             let id = keys.id;
-            self.buf.put::<OneTimeTable>(&numbered(id.0), &OneTimeRow { keys, made, handed_out: false })?;
+            self.buf.put::<OneTimeTable>(&numbered(id.0), &OneTimeRow { keys, made, handed_out: None })?;
             self.mem.one_time.push_back(id);
             self.mem.one_time_total += 1;
         }
         Ok(())
     }
 
+    /// Whether there is room for another. Those that somebody took long ago and did not use make room.
+    fn room_for_one_time(&mut self) -> Step<bool> {
+        let boxed: usize = self.mem.mail.boxed.values().sum();
+        if self.mem.one_time_total.saturating_sub(boxed) < limits::MAX_OWN_ONE_TIME {
+            return Ok(true);
+        }
+        let believed = self.believed(limits::ONE_TIME_HANDED_LIFE);
+        let oldest = self.mem.handed_out.front().filter(|(at, _)| *at + limits::ONE_TIME_HANDED_LIFE <= believed);
+        let Some((_, id)) = oldest.copied() else { return Ok(false) };
+        self.forget_one_time(id)?;
+        Ok(true)
+    }
+
     /// Answers a peer who asks for our card: the same for everyone, blocked or not. A one-time prekey is handed out once
     /// (ID-31).
     pub(super) fn answer_bundle(&mut self, request: u64, want_prekey: bool) -> Step {
         let card = self.profile()?.card;
+        if want_prekey && self.mem.one_time.is_empty() {
+            self.refill_one_time()?;
+        }
         let mut prekey = None;
         while want_prekey && prekey.is_none() {
             let Some(id) = self.mem.one_time.pop_front() else { break };
             if let Some(mut row) = self.one_time_of(id)? {
-                row.handed_out = true;
-                let wall = self.now.wall;
+                let (now, wall) = (self.deadline_clock(), self.now.wall);
+                row.handed_out = Some(now);
                 if !(wall + limits::CARD_ROTATION..=wall + limits::ONE_TIME_LIFE).contains(&row.keys.expires) {
                     // It was made by a clock that was wrong, and nobody has seen it.
-                    (row.keys.expires, row.made) = (wall + limits::ONE_TIME_LIFE, self.deadline_clock());
+                    (row.keys.expires, row.made) = (wall + limits::ONE_TIME_LIFE, now);
                 }
                 self.buf.put::<OneTimeTable>(&numbered(id.0), &row)?;
+                self.mem.handed_out.push_back((now, id));
                 prekey = Some(row.keys.sign(self.me));
             }
         }

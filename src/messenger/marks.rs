@@ -97,26 +97,37 @@ impl Tx<'_> {
         Ok(self.buf.get::<PrekeyMarks>(&prekey_mark_key(prekey, ephemeral))?.is_some())
     }
 
-    /// Remembers one. False when there is no room: then a stranger's handshake is dropped, never a mark.
-    pub(super) fn mark_prekey(&mut self, prekey: PrekeyId, ephemeral: &DhPublic, contact: bool) -> Step<bool> {
-        let count = match self.mem.prekey_marks {
-            Some(count) => count,
-            None => self.buf.count::<PrekeyMarks>(&Scan::all())?,
-        };
-        self.mem.prekey_marks = Some(count);
-        if !contact && count >= limits::MAX_CARD_PREKEY_MARKS {
-            return Ok(false);
+    /// How many were seen. Counted once, in pages; then it is known.
+    pub(super) fn prekey_marks(&mut self, prekey: PrekeyId) -> Step<u64> {
+        if let Some(count) = self.mem.prekey_marks.get(&prekey) {
+            return Ok(*count);
         }
-        self.buf.put::<PrekeyMarks>(&prekey_mark_key(prekey, ephemeral), ephemeral)?;
-        self.mem.prekey_marks = Some(count + 1);
-        Ok(true)
+        let count = self.buf.count::<PrekeyMarks>(&Scan::new(numbered(prekey.0)))?;
+        self.mem.prekey_marks.insert(prekey, count);
+        Ok(count)
     }
 
-    /// Forgets all marks of a prekey whose secret is gone.
+    /// Remembers one. When there are very many the card is made anew.
+    pub(super) fn mark_prekey(&mut self, prekey: PrekeyId, ephemeral: &DhPublic) -> Step {
+        let count = self.prekey_marks(prekey)? + 1;
+        self.buf.put::<PrekeyMarks>(&prekey_mark_key(prekey, ephemeral), ephemeral)?;
+        self.mem.prekey_marks.insert(prekey, count);
+        if count >= limits::MAX_CARD_PREKEY_MARKS { self.card_is_crowded(prekey) } else { Ok(()) }
+    }
+
+    /// Forgets all marks of a prekey with which no session is begun any more.
     pub(super) fn forget_prekey_marks(&mut self, prekey: PrekeyId) -> Step {
-        self.buf.take::<PrekeyMarks>(&Scan::new(numbered(prekey.0)))?;
-        self.mem.prekey_marks = None;
-        Ok(())
+        let page = Scan::new(numbered(prekey.0)).limit(limits::MARKS_PAGE);
+        loop {
+            let marks = self.buf.scan::<PrekeyMarks>(&page)?;
+            for (_, ephemeral) in &marks {
+                self.buf.delete::<PrekeyMarks>(&prekey_mark_key(prekey, ephemeral));
+            }
+            if marks.len() < limits::MARKS_PAGE {
+                self.mem.prekey_marks.remove(&prekey);
+                return Ok(());
+            }
+        }
     }
 }
 

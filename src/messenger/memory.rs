@@ -15,11 +15,13 @@ use crate::store::{Rows, Scan, StoreError, Table, WriteBuffer};
 use super::clock::Clock;
 use super::mailbox::House;
 use super::mailing::{Asks, Mailing, OwnBox, Seek};
+use super::newcomers::Newcomers;
 use super::outgoing::{Letter, Outgoing};
 use super::sessions::Beside;
 use super::shared::Shared;
 use super::tables::{
-    ClientIdQueue, Events, Hours, OneTimeTable, Outbox, Peers, QueuedMark, Recent, Requests, Timed, WAITING,
+    BoxedPrekeys, ClientIdQueue, Events, Hours, OneTimeTable, Outbox, Peers, QueuedMark, Recent, Requests, Timed,
+    WAITING, numbered,
 };
 
 /// Everything in memory.
@@ -49,6 +51,8 @@ pub(super) struct Memory {
     pub asks: Asks,
     /// What is known of sessions beside their rows.
     pub sessions: Beside,
+    /// How many sessions strangers may begin.
+    pub newcomers: Newcomers,
     /// What is known of boxes kept for others beside their rows.
     pub house: House,
     /// What is to be put back when a step fails.
@@ -76,10 +80,12 @@ pub(super) struct Known {
     pub requests: Shared<Vec<Pending>>,
     /// One-time prekeys that nobody was given.
     pub one_time: Shared<VecDeque<PrekeyId>>,
+    /// Those that peers were given and have not used, in that order; not those that mailboxes have.
+    pub handed_out: Shared<VecDeque<(WallTime, PrekeyId)>>,
     /// All one-time prekeys with a secret in the store.
     pub one_time_total: usize,
-    /// Marks of handshakes with card prekeys, once counted.
-    pub prekey_marks: Option<u64>,
+    /// Marks of handshakes with each card prekey, once counted.
+    pub prekey_marks: Shared<BTreeMap<PrekeyId, u64>>,
     /// Contacts in all.
     pub contacts: u64,
     /// The profile's time.
@@ -250,10 +256,15 @@ impl Memory {
         }
         for (_, row) in rows.scan::<OneTimeTable>(&Scan::all())? {
             memory.one_time_total += 1;
-            if !row.handed_out {
-                memory.one_time.push_back(row.keys.id);
+            match row.handed_out {
+                None => memory.one_time.push_back(row.keys.id),
+                Some(at) if !rows.contains::<BoxedPrekeys>(&numbered(row.keys.id.0))? => {
+                    memory.handed_out.push_back((at, row.keys.id));
+                }
+                Some(_) => {}
             }
         }
+        memory.handed_out.make_contiguous().sort_unstable();
         for (_, row) in rows.scan_sound::<Peers>(&Scan::all())?.0 {
             memory.contacts += u64::from(row.contact.is_some());
             if row.heal_due {
@@ -286,6 +297,7 @@ impl Memory {
         fresh.asks = std::mem::take(&mut self.asks);
         (fresh.asks.asked, fresh.asks.works) = (BTreeMap::new(), VecDeque::new());
         fresh.sessions = std::mem::take(&mut self.sessions);
+        fresh.newcomers = std::mem::take(&mut self.newcomers);
         fresh.house = std::mem::take(&mut self.house);
         fresh.house.reload();
         fresh.next_ticket = self.next_ticket;

@@ -24,6 +24,7 @@ mod mailing;
 mod maintain;
 mod marks;
 mod memory;
+mod newcomers;
 mod outgoing;
 mod places;
 mod post;
@@ -301,7 +302,7 @@ impl Tx<'_> {
                 Ok(())
             }
             Event::Listening(addrs) => self.listening(addrs),
-            Event::Envelope { from, token, bytes, .. } => self.receive(from, token, &bytes),
+            Event::Envelope { from, origin, token, bytes } => self.receive(from, origin, token, &bytes),
             Event::Acked { peer, ticket } => self.acked(peer, ticket),
             Event::Refused { peer, ticket, reason } => self.came_back(peer, ticket, Happening::Refused(ticket, reason)),
             Event::Lost { peer, ticket } => self.came_back(peer, ticket, Happening::Lost(ticket)),

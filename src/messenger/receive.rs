@@ -2,7 +2,7 @@
 //! answered tells a stranger nothing (protocol, "Requests").
 
 use crate::base::words::Policy;
-use crate::base::{EnvelopeId, PeerId, limits};
+use crate::base::{EnvelopeId, Origin, PeerId, limits};
 use crate::content::Capsule;
 use crate::crypto::dh::DhPublic;
 use crate::envelope::{self, EnvelopeKind, WireError};
@@ -10,6 +10,7 @@ use crate::identity::{IdentityKey, PrekeyId};
 use crate::session::{FirstContactIn, Opened, ResponderKeys, SessionError, SessionSet};
 
 use super::io::{FrameToken, Order, RefuseReason};
+use super::newcomers::Way;
 use super::tables::{CardKeysRow, OneTimeRow, PeerRow};
 use super::tx::{Step, Tx};
 
@@ -26,20 +27,23 @@ pub(super) enum Standing {
     Stranger,
 }
 
-/// How an envelope came.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// On the stream of its sender, who is known by it.
-    Stream,
-    /// Out of a mailbox: its sender is a claim, until a session with him has opened it (ENV-15).
-    Sealed,
-}
-
 /// What the peer is told.
 enum Verdict {
     /// Stored, or looks as if.
     Taken,
     Refused(RefuseReason),
+    /// There is no room for it now: *unavailable*. What lies in a mailbox stays there.
+    Later,
+}
+
+/// What becomes of an envelope out of a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Taken,
+    /// As what would be refused on a stream (ENV-14): there is nobody to tell.
+    Dropped,
+    /// It is left there.
+    Left,
 }
 
 /// The keys a first contact was made for.
@@ -56,25 +60,29 @@ const fn heals(error: SessionError) -> bool {
 
 impl Tx<'_> {
     /// One envelope, on the authenticated stream of `from`.
-    pub(super) fn receive(&mut self, from: PeerId, token: FrameToken, bytes: &[u8]) -> Step {
-        let verdict = self.take(from, bytes, Way::Stream)?;
+    pub(super) fn receive(&mut self, from: PeerId, origin: Option<Origin>, token: FrameToken, bytes: &[u8]) -> Step {
+        let verdict = self.take(from, bytes, Way::Stream(origin))?;
         if let Some((peer, reading)) = self.mem.reading.take() {
             self.mem.clock.hear(peer, reading);
         }
         match verdict {
             Verdict::Taken => self.push(Order::Acknowledge(token)),
             Verdict::Refused(reason) => self.push(Order::Refuse(token, reason)),
+            Verdict::Later => self.push(Order::Refuse(token, RefuseReason::Unavailable)),
         }
         Ok(())
     }
 
-    /// One envelope that was sealed to us, in the name of `from`. False: it is dropped, as what would be refused on a stream
-    /// (ENV-14): there is nobody to tell.
-    pub(super) fn receive_sealed(&mut self, from: PeerId, bytes: &[u8]) -> Step<bool> {
-        let verdict = self.take(from, bytes, Way::Sealed)?;
+    /// One envelope that was sealed to us, in the name of `from`, and lay in this mailbox.
+    pub(super) fn receive_sealed(&mut self, from: PeerId, mailbox: PeerId, bytes: &[u8]) -> Step<Fate> {
+        let verdict = self.take(from, bytes, Way::Sealed(mailbox))?;
         // It may have lain there for any time.
         self.mem.reading = None;
-        Ok(matches!(verdict, Verdict::Taken))
+        Ok(match verdict {
+            Verdict::Taken => Fate::Taken,
+            Verdict::Refused(_) => Fate::Dropped,
+            Verdict::Later => Fate::Left,
+        })
     }
 
     fn take(&mut self, from: PeerId, bytes: &[u8], way: Way) -> Step<Verdict> {
@@ -152,11 +160,16 @@ impl Tx<'_> {
         match set.open_first(self.me, &identity, &first, responder, self.aging()) {
             Ok(opened) if !opened.is_new_session => self.keep(from, standing, &set, &opened, id, card_prekey),
             Ok(opened) => {
-                let contact = matches!(standing, Standing::Contact(_));
-                if let Some((prekey, ephemeral)) = &card_prekey
-                    && !self.mark_prekey(*prekey, ephemeral, contact)?
-                {
-                    return self.taken(from, id, None);
+                let capsule = Capsule::decode(&opened.plaintext).ok();
+                let who = self.newcomer(matches!(standing, Standing::Contact(_)), capsule.as_ref())?;
+                if let Some(reason) = self.room_for_session(who, way, card_prekey.map(|(prekey, _)| prekey))? {
+                    return Ok(match reason {
+                        RefuseReason::Unavailable => Verdict::Later,
+                        reason => Verdict::Refused(reason),
+                    });
+                }
+                if let Some((prekey, ephemeral)) = &card_prekey {
+                    self.mark_prekey(*prekey, ephemeral)?;
                 }
                 if let Some(used) = first.one_time_id() {
                     self.forget_one_time(used)?;
@@ -172,8 +185,8 @@ impl Tx<'_> {
     /// have written it in his name, and it leaves no trace.
     fn unread(&mut self, from: PeerId, id: EnvelopeId, way: Way) -> Step<Verdict> {
         match way {
-            Way::Stream => self.taken(from, id, None),
-            Way::Sealed => Ok(Verdict::Taken),
+            Way::Stream(_) => self.taken(from, id, None),
+            Way::Sealed(_) => Ok(Verdict::Taken),
         }
     }
 
@@ -182,6 +195,7 @@ impl Tx<'_> {
         let Some(card) = self.card_keys_of(first.header.prekey_id)? else { return Ok(None) };
         match first.one_time_id() {
             Some(id) => Ok(self.one_time_of(id)?.map(|row| Keys { card, one_time: Some(row) })),
+            None if card.is_closed(self.deadline_clock()) => Ok(None),
             None if card.keys.kem_id == first.header.kem_id => Ok(Some(Keys { card, one_time: None })),
             None => Ok(None),
         }
@@ -253,7 +267,7 @@ impl Tx<'_> {
             return Ok(Verdict::Taken);
         }
         tracing::debug!(%from, %error, "an envelope did not open");
-        if way == Way::Sealed {
+        if matches!(way, Way::Sealed(_)) {
             // ENV-14, ENV-15: no handshake, and no mark: should he send the same on a stream, it is looked at there.
             return Ok(Verdict::Taken);
         }

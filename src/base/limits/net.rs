@@ -393,6 +393,23 @@ pub const PREKEYS: &[Grant] = &[
     one_in(Strangers, Network, 48, Millis::from_secs(60)),
 ];
 
+/// Sessions that strangers begin with us, each of which leaves rows, by where they are; by peer: what one of our mailboxes
+/// brings. Ten networks together use up a card's prekey in an hour ([`MAX_CARD_PREKEY_MARKS`]).
+///
+/// [`MAX_CARD_PREKEY_MARKS`]: super::MAX_CARD_PREKEY_MARKS
+pub const SESSIONS: &[Grant] = &[
+    one_in(Strangers, Peer, 480, Millis::from_secs(8)),
+    one_in(Strangers, Address, 240, Millis::from_secs(16)),
+    one_in(Strangers, Network, 480, Millis::from_secs(8)),
+];
+
+/// The same of those who come with the token of our link: what others cannot take. A link may be known to many.
+pub const INVITED_SESSIONS: &[Grant] = &[
+    one_in(Strangers, Peer, 120, Millis::from_secs(32)),
+    one_in(Strangers, Address, 60, Millis::from_secs(64)),
+    one_in(Strangers, Network, 120, Millis::from_secs(32)),
+];
+
 /// Boxes that are made in our mailbox for owners whom its operator does not know. One that nobody comes back to lives two days:
 /// a network has some seventy of those at a time.
 pub const MAIL_BOXES: &[Grant] =

@@ -6,7 +6,6 @@ use crate::crypto::hash::sha256;
 use crate::envelope::mailbox::{Answer, InvitationKey, OfferIn, Question, QueueKey, Tag};
 use crate::identity::{OneTimeKeys, PrekeyId, next_sequence};
 use crate::messenger::deliver::jittered;
-use crate::messenger::keys::MAX_ONE_TIME;
 use crate::messenger::mailing::What;
 use crate::messenger::tables::{
     BoxedPrekeys, GivenTokens, LOST_KEY, OfferRow, Offered, Offers, OneTimeRow, OneTimeTable, OwnBoxRow, PeerRow,
@@ -116,7 +115,8 @@ impl Tx<'_> {
         }
         let boxed = self.mem.mail.boxed.get(&row.peer).copied().unwrap_or(0);
         let left = limits::MAX_BOXED_PREKEYS.saturating_sub(boxed);
-        Ok((limits::ONE_TIME_BATCH - held).min(left).min(MAX_ONE_TIME.saturating_sub(self.mem.one_time_total)))
+        let all: usize = self.mem.mail.boxed.values().sum();
+        Ok((limits::ONE_TIME_BATCH - held).min(left).min(limits::MAX_ALL_BOXED_PREKEYS.saturating_sub(all)))
     }
 
     /// A new offer, with prekeys that nobody else is given (MBX-18, MBX-52).
@@ -136,7 +136,8 @@ impl Tx<'_> {
             let keys = OneTimeKeys::generate(&mut *self.rng, wall);
             prekeys.push(keys.id);
             self.buf.put::<BoxedPrekeys>(&numbered(keys.id.0), &row.peer)?;
-            self.buf.put::<OneTimeTable>(&numbered(keys.id.0), &OneTimeRow { keys, made, handed_out: true })?;
+            let row = OneTimeRow { keys, made, handed_out: Some(made) };
+            self.buf.put::<OneTimeTable>(&numbered(row.keys.id.0), &row)?;
         }
         self.mem.one_time_total += count;
         *self.mem.mail.boxed.entry(row.peer).or_default() += count;

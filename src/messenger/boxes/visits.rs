@@ -8,6 +8,7 @@ use crate::envelope::seal::SealedIn;
 use crate::identity::IdentityKey;
 use crate::messenger::deliver::jittered;
 use crate::messenger::mailing::What;
+use crate::messenger::receive::Fate;
 use crate::messenger::tables::{LOST_KEY, OwnBoxRow};
 use crate::messenger::tx::{Step, Stop, Tx};
 
@@ -65,11 +66,11 @@ impl Tx<'_> {
             self.put_own_box(&row)?;
         }
         let last = items.last().map(|item| item.number);
-        let done = self.take_items(&items)?;
+        let done = self.take_items(row.peer, &items)?;
         let Some(own) = self.mem.mail.own.get_mut(&row.peer) else { return Ok(Outcome::Good) };
         own.pages += 1;
         own.done.extend(done);
-        if !items.is_empty() {
+        if !own.done.is_empty() {
             own.pause = limits::FETCH_PAUSE_MIN;
             own.wait.found();
         }
@@ -84,12 +85,13 @@ impl Tx<'_> {
     }
 
     /// Takes what is in a page; gives the numbers that need not be kept any longer. One that cannot be taken now, because
-    /// a row of ours does not open, holds up no other.
-    fn take_items(&mut self, items: &[PageItem]) -> Step<Vec<u64>> {
+    /// a row of ours does not open or because there is no room for it, holds up no other.
+    fn take_items(&mut self, mailbox: PeerId, items: &[PageItem]) -> Step<Vec<u64>> {
         let mut done = Vec::with_capacity(items.len());
         for item in items {
-            match self.attempt(|tx| tx.take_sealed(&item.sealed)) {
-                Ok(()) => done.push(item.number),
+            match self.attempt(|tx| tx.take_sealed(mailbox, &item.sealed)) {
+                Ok(Fate::Left) => {}
+                Ok(Fate::Taken | Fate::Dropped) => done.push(item.number),
                 Err(Stop::Fault(error)) => tracing::error!(%error, "an envelope of a mailbox cannot be taken"),
                 Err(Stop::Refused(_)) => {}
             }
@@ -98,15 +100,15 @@ impl Tx<'_> {
     }
 
     /// An envelope that waited. What cannot be taken is dropped: nobody is told of it, and nothing is kept (ENV-14, MBX-53).
-    fn take_sealed(&mut self, sealed: &[u8]) -> Step {
-        let is_taken = match self.unsealed(sealed)? {
-            Some((sender, envelope)) => self.receive_sealed(sender, &envelope)?,
-            None => false,
+    fn take_sealed(&mut self, mailbox: PeerId, sealed: &[u8]) -> Step<Fate> {
+        let fate = match self.unsealed(sealed)? {
+            Some((sender, envelope)) => self.receive_sealed(sender, mailbox, &envelope)?,
+            None => Fate::Dropped,
         };
-        if !is_taken {
+        if fate == Fate::Dropped {
             tracing::debug!("an envelope of a mailbox was dropped");
         }
-        Ok(())
+        Ok(fate)
     }
 
     /// Who sealed it is not known until it opens (ENV-15).

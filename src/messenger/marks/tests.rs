@@ -140,7 +140,7 @@ fn marks_make_room_in_their_order() {
             tx.queue_marks(false, marks, max).unwrap();
         });
     };
-    office.tx(0, |tx| assert!(tx.mark_prekey(prekey.0, &prekey.1, false).unwrap()));
+    office.tx(0, |tx| tx.mark_prekey(prekey.0, &prekey.1).unwrap());
     put(&mut office, &[1, 2], 5);
     put(&mut office, &[3], 5);
     put(&mut office, &[4, 5], 5);

@@ -31,6 +31,15 @@ pub struct CardKeysRow {
     pub keys: CardKeys,
     /// When the last card that names them expires, by the profile's time.
     pub named_until: WallTime,
+    /// From when on they begin no session by themselves, if the card was made anew because so many had (ID-32).
+    pub closes: Option<WallTime>,
+}
+
+impl CardKeysRow {
+    /// Whether a first contact needs a one-time prekey beside them.
+    pub fn is_closed(&self, now: WallTime) -> bool {
+        self.closes.is_some_and(|closes| closes <= now)
+    }
 }
 
 /// A one-time prekey.
@@ -40,6 +49,6 @@ pub struct OneTimeRow {
     pub keys: OneTimeKeys,
     /// When it was made, by the profile's time.
     pub made: WallTime,
-    /// Whether somebody was given it: it is never given again.
-    pub handed_out: bool,
+    /// When somebody was given it, by the profile's time: it is never given again.
+    pub handed_out: Option<WallTime>,
 }

@@ -29,8 +29,8 @@ fn row(name: &str, line: &Grant) -> String {
 #[test]
 fn what_is_given_stands_in_the_threat_model() {
     let table = table!(TCP_HANDSHAKES QUIC_HANDSHAKES QUIC_UNPROVED_HANDSHAKES CIRCUIT_HANDSHAKES DIALS TOLD_DIALS CONNECTIONS INBOUND
-        INBOUND_CIRCUITS RESERVATIONS CIRCUITS ENVELOPES CARDS PREKEYS MAIL_BOXES MAIL_QUESTIONS MAIL_WAITING MAIL_HELD DHT_PUTS
-        DHT_CHECKS DHT_HEARD DHT_PROVIDERS);
+        INBOUND_CIRCUITS RESERVATIONS CIRCUITS ENVELOPES CARDS PREKEYS SESSIONS INVITED_SESSIONS MAIL_BOXES MAIL_QUESTIONS
+        MAIL_WAITING MAIL_HELD DHT_PUTS DHT_CHECKS DHT_HEARD DHT_PROVIDERS);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let source = fs::read_to_string(root.join("src/base/limits/net.rs")).unwrap();
     assert_eq!(source.matches(": &[Grant] =").count(), table.len(), "one is not in this list");

@@ -20,7 +20,7 @@ pub(super) fn store() -> Seeds {
     let now = WallTime(1_700_000_000_000);
     let keys = CardKeys::generate(&mut rng());
     let one_time = OneTimeKeys::generate(&mut rng(), now);
-    let card_keys = CardKeysRow { keys, named_until: now };
+    let card_keys = CardKeysRow { keys, named_until: now, closes: Some(now) };
     let (sessions, moved) = sessions(&card_keys.keys);
     vec![
         seed("row", 0, files::some_row(&mut rng())),
@@ -51,7 +51,7 @@ pub(super) fn store() -> Seeds {
         table(
             "one-time",
             OneTimeTable::ID,
-            &to_allocvec(&OneTimeRow { keys: one_time, made: now, handed_out: true }).unwrap(),
+            &to_allocvec(&OneTimeRow { keys: one_time, made: now, handed_out: Some(now) }).unwrap(),
         ),
     ]
 }

@@ -58,6 +58,10 @@ const DEADLINES: &[(&str, Kept)] = &[
     ("CARD_ROTATION", Ages(card_keys)),
     ("PREKEY_GRACE", Ages(card_keys)),
     ("ONE_TIME_LIFE", Ages(one_time_prekeys)),
+    ("ONE_TIME_HANDED_LIFE", Ages(one_time_prekeys)),
+    // The secrets stay; what is begun with them alone begins again with another card.
+    ("CROWDED_CARD_PAUSE", Repeats),
+    ("CROWDED_CARD_GRACE", Repeats),
     ("REQUEST_LIFE", Ages(requests)),
     ("DECLINE_LIFE", Ages(declined)),
     ("ENVELOPE_MARK_LIFE", Ages(marks)),
@@ -81,6 +85,7 @@ const DEADLINES: &[(&str, Kept)] = &[
     ("BOX_PREKEY_INTERVAL", Repeats),
     ("BOX_ENVELOPE_DAYS", Ages(deposits)),
     ("BOX_LEASE_DAYS", Ages(boxes)),
+    ("BOX_TRIAL_DAYS", Ages(boxes)),
     ("DEPOSIT_AFTER", Process),
     ("MISSED_LIFE", Process),
     ("RECEIPTS_DEPOSIT_AFTER", Repeats),
