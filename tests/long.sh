@@ -3,7 +3,7 @@
 # target/long and not run again. What it prints at the end can be pasted into docs/tests.md.
 #
 #   tests/long.sh                 everything that is not done yet
-#   tests/long.sh crash           only the blocks whose names begin so: sim, reach, crash, fuzz
+#   tests/long.sh crash           only the blocks whose names begin so: sim, reach, crash, flood, fuzz
 #   tests/long.sh --list          the blocks, and which of them have passed
 #   FUZZ_SECONDS=60 tests/long.sh fuzz
 #
@@ -47,6 +47,10 @@ blocks() {
         echo "reach-crowd-$seed 0 1 process dht::"
         echo "reach-nat-$seed 0 1 nat reach::"
     done
+    # What strangers can use up, at full size: some twenty minutes each.
+    for flood in flood::handshakes_that_say_nothing flood::boxes_under_fresh_keys dht::cards_of_one_network; do
+        echo "flood-${flood#*::} 0 100 process $flood"
+    done
     if [[ -d fuzz/fuzz_targets ]]; then
         for target in fuzz/fuzz_targets/*.rs; do
             target=$(basename "$target" .rs)
@@ -89,6 +93,7 @@ while read -r name seed scale command filter <&3; do
     fi
     # What the tests say of themselves, or how many there were.
     said=$(grep -ho 'crash [a-z]*: seeds.*' "$state/$name.log" | paste -sd';' || true)
+    [[ -n $said ]] || said=$(grep -hE '; memory .* MiB, disk |^cards: ' "$state/$name.log" | paste -sd';' || true)
     [[ -n $said ]] || said=$(grep -ho 'city: .*' "$state/$name.log" | paste -sd';' || true)
     [[ -n $said ]] || said=$(grep -ho '[1-9][0-9]* passed' "$state/$name.log" | paste -sd',' || true)
     [[ -n $said ]] || said=$(grep -ho 'Done [0-9]* runs.*' "$state/$name.log" || true)

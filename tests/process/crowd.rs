@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures::StreamExt;
 use libp2p::kad::store::{MemoryStore, RecordStore};
 use libp2p::kad::{Record, RecordKey};
+use libp2p::swarm::SwarmEvent;
 use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, kad};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -25,6 +26,8 @@ const AT_ONCE: usize = 8;
 const SEARCHES: usize = 3;
 /// What the process may hold: all nodes are in one.
 const MEMORY: usize = 7 << 30;
+/// Cards that whoever puts many has under way.
+const PUTS: usize = 16;
 /// A node has joined when it is connected with so many.
 const AT_HOME: usize = 8;
 /// So many of the liars give an older card of its owner; fewer than a searcher has enough of.
@@ -233,6 +236,40 @@ impl Crowd {
         self.clients.extend(seekers);
         found.times.sort_unstable();
         found
+    }
+
+    /// Somebody puts so many cards of fresh keys to the first server, out of one network, as fast as that answers: how long it
+    /// took.
+    #[allow(dead_code, reason = "the bench does not")]
+    pub async fn fill(&mut self, cards: usize) -> Duration {
+        self.next += 1;
+        let server = place(&self.servers[0].net);
+        let mut swarm = liar(&mut self.rng, &[], std::slice::from_ref(&server), &listen(self.next));
+        let server = libp2p::PeerId::from_bytes(&server.0.to_multihash()).unwrap();
+        let (mut put, mut answered, begun) = (0, 0, now());
+        while answered < cards {
+            while put < cards && put - answered < PUTS {
+                let mut seed = [0; 32];
+                self.rng.fill_bytes(&mut seed);
+                let owner = IdentityKeypair::from_seed(&Secret::new(seed));
+                let record = Record::new(card_key(&owner.peer_id()).to_vec(), card(&owner, 1, &mut self.rng));
+                let quorum = kad::Quorum::One;
+                swarm.behaviour_mut().kad.put_record_to(record, std::iter::once(server), quorum);
+                put += 1;
+            }
+            let event = tokio::time::timeout(PATIENCE, swarm.select_next_some()).await;
+            let event = event.unwrap_or_else(|_| panic!("{answered} of {put} are answered, and no more"));
+            if let SwarmEvent::Behaviour(LyingEvent::Kad(kad::Event::OutboundQueryProgressed { result, .. })) = event {
+                answered += usize::from(matches!(result, kad::QueryResult::PutRecord(_)));
+            }
+        }
+        begun.elapsed()
+    }
+
+    /// How many cards the first server holds.
+    #[allow(dead_code, reason = "the bench does not")]
+    pub fn held(&self) -> u64 {
+        self.servers[0].net.status().dht.records
     }
 
     /// How many connections there are, each counted at both of its ends; those of liars at one only.

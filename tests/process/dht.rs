@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use crate::crowd::{Crowd, Size};
+use crate::flood::scaled;
 
 /// A thousand are in the bench.
 const SIZE: Size = Size { servers: 24, clients: 168, liars: 8 };
@@ -27,6 +28,26 @@ fn cards_are_found_though_some_lie_and_some_vanish() {
         print("found after churn", &stormy.times);
         // A fifth of those who held cards are gone, before anybody has published anew.
         assert_eq!((stormy.wrong, stormy.missing), (0, 0), "after churn");
+    });
+}
+
+/// Somebody puts 20,000 cards of fresh keys out of one network (a hundredth, unless the scale says more): before, those were
+/// held, and whoever's card was farther went. Few of them are, and cards of others are held and found.
+#[test]
+fn cards_of_one_network_keep_no_others_out() {
+    Runtime::new().unwrap().block_on(async {
+        let mut crowd = Crowd::gather(Size { servers: 1, clients: 2, liars: 0 }, 12).await;
+        let before = crowd.held();
+        let count = scaled(20_000);
+        let took = crowd.fill(usize::try_from(count).unwrap()).await;
+        let held = crowd.held() - before;
+        println!("cards: {held} of {count} are held, put within {took:?}");
+        assert!((1..=50 + 5 * (took.as_secs() + 1)).contains(&held), "{held}");
+        let (published, missing) = crowd.publish(3).await;
+        print("published", &published);
+        let found = crowd.search().await;
+        print("found", &found.times);
+        assert_eq!((missing, found.wrong, found.missing), (0, 0, 0));
     });
 }
 

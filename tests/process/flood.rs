@@ -6,20 +6,22 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use rohrpost::envelope::frame::Frame;
+use rohrpost::envelope::frame::{Frame, RefuseReason};
+use rohrpost::identity::Link;
 use serde_json::{Value, json};
 
-use crate::load::{ORDER, assert_small_talk};
-use crate::node::{Node, PATIENCE, Talker};
-use crate::person::{Person, TCP, contacts};
+use crate::load::{ORDER, assert_small_talk, from};
+use crate::node::{Node, PATIENCE, Talker, becomes};
+use crate::person::{Person, TCP, contacts_with};
 use crate::socket::rss;
 use crate::stranger::{ENVELOPES, Manner, Stranger, Target};
 
 const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
 
 /// A hundredth of the full number, unless the scale says more.
-fn scaled(full: u64) -> u64 {
+pub fn scaled(full: u64) -> u64 {
     let scale = std::env::var("ROHRPOST_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1);
     (full * scale / 100).clamp(1, full)
 }
@@ -91,7 +93,7 @@ impl Siege {
         let at = |part: usize| self.waits[(self.waits.len() - 1) * part / 100];
         eprintln!(
             "{name}: {}; memory {} → {} MiB, disk {} → {} KiB, processor {} ms, descriptors {} → {}; \
-             {} messages of a contact, median {} ms, slowest {} ms",
+             {} messages of a contact, median {} ms, 99 of 100 within {} ms, slowest {} ms",
             self.told,
             self.before.rss / 1024,
             self.worst.rss / 1024,
@@ -102,6 +104,7 @@ impl Siege {
             self.worst.files,
             self.waits.len(),
             at(50),
+            at(99),
             at(100),
         );
     }
@@ -109,13 +112,13 @@ impl Siege {
 
 /// Alice, a contact of Bob, writes to him until the attack has come as far as `until`, and ten times after that.
 fn besiege(what: &str, count: u64, until: &str) -> (Siege, (Person, Node)) {
-    besiege_at(TCP, what, count, until)
+    besiege_at(TCP, &[], what, count, until)
 }
 
-/// The same where both listen at such an address.
+/// The same where both listen at such an address, and Bob's node has such flags.
 #[expect(clippy::disallowed_methods, reason = "a measurement, not a condition")]
-fn besiege_at(listen: &str, what: &str, count: u64, until: &str) -> (Siege, (Person, Node)) {
-    let ((alice, alice_node), (bob, bob_node)) = contacts(listen);
+fn besiege_at(listen: &str, flags: &[&str], what: &str, count: u64, until: &str) -> (Siege, (Person, Node)) {
+    let ((alice, alice_node), (bob, bob_node)) = contacts_with(listen, flags);
     alice.send("bob", "Before", "delivered");
     let mut rpc = alice_node.call();
     let before = Cost::of(&bob, &bob_node);
@@ -192,7 +195,7 @@ fn slow_strangers_hold_up_nobody() {
 /// 5,000 connections over QUIC: most are turned away, and a contact still gets in.
 #[test]
 fn connections_over_quic_are_bounded() {
-    let (siege, _bob) = besiege_at(QUIC, "quic-connections", scaled(5_000), "event");
+    let (siege, _bob) = besiege_at(QUIC, &[], "quic-connections", scaled(5_000), "event");
     let open = ["still_open", "of_one_address"].map(|name| siege.told[name].as_u64().unwrap());
     assert!(open[0] <= 128 && open[1] <= 32, "{}", siege.told);
     siege.is_bounded(160, 32);
@@ -201,7 +204,7 @@ fn connections_over_quic_are_bounded() {
 /// 5,000 handshakes over QUIC that begin and never go on.
 #[test]
 fn handshakes_over_quic_that_never_end_are_bounded() {
-    let (siege, _bob) = besiege_at(QUIC, "quic-half-open", scaled(5_000), "event");
+    let (siege, _bob) = besiege_at(QUIC, &[], "quic-half-open", scaled(5_000), "event");
     assert!(siege.told["answered"].as_u64().unwrap() > 0, "none was a handshake: {}", siege.told);
     siege.is_bounded(160, 32);
 }
@@ -209,14 +212,14 @@ fn handshakes_over_quic_that_never_end_are_bounded() {
 /// 500,000 datagrams that mean nothing, and more while the contact writes.
 #[test]
 fn garbage_at_the_port_of_quic_costs_no_memory() {
-    let (siege, _bob) = besiege_at(QUIC, "quic-garbage", scaled(500_000), "event");
+    let (siege, _bob) = besiege_at(QUIC, &[], "quic-garbage", scaled(500_000), "event");
     siege.is_bounded(64, 32);
 }
 
 /// 300 peers who open every stream they may, and fill it.
 #[test]
 fn streams_over_quic_are_bounded() {
-    let (siege, _bob) = besiege_at(QUIC, "quic-streams", scaled(300).max(8), "event");
+    let (siege, _bob) = besiege_at(QUIC, &[], "quic-streams", scaled(300).max(8), "event");
     assert!(siege.told["streams"].as_u64() > siege.told["connections"].as_u64(), "{}", siege.told);
     siege.is_bounded(100 + 4 * siege.told["connections"].as_u64().unwrap().min(128), 32);
 }
@@ -235,6 +238,69 @@ impl Siege {
             self.told
         );
     }
+}
+
+/// Somebody who comes now, from this address: how long it took until he had his answer.
+#[expect(clippy::disallowed_methods, reason = "a measurement, not a condition")]
+fn newcomer(target: Target, number: u64, from: [u8; 4], token: Option<[u8; 16]>) -> Duration {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let begun = std::time::Instant::now();
+    runtime.block_on(async {
+        let mut stranger = Stranger::new(number);
+        let line = stranger.connect(target, from).await.unwrap();
+        loop {
+            stranger.begin_with_card_alone(&line, target).await.unwrap();
+            let request = stranger.invited_request(target, "I have just heard of you", token);
+            let frames = line.deliver(&[request]).await.unwrap();
+            match frames[..] {
+                [Frame::Hello { .. }, Frame::Ack { upto: 1 }] => return begun.elapsed(),
+                // As whoever writes: he comes again, with the card that there is then.
+                [Frame::Hello { .. }, Frame::Refusal { reason: RefuseReason::Unavailable, .. }] => {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                [Frame::Hello { .. }, Frame::Refusal { reason: RefuseReason::PrekeyUnknown, .. }] => {}
+                _ => panic!("{frames:?}"),
+            }
+        }
+    })
+}
+
+/// 100,000 handshakes with the card's own prekey, each of which says nothing: before, nobody new was heard for a month. They
+/// get their share, and newcomers, the invited and contacts get through.
+#[test]
+fn handshakes_that_say_nothing_keep_no_newcomer_out() {
+    let (siege, (bob, node)) = besiege("marks", scaled(100_000), "done");
+    let told = |what: &str| siege.told[what].as_u64().unwrap();
+    // Nobody is acknowledged and dropped: whatever does not fit is said to be so.
+    assert_eq!(told("acknowledged") + told("refused"), scaled(100_000), "{}", siege.told);
+    // A burst of each network, and what comes back of it.
+    assert!(told("acknowledged") <= told("networks") * (480 + told("seconds") / 8 + 1), "{}", siege.told);
+    let target = Target::parse(&node.addr());
+    let honest = newcomer(target, 6_000_000, [127, 200, 0, 1], None);
+    let token = *bob.link().parse::<Link>().unwrap().token.unwrap().as_bytes();
+    // From where the flood came.
+    let invited = newcomer(target, 6_000_001, from(0), Some(token));
+    eprintln!("marks: a newcomer was heard after {honest:?}, an invited one out of the same network after {invited:?}");
+    let requests = bob.all(&["requests"]);
+    assert_eq!(requests.len(), 2, "{requests:?}");
+    siege.is_bounded(160, 96);
+}
+
+/// 10,000 boxes under fresh keys: before, nobody else got one for two months.
+#[test]
+fn boxes_under_fresh_keys_keep_no_owner_out() {
+    let (siege, (bob, node)) = besiege_at(TCP, &["--serve-mailbox"], "boxes", scaled(10_000), "done");
+    let told = |what: &str| siege.told[what].as_u64().unwrap();
+    assert_eq!(told("kept") + told("full"), scaled(10_000), "{}", siege.told);
+    assert!(told("kept") <= told("networks") * (16 + told("seconds") / 3_600 + 1), "{}", siege.told);
+    // Somebody who wants one now has it, and what is left for him waits there.
+    let carol = Person::new("Carol");
+    let carol_node = carol.on_knowing(&node);
+    let mailbox = format!("{}/p2p/{}", node.addr().split("/p2p/").next().unwrap(), bob.peer());
+    carol.one(&["mailbox", "use", &mailbox]);
+    becomes("the box", || carol.all(&["mailbox", "list"]).iter().any(|mailbox| mailbox["state"] == "in-use"));
+    drop(carol_node);
+    siege.is_bounded(160, 96);
 }
 
 /// Whatever becomes of a request, its sender gets the same frames, and nothing else is ever said to him: pending,

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-use crate::quic;
 use crate::stranger::{CARDS, ENVELOPES, Line, Stranger, Target, spelled, tcp};
+use crate::{quic, shares};
 
 /// Names what this process is to do: `<what> <how many> <address of the node>`.
 pub const ORDER: &str = "ROHRPOST_TEST_LOAD";
@@ -23,7 +23,7 @@ const HALF_OPEN: [u64; 2] = [11, 60];
 /// How many of these say nothing more.
 const SILENT: u64 = 3;
 /// Strangers at a time.
-const AT_ONCE: usize = 16;
+pub const AT_ONCE: usize = 16;
 
 #[test]
 #[ignore = "the load of other tests, in a process of its own"]
@@ -40,6 +40,8 @@ fn load() {
         match words[0] {
             "crowd" => crowd(count, target).await,
             "single" => single(count, target).await,
+            "marks" => shares::marks(count, target).await,
+            "boxes" => shares::boxes(count, target).await,
             "large" => large(count, target).await,
             "connections" => connections(count, target).await,
             "slow" => slow(count, target).await,

@@ -29,6 +29,7 @@ mod secrets;
 mod socket;
 mod recovery;
 mod stories;
+mod shares;
 mod stranger;
 mod strangers;
 mod wire;

@@ -223,8 +223,13 @@ pub fn same_history(one: &Person, other: &Person) {
 
 /// Two contacts, both nodes running at these addresses.
 pub fn contacts(listen: &str) -> ((Person, Node), (Person, Node)) {
+    contacts_with(listen, &[])
+}
+
+/// The same, where the second one runs with these flags.
+pub fn contacts_with(listen: &str, flags: &[&str]) -> ((Person, Node), (Person, Node)) {
     let (alice, bob) = (Person::new("Alice"), Person::new("Bob"));
-    let (alice_node, bob_node) = (Node::start(&alice, listen, &[]), Node::start(&bob, listen, &[]));
+    let (alice_node, bob_node) = (Node::start(&alice, listen, &[]), Node::with(&bob, flags, listen, &[]));
     alice.one(&["contacts", "add", &bob.link(), "--name", "Bob"]);
     bob.one(&["contacts", "add", &alice.link(), "--name", "Alice"]);
     ((alice, alice_node), (bob, bob_node))

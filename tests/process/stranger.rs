@@ -17,8 +17,11 @@ use rohrpost::base::{PeerId, Secret, WallTime};
 use rohrpost::content::{self, Capsule, Introduction, Item, mimi};
 use rohrpost::envelope::exchange::CardResponse;
 use rohrpost::envelope::frame::{self, Frame};
+use rohrpost::envelope::mailbox::{self, InvitationKey, OfferIn, Question, QueueKey};
 use rohrpost::envelope::{self, EnvelopeKind};
-use rohrpost::identity::{CardIn, IdentityKey, IdentityKeypair, OneTimePrekeyIn};
+use rohrpost::identity::{
+    CardContent, CardIn, CardKeys, IdentityKey, IdentityKeypair, OneTimePrekeyIn, RequestToken, next_sequence,
+};
 use rohrpost::session::{RemoteBundle, SealedKind, SessionSet};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -27,6 +30,7 @@ use yamux::{Connection, Mode};
 
 pub const ENVELOPES: &str = "/rohrpost/env/1";
 pub const CARDS: &str = "/rohrpost/card/1";
+const MAILBOX: &str = "/rohrpost/mbox/1";
 const PING: &str = "/ipfs/ping/1.0.0";
 const MULTISTREAM: &str = "/multistream/1.0.0";
 
@@ -119,6 +123,41 @@ impl Stranger {
         self.sessions.begin(&self.keys, &bundle, &mut self.rng, now()).unwrap();
     }
 
+    /// Begins a session with the card's own prekey.
+    pub async fn begin_with_card_alone(&mut self, line: &Line, target: Target) -> io::Result<()> {
+        let card = line.ask_card(false).await?;
+        self.begin_with(card, target);
+        Ok(())
+    }
+
+    /// A request with the token of a link, or without.
+    pub fn invited_request(&mut self, target: Target, text: &str, token: Option<[u8; 16]>) -> Vec<u8> {
+        let message = self.message(target, text);
+        self.sealed(vec![Item::Introduction(Introduction { token, ..Introduction::default() }), message])
+    }
+
+    /// Asks the mailbox there: the answer to these bytes.
+    pub async fn ask_mailbox(&self, line: &Line, question: &[u8]) -> io::Result<mailbox::Answer> {
+        let mut stream = line.open(MAILBOX).await?;
+        stream.write_all(question).await?;
+        stream.close().await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        mailbox::Answer::decode(&answer).map_err(io::Error::other)
+    }
+
+    /// To have a box.
+    pub fn register(&mut self) -> Vec<u8> {
+        let mut queue = [0; 16];
+        self.rng.fill_bytes(&mut queue);
+        let keys = CardKeys::generate(&mut self.rng);
+        let card = CardContent::new(&keys, next_sequence(0, now()), now(), queue).sign(&self.keys);
+        let invitation = InvitationKey::of(&RequestToken::from_bytes(queue));
+        let offer = OfferIn { batch: 1, card: &card, prekeys: Vec::new() };
+        let key = QueueKey::from_bytes([1; 32]);
+        Question::Register { key, invitation, offer }.encode().unwrap()
+    }
+
     /// The next message of the session, in its envelope: as good a request as any.
     pub fn request(&mut self, target: Target, text: &str) -> Vec<u8> {
         let message = self.message(target, text);
@@ -138,7 +177,11 @@ impl Stranger {
     /// These items behind an introduction, in the next envelope of the session.
     pub fn envelope(&mut self, items: Vec<Item>) -> Vec<u8> {
         let introduction = Introduction { name: Some("A stranger".to_owned()), ..Introduction::default() };
-        let items = [vec![Item::Introduction(introduction)], items].concat();
+        self.sealed([vec![Item::Introduction(introduction)], items].concat())
+    }
+
+    /// The next envelope of the session, with nothing but these.
+    pub fn sealed(&mut self, items: Vec<Item>) -> Vec<u8> {
         let sealed = self.sessions.encrypt(&Capsule { items }.encode(), &mut self.rng, now()).unwrap();
         let kind = match sealed.kind {
             SealedKind::First => EnvelopeKind::FirstContact,
@@ -192,8 +235,13 @@ impl Line {
 
     /// The card, and a one-time prekey.
     pub async fn card(&self) -> io::Result<CardResponse> {
+        self.ask_card(true).await
+    }
+
+    /// The card, with a one-time prekey if wanted.
+    pub async fn ask_card(&self, want_prekey: bool) -> io::Result<CardResponse> {
         let mut stream = self.open(CARDS).await?;
-        stream.write_all(&[1, 1]).await?;
+        stream.write_all(&[1, want_prekey.into()]).await?;
         stream.close().await?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await?;
