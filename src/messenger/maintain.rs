@@ -1,7 +1,7 @@
 //! What happens by the passing of time: keys rotate, messages vanish, requests and deliveries end.
 
 use crate::base::words::RequestEnd;
-use crate::base::{Millis, MonoTime, PeerId, limits};
+use crate::base::{Millis, MonoTime, PeerId, WallTime, limits};
 use crate::store::{RowKey, Rows, Scan};
 
 use super::keys::SWEEP;
@@ -61,6 +61,11 @@ impl Tx<'_> {
             self.mem.held = None;
             self.mem.next_expiry = super::memory::next_expiry(&*self.buf)?;
             self.mem.maintenance_at = self.now.mono;
+            // What is looked at daily was looked at by what was known then.
+            let mut profile = self.profile()?;
+            profile.swept = WallTime(0);
+            self.put_profile(&profile)?;
+            self.walk_again()?;
         }
         if std::mem::take(&mut self.mem.clock.was_set) {
             // Others judge it by clocks that are right.

@@ -16,6 +16,16 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// They are looked through again, whatever day it is.
+    pub(in crate::messenger) fn walk_again(&mut self) -> Step {
+        let mut totals = self.mail_totals()?;
+        if totals.boxes > 0 {
+            totals.walked = 0;
+            self.put_mail_totals(&totals)?;
+        }
+        Ok(())
+    }
+
     /// Goes on with that by some boxes. A row that does not open must not keep the rest of the house from its work.
     pub(in crate::messenger) fn walk_boxes(&mut self) -> Step {
         let Some(from) = self.mem.walking.clone() else { return Ok(()) };
