@@ -119,6 +119,7 @@ const DEADLINES: &[(&str, Kept)] = &[
 const OF_THE_NETWORK: &[&str] = &[
     "STRANGER_REST",
     "CLOSE_TIMEOUT",
+    "MUTE_TIMEOUT",
     "DIAL_TIMEOUT",
     "LISTEN_TIMEOUT",
     "STREAM_OPEN_TIMEOUT",
