@@ -246,6 +246,14 @@ impl Crowd {
         let server = place(&self.servers[0].net);
         let mut swarm = liar(&mut self.rng, &[], std::slice::from_ref(&server), &listen(self.next));
         let server = libp2p::PeerId::from_bytes(&server.0.to_multihash()).unwrap();
+        let connected = async {
+            loop {
+                if matches!(swarm.select_next_some().await, SwarmEvent::ConnectionEstablished { .. }) {
+                    return;
+                }
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, connected).await.is_ok(), "the server is not reached");
         let (mut put, mut answered, begun) = (0, 0, now());
         while answered < cards {
             while put < cards && put - answered < PUTS {
@@ -260,7 +268,7 @@ impl Crowd {
             let event = tokio::time::timeout(PATIENCE, swarm.select_next_some()).await;
             let event = event.unwrap_or_else(|_| panic!("{answered} of {put} are answered, and no more"));
             if let SwarmEvent::Behaviour(LyingEvent::Kad(kad::Event::OutboundQueryProgressed { result, .. })) = event {
-                answered += usize::from(matches!(result, kad::QueryResult::PutRecord(_)));
+                answered += usize::from(matches!(result, kad::QueryResult::PutRecord(Ok(_))));
             }
         }
         begun.elapsed()

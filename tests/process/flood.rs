@@ -298,7 +298,7 @@ fn boxes_under_fresh_keys_keep_no_owner_out() {
     let carol_node = carol.on_knowing(&node);
     let mailbox = format!("{}/p2p/{}", node.addr().split("/p2p/").next().unwrap(), bob.peer());
     carol.one(&["mailbox", "use", &mailbox]);
-    becomes("the box", || carol.all(&["mailbox", "list"]).iter().any(|mailbox| mailbox["state"] == "in-use"));
+    becomes("the box", || carol.all(&["mailbox", "list"]).iter().any(|mailbox| mailbox["state"] == "in_use"));
     drop(carol_node);
     siege.is_bounded(160, 96);
 }
