@@ -203,10 +203,22 @@ pub const MAX_SEALED: usize = 4 * MAX_SEALED_PER_PEER;
 pub const MAX_SEALED_PER_PEER: usize = MAX_IN_FLIGHT_BYTES;
 /// What was not delivered in this time is told as undelivered.
 pub const UNDELIVERED_AFTER: Millis = Millis::from_days(30);
-/// First pause before another try; it doubles, with jitter.
+/// First pause before another try, to reach a peer or to send to one who is there; it doubles, with jitter.
 pub const RETRY_FIRST: Millis = Millis::from_secs(5);
 /// Longest pause between two tries.
 pub const RETRY_MAX: Millis = Millis::from_hours(1);
+/// So many failures of one who is there are forgiven when there is a new connection: ordinary lines break.
+pub const RETRY_FORGIVEN: u32 = 2;
+/// After more of them a new connection is not used for so long after the last.
+pub const RETRY_CONNECTED: Millis = Millis::from_secs(60);
+/// So many acknowledgements in a row end the counting of failures.
+pub const RETRY_PROGRESS: u32 = 16;
+/// So does this time without another failure: more than the longest pause.
+pub const RETRY_FORGOTTEN: Millis = Millis::from_hours(2);
+/// Who is said to be in the local network is dialled after this time at the soonest: anybody there can say so.
+pub const DISCOVERED_PAUSE: Millis = Millis::from_secs(1);
+/// The first connection after there was none ends all pauses, but not again within this time: whoever makes it may come and go.
+pub const NETWORK_BACK_PAUSE: Millis = Millis::from_secs(60);
 /// Contacts of a profile.
 pub const MAX_CONTACTS: u64 = 50_000;
 /// Events kept in the log for clients that were away.

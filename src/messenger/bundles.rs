@@ -22,7 +22,7 @@ impl Tx<'_> {
         }
         match self.checked_bundle(peer, card, prekey)? {
             Some(bundle) => self.begin_with(peer, &bundle),
-            None => self.back_off(peer),
+            None => self.hold_back(peer),
         }
     }
 
@@ -31,7 +31,7 @@ impl Tx<'_> {
         let link = self.link(peer);
         if link.bundle == Some(ticket) {
             link.bundle = None;
-            self.back_off(peer)?;
+            self.hold_back(peer)?;
         }
         Ok(())
     }
@@ -53,7 +53,7 @@ impl Tx<'_> {
         let aging = self.aging();
         if let Err(error) = set.begin(self.me, bundle, &mut *self.rng, aging) {
             tracing::warn!(%peer, %error, "no session could be begun with this card");
-            return self.back_off(peer);
+            return self.hold_back(peer);
         }
         self.put_sessions(&peer, &set)?;
         let heal = std::mem::take(&mut row.heal_due);

@@ -5,7 +5,7 @@ use crate::base::{MonoTime, PeerId, limits};
 use crate::identity::{CardIn, Mailbox, is_ahead};
 use crate::store::{Rows, Scan};
 
-use super::deliver::jittered;
+use super::pace::jittered;
 use super::io::Order;
 use super::links::CIRCUIT;
 use super::mailing::OwnCard;

@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 
-use crate::base::{Millis, PeerId, limits};
+use crate::base::{MonoTime, PeerId, limits};
 use crate::content::{Capsule, Item};
 use crate::session::SessionSet;
 use crate::store::Rows;
 
 use super::io::Order;
 use super::outgoing::{Effect, Happening, Letter, What, next, step};
+use super::pace::pause;
 use super::seal::Ready;
 use super::tables::{OutKind, OutRow, Outbox, PeerRow, Way, outbox_key};
 use super::tx::{Step, Stop, Tx};
@@ -61,9 +62,12 @@ impl Tx<'_> {
                 row.profile_sent = digest;
                 self.put_peer(&row)?;
             }
-            (Effect::BackOff, _) => self.back_off(peer)?,
+            (Effect::BackOff, _) => self.hold_back(peer)?,
             (Effect::BeginAnew, _) => {
-                self.link(peer).rebuild = true;
+                let (now, random) = (self.now.mono, self.rng.next_u64());
+                let link = self.link(peer);
+                link.pace.session_refused(now, random);
+                link.rebuild = true;
                 self.begin_anew(peer)?;
             }
             (Effect::Taken(sealed), _) => self.mem.sessions.take(peer, sealed.session, sealed.number),
@@ -131,7 +135,7 @@ impl Tx<'_> {
         if !link.connected && (heal || waits) {
             link.away_since.get_or_insert(now);
         }
-        if !(waits || awaited || heal) || link.retry_at.is_some_and(|at| at > now) {
+        if !(waits || awaited || heal) || link.retry_at.is_some_and(|at| at > now) || link.pace.is_paused(now) {
             return Ok(());
         }
         if !link.connected {
@@ -236,8 +240,13 @@ impl Tx<'_> {
 
     /// The recipient's node has stored it.
     pub(super) fn acked(&mut self, peer: PeerId, ticket: u64) -> Step {
-        self.link(peer).attempts = 0;
-        self.came_back(peer, ticket, Happening::Acked(ticket))
+        self.came_back(peer, ticket, Happening::Acked(ticket))?;
+        let waiting = self.mem.out.of(&peer);
+        let all = waiting.frames.is_empty() && waiting.idle(0..).next().is_none();
+        let link = self.link(peer);
+        link.attempts = 0;
+        link.pace.acknowledged(all);
+        Ok(())
     }
 
     /// What is on the stream has no outcome that counts any more.
@@ -257,35 +266,41 @@ impl Tx<'_> {
         self.happen(peer, number, event)
     }
 
-    /// Puts the next try off: doubling, with jitter, up to an hour.
+    /// Puts off what is sent to a peer who is there.
+    pub(super) fn hold_back(&mut self, peer: PeerId) -> Step {
+        let (now, random) = (self.now.mono, self.rng.next_u64());
+        let link = self.link(peer);
+        if !link.pace.failed(now, random) {
+            return Ok(());
+        }
+        let until = link.pace.until();
+        self.note_next_try(peer, until)
+    }
+
+    /// Puts the next dial off: doubling, with jitter, up to an hour.
     pub(super) fn back_off(&mut self, peer: PeerId) -> Step {
         let random = self.rng.next_u64();
         let now = self.now.mono;
         let link = self.link(peer);
-        // A window full of refusals is one failure.
         if link.retry_at.is_some_and(|at| at > now) {
             return Ok(());
         }
         let span = pause(limits::RETRY_FIRST, limits::RETRY_MAX, link.attempts, random);
         link.retry_at = Some(now + span);
         link.attempts = link.attempts.saturating_add(1);
+        let until = link.retry_at;
+        self.note_next_try(peer, until)
+    }
+
+    /// For the user: when something that waits is tried again.
+    fn note_next_try(&mut self, peer: PeerId, until: Option<MonoTime>) -> Step {
         if self.mem.out.of(&peer).letters.is_empty() {
             return Ok(());
         }
-        let next_try = Some(self.deadline_clock() + span);
+        let (now, clock) = (self.now.mono, self.deadline_clock());
+        let next_try = until.map(|until| clock + until.since(now));
         self.change_reach(peer, |reach| reach.next_try = next_try)
     }
-}
-
-/// `min(first · 2^attempts, max)`, and up to a quarter less or more.
-pub(super) fn pause(first: Millis, max: Millis, attempts: u32, random: u64) -> Millis {
-    let doubled = first.0.saturating_mul(1 << attempts.min(20));
-    jittered(Millis(doubled.min(max.0)), random)
-}
-
-/// Up to a quarter less or more.
-pub(super) const fn jittered(span: Millis, random: u64) -> Millis {
-    Millis(span.0 - span.0 / 4 + random % (span.0 / 2 + 1))
 }
 
 #[cfg(test)]

@@ -208,6 +208,7 @@ impl Tx<'_> {
             return Ok(());
         }
         link.reset_at = Some(now);
+        link.pace.session_begun();
         row.heal_due = false;
         self.begin_anew(row.peer)?;
         self.queue_items(row.peer, vec![Item::Accepted])?;

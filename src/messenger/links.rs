@@ -33,6 +33,7 @@ impl Tx<'_> {
         link.connected = true;
         link.dialling = false;
         link.retry_at = None;
+        link.pace.connected(now);
         (link.away_since, link.seek, link.seek_at, link.seeks) = (None, None, None, 0);
         link.post_at = None;
         if new {
@@ -59,6 +60,9 @@ impl Tx<'_> {
         link.connected = false;
         link.dialling = false;
         (link.bundle, link.inquire_at) = (None, None);
+        if !self.mem.out.of(&peer).frames.is_empty() {
+            self.hold_back(peer)?;
+        }
         self.leave_stream(peer)?;
         if !self.mem.out.of(&peer).letters.is_empty() {
             self.link(peer).away_since = Some(self.now.mono);

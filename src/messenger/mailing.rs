@@ -50,6 +50,8 @@ pub(super) struct Asks {
     pub missed: HashMap<PeerId, MonoTime>,
     /// Other people's mailboxes that did not answer.
     pub houses: HashMap<PeerId, House>,
+    /// When there was last a connection after there was none, and all was tried again for it.
+    pub back_at: Option<MonoTime>,
 }
 
 /// What the own card says of how we are reached.

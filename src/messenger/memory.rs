@@ -17,6 +17,7 @@ use super::mailbox::House;
 use super::mailing::{Asks, Mailing, OwnBox, Seek};
 use super::newcomers::Newcomers;
 use super::outgoing::{Letter, Outgoing};
+use super::pace::Pace;
 use super::sessions::Beside;
 use super::shared::Shared;
 use super::tables::{
@@ -150,10 +151,12 @@ pub(super) struct Link {
     pub connected: bool,
     /// A dial was asked for and has not ended.
     pub dialling: bool,
-    /// Failed tries since the last success.
+    /// Dials that failed since he was last there.
     pub attempts: u32,
-    /// Nothing is tried before this time.
+    /// He is not dialled before this time.
     pub retry_at: Option<MonoTime>,
+    /// How fast he is tried who is there.
+    pub pace: Pace,
     /// The question for a card that is under way.
     pub bundle: Option<u64>,
     /// The session is no good: begin a new one with a fresh card.
@@ -220,7 +223,7 @@ impl Names {
 impl Link {
     /// Whether it holds nothing that must be remembered, if nothing waits for the peer.
     fn is_idle(&self) -> bool {
-        !self.connected && !self.dialling && self.bundle.is_none() && self.reset_at.is_none() && !self.unreadable
+        !self.connected && !self.dialling && self.bundle.is_none() && self.reset_at.is_none() && !self.unreadable && self.pace.is_idle()
     }
 
     /// When there is something to be done; `awaited`: something was sent, and is not said to be delivered.
@@ -229,7 +232,7 @@ impl Link {
             return None;
         }
         let seek = self.seek.as_ref().and_then(Seek::until);
-        [self.retry_at, self.post_at, seek, self.inquire_at.filter(|_| awaited)].into_iter().flatten().min()
+        [self.retry_at, self.pace.until(), self.post_at, seek, self.inquire_at.filter(|_| awaited)].into_iter().flatten().min()
     }
 
     /// What could be left at mailboxes is looked at then, if not before.

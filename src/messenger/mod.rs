@@ -26,6 +26,7 @@ mod marks;
 mod memory;
 mod newcomers;
 mod outgoing;
+mod pace;
 mod places;
 mod post;
 pub mod query;
@@ -47,7 +48,7 @@ mod timed;
 mod told;
 mod tx;
 
-use crate::base::{CryptoRng, Millis, Now, PeerId, WallTime, failpoint};
+use crate::base::{CryptoRng, Millis, Now, PeerId, WallTime, failpoint, limits};
 use crate::identity::IdentityKeypair;
 use crate::store::{Reader, RowKey, Rows, Store, StoreError, WriteBuffer};
 
@@ -295,8 +296,11 @@ impl Tx<'_> {
                 self.back_off(peer)
             }
             Event::Discovered(peer) => {
+                // Anybody in the local network can say so, as often as he likes.
+                let soon = self.now.mono + limits::DISCOVERED_PAUSE;
                 if self.mem.links.contains_key(&peer) {
-                    self.link(peer).retry_at = None;
+                    let link = self.link(peer);
+                    link.retry_at = link.retry_at.map(|at| at.min(soon));
                     self.touch(peer);
                 }
                 Ok(())

@@ -14,7 +14,7 @@ use crate::identity::{IdentityKey, Mailbox};
 use crate::store::{RowKey, Rows, Scan};
 
 use super::command::{Answer, Refusal};
-use super::deliver::{jittered, pause};
+use super::pace::{jittered, pause};
 use super::io::Order;
 use super::mailing::{Asked, OwnBox, What};
 use super::send::bounded_node;
@@ -122,7 +122,9 @@ impl Tx<'_> {
             (own.fetch_at, own.pause) = (now, limits::FETCH_PAUSE_MIN);
         }
         self.mem.asks.houses.remove(&peer);
-        if is_first {
+        let is_often = self.mem.asks.back_at.is_some_and(|at| now.since(at) < limits::NETWORK_BACK_PAUSE);
+        if is_first && !is_often {
+            self.mem.asks.back_at = Some(now);
             self.mem.asks.houses.clear();
             let soon = now + jittered(limits::RETRY_FIRST, self.rng.next_u64());
             for link in self.mem.all_links() {

@@ -6,7 +6,7 @@ use crate::base::{PeerId, limits};
 use crate::envelope::mailbox::{Answer, Delete, PageItem, Question};
 use crate::envelope::seal::SealedIn;
 use crate::identity::IdentityKey;
-use crate::messenger::deliver::jittered;
+use crate::messenger::pace::jittered;
 use crate::messenger::mailing::What;
 use crate::messenger::receive::Fate;
 use crate::messenger::tables::{LOST_KEY, OwnBoxRow};

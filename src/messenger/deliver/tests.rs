@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::base::event::EventKind;
 use crate::base::words::State;
-use crate::base::{MessageId, RoomId};
+use crate::base::{MessageId, Millis, RoomId};
 use crate::messenger::command::{Answer, Command, Refusal};
 use crate::messenger::io::{Event, Input, Output};
 use crate::messenger::query;

@@ -188,7 +188,11 @@ impl Letter {
             Happening::Sent(ticket) => self.ticket = Some(ticket),
             Happening::Acked(_) => return self.taken(orders),
             Happening::Refused(_, reason) => return self.refused(reason, orders),
-            Happening::Lost(_) | Happening::Disconnected => self.ticket = None,
+            Happening::Lost(_) => {
+                self.ticket = None;
+                orders.push(Effect::BackOff);
+            }
+            Happening::Disconnected => self.ticket = None,
             Happening::Asked { mailbox, sealed, ticket } => {
                 self.deposits.retain(|deposit| deposit.mailbox != mailbox);
                 self.deposits.push(Deposit { mailbox, sealed, stage: Stage::Asked(ticket) });
@@ -294,11 +298,15 @@ impl Letter {
             RefuseReason::PrekeyUnknown | RefuseReason::SessionUnknown
                 if matches!(self.what, What::Control { says: Control::Inquiry, .. }) =>
             {
+                orders.push(Effect::BackOff);
                 return None;
             }
             RefuseReason::PrekeyUnknown | RefuseReason::SessionUnknown => orders.push(Effect::BeginAnew),
             // Nothing that goes again would fare better.
-            RefuseReason::Unsupported | RefuseReason::Malformed => return self.given_up(orders),
+            RefuseReason::Unsupported | RefuseReason::Malformed => {
+                orders.push(Effect::BackOff);
+                return self.given_up(orders);
+            }
         }
         Some(self)
     }

@@ -154,7 +154,7 @@ fn the_tables_of_the_page_are_those_of_the_code() {
 fn an_inquiry_that_is_refused_is_given_up() {
     let sent = after(INQUIRY, vec![Happening::Sealed(envelope(), false), Happening::Sent(STREAM)]).unwrap();
     for reason in [RefuseReason::SessionUnknown, RefuseReason::PrekeyUnknown] {
-        assert_eq!(step(sent.clone(), Happening::Refused(STREAM, reason), NOW), (None, vec![Effect::Delete]));
+        assert_eq!(step(sent.clone(), Happening::Refused(STREAM, reason), NOW), (None, vec![Effect::Delete, Effect::BackOff]));
     }
 }
 

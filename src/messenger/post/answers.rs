@@ -3,7 +3,7 @@
 
 use crate::base::{Millis, PeerId, limits};
 use crate::envelope::mailbox::Answer;
-use crate::messenger::deliver::{jittered, pause};
+use crate::messenger::pace::{jittered, pause};
 use crate::messenger::mailing::{House, Shown};
 use crate::messenger::outgoing::{Answered, Happening};
 use crate::messenger::tx::{Step, Tx};

@@ -65,7 +65,13 @@ impl Tx<'_> {
         if is_left && !heal && !stale {
             return Ok(());
         }
-        let begin = self.link(id).rebuild || heal || !set.can_send();
+        let link = self.link(id);
+        // NET-92, whichever way it would go.
+        if let Some(until) = link.pace.no_session_until(now).filter(|_| link.rebuild) {
+            link.look_again(now, Some(until));
+            return Ok(());
+        }
+        let begin = link.rebuild || heal || !set.can_send();
         let clock = self.earliest();
         // Where nobody takes anything he has perhaps gone: a newer card may name others.
         let is_closed = |house: &Mailbox| self.closed_until(&id, &house.peer).is_some_and(|until| until > now);

@@ -7,9 +7,9 @@ use crate::base::{PeerId, limits};
 use crate::envelope::mailbox::Question;
 use crate::identity::{Card, IdentityKey, Mailbox};
 use crate::messenger::bundles::bundle_of;
-use crate::messenger::deliver::pause;
 use crate::messenger::io::Order;
 use crate::messenger::mailing::{Seek, What};
+use crate::messenger::pace::pause;
 use crate::messenger::tx::{Step, Tx};
 
 impl Tx<'_> {

@@ -95,8 +95,10 @@ pub(super) struct Facts {
     pub(super) dialled: bool,
     /// A question for the card is under way.
     pub(super) bundle: Option<u64>,
-    /// Nothing need be tried before this time.
+    /// He need not be dialled before this time…
     pub(super) paused: Option<MonoTime>,
+    /// …nor anything be sent to him, whether he is there or not.
+    pub(super) paced: Option<MonoTime>,
     pub(super) flying: BTreeMap<u64, Flight>,
     pub(super) asked: BTreeMap<u64, Asked>,
     deposits: BTreeMap<(MessageId, PeerId), Deposit>,
@@ -260,7 +262,7 @@ impl Facts {
     /// The process has ended, and another begun.
     pub(super) fn restarted(&mut self) {
         self.disconnected();
-        (self.dialled, self.paused) = (false, None);
+        (self.dialled, self.paused, self.paced) = (false, None, None);
         self.asked.clear();
         self.deposits.clear();
     }
@@ -273,6 +275,11 @@ impl Facts {
 
     pub(super) fn pause(&mut self, now: Now) {
         self.paused = Some(now.mono + PAUSE);
+    }
+
+    /// What was sent was not taken.
+    pub(super) fn pace(&mut self, now: Now) {
+        self.paced = Some(now.mono + PAUSE);
     }
 
     pub(super) fn deleted(&mut self) {
@@ -357,7 +364,7 @@ impl Facts {
             let fact = &mut self.all[at];
             fact.check(alice.shown(&fact.id).map(|view| view.state), now);
         }
-        let is_paused = self.paused.is_some_and(|until| until > now.mono);
+        let is_paused = self.paused.max(self.paced).is_some_and(|until| until > now.mono);
         let is_owed = |fact: &&Fact| fact.is_owed() && fact.acked == Known::No;
         if self.blocked || is_paused {
             return;

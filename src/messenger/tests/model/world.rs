@@ -188,6 +188,9 @@ impl World {
         let peer = self.bob.id;
         self.hears(Event::Disconnected(peer), crash, |world| {
             world.gone.extend(world.facts.flying.keys());
+            if !world.facts.flying.is_empty() {
+                world.facts.pace(world.now);
+            }
             world.facts.disconnected();
             world.facts.pause(world.now);
         });
@@ -233,10 +236,12 @@ impl World {
             let facts = &mut world.facts;
             facts.flying.remove(&ticket);
             world.gone.push(ticket);
+            if !matches!(way, Way::Arrives | Way::ArrivesUnsaid) {
+                facts.pace(world.now);
+            }
             match way {
                 Way::Arrives | Way::ArrivesUnsaid => facts.acked(&flight),
-                Way::Lost => {}
-                Way::Refused(RefuseReason::TooMany | RefuseReason::Unavailable) => facts.pause(world.now),
+                Way::Lost | Way::Refused(RefuseReason::TooMany | RefuseReason::Unavailable) => {}
                 Way::Refused(RefuseReason::PrekeyUnknown | RefuseReason::SessionUnknown) => {
                     facts.session_doubted = true;
                     facts.renewed();
@@ -262,7 +267,7 @@ impl World {
             world.facts.bundle = None;
             world.facts.card_came();
             if !is_good {
-                world.facts.pause(world.now);
+                world.facts.pace(world.now);
             }
         });
     }

@@ -1,0 +1,283 @@
+//! NET-91, NET-92.
+
+use super::*;
+use crate::base::words::State;
+use crate::envelope::frame::RefuseReason;
+use crate::messenger::io::{Event, Input, Order, Output};
+use crate::messenger::query;
+use crate::messenger::testing::Office;
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+const MINUTE: Millis = Millis::from_secs(60);
+const DAY: Millis = Millis::from_hours(24);
+
+// ---- By itself ----------------------------------------------------------------------------------
+
+/// The middle of the jitter.
+const MIDDLE: u64 = 0;
+
+fn at(secs: u64) -> MonoTime {
+    MonoTime(10_000_000 + secs * 1000)
+}
+
+#[test]
+fn every_failure_doubles_the_pause_and_a_window_of_them_is_one() {
+    let (mut pace, mut now, mut pauses) = (Pace::default(), at(0), Vec::new());
+    for _ in 0..12 {
+        assert!(pace.failed(now, MIDDLE));
+        assert!((0..255).all(|_| !pace.failed(now, MIDDLE)));
+        let until = pace.until().unwrap();
+        pauses.push(until.since(now).0 * 4 / 3000);
+        now = until;
+        pace.passed(now);
+        assert!(pace.until().is_none());
+    }
+    assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]);
+}
+
+#[test]
+fn acknowledgements_now_and_then_do_not_end_the_counting() {
+    let fails = |pace: &mut Pace, now: u64| {
+        pace.failed(at(now), MIDDLE);
+        let pause = pace.until().unwrap().since(at(now));
+        pace.passed(at(now) + pause);
+        pause.0 * 4 / 3000
+    };
+    let mut pace = Pace::default();
+    assert_eq!(fails(&mut pace, 0), 5);
+    (1..limits::RETRY_PROGRESS).for_each(|_| pace.acknowledged(false));
+    assert_eq!(fails(&mut pace, 10), 10);
+    (0..limits::RETRY_PROGRESS).for_each(|_| pace.acknowledged(false));
+    assert_eq!(fails(&mut pace, 30), 5, "so many in a row do");
+    assert_eq!(fails(&mut pace, 40), 10);
+    pace.acknowledged(true);
+    assert_eq!(fails(&mut pace, 60), 5, "and all of them");
+    assert_eq!(fails(&mut pace, 70), 10);
+    assert_eq!(fails(&mut pace, 70 + limits::RETRY_FORGOTTEN.0 / 1000), 5, "and time");
+}
+
+#[test]
+fn a_new_connection_ends_the_pause_twice() {
+    let (mut pace, mut now) = (Pace::default(), at(0));
+    let mut tries = 0;
+    while now < at(0) + MINUTE {
+        pace.failed(now, MIDDLE);
+        tries += 1;
+        now = now + Millis(1);
+        pace.connected(now);
+        while pace.is_paused(now) {
+            now = now + Millis(10);
+            pace.connected(now);
+        }
+    }
+    assert!((4..=8).contains(&tries), "{tries}");
+    assert!(pace.until().is_none_or(|until| until <= now + limits::RETRY_CONNECTED));
+}
+
+#[test]
+fn the_first_refused_session_is_begun_anew_at_once_and_no_connection_ends_the_pause_of_others() {
+    let mut pace = Pace::default();
+    pace.session_refused(at(0), MIDDLE);
+    assert!(!pace.is_paused(at(0)));
+    pace.session_refused(at(1), MIDDLE);
+    pace.acknowledged(true);
+    pace.connected(at(1));
+    assert!(pace.is_paused(at(1)) && pace.no_session_until(at(1)).is_some());
+    pace.session_begun();
+    assert!(!pace.is_paused(at(1)));
+    pace.session_refused(at(2), MIDDLE);
+    assert_eq!(pace.until().unwrap().since(at(2)).0, 7_500, "how often is counted on");
+}
+
+// ---- Against a recipient who takes nothing ------------------------------------------------------
+
+/// How a recipient meets what is sent to him.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    Refuses(RefuseReason),
+    /// Streams break, whatever breaks them.
+    Breaks,
+    /// One is acknowledged, then the stream breaks.
+    AcknowledgesOne,
+    /// All but the last of a window are acknowledged, and that is refused for its session, so that all goes again.
+    RefusesTheLast,
+    /// The connection ends, and he makes another one.
+    Leaves,
+    /// The same after he has refused the session.
+    RefusesAndLeaves,
+    /// He gives no card, or none that serves.
+    NoCard,
+}
+
+const MANNERS: [Manner; 12] = [
+    Manner::Refuses(RefuseReason::Unsupported),
+    Manner::Refuses(RefuseReason::Malformed),
+    Manner::Refuses(RefuseReason::PrekeyUnknown),
+    Manner::Refuses(RefuseReason::SessionUnknown),
+    Manner::Refuses(RefuseReason::TooMany),
+    Manner::Refuses(RefuseReason::Unavailable),
+    Manner::Breaks,
+    Manner::AcknowledgesOne,
+    Manner::RefusesTheLast,
+    Manner::Leaves,
+    Manner::RefusesAndLeaves,
+    Manner::NoCard,
+];
+
+/// Alice, who has something for Bob, and a Bob of such manners.
+struct Trial {
+    office: Office,
+    manner: Manner,
+    card: Vec<u8>,
+    /// When something was tried: envelopes were sent, a card was asked for.
+    tries: Vec<MonoTime>,
+    envelopes: usize,
+}
+
+impl Trial {
+    fn new(manner: Manner, is_contact: bool, messages: usize) -> Self {
+        let mut office = if is_contact { Office::pair() } else { Office::new(2) };
+        office.online = false;
+        let alice = office.id(ALICE);
+        let asked = Event::BundleRequested { from: alice, request: 1, want_prekey: false };
+        let card = office.hand_in(BOB, vec![Input::Net(asked)]).into_iter().find_map(|output| match output {
+            Output::Net(Order::AnswerBundle { card, .. }) => Some(card),
+            _ => None,
+        });
+        office.open(ALICE);
+        (0..messages).for_each(|n| _ = office.say(ALICE, BOB, &format!("{n}")));
+        Self { office, manner, card: card.unwrap(), tries: Vec::new(), envelopes: 0 }
+    }
+
+    /// What Bob does about some outputs.
+    fn meets(&mut self, outputs: &[Output]) -> Vec<Event> {
+        let peer = self.office.id(BOB);
+        let (mut events, mut sent) = (Vec::new(), Vec::new());
+        for output in outputs {
+            match output {
+                Output::Net(Order::Connect { .. }) => events.push(Event::Connected(peer)),
+                Output::Net(Order::Send { ticket, .. }) => sent.push(*ticket),
+                Output::Net(Order::FetchBundle { ticket, .. }) if self.manner == Manner::NoCard => {
+                    self.tries.push(self.office.now.mono);
+                    events.push(Event::BundleFailed { peer, ticket: *ticket });
+                }
+                Output::Net(Order::FetchBundle { ticket, .. }) => {
+                    self.tries.push(self.office.now.mono);
+                    events.push(Event::Bundle { peer, ticket: *ticket, card: self.card.clone(), prekey: None });
+                }
+                _ => {}
+            }
+        }
+        let Some(last) = sent.last().copied() else { return events };
+        self.tries.push(self.office.now.mono);
+        self.envelopes += sent.len();
+        let refused = |reason| move |ticket: &u64| Event::Refused { peer, ticket: *ticket, reason };
+        let lost = |ticket: &u64| Event::Lost { peer, ticket: *ticket };
+        let acked = |ticket: &u64| Event::Acked { peer, ticket: *ticket };
+        match self.manner {
+            Manner::Refuses(reason) => events.extend(sent.iter().map(refused(reason))),
+            Manner::Breaks => events.extend(sent.iter().map(lost)),
+            Manner::AcknowledgesOne => {
+                events.extend(sent.first().filter(|ticket| **ticket != last).map(acked));
+                events.extend(sent.iter().skip(1).chain(sent.iter().take(usize::from(sent.len() == 1))).map(lost));
+            }
+            Manner::RefusesTheLast => {
+                events.extend(sent.iter().filter(|ticket| **ticket != last).map(acked));
+                events.push(refused(RefuseReason::SessionUnknown)(&last));
+            }
+            Manner::Leaves => events.extend([Event::Disconnected(peer), Event::Connected(peer)]),
+            Manner::RefusesAndLeaves => {
+                events.push(refused(RefuseReason::SessionUnknown)(&last));
+                events.extend([Event::Disconnected(peer), Event::Connected(peer)]);
+            }
+            Manner::NoCard => events.extend(sent.iter().map(refused(RefuseReason::SessionUnknown))),
+        }
+        events
+    }
+
+    /// Lets so much time pass.
+    fn pass(&mut self, span: Millis) {
+        let end = self.office.now.mono + span;
+        let mut inputs = vec![Input::Net(Event::Connected(self.office.id(BOB)))];
+        loop {
+            let outputs = self.office.hand_in(ALICE, inputs);
+            assert!(self.tries.len() < 100_000, "{:?}: without end", self.manner);
+            inputs = self.meets(&outputs).into_iter().map(Input::Net).collect();
+            if !inputs.is_empty() {
+                continue;
+            }
+            let wake = outputs.iter().find_map(|output| if let Output::WakeAt(at) = output { Some(*at) } else { None });
+            let wake = wake.unwrap();
+            if wake > end {
+                break;
+            }
+            self.office.forward(wake.since(self.office.now.mono).max(Millis(1)));
+            // He who may come again at any time does so.
+            if matches!(self.manner, Manner::Leaves | Manner::RefusesAndLeaves) {
+                let bob = self.office.id(BOB);
+                inputs.extend([Event::Disconnected(bob), Event::Connected(bob)].map(Input::Net));
+            }
+            inputs.push(Input::Timer);
+        }
+        self.office.forward(end.since(self.office.now.mono));
+    }
+
+    fn within(&self, span: Millis) -> usize {
+        let Some(first) = self.tries.first() else { return 0 };
+        self.tries.iter().filter(|at| at.since(*first) < span).count()
+    }
+}
+
+#[test]
+fn nobody_makes_us_try_without_end() {
+    for is_contact in [true, false] {
+        for manner in MANNERS {
+            let mut trial = Trial::new(manner, is_contact, 6);
+            trial.pass(DAY);
+            let (minute, day) = (trial.within(MINUTE), trial.within(DAY));
+            assert!(minute > 0, "{manner:?}, {is_contact}: nothing was tried");
+            assert!(minute <= 20, "{manner:?}, {is_contact}: {minute} tries in a minute");
+            let most = if manner == Manner::Leaves { 24 * 60 + 20 } else { 100 };
+            assert!(day <= most, "{manner:?}, {is_contact}: {day} tries in a day");
+            // What waits in vain is given up, and nothing is tried any more.
+            trial.pass(Millis::from_days(31));
+            trial.tries.clear();
+            trial.pass(DAY);
+            assert_eq!(trial.tries.len(), 0, "{manner:?}, {is_contact}");
+            let rows = trial.office.rows(ALICE);
+            let said = query::history(&rows, trial.office.id(ALICE), &trial.office.id(BOB), None, 100).unwrap();
+            let ends = said.iter().filter(|message| message.text.parse::<u8>().is_ok()).map(|message| message.state);
+            assert!(ends.clone().count() == 6 && ends.into_iter().all(|state| state == State::Undelivered), "{manner:?}");
+        }
+    }
+}
+
+/// What the user writes meanwhile waits for the pause.
+#[test]
+fn writing_does_not_end_the_pause() {
+    let mut trial = Trial::new(Manner::Breaks, true, 1);
+    trial.pass(MINUTE);
+    let before = trial.tries.len();
+    for n in 0..50 {
+        let say = crate::messenger::Command::Send(trial.office.text(BOB, &format!("more {n}")));
+        let outputs = trial.office.hand_in(ALICE, vec![Input::Command(1, say)]);
+        assert!(trial.meets(&outputs).is_empty());
+    }
+    assert_eq!(trial.tries.len(), before);
+}
+
+/// Who was in trouble and is well again gets everything, in order.
+#[test]
+fn what_waited_comes_when_the_trouble_is_over() {
+    let mut office = Office::pair();
+    office.online = false;
+    office.open(ALICE);
+    let sent: Vec<_> = (0..5).map(|n| office.say(ALICE, BOB, &format!("{n}"))).collect();
+    office.pass(Millis::from_hours(1));
+    office.online = true;
+    office.pass(Millis::from_hours(2));
+    assert_eq!(office.texts(BOB, ALICE), ["hello", "hello", "0", "1", "2", "3", "4"]);
+    let state = |id| query::message(&office.rows(ALICE), office.id(ALICE), id).unwrap().unwrap().state;
+    assert!(sent.iter().all(|id| state(id) == State::Delivered));
+}
