@@ -29,8 +29,10 @@ pub const MAX_CARD_RESPONSE: usize = MAX_CARD + MAX_ONE_TIME_PREKEY + 64;
 pub const MAX_TEXT: usize = 48 * 1024;
 /// Items in one capsule (the plaintext of an envelope).
 pub const MAX_CAPSULE_ITEMS: usize = 16;
-/// Message IDs in one status report.
+/// Message IDs in one status report, and in all that a capsule reports and asks.
 pub const MAX_STATUS_IDS: usize = 512;
+/// Messages in one capsule: each costs some rows.
+pub const MAX_CAPSULE_MESSAGES: usize = 8;
 /// Nesting of MIMI parts.
 pub const MAX_PART_DEPTH: usize = 4;
 /// Parts of a MIMI message in all.
@@ -63,8 +65,8 @@ pub const MAX_JUMP: u32 = 1_000;
 pub const MAX_UNTAKEN: u32 = MAX_JUMP / 2;
 /// Turns of the ratchet that are made ahead and kept in memory: as many as the peers that are written to at a time.
 pub const MAX_TURNS_AHEAD: usize = 64;
-/// Skipped message keys kept in a session.
-pub const MAX_SKIPPED_KEYS: usize = 2_000;
+/// Skipped message keys kept in a session: a jump, and some. The row of the session, which most messages write, has less than 64 KiB.
+pub const MAX_SKIPPED_KEYS: usize = 1_200;
 /// Skipped message keys kept in a retired session. Ten retired ones with as many as the one that sends would be most of a
 /// megabyte, of a peer's making; what comes late of what was sent before is few.
 pub const MAX_RETIRED_SKIPPED_KEYS: usize = 200;

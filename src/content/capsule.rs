@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::base::cbor::{Reader, Writer};
-use crate::base::limits::{MAX_ADDR_LEN, MAX_ADDRS, MAX_CAPSULE_ITEMS, MAX_CARD, MAX_PAYLOAD};
+use crate::base::limits::{MAX_ADDR_LEN, MAX_ADDRS, MAX_CAPSULE_ITEMS, MAX_CAPSULE_MESSAGES, MAX_CARD, MAX_PAYLOAD};
 use crate::base::{MessageId, Secret, WallTime};
 
 use super::status::{concat, ids};
@@ -94,7 +94,11 @@ impl Capsule {
             if len > MAX_CAPSULE_ITEMS as u64 {
                 return Err(ContentError::TooMany("items"));
             }
-            Ok(Self { items: (0..len).map(|_| Item::read(reader)).collect::<Result<_, _>>()? })
+            let items: Vec<Item> = (0..len).map(|_| Item::read(reader)).collect::<Result<_, _>>()?;
+            if items.iter().filter(|item| matches!(item, Item::Message { .. })).count() > MAX_CAPSULE_MESSAGES {
+                return Err(ContentError::TooMany("messages"));
+            }
+            Ok(Self { items })
         })
     }
 }

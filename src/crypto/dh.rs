@@ -40,6 +40,7 @@ impl DhSecret {
     /// [`CryptoError::NonContributory`] when theirs is a point of low order: the result would be
     /// zeros whatever our key is.
     pub fn exchange(&self, theirs: &DhPublic) -> Result<SharedSecret, CryptoError> {
+        super::count();
         let shared = StaticSecret::from(*self.0.expose()).diffie_hellman(&PublicKey::from(theirs.0));
         if !shared.was_contributory() {
             return Err(CryptoError::NonContributory);

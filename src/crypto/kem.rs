@@ -41,11 +41,13 @@ impl KemSecret {
 
     /// The public half.
     pub fn public(&self) -> KemPublic {
+        super::count();
         KemPublic(Box::new(*mlkem768::generate_key_pair(*self.0.expose()).pk()))
     }
 
     /// `Decaps(dk, ct)`: a wrong ciphertext gives another secret, not an error (implicit rejection).
     pub fn decapsulate(&self, ct: &KemCiphertext) -> KemShared {
+        super::count();
         let pair = mlkem768::generate_key_pair(*self.0.expose());
         Secret::new(mlkem768::decapsulate(pair.private_key(), &MlKem768Ciphertext::from(*ct.0)))
     }
@@ -71,6 +73,7 @@ impl KemPublic {
 
     /// `Encaps(ek)` with randomness from `rng`.
     pub fn encapsulate(&self, rng: &mut (impl CryptoRng + ?Sized)) -> (KemCiphertext, KemShared) {
+        super::count();
         let m = Secret::<32>::random(rng);
         let (ct, shared) = mlkem768::encapsulate(&MlKem768PublicKey::from(*self.0), *m.expose());
         (KemCiphertext(Box::new(*ct.as_slice())), Secret::new(shared))

@@ -11,6 +11,23 @@ pub mod kem;
 pub mod password;
 pub mod sign;
 
+#[cfg(test)]
+thread_local! {
+    static OPERATIONS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// How many operations with public or secret keys this thread has done: exchanges, encapsulations, signatures, and keys made.
+#[cfg(test)]
+pub(crate) fn operations() -> u64 {
+    OPERATIONS.get()
+}
+
+/// One more.
+fn count() {
+    #[cfg(test)]
+    OPERATIONS.set(OPERATIONS.get() + 1);
+}
+
 /// Why a primitive refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CryptoError {

@@ -39,6 +39,7 @@ impl SigningKey {
 
     /// Signs the bytes as they are; the caller puts its label in front.
     pub fn sign(&self, message: &[u8]) -> Signature {
+        super::count();
         Signature(self.0.sign(message).to_bytes())
     }
 
@@ -80,6 +81,7 @@ impl VerifyingKey {
     /// # Errors
     /// [`CryptoError::Signature`].
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), CryptoError> {
+        super::count();
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         self.0.verify_strict(message, &signature).map_err(|_| CryptoError::Signature)
     }

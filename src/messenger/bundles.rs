@@ -1,6 +1,6 @@
 //! Cards of others: verified, pinned, used to begin a session.
 
-use crate::base::{MonoTime, PeerId, WallTime, limits};
+use crate::base::{PeerId, WallTime, limits};
 use crate::content::Item;
 use crate::identity::{Card, CardIn, IdentityKey, OneTimePrekeyIn, is_ahead};
 use crate::session::RemoteBundle;
@@ -116,10 +116,8 @@ impl Tx<'_> {
                 return Ok(Some(card));
             }
         }
-        // What is known of mailboxes is of the card before; a void token is void at those that stay.
-        let places = &mut self.link(peer).places;
-        places.retain(|mailbox, _| card.mailboxes.iter().any(|named| named.peer == *mailbox));
-        places.values_mut().for_each(|place| place.closed_until = MonoTime::default());
+        // What is known of mailboxes is of the card before.
+        self.link(peer).places.clear();
         self.unbar(peer)?;
         self.buf.put::<Cards>(&key, &CardRow { sequence: card.sequence, bytes: card.bytes().to_vec() })?;
         Ok(Some(card))

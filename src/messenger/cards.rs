@@ -5,10 +5,10 @@ use crate::base::{MonoTime, PeerId, limits};
 use crate::identity::{CardIn, Mailbox, is_ahead};
 use crate::store::{Rows, Scan};
 
-use super::pace::jittered;
 use super::io::Order;
 use super::links::CIRCUIT;
 use super::mailing::OwnCard;
+use super::pace::jittered;
 use super::query;
 use super::send::bounded_node;
 use super::tables::{BoxCards, Boxes, PeerRow, of_box};

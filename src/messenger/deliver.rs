@@ -26,9 +26,9 @@ impl Tx<'_> {
         while self.mem.out.is_some_lost && self.buf.contains::<Outbox>(&outbox_key(&peer, number))? {
             number += 1;
         }
-        let row = OutRow { peer, number, kind, queued_at: self.deadline_clock(), way: Way::default() };
+        let row = OutRow { peer, number, kind, queued_at: self.deadline_clock(), anew: 0, way: Way::default() };
         self.buf.put::<Outbox>(&outbox_key(&peer, number), &row)?;
-        self.mem.set_letter(peer, number, Some(Letter::of(&row)));
+        self.mem.set_letter(peer, number, Some(Letter::of(&row, 0)));
         self.touch(peer);
         Ok(number)
     }
@@ -96,7 +96,8 @@ impl Tx<'_> {
                 None => return Ok(()),
             },
         };
-        Ok(self.buf.put::<Outbox>(&key, &OutRow { peer, number, kind, queued_at, way })?)
+        let anew = self.reach(&peer)?.anew;
+        Ok(self.buf.put::<Outbox>(&key, &OutRow { peer, number, kind, queued_at, anew, way })?)
     }
 
     /// The same thing happens to all that waits for a peer.
@@ -105,10 +106,14 @@ impl Tx<'_> {
         numbers.into_iter().try_for_each(|number| self.happen(peer, number, event.clone()))
     }
 
-    /// Everything that is not delivered goes again, sealed anew, under the same message IDs.
+    /// Everything that is not delivered goes again, sealed anew, under the same message IDs. That is one row: what goes again is
+    /// found out when it goes.
     pub(super) fn begin_anew(&mut self, peer: PeerId) -> Step {
         self.touch(peer);
-        self.happen_to_all(peer, &Happening::Anew)
+        if self.mem.begin_anew(peer) {
+            self.change_reach(peer, |reach| reach.anew += 1)?;
+        }
+        Ok(())
     }
 
     /// A row that is needed does not open: what waits is set aside, and the rest goes on. Anything else is a failure of all.
@@ -234,7 +239,10 @@ impl Tx<'_> {
         }
         let Some((mut row, items)) = into else { return Ok(()) };
         row.kind = OutKind::Control(Capsule { items }.encode());
-        self.mem.set_letter(peer, row.number, Some(Letter::of(&row)));
+        // It is nowhere, or it would not be shared.
+        row.way = row.clone().way_now(u64::MAX);
+        row.anew = 0;
+        self.mem.set_letter(peer, row.number, Some(Letter::of(&row, 0)));
         Ok(self.buf.put::<Outbox>(&outbox_key(&peer, row.number), &row)?)
     }
 

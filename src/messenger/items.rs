@@ -31,8 +31,8 @@ impl Tx<'_> {
             self.send_profile(&mut row)?;
             self.try_now(peer);
         }
-        let mut subject = None;
-        for item in capsule.items {
+        let (mut subject, mut names) = (None, limits::MAX_STATUS_IDS);
+        for item in latest(capsule.items) {
             match item {
                 Item::Introduction(said) => {
                     subject = good_subject(&said);
@@ -45,7 +45,7 @@ impl Tx<'_> {
                         self.insert_incoming(peer, held)?;
                     }
                 }
-                Item::Status(report) => self.apply_status(peer, &report)?,
+                Item::Status(report) => self.apply_status(peer, &report, &mut names)?,
                 Item::Profile(profile) => note_name(&mut row.announced_name, Some(&profile.name)),
                 Item::Addresses(addrs) => merge_addrs(&mut row.addrs, &addrs),
                 Item::Card(bytes) => self.pin_told(peer, &bytes)?,
@@ -55,7 +55,11 @@ impl Tx<'_> {
                     self.unbar(peer)?;
                     self.change_reach(peer, |reach| reach.token = Some(token))?;
                 }
-                Item::Inquiry(messages) => self.answer_inquiry(peer, &messages)?,
+                Item::Inquiry(messages) => {
+                    let upto = names.min(messages.len());
+                    names -= upto;
+                    self.answer_inquiry(peer, messages.get(..upto).unwrap_or_default())?;
+                }
                 // CON-29. Messages that waited go before it, so that it need not stand in the first one.
                 Item::Reset if opened.is_first_contact => self.obey_reset(&mut row)?,
                 // Acceptance is above; what is not known (yet) is skipped.
@@ -132,30 +136,38 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Receipts for our messages. Each is looked at once, however often it is named.
-    fn apply_status(&mut self, peer: PeerId, report: &StatusReport) -> Step {
+    /// Receipts for our messages. Each is looked at once, however often it is named, and no more than may be `left` (CON-25).
+    fn apply_status(&mut self, peer: PeerId, report: &StatusReport, left: &mut usize) -> Step {
+        let Some(mut conversation) = self.conversation(&RoomId::direct(peer))? else { return Ok(()) };
         let mut seen = BTreeSet::new();
-        for (ids, state) in [(&report.read, State::Read), (&report.delivered, State::Delivered)] {
-            for id in ids.iter().filter(|id| seen.insert(**id)) {
-                self.reported(peer, id, state)?;
-            }
+        let read = report.read.iter().map(|id| (id, State::Read));
+        let named = read.chain(report.delivered.iter().map(|id| (id, State::Delivered)));
+        for (id, state) in named.take(*left).filter(|(id, _)| seen.insert(*id)) {
+            self.reported(&mut conversation, id, state)?;
         }
+        *left = left.saturating_sub(report.read.len() + report.delivered.len());
         self.touch(peer);
         Ok(())
     }
 
-    /// CON-32: our receipts for these have not come.
+    /// CON-32: our receipts for these have not come. He may ask once in a while.
     pub(super) fn answer_inquiry(&mut self, peer: PeerId, messages: &[MessageId]) -> Step {
+        let now = self.now.mono;
+        let link = self.link(peer);
+        if link.answered_at.is_some_and(|at| now.since(at) < limits::RECEIPTS_OVERDUE) {
+            return Ok(());
+        }
+        link.answered_at = Some(now);
+        let Some(conversation) = self.conversation(&RoomId::direct(peer))? else { return Ok(()) };
         for id in messages {
             let index = self.buf.get::<MessageIndex>(&index_key(id))?;
-            let theirs = |index: &IndexRow| index.outbox.is_none() && index.room == RoomId::direct(peer);
+            let theirs = |index: &IndexRow| index.outbox.is_none() && index.room == conversation.room;
             let Some(index) = index.filter(theirs) else { continue };
             if !self.receipt_is_due_again(peer) {
                 continue;
             }
             let key = message_key(&index.room, index.position);
-            let upto = self.conversation(&index.room)?.map_or(0, |conversation| conversation.read);
-            let is_there = index.position <= upto && self.buf.contains::<Messages>(&key)?;
+            let is_there = index.position <= conversation.read && self.buf.contains::<Messages>(&key)?;
             let is_read = is_there && !self.buf.contains::<Late>(&key)?;
             self.mem.receipts.push((peer, *id, if is_read { State::Read } else { State::Delivered }));
         }
@@ -211,6 +223,8 @@ impl Tx<'_> {
         link.pace.session_begun();
         row.heal_due = false;
         self.begin_anew(row.peer)?;
+        // All of it goes again, and not on account of this envelope.
+        self.mem.later.insert(row.peer);
         self.queue_items(row.peer, vec![Item::Accepted])?;
         row.profile_sent = 0;
         self.send_profile(row)?;
@@ -249,19 +263,36 @@ impl Tx<'_> {
         // Read says delivered as well.
         due.delivered.retain(|id| !due.read.contains(id));
         due.delivered.dedup();
-        let mut delivered = due.delivered.chunks(limits::MAX_STATUS_IDS);
-        let mut read = due.read.chunks(limits::MAX_STATUS_IDS);
-        loop {
-            let report = StatusReport {
-                delivered: delivered.next().unwrap_or_default().to_vec(),
-                read: read.next().unwrap_or_default().to_vec(),
-            };
-            if report.delivered.is_empty() && report.read.is_empty() {
-                return Ok(());
-            }
-            self.queue_items(peer, vec![Item::Status(report)])?;
+        // As many as a capsule may name, of both together.
+        let (mut delivered, mut read) = (due.delivered.as_slice(), due.read.as_slice());
+        while !(delivered.is_empty() && read.is_empty()) {
+            let (now, later) = read.split_at(read.len().min(limits::MAX_STATUS_IDS));
+            let (too, last) = delivered.split_at(delivered.len().min(limits::MAX_STATUS_IDS - now.len()));
+            self.queue_items(peer, vec![Item::Status(StatusReport { delivered: too.to_vec(), read: now.to_vec() })])?;
+            (delivered, read) = (last, later);
         }
+        Ok(())
     }
+}
+
+/// The items of a capsule; of what the last one replaces, that one alone: each may cost a signature and a few rows.
+fn latest(items: Vec<Item>) -> impl Iterator<Item = Item> {
+    let kind = |item: &Item| match item {
+        Item::Profile(_) => Some(0),
+        Item::Addresses(_) => Some(1),
+        Item::Card(_) => Some(2),
+        Item::Token(_) => Some(3),
+        Item::Reset => Some(4),
+        Item::Accepted => Some(5),
+        _ => None,
+    };
+    let mut last = [None; 6];
+    items.iter().enumerate().for_each(|(at, item)| kind(item).into_iter().for_each(|kind| last[kind] = Some(at)));
+    items
+        .into_iter()
+        .enumerate()
+        .filter(move |(at, item)| kind(item).is_none_or(|kind| last[kind] == Some(*at)))
+        .map(|(_, item)| item)
 }
 
 pub(super) fn good_subject(said: &Introduction) -> Option<String> {

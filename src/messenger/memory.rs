@@ -21,8 +21,8 @@ use super::pace::Pace;
 use super::sessions::Beside;
 use super::shared::Shared;
 use super::tables::{
-    BoxedPrekeys, ClientIdQueue, Events, Hours, OneTimeTable, Outbox, Peers, QueuedMark, Recent, Requests, Timed,
-    WAITING, numbered,
+    BoxedPrekeys, ClientIdQueue, Events, Hours, OneTimeTable, Outbox, Peers, QueuedMark, Reaches, Recent, Requests, Timed,
+    WAITING, numbered, peer_key,
 };
 
 /// Everything in memory.
@@ -40,6 +40,8 @@ pub(super) struct Memory {
     /// Peers whose link is to be looked at when the inputs of this commit are done; those with nothing but receipts, when
     /// those of the next are.
     pub touched: BTreeSet<PeerId>,
+    /// Those whose link is not looked at before the next commit, because there may be much to do.
+    pub later: BTreeSet<PeerId>,
     /// Marks that this commit makes, of contacts or not.
     pub marks: Vec<(bool, QueuedMark)>,
     /// What the envelope that is being read says of its writer's clock.
@@ -166,6 +168,8 @@ pub(super) struct Link {
     /// Receipts that became due again by a second copy since none waits to be sent: bounded, or whoever repeats himself could
     /// make the outbox grow.
     pub repeats: usize,
+    /// When we last answered what he asked of receipts.
+    pub answered_at: Option<MonoTime>,
     /// When the peer is asked for what he did not say to be delivered.
     pub inquire_at: Option<MonoTime>,
     /// What the two are called in messages, once it was needed.
@@ -223,7 +227,12 @@ impl Names {
 impl Link {
     /// Whether it holds nothing that must be remembered, if nothing waits for the peer.
     fn is_idle(&self) -> bool {
-        !self.connected && !self.dialling && self.bundle.is_none() && self.reset_at.is_none() && !self.unreadable && self.pace.is_idle()
+        !self.connected
+            && !self.dialling
+            && self.bundle.is_none()
+            && self.answered_at.or(self.reset_at).is_none()
+            && !self.unreadable
+            && self.pace.is_idle()
     }
 
     /// When there is something to be done; `awaited`: something was sent, and is not said to be delivered.
@@ -232,7 +241,10 @@ impl Link {
             return None;
         }
         let seek = self.seek.as_ref().and_then(Seek::until);
-        [self.retry_at, self.pace.until(), self.post_at, seek, self.inquire_at.filter(|_| awaited)].into_iter().flatten().min()
+        [self.retry_at, self.pace.until(), self.post_at, seek, self.inquire_at.filter(|_| awaited)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What could be left at mailboxes is looked at then, if not before.
@@ -276,8 +288,11 @@ impl Memory {
         }
         let (waiting, lost) = rows.scan_sound::<Outbox>(&Scan::all())?;
         memory.out.is_some_lost = lost > 0;
+        let mut anew = None;
         for (_, row) in waiting {
-            memory.out.set(row.peer, row.number, Some(Letter::of(&row)));
+            let known = anew.filter(|(peer, _)| *peer == row.peer);
+            let (_, times) = *anew.insert(known.unwrap_or_else(|| (row.peer, times_anew(rows, &row.peer))));
+            memory.out.set(row.peer, row.number, Some(Letter::of(&row, times)));
             memory.touched.insert(row.peer);
         }
         memory.mail.load(rows)?;
@@ -297,6 +312,7 @@ impl Memory {
             (link.dialling, link.bundle, link.seek, link.unreadable, link.due) = (false, None, None, false, None);
         }
         fresh.touched.append(&mut self.touched);
+        fresh.touched.append(&mut self.later);
         fresh.asks = std::mem::take(&mut self.asks);
         (fresh.asks.asked, fresh.asks.works) = (BTreeMap::new(), VecDeque::new());
         fresh.sessions = std::mem::take(&mut self.sessions);
@@ -349,6 +365,15 @@ impl Memory {
         self.changed.insert(peer);
         let before = self.out.set(peer, number, letter);
         self.undo.push(Undo::Letter(peer, number, before));
+    }
+
+    /// All that waits for a peer begins anew. Whether some of it was somewhere, as rows say.
+    pub(super) fn begin_anew(&mut self, peer: PeerId) -> bool {
+        self.changed.insert(peer);
+        let before = self.out.begin_anew(&peer);
+        let was_somewhere = before.iter().any(|(_, letter)| letter.way.sent || !letter.way.held.is_empty());
+        self.undo.extend(before.into_iter().map(|(number, letter)| Undo::Letter(peer, number, Some(letter))));
+        was_somewhere
     }
 
     /// Notes an envelope as given to the network, or as not there any more.
@@ -415,6 +440,11 @@ impl Memory {
         link.noted = self.marked;
         link
     }
+}
+
+/// How often everything for a peer has begun anew. Where that cannot be read it begins anew once more.
+fn times_anew(rows: &impl Rows, peer: &PeerId) -> u64 {
+    rows.get::<Reaches>(&peer_key(peer)).map_or(u64::MAX, |row| row.map_or(0, |row| row.anew))
 }
 
 /// When the next message vanishes.

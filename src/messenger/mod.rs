@@ -333,8 +333,11 @@ impl Tx<'_> {
         self.settle_card()?;
         self.ask_own_boxes()?;
         while let Some(peer) = self.mem.touched.pop_first() {
-            self.for_peer(peer, |tx| tx.pump(peer).and_then(|()| tx.post(peer)));
+            if !self.mem.later.contains(&peer) {
+                self.for_peer(peer, |tx| tx.pump(peer).and_then(|()| tx.post(peer)));
+            }
         }
+        self.mem.touched = std::mem::take(&mut self.mem.later);
         self.flush_marks()?;
         self.flush_receipts()?;
         self.write_events()

@@ -299,7 +299,7 @@ impl Order<'_> {
                 };
                 walked.count += 1;
                 walked.last = walked.last.max(position);
-                let index = IndexRow { room: *room, position, outbox };
+                let index = IndexRow { room: *room, position, outbox, timed: row.vanishes.is_some() };
                 self.buf.put::<MessageIndex>(&index_key(&row.id), &index)?;
                 self.step(1)?;
             }
@@ -362,7 +362,7 @@ impl Order<'_> {
         let peer = row.room.peer();
         for (number, (position, queued_at)) in (1..).zip(undelivered) {
             let kind = OutKind::Message(position);
-            let out = OutRow { peer, number, kind, queued_at, way: Way::default() };
+            let out = OutRow { peer, number, kind, queued_at, anew: 0, way: Way::default() };
             self.buf.put::<Outbox>(&outbox_key(&peer, number), &out)?;
             self.done.queued += 1;
             self.step(1)?;

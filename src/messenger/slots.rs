@@ -35,7 +35,10 @@ impl Tx<'_> {
         };
         self.buf.put_under::<Messages>(&message_key(&room, position), key, row)?;
         self.put_conversation(conversation)?;
-        self.buf.put::<MessageIndex>(&index_key(&id), &IndexRow { room, position, outbox })?;
+        self.buf.put::<MessageIndex>(
+            &index_key(&id),
+            &IndexRow { room, position, outbox, timed: row.vanishes.is_some() },
+        )?;
         if let Some(vanishes) = row.vanishes {
             self.watch(id, vanishes, room, Some(position))?;
         }

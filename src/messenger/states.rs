@@ -22,54 +22,36 @@ impl Tx<'_> {
     /// notes it there.
     pub(super) fn advance(&mut self, peer: PeerId, position: u64, state: State) -> Step {
         let room = RoomId::direct(peer);
-        let (Some(conversation), Some(message)) = (self.conversation(&room)?, self.message(&room, position)?) else {
+        let (Some(mut conversation), Some(message)) = (self.conversation(&room)?, self.message(&room, position)?)
+        else {
             return Ok(());
         };
-        self.move_on(conversation, position, (message.id, message.vanishes.is_none()), state)
-    }
-
-    /// A recipient says how far a message of ours has come with him (CON-25).
-    pub(super) fn reported(&mut self, peer: PeerId, id: &MessageId, state: State) -> Step {
-        let index = self.buf.get::<MessageIndex>(&index_key(id))?;
-        let ours = |index: &IndexRow| index.outbox.is_some() && index.room == RoomId::direct(peer);
-        let Some(index) = index.filter(ours) else { return Ok(()) };
-        let key = message_key(&index.room, index.position);
-        // The message itself may be long, and whoever repeats himself must not make us read it.
-        let known = self.buf.get::<States>(&key)?.is_some_and(|mut row| !row.note(0, state));
-        if known {
-            return Ok(());
-        }
-        if !self.buf.contains::<Messages>(&key)? {
-            return Ok(());
-        }
-        // One that does not open is none that vanishes, as far as is known: what he says of it counts all the same.
-        let vanishes =
-            matches!(self.message(&index.room, index.position), Ok(Some(message)) if message.vanishes.is_some());
-        if let Some(number) = index.outbox {
-            self.unqueue(peer, number, index.position)?;
-        }
-        let Some(conversation) = self.conversation(&index.room)? else { return Ok(()) };
-        self.move_on(conversation, index.position, (*id, !vanishes), state)
-    }
-
-    /// The same with what is needed at hand: the message's ID, and whether it stands in a slot. One that vanishes does not.
-    fn move_on(
-        &mut self,
-        mut conversation: ConversationRow,
-        position: u64,
-        (message_id, in_slot): (MessageId, bool),
-        state: State,
-    ) -> Step {
         if state != State::Sent {
-            let key = message_key(&conversation.room, position);
-            let mut row = self.buf.get::<States>(&key)?.unwrap_or_default();
+            let mut row = self.buf.get::<States>(&message_key(&room, position))?.unwrap_or_default();
             if !row.note(0, state) {
                 return Ok(());
             }
-            self.put_beside::<States>(&mut conversation, position, in_slot, &row)?;
+            self.put_beside::<States>(&mut conversation, position, message.vanishes.is_none(), &row)?;
         }
-        let conversation = conversation.room.peer();
-        self.event(EventKind::MessageState { conversation, message_id, state });
+        self.event(EventKind::MessageState { conversation: peer, message_id: message.id, state });
+        Ok(())
+    }
+
+    /// A recipient says how far a message of ours has come with him (CON-25). Nothing of what it says is read: it may be long.
+    pub(super) fn reported(&mut self, conversation: &mut ConversationRow, id: &MessageId, state: State) -> Step {
+        let index = self.buf.get::<MessageIndex>(&index_key(id))?;
+        let ours = |index: &IndexRow| index.outbox.is_some() && index.room == conversation.room;
+        let Some(index) = index.filter(ours) else { return Ok(()) };
+        let key = message_key(&index.room, index.position);
+        let mut row = self.buf.get::<States>(&key)?.unwrap_or_default();
+        if !row.note(0, state) || !self.buf.contains::<Messages>(&key)? {
+            return Ok(());
+        }
+        if let Some(number) = index.outbox {
+            self.unqueue(index.room.peer(), number, index.position)?;
+        }
+        self.put_beside::<States>(conversation, index.position, !index.timed, &row)?;
+        self.event(EventKind::MessageState { conversation: index.room.peer(), message_id: *id, state });
         Ok(())
     }
 

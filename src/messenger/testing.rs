@@ -18,7 +18,7 @@ use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::identity::IdentityKeypair;
 use crate::session::SessionSet;
 use crate::store::testing::{Dump, Place};
-use crate::store::{Reader, salvage};
+use crate::store::{Reader, Rows, salvage};
 
 /// Marks questions that one desk asked another.
 const MAIL: u64 = 1 << 63;
@@ -105,6 +105,25 @@ impl Office {
 
     pub(crate) fn rows(&self, who: usize) -> Reader {
         self.desks[who].messenger.as_ref().unwrap().reader()
+    }
+
+    /// Somebody's keys.
+    pub(crate) fn identity(&self, who: usize) -> IdentityKeypair {
+        IdentityKeypair::from_seed(&self.desks[who].seed)
+    }
+
+    /// Somebody's card, as it is signed.
+    pub(crate) fn card_of(&self, who: usize) -> Vec<u8> {
+        let row = self.rows(who).get::<super::tables::Profile>(&crate::store::RowKey::new()).unwrap();
+        row.unwrap().card
+    }
+
+    /// How far what waits for another is at somebody's, as rows say.
+    pub(crate) fn waiting(&self, who: usize, with: usize) -> Vec<super::tables::Way> {
+        let (rows, peer) = (self.rows(who), super::tables::peer_key(&self.id(with)));
+        let anew = rows.get::<super::tables::Reaches>(&peer).unwrap().map_or(0, |row| row.anew);
+        let waiting = rows.scan::<super::tables::Outbox>(&crate::store::Scan::new(peer)).unwrap();
+        waiting.into_iter().map(|(_, row)| row.way_now(anew)).collect()
     }
 
     /// Somebody's sessions with another.

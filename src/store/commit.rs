@@ -226,6 +226,10 @@ impl Inner {
         for table in writes.iter().filter_map(|(key, _)| key.first()) {
             *writer.written.entry(*table).or_default() += 1;
         }
+        #[cfg(test)]
+        BYTES.set(
+            BYTES.get() + writes.iter().map(|(_, row)| row.as_ref().map_or(0, |row| row.len() as u64)).sum::<u64>(),
+        );
         writes.push(writer.meta.seal(writer.schema, &self.secrets, rng)?);
 
         failpoint("sealed");
@@ -275,6 +279,17 @@ impl Inner {
         self.view_mut().opened_mut()?.keyring.unwritten = next;
         Ok(generation)
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static BYTES: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// How long all rows are that this thread has put, sealed; but for the engine's own.
+#[cfg(test)]
+pub(crate) fn bytes_written() -> u64 {
+    BYTES.get()
 }
 
 #[cfg(test)]

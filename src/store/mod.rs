@@ -40,6 +40,8 @@ pub(crate) mod testing;
 mod upkeep;
 
 pub use buffer::{Savepoint, WriteBuffer};
+#[cfg(test)]
+pub(crate) use commit::bytes_written;
 pub use engine::Store;
 pub use error::StoreError;
 pub use files::ProfileDir;

@@ -14,9 +14,9 @@ use crate::identity::{IdentityKey, Mailbox};
 use crate::store::{RowKey, Rows, Scan};
 
 use super::command::{Answer, Refusal};
-use super::pace::{jittered, pause};
 use super::io::Order;
 use super::mailing::{Asked, OwnBox, What};
+use super::pace::{jittered, pause};
 use super::send::bounded_node;
 use super::tables::{KnownPeers, Offers, OwnBoxRow, OwnBoxes, peer_key};
 use super::tx::{Step, Stop, Tx};

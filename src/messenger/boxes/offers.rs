@@ -5,8 +5,8 @@ use crate::base::words::BoxState;
 use crate::crypto::hash::sha256;
 use crate::envelope::mailbox::{Answer, InvitationKey, OfferIn, Question, QueueKey, Tag};
 use crate::identity::{OneTimeKeys, PrekeyId, next_sequence};
-use crate::messenger::pace::jittered;
 use crate::messenger::mailing::What;
+use crate::messenger::pace::jittered;
 use crate::messenger::tables::{
     BoxedPrekeys, GivenTokens, LOST_KEY, OfferRow, Offered, Offers, OneTimeRow, OneTimeTable, OwnBoxRow, PeerRow,
     ProfileRow, QueueRow, Queues, VoidTags, numbered, peer_key,

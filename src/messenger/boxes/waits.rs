@@ -7,8 +7,8 @@
 use crate::base::words::BoxState;
 use crate::base::{Millis, MonoTime, PeerId, limits};
 use crate::envelope::mailbox::{Answer, Question};
-use crate::messenger::pace::{jittered, pause};
 use crate::messenger::mailing::{Wait, What};
+use crate::messenger::pace::{jittered, pause};
 use crate::messenger::tables::OwnBoxRow;
 use crate::messenger::tx::{Step, Tx};
 

@@ -314,7 +314,10 @@ fn receipts_make_no_room_in_the_window() {
             Output::Reply(_, Ok(Answer::Sent(message))) => Some(message.message_id),
             _ => None,
         });
-        office.tx(ALICE, |tx| tx.reported(bob, &id.unwrap(), State::Delivered).unwrap());
+        office.tx(ALICE, |tx| {
+            let mut conversation = tx.conversation(&RoomId::direct(bob)).unwrap().unwrap();
+            tx.reported(&mut conversation, &id.unwrap(), State::Delivered).unwrap();
+        });
     }
     assert_eq!(tickets.len(), limits::MAX_IN_FLIGHT);
     let acked = Event::Acked { peer: bob, ticket: tickets[0] };

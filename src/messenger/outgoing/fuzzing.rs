@@ -327,7 +327,10 @@ impl Desk {
     fn begin_anew(&mut self, who: usize) {
         let peer = &mut self.peers[who];
         (peer.session, peer.gate.is_shut) = (peer.session.wrapping_add(1), false);
-        self.all(id(who), &Happening::Anew);
+        // One row says so, whatever waits.
+        self.out.begin_anew(&id(who));
+        let rows = self.rows.iter_mut().filter(|((peer, _), _)| *peer == id(who));
+        rows.for_each(|(_, row)| (row.way.sent, row.way.held) = (false, Vec::new()));
     }
 
     fn gate_changes(&mut self, who: usize, how: u8) {

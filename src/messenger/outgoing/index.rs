@@ -111,6 +111,25 @@ impl Outgoing {
         before
     }
 
+    /// All that waits for a peer begins anew, in one pass: there may be very much of it. Gives those that this has changed, as they
+    /// were.
+    pub(in crate::messenger) fn begin_anew(&mut self, peer: &PeerId) -> Vec<(u64, Letter)> {
+        let Some(waiting) = self.peers.get_mut(peer) else { return Vec::new() };
+        let mut before = Vec::new();
+        for (number, letter) in &mut waiting.letters {
+            let Some(anew) = letter.anew() else { continue };
+            let (less, more) = (Totals::of(letter), Totals::of(&anew));
+            self.totals.change(less, more);
+            waiting.totals.change(less, more);
+            if !anew.unreadable {
+                waiting.idle.insert(*number);
+            }
+            before.push((*number, std::mem::replace(letter, anew)));
+        }
+        waiting.telling.clear();
+        before
+    }
+
     /// Notes something as given to the network, or as not there any more. Gives what was noted.
     pub(in crate::messenger) fn set_frame(
         &mut self,

@@ -110,8 +110,6 @@ pub(in crate::messenger) enum Happening {
     Unbarred,
     /// Time has passed.
     Aged,
-    /// The session it was sealed in, or what it was sealed from, is void.
-    Anew,
     /// Its envelope makes room for others.
     Squeezed,
     /// It needs no delivery any more: the recipient said that he has it, it vanished, or another says the same.
@@ -202,10 +200,6 @@ impl Letter {
             Happening::Barred => self.bar(),
             Happening::Unbarred => self.barred = false,
             Happening::Aged => self.way.held.retain(|(_, at)| *at + limits::DEPOSIT_LIFE > now),
-            Happening::Anew => {
-                self.forget_sealed();
-                (self.way.sent, self.way.held, self.barred) = (false, Vec::new(), false);
-            }
             Happening::Squeezed if self.is_under_way() => {}
             Happening::Squeezed => self.forget_sealed(),
             Happening::Settled => {
@@ -221,16 +215,32 @@ impl Letter {
         Some(self)
     }
 
-    /// What waits, as its row says.
-    pub(in crate::messenger) fn of(row: &OutRow) -> Self {
+    /// The same when the session it was sealed in, or what it was sealed from, is void: it begins anew, with all others that wait
+    /// for the peer. That is one row, whatever waits. `None`: it is nowhere yet.
+    pub(in crate::messenger) fn anew(&self) -> Option<Self> {
+        let is_sealed = self.sealed.is_some() || self.ticket.is_some() || !self.deposits.is_empty();
+        if !(is_sealed || self.barred || self.way.sent || !self.way.held.is_empty()) {
+            return None;
+        }
+        let way = Way { sent: false, held: Vec::new(), counted: self.way.counted, tail: self.way.tail.clone() };
+        Some(Self { way, unreadable: self.unreadable, ..Self::new(self.what, self.queued_at) })
+    }
+
+    /// What waits, as its row says, now that all has begun anew so often.
+    pub(in crate::messenger) fn of(row: &OutRow, anew: u64) -> Self {
         let what = match &row.kind {
             OutKind::Message(position) => What::Message(*position),
             OutKind::Control(bytes) => What::of(bytes),
         };
+        Self { way: row.clone().way_now(anew), ..Self::new(what, row.queued_at) }
+    }
+
+    /// What was never anywhere.
+    fn new(what: What, queued_at: WallTime) -> Self {
         Self {
             what,
-            queued_at: row.queued_at,
-            way: row.way.clone(),
+            queued_at,
+            way: Way::default(),
             sealed: None,
             ticket: None,
             deposits: Vec::new(),

@@ -248,7 +248,10 @@ fn nobody_makes_us_try_without_end() {
             let rows = trial.office.rows(ALICE);
             let said = query::history(&rows, trial.office.id(ALICE), &trial.office.id(BOB), None, 100).unwrap();
             let ends = said.iter().filter(|message| message.text.parse::<u8>().is_ok()).map(|message| message.state);
-            assert!(ends.clone().count() == 6 && ends.into_iter().all(|state| state == State::Undelivered), "{manner:?}");
+            assert!(
+                ends.clone().count() == 6 && ends.into_iter().all(|state| state == State::Undelivered),
+                "{manner:?}"
+            );
         }
     }
 }

@@ -3,9 +3,9 @@
 
 use crate::base::{Millis, PeerId, limits};
 use crate::envelope::mailbox::Answer;
-use crate::messenger::pace::{jittered, pause};
 use crate::messenger::mailing::{House, Shown};
 use crate::messenger::outgoing::{Answered, Happening};
+use crate::messenger::pace::{jittered, pause};
 use crate::messenger::tx::{Step, Tx};
 
 impl Tx<'_> {

@@ -11,7 +11,7 @@ use crate::messenger::clock::ClockRow;
 use crate::messenger::memory::number;
 use crate::messenger::tables::{
     ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox,
-    PeerRow, Peers, Profile, Requests, States, Timed, index_key, kept_of, message_key, outbox_key, peer_key, room_key,
+    PeerRow, Peers, Profile, Reaches, Requests, States, Timed, index_key, kept_of, message_key, outbox_key, peer_key, room_key,
     timed_key,
 };
 use crate::store::{RowKey, Rows, Scan, StoreError};
@@ -168,10 +168,16 @@ pub(in crate::messenger) fn state(
         return Ok(state);
     }
     let index = rows.get::<MessageIndex>(&index_key(&message.id))?;
-    Ok(match index.map(|index| waiting(rows, &index)).transpose()?.flatten() {
-        Some(row) if row.way.sent || !row.way.held.is_empty() => State::Sent,
+    let row = index.map(|index| waiting(rows, &index)).transpose()?.flatten();
+    Ok(match row.map(|row| Ok::<_, StoreError>(row.way_now(anew(rows, &conversation.room.peer())?))).transpose()? {
+        Some(way) if way.sent || !way.held.is_empty() => State::Sent,
         _ => State::Queued,
     })
+}
+
+/// How often everything that waits for a peer has begun anew.
+pub(super) fn anew(rows: &impl Rows, peer: &PeerId) -> Result<u64, StoreError> {
+    Ok(rows.get::<Reaches>(&peer_key(peer))?.map_or(0, |row| row.anew))
 }
 
 /// The row in the outbox of an own message.

@@ -108,9 +108,10 @@ pub fn reach(rows: &impl Rows, peer: &PeerId, wall: WallTime) -> Result<ReachVie
         ..ReachView::default()
     };
     for (_, row) in rows.scan::<Outbox>(&Scan::new(key))? {
-        if row.way.sent {
+        let way = row.way_now(known.anew);
+        if way.sent {
             view.awaiting += 1;
-        } else if !row.way.held.is_empty() {
+        } else if !way.held.is_empty() {
             view.deposited += 1;
         } else {
             view.queued += 1;

@@ -115,6 +115,8 @@ pub struct ReachRow {
     pub not_found: Option<(WallTime, u32)>,
     /// When the next try to connect is made.
     pub next_try: Option<WallTime>,
+    /// How often everything that waits for them has begun anew.
+    pub anew: u64,
 }
 
 /// An offer that was made and not answered: asked again it says the same, so that no prekey is lost with an answer.

@@ -144,6 +144,8 @@ pub struct IndexRow {
     pub position: u64,
     /// Of an own message the number of its row in the outbox, which is gone when it is delivered; 0: it has none.
     pub outbox: Option<u64>,
+    /// Whether it vanishes: what is said beside it is then in another slot.
+    pub timed: bool,
 }
 
 /// How far an own message has come, as bits for each recipient; in a conversation of two there is one. That a message is sent

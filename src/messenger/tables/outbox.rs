@@ -28,8 +28,17 @@ pub struct OutRow {
     pub kind: OutKind,
     /// Since when.
     pub queued_at: WallTime,
+    /// How often everything for this peer had begun anew when the row was written: where it was before that does not count.
+    pub anew: u64,
     /// How far it is; ends in the row's tail.
     pub way: Way,
+}
+
+impl OutRow {
+    /// How far it is, now that everything has begun anew so often.
+    pub fn way_now(self, anew: u64) -> Way {
+        if self.anew == anew { self.way } else { Way { sent: false, held: Vec::new(), ..self.way } }
+    }
 }
 
 /// How far something is on its way, as far as that must survive.

@@ -32,7 +32,7 @@ fn rows_that_are_added_to_keep_what_other_versions_put_there() {
     let profile = office.rows(0).get::<Profile>(&key).unwrap().unwrap();
     let contact = office.rows(0).get::<Peers>(&peer_key(&peer)).unwrap().unwrap();
     let way = Way { held: vec![(peer, profile.swept)], ..Way::default() };
-    let waiting = OutRow { peer, number: 1, kind: OutKind::Message(1), queued_at: profile.swept, way };
+    let waiting = OutRow { peer, number: 1, kind: OutKind::Message(1), queued_at: profile.swept, anew: 0, way };
     is_carried::<Outbox>(&waiting);
     is_carried::<Profile>(&profile);
     is_carried::<Peers>(&contact);

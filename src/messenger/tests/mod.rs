@@ -1,5 +1,6 @@
 //! What is tested of the messenger as a whole, through its inputs and outputs.
 
+mod cost;
 mod deadlines;
 mod model;
 mod rows;

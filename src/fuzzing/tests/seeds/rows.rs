@@ -101,7 +101,7 @@ fn waiting(kind: OutKind) -> OutRow {
     let (peer, queued_at) = (PeerId::from_key_bytes([2; 32]), WallTime(1_700_000_000_000));
     let mut way = Way { counted: true, held: vec![(PeerId::from_key_bytes([3; 32]), queued_at)], ..Way::default() };
     way.tail.set(1, b"later".to_vec());
-    OutRow { peer, number: 1, kind, queued_at, way }
+    OutRow { peer, number: 1, kind, queued_at, anew: 1, way }
 }
 
 /// What happened in a commit: IDs, a word, and a kind without either; with what a later version puts at its end.
