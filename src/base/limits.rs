@@ -88,6 +88,13 @@ pub const KEM_INTERVAL_MESSAGES: u32 = 50;
 pub const KEM_INTERVAL: Millis = Millis::from_hours(24);
 /// One healing handshake with a contact in this time.
 pub const HEALING_INTERVAL: Millis = Millis::from_hours(1);
+/// Nothing of a contact has opened for so long, though a message of ours has lain with him or at his mailboxes all that time:
+/// perhaps nothing of either side opens with the other.
+pub const HEALING_SILENCE: Millis = Millis::from_days(3);
+/// One healing handshake in this time for silence alone: he may just be away.
+pub const HEALING_SILENT_INTERVAL: Millis = Millis::from_days(7);
+/// When something of a contact opened is written down once in this time.
+pub const HEARD_NOTE: Millis = Millis::from_days(1);
 /// A sealed first contact without an answer is rebuilt with a fresh card after this time.
 pub const FIRST_CONTACT_REBUILD: Millis = Millis::from_hours(72);
 

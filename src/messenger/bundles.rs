@@ -40,7 +40,7 @@ impl Tx<'_> {
     pub(super) fn begin_with(&mut self, peer: PeerId, bundle: &RemoteBundle) -> Step {
         let Some(mut row) = self.peer(&peer)? else { return Ok(()) };
         let mut set = self.sessions(&peer)?;
-        let rebuild = self.link(peer).rebuild || self.is_stale(&set);
+        let rebuild = self.link(peer).rebuild || self.is_stale(&row, &set);
         self.touch(peer);
         if set.can_send() && !set.is_stretched() && !rebuild && !row.heal_due {
             return Ok(());
@@ -50,19 +50,23 @@ impl Tx<'_> {
             // It does not open at one of us: that its ID is the lower one must not keep it (SES-55).
             set.give_up(self.aging());
         }
+        let is_away = !self.link(peer).connected;
+        // Of the prekeys that a mailbox hands out he may have lost the secrets with what is to be healed (SES-68).
+        let cautious = (row.heal_due && is_away).then(|| RemoteBundle { one_time: None, ..bundle.clone() });
         let aging = self.aging();
-        if let Err(error) = set.begin(self.me, bundle, &mut *self.rng, aging) {
+        if let Err(error) = set.begin(self.me, cautious.as_ref().unwrap_or(bundle), &mut *self.rng, aging) {
             tracing::warn!(%peer, %error, "no session could be begun with this card");
             return self.hold_back(peer);
         }
         self.put_sessions(&peer, &set)?;
         let heal = std::mem::take(&mut row.heal_due);
         if heal {
-            row.healed_at = Some(clock);
+            (row.healed_at, row.healing) = (Some(clock), is_away);
         }
         self.put_peer(&row)?;
         self.link(peer).rebuild = false;
-        if heal || rebuild {
+        // What mailboxes have goes again when he has answered (SES-69): he may just be away.
+        if rebuild || (heal && !is_away) {
             self.begin_anew(peer)?;
         }
         if heal {

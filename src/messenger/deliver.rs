@@ -156,7 +156,7 @@ impl Tx<'_> {
         }
         let rebuild = link.rebuild;
         let set = self.sessions(&id)?;
-        let stale = self.is_stale(&set);
+        let stale = self.is_stale(&peer, &set);
         if rebuild || heal || stale || !set.can_send() || self.is_stuck(&id, &set) {
             let ticket = self.ticket();
             let link = self.link(id);
@@ -178,16 +178,11 @@ impl Tx<'_> {
         self.mem.next_ticket - 1
     }
 
-    /// Whether a healing handshake is to be made now.
-    pub(super) fn heals_now(&self, peer: &PeerRow) -> bool {
+    /// Whether a first contact has waited too long for an answer. One that heals is made again by another rule (SES-68).
+    pub(super) fn is_stale(&self, peer: &PeerRow, set: &SessionSet) -> bool {
         let clock = self.deadline_clock();
-        peer.heal_due && peer.healed_at.is_none_or(|at| at + limits::HEALING_INTERVAL <= clock)
-    }
-
-    /// Whether a first contact has waited too long for an answer.
-    pub(super) fn is_stale(&self, set: &SessionSet) -> bool {
-        let clock = self.deadline_clock();
-        set.unanswered_since().is_some_and(|at| at + limits::FIRST_CONTACT_REBUILD <= clock)
+        let since = set.unanswered_since().filter(|_| !peer.healing);
+        since.is_some_and(|at| at + limits::FIRST_CONTACT_REBUILD <= clock)
     }
 
     /// Sends what waits, in order, as much as the window takes.

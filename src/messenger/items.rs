@@ -24,6 +24,7 @@ impl Tx<'_> {
         let before = row.clone();
         // He has begun anew already: a session of ours beside his would leave each of us in his own (SES-55).
         row.heal_due &= !opened.is_new_session;
+        self.heard(&mut row)?;
         // Whoever writes to us within a session has accepted us: crossing requests accept each other.
         if !row.accepted {
             row.accepted = true;
@@ -186,9 +187,12 @@ impl Tx<'_> {
             return Ok(());
         }
         let Some(row) = self.peer(&peer)?.filter(|row| row.contact.is_some() && !row.blocked) else { return Ok(()) };
+        if self.heals_unheard(&row)? {
+            return Ok(());
+        }
         // What begins a session anew sends everything anew.
         let set = self.sessions(&peer)?;
-        if self.link(peer).rebuild || !set.can_send() || self.is_stale(&set) {
+        if self.link(peer).rebuild || !set.can_send() || self.is_stale(&row, &set) {
             return Ok(());
         }
         let sent = self.mem.out.of(&peer).letters.values().filter(|letter| letter.way.sent);
@@ -209,6 +213,8 @@ impl Tx<'_> {
             items.push(introduction(&self.profile()?, &row, None));
         }
         items.push(Item::Inquiry(messages));
+        let now = self.now.mono;
+        self.link(peer).asked_at = Some(now);
         self.queue_items(peer, items)
     }
 
@@ -223,7 +229,7 @@ impl Tx<'_> {
         link.pace.session_begun();
         row.heal_due = false;
         self.begin_anew(row.peer)?;
-        // All of it goes again, and not on account of this envelope.
+        // SES-70, SES-71: all of it goes again, and not on account of this envelope.
         self.mem.later.insert(row.peer);
         self.queue_items(row.peer, vec![Item::Accepted])?;
         row.profile_sent = 0;

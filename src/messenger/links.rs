@@ -37,7 +37,7 @@ impl Tx<'_> {
         (link.away_since, link.seek, link.seek_at, link.seeks) = (None, None, None, 0);
         link.post_at = None;
         if new {
-            link.inquire_at = Some(now + limits::RECEIPTS_OVERDUE);
+            (link.inquire_at, link.asked_at) = (Some(now + limits::RECEIPTS_OVERDUE), None);
         }
         self.mem.asks.missed.remove(&peer);
         self.touch(peer);

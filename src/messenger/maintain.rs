@@ -90,9 +90,7 @@ impl Tx<'_> {
     }
 
     fn age_peer(&mut self, mut row: PeerRow, daily: bool) -> Step {
-        if row.heal_due {
-            self.touch(row.peer);
-        }
+        self.age_healing(&mut row)?;
         if daily {
             self.prune_sessions(&row.peer)?;
         }

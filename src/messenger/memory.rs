@@ -168,6 +168,10 @@ pub(super) struct Link {
     /// Receipts that became due again by a second copy since none waits to be sent: bounded, or whoever repeats himself could
     /// make the outbox grow.
     pub repeats: usize,
+    /// When he was last asked for receipts over the connection that there is…
+    pub asked_at: Option<MonoTime>,
+    /// …and when something of his opened.
+    pub heard_at: Option<MonoTime>,
     /// When we last answered what he asked of receipts.
     pub answered_at: Option<MonoTime>,
     /// When the peer is asked for what he did not say to be delivered.

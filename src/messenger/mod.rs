@@ -13,6 +13,7 @@ pub mod command;
 mod contacts;
 mod deliver;
 mod forget;
+mod heal;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 pub mod io;

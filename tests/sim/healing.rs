@@ -1,13 +1,13 @@
 //! Loss of state: sessions are begun again, and what was not delivered comes.
 
 use rohrpost::base::Millis;
-use rohrpost::base::words::Direction;
+use rohrpost::base::words::{BoxState, Direction};
 use rohrpost::messenger::Command;
 
-use crate::world::{Weather, World};
+use crate::world::{Weather, Who, World};
 
 /// Bob's store is gone, Alice's is not.
-fn after_a_loss(seed: u64) -> (World, crate::world::Who, crate::world::Who) {
+fn after_a_loss(seed: u64) -> (World, Who, Who) {
     let mut world = World::new(seed, Weather::CALM);
     let (alice, bob) = (world.join("alice"), world.join("bob"));
     world.say(alice, bob, "before");
@@ -75,4 +75,111 @@ fn an_old_copy_of_the_folder_beside_the_new_one() {
     assert_eq!(world.texts(bob, alice, Direction::In), ["before", "to 1", "to 3"]);
     world.swap_folder(bob, &mut other);
     assert_eq!(world.texts(bob, alice, Direction::In), ["before", "to 2", "to 4"]);
+}
+
+const HOUR: Millis = Millis::from_hours(1);
+
+/// Alice and Bob have talked; then Bob's folder is what it was before the last three messages of each.
+fn put_back(world: &mut World, alice: Who, bob: Who, talk: impl Fn(&mut World, &str)) {
+    talk(world, "before");
+    let mut copy = world.copy_folder(bob);
+    for text in ["lost 1", "lost 2", "lost 3"] {
+        talk(world, text);
+    }
+    world.swap_folder(bob, &mut copy);
+    let _ = alice;
+}
+
+/// What comes after the texts that were there before, of one who lost nothing and of one whose folder was put back.
+fn shown_behind(world: &World, who: Who, with: Who, last: &str, after: &[&str]) {
+    let talk = world.talk(who, with);
+    let texts: Vec<&str> = talk.iter().map(|line| line.rsplit(") ").next().unwrap().trim_start_matches("< ")).collect();
+    let at = texts.iter().rposition(|text| text.ends_with(last)).unwrap();
+    assert_eq!(texts[at + 1..], *after, "{talk:?}");
+}
+
+/// SES-67, SES-68, SES-70, SES-71: on a stream, whoever writes first, and if only one of them does.
+#[test]
+fn what_is_written_after_an_old_copy_was_put_back_arrives_once_and_behind_what_was_there() {
+    for (seed, writers) in [(41, [true, true]), (42, [false, true]), (43, [true, false])] {
+        let mut world = World::new(seed, Weather::CALM);
+        let (alice, bob) = (world.join("alice"), world.join("bob"));
+        world.say(alice, bob, "hello");
+        world.settle();
+        world.accept(bob, alice);
+        world.settle();
+        put_back(&mut world, alice, bob, |world, text| {
+            world.say(alice, bob, &format!("a {text}"));
+            world.settle();
+            world.say(bob, alice, &format!("b {text}"));
+            world.settle();
+        });
+        let mut said = Vec::new();
+        for turn in 1..=3 {
+            for ((from, to, name), _) in
+                [(alice, bob, "a"), (bob, alice, "b")].into_iter().zip(writers).filter(|(_, writes)| *writes)
+            {
+                let text = format!("{name} after {turn}");
+                world.say(from, to, &text);
+                said.push(text);
+                world.pass(Millis::from_hours(6));
+            }
+        }
+        world.pass(Millis::from_days(1));
+        let said: Vec<&str> = said.iter().map(String::as_str).collect();
+        shown_behind(&world, alice, bob, "b lost 3", &said);
+        shown_behind(&world, bob, alice, "b before", &said);
+    }
+}
+
+/// SES-68, SES-69: two who never meet come out of a broken session by their mailboxes.
+#[test]
+fn by_mailboxes_a_broken_session_heals_too() {
+    let mut world = World::new(44, Weather::CALM);
+    let houses = [world.house("north"), world.house("south")];
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    for who in [alice, bob] {
+        houses.iter().for_each(|house| world.use_mailbox(who, *house));
+        assert_eq!(world.box_states(who), [BoxState::InUse, BoxState::InUse]);
+    }
+    world.say(alice, bob, "hello");
+    world.settle();
+    world.accept(bob, alice);
+    world.settle();
+    world.stop(alice);
+    world.stop(bob);
+    let on = |world: &mut World, who: Who| {
+        world.come(who);
+        world.pass(HOUR);
+        world.stop(who);
+    };
+    put_back(&mut world, alice, bob, |world, text| {
+        world.say(alice, bob, &format!("a {text}"));
+        on(world, alice);
+        on(world, bob);
+        world.say(bob, alice, &format!("b {text}"));
+        on(world, bob);
+        on(world, alice);
+        on(world, bob);
+    });
+    world.say(alice, bob, "a after 1");
+    world.say(bob, alice, "b after 1");
+    for _ in 0..15 {
+        for who in [alice, bob] {
+            on(&mut world, who);
+            world.pass(Millis::from_hours(11));
+        }
+    }
+    assert_eq!(world.texts(alice, bob, Direction::In).last().unwrap(), "b after 1");
+    assert_eq!(world.texts(bob, alice, Direction::In).last().unwrap(), "a after 1");
+    for (from, to, text) in [(alice, bob, "a after 2"), (bob, alice, "b after 2")] {
+        world.say(from, to, text);
+        on(&mut world, from);
+        on(&mut world, to);
+        assert_eq!(world.texts(to, from, Direction::In).last().unwrap(), text, "without another wait");
+    }
+    let mut texts = world.texts(alice, bob, Direction::In);
+    texts.sort();
+    texts.dedup();
+    assert_eq!(texts.len(), world.texts(alice, bob, Direction::In).len());
 }

@@ -59,7 +59,7 @@ impl Tx<'_> {
         self.mem.asks.miss(id, now);
         let heal = self.heals_now(&peer);
         let set = self.sessions(&id)?;
-        let stale = self.is_stale(&set);
+        let stale = self.is_stale(&peer, &set);
         let card = self.pinned(&id)?;
         let is_left = self.is_all_left(&id, card.as_ref());
         if is_left && !heal && !stale {

@@ -46,6 +46,10 @@ pub struct PeerRow {
     pub healed_at: Option<WallTime>,
     /// A healing handshake is due: their envelopes do not open.
     pub heal_due: bool,
+    /// One was made for their mailboxes, and nothing of theirs has opened since: what waits goes again when something does.
+    pub healing: bool,
+    /// When something of theirs opened, or up to a day before that.
+    pub heard_at: Option<WallTime>,
     /// What other versions know.
     pub tail: Tail,
 }
@@ -66,6 +70,8 @@ impl PeerRow {
             profile_sent: 0,
             healed_at: None,
             heal_due: false,
+            healing: false,
+            heard_at: None,
             tail: Tail::new(),
         }
     }
