@@ -137,6 +137,8 @@ methods! {
     ContactsRename = "contacts.rename" (RenameParams) -> Contact, [NotFound, Ambiguous, BadLink, NotAContact, TooLong, ControlCharacters];
     /// Compares the safety number and marks the contact as verified.
     ContactsVerify = "contacts.verify" (VerifyParams) -> Contact, [NotFound, Ambiguous, BadLink, NotAContact, WrongNumber, MalformedNumber];
+    /// Sets how much of a contact's messages is kept at most.
+    ContactsSet = "contacts.set" (SetContact) -> Contact, [NotFound, Ambiguous, BadLink, NotAContact, InvalidParams];
     /// Blocks a peer: nothing of theirs is kept from now on.
     ContactsBlock = "contacts.block" (Who) -> Resolved, [NotFound, Ambiguous, BadLink, Oneself];
     /// Undoes a block.

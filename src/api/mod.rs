@@ -31,7 +31,8 @@ pub use methods::{Call, METHODS, Method, Rpc, method};
 pub use openrpc::{COMMON_ERRORS, openrpc};
 pub use params::{
     AddContact, DoctorParams, EventsParams, HistoryParams, InboxParams, ListenParams, MailboxParams, MessageParams,
-    NameParams, NoParams, PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, VerifyParams, WaitFor, Who,
+    NameParams, NoParams, PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, SetContact, VerifyParams,
+    WaitFor, Who,
 };
 pub use types::{
     ClockState, DeletedConversation, HeldMessage, Identity, Listening, OpenMailbox, Peer, PolicyState, Reach,

@@ -208,6 +208,16 @@ pub struct VerifyParams {
     pub clear: bool,
 }
 
+/// Parameters of `contacts.set`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetContact {
+    /// The contact.
+    pub who: String,
+    /// How much of their messages is kept at most, in bytes; 1 MiB (1048576) or more.
+    pub quota: u64,
+}
+
 /// Parameters of `policy.set`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -99,6 +99,14 @@ macro_rules! events {
             }
             /// The profile was recovered from a damaged store: events before this one, and what they were about, may be missing.
             Recovered = "profile.recovered" {} + {}
+            /// As much is kept of a contact's messages as may be: no more are taken until some are deleted, or the quota is raised.
+            ContactFull = "contact.full" {
+                /// Who.
+                peer_id: PeerId,
+            } + {
+                /// The name to show (may be empty).
+                name: String = peer_id,
+            }
         }
     };
 }

@@ -218,8 +218,8 @@ pub const RETRY_FIRST: Millis = Millis::from_secs(5);
 pub const RETRY_MAX: Millis = Millis::from_hours(1);
 /// So many failures of one who is there are forgiven when there is a new connection: ordinary lines break.
 pub const RETRY_FORGIVEN: u32 = 2;
-/// After more of them a new connection is not used for so long after the last.
-pub const RETRY_CONNECTED: Millis = Millis::from_secs(60);
+/// After more of them a new connection leaves this part of the pause (one eighth): whoever comes and goes makes it grow.
+pub const RETRY_CONNECTED_SHARE: u64 = 8;
 /// So many acknowledgements in a row end the counting of failures.
 pub const RETRY_PROGRESS: u32 = 16;
 /// So does this time without another failure: more than the longest pause.
@@ -230,6 +230,20 @@ pub const DISCOVERED_PAUSE: Millis = Millis::from_secs(1);
 pub const NETWORK_BACK_PAUSE: Millis = Millis::from_secs(60);
 /// Contacts of a profile.
 pub const MAX_CONTACTS: u64 = 50_000;
+/// What is kept of the messages of one contact, unless the user says otherwise: beyond it they are not taken.
+pub const CONTACT_QUOTA: u64 = 1024 * 1024 * 1024;
+/// The least that the user can say.
+pub const MIN_CONTACT_QUOTA: u64 = 1024 * 1024;
+/// What a message takes beside what it says, in rows: it counts towards the quota.
+pub const MESSAGE_ROWS: u64 = 512;
+/// Where less than this is free, or a twentieth of the disk if that is less, no envelopes are taken: what is left is for the user.
+pub const DISK_FLOOR: u64 = 512 * 1024 * 1024;
+/// The part of the disk (one twentieth).
+pub const DISK_FLOOR_SHARE: u64 = 20;
+/// How often free space is looked at.
+pub const DISK_GLANCE: Millis = Millis::from_secs(1);
+/// Sessions that one contact may begin at once, and an hour later again.
+pub const CONTACT_HANDSHAKES: u64 = 20;
 /// Events kept in the log for clients that were away.
 pub const MAX_EVENTS: u64 = 100_000;
 /// Events in one row, which is read as a whole: what one commit tells is one row, unless it tells of very much.

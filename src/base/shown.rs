@@ -143,6 +143,13 @@ pub struct Contact {
     /// Since when; `null` for a blocked stranger.
     #[serde(default)]
     pub added_at: Option<WallTime>,
+    /// How much of their messages is kept, in bytes; `null` in lists.
+    #[serde(default)]
+    pub kept: Option<u64>,
+    /// How much is kept at most: beyond it their messages are not taken.
+    pub quota: u64,
+    /// Whether that is so, and messages of theirs wait for room.
+    pub full: bool,
     /// Our common safety number: 60 digits in groups of five. `null` in lists: it takes thousands of hashes.
     pub safety_number: Option<String>,
 }

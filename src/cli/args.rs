@@ -105,6 +105,25 @@ pub(crate) struct Whom {
     pub(crate) who: Vec<String>,
 }
 
+/// A number of bytes: `500MiB`, `2GiB`, or without a unit.
+///
+/// # Errors
+/// A text for the person when it is none.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "k" | "kib" => Some(1 << 10),
+        "m" | "mib" => Some(1 << 20),
+        "g" | "gib" => Some(1 << 30),
+        "t" | "tib" => Some(1 << 40),
+        _ => None,
+    };
+    let bytes = number.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
+    bytes.ok_or_else(|| "write a size as 500MiB or 2GiB".to_owned())
+}
+
 /// A time to live: whole seconds, in the units of [`duration`].
 ///
 /// # Errors

@@ -54,6 +54,13 @@ pub enum Command {
         /// The 60 digits that the other side reads out; blanks are ignored.
         number: Option<String>,
     },
+    /// How much of a contact's messages is kept at most.
+    SetQuota {
+        /// Who.
+        peer: PeerId,
+        /// In bytes, at least `MIN_CONTACT_QUOTA`.
+        bytes: u64,
+    },
     /// Block a peer: nothing of theirs is kept from now on.
     Block(PeerId),
     /// Undo a block. A contact is a contact again, a request does not come back.
@@ -215,6 +222,9 @@ pub enum Refusal {
     /// Not a mailbox of ours.
     #[error("this mailbox is not in use")]
     NotAMailbox,
+    /// Less than makes sense.
+    #[error("a contact has a quota of 1 MiB at least")]
+    SmallQuota,
     /// The same client ID was used for another message.
     #[error("this client ID was used for another message")]
     ClientIdReused,

@@ -26,6 +26,7 @@ impl Tx<'_> {
             Command::AddContact { peer, name, hints } => self.add_contact(peer, name, &hints),
             Command::RenameContact { peer, name } => self.rename_contact(&peer, name),
             Command::VerifyContact { peer, number } => self.verify_contact(&peer, number.as_deref()),
+            Command::SetQuota { peer, bytes } => self.set_quota(&peer, bytes),
             Command::Block(peer) => self.block(peer),
             Command::Unblock(peer) => self.unblock(&peer),
             Command::RemoveContact(peer) => self.remove_contact(&peer),
@@ -116,7 +117,7 @@ impl Tx<'_> {
         Ok(Answer::Contact(Box::new(view)))
     }
 
-    fn contact_row(&self, peer: &PeerId) -> Step<PeerRow> {
+    pub(super) fn contact_row(&self, peer: &PeerId) -> Step<PeerRow> {
         Ok(self.peer(peer)?.filter(|row| row.contact.is_some()).ok_or(Refusal::NotAContact)?)
     }
 

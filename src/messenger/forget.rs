@@ -49,7 +49,7 @@ impl Tx<'_> {
         // Their places are gone.
         conversation.senders.values_mut().for_each(|counters| counters.gaps.clear());
         conversation.activity = 0;
-        conversation.unread = 0;
+        (conversation.unread, conversation.kept) = (0, 0);
         self.put_conversation(&conversation)?;
         self.bury(Tomb::Conversation { room, upto: conversation.forgotten, seen: Vec::new() })?;
         self.event(EventKind::ConversationDeleted { conversation: peer });

@@ -130,6 +130,7 @@ impl Tx<'_> {
             vanishes: held.vanishes,
             tail: Tail::new(),
         };
+        conversation.kept = conversation.kept.saturating_add(row.size());
         self.add_message(&mut conversation, position, &row, None)?;
         if position <= conversation.read {
             self.put_beside::<Late>(&mut conversation, position, false, &())?;
@@ -282,23 +283,20 @@ impl Tx<'_> {
 }
 
 /// The items of a capsule; of what the last one replaces, that one alone: each may cost a signature and a few rows.
-fn latest(items: Vec<Item>) -> impl Iterator<Item = Item> {
-    let kind = |item: &Item| match item {
-        Item::Profile(_) => Some(0),
-        Item::Addresses(_) => Some(1),
-        Item::Card(_) => Some(2),
-        Item::Token(_) => Some(3),
-        Item::Reset => Some(4),
-        Item::Accepted => Some(5),
-        _ => None,
+fn latest(mut items: Vec<Item>) -> Vec<Item> {
+    let is_replaced = |item: &Item| {
+        !matches!(item, Item::Message { .. } | Item::Introduction(_) | Item::Status(_) | Item::Inquiry(_))
     };
-    let mut last = [None; 6];
-    items.iter().enumerate().for_each(|(at, item)| kind(item).into_iter().for_each(|kind| last[kind] = Some(at)));
+    let mut seen = Vec::new();
+    items.reverse();
+    items.retain(|item| {
+        let kind = std::mem::discriminant(item);
+        let is_last = !is_replaced(item) || !seen.contains(&kind);
+        seen.push(kind);
+        is_last
+    });
+    items.reverse();
     items
-        .into_iter()
-        .enumerate()
-        .filter(move |(at, item)| kind(item).is_none_or(|kind| last[kind] == Some(*at)))
-        .map(|(_, item)| item)
 }
 
 pub(super) fn good_subject(said: &Introduction) -> Option<String> {

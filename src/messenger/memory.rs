@@ -103,6 +103,8 @@ pub(super) struct Known {
     pub burying: bool,
     /// The boxes kept for others are being looked through: those up to this key were.
     pub walking: Option<Vec<u8>>,
+    /// There is so little left of the disk that no envelopes are taken.
+    pub is_disk_low: bool,
     /// When to look after ageing rows next.
     pub maintenance_at: MonoTime,
     /// The own mailboxes and the own card.
@@ -172,6 +174,8 @@ pub(super) struct Link {
     pub asked_at: Option<MonoTime>,
     /// …and when something of his opened.
     pub heard_at: Option<MonoTime>,
+    /// When he may begin as many sessions as may be again.
+    pub handshakes: Option<MonoTime>,
     /// When we last answered what he asked of receipts.
     pub answered_at: Option<MonoTime>,
     /// When the peer is asked for what he did not say to be delivered.
@@ -234,7 +238,7 @@ impl Link {
         !self.connected
             && !self.dialling
             && self.bundle.is_none()
-            && self.answered_at.or(self.reset_at).is_none()
+            && self.answered_at.or(self.reset_at).or(self.handshakes).is_none()
             && !self.unreadable
             && self.pace.is_idle()
     }
@@ -327,7 +331,7 @@ impl Memory {
         fresh.clock = self.clock.clone();
         fresh.clock.is_news = true;
         (fresh.known.burying, fresh.known.walking) = (self.burying, self.known.walking.take());
-        fresh.maintenance_at = self.maintenance_at;
+        (fresh.maintenance_at, fresh.is_disk_low) = (self.maintenance_at, self.is_disk_low);
         *self = fresh;
         Ok(())
     }

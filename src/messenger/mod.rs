@@ -31,6 +31,7 @@ mod pace;
 mod places;
 mod post;
 pub mod query;
+mod quota;
 mod receive;
 pub mod recovery;
 mod requests;
@@ -168,6 +169,14 @@ impl Messenger {
         let wake = self.tx(&mut self.store.begin(), &mut Vec::new(), now, rng).next_wake();
         out.push(Output::WakeAt(wake));
         out
+    }
+
+    /// Says whether there is so little left of the disk that no envelopes are taken, but what is no message of contacts.
+    pub fn set_disk_low(&mut self, is_low: bool) {
+        if is_low != self.mem.is_disk_low {
+            tracing::warn!(is_low, "envelopes are taken only while there is room on the disk");
+        }
+        self.mem.is_disk_low = is_low;
     }
 
     /// For when nothing waits: does a little of what will be asked for soon, in memory only. Whether there is more.

@@ -20,7 +20,9 @@ struct Failures {
     count: u32,
     /// When the last one was.
     last: MonoTime,
-    /// Nothing is tried before this time.
+    /// How long nothing was to be tried after it…
+    pause: Millis,
+    /// …and before this time nothing is.
     until: Option<MonoTime>,
 }
 
@@ -63,8 +65,9 @@ impl Pace {
 
     /// There is another connection: what failed for want of one is not put off for long. How often is counted on.
     pub(super) fn connected(&mut self, now: MonoTime) {
-        let Failures { count, last, until } = self.tries;
-        let at_most = if count <= limits::RETRY_FORGIVEN { now } else { last + limits::RETRY_CONNECTED };
+        let Failures { count, last, pause, until } = self.tries;
+        let left = Millis(pause.0 / limits::RETRY_CONNECTED_SHARE);
+        let at_most = if count <= limits::RETRY_FORGIVEN { now } else { last + left };
         self.tries.until = until.map(|until| until.min(at_most)).filter(|until| *until > now);
     }
 
@@ -93,7 +96,8 @@ impl Failures {
             self.count = 0;
         }
         if let Some(doubled) = self.count.checked_sub(free) {
-            self.until = Some(now + pause(limits::RETRY_FIRST, limits::RETRY_MAX, doubled, random));
+            self.pause = pause(limits::RETRY_FIRST, limits::RETRY_MAX, doubled, random);
+            self.until = Some(now + self.pause);
         }
         (self.count, self.last) = (self.count.saturating_add(1), now);
         true

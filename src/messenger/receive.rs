@@ -100,6 +100,10 @@ impl Tx<'_> {
         if self.is_marked(&id)? {
             return Ok(Verdict::Taken);
         }
+        // NET-94: whoever is no contact is not even looked at, whatever else he is to us.
+        if self.mem.is_disk_low && !matches!(self.standing(&from)?, Standing::Contact(_)) {
+            return Ok(Verdict::Later);
+        }
         // ENV-8: the kind says what is to open it, and nothing else.
         match envelope.kind {
             EnvelopeKind::Session => self.take_session(from, id, envelope.payload, way),
@@ -116,6 +120,7 @@ impl Tx<'_> {
         }
         let mut set = self.sessions(&from)?;
         match set.open_session(self.my_id(), from, payload, self.aging()) {
+            Ok(opened) if self.is_too_much(&standing, &opened)? => Ok(Verdict::Later),
             Ok(opened) => self.keep(from, standing, &set, &opened, id, None),
             Err(SessionError::Malformed) => Ok(Verdict::Refused(RefuseReason::Malformed)),
             Err(error) => self.unopened(from, standing, id, error, way),
@@ -146,6 +151,9 @@ impl Tx<'_> {
             }
         }
         let standing = self.standing(&from)?;
+        if !known && matches!(standing, Standing::Contact(_)) && !self.may_begin(from) {
+            return Ok(Verdict::Refused(RefuseReason::TooMany));
+        }
         let is_pending = self.mem.requests.iter().any(|r| r.peer == from);
         let request = if is_pending { self.request(&from)? } else { None };
         let is_full = request.is_some_and(|row| row.messages.len() >= limits::MAX_REQUEST_MESSAGES);
@@ -158,6 +166,7 @@ impl Tx<'_> {
             one_time: keys.one_time.as_ref().map(|row| &row.keys.dh),
         });
         match set.open_first(self.me, &identity, &first, responder, self.aging()) {
+            Ok(opened) if self.is_too_much(&standing, &opened)? => Ok(Verdict::Later),
             Ok(opened) if !opened.is_new_session => self.keep(from, standing, &set, &opened, id, card_prekey),
             Ok(opened) => {
                 let capsule = Capsule::decode(&opened.plaintext).ok();
@@ -179,6 +188,10 @@ impl Tx<'_> {
             Err(SessionError::Malformed) => Ok(Verdict::Refused(RefuseReason::Malformed)),
             Err(error) => self.unopened(from, standing, id, error, way),
         }
+    }
+
+    fn is_too_much(&mut self, standing: &Standing, opened: &Opened) -> Step<bool> {
+        if let Standing::Contact(row) = standing { self.has_no_room(row, opened) } else { Ok(false) }
     }
 
     /// It was not looked at. On a stream it looks as if it had been (its sender is who he says); under a seal anybody may

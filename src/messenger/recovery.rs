@@ -123,6 +123,8 @@ struct Walked {
     count: u64,
     last: u64,
     unread: u64,
+    /// What is kept of the messages of others.
+    kept: u64,
     sent_counter: u64,
     /// The highest counter of each of the others.
     received: BTreeMap<PeerId, u64>,
@@ -295,6 +297,7 @@ impl Order<'_> {
                     Some(walked.note_own(position, &row, is_settled))
                 } else {
                     walked.note_other(&row, position > read || self.buf.contains::<Late>(&place)?);
+                    walked.kept += row.size();
                     None
                 };
                 walked.count += 1;
@@ -331,7 +334,7 @@ impl Order<'_> {
         let mut row = row.unwrap_or_else(|| ConversationRow::new(room, 0));
         (row.slot, row.slots) = (None, slots);
         row.last = row.last.max(walked.last).saturating_add(LOST_PLACES);
-        row.unread = walked.unread;
+        (row.unread, row.kept) = (walked.unread, walked.kept);
         for (author, highest) in &walked.received {
             let counters = row.senders.entry(*author).or_default();
             counters.highest = counters.highest.max(*highest);

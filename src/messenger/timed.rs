@@ -145,6 +145,9 @@ impl Tx<'_> {
             // What is not delivered now is not to be read any more.
             self.unqueue(peer, row.number, position)?;
         }
+        if message.author != self.my_id() {
+            conversation.kept = conversation.kept.saturating_sub(message.size());
+        }
         self.put_conversation(&conversation)?;
         let key = message_key(&room, position);
         self.buf.delete::<Messages>(&key);

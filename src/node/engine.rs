@@ -16,11 +16,11 @@ use super::profile::{Open, Profile};
 use super::upkeep::Upkeep;
 use super::{errors, random};
 use crate::api::ApiError;
-use crate::base::limits::LANE_USER;
+use crate::base::limits::{DISK_GLANCE, LANE_USER};
 use crate::base::{Millis, MonoTime, Now, failpoint};
 use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::messenger::{Answer, Event, Input, Order, Output, Refusal, RefuseReason, query};
-use crate::store::{Reader, StoreError, release_reserve};
+use crate::store::{Reader, StoreError, is_disk_low, release_reserve};
 
 /// The first pause before a store that failed is opened again; it doubles.
 const REOPEN_FIRST: Millis = Millis(500);
@@ -70,6 +70,7 @@ pub(super) fn spawn(start: Start) -> Result<(Core, oneshot::Receiver<()>), ApiEr
             ..Inlets::new(user_in, start.contacts, start.strangers, start.halt)
         },
         upkeep,
+        glanced: None,
         asked: HashMap::new(),
         next_id: 0,
         events,
@@ -109,6 +110,8 @@ struct Engine {
     carrier: Carrier,
     inlets: Inlets,
     upkeep: Upkeep,
+    /// When free space was last looked at.
+    glanced: Option<MonoTime>,
     /// Who waits for the answer to which command; answered within one call of the messenger.
     asked: HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>,
     next_id: u64,
@@ -168,6 +171,11 @@ impl Engine {
             return;
         }
         failpoint("received");
+        let now = self.clock.now().mono;
+        if self.glanced.is_none_or(|at| now.since(at) >= DISK_GLANCE) {
+            self.glanced = Some(now);
+            open.messenger.set_disk_low(is_disk_low(self.profile.dir.path()));
+        }
         let outputs = open.messenger.handle(inputs, self.clock.now(), &mut random::system());
         // The messenger ends every good commit with the time of its next timer.
         let failed = !outputs.iter().any(|output| matches!(output, Output::WakeAt(_)));

@@ -73,7 +73,7 @@ impl From<Refusal> for ApiError {
             Refusal::NoMessage => Code::NoMessage,
             Refusal::NoConversation => Code::NoConversation,
             Refusal::Gone => Code::MessageGone,
-            Refusal::Lifetime => Code::InvalidParams,
+            Refusal::Lifetime | Refusal::SmallQuota => Code::InvalidParams,
             Refusal::WrongNumber => Code::WrongNumber,
             Refusal::MalformedNumber => Code::MalformedNumber,
             Refusal::OutboxFull => Code::OutboxFull,
@@ -89,6 +89,7 @@ impl From<Refusal> for ApiError {
         };
         let error = ApiError::new(code, refusal.to_string());
         match &refusal {
+            Refusal::SmallQuota => error.with_hint("say how much: 500MiB, 2GiB"),
             Refusal::Lifetime => error.with_hint("write the time to live as 30s, 10m, 12h, 1d or 4w"),
             _ => error,
         }

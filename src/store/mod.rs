@@ -55,6 +55,7 @@ pub use reserve::release_reserve;
 pub use scan::Scan;
 #[cfg(feature = "app")]
 pub(crate) use snapshot::free_space;
+pub use snapshot::is_disk_low;
 pub use snapshot::{SnapshotFile, SnapshotPlan, Snapshotting, snapshots};
 pub use staged::StagedDir;
 pub use table::{Table, Under};

@@ -172,6 +172,7 @@ fn results_errors_and_events_are_as_the_document_says() {
         ("contacts.show", bob_is.clone()),
         ("contacts.rename", json!({"who": "bob", "name": "Robert"})),
         ("contacts.verify", json!({"who": "Robert"})),
+        ("contacts.set", json!({"who": "Robert", "quota": 2_000_000})),
         ("contacts.block", carol_is.clone()),
         ("contacts.unblock", carol_is.clone()),
         ("contacts.remove", carol_is.clone()),

@@ -536,9 +536,10 @@ fn what_waits_too_long_is_left_again_and_given_up_in_the_end() {
     world.pass(A_WHILE);
     let before = world.questions(alice, 16);
     world.pass(Millis::from_days(20));
-    assert_eq!(world.questions(alice, 16), before, "nothing is left twice meanwhile");
+    // On day 4 a session is begun anew, since nothing is heard of him (SES-68, SES-69); on day 11 his card is too old.
+    assert_eq!(world.questions(alice, 16), before + 1, "nothing is left twice meanwhile");
     world.pass(Millis::from_days(2));
-    assert_eq!(world.questions(alice, 16), before + 1);
+    assert_eq!(world.questions(alice, 16), before + 2);
     assert!(world.kept(north) > 0);
     assert_eq!(world.state(alice, &id), State::Sent);
     world.pass(Millis::from_days(9));

@@ -2,8 +2,8 @@
 
 use clap::Subcommand;
 
-use crate::api::{AddContact, Contact, NoParams, RenameParams, VerifyParams, Who, method};
-use crate::cli::args::Whom;
+use crate::api::{AddContact, Contact, NoParams, RenameParams, SetContact, VerifyParams, Who, method};
+use crate::cli::args::{Whom, size};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
@@ -19,6 +19,7 @@ Examples:
   rohrpost contacts add 'rohrpost:12D3KooW…' --name Bob
   rohrpost contacts verify bob
   rohrpost contacts verify bob 12345 67890 …
+  rohrpost contacts set bob --quota 2GiB
   rohrpost contacts block 12D3KooWQy")]
 pub(crate) struct ContactsArgs {
     #[command(subcommand)]
@@ -65,6 +66,15 @@ enum ContactsAction {
         #[arg(long, conflicts_with = "number")]
         undo: bool,
     },
+    /// Set how much of a contact's messages is kept at most
+    Set {
+        /// Whom
+        #[arg(value_name = "WHO")]
+        who: String,
+        /// At most so much, such as 500MiB or 2GiB; beyond it their messages wait on their side
+        #[arg(long, value_name = "SIZE", value_parser = size)]
+        quota: u64,
+    },
     /// Block somebody: nothing of theirs is kept from now on
     Block(Whom),
     /// Undo a block
@@ -94,6 +104,10 @@ pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
             context.output.done(&contact, &format!("they are {} now", named(&contact)))
         }
         ContactsAction::Verify { who, number, undo } => verify(who, &number, undo, context),
+        ContactsAction::Set { who, quota } => {
+            let contact = context.client()?.ask::<method::ContactsSet>(&SetContact { who, quota })?;
+            context.output.done(&contact, &format!("at most {} of {} are kept", bytes(quota), named(&contact)))
+        }
         ContactsAction::Block(whom) => {
             context.each_done::<method::ContactsBlock>(whom, |who| format!("{who} is blocked; they are not told"))
         }
@@ -146,6 +160,10 @@ fn show(contact: &Contact, output: &mut Output) -> Result<()> {
     if let Some(at) = contact.added_at {
         record.row("since", "added_at", Cell::text(&output.time(at)));
     }
+    let size = |count: u64| Cell::two(&bytes(count), &count.to_string());
+    record.row("kept", "kept", size(contact.kept.unwrap_or_default()));
+    record.row("at most", "quota", size(contact.quota));
+    record.row("full", "full", Cell::two(if contact.full { FULL } else { "no" }, &contact.full.to_string()));
     record.rows("safety number", "safety_number", number_rows(contact, output).iter().map(|row| Cell::text(row)));
     output.record(contact, &record)
 }
@@ -161,6 +179,27 @@ fn show_number(contact: &Contact, output: &mut Output) -> Result<()> {
 fn number_rows(contact: &Contact, output: &Output) -> Vec<String> {
     let groups: Vec<&str> = contact.safety_number.as_deref().unwrap_or_default().split_whitespace().collect();
     groups.chunks(if output.is_plain() { 12 } else { 4 }).map(|row| row.join(" ")).collect()
+}
+
+/// What helps when no more is kept.
+const FULL: &str = "yes: `conversation delete`, or `contacts set --quota` with more, makes room";
+
+/// In the largest unit of which there is a whole one.
+fn bytes(count: u64) -> String {
+    let unit = |shift: u32, name: &str| {
+        let tenths = count.saturating_mul(10) >> shift;
+        if tenths.is_multiple_of(10) {
+            format!("{} {name}", tenths / 10)
+        } else {
+            format!("{}.{} {name}", tenths / 10, tenths % 10)
+        }
+    };
+    match count {
+        0..1_024 => format!("{count} bytes"),
+        1_024..1_048_576 => unit(10, "KiB"),
+        1_048_576..1_073_741_824 => unit(20, "MiB"),
+        _ => unit(30, "GiB"),
+    }
 }
 
 fn named(contact: &Contact) -> String {
@@ -182,6 +221,9 @@ mod tests {
             blocked: false,
             contact: true,
             added_at: Some(NOW),
+            kept: Some(3 << 20),
+            quota: 1 << 30,
+            full: false,
             safety_number: Some(["01234"; 12].join(" ")),
         }
     }

@@ -21,6 +21,8 @@ fn questions(friend: PeerId) -> Vec<(&'static str, Value)> {
         ("contacts.show", json!({"who": friend})),
         ("contacts.verify", json!({"who": "Friend", "number": "12345"})),
         ("contacts.verify", json!({"who": "Friend", "number": "0".repeat(60)})),
+        ("contacts.set", json!({"who": "Friend", "quota": 1_000})),
+        ("contacts.set", json!({"who": "Friend", "quota": 2_000_000})),
         ("contacts.rename", json!({"who": "Friend", "name": "Freund"})),
         ("contacts.block", json!({"who": "Freund"})),
         ("send", json!({"to": "Freund", "text": "hi"})),

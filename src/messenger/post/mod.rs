@@ -71,7 +71,9 @@ impl Tx<'_> {
             link.look_again(now, Some(until));
             return Ok(());
         }
-        let begin = link.rebuild || heal || !set.can_send();
+        // What is to be healed goes on as it is until there is a card: he may just be away.
+        let must_begin = link.rebuild || !set.can_send();
+        let begin = must_begin || heal;
         let clock = self.earliest();
         // Where nobody takes anything he has perhaps gone: a newer card may name others.
         let is_closed = |house: &Mailbox| self.closed_until(&id, &house.peer).is_some_and(|until| until > now);
@@ -80,7 +82,11 @@ impl Tx<'_> {
             self.seek(id, begin || stale, card.as_ref())?;
         }
         match card {
-            Some(card) if !begin => self.post_rows(peer, set, &card),
+            Some(card) if !must_begin => {
+                // A session may have begun just now.
+                let (peer, set) = (self.peer(&id)?.unwrap_or(peer), self.sessions(&id)?);
+                self.post_rows(peer, set, &card)
+            }
             _ => Ok(()),
         }
     }

@@ -11,8 +11,8 @@ use crate::messenger::clock::ClockRow;
 use crate::messenger::memory::number;
 use crate::messenger::tables::{
     ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox,
-    PeerRow, Peers, Profile, Reaches, Requests, States, Timed, index_key, kept_of, message_key, outbox_key, peer_key, room_key,
-    timed_key,
+    PeerRow, Peers, Profile, Reaches, Requests, States, Timed, index_key, kept_of, message_key, outbox_key, peer_key,
+    room_key, timed_key,
 };
 use crate::store::{RowKey, Rows, Scan, StoreError};
 

@@ -8,7 +8,7 @@ mod resolve;
 use crate::base::event::Event;
 use crate::base::shown::{Contact, Conversation, ConversationKind, MailboxService, Request};
 use crate::base::words::{MailService, Policy};
-use crate::base::{PeerId, WallTime, limits};
+use crate::base::{PeerId, RoomId, WallTime, limits};
 use crate::content::MimiContent;
 use crate::identity::{IdentityKey, Link, safety_number};
 use crate::store::{RowKey, Rows, Scan, StoreError};
@@ -134,8 +134,19 @@ pub fn contacts(rows: &impl Rows, me: PeerId) -> Result<Vec<Contact>, StoreError
 
 /// One contact or blocked peer, with the safety number.
 pub fn contact(rows: &impl Rows, me: PeerId, peer: &PeerId) -> Result<Option<Contact>, StoreError> {
-    let row = rows.get::<Peers>(&peer_key(peer))?.filter(PeerRow::is_listed);
-    Ok(row.map(|row| shown_contact(me, &row, true)))
+    let Some(row) = rows.get::<Peers>(&peer_key(peer))?.filter(PeerRow::is_listed) else { return Ok(None) };
+    let conversation = rows.get::<Conversations>(&room_key(&RoomId::direct(*peer)))?;
+    let kept = Some(conversation.map_or(0, |conversation| conversation.kept));
+    Ok(Some(Contact { kept, ..shown_contact(me, &row, true) }))
+}
+
+/// The names of contacts of whom as much is kept as may be.
+pub fn full_contacts(rows: &impl Rows) -> Result<Vec<String>, StoreError> {
+    let listed = rows.scan_sound::<Peers>(&Scan::all())?.0.into_iter().map(|(_, row)| row);
+    let full = listed.filter(|row| row.full_told && row.contact.is_some());
+    Ok(full
+        .map(|row| if row.shown_name().is_empty() { row.peer.to_string() } else { row.shown_name().to_owned() })
+        .collect())
 }
 
 /// Events after `since`, oldest first; at most `limit`.
@@ -244,6 +255,9 @@ fn shown_contact(me: PeerId, row: &PeerRow, with_number: bool) -> Contact {
         blocked: row.blocked,
         contact: row.contact.is_some(),
         added_at: row.contact.as_ref().map(|c| c.added_at),
+        kept: None,
+        quota: row.quota(),
+        full: row.full_told,
         safety_number,
     }
 }

@@ -50,6 +50,10 @@ pub struct PeerRow {
     pub healing: bool,
     /// When something of theirs opened, or up to a day before that.
     pub heard_at: Option<WallTime>,
+    /// How much of their messages is kept at most; `None`: `CONTACT_QUOTA`.
+    pub quota: Option<u64>,
+    /// The user was told that there is as much.
+    pub full_told: bool,
     /// What other versions know.
     pub tail: Tail,
 }
@@ -72,6 +76,8 @@ impl PeerRow {
             heal_due: false,
             healing: false,
             heard_at: None,
+            quota: None,
+            full_told: false,
             tail: Tail::new(),
         }
     }
@@ -79,6 +85,11 @@ impl PeerRow {
     /// Whether it is listed with the contacts: blocked strangers are, too.
     pub const fn is_listed(&self) -> bool {
         self.contact.is_some() || self.blocked
+    }
+
+    /// How much of their messages is kept at most.
+    pub fn quota(&self) -> u64 {
+        self.quota.unwrap_or(crate::base::limits::CONTACT_QUOTA)
     }
 
     /// The name to show: ours for them, else the one they announce.

@@ -74,6 +74,8 @@ pub struct ConversationRow {
     pub activity: u64,
     /// Unread messages.
     pub unread: u64,
+    /// What is kept of the messages of others, in bytes.
+    pub kept: u64,
     /// Our counter for the room: that of the last message we sent.
     pub sent_counter: u64,
     /// The counters of the others.
@@ -105,6 +107,7 @@ impl ConversationRow {
             read: 0,
             activity: 0,
             unread: 0,
+            kept: 0,
             sent_counter,
             senders: BTreeMap::new(),
             tail: Tail::new(),
@@ -133,6 +136,14 @@ pub struct MessageRow {
     pub vanishes: Option<Vanishes>,
     /// For later.
     pub tail: Tail,
+}
+
+impl MessageRow {
+    /// What it takes of the quota of who wrote it.
+    pub fn size(&self) -> u64 {
+        let said = self.body.length() + self.subject.as_ref().map_or(0, String::len);
+        said as u64 + crate::base::limits::MESSAGE_ROWS
+    }
 }
 
 /// Where a message stands.

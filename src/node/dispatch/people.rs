@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Answering, Dispatcher, Meant, value, whom, whom_exactly};
 use crate::api::{
     AddContact, ApiError, Call, Code, Contact, HeldMessage, PolicyState, RenameParams, RequestDetail, Resolved,
-    VerifyParams, Who,
+    SetContact, VerifyParams, Who,
 };
 use crate::base::PeerId;
 use crate::messenger::query;
@@ -42,6 +42,9 @@ impl Dispatcher {
                 value(self.contact_after(who, |meant| Command::RenameContact { peer: meant.peer, name }).await)
             }
             Call::ContactsVerify(params) => value(self.verify_contact(params).await),
+            Call::ContactsSet(SetContact { who, quota }) => {
+                value(self.contact_after(who, |meant| Command::SetQuota { peer: meant.peer, bytes: quota }).await)
+            }
             Call::ContactsBlock(who) => value(self.change_peer(who, Command::Block).await),
             Call::ContactsUnblock(who) => value(self.change_peer(who, Command::Unblock).await),
             Call::ContactsRemove(who) => value(self.change_peer(who, Command::RemoveContact).await),

@@ -29,6 +29,7 @@ use crate::base::limits::{MAX_SNAPSHOTS, SNAPSHOT_INTERVAL, SNAPSHOT_LIFE};
 pub(super) use read::Reading;
 pub use write::Snapshotting;
 pub(crate) use write::free_space;
+pub use write::is_disk_low;
 
 /// The last byte is the version.
 const MAGIC: [u8; 8] = *b"RPSNAP\0\x01";

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::{BLOCK, Entry, MAGIC, Piece, SnapshotPlan, nonce, thin_out};
-use crate::base::limits::{MAX_SNAPSHOT, SNAPSHOT_SHARE};
+use crate::base::limits::{DISK_FLOOR, DISK_FLOOR_SHARE, MAX_SNAPSHOT, SNAPSHOT_SHARE};
 use crate::base::{CryptoRng, Now, WallTime};
 use crate::crypto::aead::{AeadKey, xseal};
 use crate::store::durable::{Disk, Durable, Synced};
@@ -89,6 +89,18 @@ impl Store {
 pub(crate) fn free_space(folder: &std::path::Path) -> Result<u64, StoreError> {
     let found = rustix::fs::statvfs(folder).map_err(|error| StoreError::from_io(folder, error.into()))?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// Whether so little is left that nothing of others is to be taken in: less than `DISK_FLOOR`, and than its share of the disk.
+pub fn is_disk_low(folder: &std::path::Path) -> bool {
+    rustix::fs::statvfs(folder).is_ok_and(|found| {
+        let [free, all] = [found.f_bavail, found.f_blocks].map(|blocks| blocks.saturating_mul(found.f_frsize));
+        is_low(free, all)
+    })
+}
+
+fn is_low(free: u64, all: u64) -> bool {
+    free < DISK_FLOOR.min(all / DISK_FLOOR_SHARE)
 }
 
 /// A snapshot in the making. Dropped before it is finished, it leaves nothing.

@@ -80,7 +80,6 @@ const DEADLINES: &[(&str, Kept)] = &[
     ("UNDELIVERED_AFTER", Ages(queued)),
     ("RETRY_FIRST", Process),
     ("RETRY_MAX", Process),
-    ("RETRY_CONNECTED", Process),
     ("RETRY_FORGOTTEN", Process),
     ("DISCOVERED_PAUSE", Process),
     ("NETWORK_BACK_PAUSE", Process),
@@ -117,6 +116,7 @@ const DEADLINES: &[(&str, Kept)] = &[
     ("CARD_DEBOUNCE", Process),
     ("CARD_REPUBLISH", Process),
     ("CARDS_PUBLISHED_PAUSE", Process),
+    ("DISK_GLANCE", Process),
     ("SNAPSHOT_INTERVAL", Repeats),
     // The file of a snapshot is named by the earliest that it may be, and goes by it (`store::snapshot`).
     ("SNAPSHOT_LIFE", Ages(snapshots)),
