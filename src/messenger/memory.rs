@@ -21,8 +21,8 @@ use super::pace::Pace;
 use super::sessions::Beside;
 use super::shared::Shared;
 use super::tables::{
-    BoxedPrekeys, ClientIdQueue, Events, Hours, OneTimeTable, Outbox, Peers, QueuedMark, Reaches, Recent, Requests, Timed,
-    WAITING, numbered, peer_key,
+    BoxedPrekeys, ClientIdQueue, Events, Hours, OneTimeTable, Outbox, Peers, QueuedMark, Reaches, Recent, Requests,
+    Timed, WAITING, numbered, peer_key,
 };
 
 /// Everything in memory.

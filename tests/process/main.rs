@@ -28,6 +28,7 @@ mod quic;
 mod secrets;
 mod socket;
 mod recovery;
+mod refusing;
 mod stories;
 mod shares;
 mod stranger;

@@ -28,6 +28,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 use yamux::{Connection, Mode};
 
+use crate::refusing::{Meets, give_card, meet};
+
 pub const ENVELOPES: &str = "/rohrpost/env/1";
 pub const CARDS: &str = "/rohrpost/card/1";
 const MAILBOX: &str = "/rohrpost/mbox/1";
@@ -41,6 +43,8 @@ pub enum Manner {
     Polite,
     /// The same, but a ping is taken and never answered.
     Dead,
+    /// He gives this card, and meets envelopes so.
+    Recipient(Meets, &'static [u8]),
 }
 
 /// The node that is attacked.
@@ -78,6 +82,12 @@ impl Stranger {
 
     pub fn peer(&self) -> PeerId {
         self.keys.peer_id()
+    }
+
+    /// A card of his, with keys that nobody has.
+    pub fn card(&self) -> Vec<u8> {
+        let keys = CardKeys::generate(&mut self.rng.clone());
+        CardContent::new(&keys, 1, now(), [9; 16]).sign(&self.keys)
     }
 
     /// Connects from this address of the local network (127.0.0.0/8 has many).
@@ -342,7 +352,18 @@ pub async fn decline(
         stream.flush().await?;
         return std::future::pending().await;
     }
-    proposed.lock().unwrap().push(protocol);
+    proposed.lock().unwrap().push(protocol.clone());
+    if let Manner::Recipient(meets, card) = manner
+        && [CARDS, ENVELOPES].contains(&protocol.as_str())
+    {
+        stream.write_all(&spelled(&protocol)).await?;
+        stream.flush().await?;
+        if protocol == CARDS {
+            give_card(stream, card).await;
+            return Ok(());
+        }
+        return meet(stream, meets, || proposed.lock().unwrap().push("envelope".to_owned())).await;
+    }
     stream.write_all(&spelled("na")).await?;
     stream.close().await
 }

@@ -87,7 +87,7 @@ impl Hostile {
         let before =
             Cost { reads: reads(), rows: rows(&self.office), operations: operations(), bytes: bytes_written() };
         let len = bytes.len() as u64;
-        let input = Input::Net(Event::Envelope { from: self.office.id(BOB), token, bytes });
+        let input = Input::Net(Event::Envelope { from: self.office.id(BOB), origin: None, token, bytes });
         let outputs = self.office.hand_in(ALICE, vec![input]);
         let is_answered = |output: &Output| matches!(output, Output::Net(Order::Acknowledge(_) | Order::Refuse(..)));
         assert!(outputs.iter().any(is_answered));

@@ -1,0 +1,149 @@
+//! Recipients who take nothing, against a real node: what they cost in a minute (NET-91, NET-92).
+
+use std::fs;
+use std::time::Duration;
+
+use futures::{AsyncReadExt, AsyncWriteExt};
+use rohrpost::envelope::exchange::CardResponse;
+use rohrpost::envelope::frame::{self, Frame};
+
+use crate::node::{Node, becomes};
+use crate::person::{Person, TCP};
+use crate::stranger::{CARDS, ENVELOPES, Line, Manner, Stranger, Target};
+
+/// What a recipient does with each envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meets {
+    Refuses(u8),
+    /// Acknowledges up to this number.
+    Acknowledges(u64),
+    /// Refuses the one behind it.
+    RefusesTheNext,
+    /// Answers with an envelope.
+    Envelope,
+    /// Answers with a frame of four gigabytes.
+    Overlong,
+    Breaks,
+    Closes,
+    Silent,
+}
+
+const ALL: [Meets; 16] = [
+    Meets::Refuses(1),
+    Meets::Refuses(2),
+    Meets::Refuses(3),
+    Meets::Refuses(4),
+    Meets::Refuses(5),
+    Meets::Refuses(6),
+    Meets::Refuses(99),
+    Meets::Acknowledges(0),
+    Meets::Acknowledges(u64::MAX),
+    Meets::Acknowledges(77),
+    Meets::RefusesTheNext,
+    Meets::Envelope,
+    Meets::Overlong,
+    Meets::Breaks,
+    Meets::Closes,
+    Meets::Silent,
+];
+
+/// Answers the question for the card.
+pub async fn give_card(mut stream: impl futures::AsyncRead + futures::AsyncWrite + Unpin, card: &[u8]) {
+    let mut question = [0; 2];
+    if stream.read_exact(&mut question).await.is_ok() {
+        let answer = CardResponse { card: card.to_vec(), prekey: None }.encode().unwrap();
+        let _ = stream.write_all(&answer).await;
+        let _ = stream.close().await;
+    }
+}
+
+/// Meets the envelopes of a stream; `seen` is told of each.
+pub async fn meet(
+    mut stream: impl futures::AsyncRead + futures::AsyncWrite + Unpin,
+    meets: Meets,
+    seen: impl Fn(),
+) -> std::io::Result<()> {
+    let mut out = Vec::new();
+    frame::put_hello(&mut out);
+    stream.write_all(&out).await?;
+    stream.flush().await?;
+    let (mut bytes, mut chunk) = (Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        while let Some((frame, used)) = frame::decode(&bytes).map_err(std::io::Error::other)? {
+            bytes.drain(..used);
+            let Frame::Envelope { seq, .. } = frame else { continue };
+            seen();
+            let head =
+                |kind: u8, number: u64, len: u32| [&[kind][..], &number.to_be_bytes(), &len.to_be_bytes()].concat();
+            let answer = match meets {
+                Meets::Refuses(reason) => [head(4, seq, 1), vec![reason]].concat(),
+                Meets::Acknowledges(upto) => head(3, upto, 0),
+                Meets::RefusesTheNext => [head(4, seq + 1, 1), vec![5]].concat(),
+                Meets::Envelope => [head(2, 1, 3), b"abc".to_vec()].concat(),
+                Meets::Overlong => head(3, seq, u32::MAX),
+                Meets::Silent => continue,
+                Meets::Breaks => return Ok(()),
+                Meets::Closes => return stream.close().await,
+            };
+            stream.write_all(&answer).await?;
+            stream.flush().await?;
+        }
+        let read = stream.read(&mut chunk).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        bytes.extend_from_slice(&chunk[..read]);
+    }
+}
+
+/// Bytes that a process has written to disks, and its processor time in ticks of 10 ms.
+fn cost(node: &Node) -> (u64, u64) {
+    let io = fs::read_to_string(format!("/proc/{}/io", node.pid())).unwrap();
+    let written = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).unwrap().parse().unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", node.pid())).unwrap();
+    let after: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    (written, after[11].parse::<u64>().unwrap() + after[12].parse::<u64>().unwrap())
+}
+
+async fn connected(number: u64, meets: Meets, target: Target) -> (Stranger, Line) {
+    let stranger = Stranger::new(number);
+    let card: &'static [u8] = Box::leak(stranger.card().into_boxed_slice());
+    let from = [127, 0, 1, u8::try_from(number % 200).unwrap() + 1];
+    let line = stranger.connect_as(target, from, Manner::Recipient(meets, card)).await.unwrap();
+    (stranger, line)
+}
+
+/// One minute with each at the same time.
+#[test]
+#[ignore = "takes a minute by itself; its figures stand in docs/threat-model.md"]
+#[expect(clippy::disallowed_methods, reason = "how often something is tried in a minute is what is counted")]
+fn nobody_makes_a_node_try_without_end() {
+    let alice = Person::new("Alice");
+    let node = Node::start(&alice, TCP, &[]);
+    let target = Target::parse(&node.addr());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let all = ALL.iter().enumerate().map(|(number, meets)| connected(7_000 + number as u64, *meets, target));
+    let lines = runtime.block_on(futures::future::join_all(all));
+    let before = cost(&node);
+    for (stranger, _) in &lines {
+        alice.one(&["contacts", "add", &stranger.peer().to_string()]);
+        for text in ["one", "two", "three"] {
+            alice.one(&["rpc", "send", &format!(r#"{{"to":"{}","text":"{text}"}}"#, stranger.peer())]);
+        }
+    }
+    let envelopes = |line: &Line| line.proposed().iter().filter(|what| *what == "envelope").count();
+    becomes("something is tried with each", || lines.iter().all(|(_, line)| envelopes(line) > 0));
+    std::thread::sleep(Duration::from_secs(60));
+    let (written, ticks) = cost(&node);
+    let (written, ticks) = (written - before.0, ticks - before.1);
+    for ((_, line), meets) in lines.iter().zip(ALL) {
+        let cards = line.proposed().iter().filter(|what| *what == CARDS).count();
+        let streams = line.proposed().iter().filter(|what| *what == ENVELOPES).count();
+        eprintln!("{meets:?}: {} envelopes, {streams} streams, {cards} card questions", envelopes(line));
+        assert!(streams + cards <= 20, "{meets:?}: {streams} streams, {cards} card questions");
+        assert!(envelopes(line) <= 3 * 20, "{meets:?}: {} envelopes", envelopes(line));
+    }
+    eprintln!("of all {}: {} KiB written, {} ms of a processor", ALL.len(), written / 1024, ticks * 10);
+    assert!(written <= ALL.len() as u64 * 1024 * 1024, "{written} bytes written");
+    assert!(ticks * 10 <= ALL.len() as u64 * 600, "{} ms", ticks * 10);
+}
