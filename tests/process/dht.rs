@@ -36,7 +36,7 @@ fn cards_are_found_though_some_lie_and_some_vanish() {
 #[test]
 fn cards_of_one_network_keep_no_others_out() {
     Runtime::new().unwrap().block_on(async {
-        let mut crowd = Crowd::gather(Size { servers: 1, clients: 2, liars: 0 }, 12).await;
+        let mut crowd = Crowd::gather(Size { servers: 2, clients: 2, liars: 0 }, 12).await;
         let count = scaled(20_000);
         let took = crowd.fill(usize::try_from(count).unwrap()).await;
         let (published, missing) = crowd.publish(3).await;
