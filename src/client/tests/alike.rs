@@ -32,6 +32,7 @@ fn questions(friend: PeerId) -> Vec<(&'static str, Value)> {
         ("requests.block", json!({"who": "Freund"})),
         ("policy.set", json!({"policy": "contacts"})),
         ("policy.show", json!({})),
+        ("clock.confirm", json!({})),
         ("resolve", json!({"who": "Freund"})),
         ("message", json!({"message": "ff00"})),
         ("id.name", json!({"name": "x".repeat(65)})),
