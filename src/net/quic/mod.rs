@@ -1,4 +1,4 @@
-//! QUIC as libp2p speaks it, over `quinn` (decision 17): libp2p's own transport begins every handshake that a datagram asks for,
+//! QUIC as libp2p speaks it, over `quinn` (decision 19): libp2p's own transport begins every handshake that a datagram asks for,
 //! whoever sent it.
 
 mod address;
