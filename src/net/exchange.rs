@@ -94,6 +94,12 @@ impl Cards {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        let asked = lock(&self.0);
+        asked.places.held().len() + asked.replies.len()
+    }
+
     /// Lets a question in, unless there are too many, and says what is answered to it.
     fn enter(&self, who: Who) -> Option<(Place<'_>, oneshot::Receiver<Vec<u8>>)> {
         let asked = &mut *lock(&self.0);

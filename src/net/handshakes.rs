@@ -38,6 +38,14 @@ pub(super) struct Entrances {
     pub(super) circuits: Handshakes,
 }
 
+#[cfg(test)]
+impl Entrances {
+    /// All handshakes under way.
+    pub(super) fn count(&self) -> usize {
+        [&self.tcp, &self.quic, &self.unproved, &self.circuits].into_iter().map(Handshakes::count).sum()
+    }
+}
+
 impl Default for Entrances {
     fn default() -> Self {
         Self {
@@ -140,6 +148,11 @@ impl Handshakes {
     }
 
     /// Waits until so many are held.
+    #[cfg(test)]
+    fn count(&self) -> usize {
+        lock(&self.0).held.len()
+    }
+
     #[cfg(test)]
     pub(super) async fn until(&self, count: usize) {
         let mut counted = lock(&self.0).count.subscribe();

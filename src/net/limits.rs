@@ -192,6 +192,18 @@ impl Behaviour {
         }
     }
 
+    /// What is counted, each by its name.
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> Vec<(&'static str, usize)> {
+        let dials = self.dials.held().len();
+        let noted = self.needed.len() + self.relayed.len() + self.closing.len();
+        let established = self.established.len();
+        [("dials", dials), ("established", established), ("noted", noted)]
+            .into_iter()
+            .chain([("told", self.told.count()), ("activity", self.activity.count())])
+            .collect()
+    }
+
     fn is_contact(&self, peer: &PeerId) -> bool {
         self.classes.of_libp2p(peer) == Class::Contact
     }

@@ -11,6 +11,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::behaviour::Behaviour;
 use super::config::NetConfig;
+use super::contained::Contained;
 use super::error::NetError;
 use crate::base::limits::{MAX_ADDR_LEN, MAX_LISTEN};
 
@@ -20,7 +21,10 @@ use crate::base::limits::{MAX_ADDR_LEN, MAX_LISTEN};
 /// # Errors
 /// [`NetError`] for the first address that cannot be had. Of the default addresses those that this
 /// machine does not have are left out, as long as one remains.
-pub(super) fn bind(swarm: &mut Swarm<Behaviour>, config: &NetConfig) -> Result<HashSet<ListenerId>, NetError> {
+pub(super) fn bind(
+    swarm: &mut Swarm<Contained<Behaviour>>,
+    config: &NetConfig,
+) -> Result<HashSet<ListenerId>, NetError> {
     if !config.listen.is_empty() {
         return config.listen.iter().take(MAX_LISTEN).map(|text| bind_one(swarm, text)).collect();
     }
@@ -60,7 +64,7 @@ fn with_port_of(default: &str, before: &[String]) -> Option<String> {
     Some(addr.iter().map(port).collect::<Multiaddr>().to_string())
 }
 
-fn bind_one(swarm: &mut Swarm<Behaviour>, text: &str) -> Result<ListenerId, NetError> {
+fn bind_one(swarm: &mut Swarm<Contained<Behaviour>>, text: &str) -> Result<ListenerId, NetError> {
     let (addr, socket, kind) = parse(text)?;
     probe(socket, kind).map_err(|error| explain(text, &error))?;
     swarm.listen_on(addr).map_err(|error| match error {

@@ -6,6 +6,7 @@
 //!   `exchange` is the card protocol.
 //! - `mailbox` asks mailboxes, as ourselves or under names made for it, and takes questions to our own.
 //! - `nat` is how we are reached and reach others: relays, holes, addresses seen from outside, dialling again.
+//! - `contained` stands between the swarm and all behaviours: every end of a connection is told.
 //! - `dht` puts cards where others find them, finds those of others, and holds some.
 //! - `shared` is what the handle, the task and the streams have in common: connections, and who is of which class.
 //! - `quic` is the transport of that name; `handshakes` bounds connections that are being set up, `doors` those of the other transports.
@@ -19,6 +20,7 @@ mod behaviour;
 mod budget;
 mod classes;
 mod config;
+mod contained;
 mod convert;
 mod dht;
 mod discovery;
@@ -62,6 +64,7 @@ pub use self::status::{MdnsStatus, NetStatus};
 pub use crate::envelope::border::{Class, Event, FrameToken, Order, RefuseReason};
 
 use self::behaviour::Behaviour;
+use self::contained::Contained;
 use self::convert::{HandlerInput, HandlerOutput, from_libp2p, lock, span, to_libp2p, wall_now};
 use self::handshakes::Entrances;
 use self::limits::activity::Activity;
@@ -97,7 +100,7 @@ pub async fn start(config: NetConfig, lanes: Lanes, classes: Classes) -> Result<
         .with_smart_dial();
     let entrances = Entrances::default();
     let transport = transport::build(&keypair, &classes, Some(circuits), &entrances)?;
-    let swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), swarm_config);
+    let swarm = Swarm::new(transport, Contained::new(behaviour), keypair.public().to_peer_id(), swarm_config);
 
     let (opens, open_requests) = mpsc::channel(MAX_CONNECTIONS as usize);
     let (suspicions, suspected) = mpsc::channel(MAX_SUSPICIONS);

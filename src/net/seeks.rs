@@ -37,6 +37,11 @@ impl Seeks {
         fits
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.dialling.len() + self.seeking.len() + self.waiting.len()
+    }
+
     /// Who is to be dialled now, and where he may be. To be asked whenever a dial may have ended.
     pub(super) fn next(&mut self) -> Option<(PeerId, Vec<String>)> {
         while self.dialling.len() < MAX_DIALS {

@@ -63,6 +63,9 @@ pub(super) struct Shared {
     /// The places of those who are coming in.
     #[cfg(test)]
     pub(super) entrances: super::handshakes::Entrances,
+    /// Whatever is counted in the network, each by its name; only when somebody looks.
+    #[cfg(test)]
+    pub(super) counts: watch::Sender<Vec<(&'static str, usize)>>,
     /// Changes whenever the status does.
     #[cfg(test)]
     pub(super) places: watch::Sender<()>,
@@ -136,6 +139,8 @@ impl Shared {
             suspicions,
             #[cfg(test)]
             links: watch::Sender::default(),
+            #[cfg(test)]
+            counts: watch::Sender::default(),
             #[cfg(test)]
             places: watch::Sender::default(),
             #[cfg(test)]

@@ -17,6 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, Sleep, interval, sleep, timeout};
 use super::addresses::{AddressBook, Source, hints, is_circuit};
 use super::behaviour::{Behaviour, BehaviourEvent};
 use super::config::NetConfig;
+use super::contained::{Contained, Told};
 use super::dht::{Dht, Find};
 use super::envelope::inbound::{self, Streams};
 use super::envelope::outbound;
@@ -45,7 +46,7 @@ const GOODBYE: std::time::Duration = std::time::Duration::from_secs(2);
 const ROUTER_GOODBYE: std::time::Duration = std::time::Duration::from_secs(1);
 
 pub(super) struct Task {
-    pub(super) swarm: Swarm<Behaviour>,
+    pub(super) swarm: Swarm<Contained<Behaviour>>,
     pub(super) shared: Arc<Shared>,
     pub(super) peers: Peers,
     pub(super) book: AddressBook,
@@ -68,7 +69,7 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn new(swarm: Swarm<Behaviour>, shared: Arc<Shared>, nat: Nat, config: &NetConfig) -> Self {
+    pub(super) fn new(swarm: Swarm<Contained<Behaviour>>, shared: Arc<Shared>, nat: Nat, config: &NetConfig) -> Self {
         let (asks, wants) = Asks::new(Arc::clone(&shared));
         Self {
             swarm,
@@ -139,6 +140,8 @@ impl Task {
                 () = due(&mut self.doubles) => self.close_doubles(),
             }
             self.dial_next();
+            #[cfg(test)]
+            self.count();
         };
         self.stop().await;
         // The sockets of the listeners go with it.
@@ -147,6 +150,30 @@ impl Task {
             // Whoever asked no longer waits.
             let _ = done.send(());
         }
+    }
+
+    /// Shows what is counted, to whom looks.
+    #[cfg(test)]
+    fn count(&self) {
+        if self.shared.counts.receiver_count() == 0 {
+            return;
+        }
+        let behaviour = self.swarm.behaviour();
+        let own = [
+            ("connections", behaviour.connections()),
+            ("peers", self.peers.all().count()),
+            ("rows in the status", self.shared.status().peers.len()),
+            ("probed", behaviour.probe.count()),
+            ("preferred", behaviour.dht.count()),
+            ("streams of envelopes", self.streams.count()),
+            ("questions for cards", self.cards.count()),
+            ("questions to the mailbox", self.desk.count()),
+            ("questions that wait", self.asks.count()),
+            ("sought", self.seeks.count()),
+            ("handshakes", self.shared.entrances.count()),
+        ];
+        let counts = own.into_iter().chain(behaviour.limits.counts()).chain(self.nat.counts()).collect();
+        self.shared.counts.send_replace(counts);
     }
 
     async fn stop(&mut self) {
@@ -187,7 +214,8 @@ impl Task {
             #[cfg(test)]
             Command::DialAgain { peer, addr } => {
                 let opts = DialOpts::peer_id(to_libp2p(&peer)).condition(PeerCondition::Always).addresses(vec![addr]);
-                self.swarm.dial(opts.build()).unwrap();
+                // The limits may deny it.
+                let _ = self.swarm.dial(opts.build());
             }
             Command::Shutdown { .. } => {}
         }
@@ -274,9 +302,10 @@ impl Task {
         }
     }
 
-    fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+    fn on_event(&mut self, event: SwarmEvent<Told<BehaviourEvent>>) {
         match event {
-            SwarmEvent::Behaviour(event) => self.on_behaviour(event),
+            SwarmEvent::Behaviour(Told::Event(event)) => self.on_behaviour(event),
+            SwarmEvent::Behaviour(Told::Lost { peer, connection }) => self.on_closed(&peer, connection, true),
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.on_established(&peer_id, connection_id, endpoint);
             }

@@ -6,6 +6,7 @@ mod cards;
 mod delivery;
 pub(in crate::net) mod dht;
 mod doubles;
+mod ends;
 mod handshakes;
 mod lost;
 mod mail;

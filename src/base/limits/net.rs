@@ -76,6 +76,8 @@ pub const DIAL_TIMEOUT: Millis = Millis::from_secs(7);
 pub const LISTEN_TIMEOUT: Millis = Millis::from_secs(3);
 /// How long opening a stream may take.
 pub const STREAM_OPEN_TIMEOUT: Millis = Millis::from_secs(10);
+/// Streams of one connection that wait for the peer to say by identify what he takes: those of the DHT, and a few others.
+pub const MAX_STREAMS_HELD: usize = 40;
 /// How long a stream that was closed and dropped is still read: as long as the other side may take to agree on a protocol.
 pub const LINGER_TIMEOUT: Millis = STREAM_OPEN_TIMEOUT;
 /// And how much: such an agreement is two short lines.

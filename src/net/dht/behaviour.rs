@@ -75,6 +75,11 @@ impl Behaviour {
         };
     }
 
+    #[cfg(test)]
+    pub(in crate::net) fn count(&self) -> usize {
+        self.preferred.len()
+    }
+
     /// Holds records for others, or no longer.
     pub(super) fn set_server(&mut self, server: bool) {
         self.inner.set_mode(Some(mode(server)));

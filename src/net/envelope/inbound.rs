@@ -67,6 +67,11 @@ impl Streams {
         }
     }
 
+    #[cfg(test)]
+    pub(in crate::net) fn count(&self) -> usize {
+        lock(&self.0).map.len()
+    }
+
     fn register(&self, answers: &Arc<Answers>) -> u64 {
         let mut open = lock(&self.0);
         open.last += 1;

@@ -34,6 +34,11 @@ impl Activity {
         lock(&self.0).remove(&id);
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        lock(&self.0).len()
+    }
+
     /// Since when nothing happens on a connection; `None` while something is under way.
     pub(super) fn idle_since(&self, id: ConnectionId) -> Option<Instant> {
         lock(&self.0).get(&id).filter(|mark| mark.under_way == 0).map(|mark| mark.last)

@@ -136,6 +136,11 @@ impl Asks {
         self.waiting.remove(mailbox).unwrap_or_default()
     }
 
+    #[cfg(test)]
+    pub(in crate::net) fn count(&self) -> usize {
+        self.waiting.len()
+    }
+
     fn line(&mut self, mailbox: PeerId) -> Arc<Semaphore> {
         self.lines.retain(|_, line| line.strong_count() > 0);
         let line = self.lines.get(&mailbox).and_then(Weak::upgrade);

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, StreamProtocol, Swarm, relay};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::super::addresses::is_circuit;
 use super::super::classes::Classes;
+use super::super::contained::{Contained, Told};
 use super::super::error::NetError;
 use super::super::handshakes::Entrances;
 use super::super::nat::guard::Guarded;
@@ -96,7 +97,7 @@ struct Behaviour {
     circuits: Toggle<Guarded<relay::client::Behaviour>>,
 }
 
-fn swarm(keypair: &Keypair, by: Road) -> Result<Swarm<Behaviour>, NetError> {
+fn swarm(keypair: &Keypair, by: Road) -> Result<Swarm<Contained<Behaviour>>, NetError> {
     let nobody = Classes::default();
     let (relays, circuits) = match by {
         Road::Straight => (None, None),
@@ -112,7 +113,7 @@ fn swarm(keypair: &Keypair, by: Road) -> Result<Swarm<Behaviour>, NetError> {
         .with_smart_dial();
     let streams = streams::Behaviour::new(StreamProtocol::new(PROTOCOL), 0, nobody);
     let behaviour = Behaviour { streams, circuits: circuits.into() };
-    Ok(Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config))
+    Ok(Swarm::new(transport, Contained::deaf(behaviour), keypair.public().to_peer_id(), config))
 }
 
 /// How a mailbox is reached.
@@ -164,7 +165,7 @@ impl Trip {
     }
 
     /// Until there is nothing more to be done, or the mailbox is to be reached through circuits; tells which.
-    async fn run(&mut self, mut swarm: Swarm<Behaviour>) -> bool {
+    async fn run(&mut self, mut swarm: Swarm<Contained<Behaviour>>) -> bool {
         let mut open = true;
         let mut idle_at = Instant::now() + span(COURIER_IDLE);
         loop {
@@ -200,7 +201,7 @@ impl Trip {
     }
 
     /// Fails what is overdue, dials if need be, and puts as many questions as may be under way.
-    async fn proceed(&mut self, swarm: &mut Swarm<Behaviour>) {
+    async fn proceed(&mut self, swarm: &mut Swarm<Contained<Behaviour>>) {
         while let Some(late) = self.waiting.pop_front_if(|question| question.deadline() <= Instant::now()) {
             late.tell(&self.shared, None).await;
         }
@@ -214,14 +215,15 @@ impl Trip {
         }
     }
 
-    async fn dial(&mut self, swarm: &mut Swarm<Behaviour>) {
+    async fn dial(&mut self, swarm: &mut Swarm<Contained<Behaviour>>) {
         let Some(first) = self.waiting.front().filter(|_| self.dialling.is_none()) else { return };
         // Of one behind our own relay the way begins as to ourselves, and ends with his peer ID.
         let ours = self.shared.status().listen_addrs;
         let is_ours = |addr: &Multiaddr| !is_circuit(addr) && ours.contains(&addr.to_string());
         let good = |addr: &&Multiaddr| self.by.has(addr) && !is_ours(addr);
         let addrs: Vec<_> = first.addrs.iter().filter(good).cloned().collect();
-        let dial = DialOpts::peer_id(to_libp2p(&self.mailbox)).addresses(addrs).build();
+        let dial =
+            DialOpts::peer_id(to_libp2p(&self.mailbox)).condition(PeerCondition::Always).addresses(addrs).build();
         let id = dial.connection_id();
         match swarm.dial(dial) {
             Ok(()) => self.dialling = Some(id),
@@ -242,14 +244,17 @@ impl Trip {
         }
     }
 
-    async fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+    async fn on_event(&mut self, event: SwarmEvent<Told<BehaviourEvent>>) {
         match event {
             // Others are with relays.
             SwarmEvent::ConnectionEstablished { connection_id, .. } if self.dialling == Some(connection_id) => {
                 self.dialling = None;
                 self.connection = Some(connection_id);
             }
-            SwarmEvent::ConnectionClosed { connection_id, .. } if self.connection == Some(connection_id) => {
+            SwarmEvent::ConnectionClosed { connection_id: connection, .. }
+            | SwarmEvent::Behaviour(Told::Lost { connection, .. })
+                if self.connection == Some(connection) =>
+            {
                 self.connection = None;
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. }

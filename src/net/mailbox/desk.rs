@@ -98,6 +98,11 @@ impl Desk {
     }
 
     #[cfg(test)]
+    pub(in crate::net) fn count(&self) -> usize {
+        lock(&self.gate).count() + lock(&self.waiting).len() + lock(&self.held).len()
+    }
+
+    #[cfg(test)]
     fn tell_taken(&self) {
         self.taken.send_replace(lock(&self.gate).held());
     }

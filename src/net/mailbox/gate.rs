@@ -65,6 +65,11 @@ impl Gate {
         self.held.held().len()
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.open.held().len() + self.held.held().len() + self.waiting.held().len()
+    }
+
     pub(super) fn leave(&mut self, id: u64) {
         for places in [&mut self.open, &mut self.held, &mut self.waiting] {
             places.leave(&id);

@@ -50,6 +50,11 @@ impl Checks {
         Some(reply)
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.asked.len() + self.tasks.len()
+    }
+
     /// The next connection that has answered, or had its time to.
     pub(in crate::net) async fn next(&mut self) -> Option<Checked> {
         let checked = self.tasks.join_next().await?.ok()?;

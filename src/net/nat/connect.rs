@@ -37,10 +37,10 @@ impl Task {
         let mut tries = !waiting.is_empty();
         if !direct.is_empty() || !tries {
             // Somebody else's dial goes straight, perhaps into a router while a hole is punched: it is no reason to wait
-            // with circuits.
+            // with circuits. (The swarm would count connections that it has lost.)
             let condition = match direct.iter().any(is_circuit) {
-                true => PeerCondition::Disconnected,
-                false => PeerCondition::DisconnectedAndNotDialing,
+                true => PeerCondition::Always,
+                false => PeerCondition::NotDialing,
             };
             tries |= self.dial(peer, direct, condition);
         }
@@ -108,7 +108,7 @@ impl Task {
     pub(in crate::net) fn on_dial_failed(&mut self, peer_id: &libp2p::PeerId, id: ConnectionId, error: &DialError) {
         let Some(peer) = from_libp2p(peer_id) else { return };
         tracing::debug!(?peer, %error, "dial failed");
-        let alone = self.swarm.connected_peers().next().is_none();
+        let alone = self.peers.all().next().is_none();
         self.dht.on_dial_failed(&mut self.swarm.behaviour_mut().dht, peer_id, alone);
         if let DialError::WrongPeerId { address, .. } | DialError::LocalPeerId { address } = error {
             self.nat.dials.wrong(&peer, id, address);
@@ -128,7 +128,7 @@ impl Task {
 
     fn dial_all(&mut self, all: Vec<(PeerId, Vec<Multiaddr>)>) {
         for (peer, addrs) in all {
-            let tries = self.peers.is_connected(&peer) || self.dial(peer, addrs, PeerCondition::Disconnected);
+            let tries = self.peers.is_connected(&peer) || self.dial(peer, addrs, PeerCondition::Always);
             if !tries && self.nat.dials.is_over(&peer) {
                 self.unreachable(peer);
             }

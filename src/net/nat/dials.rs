@@ -55,6 +55,11 @@ impl Dials {
         self.map.contains_key(peer)
     }
 
+    #[cfg(test)]
+    pub(in crate::net) fn count(&self) -> usize {
+        self.map.len()
+    }
+
     /// A dial of this peer was begun, to these addresses.
     pub(in crate::net) fn dialled(&mut self, peer: PeerId, id: ConnectionId, addrs: Vec<Multiaddr>, now: Instant) {
         if let Some(attempt) = self.attempt(peer, now) {

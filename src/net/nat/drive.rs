@@ -305,7 +305,8 @@ impl Task {
         let (swarm, peers) = (&mut self.swarm, &self.peers);
         if let Some(usage) = &self.nat.usage {
             let origin = |peer: &libp2p::PeerId| from_libp2p(peer).and_then(|peer| peers.origin(&peer));
-            for peer in usage.on_event(event, |peer| swarm.is_connected(peer), origin) {
+            let connected = |peer: &libp2p::PeerId| from_libp2p(peer).is_some_and(|peer| peers.is_connected(&peer));
+            for peer in usage.on_event(event, connected, origin) {
                 swarm.behaviour_mut().limits.relay_for(peer, usage.serves(&peer));
             }
         }

@@ -97,6 +97,17 @@ impl Nat {
         self.redial.names(peer) || self.relays.uses(peer)
     }
 
+    /// What is counted, each by its name.
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> Vec<(&'static str, usize)> {
+        let served = self.usage.as_ref().map(Usage::told).unwrap_or_default();
+        let served = usize::try_from(served.reservations + served.circuits).unwrap_or(usize::MAX);
+        [("identified", self.identified.len()), ("attempts", self.dials.count()), ("checks", self.checks.count())]
+            .into_iter()
+            .chain([("observed", self.observed.count()), ("served", served)])
+            .collect()
+    }
+
     /// A peer could not be reached. With too many, some other is forgotten.
     fn miss(&mut self, peer: PeerId) {
         if self.missed.len() >= MAX_MISSED {

@@ -72,6 +72,11 @@ impl Observed {
         before.is_none_or(|before| before.place != place)
     }
 
+    #[cfg(test)]
+    pub(in crate::net) fn count(&self) -> usize {
+        self.seen.len()
+    }
+
     /// The connection is gone.
     pub(in crate::net) fn forget(&mut self, id: ConnectionId) {
         self.seen.remove(&id);

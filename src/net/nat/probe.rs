@@ -27,9 +27,9 @@ use rand::rngs::StdRng;
 use tokio::time::Instant;
 
 use self::handler::{Both, Handler, Order};
-use super::guard::contained;
 use crate::base::limits::{ADDRESS_TEST_INTERVAL, MAX_ADDRESS_CANDIDATES, TRIAL_WINDOW};
 use crate::net::addresses::{Scope, is_circuit, scope};
+use crate::net::contained::contained;
 use crate::net::span;
 
 /// A connection.
@@ -137,6 +137,11 @@ impl Behaviour {
     /// Whether this peer is trying an address of ours, so that a connection from him may be just that.
     pub(in crate::net) fn is_asked(&self, peer: &PeerId) -> bool {
         self.asked.get(peer).is_some_and(|at| at.elapsed() < span(TRIAL_WINDOW))
+    }
+
+    #[cfg(test)]
+    pub(in crate::net) fn count(&self) -> usize {
+        self.known.len() + self.asked.len() + self.doubles.len() + self.held.len() + self.open.len()
     }
 
     /// Both sides on every connection.
