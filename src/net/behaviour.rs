@@ -15,7 +15,8 @@ use super::nat::service::Usage;
 use super::nat::{probe, service};
 use super::{dht, limits, span, streams};
 use crate::base::limits::{
-    IDENTIFY_INTERVAL, MAX_CARD_STREAMS, MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, PING_INTERVAL, PING_TIMEOUT,
+    IDENTIFY_INTERVAL, MAX_CARD_STREAMS, MAX_ENVELOPE_STREAMS, MAX_MAIL_STREAMS, MAX_TRIAL_STREAMS, PING_INTERVAL,
+    PING_TIMEOUT,
 };
 use crate::envelope::{exchange, frame, mailbox};
 
@@ -38,7 +39,10 @@ pub(super) struct Behaviour {
     pub(super) alive: streams::Behaviour,
     pub(super) circuits: Guarded<relay::client::Behaviour>,
     pub(super) punch: Guarded<dcutr::Behaviour>,
-    pub(super) probe: probe::Behaviour,
+    /// Questions whether our addresses can be reached: by these streams nothing comes in.
+    pub(super) asked: streams::Behaviour,
+    /// What those say who have reached one.
+    pub(super) heard: streams::Behaviour,
     pub(super) serve: Guarded<autonat::v2::server::Behaviour>,
     pub(super) relay: Toggle<Guarded<relay::Behaviour>>,
     pub(super) upnp: Toggle<upnp::tokio::Behaviour>,
@@ -97,7 +101,8 @@ impl Behaviour {
             alive: questions(ping::PROTOCOL_NAME, 0),
             circuits: Guarded::new(circuits),
             punch: Guarded::dialling(dcutr::Behaviour::new(me), told.clone(), Purpose::Punch),
-            probe: probe::Behaviour::new(scope),
+            asked: questions(StreamProtocol::new(probe::ASK), 0),
+            heard: questions(StreamProtocol::new(probe::HEAR), MAX_TRIAL_STREAMS),
             serve: Guarded::serving(told),
             relay: relay.into(),
             upnp: config.upnp.then(upnp::tokio::Behaviour::default).into(),

@@ -46,6 +46,7 @@ mod shared;
 mod status;
 mod streams;
 mod task;
+mod tasks;
 mod transport;
 
 use std::sync::Arc;

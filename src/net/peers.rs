@@ -69,13 +69,15 @@ pub(super) struct Link {
     pub(super) since: Instant,
     /// The remote address.
     pub(super) addr: Multiaddr,
+    /// Our end of it, if the peer has dialled.
+    pub(super) local: Option<Multiaddr>,
 }
 
 #[cfg(test)]
 impl Link {
     /// A direct connection with somebody nowhere.
     pub(super) fn straight(id: ConnectionId) -> Self {
-        Self { id, way: Way::Quic, ours: true, since: Instant::now(), addr: Multiaddr::empty() }
+        Self { id, way: Way::Quic, ours: true, since: Instant::now(), addr: Multiaddr::empty(), local: None }
     }
 }
 
@@ -131,6 +133,11 @@ impl Peers {
     /// Every connection with this peer.
     pub(super) fn links(&self, peer: &PeerId) -> impl Iterator<Item = &Link> {
         self.map.get(peer).into_iter().flat_map(|peer| &peer.links)
+    }
+
+    /// Every connection with anybody.
+    pub(super) fn all_links(&self) -> impl Iterator<Item = &Link> {
+        self.map.values().flat_map(|peer| &peer.links)
     }
 
     /// The preferred connection with this peer, and since when there is one.

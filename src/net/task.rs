@@ -129,6 +129,7 @@ impl Task {
                 Some(want) = self.wants.recv() => self.open_mail(want),
                 Some(suspicion) = suspected.recv() => self.suspect(suspicion),
                 Some(checked) = self.nat.checks.next() => self.on_checked(checked),
+                Some((number, heard)) = self.nat.probe.next() => self.on_heard(number, heard),
                 command = commands.recv() => match command {
                     Some(Command::Shutdown { done }) => break Some(done),
                     Some(command) => self.command(command),
@@ -163,7 +164,6 @@ impl Task {
             ("connections", behaviour.connections()),
             ("peers", self.peers.all().count()),
             ("rows in the status", self.shared.status().peers.len()),
-            ("probed", behaviour.probe.count()),
             ("preferred", behaviour.dht.count()),
             ("streams of envelopes", self.streams.count()),
             ("questions for cards", self.cards.count()),
@@ -333,6 +333,7 @@ impl Task {
             BehaviourEvent::Streams(stream) => {
                 tokio::spawn(inbound::serve(Arc::clone(&self.shared), Arc::clone(&self.streams), stream));
             }
+            BehaviourEvent::Heard(stream) => self.nat.probe.take(stream),
             BehaviourEvent::Mail(stream) => serve::take(&self.shared, &self.desk, stream),
             BehaviourEvent::Cards(stream) => {
                 tokio::spawn(Arc::clone(&self.cards).serve(Arc::clone(&self.shared), stream));
@@ -373,6 +374,7 @@ impl Task {
     fn on_established(&mut self, peer_id: &libp2p::PeerId, id: ConnectionId, endpoint: ConnectedPoint) {
         // The limits deny every other kind of key before.
         let Some(peer) = from_libp2p(peer_id) else { return };
+        let mut local = None;
         let (ours, addr) = match endpoint {
             // Both dial for a hole, one of them as if he were dialled: over TCP that is one connection, which he has not
             // dialled; over QUIC it is two, and one of them is his. Both sides must see it alike.
@@ -382,7 +384,10 @@ impl Task {
             }
             // One through a relay has no remote address.
             ConnectedPoint::Listener { local_addr, .. } if is_circuit(&local_addr) => (false, local_addr),
-            ConnectedPoint::Listener { send_back_addr, .. } => (false, send_back_addr),
+            ConnectedPoint::Listener { local_addr, send_back_addr } => {
+                local = Some(local_addr);
+                (false, send_back_addr)
+            }
         };
         let contact = self.shared.is_contact(&peer);
         // Our own relay is no place where he can be found.
@@ -391,7 +396,7 @@ impl Task {
             self.book.note(peer, addr, Source::Seen, |peer| self.shared.is_contact(peer));
         }
         tracing::debug!(?peer, %addr, ours, "connected");
-        let link = Link { id, way: self.way(&peer, id, ours, &addr), ours, since: Instant::now(), addr };
+        let link = Link { id, way: self.way(&peer, id, ours, &addr), ours, since: Instant::now(), addr, local };
         let change = self.peers.opened(peer, link.clone(), contact, wall_now());
         self.on_change(peer, change);
         self.nat_established(peer, &link);

@@ -208,6 +208,14 @@ pub const MAX_RELAYS_TRIED: usize = MAX_RELAYS;
 pub const RELAY_WAIT: Millis = Millis::from_secs(8);
 /// Our own addresses that others are asked to try.
 pub const MAX_ADDRESS_CANDIDATES: usize = 16;
+/// Peers that are asked to try one of them, until all are tried anew.
+pub const MAX_TRIALS: usize = 6;
+/// How long such a trial may take: libp2p takes 10 s to give a dial up.
+pub const TRIAL_TIMEOUT: Millis = Millis::from_secs(20);
+/// How long the number of a trial may take to be said.
+pub const TRIAL_HEARD_TIMEOUT: Millis = Millis::from_secs(5);
+/// Streams of one connection on which such a number is said.
+pub const MAX_TRIAL_STREAMS: usize = 2;
 /// How often untried addresses are looked at.
 pub const ADDRESS_TEST_INTERVAL: Millis = Millis::from_secs(3);
 /// Addresses that were tried are tried again after this time: a router may have been set up anew.

@@ -9,13 +9,13 @@ use futures::{AsyncReadExt, AsyncWriteExt};
 use libp2p::Stream;
 use libp2p::swarm::ConnectionId;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::base::PeerId;
 use crate::base::limits::CHECK_TIMEOUT;
 use crate::net::span;
 use crate::net::streams::Reply;
+use crate::net::tasks::Tasks;
 
 /// What is said, and comes back: the protocol wants 32 bytes.
 const CALL: [u8; 32] = *b"rohrpost: are you still there?..";
@@ -33,7 +33,8 @@ pub(in crate::net) struct Checked {
 #[derive(Debug, Default)]
 pub(in crate::net) struct Checks {
     asked: HashSet<ConnectionId>,
-    tasks: JoinSet<Checked>,
+    /// Each with the connection that it asks; whether that is alive.
+    tasks: Tasks<(PeerId, ConnectionId), bool>,
 }
 
 impl Checks {
@@ -43,23 +44,21 @@ impl Checks {
             return None;
         }
         let (reply, stream) = oneshot::channel();
-        self.tasks.spawn(async move {
-            let alive = timeout(span(CHECK_TIMEOUT), call(stream)).await.is_ok();
-            Checked { peer, connection, alive }
-        });
+        let call = async { timeout(span(CHECK_TIMEOUT), call(stream)).await.is_ok() };
+        self.tasks.spawn((peer, connection), call);
         Some(reply)
     }
 
     #[cfg(test)]
     pub(super) fn count(&self) -> usize {
-        self.asked.len() + self.tasks.len()
+        self.asked.len() + self.tasks.count()
     }
 
     /// The next connection that has answered, or had its time to.
     pub(in crate::net) async fn next(&mut self) -> Option<Checked> {
-        let checked = self.tasks.join_next().await?.ok()?;
-        self.asked.remove(&checked.connection);
-        Some(checked)
+        let ((peer, connection), alive) = self.tasks.next().await?;
+        self.asked.remove(&connection);
+        Some(Checked { peer, connection, alive: alive.unwrap_or(false) })
     }
 }
 

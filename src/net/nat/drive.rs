@@ -3,10 +3,11 @@
 use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
-use libp2p::{Multiaddr, autonat, identify, relay, upnp};
+use libp2p::{Multiaddr, identify, relay, upnp};
 use tokio::time::Instant;
 
 use super::alive::Checked;
+use super::probe::{self, Found, Heard, Voice};
 use super::relays::Rank;
 use crate::base::PeerId;
 use crate::base::limits::{ADDRESS_RETEST, SLEEP_SUSPECTED};
@@ -31,7 +32,6 @@ impl Task {
     /// What the behaviours tell that belong here.
     pub(in crate::net) fn on_nat_event(&mut self, event: BehaviourEvent) {
         match event {
-            BehaviourEvent::Probe(event) => self.on_probe(&event),
             BehaviourEvent::Upnp(event) => self.on_upnp(&event),
             BehaviourEvent::Relay(event) => self.on_relay_service(&event),
             BehaviourEvent::Circuits(event) => self.on_circuits(&event),
@@ -46,8 +46,8 @@ impl Task {
 impl Task {
     /// How a new connection is to be taken (NET-72): one from a peer who tries our addresses is not there to stay.
     pub(in crate::net) fn way(&mut self, peer: &PeerId, id: ConnectionId, ours: bool, addr: &Multiaddr) -> Way {
-        let behaviour = self.swarm.behaviour_mut();
-        let trial = if ours { behaviour.limits.is_trial(id) } else { behaviour.probe.is_asked(&to_libp2p(peer)) };
+        let limits = &self.swarm.behaviour().limits;
+        let trial = if ours { limits.is_trial(id) } else { self.nat.probe.is_asked(peer) };
         match Way::of(addr) {
             Way::Tcp | Way::Quic if trial && self.peers.is_connected(peer) => Way::Trial,
             way => way,
@@ -76,6 +76,9 @@ impl Task {
         self.nat.observed.forget(id);
         self.nat.identified.remove(&id);
         let direct = self.peers.links(&peer).any(|link| link.way.is_direct());
+        if self.peers.links(&peer).next().is_none() {
+            self.nat.probe.gone(&peer);
+        }
         if !direct {
             let was_relay = self.nat.relays.uses(&peer);
             self.nat.relays.withdrawn(&peer);
@@ -147,6 +150,7 @@ impl Task {
         if !link.way.is_lasting() || trial {
             return;
         }
+        self.nat.probe.offers(peer, info.protocols.iter().any(|protocol| *protocol == probe::ASK));
         let (ours, addr) = (link.ours, link.addr.clone());
         tracing::debug!(?peer, observed = %info.observed_addr, protocols = ?info.protocols, "identified");
         if self.nat.observed.note(*connection_id, peer, &info.observed_addr, ours) {
@@ -180,28 +184,52 @@ impl Task {
         }
         if self.nat.reach.is_open() {
             for addr in self.nat.observed.doors(&self.listen_addrs, self.nat.scope) {
-                behaviour.probe.candidate(&addr);
+                self.nat.probe.candidate(&addr);
             }
         }
     }
 
-    fn on_probe(&mut self, event: &autonat::v2::client::Event) {
-        tracing::debug!(addr = %event.tested_addr, reached = event.result.is_ok(), "an address of ours was tried");
-        if !self.nat.reach.is_open() || event.result.is_ok() {
-            // That it was reached is told as a confirmed address, too.
+    /// Asks peers to try our addresses, when it is time (NET-73).
+    fn try_addresses(&mut self, now: Instant) {
+        if !self.nat.reach.is_open() || !self.nat.probe.is_due(now) {
             return;
         }
-        if self.nat.reach.failed(&event.tested_addr) {
-            self.swarm.remove_external_address(&event.tested_addr);
+        for (peer, connection, reply) in self.nat.probe.ask(&self.peers, now) {
+            self.swarm.behaviour_mut().asked.open(to_libp2p(&peer), connection, reply);
         }
-        self.reach_changed();
+    }
+
+    /// Something was heard of our addresses.
+    pub(in crate::net) fn on_heard(&mut self, number: u64, heard: Heard) {
+        match self.nat.probe.on_heard(number, heard, &self.peers) {
+            Some(_) if !self.nat.reach.is_open() => {}
+            Some(Found::Reached(addr, voice)) => {
+                self.swarm.add_external_address(addr.clone());
+                self.reached(&addr, Some(voice));
+            }
+            Some(Found::Unreached(addr)) => {
+                if self.nat.reach.failed(&addr) {
+                    self.swarm.remove_external_address(&addr);
+                }
+                self.reach_changed();
+            }
+            None => {}
+        }
     }
 
     /// An address of ours was reached from outside, or a router forwards it to us, or a relay does.
     pub(in crate::net) fn on_confirmed(&mut self, addr: &Multiaddr) {
-        if self.nat.reach.confirmed(addr) {
+        self.reached(addr, None);
+    }
+
+    fn reached(&mut self, addr: &Multiaddr, by: Option<Voice>) {
+        let sure = self.nat.reach.is_sure();
+        let new = self.nat.reach.confirmed(addr, by);
+        if new {
             tracing::info!(%addr, "reachable");
             self.swarm.behaviour_mut().punch.candidate(addr);
+        }
+        if new || self.nat.reach.is_sure() != sure {
             self.reach_changed();
         }
     }
@@ -220,7 +248,7 @@ impl Task {
             let status = if public { relay::Status::Enable } else { relay::Status::Disable };
             relay.inner().set_status(Some(status));
         }
-        if public {
+        if self.nat.reach.is_sure() {
             for listener in self.nat.relays.listeners() {
                 self.swarm.remove_listener(listener);
             }
@@ -233,9 +261,9 @@ impl Task {
 // ---- Relays -------------------------------------------------------------------------------------
 
 impl Task {
-    /// Asks for reservations while others cannot reach us without (NET-62).
+    /// Asks for reservations while it is not sure that others reach us without (NET-62).
     fn look_after_relays(&mut self) {
-        if self.nat.reachability() == Reachability::Public {
+        if self.nat.reach.is_sure() {
             return;
         }
         let now = Instant::now();
@@ -343,6 +371,7 @@ impl Task {
             self.swarm.remove_listener(listener);
         }
         self.look_after_relays();
+        self.try_addresses(now);
         if now.saturating_duration_since(self.nat.tried_at) >= span(ADDRESS_RETEST) {
             self.try_addresses_again(now);
         }
@@ -378,11 +407,11 @@ impl Task {
     /// NET-73.
     fn try_addresses_again(&mut self, now: Instant) {
         self.nat.tried_at = now;
-        self.swarm.behaviour_mut().probe.again();
-        let known: Vec<_> = self.nat.reach.addrs().to_vec();
+        self.nat.probe.again();
+        let known: Vec<_> = self.nat.reach.addrs().cloned().collect();
         if self.nat.reach.is_open() {
             for addr in known {
-                self.swarm.behaviour_mut().probe.candidate(&addr);
+                self.nat.probe.candidate(&addr);
             }
         }
         self.offer_candidates();
@@ -420,7 +449,7 @@ impl Task {
         self.shared.show(|status| {
             status.listen_addrs = addrs;
             status.reachability = nat.reachability();
-            status.external_addrs = nat.reach.addrs().iter().map(Multiaddr::to_string).collect();
+            status.external_addrs = nat.reach.addrs().map(Multiaddr::to_string).collect();
             (status.relays, status.relay_places) = relays.unzip();
             status.nat = nat.observed.kind(&self.listen_addrs);
             status.upnp = nat.router.status();
@@ -440,7 +469,7 @@ impl Task {
         }
         if let upnp::Event::NewExternalAddr { external_addr, .. } = event {
             // The router's word is taken, until somebody has tried.
-            self.swarm.behaviour_mut().probe.candidate(external_addr);
+            self.nat.probe.candidate(external_addr);
         }
         self.show_place();
     }

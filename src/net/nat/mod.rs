@@ -27,6 +27,7 @@ use tokio::time::Instant;
 use self::alive::Checks;
 use self::dials::Dials;
 use self::observed::Observed;
+use self::probe::Probe;
 use self::reach::Reach;
 use self::redial::Redial;
 use self::relays::Relays;
@@ -45,6 +46,7 @@ pub(super) struct Nat {
     scope: Scope,
     observed: Observed,
     reach: Reach,
+    pub(super) probe: Probe,
     relays: Relays,
     redial: Redial,
     dials: Dials,
@@ -72,6 +74,7 @@ impl Nat {
             scope,
             observed: Observed::default(),
             reach: Reach::new(config.public),
+            probe: Probe::new(scope),
             relays: Relays::default(),
             redial: Redial::new(&config.bootstrap, me, now),
             dials: Dials::default(),
@@ -104,7 +107,12 @@ impl Nat {
         let served = usize::try_from(served.reservations + served.circuits).unwrap_or(usize::MAX);
         [("identified", self.identified.len()), ("attempts", self.dials.count()), ("checks", self.checks.count())]
             .into_iter()
-            .chain([("observed", self.observed.count()), ("served", served)])
+            .chain([
+                ("observed", self.observed.count()),
+                ("probed", self.probe.count()),
+                ("served", served),
+                ("trials", self.probe.trials()),
+            ])
             .collect()
     }
 

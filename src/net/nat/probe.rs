@@ -1,137 +1,175 @@
-//! Asks peers to try our addresses (AutoNAT v2), again and again.
+//! Asks peers to try our addresses (AutoNAT v2), and believes what they cannot make up (NET-71 to NET-73).
 //!
-//! The crate's client tries an address once and never again, and remembers it for ever (trap 12). This one begins
-//! anew when it is told to: with a new client, and new sides of it on all connections that are there. And it asks over every
-//! direct connection, whoever has dialled it: the first node of a network is dialled by others only.
+//! A peer who is asked connects with the address from elsewhere, and says there the number that came with the question. That he has the number
+//! proves nothing by itself: it counts on a direct connection only that came in after the question, from a place from which
+//! nothing else comes, at an address of ours that can be the one that was tried. That he could not connect is only said. So
+//! one who was reached is believed, and of those who say that they were not, two from different places, or the only one there is.
 //!
-//! A question whose connection ends before the answer is never asked again by the crate either. So the second connection
-//! with a peer, which is likely to be closed soon (a hole makes two), is not used as long as there are two; and when it
-//! happens all the same, everything begins anew.
+//! The crate's client takes a number from any connection, tries an address once for ever (trap 12), and asks those only whom we have dialled:
+//! the first node of a network is dialled by others only.
 
-mod handler;
+mod wire;
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::task::{Context, Poll};
+use std::collections::{HashMap, HashSet};
+use std::io;
 
-use libp2p::autonat::v2::client::{Behaviour as Client, Config, Event};
-use libp2p::core::transport::PortUse;
-use libp2p::core::{ConnectedPoint, Endpoint};
-use libp2p::swarm::behaviour::ConnectionEstablished;
-use libp2p::swarm::derive_prelude::Either;
-use libp2p::swarm::{
-    ConnectionDenied, ConnectionHandler, ConnectionId, FromSwarm, NetworkBehaviour, NewExternalAddrCandidate,
-    NotifyHandler, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+use futures::{AsyncReadExt, AsyncWriteExt};
+use libp2p::swarm::ConnectionId;
+use libp2p::{Multiaddr, Stream};
+use rand::seq::IteratorRandom;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use crate::base::PeerId;
+use crate::base::limits::{
+    ADDRESS_TEST_INTERVAL, MAX_ADDRESS_CANDIDATES, MAX_TRIALS, TRIAL_HEARD_TIMEOUT, TRIAL_TIMEOUT, TRIAL_WINDOW,
 };
-use libp2p::{Multiaddr, PeerId};
-use rand::rngs::StdRng;
-use tokio::time::Instant;
+use crate::net::addresses::{Scope, scope, scope_of_ip};
+use crate::net::origin::{Network, Origin};
+use crate::net::peers::{Link, Peers, Way};
+use crate::net::streams::{Inbound, Reply};
+use crate::net::tasks::Tasks;
+use crate::net::{from_libp2p, span};
 
-use self::handler::{Both, Handler, Order};
-use crate::base::limits::{ADDRESS_TEST_INTERVAL, MAX_ADDRESS_CANDIDATES, TRIAL_WINDOW};
-use crate::net::addresses::{Scope, is_circuit, scope};
-use crate::net::contained::contained;
-use crate::net::span;
+/// What identify lists of those who try addresses.
+pub(in crate::net) const ASK: &str = "/libp2p/autonat/2/dial-request";
+/// Where they say what they were told.
+pub(in crate::net) const HEAR: &str = "/libp2p/autonat/2/dial-back";
 
-/// A connection.
-#[derive(Debug)]
-struct Known {
-    peer: PeerId,
-    endpoint: ConnectedPoint,
-    /// Whether the peer there may be asked.
-    can_tell: bool,
+/// As who somebody counts who says something of us: keys are free. Of the internet it is his network; within a site, where all
+/// are of few networks, his address; on one machine his key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::net) enum Voice {
+    Network(Network),
+    Address(Origin),
+    Peer(PeerId),
 }
 
-/// The behaviour.
-pub(in crate::net) struct Behaviour {
-    client: Client,
-    /// How many clients there were before.
-    number: u64,
+impl Voice {
+    /// Of a peer at this address.
+    pub(in crate::net) fn of(peer: PeerId, addr: &Multiaddr) -> Self {
+        match (scope_of_ip(addr), Origin::of(addr)) {
+            (Some(Scope::Global), Some(origin)) => Self::Network(origin.network()),
+            (Some(Scope::Local), Some(origin)) => Self::Address(origin),
+            _ => Self::Peer(peer),
+        }
+    }
+}
+
+/// What was found out of an address of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::net) enum Found {
+    /// Somebody has reached it.
+    Reached(Multiaddr, Voice),
+    /// Nobody does.
+    Unreached(Multiaddr),
+}
+
+/// What came of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Reached,
+    Unreached,
+    /// Nothing, or what cannot be.
+    Nothing,
+}
+
+/// An address that is tried.
+#[derive(Debug)]
+struct Candidate {
+    addr: Multiaddr,
+    /// Who was asked, and what came of it.
+    asked: Vec<(Voice, Outcome)>,
+    /// That nobody reaches it was told.
+    told: bool,
+}
+
+impl Candidate {
+    fn voices(&self, of: Outcome) -> usize {
+        self.asked.iter().filter(|(_, outcome)| *outcome == of).map(|(voice, _)| voice).collect::<HashSet<_>>().len()
+    }
+
+    /// Whether one more is to be asked.
+    fn is_open(&self) -> bool {
+        let two_say_no = self.voices(Outcome::Reached) == 0 && self.voices(Outcome::Unreached) >= 2;
+        self.asked.len() < MAX_TRIALS && self.voices(Outcome::Reached) < 2 && !two_say_no
+    }
+}
+
+/// A question that has no answer yet.
+#[derive(Debug)]
+struct Question {
+    addr: Multiaddr,
+    voice: Voice,
+    /// Over which connection it was put, and when.
+    by: ConnectionId,
+    at: Instant,
+    /// Its number has come, as it should.
+    heard: bool,
+}
+
+/// What the tasks bring.
+pub(in crate::net) enum Heard {
+    /// A peer says whether he has reached an address; nothing when he has not said it.
+    Answer(Option<bool>),
+    /// A number was said on a stream.
+    Number(Option<(u64, Inbound)>),
+}
+
+/// The bookkeeping, and the tasks of the streams.
+pub(in crate::net) struct Probe {
     /// Who sees us from less far away than this says nothing of our reachability.
     least: Scope,
-    known: HashMap<ConnectionId, Known>,
-    /// Whose handlers are to be told that there is a new client.
-    stale: VecDeque<ConnectionId>,
-    /// What it was given.
-    given: HashSet<Multiaddr>,
+    /// Connected peers who try addresses.
+    offers: HashSet<PeerId>,
+    /// At most `MAX_ADDRESS_CANDIDATES`.
+    candidates: Vec<Candidate>,
+    /// By their numbers.
+    open: HashMap<u64, Question>,
     /// Who was asked, and when last.
     asked: HashMap<PeerId, Instant>,
-    /// Connections that are not the only one with the peer.
-    doubles: HashSet<ConnectionId>,
-    /// What was told on these.
-    held: HashMap<ConnectionId, (PeerId, THandlerOutEvent<Client>)>,
-    /// Questions without an answer, by connection.
-    open: HashMap<ConnectionId, usize>,
+    /// Each with the number of its question.
+    tasks: Tasks<u64, Heard>,
+    looked: Option<Instant>,
 }
 
-impl Behaviour {
+impl Probe {
     pub(in crate::net) fn new(least: Scope) -> Self {
         Self {
-            client: client(),
-            number: 0,
             least,
-            known: HashMap::new(),
-            stale: VecDeque::new(),
-            given: HashSet::new(),
-            asked: HashMap::new(),
-            doubles: HashSet::new(),
-            held: HashMap::new(),
+            offers: HashSet::new(),
+            candidates: Vec::new(),
             open: HashMap::new(),
+            asked: HashMap::new(),
+            tasks: Tasks::default(),
+            looked: None,
         }
     }
 
-    /// An address of ours that may be reachable. Each is tried once, until all are tried anew.
+    /// Whether a connected peer tries addresses.
+    pub(in crate::net) fn offers(&mut self, peer: PeerId, offers: bool) {
+        _ = if offers { self.offers.insert(peer) } else { self.offers.remove(&peer) };
+    }
+
+    /// No connection with this peer is left.
+    pub(in crate::net) fn gone(&mut self, peer: &PeerId) {
+        self.offers.remove(peer);
+        self.asked.remove(peer);
+    }
+
+    /// An address of ours that may be reachable: it is tried, until all are tried anew.
     pub(in crate::net) fn candidate(&mut self, addr: &Multiaddr) {
-        if self.given.len() < MAX_ADDRESS_CANDIDATES && self.given.insert(addr.clone()) {
-            self.client.on_swarm_event(FromSwarm::NewExternalAddrCandidate(NewExternalAddrCandidate { addr }));
+        let known = self.candidates.iter().any(|candidate| candidate.addr == *addr);
+        if !known && self.candidates.len() < MAX_ADDRESS_CANDIDATES {
+            self.candidates.push(Candidate { addr: addr.clone(), asked: Vec::new(), told: false });
         }
     }
 
-    /// Whatever was tried is worth another try.
+    /// Whatever was tried is worth another try; what was asked is void.
     pub(in crate::net) fn again(&mut self) {
-        (self.client, self.number) = (client(), self.number + 1);
-        self.given.clear();
-        self.held.clear();
+        self.candidates.clear();
         self.open.clear();
-        for (id, known) in &self.known {
-            self.client.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
-                peer_id: known.peer,
-                connection_id: *id,
-                endpoint: &known.endpoint,
-                failed_addresses: &[],
-                other_established: 0,
-            }));
-        }
-        self.stale = self.known.keys().copied().collect();
-    }
-
-    /// A question was answered, if there was one.
-    fn answered(&mut self, id: ConnectionId) {
-        if let Some(open) = self.open.get_mut(&id) {
-            *open -= 1;
-            if *open == 0 {
-                self.open.remove(&id);
-            }
-        }
-    }
-
-    /// A connection of which the client knows is gone, and of those with the peer so many are left.
-    fn closed(&mut self, id: ConnectionId, peer: PeerId, left: usize) {
-        self.doubles.remove(&id);
-        self.held.remove(&id);
-        if left == 1 {
-            let last = self.held.iter().find(|(_, (other, _))| *other == peer).map(|(id, _)| *id);
-            if let Some((id, (_, event))) = last.and_then(|id| self.held.remove_entry(&id)) {
-                self.doubles.remove(&id);
-                contained(|| self.client.on_connection_handler_event(peer, id, event));
-            }
-        }
-        if self.open.remove(&id).is_some() {
-            let given = std::mem::take(&mut self.given);
-            self.again();
-            for addr in &given {
-                self.candidate(addr);
-            }
-        }
+        self.looked = None;
     }
 
     /// Whether this peer is trying an address of ours, so that a connection from him may be just that.
@@ -139,216 +177,188 @@ impl Behaviour {
         self.asked.get(peer).is_some_and(|at| at.elapsed() < span(TRIAL_WINDOW))
     }
 
+    /// It is time to ask.
+    pub(in crate::net) fn is_due(&mut self, now: Instant) -> bool {
+        let due = self.looked.is_none_or(|at| now.saturating_duration_since(at) >= span(ADDRESS_TEST_INTERVAL));
+        if due {
+            self.looked = Some(now);
+        }
+        due
+    }
+
+    /// What is to be asked now, one question of each address at a time: by which connections, and where their streams go.
+    pub(in crate::net) fn ask(&mut self, peers: &Peers, now: Instant) -> Vec<(PeerId, ConnectionId, Reply)> {
+        let mut asked = Vec::new();
+        for at in 0..self.candidates.len() {
+            let Some((peer, by, voice)) = self.candidates.get(at).and_then(|candidate| self.whom(candidate, peers))
+            else {
+                continue;
+            };
+            let Some(addr) = self.candidates.get(at).map(|candidate| candidate.addr.clone()) else { continue };
+            let number = rand::random();
+            let (reply, stream) = oneshot::channel();
+            self.tasks.spawn(number, put(stream, addr.clone(), number));
+            self.open.insert(number, Question { addr, voice, by, at: now, heard: false });
+            self.asked.insert(peer, now);
+            asked.push((peer, by, reply));
+        }
+        asked
+    }
+
+    /// Whom to ask to try this address, if anybody: one who counts as another than those who were asked.
+    fn whom(&self, candidate: &Candidate, peers: &Peers) -> Option<(PeerId, ConnectionId, Voice)> {
+        if !candidate.is_open() || self.open.values().any(|question| question.addr == candidate.addr) {
+            return None;
+        }
+        let able = self.offers.iter().filter_map(|peer| {
+            let (link, _) = peers.preferred(peer).filter(|(link, _)| self.can_tell(link))?;
+            Some((*peer, link.id, Voice::of(*peer, &link.addr)))
+        });
+        let other = |(_, _, voice): &(_, _, Voice)| candidate.asked.iter().all(|(asked, _)| asked != voice);
+        able.filter(other).choose(&mut rand::rng())
+    }
+
+    /// Whether somebody at the other end of this connection can say something of us.
+    fn can_tell(&self, link: &Link) -> bool {
+        link.way.is_lasting() && scope(&link.addr) >= self.least
+    }
+
+    /// A peer wants to say a number.
+    pub(in crate::net) fn take(&mut self, inbound: Inbound) {
+        self.tasks.spawn(0, hear(inbound));
+    }
+
+    /// The next that one of the tasks brings.
+    pub(in crate::net) async fn next(&mut self) -> Option<(u64, Heard)> {
+        let (number, heard) = self.tasks.next().await?;
+        Some((number, heard.unwrap_or(Heard::Answer(None))))
+    }
+
+    /// What follows from it.
+    pub(in crate::net) fn on_heard(&mut self, number: u64, heard: Heard, peers: &Peers) -> Option<Found> {
+        match heard {
+            Heard::Answer(said) => self.on_answer(number, said, peers),
+            Heard::Number(Some((number, inbound))) => {
+                let from = from_libp2p(&inbound.peer);
+                if from.is_some_and(|peer| self.on_number(number, &peer, inbound.connection, peers)) {
+                    tokio::spawn(timeout(span(TRIAL_HEARD_TIMEOUT), thank(inbound)));
+                }
+                None
+            }
+            Heard::Number(None) => None,
+        }
+    }
+
+    /// A number was said on a connection; whether it is believed.
+    fn on_number(&mut self, number: u64, peer: &PeerId, connection: ConnectionId, peers: &Peers) -> bool {
+        let Some(link) = peers.links(peer).find(|link| link.id == connection) else { return false };
+        let mut others = peers.all_links().filter(|other| other.id != link.id);
+        let alone = others.all(|other| !is_same_place(&other.addr, &link.addr));
+        let least = self.least;
+        let Some(question) = self.open.get_mut(&number) else { return false };
+        let proves = alone && scope(&link.addr) >= least && is_proof(question, link);
+        if !proves {
+            tracing::debug!(?peer, addr = %question.addr, "a number that proves nothing");
+        }
+        question.heard |= proves;
+        proves
+    }
+
+    /// The answer to a question.
+    fn on_answer(&mut self, number: u64, said: Option<bool>, peers: &Peers) -> Option<Found> {
+        let Question { addr, voice, heard, .. } = self.open.remove(&number)?;
+        let at = self.candidates.iter().position(|candidate| candidate.addr == addr)?;
+        let outcome = match (said, heard) {
+            (Some(true), true) => Outcome::Reached,
+            (Some(true), false) | (None, _) => Outcome::Nothing,
+            (Some(false), _) => Outcome::Unreached,
+        };
+        tracing::debug!(%addr, ?outcome, "an address of ours was tried");
+        let candidate = self.candidates.get_mut(at)?;
+        candidate.asked.push((voice, outcome));
+        match outcome {
+            Outcome::Reached => Some(Found::Reached(addr, voice)),
+            _ => self.unreached(at, peers),
+        }
+    }
+
+    /// Whether nobody reaches this candidate: two say so, or all there are.
+    fn unreached(&mut self, at: usize, peers: &Peers) -> Option<Found> {
+        let candidate = self.candidates.get(at)?;
+        let (reached, not) = (candidate.voices(Outcome::Reached), candidate.voices(Outcome::Unreached));
+        let last = not >= 2 || self.whom(candidate, peers).is_none();
+        let told = reached > 0 || not == 0 || !last || candidate.told;
+        let candidate = self.candidates.get_mut(at).filter(|_| !told)?;
+        candidate.told = true;
+        Some(Found::Unreached(candidate.addr.clone()))
+    }
+
     #[cfg(test)]
     pub(in crate::net) fn count(&self) -> usize {
-        self.known.len() + self.asked.len() + self.doubles.len() + self.held.len() + self.open.len()
+        self.offers.len() + self.asked.len() + self.trials()
     }
 
-    /// Both sides on every connection.
-    fn sides(&mut self, id: ConnectionId, peer: PeerId, addr: &Multiaddr) -> Result<Both, ConnectionDenied> {
-        let asks =
-            self.client.handle_established_outbound_connection(id, peer, addr, Endpoint::Dialer, PortUse::Reuse)?;
-        let answers = self.client.handle_established_inbound_connection(id, peer, addr, addr)?;
-        Ok(asks.select(answers))
-    }
-
-    fn handler(
-        &mut self,
-        id: ConnectionId,
-        peer: PeerId,
-        addr: &Multiaddr,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler::new(self.sides(id, peer, addr)?, self.number))
-    }
-
-    /// The next handler that is to begin anew.
-    fn renew(&mut self) -> Option<ToSwarm<Event, Order>> {
-        while let Some(id) = self.stale.pop_front() {
-            let Some(Known { peer, endpoint, .. }) = self.known.get(&id) else { continue };
-            let (peer_id, addr) = (*peer, endpoint.get_remote_address().clone());
-            if let Ok(sides) = self.sides(id, peer_id, &addr) {
-                let event = Order::Renew(Box::new(sides), self.number);
-                return Some(ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::One(id), event });
-            }
-        }
-        None
+    #[cfg(test)]
+    pub(in crate::net) fn trials(&self) -> usize {
+        self.open.len() + self.tasks.count()
     }
 }
 
-fn client() -> Client {
-    let config =
-        Config::default().with_probe_interval(span(ADDRESS_TEST_INTERVAL)).with_max_candidates(MAX_ADDRESS_CANDIDATES);
-    Client::new(rand::make_rng::<StdRng>(), config)
+/// Whether a number that is said on this connection proves that the address of its question was reached: it came in straight, after the
+/// question and not by the connection of the question, at an end that can be the address.
+fn is_proof(question: &Question, link: &Link) -> bool {
+    let direct = !link.ours && link.way.is_direct() && link.id != question.by && link.since > question.at;
+    direct && link.local.as_ref().is_some_and(|local| fits(local, &question.addr))
 }
 
-impl NetworkBehaviour for Behaviour {
-    type ConnectionHandler = Handler;
-    type ToSwarm = Event;
+/// Whether somebody who dials `addr` can come in at `local`: by the same transport, and at the same address, unless a router stands between.
+fn fits(local: &Multiaddr, addr: &Multiaddr) -> bool {
+    let alike = Way::of(local) == Way::of(addr) && is_v4(local) == is_v4(addr);
+    let behind = scope_of_ip(local) == Some(Scope::Local) && scope(addr) >= Scope::Local;
+    alike && (local == addr || behind)
+}
 
-    fn handle_established_inbound_connection(
-        &mut self,
-        id: ConnectionId,
-        peer: PeerId,
-        _: &Multiaddr,
-        remote: &Multiaddr,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.handler(id, peer, remote)
-    }
+/// Whether both begin with the same address and port.
+fn is_same_place(one: &Multiaddr, other: &Multiaddr) -> bool {
+    one.iter().take(2).eq(other.iter().take(2))
+}
 
-    fn handle_established_outbound_connection(
-        &mut self,
-        id: ConnectionId,
-        peer: PeerId,
-        addr: &Multiaddr,
-        _: Endpoint,
-        _: PortUse,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.handler(id, peer, addr)
+fn is_v4(addr: &Multiaddr) -> bool {
+    use libp2p::multiaddr::Protocol::{Ip4, Ip6};
+    match addr.iter().next() {
+        Some(Ip4(_)) => true,
+        Some(Ip6(ip)) => ip.to_ipv4_mapped().is_some(),
+        _ => false,
     }
+}
 
-    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
-        match &event {
-            FromSwarm::NewExternalAddrCandidate(_) => return,
-            FromSwarm::ConnectionEstablished(made) => {
-                let remote = made.endpoint.get_remote_address();
-                let can_tell = !made.endpoint.is_relayed() && !is_circuit(remote) && scope(remote) >= self.least;
-                let (peer, endpoint) = (made.peer_id, made.endpoint.clone());
-                self.known.insert(made.connection_id, Known { peer, endpoint, can_tell });
-                if made.other_established > 0 {
-                    self.doubles.insert(made.connection_id);
-                }
-            }
-            FromSwarm::ConnectionClosed(closed) => {
-                if closed.remaining_established == 0 {
-                    self.asked.remove(&closed.peer_id);
-                }
-                self.known.remove(&closed.connection_id);
-            }
-            _ => {}
-        }
-        self.client.on_swarm_event(event);
-        if let FromSwarm::ConnectionClosed(closed) = event {
-            self.closed(closed.connection_id, closed.peer_id, closed.remaining_established);
-        }
-    }
+/// Puts a question on the stream that comes: whether the peer says that he has reached the address.
+async fn put(stream: oneshot::Receiver<Stream>, addr: Multiaddr, number: u64) -> Heard {
+    let said = async {
+        let mut stream = stream.await.map_err(io::Error::other)?;
+        let said = wire::ask(&mut stream, &addr, number).await?;
+        // An error says that the other side has closed it before.
+        let _ = stream.close().await;
+        Ok::<_, io::Error>(said)
+    };
+    let said = timeout(span(TRIAL_TIMEOUT), said).await.map_err(io::Error::from).flatten();
+    Heard::Answer(said.inspect_err(|error| tracing::debug!(%error, "a question for our address failed")).ok().flatten())
+}
 
-    fn on_connection_handler_event(&mut self, peer: PeerId, id: ConnectionId, event: THandlerOutEvent<Self>) {
-        let (number, event) = event;
-        let Some(known) = self.known.get(&id).filter(|_| number == self.number) else { return };
-        let event = match event {
-            // That he offers to try addresses is all that this half ever tells unasked.
-            Either::Left(_) if !known.can_tell => return,
-            Either::Left(event) if self.doubles.contains(&id) => {
-                self.held.insert(id, (peer, event));
-                return;
-            }
-            Either::Left(event) => {
-                self.answered(id);
-                event
-            }
-            Either::Right(event) => event,
-        };
-        contained(|| self.client.on_connection_handler_event(peer, id, event));
-    }
+/// The number that is said on a stream.
+async fn hear(mut inbound: Inbound) -> Heard {
+    let number = timeout(span(TRIAL_HEARD_TIMEOUT), wire::read_number(&mut inbound.stream)).await;
+    Heard::Number(number.ok().and_then(Result::ok).map(|number| (number, inbound)))
+}
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
-        if let Some(order) = self.renew() {
-            return Poll::Ready(order);
-        }
-        let next = self.client.poll(cx);
-        if let Poll::Ready(ToSwarm::NotifyHandler { peer_id, handler, .. }) = &next {
-            self.asked.insert(*peer_id, Instant::now());
-            if let NotifyHandler::One(id) = handler {
-                *self.open.entry(*id).or_default() += 1;
-            }
-        }
-        // The half that asks is the only one that is told anything.
-        next.map(|action| action.map_in(|question| Order::Ask(Either::Left(question))))
-    }
+/// Says that the number was understood.
+async fn thank(mut inbound: Inbound) -> io::Result<()> {
+    inbound.stream.write_all(&wire::UNDERSTOOD).await?;
+    inbound.stream.close().await?;
+    // Whoever said it closes the connection.
+    let _ = inbound.stream.read(&mut [0]).await;
+    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use futures::StreamExt as _;
-    use libp2p::swarm::SwarmEvent;
-    use libp2p::{Swarm, identify};
-
-    use super::super::guard::{Guarded, Told};
-    use super::*;
-    use crate::net::classes::Classes;
-    use crate::net::handshakes::Entrances;
-    use crate::net::transport;
-
-    /// NET-73: each address is tried once, until all are tried anew; and no more than so many.
-    #[test]
-    fn what_was_tried_is_tried_again_when_it_is_worth_it() {
-        let mut probe = Behaviour::new(Scope::Global);
-        let addr = |n: usize| format!("/ip4/203.0.113.{}/tcp/{}", n % 250, 1 + n).parse::<Multiaddr>().unwrap();
-        for n in 0..1_000 {
-            probe.candidate(&addr(n));
-        }
-        assert_eq!(probe.given.len(), MAX_ADDRESS_CANDIDATES);
-        probe.again();
-        assert!(probe.given.is_empty());
-        probe.candidate(&addr(1_000));
-        assert!(probe.given.contains(&addr(1_000)));
-    }
-    #[derive(NetworkBehaviour)]
-    struct One<B: NetworkBehaviour> {
-        tried: B,
-        identify: identify::Behaviour,
-    }
-
-    fn swarm<B: NetworkBehaviour>(tried: B) -> Swarm<One<B>> {
-        let keys = libp2p::identity::Keypair::generate_ed25519();
-        let identify = identify::Behaviour::new(identify::Config::new("/test".into(), keys.public()));
-        let transport = transport::build(&keys, &Classes::default(), None, &Entrances::default()).unwrap();
-        let config = libp2p::swarm::Config::with_tokio_executor();
-        let me = keys.public().to_peer_id();
-        let mut swarm = Swarm::new(transport, One { tried, identify }, me, config);
-        swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
-        swarm
-    }
-
-    async fn address<B: NetworkBehaviour>(swarm: &mut Swarm<One<B>>) -> Multiaddr {
-        loop {
-            if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
-                return address;
-            }
-        }
-    }
-
-    /// NET-73: who is connected is asked again, over the connection that there is.
-    #[tokio::test]
-    async fn what_was_tried_is_tried_again_over_the_same_connection() {
-        let mut server = swarm(Guarded::serving(Told::default()));
-        let place = address(&mut server).await;
-        tokio::spawn(async move {
-            loop {
-                server.select_next_some().await;
-            }
-        });
-        let mut node = swarm(Behaviour::new(Scope::Machine));
-        let own = address(&mut node).await;
-        node.dial(place).unwrap();
-        let mut dialled = 0;
-        for _ in 0..2 {
-            node.behaviour_mut().tried.candidate(&own);
-            loop {
-                let next = tokio::time::timeout(Duration::from_secs(60), node.select_next_some());
-                match next.await.expect("nothing is tried") {
-                    SwarmEvent::ConnectionEstablished { endpoint, .. } => dialled += u32::from(endpoint.is_dialer()),
-                    SwarmEvent::Behaviour(OneEvent::Tried(Event { tested_addr, result, .. })) => {
-                        assert_eq!((tested_addr, result.is_ok()), (own.clone(), true));
-                        break;
-                    }
-                    _ => {}
-                }
-            }
-            node.behaviour_mut().tried.again();
-        }
-        assert_eq!(dialled, 1);
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ fn id(n: usize) -> ConnectionId {
 }
 
 fn link(n: usize, way: Way, ours: bool, since: Instant) -> Link {
-    Link { id: id(n), way, ours, since, addr: Multiaddr::empty() }
+    Link { id: id(n), way, ours, since, addr: Multiaddr::empty(), local: None }
 }
 
 fn idle() -> Traffic {
