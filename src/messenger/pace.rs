@@ -6,9 +6,9 @@ use crate::base::{Millis, MonoTime, limits};
 /// What is known of one peer's failures.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
-    /// Refusals, broken streams, cards that do not come or serve (NET-91).
+    /// Refusals, broken streams, cards that do not come or serve (NET-95).
     tries: Failures,
-    /// Sessions that he refused (NET-92).
+    /// Sessions that he refused (NET-96).
     sessions: Failures,
     /// Envelopes acknowledged since he last failed.
     acknowledged: u32,

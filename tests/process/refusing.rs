@@ -1,4 +1,4 @@
-//! Recipients who take nothing, against a real node: what they cost in a minute (NET-91, NET-92).
+//! Recipients who take nothing, against a real node: what they cost in a minute (NET-95, NET-96).
 
 use std::fs;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! NET-91, NET-92.
+//! NET-93, NET-95, NET-96.
 
 use super::*;
 use crate::base::words::State;

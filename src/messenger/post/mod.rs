@@ -66,7 +66,7 @@ impl Tx<'_> {
             return Ok(());
         }
         let link = self.link(id);
-        // NET-92, whichever way it would go.
+        // NET-96, whichever way it would go.
         if let Some(until) = link.pace.no_session_until(now).filter(|_| link.rebuild) {
             link.look_again(now, Some(until));
             return Ok(());
@@ -221,7 +221,7 @@ impl Tx<'_> {
         house.max(place.map(|place| place.closed_until))
     }
 
-    /// Gives up what has waited too long. What a mailbox has kept for its time is gone there: it is left again (MBX-61).
+    /// Gives up what has waited too long (NET-93). What a mailbox has kept for its time is gone there: it is left again (MBX-61).
     pub(super) fn age_outbox(&mut self) -> Step {
         let (clock, believed) = (self.deadline_clock(), self.believed(limits::UNDELIVERED_AFTER));
         let mut due = Vec::new();
