@@ -229,8 +229,8 @@ pub fn contacts(listen: &str) -> ((Person, Node), (Person, Node)) {
 /// The same, where the second one runs with these flags.
 pub fn contacts_with(listen: &str, flags: &[&str]) -> ((Person, Node), (Person, Node)) {
     let (alice, bob) = (Person::new("Alice"), Person::new("Bob"));
-    let (alice_node, bob_node) =
-        (Node::start(&alice, listen, &[]), Node::run(&bob, &[&["--listen", listen], flags].concat()));
+    let alice_node = Node::start(&alice, listen, &[]);
+    let bob_node = Node::run(&bob, &[&Node::args(listen, &[])[..], flags].concat());
     alice.one(&["contacts", "add", &bob.link(), "--name", "Bob"]);
     bob.one(&["contacts", "add", &alice.link(), "--name", "Alice"]);
     ((alice, alice_node), (bob, bob_node))
