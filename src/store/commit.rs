@@ -155,7 +155,7 @@ impl Inner {
         let (changes, destroyed) = {
             let view = self.view();
             let opened = view.opened()?;
-            let entries = &opened.keyring.entries;
+            let entries = opened.keyring.entries();
             let mut destroyed: Vec<_> =
                 overlay.destroyed.iter().copied().filter(|id| entries.contains_key(id)).collect();
             destroyed.sort_unstable();
@@ -236,7 +236,7 @@ impl Inner {
         let mut view = self.view_mut();
         let opened = view.opened_mut()?;
         opened.database.apply(writes)?;
-        destroyed.iter().for_each(|id| drop(opened.keyring.entries.remove(id)));
+        destroyed.iter().for_each(|id| opened.keyring.destroy(*id));
         drop(view);
 
         writer.witness();
@@ -273,7 +273,7 @@ impl Inner {
         let view = self.view();
         let keyring = &view.opened()?.keyring;
         let next = keyring.next;
-        let contents = Contents { commits: writer.meta.commits, next, keys: &keyring.entries };
+        let contents = Contents { commits: writer.meta.commits, next, keys: keyring.entries() };
         let generation = writer.key_files.write(&contents, rng)?;
         drop(view);
         self.view_mut().opened_mut()?.keyring.unwritten = next;

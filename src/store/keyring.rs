@@ -44,9 +44,11 @@ pub(super) type Entries = BTreeMap<KeyId, Entry>;
 /// All keys that open rows.
 pub(super) struct Keyring {
     root: AeadKey,
-    pub(super) entries: Entries,
+    entries: Entries,
     /// The State key that seals what is written now.
     pub(super) state: KeyId,
+    /// The State keys that still open rows though it has taken over: a renewal has not finished.
+    pub(super) old_states: Vec<KeyId>,
     /// Of the entries, those that nobody has taken.
     free: VecDeque<KeyId>,
     /// The name of the next to be made.
@@ -61,11 +63,10 @@ impl Keyring {
     /// # Errors
     /// [`StoreError::Damaged`] when there is no State key among them.
     pub(super) fn new(root: AeadKey, entries: Entries, next: KeyId) -> Result<Self, StoreError> {
-        let newest = entries.iter().rfind(|(_, entry)| matches!(entry.role, Role::State { .. }));
-        let Some((&state, _)) = newest else {
-            return Err(StoreError::damaged("the key files hold no State key"));
-        };
-        Ok(Self { root, entries, state, free: VecDeque::new(), next, unwritten: next })
+        let states = entries.iter().filter(|(_, entry)| matches!(entry.role, Role::State { .. }));
+        let mut old_states: Vec<_> = states.map(|(id, _)| *id).collect();
+        let state = old_states.pop().ok_or_else(|| StoreError::damaged("the key files hold no State key"))?;
+        Ok(Self { root, entries, state, old_states, free: VecDeque::new(), next, unwritten: next })
     }
 
     /// The key by this name; `None` when it was destroyed, or never was.
@@ -78,16 +79,26 @@ impl Keyring {
         self.entries.get(&id).is_some_and(|entry| entry.role == Role::Given) && !self.free.contains(&id)
     }
 
-    /// The State keys that still open rows though a newer one has taken over: a renewal has not finished.
-    pub(super) fn old_states(&self) -> Vec<KeyId> {
-        let states = self.entries.iter().filter(|(_, entry)| matches!(entry.role, Role::State { .. }));
-        states.map(|(id, _)| *id).filter(|id| *id != self.state).collect()
+    /// When the oldest State key was made. Asked before every commit: there may be tens of thousands of other keys.
+    pub(super) fn oldest_state(&self) -> Option<WallTime> {
+        let made = |id| if let Role::State { made } = self.entries.get(id)?.role { Some(made) } else { None };
+        self.old_states.iter().chain([&self.state]).filter_map(made).min()
     }
 
-    /// When the oldest State key was made.
-    pub(super) fn oldest_state(&self) -> Option<WallTime> {
-        let made = |entry: &Entry| if let Role::State { made } = entry.role { Some(made) } else { None };
-        self.entries.values().filter_map(made).min()
+    /// All erasable keys.
+    pub(super) const fn entries(&self) -> &Entries {
+        &self.entries
+    }
+
+    /// Takes over keys that callers of another store have named.
+    pub(super) fn adopt(&mut self, keys: Entries) {
+        self.entries.extend(keys);
+    }
+
+    /// A key opens nothing any more.
+    pub(super) fn destroy(&mut self, id: KeyId) {
+        self.entries.remove(&id);
+        self.old_states.retain(|old| *old != id);
     }
 
     /// Whether it is time to make more keys.
@@ -119,6 +130,7 @@ impl Keyring {
 
     /// A new State key takes over.
     pub(super) fn renew_state(&mut self, made: WallTime, rng: &mut dyn CryptoRng) -> KeyId {
+        self.old_states.push(self.state);
         self.state = self.take(rng);
         if let Some(entry) = self.entries.get_mut(&self.state) {
             entry.role = Role::State { made };

@@ -239,7 +239,7 @@ impl<'a> Import<'a> {
         let mut writer = inner.writer();
         let mut keys = remains.keys.as_ref().map(|contents| contents.keys.clone()).unwrap_or_default();
         keys.retain(|_, entry| entry.role == Role::Given);
-        inner.view_mut().opened_mut()?.keyring.entries.extend(keys);
+        inner.view_mut().opened_mut()?.keyring.adopt(keys);
         inner.make_durable(&mut writer, rng)?;
         inner.finish(&mut writer, Step { keys_made: true, ..Step::default() }, rng)?;
         drop(writer);

@@ -83,7 +83,7 @@ impl Inner {
                 from = next;
             }
         }
-        let destroyed = self.view().opened()?.keyring.old_states();
+        let destroyed = self.view().opened()?.keyring.old_states.clone();
         self.finish(writer, Step { destroyed, ..Step::default() }, rng)
     }
 
@@ -97,7 +97,7 @@ impl Inner {
     ) -> Result<Option<(Changes, Vec<u8>)>, StoreError> {
         let view = self.view();
         let opened = view.opened()?;
-        let (old, new) = (opened.keyring.old_states(), opened.keyring.state);
+        let (old, new) = (&opened.keyring.old_states, opened.keyring.state);
         let mut changes = Changes::default();
         let mut next = None;
         for row in opened.database.range(from, Some(&[table + 1]), false)?.take(RENEWED_AT_ONCE) {

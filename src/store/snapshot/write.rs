@@ -215,7 +215,7 @@ impl Drop for Snapshotting {
 /// Whether the rows under a key are copied: those under the Root key, and those under keys that callers name. State keys,
 /// under which sessions are (SES-63), are neither.
 fn belongs(opened: &Opened, key: KeyId) -> bool {
-    key == KeyId::ROOT || opened.keyring.entries.get(&key).is_some_and(|entry| entry.role == Role::Given)
+    key == KeyId::ROOT || opened.keyring.entries().get(&key).is_some_and(|entry| entry.role == Role::Given)
 }
 
 impl Out {
