@@ -1,7 +1,7 @@
 //! What is written, and what rows that do not belong together are good for (SES-21, SES-65, SES-66).
 
 use super::*;
-use crate::base::limits::{KEM_INTERVAL_MESSAGES, MAX_JUMP, MAX_UNTAKEN, SKIPPED_KEY_LIFE};
+use crate::base::limits::{KEM_INTERVAL, KEM_INTERVAL_MESSAGES, MAX_JUMP, MAX_UNTAKEN, SKIPPED_KEY_LIFE};
 
 /// The IDs of rows that an operation would write, and whether the chain that sends is among them.
 fn written(set: &SessionSet) -> (Vec<SessionId>, bool) {
@@ -84,6 +84,62 @@ fn what_is_dropped_for_its_age_is_written() {
         }
         assert_eq!(world.set(Bob).sending().unwrap().sizes().1, 0);
     }
+}
+
+/// SES-34, SES-54: the sweep tells of what it dropped, and has it written, also when that is of two chains or two sessions.
+#[test]
+fn what_is_dropped_in_two_places_at_once_is_written() {
+    let skips = |world: &mut World| {
+        world.send(Alice, "lost");
+        world.says(Alice, "one key is skipped");
+    };
+    let mut world = World::confirmed(59, false);
+    let id = world.sends_with(Bob);
+    skips(&mut world);
+    world.says(Bob, "turn");
+    world.says(Alice, "turn");
+    skips(&mut world);
+    let two_chains = world.point();
+    world.begin(Alice);
+    world.says(Alice, "anew");
+    world.says(Bob, "and answered");
+    skips(&mut world);
+    let grow_old = |world: &mut World, sessions: &[SessionId], dropped: &[SessionId]| {
+        world.reloads(Bob, |_| {});
+        world.wait(SKIPPED_KEY_LIFE);
+        let now = world.now;
+        assert!(world.set(Bob).prune(now));
+        assert_eq!((&written(world.set(Bob)).0[..], world.set(Bob).dropped()), (sessions, dropped));
+        assert!(world.set(Bob).rows().all(|session| session.sizes().1 == 0));
+    };
+    let new = world.sends_with(Bob);
+    grow_old(&mut world, &[new], &[id]);
+    world.back_to(two_chains);
+    grow_old(&mut world, &[id], &[]);
+}
+
+/// SES-40, SES-65: what changes the session is in its row, when the key moves with the same commit, too: a message that came
+/// before in it, an offer that is due.
+#[test]
+fn what_comes_with_the_message_that_moves_the_key_is_written() {
+    let mut world = World::confirmed(60, false);
+    let id = world.sends_with(Alice);
+    let late = world.send(Bob, "late");
+    world.says(Alice, "turn");
+    let point = world.point();
+    world.reloads(Alice, |_| {});
+    world.arrives(&late);
+    world.send(Alice, "moved");
+    assert_eq!(written(world.set(Alice)), (vec![id], true));
+    world.back_to(point);
+    world.wait(KEM_INTERVAL);
+    let (letter, what) = world.sends_and_writes(Alice, "moved, with an offer");
+    assert!(letter.has_offer());
+    assert_eq!(what, (vec![id], true));
+    world.reloads(Alice, |_| {});
+    assert!(world.says(Alice, "on").has_offer());
+    assert!(world.says(Bob, "turn").has_answer());
+    world.says(Alice, "turn");
 }
 
 /// SES-62, SES-65: the key of the chain that sends is in one row at a time, so that what was sealed before is not opened by
@@ -238,10 +294,16 @@ fn what_is_not_taken_is_bounded() {
     assert!(letters[2..9].iter().all(|letter| taken(&mut world, letter)));
     assert!(taken(&mut world, &old));
     world.set(Alice).taken(SessionId::new([9; 16]), letters[0].sealed.number);
+    // One that was not sealed yet: whoever names it has not got it.
+    let last = letters.last().unwrap();
+    world.set(Alice).taken(last.sealed.session, last.sealed.number + 1);
     assert!(world.set(Alice).is_stretched());
     assert_eq!(world.set(Alice).taken_above().count(), 7);
     // The lowest: there is room for one, then for those behind it that were taken as well.
     assert!(!taken(&mut world, &letters[0]));
+    // Once more: it is known.
+    assert!(!taken(&mut world, &letters[0]));
+    assert_eq!(world.set(Alice).taken_above().count(), 7);
     world.send(Alice, "one more");
     assert!(world.set(Alice).is_stretched());
     // A restart forgets what was taken above the lowest, and that one is known.

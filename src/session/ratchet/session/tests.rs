@@ -336,6 +336,7 @@ fn counters_end_before_the_last() {
         alice.seal(&two.a_to_b, b"one too many", &mut Vec::new(), None, &mut two.rng, two.now.into())
     });
     assert_eq!(result.err(), Some(SessionError::Exhausted));
+    assert!(!two.alice.can_seal());
     two.bob_opens(&letters[1]).unwrap();
     two.bob_opens(&letters[0]).unwrap();
     for letter in &letters {
