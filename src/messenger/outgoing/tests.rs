@@ -14,6 +14,8 @@ use crate::envelope::frame::RefuseReason;
 use crate::envelope::mailbox::Proof;
 use crate::messenger::tables::Way;
 
+mod edges;
+
 const NOW: WallTime = WallTime(1_000_000_000_000);
 /// Ticket of the stream, and of the question to a mailbox.
 const STREAM: u64 = 7;
