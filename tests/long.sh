@@ -36,6 +36,8 @@ blocks() {
     echo "sim-storms 0 100 sim storm"
     echo "sim-model 0 100 model session::tests::model"
     echo "sim-store 0 100 model store::open"
+    # A million messages and how far they have come, deleted, with death and a power cut at each failpoint: 15 GiB of disk pass by.
+    echo "slots-million 0 256 model a_conversation_of_any_length"
     # Across networks: cities in one process, a crowd of real nodes, the lab (as root).
     for seed in 200 202 204 206 208; do
         echo "reach-city-$seed $seed 2 sim a_city_of"

@@ -40,9 +40,12 @@ pub const POINTS: &[&str] = &[
 pub const SKIP_SYNC: &str = "store-skip-sync";
 
 /// Here a test may have the process die.
-#[cfg(not(feature = "failpoints"))]
+#[cfg(not(any(test, feature = "failpoints")))]
 #[inline(always)]
 pub const fn failpoint(_name: &str) {}
+
+#[cfg(all(test, not(feature = "failpoints")))]
+pub use watch::come_to as failpoint;
 
 /// Whether a test wants something to be left out.
 #[cfg(not(feature = "failpoints"))]
@@ -82,6 +85,8 @@ mod set {
     /// Here a test may have the process die.
     pub fn failpoint(name: &str) {
         debug_assert!(super::POINTS.contains(&name), "{name} is not in the list");
+        #[cfg(test)]
+        super::watch::come_to(name);
         let asked = points().iter().find(|(asked, _)| asked == name);
         let Some((_, Some(left))) = asked else { return };
         if left.fetch_sub(1, Ordering::SeqCst) == 1 {
@@ -95,5 +100,35 @@ mod set {
     /// Whether a test wants something to be left out.
     pub fn is_left_out(name: &str) -> bool {
         points().iter().any(|(asked, _)| asked == name)
+    }
+}
+
+/// For tests of this crate: what would be left if the process died here.
+#[cfg(test)]
+pub mod watch {
+    use std::cell::RefCell;
+
+    type Watcher = Box<dyn FnMut(&str)>;
+
+    thread_local! {
+        static WATCHER: RefCell<Option<Watcher>> = const { RefCell::new(None) };
+    }
+
+    /// Calls `watcher` at each failpoint that this thread comes to, from now on; not at those that it comes to itself.
+    pub fn watch(watcher: impl FnMut(&str) + 'static) {
+        WATCHER.set(Some(Box::new(watcher)));
+    }
+
+    /// Nobody watches any more.
+    pub fn end() {
+        WATCHER.set(None);
+    }
+
+    /// A failpoint is come to.
+    pub fn come_to(name: &str) {
+        if let Some(mut watcher) = WATCHER.take() {
+            watcher(name);
+            WATCHER.set(Some(watcher));
+        }
     }
 }

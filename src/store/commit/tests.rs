@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 use super::*;
-use crate::base::Millis;
+use crate::base::failpoint::watch;
+use crate::base::{Millis, Secret};
 use crate::store::durable::{Disk, Durable, Synced};
 use crate::store::open::Options;
 use crate::store::row::doomed_by;
 use crate::store::testing::{Dump, Erasable, Note, Place, Plain, Watched, at, copy_folder, scale};
-use crate::store::{Rows, Scan, Store, WriteBuffer};
+use crate::store::{RowKey, Rows, Scan, Store, WriteBuffer};
 
 /// Takes a key and puts a row under it.
 fn take(buffer: &mut WriteBuffer, place: &mut Place, number: u64) -> KeyId {
@@ -108,31 +109,14 @@ fn a_new_store_takes_no_name_of_another() {
     assert!(names(3).is_disjoint(&names(4)));
 }
 
-/// A disk that puts aside what it would hold at each sync: before and after it, if the process died there, and if the power
-/// was cut and nothing stayed that was not synced.
-struct Aside {
+/// A disk beside which another is kept that has what was synced, and nothing else: what is left when the power is cut.
+struct Mirrored {
     dir: PathBuf,
-    /// What was synced.
     durable: TempDir,
-    states: Mutex<Vec<TempDir>>,
-    active: Mutex<bool>,
 }
 
-impl Aside {
-    fn put(&self, from: &Path) {
-        let to = tempfile::tempdir().unwrap();
-        copy_folder(from, to.path());
-        self.states.lock().unwrap().push(to);
-    }
-}
-
-impl Durable for Aside {
+impl Durable for Mirrored {
     fn sync(&self, file: &File, what: Synced) -> io::Result<()> {
-        if !*self.active.lock().unwrap() {
-            return Disk.sync(file, what);
-        }
-        self.put(&self.dir);
-        self.put(self.durable.path());
         Disk.sync(file, what)?;
         let inode = file.metadata()?.ino();
         for name in ["db/db", "keys.a", "keys.b"] {
@@ -140,57 +124,115 @@ impl Durable for Aside {
                 fs::copy(self.dir.join(name), self.durable.path().join(name))?;
             }
         }
-        self.put(&self.dir);
-        self.put(self.durable.path());
         Ok(())
     }
 }
 
-/// What of a long conversation is in a store: none, all, or something in between.
-fn left(store: &Store, slots: u64) -> u64 {
-    let count = store.reader().count::<Erasable>(&Scan::new(crate::store::RowKey::new().blind(&[1]))).unwrap();
-    assert!(count == 0 || count >= slots, "half of it is gone");
-    count
+/// A conversation, by its slots, and what came to its store in the commit that deletes it.
+#[derive(Clone)]
+struct Long {
+    slots: u64,
+    rows: u64,
+    doomed: Vec<KeyId>,
+    /// Of another conversation.
+    others: u64,
 }
 
-/// With `ROHRPOST_TEST_SCALE=256` two million rows in 4,000 slots.
+impl Long {
+    /// Puts it into a store, some thousand rows a commit.
+    fn fill(slots: u64, rows: u64, store: &Store, place: &mut Place) -> Self {
+        let (mut doomed, others) = (Vec::new(), 200);
+        let mut buffer = store.begin();
+        let kept = buffer.create_key(&mut place.rng);
+        for number in 0..others {
+            let note = Note(b"of another conversation".to_vec());
+            buffer.put_under::<Erasable>(&at(2, number), kept, &note).unwrap();
+        }
+        for slot in 0..slots {
+            let key = buffer.create_key(&mut place.rng);
+            for row in 0..rows {
+                let text = Note(format!("marker {slot} {row}").into_bytes());
+                buffer.put_under::<Erasable>(&at(1, slot * rows + row), key, &text).unwrap();
+            }
+            doomed.push(key);
+            if (slot * rows) % 2_000 > (slot * rows + rows) % 2_000 {
+                store.commit(buffer, &mut place.rng).unwrap();
+                buffer = store.begin();
+            }
+        }
+        store.commit(buffer, &mut place.rng).unwrap();
+        Self { slots, rows, doomed, others }
+    }
+
+    /// Whether it is gone from a store; half of it never is.
+    fn is_gone(&self, store: &Store) -> bool {
+        let of = |group: u8| store.reader().count::<Erasable>(&Scan::new(RowKey::new().blind(&[group]))).unwrap();
+        let left = of(1);
+        assert!(left == 0 || left == self.slots * self.rows, "{left} rows are left");
+        assert_eq!(of(2), self.others);
+        assert_eq!(store.reader().contains::<Erasable>(&at(3, 1)).unwrap(), left == 0, "what was said afterwards");
+        left == 0
+    }
+
+    /// The process died, and this is what the disk has: whether the conversation is gone. If so, for good.
+    fn is_gone_from(&self, disk: &Path, key: &Secret<32>) -> bool {
+        let mut copy = Place::new(6).with_key(key);
+        copy_folder(disk, copy.path());
+        let store = copy.open().unwrap();
+        while !store.check(usize::MAX).unwrap() {}
+        let gone = self.is_gone(&store);
+        if gone {
+            for file in 0..2 {
+                let keys = copy.keys_in(file);
+                assert!(self.doomed.iter().all(|key| !keys.contains(key)), "a key is in file {file}");
+            }
+        }
+        let mut buffer = store.begin();
+        assert!(self.doomed.iter().all(|key| buffer.has_key(*key) != gone));
+        assert!(!self.doomed.contains(&buffer.create_key(&mut copy.rng)));
+        buffer.put::<Plain>(&at(1, 1), &Note(Vec::new())).unwrap();
+        store.commit(buffer, &mut copy.rng).unwrap();
+        store.close();
+        copy.now.wall = copy.now.wall + Millis::from_days(1);
+        copy.open().unwrap();
+        gone
+    }
+}
+
+/// With `ROHRPOST_TEST_SCALE=256` two million rows in 4,000 slots: a million messages, and how far they have come.
 #[test]
 fn a_conversation_of_any_length_is_gone_with_one_commit_whatever_interrupts_it() {
     let (slots, rows) = ((500 * scale() as u64).min(4_000), (2 * scale() as u64).min(512));
     let mut place = Place::new(5);
-    let mut doomed = Vec::new();
     let store = place.open().unwrap();
-    let mut buffer = store.begin();
-    let kept = buffer.create_key(&mut place.rng);
-    buffer.put_under::<Erasable>(&at(2, 1), kept, &Note(b"of another conversation".to_vec())).unwrap();
-    for slot in 0..slots {
-        let key = buffer.create_key(&mut place.rng);
-        for row in 0..rows {
-            let text = Note(format!("marker {slot} {row}").into_bytes());
-            buffer.put_under::<Erasable>(&at(1, slot * rows + row), key, &text).unwrap();
-        }
-        doomed.push(key);
-        if (slot * rows) % 2_000 > (slot * rows + rows) % 2_000 || slot + 1 == slots {
-            store.commit(buffer, &mut place.rng).unwrap();
-            buffer = store.begin();
-        }
-    }
-    drop(buffer);
+    let long = Long::fill(slots, rows, &store, &mut place);
     store.close();
+    let before = place.dump();
+    // Each key is tried on each row: of many rows some have to do.
+    let step = before.len() / 20_000 + 1;
+    let before: Dump = before.into_iter().step_by(step).collect();
     let durable = tempfile::tempdir().unwrap();
     copy_folder(place.path(), durable.path());
-    let disk =
-        Arc::new(Aside { dir: place.path().to_owned(), durable, states: Mutex::default(), active: Mutex::new(false) });
+    let (dir, after_a_cut) = (place.path().to_owned(), durable.path().to_owned());
+    let disk = Arc::new(Mirrored { dir: dir.clone(), durable });
     let options = Options { disk: Arc::clone(&disk) as Arc<dyn Durable>, ..Options::default() };
     let store = place.open_with(&options).unwrap();
-    let before = place.dump();
-    *disk.active.lock().unwrap() = true;
+
+    // Something new is said in the same commit, under a key that is made in it.
     let mut buffer = store.begin();
-    doomed.iter().for_each(|key| buffer.destroy_key(*key));
+    long.doomed.iter().for_each(|key| buffer.destroy_key(*key));
+    let new = buffer.create_key(&mut place.rng);
+    buffer.put_under::<Erasable>(&at(3, 1), new, &Note(b"afterwards".to_vec())).unwrap();
+    let deaths = Arc::new(Mutex::new(Vec::new()));
+    let (noted, conversation, key) = (Arc::clone(&deaths), long.clone(), place.key.clone());
+    watch::watch(move |point| {
+        let gone = [&dir, &after_a_cut].map(|disk| conversation.is_gone_from(disk, &key));
+        noted.lock().unwrap().push((point.to_owned(), gone));
+    });
     store.commit(buffer, &mut place.rng).unwrap();
-    *disk.active.lock().unwrap() = false;
-    assert_eq!(left(&store, slots), 0);
-    all_is_forgotten(&mut place, &doomed, &before);
+    watch::end();
+    assert!(long.is_gone(&store));
+    all_is_forgotten(&mut place, &long.doomed, &before);
 
     // The rows that name the keys are gone with the next commit.
     let mut buffer = store.begin();
@@ -199,33 +241,28 @@ fn a_conversation_of_any_length_is_gone_with_one_commit_whatever_interrupts_it()
     store.close();
     assert!(place.dump().keys().all(|key| doomed_by(key).is_none()));
 
-    let mut outcomes = BTreeSet::new();
-    for (number, state) in disk.states.lock().unwrap().iter().enumerate() {
-        let mut copy = Place::new(6).with_key(&place.key);
-        copy_folder(state.path(), copy.path());
-        let store = copy.open().unwrap_or_else(|error| panic!("state {number}: {error}"));
-        let all = left(&store, slots);
-        assert!(store.reader().contains::<Erasable>(&at(2, 1)).unwrap());
-        outcomes.insert((number >= 2, all == 0));
-        // After the sync of the database it is gone, and before it, it is all there or gone.
-        assert!(number < 2 || all == 0, "state {number}: what was committed came back");
-        if all == 0 {
-            for file in 0..2 {
-                let keys = copy.keys_in(file);
-                assert!(doomed.iter().all(|key| !keys.contains(key)), "state {number}, file {file}");
-            }
-        }
-        let mut buffer = store.begin();
-        assert!(doomed.iter().all(|key| buffer.has_key(*key) == (all > 0)));
-        assert!(!doomed.contains(&buffer.create_key(&mut copy.rng)));
-        buffer.put::<Plain>(&at(1, 1), &Note(Vec::new())).unwrap();
-        store.commit(buffer, &mut copy.rng).unwrap();
-        store.close();
-        copy.now.wall = copy.now.wall + Millis::from_days(1);
-        copy.open().unwrap();
+    let mut deaths = std::mem::take(&mut *deaths.lock().unwrap());
+    println!("a conversation of {} rows in {slots} slots: {deaths:?}", slots * rows);
+    // Of what was applied, and not handed to the system, some may be on the disk: all counts, or nothing.
+    if let Some((_, gone)) = deaths.iter_mut().find(|(point, _)| point == "applied") {
+        gone[0] = false;
     }
-    // The power was cut before the sync, and after it.
-    assert!(outcomes.contains(&(false, false)) && outcomes.contains(&(true, true)), "{outcomes:?}");
+    let [there, written, gone] = [[false, false], [true, false], [true, true]];
+    let file = |gone| ["key-file-written", "key-file-synced"].map(|point| (point.to_owned(), gone));
+    let expected = [
+        file(there).to_vec(),
+        [("keys-made", there), ("sealed", there), ("applied", there), ("flushed", written)].map(named).to_vec(),
+        [("synced", gone), ("marked", gone)].map(named).to_vec(),
+        file(gone).to_vec(),
+        vec![named(("keys-settled", gone))],
+        file(gone).to_vec(),
+        vec![named(("keys-settled", gone))],
+    ];
+    assert_eq!(deaths, expected.concat());
+}
+
+fn named((point, gone): (&str, [bool; 2])) -> (String, [bool; 2]) {
+    (point.to_owned(), gone)
 }
 
 /// Nothing of what is on the disk, or was on it, opens.
