@@ -143,3 +143,6 @@ impl Keyring {
         id.is_from(self.unwritten)
     }
 }
+
+#[cfg(test)]
+mod tests;
