@@ -73,6 +73,8 @@ mod tests {
         let bytes = secrets.row_key(7, &key);
         assert_eq!(bytes.len(), 1 + 16 + 8);
         assert_eq!((bytes[0], &bytes[17..]), (7, &[0, 0, 0, 0, 0, 0, 1, 2][..]));
+        let peer = crate::base::PeerId::from_key_bytes([5; 32]);
+        assert_eq!(secrets.row_key(7, &RowKey::new().peer(&peer)), secrets.row_key(7, &RowKey::new().blind(&[5; 32])));
         // Deterministic, a prefix stays a prefix, and another table, place or store key gives another hash.
         assert_eq!(secrets.row_key(7, &key), bytes);
         assert!(bytes.starts_with(&secrets.row_key(7, &RowKey::new().blind(b"conversation"))));
