@@ -30,6 +30,15 @@ impl Origin {
         }
     }
 
+    /// The first address of it: the IPv4 address itself.
+    pub fn first(self) -> IpAddr {
+        let [a, b, c, d, e, f, g, h] = self.0;
+        match (a, b, c, d) {
+            (0, 0, 0xff, 0xff) => [e, f, g, h].into(),
+            _ => [a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 1].into(),
+        }
+    }
+
     const fn v4([a, b, c, d]: [u8; 4]) -> Self {
         // The prefix ::ffff:0:0/96 is of no household.
         Self([0, 0, 0xff, 0xff, a, b, c, d])

@@ -57,8 +57,8 @@ pub(super) struct Contained<B> {
 }
 
 impl<B> Contained<B> {
+    #[expect(clippy::disallowed_methods, reason = "each connection tells two things at most")]
     pub(super) fn new(inner: B) -> Self {
-        // Each connection tells two things at most.
         let (ends, ended) = mpsc::unbounded_channel();
         Self { inner, hears: true, open: HashMap::new(), ends, ended }
     }

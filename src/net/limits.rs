@@ -308,7 +308,8 @@ impl Behaviour {
         let seat = |(id, other): &(&ConnectionId, &Established)| Seat {
             id: **id,
             network: other.network(),
-            idle_since: if self.is_spared(other) { None } else { self.activity.idle_since(**id) },
+            idle_since: self.activity.idle_since(**id),
+            spared: self.is_spared(other),
         };
         let seats: Vec<_> = staying.iter().map(seat).collect();
         let out = room::choose(&seats, newcomer, Instant::now()).ok_or(Denied::Strangers)?;

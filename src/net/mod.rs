@@ -35,6 +35,7 @@ mod linger;
 mod listen;
 mod mailbox;
 mod muxer;
+mod names;
 mod nat;
 mod notices;
 mod origin;
@@ -69,6 +70,7 @@ use self::contained::Contained;
 use self::convert::{HandlerInput, HandlerOutput, from_libp2p, lock, span, to_libp2p, wall_now};
 use self::handshakes::Entrances;
 use self::limits::activity::Activity;
+use self::names::Names;
 use self::nat::Nat;
 use self::nat::service::Usage;
 use self::shared::Shared;
@@ -100,7 +102,8 @@ pub async fn start(config: NetConfig, lanes: Lanes, classes: Classes) -> Result<
         // QUIC first, TCP a moment later, both families.
         .with_smart_dial();
     let entrances = Entrances::default();
-    let transport = transport::build(&keypair, &classes, Some(circuits), &entrances)?;
+    let names = Names::new(scope, &config.bootstrap);
+    let transport = names::resolved(transport::build(&keypair, &classes, Some(circuits), &entrances)?, names)?;
     let swarm = Swarm::new(transport, Contained::new(behaviour), keypair.public().to_peer_id(), swarm_config);
 
     let (opens, open_requests) = mpsc::channel(MAX_CONNECTIONS as usize);

@@ -14,11 +14,12 @@ use libp2p::{Multiaddr, Swarm, ping};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, Sleep, interval, sleep, timeout};
 
-use super::addresses::{AddressBook, Source, hints, is_circuit};
+use super::addresses::{AddressBook, Source, bare, hints, is_circuit, scope};
 use super::behaviour::{Behaviour, BehaviourEvent};
 use super::config::NetConfig;
 use super::contained::{Contained, Told};
 use super::dht::{Dht, Find};
+use super::discovery::{self, Discovery};
 use super::envelope::inbound::{self, Streams};
 use super::envelope::outbound;
 use super::exchange::{Cards, Fetch};
@@ -32,10 +33,9 @@ use super::peers::{Change, Link, Peers, Way};
 use super::places::Permit;
 use super::seeks::Seeks;
 use super::shared::{Open, Shared, Suspicion};
-use super::status::MdnsStatus;
-use super::{discovery, from_libp2p, span, to_libp2p, wall_now};
+use super::{from_libp2p, span, to_libp2p, wall_now};
 use crate::base::PeerId;
-use crate::base::limits::{CLASS_REFRESH, DHT_TICK, LISTEN_TIMEOUT, MAX_DISCOVERED, MAX_LISTEN, MAX_PEER_ADDRS, TICK};
+use crate::base::limits::{CLASS_REFRESH, DHT_TICK, LISTEN_TIMEOUT, MAX_LISTEN, TICK};
 use crate::envelope::border::Order;
 use crate::envelope::exchange::CardResponse;
 
@@ -50,6 +50,7 @@ pub(super) struct Task {
     pub(super) shared: Arc<Shared>,
     pub(super) peers: Peers,
     pub(super) book: AddressBook,
+    pub(super) discovery: Discovery,
     pub(super) nat: Nat,
     pub(super) streams: Arc<Streams>,
     pub(super) desk: Arc<Desk>,
@@ -72,6 +73,7 @@ impl Task {
     pub(super) fn new(swarm: Swarm<Contained<Behaviour>>, shared: Arc<Shared>, nat: Nat, config: &NetConfig) -> Self {
         let (asks, wants) = Asks::new(Arc::clone(&shared));
         Self {
+            courier: Courier::new(Arc::clone(&shared), nat.scope()),
             swarm,
             nat,
             peers: Peers::new(shared.me),
@@ -80,11 +82,11 @@ impl Task {
             cards: Arc::default(),
             asks,
             wants,
-            courier: Courier::new(Arc::clone(&shared)),
             dht: Dht::new(Arc::clone(&shared), config.dht_server, &config.known),
             seeks: Seeks::default(),
             shared,
             book: AddressBook::default(),
+            discovery: Discovery::default(),
             listen_addrs: Vec::new(),
             listeners: HashSet::new(),
             unheard: HashSet::new(),
@@ -238,13 +240,24 @@ impl Task {
                 self.cards.answer(request, &CardResponse { card, prekey });
             }
             Order::AskMailbox { ticket, mailbox, addrs, anonymous, question } => {
-                let question = Question::new(ticket, mailbox, hints(&mailbox, &addrs), question, permit);
+                let mut addrs = hints(&mailbox, &addrs);
+                if anonymous {
+                    addrs.retain(|addr| self.is_told_well(&mailbox, addr));
+                }
+                let question = Question::new(ticket, mailbox, addrs, question, permit);
                 if anonymous { self.courier.ask(question) } else { self.asks.ask(question) }
             }
             Order::PublishCard { owner, card } => self.dht.publish(owner, card),
             Order::FindCard { peer, ticket } => self.dht.find(Find { peer, ticket, permit }),
             _ => {}
         }
+    }
+
+    /// Whether an address in somebody else's card is dialled for his sake (NET-43): it leads to no machine of our own network,
+    /// but to those of which we know ourselves. (What the user names is asked as ourselves.)
+    fn is_told_well(&self, peer: &PeerId, addr: &Multiaddr) -> bool {
+        let mut seen = self.peers.links(peer).map(|link| &link.addr).chain(self.book.of(peer));
+        scope(addr) >= self.nat.scope() || seen.any(|known| bare(known) == bare(addr))
     }
 
     fn want(&mut self, peer: PeerId, addrs: Vec<String>) {
@@ -340,7 +353,9 @@ impl Task {
             }
             BehaviourEvent::Mdns(event) => {
                 discovery::on_event(&self.shared, &mut self.book, event);
-                self.bound_mdns();
+                let mdns = &mut self.swarm.behaviour_mut().mdns;
+                let kept = mdns.as_ref().map_or(0, |mdns| mdns.discovered_nodes().len());
+                self.discovery.bound(&self.shared, mdns, kept, Instant::now());
             }
             BehaviourEvent::Ping(ping::Event { peer, connection, result: Err(ping::Failure::Timeout) }) => {
                 // NET-24
@@ -358,16 +373,6 @@ impl Task {
             }
             BehaviourEvent::Limits(never) | BehaviourEvent::Memory(never) => match never {},
             other => self.on_nat_event(other),
-        }
-    }
-
-    /// The crate keeps every address it is told of, for as long as the teller says.
-    fn bound_mdns(&mut self) {
-        let mdns = &mut self.swarm.behaviour_mut().mdns;
-        if mdns.as_ref().is_some_and(|mdns| mdns.discovered_nodes().len() > MAX_DISCOVERED * MAX_PEER_ADDRS) {
-            tracing::warn!("somebody floods the local network with addresses; no more is looked for there");
-            *mdns = None.into();
-            self.shared.show(|status| status.mdns = MdnsStatus::Flooded);
         }
     }
 

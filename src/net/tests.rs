@@ -8,6 +8,7 @@ pub(in crate::net) mod dht;
 mod doubles;
 mod ends;
 mod handshakes;
+mod inside;
 mod liars;
 mod lost;
 mod mail;

@@ -1,13 +1,12 @@
-//! The transports: QUIC, and TCP with Noise and yamux, over IPv4 and IPv6, names resolved.
+//! The transports: QUIC, and TCP with Noise and yamux, over IPv4 and IPv6.
 
 use std::io;
 
 use libp2p::core::muxing::StreamMuxerBox;
-use libp2p::core::transport::dummy::DummyTransport;
 use libp2p::core::transport::{Boxed, OrTransport};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{PeerId, Transport, dns, noise, relay, tcp};
+use libp2p::{PeerId, Transport, noise, relay, tcp};
 
 use super::classes::Classes;
 use super::doors::{Doors, Ear};
@@ -32,7 +31,7 @@ pub(super) fn build(
     entrances: &Entrances,
 ) -> Result<Connections, NetError> {
     let straight = direct(keypair, classes, entrances)?;
-    let Some(relays) = relays else { return named(straight) };
+    let Some(relays) = relays else { return Ok(straight) };
     let class = classes.clone();
     let circuits = relays
         .upgrade(Version::V1Lazy)
@@ -43,20 +42,7 @@ pub(super) fn build(
         .map_err(io::Error::other);
     let circuits = Doors::new(circuits, entrances.circuits.clone());
     let both = OrTransport::new(circuits, straight).map(|either, _| either.into_inner());
-    named(both.map_err(io::Error::other).boxed())
-}
-
-/// With names resolved by the system's resolver.
-fn named(plain: Connections) -> Result<Connections, NetError> {
-    // Tried with nothing first, because a resolver that fails takes with it what it was given.
-    let empty = DummyTransport::<(PeerId, StreamMuxerBox)>::new();
-    if let Err(error) = dns::tokio::Transport::system(empty) {
-        // Names in addresses are a convenience. Without a resolver of the system we go without,
-        // rather than ask somebody whom nobody has chosen.
-        tracing::warn!(%error, "no name resolution: addresses with names will not be reached");
-        return Ok(plain);
-    }
-    dns::tokio::Transport::system(plain).map(Transport::boxed).map_err(|error| NetError::Start(error.to_string()))
+    Ok(both.map_err(io::Error::other).boxed())
 }
 
 fn direct(keypair: &Keypair, classes: &Classes, entrances: &Entrances) -> Result<Connections, NetError> {

@@ -74,6 +74,8 @@ pub const MAX_REFUSED_RUN: u32 = 256;
 pub const DIAL_TIMEOUT: Millis = Millis::from_secs(7);
 /// How long a wildcard listener may take to name its first address.
 pub const LISTEN_TIMEOUT: Millis = Millis::from_secs(3);
+/// After how long the local network is looked at again that was flooded with addresses.
+pub const MDNS_AGAIN: Millis = Millis::from_hours(1);
 /// How long opening a stream may take.
 pub const STREAM_OPEN_TIMEOUT: Millis = Millis::from_secs(10);
 /// Streams of one connection that wait for the peer to say by identify what he takes: those of the DHT, and a few others.
@@ -206,6 +208,8 @@ pub const CIRCUIT_IDLE: Millis = Millis::from_secs(60);
 pub const MAX_RELAYS_TRIED: usize = MAX_RELAYS;
 /// How long a dial through a relay waits for the relay to be there, and to have told how it sees us.
 pub const RELAY_WAIT: Millis = Millis::from_secs(8);
+/// After how long a connection with a peer who offers a relay goes before younger ones.
+pub const RELAY_KNOWN: Millis = Millis::from_secs(600);
 /// Our own addresses that others are asked to try.
 pub const MAX_ADDRESS_CANDIDATES: usize = 16;
 /// Peers that are asked to try one of them, until all are tried anew.
@@ -359,22 +363,31 @@ pub const CONNECTIONS: &[Grant] = &[places(Everybody, Peer, 8)];
 pub const INBOUND: &[Grant] = &[places(Strangers, Address, 32), places(Strangers, Network, 64)];
 
 /// Connections that come to us through relays. They have no address but the relay's, and each costs us handshakes, dials
-/// for a hole, and a stream of our connection with the relay, of which a stranger's has [`MAX_STRANGER_STREAMS`].
+/// for a hole, and a stream of our connection with the relay, of which a stranger's has [`MAX_STRANGER_STREAMS`]. Whoever calls without end through
+/// one relay shuts out nobody who comes through the other.
 pub const INBOUND_CIRCUITS: &[Grant] = &[
     places(Everybody, All, 64),
     places(Strangers, All, 32),
     places(Strangers, Address, 6),
-    one_in(Strangers, All, 32, Millis::from_secs(2)),
+    one_in(Strangers, Address, 16, Millis::from_secs(4)),
+    one_in(Strangers, Network, 16, Millis::from_secs(4)),
+    per_second(Strangers, All, 64, 2),
 ];
 
 /// Reservations that our own relay grants (a node behind a bad line comes back often; an address is a household, or a small
-/// company). How many there are, in all and of one peer, the crate counts.
-pub const RESERVATIONS: &[Grant] =
-    &[one_in(Everybody, Peer, 30, Millis::from_secs(120)), one_in(Everybody, Address, 60, Millis::from_secs(60))];
+/// company). How many there are, in all and of one peer, the crate counts. Within a site, where all are of few networks, none counts.
+pub const RESERVATIONS: &[Grant] = &[
+    one_in(Everybody, Peer, 30, Millis::from_secs(120)),
+    one_in(Everybody, Address, 60, Millis::from_secs(60)),
+    places(Everybody, Network, 8),
+];
 
 /// Circuits through our own relay, by who opens them. How many there are, in all and of one peer, the crate counts.
-pub const CIRCUITS: &[Grant] =
-    &[one_in(Everybody, Peer, 30, Millis::from_secs(30)), one_in(Everybody, Address, 60, Millis::from_secs(15))];
+pub const CIRCUITS: &[Grant] = &[
+    one_in(Everybody, Peer, 30, Millis::from_secs(30)),
+    one_in(Everybody, Address, 60, Millis::from_secs(15)),
+    places(Everybody, Network, 4),
+];
 
 /// Envelopes. A stranger writes few, and there are few strangers at one place; each is looked at, which costs a handshake.
 pub const ENVELOPES: &[Grant] = &[

@@ -14,12 +14,15 @@ use crate::base::limits::STRANGER_REST;
 pub(super) struct Seat {
     pub(super) id: ConnectionId,
     pub(super) network: Option<Network>,
-    /// `None`: he does not make room for anybody.
+    /// `None`: something is under way.
     pub(super) idle_since: Option<Instant>,
+    /// He does not make room for anybody.
+    pub(super) spared: bool,
 }
 
 /// Of those who are idle, the one who has been longest, in a network that holds more places than the newcomer's would
-/// hold, or in the newcomer's own: so whoever has many addresses in few networks pushes out himself.
+/// hold, or in the newcomer's own: so whoever has many addresses in few networks pushes out himself. When all are busy, one of
+/// the network that holds most: nobody keeps his places by saying something now and then.
 pub(super) fn choose(seats: &[Seat], newcomer: Option<Network>, now: Instant) -> Option<ConnectionId> {
     let mut held: HashMap<Option<Network>, usize> = HashMap::new();
     for seat in seats {
@@ -27,8 +30,14 @@ pub(super) fn choose(seats: &[Seat], newcomer: Option<Network>, now: Instant) ->
     }
     let held = |network| held.get(&network).copied().unwrap_or_default();
     let wanted = held(newcomer) + 1;
-    let idle = seats.iter().filter_map(|seat| Some((seat, seat.idle_since?)));
+    let free = || seats.iter().filter(|seat| !seat.spared);
+    let idle = free().filter_map(|seat| Some((seat, seat.idle_since?)));
     let rested = idle.filter(|(_, since)| now.saturating_duration_since(*since) >= span(STRANGER_REST));
     let fair = rested.filter(|(seat, _)| seat.network == newcomer || held(seat.network) >= wanted);
-    fair.min_by_key(|(_, since)| *since).map(|(seat, _)| seat.id)
+    let out = fair.min_by_key(|(_, since)| *since).map(|(seat, _)| seat.id);
+    out.or_else(|| {
+        let most = free().filter(|seat| held(seat.network) > wanted).max_by_key(|seat| held(seat.network))?.network;
+        let busy = free().filter(|seat| seat.network == most);
+        busy.min_by_key(|seat| (seat.idle_since.is_none(), seat.idle_since, seat.id)).map(|seat| seat.id)
+    })
 }

@@ -222,7 +222,7 @@ async fn those_who_come_through_relays_are_bounded_in_all_and_per_relay() {
     assert_eq!(driven.circuit(peer(3000), &addr(1)), Err(Denied::Circuits));
     driven.inbound(peer(3001), &addr(1)).expect("the relay's own address has its own count");
     advance(Duration::from_secs(200)).await;
-    let mut others = (0..).map(|n| (peer(4000 + n), addr(2 + u8::try_from(n / per_relay).unwrap())));
+    let mut others = (0..).map(|n| (peer(4000 + n), far(2 + n / per_relay)));
     for _ in per_relay..32 {
         let (stranger, relay) = others.next().unwrap();
         driven.circuit(stranger, &relay).unwrap();
@@ -238,13 +238,16 @@ async fn those_who_come_through_relays_are_bounded_in_all_and_per_relay() {
 #[tokio::test(start_paused = true)]
 async fn circuits_of_strangers_have_a_rate() {
     let mut driven = Driven::new();
-    for n in 0..32 {
+    for n in 0..16 {
         let id = driven.circuit(peer(2000 + n), &addr(1)).unwrap();
         driven.close(id);
     }
     assert_eq!(driven.circuit(peer(3000), &addr(1)), Err(Denied::Circuits));
+    assert_eq!(driven.circuit(peer(3000), &addr(2)), Err(Denied::Circuits), "of the same network");
+    let other = driven.circuit(peer(3000), &far(1)).expect("through another relay");
+    driven.close(other);
     driven.circuit(peer(1), &addr(1)).expect("a contact's have none");
-    advance(Duration::from_secs(2)).await;
+    advance(Duration::from_secs(4)).await;
     driven.circuit(peer(3000), &addr(1)).unwrap();
 }
 
@@ -394,6 +397,41 @@ async fn a_flood_pushes_out_itself() {
     // Each of the four networks had none before, so as many as one of the others has.
     assert_eq!(others, seated.len() - 4);
     driven.inbound(peer(9000), &far(9000)).expect("a newcomer from elsewhere");
+}
+
+/// NET-90: whoever says something all the time, or has something under way, keeps nobody out: one of the network that holds most goes.
+#[tokio::test(start_paused = true)]
+async fn who_is_never_idle_keeps_nobody_out() {
+    let (mut driven, seated) = Driven::full(MAX_STRANGER_CONNECTIONS - 6).await;
+    let busy = |n: u16, of: u16| format!("/ip4/160.0.{of}.{n}/tcp/1").parse::<Multiaddr>().unwrap();
+    let mut most = Vec::new();
+    for n in 1..=6 {
+        let id = driven.inbound(peer(8000 + n), &busy(n, u16::from(n > 4))).unwrap();
+        if n <= 4 {
+            most.push(id);
+        }
+    }
+    let all: Vec<_> = driven.behaviour.established.keys().copied().collect();
+    let under_way: Vec<_> =
+        all.iter().filter(|id| **id != most[2]).map(|id| driven.behaviour.activity.begin(*id)).collect();
+    driven.behaviour.activity.touch(most[2]);
+    driven.behaviour.need(peer(8001), true);
+    // The one who only said something goes first, then those who are at it, but for the one who is needed.
+    for (n, out) in [(9000, most[2]), (9001, most[1])] {
+        driven.inbound(peer(n), &far(n)).unwrap();
+        assert_eq!(driven.leaves(), Some(out));
+        driven.close(out);
+    }
+    // Two each are left of both networks, one of them needed.
+    for n in [9002, 9003] {
+        driven.inbound(peer(n), &far(n)).unwrap();
+        let out = driven.leaves().unwrap();
+        assert!(!seated.contains(&out));
+        driven.close(out);
+    }
+    assert_eq!(driven.inbound(peer(9004), &far(9004)), Err(Denied::Strangers), "nobody holds more than he would");
+    assert_eq!(driven.inbound(peer(9005), &busy(9, 0)), Err(Denied::Strangers));
+    drop((under_way, seated));
 }
 
 /// NET-90: those who leave take their time; contacts do not wait for it.

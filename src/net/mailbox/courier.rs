@@ -18,11 +18,12 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::super::addresses::is_circuit;
+use super::super::addresses::{Scope, is_circuit};
 use super::super::classes::Classes;
 use super::super::contained::{Contained, Told};
 use super::super::error::NetError;
 use super::super::handshakes::Entrances;
+use super::super::names::{self, Names};
 use super::super::nat::guard::Guarded;
 use super::super::shared::Shared;
 use super::super::{span, streams, to_libp2p, transport};
@@ -44,14 +45,16 @@ struct Alias {
 /// Our questions under other names.
 pub(in crate::net) struct Courier {
     shared: Arc<Shared>,
+    /// How far the network reaches that we are part of.
+    scope: Scope,
     aliases: HashMap<PeerId, Alias>,
     /// One permit for each swarm.
     swarms: Arc<Semaphore>,
 }
 
 impl Courier {
-    pub(in crate::net) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, aliases: HashMap::new(), swarms: Arc::new(Semaphore::new(MAX_COURIERS)) }
+    pub(in crate::net) fn new(shared: Arc<Shared>, scope: Scope) -> Self {
+        Self { shared, scope, aliases: HashMap::new(), swarms: Arc::new(Semaphore::new(MAX_COURIERS)) }
     }
 
     /// Begins a question. The permits of the questions bound the tasks.
@@ -81,8 +84,9 @@ impl Courier {
         let _ = questions.try_send(question);
         self.aliases.insert(mailbox, Alias { keypair: keypair.clone(), since, questions });
         let (shared, swarms) = (Arc::clone(&self.shared), Arc::clone(&self.swarms));
+        let scope = self.scope;
         tokio::spawn(async move {
-            let mut trip = Trip::new(shared, mailbox, asked);
+            let mut trip = Trip::new(shared, scope, mailbox, asked);
             if let Err(error) = trip.wait_and_run(&swarms, &keypair).await {
                 tracing::warn!(%error, "no swarm for anonymous questions");
             }
@@ -97,7 +101,7 @@ struct Behaviour {
     circuits: Toggle<Guarded<relay::client::Behaviour>>,
 }
 
-fn swarm(keypair: &Keypair, by: Road) -> Result<Swarm<Contained<Behaviour>>, NetError> {
+fn swarm(keypair: &Keypair, by: Road, scope: Scope) -> Result<Swarm<Contained<Behaviour>>, NetError> {
     let nobody = Classes::default();
     let (relays, circuits) = match by {
         Road::Straight => (None, None),
@@ -106,7 +110,8 @@ fn swarm(keypair: &Keypair, by: Road) -> Result<Swarm<Contained<Behaviour>>, Net
             (Some(relays), Some(Guarded::new(circuits)))
         }
     };
-    let transport = transport::build(keypair, &nobody, relays, &Entrances::default())?;
+    let names = Names::new(scope, &[]);
+    let transport = names::resolved(transport::build(keypair, &nobody, relays, &Entrances::default())?, names)?;
     let config = libp2p::swarm::Config::with_tokio_executor()
         .with_substream_upgrade_protocol_override(Version::V1Lazy)
         .with_idle_connection_timeout(span(CONNECTION_IDLE))
@@ -132,6 +137,7 @@ impl Road {
 /// One swarm for one mailbox, from its first question until it is idle; another one when that finds no straight way.
 struct Trip {
     shared: Arc<Shared>,
+    scope: Scope,
     mailbox: PeerId,
     asked: mpsc::Receiver<Question>,
     waiting: VecDeque<Question>,
@@ -144,10 +150,10 @@ struct Trip {
 }
 
 impl Trip {
-    fn new(shared: Arc<Shared>, mailbox: PeerId, asked: mpsc::Receiver<Question>) -> Self {
+    fn new(shared: Arc<Shared>, scope: Scope, mailbox: PeerId, asked: mpsc::Receiver<Question>) -> Self {
         let (waiting, under_way) = (VecDeque::new(), JoinSet::new());
         let (connection, dialling, by, goes_round) = (None, None, Road::Straight, false);
-        Self { shared, mailbox, asked, waiting, under_way, connection, dialling, by, goes_round }
+        Self { shared, scope, mailbox, asked, waiting, under_way, connection, dialling, by, goes_round }
     }
 
     async fn wait_and_run(&mut self, swarms: &Semaphore, keypair: &Keypair) -> Result<(), NetError> {
@@ -156,10 +162,10 @@ impl Trip {
         self.waiting.push_back(first);
         // Else there was no place before the first has failed.
         if let Ok(Ok(_place)) = turn
-            && self.run(swarm(keypair, Road::Straight)?).await
+            && self.run(swarm(keypair, Road::Straight, self.scope)?).await
         {
             (self.by, self.goes_round) = (Road::Circuits, false);
-            self.run(swarm(keypair, Road::Circuits)?).await;
+            self.run(swarm(keypair, Road::Circuits, self.scope)?).await;
         }
         Ok(())
     }

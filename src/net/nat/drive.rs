@@ -151,7 +151,7 @@ impl Task {
             return;
         }
         self.nat.probe.offers(peer, info.protocols.iter().any(|protocol| *protocol == probe::ASK));
-        let (ours, addr) = (link.ours, link.addr.clone());
+        let (ours, addr, since) = (link.ours, link.addr.clone(), link.since);
         tracing::debug!(?peer, observed = %info.observed_addr, protocols = ?info.protocols, "identified");
         if self.nat.observed.note(*connection_id, peer, &info.observed_addr, ours) {
             self.offer_candidates();
@@ -165,7 +165,7 @@ impl Task {
             (false, false) => Rank::Stranger,
         };
         match place.filter(|_| offers) {
-            Some(place) => self.nat.relays.offered(peer, place, rank),
+            Some(place) => self.nat.relays.offered(peer, place, rank, since),
             None if ours => self.nat.relays.withdrawn(&peer),
             None => {}
         }
@@ -378,6 +378,7 @@ impl Task {
         if self.nat.router.is_due(now) {
             self.ask_router_again(now);
         }
+        self.discovery.again(&self.shared, &mut self.swarm.behaviour_mut().mdns, &self.listen_addrs, now);
     }
 
     /// NET-82: whatever was true of the network may no longer be.

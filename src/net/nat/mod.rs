@@ -90,6 +90,11 @@ impl Nat {
         }
     }
 
+    /// How far the network reaches that we are part of.
+    pub(super) const fn scope(&self) -> Scope {
+        self.scope
+    }
+
     /// Whether others can reach us without help.
     pub(super) fn reachability(&self) -> Reachability {
         self.reach.reachability()

@@ -113,7 +113,7 @@ pub(in crate::net) enum Heard {
     /// A peer says whether he has reached an address; nothing when he has not said it.
     Answer(Option<bool>),
     /// A number was said on a stream.
-    Number(Option<(u64, Inbound)>),
+    Number(Option<(u64, Box<Inbound>)>),
 }
 
 /// The bookkeeping, and the tasks of the streams.
@@ -241,7 +241,7 @@ impl Probe {
             Heard::Number(Some((number, inbound))) => {
                 let from = from_libp2p(&inbound.peer);
                 if from.is_some_and(|peer| self.on_number(number, &peer, inbound.connection, peers)) {
-                    tokio::spawn(timeout(span(TRIAL_HEARD_TIMEOUT), thank(inbound)));
+                    tokio::spawn(timeout(span(TRIAL_HEARD_TIMEOUT), thank(*inbound)));
                 }
                 None
             }
@@ -348,7 +348,7 @@ async fn put(stream: oneshot::Receiver<Stream>, addr: Multiaddr, number: u64) ->
 /// The number that is said on a stream.
 async fn hear(mut inbound: Inbound) -> Heard {
     let number = timeout(span(TRIAL_HEARD_TIMEOUT), wire::read_number(&mut inbound.stream)).await;
-    Heard::Number(number.ok().and_then(Result::ok).map(|number| (number, inbound)))
+    Heard::Number(number.ok().and_then(Result::ok).map(|number| (number, Box::new(inbound))))
 }
 
 /// Says that the number was understood.

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use libp2p::Multiaddr;
 use libp2p::core::transport::ListenerId;
+use rand::seq::IteratorRandom;
 use tokio::time::Instant;
 
 use crate::base::limits::{
-    CIRCUIT_DISTRUST, MAX_RELAY_ADDRS, MAX_RELAY_CANDIDATES, OWN_RELAYS, RELAY_PAUSE_FIRST, RELAY_PAUSE_MAX,
-    RESERVATION_SHORTEST, RESERVATION_TIMEOUT,
+    CIRCUIT_DISTRUST, MAX_RELAY_ADDRS, MAX_RELAY_CANDIDATES, OWN_RELAYS, RELAY_KNOWN, RELAY_PAUSE_FIRST,
+    RELAY_PAUSE_MAX, RESERVATION_SHORTEST, RESERVATION_TIMEOUT,
 };
 use crate::base::{PeerId, WallTime};
+use crate::net::origin::Origin;
 use crate::net::span;
 
 /// Who goes first when there are several; the greater the better.
@@ -33,6 +35,8 @@ pub(in crate::net) enum Rank {
 struct Candidate {
     addr: Multiaddr,
     rank: Rank,
+    /// Since when we are connected.
+    since: Instant,
 }
 
 /// A reservation that was asked for, or stands.
@@ -94,11 +98,11 @@ impl Relays {
         relays.iter().copied().min_by_key(broke).into_iter().collect()
     }
 
-    /// A connected peer offers a relay; we have reached him at this address.
-    pub(in crate::net) fn offered(&mut self, relay: PeerId, addr: Multiaddr, rank: Rank) {
+    /// A connected peer offers a relay; we have reached him at this address, by a connection that is there since then.
+    pub(in crate::net) fn offered(&mut self, relay: PeerId, addr: Multiaddr, rank: Rank, since: Instant) {
         let room = self.candidates.len() < MAX_RELAY_CANDIDATES || self.candidates.contains_key(&relay);
         if room || rank == Rank::Named {
-            self.candidates.insert(relay, Candidate { addr, rank });
+            self.candidates.insert(relay, Candidate { addr, rank, since });
         }
     }
 
@@ -107,7 +111,8 @@ impl Relays {
         self.candidates.remove(relay);
     }
 
-    /// Whom to ask now, and where he is; nobody while as many as are wanted stand or are asked for.
+    /// Whom to ask now, and where he is; nobody while as many as are wanted stand or are asked for. Of those of the best rank one of another
+    /// network goes first, then one with whom we are connected for a while; among equals lots are drawn: a key or two made for it win nothing.
     pub(in crate::net) fn next(&self, now: Instant) -> Option<(PeerId, Multiaddr)> {
         if self.held.len() >= OWN_RELAYS {
             return None;
@@ -116,8 +121,16 @@ impl Relays {
             let paused = self.pauses.get(relay).is_some_and(|pause| pause.until > now);
             !paused && self.held.iter().all(|held| held.relay != **relay)
         });
-        let best = free.max_by_key(|(relay, candidate)| (candidate.rank, **relay));
-        best.map(|(relay, candidate)| (*relay, candidate.addr.clone()))
+        let network = |addr: &Multiaddr| Origin::of(addr).map(Origin::network);
+        let rank = |candidate: &Candidate| {
+            let other = self.held.iter().all(|held| network(&held.place) != network(&candidate.addr));
+            let known = now.saturating_duration_since(candidate.since) >= span(RELAY_KNOWN);
+            (candidate.rank, other, known)
+        };
+        let free: Vec<_> = free.collect();
+        let best = free.iter().map(|(_, candidate)| rank(candidate)).max()?;
+        let drawn = free.into_iter().filter(|(_, candidate)| rank(candidate) == best).choose(&mut rand::rng());
+        drawn.map(|(relay, candidate)| (*relay, candidate.addr.clone()))
     }
 
     /// When somebody who is paused may be asked again.

@@ -38,9 +38,10 @@ pub(in crate::net) fn behaviour(me: PeerId, usage: &Usage) -> Behaviour {
     Behaviour::new(me, config)
 }
 
-/// Contacts have no more than others.
+/// Contacts have no more than others. Within a site all are of few networks.
 fn who(peer: &PeerId, address: Option<Origin>) -> Who {
-    Who::new(Class::Stranger, from_libp2p(peer), address)
+    let who = Who::new(Class::Stranger, from_libp2p(peer), address);
+    Who { network: who.network.filter(|_| address.is_some_and(Origin::is_public)), ..who }
 }
 
 /// What it is used for.

@@ -108,7 +108,7 @@ impl Town {
             }
             4 => from.net.fetch_bundle(id, ticket, true),
             5 => from.net.order(ask(self.dice.below(2) == 0)),
-            _ => from.send(id, ticket, &vec![7; self.dice.0 as usize % 3_000 + 1]),
+            _ => from.send(id, ticket, &vec![7; 1 + self.dice.below(3_000)]),
         };
         begun.ok().map(|()| ticket)
     }

@@ -44,6 +44,7 @@ impl ConnectionHandler for Fake {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "two things are told at most")]
 fn watched() -> (Watched<Fake>, mpsc::UnboundedReceiver<(ConnectionId, End)>) {
     let (ends, ended) = mpsc::unbounded_channel();
     (Watched::new(Fake::default(), ConnectionId::new_unchecked(7), true, ends), ended)
@@ -114,7 +115,7 @@ async fn the_end_is_told_once() {
     assert!(opened(&mut handler).await.is_empty() && opened(&mut handler).await.is_empty());
     assert_eq!(ended.recv().await, Some((id, End::Broken)));
     assert!(!handler.connection_keep_alive());
-    assert!(matches!(poll_fn(|cx| handler.poll_close(cx)).await, None));
+    assert!(poll_fn(|cx| handler.poll_close(cx)).await.is_none());
     drop(handler);
     assert_eq!(ended.recv().await, None, "closed in order");
     let (handler, mut ended) = watched();

@@ -12,7 +12,7 @@ fn addr(n: u8) -> Multiaddr {
 fn offering(ranks: &[(u8, Rank)]) -> Relays {
     let mut relays = Relays::default();
     for (n, rank) in ranks {
-        relays.offered(peer(*n), addr(*n), *rank);
+        relays.offered(peer(*n), addr(*n), *rank, Instant::now());
     }
     relays
 }
@@ -139,11 +139,11 @@ fn candidates_addresses_and_pauses_are_bounded() {
     let now = Instant::now();
     let mut relays = Relays::default();
     for n in 0..=255 {
-        relays.offered(peer(n), addr(n), Rank::Stranger);
+        relays.offered(peer(n), addr(n), Rank::Stranger, now);
         relays.pause(peer(n), now);
     }
     assert!(relays.candidates.len() <= MAX_RELAY_CANDIDATES && relays.pauses.len() <= MAX_RELAY_CANDIDATES);
-    relays.offered(PeerId::from_key_bytes([255; 32]), addr(1), Rank::Named);
+    relays.offered(PeerId::from_key_bytes([255; 32]), addr(1), Rank::Named, now);
     relays.wake();
     let (named, listener) = ask(&mut relays, now).unwrap();
     assert_eq!(named, 255);
@@ -151,4 +151,32 @@ fn candidates_addresses_and_pauses_are_bounded() {
         relays.granted(listener, addr(n), WallTime(0));
     }
     assert_eq!(relays.standing()[0].addrs.len(), MAX_RELAY_ADDRS);
+}
+
+/// NET-62: no key wins by being one; of equals those of another network, then those who are there for a while.
+#[test]
+fn among_equals_lots_are_drawn() {
+    let now = Instant::now();
+    let at = |n: u8| format!("/ip4/203.0.{n}.1/tcp/4001").parse::<Multiaddr>().unwrap();
+    let mut firsts = std::collections::BTreeSet::new();
+    for _ in 0..200 {
+        let mut relays = Relays::default();
+        for (n, network) in [(255, 7), (254, 7), (3, 1), (2, 2), (1, 3)] {
+            relays.offered(peer(n), at(network), Rank::Stranger, now);
+        }
+        let (first, second) = (ask(&mut relays, now).unwrap().0, ask(&mut relays, now).unwrap().0);
+        firsts.insert(first);
+        assert!(!(first >= 254 && second >= 254), "two of one network");
+    }
+    assert_eq!(firsts, [1, 2, 3, 254, 255].into());
+    let later = now + span(RELAY_KNOWN);
+    for _ in 0..50 {
+        let mut relays = Relays::default();
+        for (n, since) in [(1, now), (2, later), (3, later), (255, later)] {
+            relays.offered(peer(n), at(n), Rank::Stranger, since);
+        }
+        assert_eq!(ask(&mut relays, later).unwrap().0, 1, "who is there for a while");
+        relays.offered(peer(9), at(1), Rank::Contact, later);
+        assert_eq!(ask(&mut relays, later).unwrap().0, 9, "rank goes before network");
+    }
 }

@@ -74,3 +74,35 @@ fn what_it_is_used_for_follows_from_what_the_crate_tells() {
     assert_eq!(told(), (0, MAX_RELAYED_CIRCUITS as u64));
     assert!(!usage.serves(&peer(3)), "the oldest are taken for ended");
 }
+
+/// NET-64: one network holds few of the places; within a site all are of few networks.
+#[test]
+fn one_network_holds_few_places() {
+    let now = tokio::time::Instant::now();
+    for (near, network, reservations, circuits) in
+        [("/ip4/198.51.100", "/ip4/198.51.101", 8, 4), ("/ip4/10.0.0", "/ip4/10.0.1", 16, 16)]
+    {
+        let usage = Usage::default();
+        let at = |n: u8| format!("{near}.{n}/tcp/1").parse::<Multiaddr>().unwrap();
+        let hold = |event: &Event, n| _ = usage.on_event(event, |_| true, |_| Origin::of(&at(n)));
+        let reserved = (1..=16).filter(|n| {
+            let granted = usage.may_reserve(peer(*n), &at(*n), now);
+            if granted {
+                hold(&Event::ReservationReqAccepted { src_peer_id: peer(*n), renewed: false }, *n);
+            }
+            granted
+        });
+        assert_eq!(reserved.count(), reservations);
+        assert!(usage.may_reserve(peer(1), &at(1), now), "one that is renewed has its place");
+        let opened = (101..=116).filter(|n| {
+            let granted = usage.may_open(peer(*n), &at(*n), now);
+            if granted {
+                hold(&Event::CircuitReqAccepted { src_peer_id: peer(*n), dst_peer_id: peer(1) }, *n);
+            }
+            granted
+        });
+        assert_eq!(opened.count(), circuits);
+        let other = format!("{network}.1/tcp/1").parse().unwrap();
+        assert!(usage.may_reserve(peer(200), &other, now) && usage.may_open(peer(200), &other, now), "from elsewhere");
+    }
+}

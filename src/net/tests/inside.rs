@@ -1,0 +1,50 @@
+//! What others name leads to no machine of our own network (NET-43).
+
+use super::*;
+use crate::envelope::mailbox;
+
+/// Who is on the internet, as far as he knows.
+fn outside(seed: u8) -> NetConfig {
+    NetConfig { internet: true, ..config(seed, &[TCP]) }
+}
+
+fn by_name(node: &Node) -> Vec<String> {
+    node.addrs().iter().map(|addr| addr.replace("/ip4/127.0.0.1/", "/dns4/localhost/")).collect()
+}
+
+/// A name is judged by what it stands for, but for the user's own.
+#[tokio::test]
+async fn a_name_leads_no_further_inside_than_an_address() {
+    let hub = Node::start(80, &[TCP]).await;
+    let (id, addrs) = (hub.id(), by_name(&hub));
+    assert!(addrs[0].contains("localhost"), "{addrs:?}");
+    let mut near = Node::start(81, &[TCP]).await;
+    near.net.connect(id, &addrs).unwrap();
+    near.expect_connected(id).await;
+    let mut far = Node::with(outside(82)).await;
+    far.net.connect(id, &addrs).unwrap();
+    far.expect(|event| *event == Event::Unreachable(id)).await;
+    let mut named = Node::with(NetConfig { bootstrap: vec![(id, addrs)], ..outside(83) }).await;
+    named.expect_connected(id).await;
+}
+
+/// A card may name what it likes as a mailbox: who asks in passing knocks at no door inside, but where he knows the mailbox to be.
+#[tokio::test]
+async fn a_card_leads_to_no_mailbox_inside() {
+    let mut house = Node::with(NetConfig { serve_mailbox: true, ..config(84, &[TCP]) }).await;
+    let mut alice = Node::with(outside(85)).await;
+    let question = mailbox::Question::Card { owner: peer_of(99), want_prekey: true }.encode().unwrap();
+    let ask = |ticket, addrs: Vec<String>| {
+        let question = question.clone();
+        Order::AskMailbox { ticket, mailbox: house.id(), addrs, anonymous: true, question }
+    };
+    for (ticket, addrs) in [(1, house.addrs()), (2, by_name(&house))] {
+        alice.net.order(ask(ticket, addrs)).unwrap();
+        let told = alice.expect(|event| matches!(event, Event::MailAnswered { .. } | Event::MailFailed { .. })).await;
+        assert_eq!(told, Event::MailFailed { mailbox: house.id(), ticket });
+    }
+    let asked = ask(3, house.addrs());
+    connect(&mut alice, &mut house).await;
+    alice.net.order(asked).unwrap();
+    house.expect(|event| matches!(event, Event::Mail { .. })).await;
+}
