@@ -60,7 +60,7 @@ impl Pair {
         let (bob, peer) = (&mut self.bob, self.alice.keys.public());
         let keys = ResponderKeys { prekey: &bob.card.prekey, kem: &bob.card.kem, one_time: None };
         let opened = bob.set.open_first(&bob.keys, peer, &first, Some(keys), NOW).unwrap();
-        assert_eq!(opened.plaintext, TEXT);
+        assert_eq!(*opened.plaintext, TEXT);
     }
 
     pub fn alice_says(&mut self) {
@@ -90,5 +90,5 @@ fn say(from: &mut Party, to: &mut Party, rng: &mut ChaCha20Rng) {
     let sealed = from.set.encrypt(TEXT, rng, NOW).unwrap();
     let (me, peer) = (to.keys.peer_id(), from.keys.peer_id());
     let opened = to.set.open_session(me, peer, &sealed.payload, NOW).unwrap();
-    assert_eq!(opened.plaintext, TEXT);
+    assert_eq!(*opened.plaintext, TEXT);
 }

@@ -278,7 +278,7 @@ impl Run {
                 let digest = digest(kind, payload);
                 let written = self.letters.iter().find(|letter| letter.is(digest));
                 let written = written.expect("what opens was written by somebody");
-                assert_eq!((1 - written.from, &written.text), (to, &opened.plaintext));
+                assert_eq!((1 - written.from, &written.text), (to, &*opened.plaintext));
                 assert!(self.sides[to].opened.insert(digest), "opened twice");
                 Ok(())
             }

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use super::SessionError;
 use super::handshake::{self, FIRST_CONTACT_LEN, FirstContactIn, RemoteBundle, ResponderKeys};
 use super::ratchet::{Ahead, HEADER_LEN, MAX_KEM_PART, MessageIn, Pair, Sending, SendingChain, Session};
@@ -62,7 +64,7 @@ pub struct Sealed {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Opened {
     /// The capsule.
-    pub plaintext: Vec<u8>,
+    pub plaintext: Zeroizing<Vec<u8>>,
     /// The session that opened it.
     pub session: SessionId,
     /// Whether the session began with this message: the one-time prekey it used is to be erased, or the mark of
@@ -270,7 +272,7 @@ impl SessionSet {
         let mut known = self.sessions.iter_mut().filter(|session| session.id() == id && !session.is_over(now));
         let session = known.next().ok_or(SessionError::UnknownSession)?;
         let was_confirmed = session.is_confirmed();
-        let plaintext = session.open(&pair, &message, now)?;
+        let plaintext = session.open(&pair, &message, now).map(Zeroizing::new)?;
         if !was_confirmed && session.is_confirmed() {
             self.follow(id, now);
         }
@@ -315,6 +317,7 @@ impl SessionSet {
         let (session, plaintext) = Session::respond(agreed, keys.prekey, first.fingerprint, (&pair, &message), now)?;
         let id = session.id();
         self.add(pair, session, now);
+        let plaintext = Zeroizing::new(plaintext);
         Ok(Opened { plaintext, session: id, is_new_session: true, is_first_contact: true })
     }
 

@@ -205,7 +205,7 @@ impl Sets {
                 set.open_first(me, &peer, &first, keys, now)
             }
         };
-        opened.unwrap().plaintext
+        opened.unwrap().plaintext.to_vec()
     }
 }
 

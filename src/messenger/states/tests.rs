@@ -63,7 +63,12 @@ fn a_report_is_looked_at_once_and_of_its_own_messages_only() {
         let item = Item::Status(StatusReport { delivered, read: vec![one; 50] });
         let row = tx.peer(&peer).unwrap().unwrap();
         let (plaintext, session) = (Vec::new(), crate::base::SessionId::new([0; 16]));
-        let opened = crate::session::Opened { plaintext, session, is_new_session: false, is_first_contact: false };
+        let opened = crate::session::Opened {
+            plaintext: plaintext.into(),
+            session,
+            is_new_session: false,
+            is_first_contact: false,
+        };
         tx.apply(row, Capsule { items: vec![item] }, &opened).unwrap();
         tx.write_events().unwrap();
     });

@@ -22,7 +22,10 @@ fn first_contact_and_reply() {
         // Any of them may be the first to come.
         for (letter, is_new) in [(&letters[1], true), (&letters[2], false), (&letters[0], false)] {
             let opened = world.deliver(letter).unwrap();
-            assert_eq!((opened.plaintext, opened.session, opened.is_new_session), (letter.text.clone(), id, is_new));
+            assert_eq!(
+                (opened.plaintext.to_vec(), opened.session, opened.is_new_session),
+                (letter.text.clone(), id, is_new)
+            );
             assert!(opened.is_first_contact);
         }
         assert!(world.set(Bob).can_send() && !world.set(Bob).is_confirmed());

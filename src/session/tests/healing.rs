@@ -73,7 +73,7 @@ impl Stories<'_> {
             Arrives(number) => {
                 self.on_the_way.remove(&number);
                 let (letter, is_reset) = self.letters[number].clone();
-                let opened = self.world.deliver(&letter).map(|opened| opened.plaintext);
+                let opened = self.world.deliver(&letter).map(|opened| opened.plaintext.to_vec());
                 assert_eq!(opened, Ok(letter.text.clone()), "{:?}", self.told);
                 // Once: a second copy is known.
                 assert_eq!(self.world.deliver(&letter), Err(SessionError::Duplicate), "{:?}", self.told);

@@ -295,7 +295,7 @@ fn ids_and_flags_of_the_handshake_are_bound() {
     let pair_keys = ResponderKeys { prekey: &bob.card.prekey, kem: &one_time.kem, one_time: Some(&one_time.dh) };
     let mut try_open = |payload: &[u8], keys| {
         let first = FirstContactIn::parse(payload).unwrap();
-        bob.set.open_first(&bob.keys, &alice, &first, Some(keys), now).map(|opened| opened.plaintext)
+        bob.set.open_first(&bob.keys, &alice, &first, Some(keys), now).map(|opened| opened.plaintext.to_vec())
     };
     for (letter, right) in [(&card, card_keys), (&pair, pair_keys)] {
         // Prekey id and kem id, though the keys that the caller gives are the right ones.

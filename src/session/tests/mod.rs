@@ -329,7 +329,7 @@ impl World {
 
     /// Delivers; it must open.
     fn arrives(&mut self, letter: &Letter) {
-        assert_eq!(self.deliver(letter).map(|opened| opened.plaintext), Ok(letter.text.clone()));
+        assert_eq!(self.deliver(letter).map(|opened| opened.plaintext.to_vec()), Ok(letter.text.clone()));
     }
 
     /// Delivers; it must be refused so.

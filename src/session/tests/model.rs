@@ -396,7 +396,7 @@ impl Run {
         let result = self.world.deliver(&letter);
         match expected {
             Expected::Opens => {
-                assert_eq!(result.as_ref().map(|opened| &opened.plaintext), Ok(&letter.text));
+                assert_eq!(result.as_ref().map(|opened| &*opened.plaintext), Ok(&letter.text));
                 model.opened(&letter, now);
             }
             Expected::Error(error) => assert_eq!(result, Err(error)),

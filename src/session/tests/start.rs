@@ -91,7 +91,7 @@ fn every_simultaneous_start_ends_in_one_session() {
                 // A session message may overtake the first contact of its session; it is sent again.
                 match world.deliver(&letter) {
                     Err(SessionError::UnknownSession) => on_the_way.push(letter),
-                    result => assert_eq!(result.unwrap().plaintext, letter.text),
+                    result => assert_eq!(*result.unwrap().plaintext, letter.text),
                 }
             }
             steps += 1;
