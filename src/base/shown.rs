@@ -40,6 +40,11 @@ pub struct ClockWarning {
     pub seconds: u64,
 }
 
+/// The kind of what says something of another message (an edit, a deletion, a reaction), and is not understood yet.
+pub const OTHER: &str = "other";
+/// The kind of a message that is there, and damaged here.
+pub const UNREADABLE: &str = "unreadable";
+
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
@@ -54,7 +59,7 @@ pub struct Message {
     pub from_name: String,
     /// Which way it went.
     pub direction: Direction,
-    /// `text`, or the media type of what cannot be shown.
+    /// `text`; `other` for an edit, a deletion or a reaction, which is not understood yet; `unreadable` for one whose row is damaged here, of which little is known; or the media type of what cannot be shown.
     pub kind: String,
     /// Its text, exact.
     pub text: String,

@@ -118,7 +118,6 @@ impl Tx<'_> {
         if position <= end && self.buf.contains::<Messages>(&message_key(&conversation.room, position))? {
             position = end.saturating_add(1);
         }
-        conversation.unread += 1;
         let row = MessageRow {
             id,
             author: peer,
@@ -131,8 +130,10 @@ impl Tx<'_> {
             tail: Tail::new(),
         };
         conversation.kept = conversation.kept.saturating_add(row.size());
+        let is_other = row.is_other();
+        conversation.unread += u64::from(!is_other);
         self.add_message(&mut conversation, position, &row, None)?;
-        if position <= conversation.read {
+        if position <= conversation.read && !is_other {
             self.put_beside::<Late>(&mut conversation, position, false, &())?;
         }
         Ok(())

@@ -149,7 +149,7 @@ impl Tx<'_> {
             }
         }
         let believed = self.believed(limits::ONE_TIME_LIFE.and(limits::PREKEY_GRACE));
-        for (_, old) in self.buf.scan::<OneTimeTable>(&Scan::all())? {
+        for (_, old) in self.buf.scan_sound::<OneTimeTable>(&Scan::all())?.0 {
             if old.made + limits::ONE_TIME_LIFE + limits::PREKEY_GRACE <= believed {
                 self.forget_one_time(old.keys.id)?;
             }
@@ -158,7 +158,7 @@ impl Tx<'_> {
     }
 
     pub(super) fn card_keys(&self) -> Step<Vec<CardKeysRow>> {
-        Ok(self.buf.scan::<CardKeysTable>(&Scan::all())?.into_iter().map(|(_, row)| row).collect())
+        Ok(self.buf.scan_sound::<CardKeysTable>(&Scan::all())?.0.into_iter().map(|(_, row)| row).collect())
     }
 
     /// The secrets behind a card's prekey.

@@ -252,12 +252,12 @@ impl Mailing {
     /// Derives from rows what follows from them.
     pub(super) fn load(&mut self, rows: &WriteBuffer) -> Result<(), StoreError> {
         let mut own = std::mem::take(&mut *self.own);
-        for (_, row) in rows.scan::<OwnBoxes>(&Scan::all())? {
+        for (_, row) in rows.scan_sound::<OwnBoxes>(&Scan::all())?.0 {
             self.own.insert(row.peer, own.remove(&row.peer).unwrap_or_default());
         }
         self.look = true;
         self.boxed.clear();
-        for (_, mailbox) in rows.scan::<BoxedPrekeys>(&Scan::all())? {
+        for (_, mailbox) in rows.scan_sound::<BoxedPrekeys>(&Scan::all())?.0 {
             *self.boxed.entry(mailbox).or_default() += 1;
         }
         self.queue = rows.get::<Queues>(&RowKey::new())?.map(|row| row.id);

@@ -269,15 +269,15 @@ impl Memory {
         memory.next_event = last_number::<Events>(rows)? + 1;
         memory.next_activity = last_number::<Recent>(rows)? + 1;
         memory.next_client = last_number::<ClientIdQueue>(rows)? + 1;
-        for (_, row) in rows.scan::<Requests>(&Scan::all())? {
+        for (_, row) in rows.scan_sound::<Requests>(&Scan::all())?.0 {
             memory.requests.push(Pending { peer: row.peer, received_at: row.received_at, invited: row.invited });
         }
         memory.requests.sort_by_key(|r| r.received_at);
         memory.next_expiry = next_expiry(rows)?;
-        for (key, row) in rows.scan::<Hours>(&Scan::all())? {
+        for (key, row) in rows.scan_sound::<Hours>(&Scan::all())?.0 {
             memory.moving.extend(number(&key).filter(|_| !row.old.is_empty()));
         }
-        for (_, row) in rows.scan::<OneTimeTable>(&Scan::all())? {
+        for (_, row) in rows.scan_sound::<OneTimeTable>(&Scan::all())?.0 {
             memory.one_time_total += 1;
             match row.handed_out {
                 None => memory.one_time.push_back(row.keys.id),
@@ -457,7 +457,7 @@ fn times_anew(rows: &impl Rows, peer: &PeerId) -> u64 {
 
 /// When the next message vanishes.
 pub(super) fn next_expiry(rows: &impl Rows) -> Result<Option<WallTime>, StoreError> {
-    let first = rows.scan::<Timed>(&Scan::all().limit(1))?;
+    let first = rows.scan_sound::<Timed>(&Scan::all().limit(1))?.0;
     Ok(first.first().filter(|(_, row)| row.at != WAITING).map(|(_, row)| WallTime(row.at)))
 }
 
@@ -468,6 +468,6 @@ pub(super) fn number(key: &[u8]) -> Option<u64> {
 
 /// The highest number that a row of a table has; 0: there is none.
 pub(super) fn last_number<T: Table>(rows: &impl Rows) -> Result<u64, StoreError> {
-    let last = rows.scan::<T>(&Scan::all().reverse().limit(1))?;
+    let last = rows.scan_all::<T>(&Scan::all().reverse().limit(1))?;
     Ok(last.first().and_then(|(key, _)| number(key)).unwrap_or(0))
 }

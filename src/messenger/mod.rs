@@ -118,6 +118,23 @@ impl Messenger {
     /// # Errors
     /// Those of the store.
     pub fn begin(&mut self, now: Now, rng: &mut dyn CryptoRng) -> Result<Vec<Output>, StoreError> {
+        let (buf, mut out) = self.first(now, rng)?;
+        self.store.commit(buf, rng)?;
+        self.begun = true;
+        self.catch_up(&mut out, now, rng);
+        Ok(out)
+    }
+
+    /// Whether [`Self::open`] could read what it needs. Writes nothing.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn examine(store: Store, me: IdentityKeypair, now: Now, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        Self::at_rest(store, me)?.first(now, rng).map(drop)
+    }
+
+    /// What is to be written and carried out first.
+    fn first(&mut self, now: Now, rng: &mut dyn CryptoRng) -> Result<(WriteBuffer, Vec<Output>), StoreError> {
         self.mem.maintenance_at = now.mono;
         self.mem.mail.start(now.mono);
         let mut buf = self.store.begin();
@@ -128,10 +145,7 @@ impl Messenger {
         tx.ensure_profile()?;
         tx.contacts_at_start()?;
         tx.compare_card()?;
-        self.store.commit(buf, rng)?;
-        self.begun = true;
-        self.catch_up(&mut out, now, rng);
-        Ok(out)
+        Ok((buf, out))
     }
 
     /// Takes inputs in order, in one durable commit, and gives what is to be carried out after it (SES-60).
@@ -194,6 +208,11 @@ impl Messenger {
     /// What the queries of [`query`] read: committed rows only.
     pub fn reader(&self) -> Reader {
         self.store.reader()
+    }
+
+    /// How many messages are not delivered yet.
+    pub fn waiting(&self) -> u64 {
+        self.mem.out.totals.messages as u64
     }
 
     /// Who we are.

@@ -130,8 +130,11 @@ impl Tx<'_> {
     /// A first contact: the prekey is looked up before any policy, so that what is refused for it
     /// says nothing about us.
     fn take_first(&mut self, from: PeerId, id: EnvelopeId, payload: &[u8], way: Way) -> Step<Verdict> {
-        let (Ok(first), Ok(identity)) = (FirstContactIn::parse(payload), IdentityKey::from_peer_id(from)) else {
-            return Ok(Verdict::Refused(RefuseReason::Malformed));
+        let (first, identity) = match (FirstContactIn::parse(payload), IdentityKey::from_peer_id(from)) {
+            (Ok(first), Ok(identity)) => (first, identity),
+            // SES-11
+            (Err(SessionError::UnknownVersion(_)), _) => return Ok(Verdict::Refused(RefuseReason::Unsupported)),
+            _ => return Ok(Verdict::Refused(RefuseReason::Malformed)),
         };
         // ENV-7: the stream authenticates the sender, and the handshake has to be his; so with the one that a seal names.
         if first.header.initiator != from || from == self.my_id() {

@@ -78,6 +78,8 @@ pub fn put_in_order(
     let (forgotten, done) = (HashMap::new(), InOrder::default());
     let (buf, time) = (store.begin(), now.wall);
     let mut order = Order { store, me, buf, changes: 0, rng, now, time, keys, forgotten, done };
+    // What does not open in a database that is whole opens nowhere else.
+    super::tables::discard_unsound(&mut order.buf)?;
     let peers = order.peers()?;
     order.profile()?;
     order.hours()?;
@@ -414,7 +416,7 @@ impl Walked {
     fn note_other(&mut self, row: &MessageRow, is_unread: bool) {
         let highest = self.received.entry(row.author).or_default();
         *highest = row.counter.max(*highest);
-        self.unread += u64::from(is_unread);
+        self.unread += u64::from(is_unread && !row.is_other());
     }
 }
 

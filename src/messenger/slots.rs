@@ -42,7 +42,9 @@ impl Tx<'_> {
         if let Some(vanishes) = row.vanishes {
             self.watch(id, vanishes, room, Some(position))?;
         }
-        self.event(EventKind::MessageNew { conversation: room.peer(), message_id: id });
+        if row.author == self.my_id() || !row.is_other() {
+            self.event(EventKind::MessageNew { conversation: room.peer(), message_id: id });
+        }
         Ok(())
     }
 

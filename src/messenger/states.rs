@@ -82,7 +82,7 @@ impl Tx<'_> {
             conversation.read = last;
             for (key, row) in rows {
                 if row.author != self.my_id() {
-                    count += 1;
+                    count += u64::from(!row.is_other());
                     started |= self.mark_read(&mut conversation, number(&key).unwrap_or_default(), row)?;
                 }
             }
@@ -98,11 +98,14 @@ impl Tx<'_> {
     /// One message was read. Says whether it vanishes some time after that.
     fn mark_read(&mut self, conversation: &mut ConversationRow, position: u64, mut row: MessageRow) -> Step<bool> {
         let peer = conversation.room.peer();
-        conversation.unread = conversation.unread.saturating_sub(1);
         let started = self.start_timer(conversation.room, position, &mut row)?;
         if started {
             self.put_message(conversation, position, &row)?;
         }
+        if row.is_other() {
+            return Ok(started);
+        }
+        conversation.unread = conversation.unread.saturating_sub(1);
         self.event(EventKind::MessageState { conversation: peer, message_id: row.id, state: State::Read });
         self.mem.receipts.push((peer, row.id, State::Read));
         Ok(started)

@@ -126,6 +126,11 @@ impl Office {
         waiting.into_iter().map(|(_, row)| row.way_now(anew)).collect()
     }
 
+    /// How many messages of somebody are not delivered.
+    pub(crate) fn undelivered(&self, who: usize) -> u64 {
+        self.desks[who].messenger.as_ref().unwrap().waiting()
+    }
+
     /// Somebody's sessions with another.
     pub(crate) fn sessions(&self, who: usize, with: usize) -> SessionSet {
         super::sessions::load(&self.rows(who), self.id(who), &self.id(with)).unwrap()

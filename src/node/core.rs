@@ -1,5 +1,7 @@
 //! The handle of the messenger's thread: commands in, answers and committed rows out.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -29,6 +31,8 @@ pub(crate) struct Core {
     pub(super) reader: watch::Receiver<Reader>,
     /// The place of the newest event.
     pub(super) events: watch::Receiver<u64>,
+    /// How many messages are not delivered, as of the last commit.
+    pub(super) waiting: Arc<AtomicU64>,
     pub(super) ended: watch::Receiver<End>,
 }
 
@@ -67,6 +71,11 @@ impl Core {
     /// The place of the newest event.
     pub(crate) fn last_event(&self) -> u64 {
         *self.events.borrow()
+    }
+
+    /// How many messages are not delivered yet.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Waits until the thread is gone and the profile free.

@@ -3,6 +3,8 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use tokio::runtime;
@@ -54,7 +56,8 @@ pub(super) fn spawn(start: Start) -> Result<(Core, oneshot::Receiver<()>), ApiEr
     let (reader, reader_in) = watch::channel(reader);
     let (events, events_in) = watch::channel(last);
     let (ended, ended_in) = watch::channel(None);
-    let core = Core { me, user, reader: reader_in, events: events_in, ended: ended_in };
+    let waiting = Arc::new(AtomicU64::new(start.open.messenger.waiting()));
+    let core = Core { me, user, reader: reader_in, events: events_in, waiting: Arc::clone(&waiting), ended: ended_in };
     let runtime = runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -74,6 +77,7 @@ pub(super) fn spawn(start: Start) -> Result<(Core, oneshot::Receiver<()>), ApiEr
         asked: HashMap::new(),
         next_id: 0,
         events,
+        waiting,
         reader,
         profile: start.profile,
     };
@@ -116,6 +120,8 @@ struct Engine {
     asked: HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>,
     next_id: u64,
     events: watch::Sender<u64>,
+    /// As [`Core`] has it.
+    waiting: Arc<AtomicU64>,
     reader: watch::Sender<Reader>,
     profile: Profile,
 }
@@ -179,6 +185,7 @@ impl Engine {
         let outputs = open.messenger.handle(inputs, self.clock.now(), &mut random::system());
         // The messenger ends every good commit with the time of its next timer.
         let failed = !outputs.iter().any(|output| matches!(output, Output::WakeAt(_)));
+        self.waiting.store(open.messenger.waiting(), Ordering::Relaxed);
         self.carry_out(outputs);
         // Nobody is left waiting, whatever the messenger did.
         self.asked.clear();

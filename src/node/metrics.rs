@@ -126,7 +126,7 @@ impl Source {
                 Ok((counts, query::mailbox(reader)?))
             })
             .await?;
-        write(Figures { counts, mail, net: self.net.status() })
+        write(Figures { outbox: self.core.waiting(), counts, mail, net: self.net.status() })
             .map_err(|e| errors::internal(format!("figures cannot be written: {e}")))
     }
 }
@@ -134,6 +134,7 @@ impl Source {
 /// What is known at one moment.
 #[derive(Debug)]
 struct Figures {
+    outbox: u64,
     counts: Counts,
     mail: MailboxService,
     net: NetStatus,
@@ -150,7 +151,7 @@ fn write(figures: Figures) -> Result<String, fmt::Error> {
 impl Figures {
     /// Name, help, value.
     fn gauges(&self) -> Vec<(&'static str, &'static str, u64)> {
-        let Self { counts, mail, net } = self;
+        let Self { outbox, counts, mail, net } = self;
         let count = |n: usize| n as u64;
         let relayed = net.peers.iter().filter(|peer| !peer.direct).count();
         let mut gauges = vec![
@@ -165,7 +166,7 @@ impl Figures {
             ("dht_records", "Cards that this node keeps for the DHT", net.dht.records),
             ("mailbox_boxes", "Boxes that this node keeps for others", mail.boxes),
             ("mailbox_bytes", "Bytes of envelopes in them", mail.bytes),
-            ("outbox", "Own messages that are not delivered yet", counts.outbox),
+            ("outbox", "Own messages that are not delivered yet", *outbox),
             ("requests", "Pending requests", counts.requests),
         ];
         if let Some(relay) = &net.relay_service {
@@ -209,7 +210,7 @@ mod tests {
             ..NetStatus::default()
         };
         let mail = MailboxService { serves: ServeMailbox::Off, boxes: 5, bytes: 77 };
-        let text = write(Figures { counts: Counts::default(), mail, net }).unwrap();
+        let text = write(Figures { outbox: 0, counts: Counts::default(), mail, net }).unwrap();
         for line in [
             "# TYPE rohrpost_peers gauge",
             "rohrpost_peers 1",

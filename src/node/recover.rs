@@ -9,6 +9,7 @@ use crate::messenger::recovery::{InOrder, SNAPSHOT, put_in_order};
 use crate::store::{Salvaged, StagedDir, StoreError, examine, salvage};
 
 use super::clock::Clock;
+use super::doctor;
 use super::place::Place;
 use super::profile::{Ask, Profile};
 use super::{profile, random};
@@ -52,7 +53,16 @@ fn damage(profile: &Profile, now: Now) -> Result<String, ApiError> {
         Err(error) => return Err(error.into()),
     }
     match profile.open(now, &mut random::system()) {
-        Ok(_) => Err(ApiError::new(Code::Sound, "the store of this profile is sound: there is nothing to recover")),
+        Ok((open, _)) => {
+            let unsound = query::unsound(&open.messenger.reader())?;
+            if unsound.is_empty() {
+                return Err(ApiError::new(
+                    Code::Sound,
+                    "the store of this profile is sound: there is nothing to recover",
+                ));
+            }
+            Ok(doctor::rows_that_do_not_open(&unsound))
+        }
         Err(StoreError::Damaged { what }) => Ok(what),
         Err(error) => Err(error.into()),
     }

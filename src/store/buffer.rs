@@ -100,6 +100,49 @@ impl WriteBuffer {
         Ok(rows)
     }
 
+    /// Removes the rows of a table that do not open; says how many.
+    ///
+    /// # Errors
+    /// Those of the disk; then none is removed.
+    pub fn discard_unsound<T: Table>(&mut self) -> Result<u64, StoreError> {
+        let prefix = self.row_key::<T>(&RowKey::new());
+        let mut unsound = Vec::new();
+        self.source().each::<T>(&Scan::all(), |key, row| {
+            unsound.extend(row.is_err().then(|| [&prefix, key].concat()));
+            Ok(true)
+        })?;
+        let count = unsound.len() as u64;
+        unsound.into_iter().for_each(|key| self.change(key, Change::Delete));
+        Ok(count)
+    }
+
+    /// Writes something else, that does not open as a row of its table, in the place of the rows of `scan`. Says how many.
+    #[cfg(test)]
+    pub(crate) fn spoil<T: Table>(&mut self, scan: &Scan) -> usize {
+        let prefix = self.row_key::<T>(&scan.prefix);
+        let mut keys = Vec::new();
+        self.source()
+            .each::<T>(scan, |key, _| {
+                Ok({
+                    keys.push([&prefix, key].concat());
+                    true
+                })
+            })
+            .unwrap();
+        for key in &keys {
+            let under = match T::UNDER {
+                Under::Root => Sealing::Root,
+                Under::State => Sealing::State,
+                Under::Given => {
+                    let row = self.inner.view().opened().unwrap().database.get(key).unwrap().unwrap();
+                    Sealing::Given(Header::of(&row).unwrap().key)
+                }
+            };
+            self.change(key.clone(), Change::Put { under, plaintext: Zeroizing::new(vec![0xff; 2]) });
+        }
+        keys.len()
+    }
+
     /// An erasable key that was never used. It is durable before the first row under it; if the commit does not come, it may
     /// be given out again.
     pub fn create_key(&mut self, rng: &mut dyn CryptoRng) -> KeyId {

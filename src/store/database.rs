@@ -18,8 +18,9 @@ use std::{iter, thread};
 use sled::{Batch, Config, Db, IVec};
 
 use super::StoreError;
+use super::beside;
 use super::durable::{Durable, Synced};
-use super::files::{DATABASE, private_file, private_folder, sync_folder, tighten};
+use super::files::{DATABASE, LOG, existing, private_file, private_folder, sync_folder, tighten};
 use super::guard::{catch, thread_panics};
 use super::row::Write;
 use super::scan::directed;
@@ -28,6 +29,8 @@ use crate::base::failpoint;
 /// Memory for sled's pages. Its default is a gigabyte; with 64 MiB histories, single rows and commits of a large store are
 /// no quicker, because the system keeps what was read.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// Where sled puts pages beyond 128 KiB, of which there are none.
+const BLOBS: &str = "blobs";
 /// How often one who waits looks around.
 const GLANCE: Duration = Duration::from_millis(100);
 /// Glances before a flush counts as stuck: two minutes.
@@ -56,7 +59,7 @@ pub(super) struct Database {
 impl Database {
     /// Whether there is a database in the profile folder.
     pub(super) fn exists(dir: &Path) -> bool {
-        fs::metadata(dir.join(DATABASE).join("db")).is_ok_and(|found| found.len() > 0)
+        fs::metadata(dir.join(DATABASE).join(LOG)).is_ok_and(|found| found.len() > 0)
     }
 
     /// Opens the database in the profile folder, or makes an empty one.
@@ -71,7 +74,7 @@ impl Database {
         prepare(&folder)?;
         let config = Config::new().path(&folder).flush_every_ms(None).cache_capacity(CACHE_BYTES);
         let db = open_patiently(&config, &folder)?;
-        let path = folder.join("db");
+        let path = folder.join(LOG);
         let at = |error| StoreError::from_io(&path, error);
         let file = private_file().open(&path).map_err(at)?;
         let keeper = Keeper::start(db.clone()).map_err(at)?;
@@ -118,11 +121,7 @@ impl Database {
         let at = |error| StoreError::from_io(&self.folder, error);
         self.disk.sync(&self.file, Synced::Database).map_err(at)?;
         failpoint("synced");
-        let blobs = self.folder.join("blobs");
-        if fs::read_dir(&blobs).map_err(at)?.next().is_some() {
-            return Err(StoreError::Fault(format!("a row has grown out of the database into {}", blobs.display())));
-        }
-        Ok(())
+        outgrown(&self.folder)?.map_or(Ok(()), |what| Err(StoreError::Fault(what)))
     }
 
     /// Permissions and names: what sled makes itself it makes for everybody, and does not sync.
@@ -158,21 +157,38 @@ impl Drop for Database {
     }
 }
 
+/// What is wrong when sled has put a page into a file of its own, which it names by a number and never syncs; what a file
+/// system or another program puts there has other names, and is none of ours.
+///
+/// # Errors
+/// Those of the disk.
+fn outgrown(folder: &Path) -> Result<Option<String>, StoreError> {
+    let blobs = folder.join(BLOBS);
+    let at = |error| StoreError::from_io(&blobs, error);
+    for entry in existing(&blobs, fs::read_dir(&blobs))?.into_iter().flatten() {
+        let name = entry.map_err(at)?.file_name();
+        if name.to_str().is_some_and(|name| name.parse::<i64>().is_ok()) {
+            return Ok(Some(format!("a row has grown out of the database into {}", blobs.display())));
+        }
+    }
+    Ok(None)
+}
+
 /// Rows of a range, one after another: each with its key.
 pub(super) type Range<'a> = Box<dyn Iterator<Item = Result<(IVec, IVec), StoreError>> + 'a>;
 
 /// Makes what sled would make with everybody's permissions, and removes what makes it stumble.
 fn prepare(folder: &Path) -> Result<(), StoreError> {
     let at = |error| StoreError::from_io(folder, error);
-    private_folder(&folder.join("blobs"))?;
-    for name in ["db", "conf"] {
+    private_folder(&folder.join(BLOBS))?;
+    for name in [LOG, beside::SETTINGS] {
         let path = folder.join(name);
         private_file().open(&path).map_err(|error| StoreError::from_io(&path, error))?;
     }
     for entry in fs::read_dir(folder).map_err(at)? {
         let entry = entry.map_err(at)?;
         // A snapshot of its page table that was being written when the process ended: sled would read it, and give up.
-        if entry.file_name().to_string_lossy().ends_with(".generating") {
+        if beside::is_unfinished(&entry.file_name()) {
             fs::remove_file(entry.path()).map_err(at)?;
         }
     }

@@ -4,7 +4,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
@@ -14,6 +14,10 @@ use super::durable::{Disk, Durable, Synced};
 pub const KEY_FILE: &str = "key";
 /// The folder of the database.
 pub(super) const DATABASE: &str = "db";
+/// sled's log, in that folder.
+pub(super) const LOG: &str = "db";
+/// The log as it was, while sled opens one that may be torn.
+pub(super) const TORN: &str = "torn";
 /// The two files of erasable keys.
 pub(super) const KEYS: [&str; 2] = ["keys.a", "keys.b"];
 /// The witness of the last commit.
@@ -101,7 +105,7 @@ impl ProfileDir {
     /// # Errors
     /// Those of the disk.
     pub fn write_key_file(&self, bytes: &[u8]) -> Result<(), StoreError> {
-        replace_file(&self.path, KEY_FILE, bytes, &Disk)
+        replace_secret_file(&self.path, KEY_FILE, bytes, &Disk)
     }
 }
 
@@ -147,6 +151,64 @@ pub(super) fn replace_file(folder: &Path, name: &str, bytes: &[u8], disk: &dyn D
     disk.sync(&file, Synced::Whole).map_err(at)?;
     fs::rename(&fresh, &path).map_err(at)?;
     sync_folder(folder, disk)
+}
+
+/// As [`replace_file`], and what was there before is overwritten in place before its blocks are given back, so that whoever has
+/// the disk does not find it there. Interrupted, it may be left as `NAME.new`, which the next replacement overwrites.
+pub(super) fn replace_secret_file(
+    folder: &Path,
+    name: &str,
+    bytes: &[u8],
+    disk: &dyn Durable,
+) -> Result<(), StoreError> {
+    let (path, fresh) = (folder.join(name), folder.join(format!("{name}.new")));
+    let at = |error| StoreError::from_io(&fresh, error);
+    overwrite(&fresh, disk)?;
+    if !path.exists() {
+        return replace_file(folder, name, bytes, disk);
+    }
+    let mut file = private_file().truncate(true).open(&fresh).map_err(at)?;
+    tighten(&fresh)?;
+    file.write_all(bytes).map_err(at)?;
+    disk.sync(&file, Synced::Whole).map_err(at)?;
+    // By its handle it is reached when nothing names it any more.
+    let old = OpenOptions::new().write(true).open(&path).map_err(at)?;
+    match exchange(&fresh, &path) {
+        Ok(()) => {
+            sync_folder(folder, disk)?;
+            overwrite(&fresh, disk)?;
+            fs::remove_file(&fresh).map_err(at)?;
+        }
+        Err(_) => {
+            fs::rename(&fresh, &path).map_err(at)?;
+            overwrite_open(&old, disk).map_err(at)?;
+        }
+    }
+    sync_folder(folder, disk)
+}
+
+/// Writes zeros over a file, if it is there.
+fn overwrite(path: &Path, disk: &dyn Durable) -> Result<(), StoreError> {
+    let Some(file) = existing(path, OpenOptions::new().write(true).open(path))? else { return Ok(()) };
+    overwrite_open(&file, disk).map_err(|error| StoreError::from_io(path, error))
+}
+
+fn overwrite_open(file: &File, disk: &dyn Durable) -> io::Result<()> {
+    let length = usize::try_from(file.metadata()?.len().min(MAX_KEY_FILE)).unwrap_or_default();
+    file.write_all_at(&vec![0; length], 0)?;
+    disk.sync(file, Synced::Whole)
+}
+
+/// Swaps the names of two files or folders.
+#[cfg(target_os = "linux")]
+pub(super) fn exchange(one: &Path, other: &Path) -> rustix::io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) const fn exchange(_: &Path, _: &Path) -> rustix::io::Result<()> {
+    Err(rustix::io::Errno::NOSYS)
 }
 
 /// Makes the names in a folder durable.
@@ -215,6 +277,36 @@ mod tests {
         let profile = ProfileDir::create(&dir.path().join("profile")).unwrap();
         fs::write(profile.path().join(KEY_FILE), vec![0; 70_000]).unwrap();
         assert!(matches!(profile.read_key_file(), Err(StoreError::Damaged { .. })));
+    }
+
+    /// The blocks of the old one are looked at by a second name of it.
+    #[test]
+    fn what_a_key_file_held_is_overwritten_when_another_takes_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let profile = ProfileDir::create(&dir.path().join("profile")).unwrap();
+        let (path, fresh) = (profile.path().join(KEY_FILE), profile.path().join("key.new"));
+        let kept = |number: u8| dir.path().join(format!("kept-{number}"));
+        profile.write_key_file(b"the first, without a passphrase").unwrap();
+        fs::hard_link(&path, kept(1)).unwrap();
+        profile.write_key_file(b"the second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"the second");
+        assert_eq!(fs::read(kept(1)).unwrap(), [0; 31]);
+        assert!(!fresh.exists() && mode(&path) == 0o600);
+        // Interrupted behind the exchange, the old one still has a name, and is overwritten the next time.
+        fs::write(&fresh, "an old one").unwrap();
+        fs::hard_link(&fresh, kept(2)).unwrap();
+        profile.write_key_file(b"the third").unwrap();
+        assert!(!fs::read(kept(2)).unwrap().starts_with(b"an old"));
+        // Whatever sync fails, the one or the other is there, whole.
+        for syncs in 0..5 {
+            let watched = crate::store::testing::Watched::default();
+            *watched.fails_after.lock().unwrap() = Some(syncs);
+            let replaced = replace_secret_file(profile.path(), KEY_FILE, b"the last", &watched);
+            let found = fs::read(&path).unwrap();
+            assert!(found == b"the third" || found == b"the last", "{syncs}: {found:?}");
+            assert!(replaced.is_err() || found == b"the last");
+            profile.write_key_file(b"the third").unwrap();
+        }
     }
 
     #[test]

@@ -51,8 +51,23 @@ pub(super) struct Contents<K = Entries> {
 pub(super) struct Loaded {
     /// Of the newer one.
     pub(super) contents: Contents,
-    /// Whether both files are sound and hold the same keys: no writing of them was interrupted.
-    pub(super) both: bool,
+    /// How each of the two is.
+    pub(super) files: [Condition; 2],
+}
+
+/// Both files are sound and hold the same keys: no writing of them was interrupted.
+pub(super) const BOTH: [Condition; 2] = [Condition::Sound; 2];
+
+/// How one of the files is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    Missing,
+    Damaged,
+    /// Sound, but sealed under another key.
+    Foreign,
+    /// Sound, but without the keys of the newer one.
+    Behind,
+    Sound,
 }
 
 /// Writes the files by turns.
@@ -88,7 +103,7 @@ impl KeyFiles {
     pub(super) fn load(&mut self) -> Result<Option<Loaded>, StoreError> {
         let [first, second] = &self.paths;
         let (a, b) = (self.read(first)?, self.read(second)?);
-        let both = matches!((&a, &b), (Copy::Sound(_, a), Copy::Sound(_, b)) if a.keys == b.keys);
+        let files = conditions(&a, &b);
         let (second, generation, contents) = match (a, b) {
             (Copy::Missing, Copy::Missing) => return Ok(None),
             (Copy::Sound(a, contents), Copy::Sound(b, _)) if a > b => (true, a, contents),
@@ -98,7 +113,7 @@ impl KeyFiles {
             _ => return Err(StoreError::damaged(format!("neither {} nor {} can be read", KEYS[0], KEYS[1]))),
         };
         (self.generation, self.second) = (generation, second);
-        Ok(Some(Loaded { contents, both }))
+        Ok(Some(Loaded { contents, files }))
     }
 
     /// Writes the older file anew and makes it durable. Returns its generation.
@@ -190,6 +205,23 @@ impl KeyFiles {
         let contents = contents.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
         let contents = postcard::from_bytes(contents).ok()?;
         Some(Copy::Sound(u64::from_be_bytes(*generation), contents))
+    }
+}
+
+/// How the files are of which these were read.
+fn conditions(a: &Copy, b: &Copy) -> [Condition; 2] {
+    let alone = |copy: &Copy| match copy {
+        Copy::Missing => Condition::Missing,
+        Copy::Damaged => Condition::Damaged,
+        Copy::Foreign => Condition::Foreign,
+        Copy::Sound(..) => Condition::Sound,
+    };
+    match (a, b) {
+        (Copy::Sound(newer, a), Copy::Sound(older, b)) if a.keys != b.keys => match newer > older {
+            true => [Condition::Sound, Condition::Behind],
+            false => [Condition::Behind, Condition::Sound],
+        },
+        _ => [alone(a), alone(b)],
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Mark {
     key: Secret<32>,
 }
 
-/// What it says; zeros when it is new, torn, or of another store.
+/// What it says; zeros for a mark that is new, torn, or of another store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Witness {
     /// The number of the last commit.
@@ -53,11 +53,11 @@ impl Mark {
         Self { file: None, key: key.clone() }
     }
 
-    /// What was witnessed last in the profile folder, which is not touched; nothing when that cannot be read.
-    pub(super) fn look(dir: &Path, key: &Secret<32>) -> Witness {
+    /// What was witnessed last in the profile folder, which is not touched; `None` when that cannot be read.
+    pub(super) fn look(dir: &Path, key: &Secret<32>) -> Option<Witness> {
         let mut bytes = [0; LEN];
         let read = File::open(dir.join(MARK)).and_then(|file| file.read_exact_at(&mut bytes, 0));
-        read.ok().and_then(|()| decode(key, &bytes)).unwrap_or_default()
+        read.ok().and_then(|()| decode(key, &bytes))
     }
 
     /// Witnesses a commit. An error only means that this commit is not witnessed.
@@ -94,19 +94,19 @@ mod tests {
     fn it_witnesses_and_ignores_rubbish() {
         let dir = tempfile::tempdir().unwrap();
         let look = |key| Mark::look(dir.path(), &Secret::new([key; 32]));
-        assert_eq!(look(1), Witness::default());
+        assert_eq!(look(1), None);
         let witness = Witness { commits: 77, checked: 5 };
         Mark::open(dir.path(), &Secret::new([1; 32])).unwrap().write(witness);
-        assert_eq!((look(1), look(2)), (witness, Witness::default()));
+        assert_eq!((look(1), look(2)), (Some(witness), None));
         let path = dir.path().join(MARK);
         let good = std::fs::read(&path).unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
             std::fs::write(&path, &bad).unwrap();
-            assert_eq!(look(1), Witness::default(), "{at}");
+            assert_eq!(look(1), None, "{at}");
         }
         std::fs::write(&path, &good[..20]).unwrap();
-        assert_eq!(look(1), Witness::default());
+        assert_eq!(look(1), None);
     }
 }

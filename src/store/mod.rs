@@ -5,6 +5,7 @@
 //! What this layer does not own: what the rows mean (`messenger`), how the key file is sealed
 //! (`identity`; here it is bytes), attachment contents.
 
+mod beside;
 mod buffer;
 mod commit;
 mod database;
@@ -16,6 +17,7 @@ mod frozen;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod guard;
+mod inspect;
 mod key;
 mod keyfiles;
 mod keyring;
@@ -45,6 +47,7 @@ pub(crate) use commit::bytes_written;
 pub use engine::Store;
 pub use error::StoreError;
 pub use files::ProfileDir;
+pub use inspect::{Blemish, Inspection, inspect};
 pub use key::{KeyId, RowKey};
 pub use lock::ProfileLock;
 #[cfg(test)]

@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::beside;
 use super::commit::Step;
 use super::database::Database;
 use super::durable::{Disk, Durable, Synced};
 use super::engine::{Count, Inner, Opened, Store, Writer};
-use super::files::{DATABASE, KEYS, ProfileDir, sync_folder};
+use super::files::{DATABASE, KEYS, LOG, ProfileDir, TORN, sync_folder};
 use super::frozen::{Backing, Frozen};
 use super::key::KeyId;
-use super::keyfiles::{Contents, KeyFiles, Loaded};
+use super::keyfiles::{BOTH, Contents, KeyFiles, Loaded};
 use super::keyring::{Entries, Entry, Keyring, Role};
 use super::log::is_torn;
 use super::mark::Mark;
@@ -112,7 +113,7 @@ fn open_now(
     let secrets = Secrets::derive(key);
     let mark = Mark::open(dir, &secrets.mark)?;
     let mut key_files = KeyFiles::new(dir, &secrets.key_files, Arc::clone(&options.disk));
-    let witness = Mark::look(dir, &secrets.mark);
+    let witness = Mark::look(dir, &secrets.mark).unwrap_or_default();
     let loaded = match (key_files.load()?, Database::exists(dir)) {
         (None, true) => return Err(StoreError::damaged(format!("{} and {} are missing", KEYS[0], KEYS[1]))),
         (None, false) if options.existing || witness.commits > 0 => return Err(StoreError::damaged("it is missing")),
@@ -155,8 +156,8 @@ fn open_now(
     Ok(store)
 }
 
-/// A copy of a log with a tear in it. Where sled finds one when it opens, it goes no further, and erases what comes
-/// behind; a crash leaves tears that mean nothing, damage leaves such that hide commits.
+/// A copy of a log with a tear in it, or of one without its sound table of pages. Where sled finds a tear when it opens, it goes
+/// no further, and erases what comes behind; a crash leaves tears that mean nothing, damage leaves such that hide commits.
 struct Kept {
     folder: PathBuf,
     log: PathBuf,
@@ -170,14 +171,15 @@ impl Kept {
     /// [`StoreError::Damaged`] when rows are missing already; sled is not let at them. Those of the disk.
     fn before_sled(dir: &Path, key: &Secret<32>, disk: &dyn Durable) -> Result<Option<Self>, StoreError> {
         let folder = dir.join(DATABASE);
-        let (log, copy) = (folder.join("db"), folder.join("torn"));
+        let (log, copy) = (folder.join(LOG), folder.join(TORN));
         let at = |error| StoreError::from_io(&log, error);
         if copy.exists() {
             // The process that had made it did not come to its end.
             std::fs::rename(&copy, &log).map_err(at)?;
             sync_folder(&folder, disk)?;
         }
-        if !Database::exists(dir) || !is_torn(&log)? {
+        let stumbles = Stumbling::find(&folder)?;
+        if !Database::exists(dir) || !(is_torn(&log)? || stumbles.is_any()) {
             return Ok(None);
         }
         if let Some(what) = Remains::look(dir, key)?.fault()? {
@@ -190,6 +192,7 @@ impl Kept {
             .and_then(|()| std::fs::rename(&unfinished, &copy))
             .map_err(at)?;
         sync_folder(&folder, disk)?;
+        stumbles.remove()?;
         Ok(Some(Self { folder, log, copy }))
     }
 
@@ -209,6 +212,37 @@ impl Kept {
     }
 }
 
+/// What sled gives up over, and goes on without.
+struct Stumbling(Vec<PathBuf>);
+
+impl Stumbling {
+    /// In the folder of the database.
+    fn find(folder: &Path) -> Result<Self, StoreError> {
+        let mut found = Vec::new();
+        if beside::settings(folder)? == Some(false) {
+            found.push(folder.join(beside::SETTINGS));
+        }
+        // It reads the last one only; but that one may be removed.
+        for table in beside::tables(folder)? {
+            if !beside::is_sound(&table)? {
+                found.push(table);
+            }
+        }
+        Ok(Self(found))
+    }
+
+    const fn is_any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    fn remove(&self) -> Result<(), StoreError> {
+        self.0.iter().try_for_each(|path| {
+            tracing::warn!(path = %path.display(), "is damaged, and made again of the log");
+            std::fs::remove_file(path).map_err(|error| StoreError::from_io(path, error))
+        })
+    }
+}
+
 fn open_database(dir: &Path, options: &Options) -> Result<Database, StoreError> {
     match Database::open(dir, Arc::clone(&options.disk)) {
         Err(StoreError::Locked { .. }) => Err(StoreError::Locked { pid: ProfileLock::holder(dir)?.flatten() }),
@@ -223,7 +257,7 @@ fn first_keys(key_files: &mut KeyFiles, rng: &mut dyn CryptoRng, now: Now) -> Re
     for _ in 0..2 {
         key_files.write(&Contents { commits: 0, next: first.next(), keys: &keys }, rng)?;
     }
-    Ok(Loaded { contents: Contents { commits: 0, next: first.next(), keys }, both: true })
+    Ok(Loaded { contents: Contents { commits: 0, next: first.next(), keys }, files: BOTH })
 }
 
 fn is_empty(database: &Database) -> Result<bool, StoreError> {
@@ -240,13 +274,13 @@ fn doomed_in(database: &Database) -> Result<Vec<KeyId>, StoreError> {
 /// follow. What was never used is lost, and gone from the files when they are written next, which is before another is taken.
 fn settled_keys(
     secrets: &Secrets,
-    Loaded { contents: Contents { commits, next, mut keys }, both }: Loaded,
+    Loaded { contents: Contents { commits, next, mut keys }, files }: Loaded,
     meta: &Meta,
     doomed: &[KeyId],
 ) -> Result<(Keyring, bool), StoreError> {
     let before = keys.len();
     doomed.iter().for_each(|id| drop(keys.remove(id)));
-    let tidy = !both || keys.len() != before || commits == 0;
+    let tidy = files != BOTH || keys.len() != before || commits == 0;
     keys.retain(|id, _| !id.is_from(meta.next_key));
     Ok((Keyring::new(secrets.root.clone(), keys, next.max(meta.next_key))?, tidy))
 }

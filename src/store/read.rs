@@ -29,6 +29,10 @@ pub struct Reader {
 }
 
 impl Reader {
+    pub(super) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
     /// Why nothing can be written, if the store can only be read.
     pub fn frozen(&self) -> Option<StoreError> {
         self.inner.frozen()
@@ -72,12 +76,28 @@ pub trait Rows {
         value.map(|value| decode::<T>(&value)).transpose()
     }
 
+    /// The row at `key`, if there is one that opens.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    fn get_sound<T: Table>(&self, key: &RowKey) -> Result<Option<T::Row>, StoreError> {
+        match self.get::<T>(key) {
+            Err(StoreError::Damaged { .. }) => Ok(None),
+            read => read,
+        }
+    }
+
     /// The rows that `scan` covers, in its order, each with the bytes of its key after the prefix.
     ///
     /// # Errors
     /// As [`Rows::get`].
     fn scan<T: Table>(&self, scan: &Scan) -> Result<Vec<Keyed<T::Row>>, StoreError> {
-        self.source().scan::<T>(scan, Err)
+        let mut rows = Vec::new();
+        self.source().each::<T>(scan, |key, row| {
+            rows.push((key.to_vec(), row?));
+            Ok(true)
+        })?;
+        Ok(rows)
     }
 
     /// The same without the rows that do not open, and how many these are.
@@ -85,13 +105,41 @@ pub trait Rows {
     /// # Errors
     /// Those of the disk.
     fn scan_sound<T: Table>(&self, scan: &Scan) -> Result<Sound<T::Row>, StoreError> {
-        let mut unsound = 0;
-        let rows = self.source().scan::<T>(scan, |error| {
-            tracing::error!(%error, "a row cannot be read");
-            unsound += 1;
-            Ok(())
+        let (mut rows, mut unsound) = (Vec::new(), 0);
+        self.source().each::<T>(scan, |key, row| {
+            let row = sound(row);
+            unsound += usize::from(row.is_none());
+            let is_sound = row.is_some();
+            rows.extend(row.map(|row| (key.to_vec(), row)));
+            Ok(is_sound)
         })?;
         Ok((rows, unsound))
+    }
+
+    /// The same, with `None` in the place of each row that does not open.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    fn scan_all<T: Table>(&self, scan: &Scan) -> Result<Vec<Keyed<Option<T::Row>>>, StoreError> {
+        let mut rows = Vec::new();
+        self.source().each::<T>(scan, |key, row| {
+            rows.push((key.to_vec(), sound(row)));
+            Ok(true)
+        })?;
+        Ok(rows)
+    }
+
+    /// How many of the rows that `scan` covers do not open.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    fn count_unsound<T: Table>(&self, scan: &Scan) -> Result<u64, StoreError> {
+        let mut unsound = 0;
+        self.source().each::<T>(scan, |_, row| {
+            unsound += u64::from(row.is_err());
+            Ok(true)
+        })?;
+        Ok(unsound)
     }
 
     /// How many rows `scan` covers (its limit included), without opening them.
@@ -129,6 +177,11 @@ pub trait Rows {
     }
 }
 
+/// A row, if it opens; what is wrong with another stands in the log.
+fn sound<R>(row: Result<R, StoreError>) -> Option<R> {
+    row.inspect_err(|error| tracing::error!(%error, "a row cannot be read")).ok()
+}
+
 /// A row of a table from its encoded form.
 fn decode<T: Table>(plaintext: &[u8]) -> Result<T::Row, StoreError> {
     postcard::from_bytes(plaintext)
@@ -153,13 +206,12 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// The rows of a scan. `unsound` says what is to come of one that does not open.
-    fn scan<T: Table>(
+    /// Visits the rows of a scan, or why one does not open. `visit` says whether it counts.
+    pub(super) fn each<T: Table>(
         &self,
         scan: &Scan,
-        mut unsound: impl FnMut(StoreError) -> Result<(), StoreError>,
-    ) -> Result<Vec<Keyed<T::Row>>, StoreError> {
-        let mut rows = Vec::new();
+        mut visit: impl FnMut(&[u8], Result<T::Row, StoreError>) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
         self.walk(T::ID, scan, |opened, key, suffix, found| {
             let row = match found {
                 Found::Buffered(plaintext) => decode::<T>(plaintext).map(Some),
@@ -167,15 +219,9 @@ impl Source<'_> {
                     self.open(opened, key, row).and_then(|value| value.map(|value| decode::<T>(&value)).transpose())
                 }
             };
-            let row = match row {
-                Ok(row) => row,
-                Err(error) => return unsound(error).map(|()| false),
-            };
-            let Some(row) = row else { return Ok(false) };
-            rows.push((suffix.to_vec(), row));
-            Ok(true)
-        })?;
-        Ok(rows)
+            // One whose key was destroyed is not there.
+            row.transpose().map_or(Ok(false), |row| visit(suffix, row))
+        })
     }
 
     /// Visits what is stored and what is buffered in the order of the scan. `visit` says whether the row counts.

@@ -86,8 +86,15 @@ struct Taken {
     superseded: Option<u64>,
 }
 
+/// The newest that is as it was written, or else the newest that opens.
 fn newest_snapshot(dir: &Path, remains: &Remains) -> Result<Option<Reading>, StoreError> {
+    // One of which parts are missing only where there is no other.
+    let (mut files, mut partial) = (Vec::new(), Vec::new());
     for file in snapshots(dir)? {
+        let is_sound = Reading::faults(&file, &remains.secrets)?.is_none();
+        if is_sound { files.push(file) } else { partial.push(file) }
+    }
+    for file in files.into_iter().chain(partial) {
         match Reading::open(&file, &remains.secrets) {
             Ok(reading) => {
                 is_known(reading.schema)?;

@@ -1,11 +1,11 @@
 //! What is left of a store: looked at without changing a byte of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::StoreError;
 use super::durable::Disk;
-use super::files::{DATABASE, KEYS};
+use super::files::{DATABASE, KEYS, LOG, TORN};
 use super::key::KeyId;
 use super::keyfiles::{Contents, KeyFiles};
 use super::keyring::Role;
@@ -42,16 +42,16 @@ impl Remains {
             Err(StoreError::Damaged { .. }) => None,
             loaded => loaded?,
         };
-        let log = Log::read(&dir.join(DATABASE).join("db"), META_KEY)?;
+        let log = Log::read(&log_in(&dir.join(DATABASE)), META_KEY)?;
         let mut remains = Self {
-            witness: Mark::look(dir, &secrets.mark),
+            witness: Mark::look(dir, &secrets.mark).unwrap_or_default(),
             secrets,
             log,
             keys: loaded.map(|loaded| loaded.contents),
             meta: None,
             generation: files.generation,
         };
-        remains.meta = remains.newest_meta()?;
+        remains.meta = remains.log.as_ref().map_or(Ok(None), |log| remains.newest_meta(log))?;
         if let (Some(contents), Some(log)) = (&mut remains.keys, &remains.log) {
             // What a commit destroyed stays destroyed, though it was interrupted.
             let named = log.range(&[DOOMED_TABLE], Some(&[DOOMED_TABLE + 1])).filter(|(_, found)| found.is_there());
@@ -65,8 +65,23 @@ impl Remains {
     /// # Errors
     /// Those of the disk.
     pub(super) fn fault(&self) -> Result<Option<String>, StoreError> {
-        let Some(log) = &self.log else { return Ok(Some("its database is missing".to_owned())) };
-        let Some((_, meta)) = &self.meta else { return Ok(Some("its database has lost its contents".to_owned())) };
+        self.fault_in(self.log.as_ref(), self.meta.as_ref())
+    }
+
+    /// What is wrong with that part of the log of `dir` which sled would read, if it is torn; `None`: nothing.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn fault_for_sled(&self, dir: &Path) -> Result<Option<String>, StoreError> {
+        let path = log_in(&dir.join(DATABASE));
+        let log = Log::read_as_sled(&path, META_KEY)?;
+        let meta = log.as_ref().map_or(Ok(None), |log| self.newest_meta(log))?;
+        self.fault_in(log.as_ref(), meta.as_ref())
+    }
+
+    fn fault_in(&self, log: Option<&Log>, meta: Option<&(u32, Meta)>) -> Result<Option<String>, StoreError> {
+        let Some(log) = log else { return Ok(Some("its database is missing".to_owned())) };
+        let Some((_, meta)) = meta else { return Ok(Some("its database has lost its contents".to_owned())) };
         let Some(keys) = &self.keys else {
             return Ok(Some(format!("neither {} nor {} can be read", KEYS[0], KEYS[1])));
         };
@@ -106,8 +121,7 @@ impl Remains {
         Ok(newer_than(&known, commits))
     }
 
-    fn newest_meta(&self) -> Result<Option<(u32, Meta)>, StoreError> {
-        let Some(log) = &self.log else { return Ok(None) };
+    fn newest_meta(&self, log: &Log) -> Result<Option<(u32, Meta)>, StoreError> {
         for found in log.history().iter().rev() {
             if let Some(meta) = self.meta_at(log, *found)? {
                 return Ok(Some(meta));
@@ -123,6 +137,13 @@ impl Remains {
             opened => opened.map(Some),
         }
     }
+}
+
+/// The log in the folder of the database: beside what it was before somebody tried to open it, what is there now does not
+/// count.
+pub(super) fn log_in(folder: &Path) -> PathBuf {
+    let torn = folder.join(TORN);
+    if torn.exists() { torn } else { folder.join(LOG) }
 }
 
 /// Where the log goes beyond the state after `commits`, of the positions at which the engine's own row named a number of

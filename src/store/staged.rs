@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
-use super::files::{KEY_FILE, LOCK, ProfileDir, private_folder, sync_parent};
+use super::files::{KEY_FILE, LOCK, ProfileDir, exchange, private_folder, sync_parent};
 use super::lock::ProfileLock;
 
 /// A profile folder in the making, beside the place where it is to be: what is there under its own name is whole.
@@ -110,18 +110,6 @@ fn left_over(place: &Path) -> PathBuf {
         path.as_mut_os_string().push("x");
     }
     path
-}
-
-/// Swaps the names of two folders.
-#[cfg(target_os = "linux")]
-fn exchange(one: &Path, other: &Path) -> rustix::io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
-}
-
-#[cfg(not(target_os = "linux"))]
-const fn exchange(_: &Path, _: &Path) -> rustix::io::Result<()> {
-    Err(rustix::io::Errno::NOSYS)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::database::Database;
 use super::durable::{Disk, Durable, Synced};
 use super::files::KEYS;
-use super::keyfiles::KeyFiles;
+use super::keyfiles::{BOTH, KeyFiles};
 use super::open::{Options, open};
 use super::row::{ChunkKeys, open_value};
 use super::secrets::Secrets;
@@ -105,7 +105,7 @@ impl Place {
     pub(crate) fn open_all(&self, rows: &Dump) -> Vec<(Vec<u8>, Vec<u8>)> {
         let secrets = Secrets::derive(&self.key);
         let loaded = KeyFiles::new(self.path(), &secrets.key_files, Arc::new(Disk)).load().unwrap().unwrap();
-        assert!(loaded.both, "one of the key files holds other keys");
+        assert!(loaded.files == BOTH, "one of the key files holds other keys");
         let keys = loaded.contents.keys.values().map(|entry| &entry.key);
         let keys: Vec<_> = [&secrets.root].into_iter().chain(keys).collect();
         let open = |key: &Vec<u8>, row| {

@@ -2,6 +2,7 @@
 
 use crate::api::{Conversation, Direction, InboxParams, Message, method};
 use crate::base::WallTime;
+use crate::base::shown::{OTHER, UNREADABLE};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
@@ -54,7 +55,12 @@ pub(super) fn preview(message: &Message) -> String {
 
 /// The text, or what stands for what cannot be shown.
 pub(super) fn body(message: &Message) -> String {
-    if message.kind == "text" { message.text.clone() } else { format!("[{}]", message.kind) }
+    match message.kind.as_str() {
+        "text" => message.text.clone(),
+        OTHER => "[not understood yet]".to_owned(),
+        UNREADABLE => "[cannot be read]".to_owned(),
+        kind => format!("[{kind}]"),
+    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ impl Tx<'_> {
         let clock = self.deadline_clock();
         let known = self.used_box(&peer)?;
         let is_used = |row: &OwnBoxRow| row.state != BoxState::Leaving && row.peer != peer;
-        let used = self.buf.scan::<OwnBoxes>(&Scan::all())?.iter().filter(|(_, row)| is_used(row)).count();
+        let used = self.buf.scan_sound::<OwnBoxes>(&Scan::all())?.0.iter().filter(|(_, row)| is_used(row)).count();
         if used >= limits::MAX_MAILBOXES {
             return Err(Refusal::TooManyMailboxes.into());
         }
@@ -60,7 +60,7 @@ impl Tx<'_> {
             return Err(Refusal::NotAMailbox.into());
         };
         // Of those that do not answer no more are told than could be used.
-        let rows = self.buf.scan::<OwnBoxes>(&Scan::all())?.into_iter().map(|(_, row)| row);
+        let rows = self.buf.scan_sound::<OwnBoxes>(&Scan::all())?.0.into_iter().map(|(_, row)| row);
         let mut leaving: Vec<OwnBoxRow> = rows.filter(|row| row.state == BoxState::Leaving).collect();
         leaving.sort_by_key(|row| std::cmp::Reverse(row.since));
         for old in leaving.iter().skip(limits::MAX_MAILBOXES - 1) {
@@ -103,7 +103,7 @@ impl Tx<'_> {
         let clock = self.deadline_clock();
         let lease = crate::base::Millis::from_days(u64::from(limits::BOX_LEASE_DAYS));
         let believed = self.believed(lease);
-        let rows = self.buf.scan::<OwnBoxes>(&Scan::all())?;
+        let rows = self.buf.scan_sound::<OwnBoxes>(&Scan::all())?.0;
         Ok(rows.iter().all(|(_, row)| {
             let visited = row.fetched_at.unwrap_or(row.since);
             row.kept.is_none() || visited + lease <= believed || clock.since(visited) <= super::keys::SWEEP

@@ -1,8 +1,10 @@
+use crate::base::event::EventKind;
 use crate::base::words::State;
 use crate::base::{MessageId, PeerId, RoomId};
 use crate::content::{self, mimi};
-use crate::messenger::command::Command;
+use crate::messenger::command::{Answer, Command};
 use crate::messenger::io::{Event, FrameToken, Input, Order, Output};
+use crate::messenger::query;
 use crate::messenger::tables::HeldMessage;
 use crate::messenger::testing::Office;
 
@@ -133,4 +135,82 @@ fn an_inquiry_is_answered_for_what_is_there_and_for_nothing_else() {
         tx.answer_inquiry(tx.my_id(), &asked).unwrap();
         assert!(tx.mem.receipts.is_empty(), "they are not his");
     });
+}
+
+/// CON-12: what another program says of a message is kept with all its bytes until it is understood, and disturbs nobody.
+#[test]
+fn what_is_said_of_a_message_is_kept_and_neither_rings_nor_is_unread() {
+    use crate::base::shown::OTHER;
+    use crate::content::mimi::{deletion, edit, reaction, unreaction};
+    let mut office = Office::pair();
+    let (peer, me, now) = (office.id(0), office.id(1), office.now.wall);
+    let of = office.say(0, 1, "first");
+    let (sender, room) = (content::sender_uri(peer), content::direct_room_uri(me, peer));
+    let said = [
+        edit([1; 16], &sender, &room, of, "better", None),
+        reaction([2; 16], &sender, &room, "👍", of),
+        unreaction([3; 16], &sender, &room, of, of),
+        deletion([4; 16], &sender, &room, of, None),
+    ];
+    let bodies = said.map(|content| content.encode());
+    let unread = |office: &Office| query::counts(&office.rows(1), office.id(1), office.now.wall).unwrap().unread;
+    let (before, events) = (office.history(1, 0), office.events(1).len());
+    let waits = unread(&office);
+    assert!(waits > 0);
+    let come = |office: &mut Office, bodies: &[Vec<u8>]| {
+        office.tx(1, |tx| {
+            for body in bodies {
+                let held = tx.checked_message(peer, now, body.clone(), None).unwrap();
+                tx.insert_incoming(peer, held).unwrap();
+                assert!(tx.mem.receipts.iter().any(|(to, _, state)| *to == peer && *state == State::Delivered));
+            }
+        });
+    };
+    come(&mut office, &bodies);
+    assert_eq!((unread(&office), office.events(1).len()), (waits, events));
+    let shown = office.history(1, 0);
+    assert_eq!(shown[..before.len()], before[..]);
+    let others = &shown[before.len()..];
+    assert_eq!(others.len(), bodies.len());
+    for (other, body) in others.iter().zip(&bodies) {
+        assert_eq!((other.kind.as_str(), other.text.as_str(), other.state), (OTHER, "", State::Read));
+        let (_, row) = query::find(&office.rows(1), &other.message_id).unwrap().unwrap();
+        assert_eq!(&row.body.whole(&crate::content::mimi::Origin::new(&sender, &room)), body);
+    }
+    // They come once; reading the rest counts none of them, and tells nothing of them.
+    come(&mut office, &bodies[..1]);
+    assert_eq!(office.history(1, 0).len(), shown.len());
+    let answer = office.command(1, Command::Read { peer, upto: None }).unwrap();
+    assert!(matches!(answer, Answer::Read(count) if count == waits), "{answer:?}");
+    assert_eq!(unread(&office), 0);
+    let ids: Vec<_> = others.iter().map(|other| other.message_id).collect();
+    let told =
+        |event: &EventKind| matches!(event, EventKind::MessageState { message_id, .. } if ids.contains(message_id));
+    assert!(!office.events(1).iter().any(told));
+    // Nor when it comes while everything was read.
+    come(&mut office, &[reaction([5; 16], &sender, &room, "👍", of).encode()]);
+    assert_eq!(unread(&office), 0);
+    assert!(query::inbox(&office.rows(1), me, true, 10, office.now.wall).unwrap().is_empty());
+}
+
+/// SES-11: a newer header is told from a fault.
+#[test]
+fn a_first_contact_of_another_version_is_not_called_malformed() {
+    use crate::envelope::{EnvelopeKind, encode};
+    use crate::messenger::io::{Event, FrameToken, Input, Order, Output, RefuseReason};
+    let mut office = Office::new(2);
+    let from = office.id(0);
+    let mut refusal = |payload: Vec<u8>| {
+        let (token, bytes) =
+            (FrameToken { stream: 1, frame: 1 }, encode(EnvelopeKind::FirstContact, &payload).unwrap());
+        let outputs = office.hand_in(1, vec![Input::Net(Event::Envelope { from, origin: None, token, bytes })]);
+        outputs.into_iter().find_map(|output| match output {
+            Output::Net(Order::Refuse(_, reason)) => Some(reason),
+            _ => None,
+        })
+    };
+    assert_eq!(refusal([&[2_u8][..], &[7; 2000]].concat()), Some(RefuseReason::Unsupported));
+    assert_eq!(refusal(vec![9]), Some(RefuseReason::Unsupported));
+    assert_eq!(refusal([&[1_u8][..], &[7; 2000]].concat()), Some(RefuseReason::Malformed));
+    assert_eq!(refusal(vec![1]), Some(RefuseReason::Malformed));
 }

@@ -10,5 +10,5 @@ use crate::store::{RowKey, Rows, StoreError};
 /// # Errors
 /// Those of the store, as with all questions.
 pub fn clock(rows: &impl Rows, wall: WallTime) -> Result<ClockRow, StoreError> {
-    Ok(rows.get::<Clocks>(&RowKey::new())?.map_or_else(|| ClockRow::new(wall), |row| row.at(wall)))
+    Ok(rows.get_sound::<Clocks>(&RowKey::new())?.map_or_else(|| ClockRow::new(wall), |row| row.at(wall)))
 }

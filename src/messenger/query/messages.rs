@@ -1,18 +1,18 @@
 //! Messages, as they are shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::shown::Message;
+use crate::base::shown::{Message, OTHER, UNREADABLE};
 use crate::base::words::{Direction, State};
 use crate::base::{MessageId, PeerId, RoomId, WallTime, limits};
-use crate::content::mimi::{Body, Vanishes};
+use crate::content::mimi::{Act, Body, Vanishes};
 use crate::content::{ContentError, MimiContent};
 use crate::messenger::clock::ClockRow;
 use crate::messenger::memory::number;
 use crate::messenger::tables::{
     ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox,
-    PeerRow, Peers, Profile, Reaches, Requests, States, Timed, index_key, kept_of, message_key, outbox_key, peer_key,
-    room_key, timed_key,
+    PeerRow, Peers, Profile, Reaches, Requests, States, Timed, index_key, indexed, kept_of, message_key, outbox_key,
+    peer_key, room_key, timed_key,
 };
 use crate::store::{RowKey, Rows, Scan, StoreError};
 
@@ -27,38 +27,47 @@ pub fn history(
     n: usize,
     wall: WallTime,
 ) -> Result<Vec<Message>, StoreError> {
-    let Some(conversation) = rows.get::<Conversations>(&room_key(&RoomId::direct(*peer)))? else {
-        return Ok(Vec::new());
-    };
+    let Some(conversation) = conversation(rows, RoomId::direct(*peer))? else { return Ok(Vec::new()) };
     let clock = clock(rows, wall)?;
     let before = before.map(|id| rows.get::<MessageIndex>(&index_key(id))).transpose()?.flatten();
     let before = before.map(|index| index.position);
-    let mut found = last(rows, &conversation, &clock, before, n.min(limits::MAX_PAGE))?;
-    found.reverse();
-    let shown = Shown::open(rows, me, conversation, &clock)?;
-    found.into_iter().map(|(position, row)| shown.view(position, row)).collect()
+    let found = last(rows, &conversation, &clock, before, n.min(limits::MAX_PAGE))?;
+    Shown::open(rows, me, conversation, &clock)?.all(found)
 }
 
-/// The last messages of a conversation, before a place if one is given, the last first: of those that are to be seen.
+/// A conversation; of one whose row does not open, what the others say of it.
+pub(super) fn conversation(rows: &impl Rows, room: RoomId) -> Result<Option<ConversationRow>, StoreError> {
+    match rows.get::<Conversations>(&room_key(&room)) {
+        Err(StoreError::Damaged { .. }) => Ok(Some(ConversationRow::new(room, 0))),
+        read => read,
+    }
+}
+
+/// A message and its place; `None`: its row does not open.
+type Place = (u64, Option<MessageRow>);
+
+/// The last messages of a conversation, before a place if one is given, the last first: of those that are to be seen. What
+/// does not open is among them.
 fn last(
     rows: &impl Rows,
     conversation: &ConversationRow,
     clock: &ClockRow,
     mut before: Option<u64>,
     n: usize,
-) -> Result<Vec<(u64, MessageRow)>, StoreError> {
+) -> Result<Vec<Place>, StoreError> {
     let mut found = Vec::new();
     while found.len() < n {
         let mut page = kept_of(conversation).reverse().limit(n);
         if let Some(before) = before {
             page = page.to(before);
         }
-        let page = rows.scan::<Messages>(&page)?;
+        let page = rows.scan_all::<Messages>(&page)?;
         let is_last = page.len() < n;
         for (key, row) in page {
             let position = number(&key).unwrap_or_default();
             before = Some(position);
-            if found.len() < n && !is_hidden(rows, clock, &row.id, row.vanishes)? {
+            let hidden = row.as_ref().map(|row| is_hidden(rows, clock, &row.id, row.vanishes)).transpose()?;
+            if found.len() < n && hidden != Some(true) {
                 found.push((position, row));
             }
         }
@@ -86,7 +95,7 @@ fn since(rows: &impl Rows, clock: &ClockRow, id: &MessageId, end: WallTime) -> R
     if clock.is_plain() {
         return Ok(end);
     }
-    Ok(rows.get::<Timed>(&timed_key(end.0, id))?.map_or(end, |row| row.since))
+    Ok(rows.get_sound::<Timed>(&timed_key(end.0, id))?.map_or(end, |row| row.since))
 }
 
 /// How many unread messages of each conversation are not to be seen any more, and still count in its row.
@@ -96,13 +105,13 @@ pub(super) fn hidden_unread(
     clock: &ClockRow,
 ) -> Result<BTreeMap<RoomId, u64>, StoreError> {
     let mut hidden = BTreeMap::new();
-    for (_, row) in rows.scan::<Timed>(&Scan::all().to(clock.time.0.saturating_add(1)))? {
+    for (_, row) in rows.scan_sound::<Timed>(&Scan::all().to(clock.time.0.saturating_add(1)))?.0 {
         let Some(position) = row.position else { continue };
         if clock.hidden_from(row.since, WallTime(row.at)) > clock.time {
             continue;
         }
-        let message = rows.get::<Messages>(&message_key(&row.room, position))?;
-        let conversation = rows.get::<Conversations>(&room_key(&row.room))?;
+        let message = rows.get_sound::<Messages>(&message_key(&row.room, position))?;
+        let conversation = conversation(rows, row.room)?;
         if let (Some(message), Some(conversation)) = (message, conversation)
             && state(rows, me, &conversation, position, &message)? == State::Received
         {
@@ -130,8 +139,8 @@ pub(super) fn last_of(
     conversation: ConversationRow,
     clock: &ClockRow,
 ) -> Result<Option<Message>, StoreError> {
-    let Some((position, row)) = last(rows, &conversation, clock, None, 1)?.pop() else { return Ok(None) };
-    Shown::open(rows, me, conversation, clock)?.view(position, row).map(Some)
+    let last = last(rows, &conversation, clock, None, 1)?;
+    Ok(Shown::open(rows, me, conversation, clock)?.all(last)?.pop())
 }
 
 /// Where a message stands; `None` when there is none by this ID, or it was forgotten. Its row is not opened, and stands for
@@ -162,12 +171,18 @@ pub(in crate::messenger) fn state(
     let key = message_key(&conversation.room, position);
     if message.author != me {
         let unread = position > conversation.read || rows.contains::<Late>(&key)?;
-        return Ok(if unread { State::Received } else { State::Read });
+        return Ok(if unread && !message.is_other() { State::Received } else { State::Read });
     }
-    if let Some(state) = rows.get::<States>(&key)?.and_then(|row| row.state(0)) {
-        return Ok(state);
+    match rows.get::<States>(&key) {
+        // It has come that far at least.
+        Err(StoreError::Damaged { .. }) => return Ok(State::Sent),
+        found => {
+            if let Some(state) = found?.and_then(|row| row.state(0)) {
+                return Ok(state);
+            }
+        }
     }
-    let index = rows.get::<MessageIndex>(&index_key(&message.id))?;
+    let index = rows.get_sound::<MessageIndex>(&index_key(&message.id))?;
     let row = index.map(|index| waiting(rows, &index)).transpose()?.flatten();
     Ok(match row.map(|row| Ok::<_, StoreError>(row.way_now(anew(rows, &conversation.room.peer())?))).transpose()? {
         Some(way) if way.sent || !way.held.is_empty() => State::Sent,
@@ -177,13 +192,13 @@ pub(in crate::messenger) fn state(
 
 /// How often everything that waits for a peer has begun anew.
 pub(super) fn anew(rows: &impl Rows, peer: &PeerId) -> Result<u64, StoreError> {
-    Ok(rows.get::<Reaches>(&peer_key(peer))?.map_or(0, |row| row.anew))
+    Ok(rows.get_sound::<Reaches>(&peer_key(peer))?.map_or(0, |row| row.anew))
 }
 
 /// The row in the outbox of an own message.
 pub(in crate::messenger) fn waiting(rows: &impl Rows, index: &IndexRow) -> Result<Option<OutRow>, StoreError> {
     let Some(number) = index.outbox else { return Ok(None) };
-    let row = rows.get::<Outbox>(&outbox_key(&index.room.peer(), number))?;
+    let row = rows.get_sound::<Outbox>(&outbox_key(&index.room.peer(), number))?;
     // Numbers begin anew when there are no rows.
     Ok(row.filter(|row| row.kind == OutKind::Message(index.position)))
 }
@@ -200,9 +215,86 @@ struct Shown<'a, R> {
 
 impl<'a, R: Rows> Shown<'a, R> {
     fn open(rows: &'a R, me: PeerId, conversation: ConversationRow, clock: &'a ClockRow) -> Result<Self, StoreError> {
-        let my_name = rows.get::<Profile>(&RowKey::new())?.map_or_else(String::new, |profile| profile.name);
+        let my_name = rows.get_sound::<Profile>(&RowKey::new())?.map_or_else(String::new, |profile| profile.name);
         let peer_name = name_of(rows, &conversation.room.peer())?;
         Ok(Self { rows, me, my_name, peer_name, conversation, clock })
+    }
+
+    /// A page of messages, the newest first; as they are shown, the oldest first.
+    fn all(&self, mut page: Vec<Place>) -> Result<Vec<Message>, StoreError> {
+        page.reverse();
+        let lost = page.iter().filter(|(_, row)| row.is_none()).map(|(position, _)| *position).collect();
+        let mut known = self.ids_of(lost)?;
+        // When it was written nobody knows: about when its neighbour was.
+        let mut near = page.iter().find_map(|(_, row)| row.as_ref()).map_or(WallTime(0), |row| row.sent_at);
+        let mut shown = Vec::with_capacity(page.len());
+        for (position, row) in page {
+            near = row.as_ref().map_or(near, |row| row.sent_at);
+            shown.push(match row {
+                Some(row) => self.view(position, row)?,
+                None => self.unreadable(position, known.remove(&position), near)?,
+            });
+        }
+        Ok(shown)
+    }
+
+    /// The IDs of messages whose rows do not open, as the index has them: for the few that there are it is read from one end to the
+    /// other.
+    fn ids_of(&self, mut places: BTreeSet<u64>) -> Result<BTreeMap<u64, (MessageId, IndexRow)>, StoreError> {
+        let (mut found, mut scan) = (BTreeMap::new(), Scan::all().limit(limits::MAX_PAGE));
+        while !places.is_empty() {
+            let page = self.rows.scan_sound::<MessageIndex>(&scan)?.0;
+            let Some((last, _)) = page.last() else { break };
+            scan = Scan::all().after_bytes(last).limit(limits::MAX_PAGE);
+            for (key, row) in page {
+                if row.room == self.conversation.room
+                    && let Some(id) = indexed(&key)
+                    && places.remove(&row.position)
+                {
+                    found.insert(row.position, (id, row));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What is shown in the place of a message whose row does not open.
+    fn unreadable(
+        &self,
+        position: u64,
+        index: Option<(MessageId, IndexRow)>,
+        near: WallTime,
+    ) -> Result<Message, StoreError> {
+        let key = message_key(&self.conversation.room, position);
+        let peer = self.conversation.room.peer();
+        let outgoing =
+            index.as_ref().is_some_and(|(_, row)| row.outbox.is_some()) || self.rows.contains::<States>(&key)?;
+        let is_read = position <= self.conversation.read;
+        let (direction, from, from_name, state) = match (outgoing, is_read) {
+            (true, _) => (Direction::Out, self.me, &self.my_name, State::Sent),
+            (false, true) => (Direction::In, peer, &self.peer_name, State::Read),
+            (false, false) => (Direction::In, peer, &self.peer_name, State::Received),
+        };
+        Ok(Message {
+            message_id: index.map_or(MessageId::new([0; 32]), |(id, _)| id),
+            conversation: peer,
+            from,
+            from_name: from_name.clone(),
+            direction,
+            kind: UNREADABLE.to_owned(),
+            text: String::new(),
+            subject: None,
+            sent_at: near,
+            received_at: None,
+            state,
+            reply_to: None,
+            edited: false,
+            reactions: BTreeMap::new(),
+            expires_at: None,
+            #[cfg(feature = "api")]
+            files: Vec::new(),
+            gap: false,
+        })
     }
 
     fn view(&self, position: u64, row: MessageRow) -> Result<Message, StoreError> {
@@ -242,15 +334,15 @@ impl<'a, R: Rows> Shown<'a, R> {
 
 /// The name to show for a contact, a blocked peer or who asks to be one; empty when there is none.
 pub fn name(rows: &impl Rows, peer: &PeerId) -> Result<String, StoreError> {
-    if let Some(row) = rows.get::<Peers>(&peer_key(peer))?.filter(PeerRow::is_listed) {
+    if let Some(row) = rows.get_sound::<Peers>(&peer_key(peer))?.filter(PeerRow::is_listed) {
         return Ok(row.shown_name().to_owned());
     }
-    Ok(rows.get::<Requests>(&peer_key(peer))?.map(|row| row.name).unwrap_or_default())
+    Ok(rows.get_sound::<Requests>(&peer_key(peer))?.map(|row| row.name).unwrap_or_default())
 }
 
 /// The name to show for a peer in conversations.
 pub(super) fn name_of(rows: &impl Rows, peer: &PeerId) -> Result<String, StoreError> {
-    Ok(rows.get::<Peers>(&peer_key(peer))?.map_or_else(String::new, |row| row.shown_name().to_owned()))
+    Ok(rows.get_sound::<Peers>(&peer_key(peer))?.map_or_else(String::new, |row| row.shown_name().to_owned()))
 }
 
 /// Kind, text and reply of a MIMI content; what is not text is named by its media type.
@@ -258,6 +350,9 @@ pub(super) fn shown_content(mimi: Result<MimiContent, ContentError>) -> (String,
     let Ok(mimi) = mimi else {
         return ("unknown".to_owned(), String::new(), None);
     };
+    if !matches!(mimi.act(), Act::Post) {
+        return (OTHER.to_owned(), String::new(), mimi.in_reply_to);
+    }
     let (kind, text) = match (mimi.as_text(), &mimi.part.body) {
         (Some(text), _) => ("text".to_owned(), text.to_owned()),
         (None, Body::Null) => ("null".to_owned(), String::new()),

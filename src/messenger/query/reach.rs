@@ -32,7 +32,7 @@ pub fn mailboxes(rows: &impl Rows, wall: WallTime) -> Result<Vec<OwnMailbox>, St
             prekeys: row.prekeys.into(),
         })
     };
-    let found = rows.scan::<OwnBoxes>(&Scan::all())?;
+    let found = rows.scan_sound::<OwnBoxes>(&Scan::all())?.0;
     let mut found = found.into_iter().map(|(_, row)| shown(row)).collect::<Result<Vec<_>, StoreError>>()?;
     found.sort_by_key(|mailbox| mailbox.peer_id);
     Ok(found)
@@ -42,7 +42,8 @@ pub fn mailboxes(rows: &impl Rows, wall: WallTime) -> Result<Vec<OwnMailbox>, St
 pub(in crate::messenger) fn mailboxes_in_use(rows: &impl Rows) -> Result<Vec<Mailbox>, StoreError> {
     let named = |state| matches!(state, BoxState::InUse | BoxState::Unreachable);
     let mut found: Vec<_> = rows
-        .scan::<OwnBoxes>(&Scan::all())?
+        .scan_sound::<OwnBoxes>(&Scan::all())?
+        .0
         .into_iter()
         .filter(|(_, row)| named(row.state) && row.kept.is_some_and(|kept| kept.key != LOST_KEY))
         .map(|(_, row)| Mailbox { peer: row.peer, addrs: row.addrs })
@@ -102,12 +103,12 @@ pub fn reach(rows: &impl Rows, peer: &PeerId, wall: WallTime) -> Result<ReachVie
         not_found: known.not_found,
         hinted: known.hinted,
         addrs: rows.get::<Peers>(&key)?.map(|row| row.addrs).unwrap_or_default(),
-        has_session: rows.scan::<Sessions>(&Scan::new(key.clone()))?.iter().any(|(_, row)| row.is_sending()),
+        has_session: rows.scan_sound::<Sessions>(&Scan::new(key.clone()))?.0.iter().any(|(_, row)| row.is_sending()),
         has_token: known.token.is_some(),
         next_try: known.next_try.map(|at| clock.shown(at)),
         ..ReachView::default()
     };
-    for (_, row) in rows.scan::<Outbox>(&Scan::new(key))? {
+    for (_, row) in rows.scan_sound::<Outbox>(&Scan::new(key))?.0 {
         let way = row.way_now(known.anew);
         if way.sent {
             view.awaiting += 1;
@@ -121,6 +122,14 @@ pub fn reach(rows: &impl Rows, peer: &PeerId, wall: WallTime) -> Result<ReachVie
         view.next_try = None;
     }
     Ok(view)
+}
+
+/// How many rows of the whole store do not open, by the name of their table. Every row is read.
+///
+/// # Errors
+/// Those of the disk.
+pub fn unsound(rows: &impl Rows) -> Result<Vec<(&'static str, u64)>, StoreError> {
+    crate::messenger::tables::unsound(rows)
 }
 
 /// How much of what waits to be sent cannot be read: rows of the outbox that do not open, or whose message, peer or session

@@ -40,7 +40,7 @@ pub fn resolve_peer(rows: &impl Rows, text: &str) -> Result<PeerId, ResolveError
             known.push((row.peer, row.shown_name().to_owned()));
         }
     }
-    for (_, row) in rows.scan::<Requests>(&Scan::all())? {
+    for (_, row) in rows.scan_sound::<Requests>(&Scan::all())?.0 {
         if !known.iter().any(|(peer, _)| *peer == row.peer) {
             known.push((row.peer, row.name));
         }
@@ -91,7 +91,7 @@ pub fn resolve_message(
     }
     let mut found = Vec::new();
     loop {
-        let page = rows.scan::<MessageIndex>(&scan)?;
+        let page = rows.scan_sound::<MessageIndex>(&scan)?.0;
         for (key, _) in &page {
             let id = indexed(key).filter(|id| id.to_string().starts_with(&digits));
             // Forgotten messages leave their row behind for a while.

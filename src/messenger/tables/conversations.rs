@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{in_clear, table};
 use crate::base::words::State;
 use crate::base::{MessageId, PeerId, RoomId, Tail, WallTime};
-use crate::content::mimi::{Bare, Vanishes};
+use crate::content::mimi::{Act, Bare, Vanishes};
 use crate::messenger::places::Counters;
 use crate::store::{KeyId, RowKey, Scan};
 
@@ -143,6 +143,12 @@ impl MessageRow {
     pub fn size(&self) -> u64 {
         let said = self.body.length() + self.subject.as_ref().map_or(0, String::len);
         said as u64 + crate::base::limits::MESSAGE_ROWS
+    }
+
+    /// Whether it says something of another message (an edit, a deletion, a reaction; CON-12). Nothing is done about it yet:
+    /// it is kept with all its bytes, is shown as not understood, and is never unread.
+    pub fn is_other(&self) -> bool {
+        self.body.decode().is_ok_and(|content| !matches!(content.act(), Act::Post))
     }
 }
 

@@ -39,7 +39,7 @@ pub use outbox::{OutKind, OutRow, Outbox, Way, outbox_key};
 pub use profile::{Clocks, Profile, ProfileRow};
 pub use requests::{HeldMessage, RequestRow, Requests};
 
-use crate::store::RowKey;
+use crate::store::{RowKey, Rows, Scan, StoreError, Table, WriteBuffer};
 
 /// The key of what is named by a number, and nothing else.
 pub fn numbered(number: u64) -> RowKey {
@@ -50,6 +50,52 @@ pub fn numbered(number: u64) -> RowKey {
 fn in_clear(key: RowKey, bytes: &[u8]) -> RowKey {
     bytes.as_chunks::<8>().0.iter().fold(key, |key, part| key.u64(u64::from_be_bytes(*part)))
 }
+
+/// Does something with every table there is.
+macro_rules! every_table {
+    ($each:ident) => {
+        $each! {
+            BoxedPrekeys GivenTokens KnownPeers Offers OwnBoxes Queues Reaches VoidTags
+            Cards Peers
+            Conversations Late MessageIndex Messages Recent Slots States
+            Hours Timed Tombs
+            CardKeysTable OneTimeTable SendingChains Sessions
+            ClientIdQueue ClientIds Events
+            BoxCards BoxPrekeys BoxTokens Boxes DepositBodies DepositMarks Deposits MailServices MailTotals
+            EnvelopeMarks MarkQueue PrekeyMarks
+            Outbox
+            Clocks Profile
+            Requests
+        }
+    };
+}
+
+/// How many rows do not open, by the name of their table; tables that are sound are left out.
+///
+/// # Errors
+/// Those of the disk.
+pub fn unsound(rows: &impl Rows) -> Result<Vec<(&'static str, u64)>, StoreError> {
+    macro_rules! count {
+        ($($table:ident)*) => { vec![$((<$table as Table>::NAME, rows.count_unsound::<$table>(&Scan::all())?)),*] };
+    }
+    let mut counted = every_table!(count);
+    counted.retain(|(_, unsound)| *unsound > 0);
+    Ok(counted)
+}
+
+/// Removes the rows that do not open; says how many.
+///
+/// # Errors
+/// Those of the disk.
+pub fn discard_unsound(rows: &mut WriteBuffer) -> Result<u64, StoreError> {
+    macro_rules! discard {
+        ($($table:ident)*) => { 0 $(+ rows.discard_unsound::<$table>()?)* };
+    }
+    Ok(every_table!(discard))
+}
+
+#[cfg(test)]
+pub(in crate::messenger) use every_table;
 
 /// Declares tables: their types, numbers, protection and rows.
 macro_rules! table {

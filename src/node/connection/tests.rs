@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -36,7 +37,14 @@ async fn events_come_when_the_store_is_open_again() {
     let (_ended, ended_in) = watch::channel(None);
     let (_stop, stop_in) = watch::channel(false);
     let me = PeerId::from_key_bytes([9; 32]);
-    let core = Core { me, user: mpsc::channel(1).0, reader: reader_in, events: events_in, ended: ended_in };
+    let core = Core {
+        me,
+        user: mpsc::channel(1).0,
+        reader: reader_in,
+        events: events_in,
+        waiting: Arc::default(),
+        ended: ended_in,
+    };
     let profile = Profile::resolve_with("default", Some(place.path()), &|_| None).unwrap();
     let (client, node) = UnixStream::pair().unwrap();
     let serving = tokio::spawn(serve(node, Dispatcher::new(core, profile, None), stop_in));
@@ -74,7 +82,7 @@ async fn acceptances_and_additions_share_commits() {
     let (_stop, stop_in) = watch::channel(false);
     let (user, mut commands) = mpsc::channel(64);
     let (_reader, reader) = watch::channel(office.rows(0));
-    let core = Core { me: office.id(0), user, reader, events: events_in, ended: ended_in };
+    let core = Core { me: office.id(0), user, reader, events: events_in, waiting: Arc::default(), ended: ended_in };
     let profile = Profile::resolve_with("default", Some(office.desks[0].place.path()), &|_| None).unwrap();
     let (client, node) = UnixStream::pair().unwrap();
     let serving = tokio::spawn(serve(node, Dispatcher::new(core, profile, None), stop_in));

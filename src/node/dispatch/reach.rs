@@ -23,6 +23,7 @@ impl Dispatcher {
     pub(super) async fn status(&self) -> Result<api::Status, ApiError> {
         let status = self.live.as_ref().map(|live| live.net.status());
         let (socket, data_dir) = (self.place.socket.clone(), self.place.dir.clone());
+        let outbox = self.core.waiting();
         self.core
             .read(move |reader, me| {
                 let counts = query::counts(reader, me, Clock::wall())?;
@@ -41,7 +42,7 @@ impl Dispatcher {
                     running: status.is_some(),
                     clock: warning(reader)?,
                     peers: connections.len() as u64,
-                    outbox: counts.outbox,
+                    outbox,
                     relay: status.as_ref().and_then(|s| s.relays.first()).map(|relay| relay.peer_id.to_string()),
                     mailboxes: in_use.map(|mailbox| mailbox.peer_id.to_string()).collect(),
                     reachability: status.as_ref().map_or(Reachability::Unknown, |s| s.reachability),

@@ -11,7 +11,7 @@ use crate::base::{Millis, WallTime};
 use crate::node::errors;
 use crate::node::place::Place;
 use crate::store::files::KEY_FILE;
-use crate::store::{ProfileLock, free_space, snapshots};
+use crate::store::{Blemish, Inspection, ProfileLock, StoreError, free_space, snapshots};
 
 use super::findings::Findings;
 
@@ -74,6 +74,10 @@ fn look_at_key_file(path: &Path, found: &mut Findings) -> Result<Option<Vec<u8>>
     } else if about.mode() & 0o077 != 0 {
         found.problem(Area::KeyFile, format!("{shown} can be read by others"), &format!("chmod 600 {shown}"));
     } else {
+        if path.with_extension("new").exists() {
+            let hint = "`rohrpost id passphrase` once more overwrites it";
+            found.note(Area::KeyFile, format!("an interrupted change left an older key file in {shown}.new"), hint);
+        }
         match crate::identity::key_file_needs_passphrase(&bytes) {
             Ok(true) => found.ok(Area::KeyFile, "sealed with a passphrase"),
             Ok(false) => found.ok(Area::KeyFile, "without a passphrase: who can read the disk can be you"),
@@ -97,6 +101,23 @@ pub(super) fn look_at_lock(place: &Place, found: &mut Findings) {
             found.note(Area::Lock, format!("{who} works on the profile, and does not answer on the socket"), hint);
         }
         Err(error) => found.error(Area::Lock, error.into()),
+    }
+}
+
+/// What is not as it was written.
+pub(super) fn look_at_files(inspection: Result<Inspection, StoreError>, found: &mut Findings) {
+    let inspection = match inspection {
+        Ok(inspection) => inspection,
+        Err(error) => return found.error(Area::Store, error.into()),
+    };
+    for Blemish { file, what, means } in inspection.blemishes {
+        let hint = "nothing to do: opening the profile makes it again; if it comes back, look after the disk";
+        found.note(Area::Store, format!("{file} {what}: {means}"), hint);
+    }
+    for (file, what) in inspection.snapshots {
+        let shown = file.path().display();
+        let hint = format!("rm {shown}; a running node makes a new one a day");
+        found.problem(Area::Snapshots, format!("{shown} {what}: `rohrpost recover` could not rely on it"), &hint);
     }
 }
 

@@ -9,10 +9,10 @@ mod reach;
 mod surroundings;
 
 use crate::api::{ApiError, Area, Code, Diagnosis};
-use crate::identity;
-use crate::messenger::query;
+use crate::identity::{self, IdentityKeypair, KeyMaterial};
+use crate::messenger::{Messenger, query};
 use crate::net::NetStatus;
-use crate::store::{Reader, Store, StoreError};
+use crate::store::{Reader, Store, StoreError, inspect};
 
 pub(crate) use reach::of_a_peer;
 
@@ -21,6 +21,7 @@ use findings::{Findings, count};
 use super::clock::Clock;
 use super::place::Place;
 use super::profile::Ask;
+use super::random;
 
 /// What a node does without a store that it can write to.
 const TRIES_AGAIN: &str = "tries again by itself, at least every 30 seconds; where that does not help, `rohrpost stop`, \
@@ -36,10 +37,11 @@ const FROM_OUTSIDE: &str =
 pub(crate) fn doctor(place: &Place, ask: Ask<'_>) -> Result<Diagnosis, ApiError> {
     let mut found = Findings::default();
     let key_file = files::look_at_folder(place, &mut found)?;
-    let store = match key_file {
-        Some(bytes) => look_at_store(place, &bytes, ask, &mut found)?,
+    let material = match key_file {
+        Some(bytes) => unlock(&bytes, ask, &mut found)?,
         None => None,
     };
+    let store = material.as_ref().and_then(|material| look_at_store(place, material, &mut found));
     files::look_at_lock(place, &mut found);
     around(place, store.as_ref().map(Store::reader).as_ref(), None, &mut found);
     Ok(found.done(false))
@@ -52,6 +54,7 @@ pub(crate) fn of_a_node(place: &Place, reader: &Reader, net: Option<&NetStatus>)
     look_at_open_store(query::exists(reader), reader.frozen(), &mut found);
     let pid = std::process::id();
     found.ok(Area::Lock, format!("held by {}, process {pid}", if net.is_some() { "the node" } else { "this command" }));
+    files::look_at_files(reader.inspect(), &mut found);
     around(place, Some(reader), net, &mut found);
     Ok(found.done(net.is_some()))
 }
@@ -103,13 +106,16 @@ fn around(place: &Place, reader: Option<&Reader>, net: Option<&NetStatus>, found
     }
 }
 
-/// Reads the whole store. `None` when it could not be.
-fn look_at_store(
-    place: &Place,
-    key_file: &[u8],
-    ask: Ask<'_>,
-    found: &mut Findings,
-) -> Result<Option<Store>, ApiError> {
+/// How many rows there are that do not open, in words.
+pub(super) fn rows_that_do_not_open(unsound: &[(&'static str, u64)]) -> String {
+    let all: u64 = unsound.iter().map(|(_, rows)| rows).sum();
+    let each: Vec<String> = unsound.iter().map(|(table, rows)| format!("{rows} of {table}")).collect();
+    let rows = count(usize::try_from(all).unwrap_or(usize::MAX), "row", "rows");
+    format!("{rows} cannot be read ({})", each.join(", "))
+}
+
+/// Opens the key file. `None` when it could not be.
+fn unlock(key_file: &[u8], ask: Ask<'_>, found: &mut Findings) -> Result<Option<KeyMaterial>, ApiError> {
     // A key file of which that cannot be told is not opened either: that says why.
     let needed = identity::key_file_needs_passphrase(key_file).unwrap_or(false);
     let passphrase = match needed.then(ask).transpose() {
@@ -120,25 +126,46 @@ fn look_at_store(
         }
         asked => asked?,
     };
-    let material = match identity::open_key_file(key_file, passphrase.as_ref()).map_err(ApiError::from) {
-        Ok(material) => material,
-        Err(error) if error.is(Code::WrongPassphrase) => return Err(error),
+    match identity::open_key_file(key_file, passphrase.as_ref()).map_err(ApiError::from) {
+        Ok(material) => Ok(Some(material)),
+        Err(error) if error.is(Code::WrongPassphrase) => Err(error),
         Err(error) => {
             found.error(Area::KeyFile, error);
-            return Ok(None);
-        }
-    };
-    let because = StoreError::ReadOnly { path: place.dir.clone() };
-    match Store::open_frozen(&place.dir, &material.store_key, because) {
-        Ok(store) => {
-            found.ok(Area::Store, "sound: every row is there");
-            Ok(Some(store))
-        }
-        Err(error) => {
-            found.error(Area::Store, error.into());
             Ok(None)
         }
     }
+}
+
+/// Reads the whole store, and what whoever opens the profile needs of it. `None` when it could not be read.
+fn look_at_store(place: &Place, material: &KeyMaterial, found: &mut Findings) -> Option<Store> {
+    let because = StoreError::ReadOnly { path: place.dir.clone() };
+    let store = match Store::open_frozen(&place.dir, &material.store_key, because) {
+        Ok(store) => store,
+        Err(error) => {
+            found.error(Area::Store, error.into());
+            files::look_at_files(inspect(&place.dir, &material.store_key, None), found);
+            return None;
+        }
+    };
+    let me = IdentityKeypair::from_seed(&material.identity_seed);
+    let inspection = inspect(&place.dir, &material.store_key, Some(&store.reader()));
+    let damage = inspection.as_ref().ok().and_then(|inspection| inspection.fault.clone());
+    let is_as_written = inspection.as_ref().is_ok_and(|inspection| inspection.blemishes.is_empty());
+    match Messenger::examine(store.clone(), me, Clock::new().now(), &mut random::system()) {
+        Err(error) => found.error(Area::Store, error.into()),
+        Ok(()) => match (damage, query::unsound(&store.reader())) {
+            (Some(what), _) => found.error(Area::Store, StoreError::Damaged { what }.into()),
+            (None, Err(error)) => found.error(Area::Store, error.into()),
+            (None, Ok(unsound)) if !unsound.is_empty() => {
+                let message = format!("{}: what they held is shown nowhere", rows_that_do_not_open(&unsound));
+                found.problem(Area::Store, message, "`rohrpost recover` makes the profile anew without them");
+            }
+            (None, Ok(_)) if is_as_written => found.ok(Area::Store, "sound: every row is there"),
+            (None, Ok(_)) => found.ok(Area::Store, "every row is there"),
+        },
+    }
+    files::look_at_files(inspection, found);
+    Some(store)
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+mod damage;
+
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

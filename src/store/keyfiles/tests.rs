@@ -42,14 +42,17 @@ fn the_newer_file_counts_and_the_older_is_overwritten() {
     let mut files = folder.files(1);
     assert_eq!(files.write(&saying(&one, 7), &mut folder.rng).unwrap(), 1);
     let loaded = folder.files(1).load().unwrap().unwrap();
-    assert_eq!((loaded.contents.keys, loaded.contents.commits, loaded.both), (one, 7, false));
+    assert_eq!(
+        (loaded.contents.keys, loaded.contents.commits, loaded.files),
+        (one, 7, [Condition::Sound, Condition::Missing])
+    );
     assert_eq!(files.write(&saying(&two, 8), &mut folder.rng).unwrap(), 2);
     // A new process goes on where the last one was.
     let mut files = folder.files(1);
     let loaded = files.load().unwrap().unwrap();
     assert_eq!(
-        (loaded.contents.keys, loaded.contents.commits, loaded.both, files.generation),
-        (two.clone(), 8, false, 2)
+        (loaded.contents.keys, loaded.contents.commits, loaded.files, files.generation),
+        (two.clone(), 8, [Condition::Behind, Condition::Sound], 2)
     );
     let second = folder.bytes("keys.b");
     assert_eq!(files.write(&saying(&three, 9), &mut folder.rng).unwrap(), 3);
@@ -57,7 +60,7 @@ fn the_newer_file_counts_and_the_older_is_overwritten() {
     assert_eq!(folder.files(1).load().unwrap().unwrap().contents.keys, three);
     // At rest, both hold the same.
     files.write(&saying(&three, 9), &mut folder.rng).unwrap();
-    assert!(folder.files(1).load().unwrap().unwrap().both);
+    assert!(folder.files(1).load().unwrap().unwrap().files == BOTH);
 }
 
 #[test]
@@ -101,7 +104,7 @@ fn a_torn_or_damaged_file_leaves_the_other() {
         bad[at] ^= 0x10;
         fs::write(&path, &bad).unwrap();
         let loaded = load(&folder);
-        assert!(loaded.contents.keys == old && loaded.contents.commits == 1 && !loaded.both, "{at}");
+        assert!(loaded.contents.keys == old && loaded.contents.commits == 1 && loaded.files != BOTH, "{at}");
         fs::write(&path, &good[..at]).unwrap();
         assert!(load(&folder).contents.keys == old, "{at}");
     }
@@ -109,7 +112,7 @@ fn a_torn_or_damaged_file_leaves_the_other() {
     let mut files = folder.files(1);
     files.load().unwrap();
     files.write(&saying(&old, 3), &mut folder.rng).unwrap();
-    assert!(load(&folder).both);
+    assert!(load(&folder).files == BOTH);
     for name in ["keys.a", "keys.b"] {
         fs::write(folder.dir.path().join(name), [0; 5000]).unwrap();
     }

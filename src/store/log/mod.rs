@@ -26,6 +26,7 @@ use message::{Kind, Message, SEGMENT, Segment};
 use page::{Change, Changes};
 
 use super::StoreError;
+use super::beside::{position, tables};
 use super::files::existing;
 
 /// Whether there is something sound behind damage in that part of the log which sled reads when it opens, or the log ends before
@@ -101,6 +102,18 @@ impl Log {
     /// # Errors
     /// Those of the disk.
     pub(super) fn read(path: &Path, watched: &[u8]) -> Result<Option<Self>, StoreError> {
+        Self::read_up_to_tears(path, watched, false)
+    }
+
+    /// The same up to the first tear in the part that sled reads when it opens, as far as which it would get.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn read_as_sled(path: &Path, watched: &[u8]) -> Result<Option<Self>, StoreError> {
+        Self::read_up_to_tears(path, watched, true)
+    }
+
+    fn read_up_to_tears(path: &Path, watched: &[u8], stops: bool) -> Result<Option<Self>, StoreError> {
         let Some(mut log) = Self::over(path, watched)? else { return Ok(None) };
         let (mut batch, mut pages) = (None::<Batch>, Pages::default());
         let mut gaps = 0;
@@ -108,10 +121,17 @@ impl Log {
         // What sled's table of pages knows has been whole, whatever sled has given up since: a segment without anything
         // that is still so is used anew, and leaves a gap.
         let stable = log.stable_position()?;
-        for (index, (position, at)) in segments.iter().copied().enumerate() {
+        'segments: for (index, (position, at)) in segments.iter().copied().enumerate() {
             let bytes = log.segment(at)?;
             let mut segment = Segment::new(&bytes, position);
+            let stops_at = |at: usize| stops && position + at as u64 > stable;
+            if stops_at(SEGMENT) && message::position(&bytes).is_none() {
+                break;
+            }
             while let Some(message) = segment.next() {
+                if segment.gaps > 0 && stops_at(message.start) {
+                    break 'segments;
+                }
                 // Behind a gap nobody knows what a message belongs to: the beginning of its batch may be what is missing.
                 let is_behind_a_gap = log.gaps + segment.gaps > std::mem::replace(&mut gaps, log.gaps + segment.gaps);
                 if is_behind_a_gap && batch.as_ref().is_none_or(Batch::has_ended_whole) {
@@ -150,6 +170,9 @@ impl Log {
             let next = segments.get(index + 1).map(|(next, _)| *next);
             let goes_on = segment.is_full() && next == Some(position + SEGMENT as u64);
             log.gaps += usize::from(!goes_on && next.is_some());
+            if stops_at(SEGMENT) && !segment.is_full() {
+                break;
+            }
         }
         // The last batch, if it is not all there, may have been torn before it was acknowledged: none of it counts.
         log.apply_all(batch.filter(|batch| batch.whole), &mut pages);
@@ -167,21 +190,11 @@ impl Log {
         StoreError::from_io(&self.path, error)
     }
 
-    /// Up to where sled's table of pages knows the log, which is where it begins to read: the first number in the newest one.
+    /// Up to where sled's table of pages knows the log, which is where it begins to read: the newest says it.
     fn stable_position(&self) -> Result<u64, StoreError> {
-        let folder = self.path.parent().unwrap_or(&self.path);
-        let mut newest = None;
-        for entry in std::fs::read_dir(folder).map_err(|error| self.at(error))? {
-            let name = entry.map_err(|error| self.at(error))?.file_name();
-            let is_table =
-                name.to_str().is_some_and(|name| name.starts_with("snap.") && !name.ends_with(".generating"));
-            newest = newest.max(is_table.then_some(name));
-        }
-        let Some(newest) = newest else { return Ok(0) };
-        let mut bytes = [0; 8];
-        let read = File::open(folder.join(newest)).map_err(|error| self.at(error))?.read_exact_at(&mut bytes, 0);
-        // Written as one more than it is; a negative one is none.
-        Ok(read.map_or(0, |()| u64::try_from(i64::from_le_bytes(bytes) - 1).unwrap_or(0)))
+        // A table that is damaged still has its name.
+        let tables = tables(self.path.parent().unwrap_or(&self.path))?;
+        Ok(tables.iter().rev().find_map(|table| position(table)).unwrap_or(0))
     }
 
     /// The last that is known of the row at `key`.

@@ -10,7 +10,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::*;
 use crate::base::Millis;
 use crate::store::testing::{Erasable, Note, Place, Plain, Ratchet, at};
-use crate::store::{RowKey, Rows, Scan, Table};
+use crate::store::{RowKey, Rows, Scan, Table, inspect};
 
 /// Rows that one damaged place may cost: those of one page of sled's, written anew as a whole.
 const PAGE: usize = 200;
@@ -308,4 +308,34 @@ fn the_newest_snapshot_that_opens_is_used() {
 fn another_key_is_said_to_be_one() {
     let used = used(10);
     assert!(matches!(examine(used.place.path(), &Secret::new([9; 32])), Err(StoreError::WrongKey)));
+}
+
+/// Of two snapshots the older is used when the newer is not whole; of one that is not, what is left.
+#[test]
+fn a_snapshot_of_which_parts_are_missing_is_used_only_where_there_is_no_other() {
+    let mut used = used(41);
+    used.place.now.wall = used.place.now.wall + Millis::from_days(1);
+    let store = used.place.open().unwrap();
+    let mut newer = store.begin_snapshot(PLAN, &mut used.place.rng, used.place.now).unwrap();
+    while !newer.step(&store, 1_000).unwrap() {}
+    store.close();
+    let files = crate::store::snapshots(used.place.path()).unwrap();
+    let [newest, oldest] = &files[..] else { panic!("{files:?}") };
+    let bytes = fs::read(newest.path()).unwrap();
+    fs::write(newest.path(), &bytes[..bytes.len() / 2]).unwrap();
+    fs::remove_dir_all(used.place.path().join("db")).unwrap();
+    let told = inspect(used.place.path(), &used.place.key, None).unwrap();
+    assert!(
+        matches!(&told.snapshots[..], [(file, what)] if file.path() == newest.path() && what == "was cut"),
+        "{told:?}"
+    );
+    let (_to, store, told) = recovered(&mut used.place);
+    assert_eq!(told.snapshot, Some((oldest.made, true)));
+    assert!(contents(&store) == used.then);
+    let middle = bytes.len() / 3;
+    let mut bytes = fs::read(oldest.path()).unwrap();
+    bytes[middle] ^= 1;
+    fs::write(oldest.path(), bytes).unwrap();
+    let (_to, _, told) = recovered(&mut used.place);
+    assert_eq!(told.snapshot.map(|(made, _)| made), Some(newest.made));
 }

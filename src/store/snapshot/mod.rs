@@ -60,6 +60,13 @@ pub struct SnapshotFile {
     path: PathBuf,
 }
 
+impl SnapshotFile {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 /// A part of a snapshot.
 #[derive(Serialize, Deserialize)]
 enum Piece {

@@ -16,7 +16,8 @@ pub(in crate::store) struct Reading {
     head: Vec<u8>,
     random: [u8; 16],
     number: u64,
-    damaged: bool,
+    damaged: usize,
+    ended: bool,
     /// When it was made.
     pub(in crate::store) made: WallTime,
     /// Commits before the copying began.
@@ -47,7 +48,8 @@ impl Reading {
             head: head.to_vec(),
             random,
             number: 0,
-            damaged: false,
+            damaged: 0,
+            ended: false,
             made: WallTime(made),
             commits: 0,
             schema: 0,
@@ -62,14 +64,33 @@ impl Reading {
         }
     }
 
+    /// What of a snapshot is not as it was written, read from one end to the other; `None`: nothing.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(in crate::store) fn faults(file: &SnapshotFile, secrets: &Secrets) -> Result<Option<String>, StoreError> {
+        let mut reading = match Self::open(file, secrets) {
+            Ok(reading) => reading,
+            Err(StoreError::Damaged { .. }) => return Ok(Some("does not open".to_owned())),
+            Err(error) => return Err(error),
+        };
+        while reading.next().is_some() {}
+        Ok(match reading.damaged {
+            0 if !reading.ended => Some("was cut".to_owned()),
+            0 if reading.made != file.made => Some("is of another day than its name says".to_owned()),
+            0 => None,
+            blocks => Some(format!("has {blocks} blocks that do not open")),
+        })
+    }
+
     /// The next rows; `None` at the end.
     pub(in crate::store) fn next(&mut self) -> Option<Vec<Entry>> {
         loop {
             match self.block()? {
                 Some(Piece::Entries(entries)) => return Some(entries),
                 // It is whole when nothing on the way was damaged, too.
-                Some(Piece::End { whole }) => self.whole = whole && !self.damaged,
-                Some(Piece::Head { .. }) | None => self.damaged = true,
+                Some(Piece::End { whole }) => (self.ended, self.whole) = (true, whole && self.damaged == 0),
+                Some(Piece::Head { .. }) | None => self.damaged += 1,
             }
         }
     }
