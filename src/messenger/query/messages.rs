@@ -43,6 +43,9 @@ pub(super) fn conversation(rows: &impl Rows, room: RoomId) -> Result<Option<Conv
     }
 }
 
+/// So many are looked at to know about when a message was that does not open.
+const NEIGHBOURS: usize = 8;
+
 /// A message and its place; `None`: its row does not open.
 type Place = (u64, Option<MessageRow>);
 
@@ -139,7 +142,11 @@ pub(super) fn last_of(
     conversation: ConversationRow,
     clock: &ClockRow,
 ) -> Result<Option<Message>, StoreError> {
-    let last = last(rows, &conversation, clock, None, 1)?;
+    let mut last = last(rows, &conversation, clock, None, 1)?;
+    if last.iter().any(|(_, row)| row.is_none()) {
+        // When about it was is said by its neighbours.
+        last = self::last(rows, &conversation, clock, None, NEIGHBOURS)?;
+    }
     Ok(Shown::open(rows, me, conversation, clock)?.all(last)?.pop())
 }
 

@@ -3,7 +3,7 @@
 use crate::base::{MessageId, PeerId, WallTime};
 use crate::store::{Rows, Scan, StoreError};
 
-use super::super::tables::{MessageIndex, Peers, Requests, indexed};
+use super::super::tables::{MessageIndex, Messages, Peers, Requests, indexed, message_key};
 use super::clocks::clock;
 
 /// How many candidates an ambiguous text lists.
@@ -95,10 +95,11 @@ pub fn resolve_message(
         for (key, _) in &page {
             let id = indexed(key).filter(|id| id.to_string().starts_with(&digits));
             // Forgotten messages leave their row behind for a while.
-            if let Some(id) = id
-                && let Some((index, row)) = super::messages::find(rows, &id)?
-                && !super::messages::is_hidden(rows, &clock, &id, row.vanishes)?
-            {
+            let Some(id) = id else { continue };
+            let Some(index) = super::messages::index(rows, &id)? else { continue };
+            let row = rows.get_sound::<Messages>(&message_key(&index.room, index.position))?;
+            let vanishes = row.and_then(|row| row.vanishes);
+            if !super::messages::is_hidden(rows, &clock, &id, vanishes)? {
                 found.push((id, index.room.peer()));
             }
         }
