@@ -116,7 +116,6 @@ async fn connected(number: u64, meets: Meets, target: Target) -> (Stranger, Line
 /// One minute with each at the same time.
 #[test]
 #[ignore = "takes a minute by itself; its figures stand in docs/threat-model.md"]
-#[expect(clippy::disallowed_methods, reason = "how often something is tried in a minute is what is counted")]
 fn nobody_makes_a_node_try_without_end() {
     let alice = Person::new("Alice");
     let node = Node::start(&alice, TCP, &[]);
