@@ -93,6 +93,28 @@ fn the_page_of_numbers_lists_the_tables_of_the_code() {
     assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), code, "the page, and the code");
 }
 
+/// Whoever has the pages alone has neither the files of the source nor the names of its constants.
+#[test]
+fn no_name_of_the_source_stands_in_the_specification() {
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/protocol");
+    // Names that the pages give themselves, symbols of theirs, and one of the system.
+    let own = ["MAX_PAYLOAD", "MIN_ENVELOPE", "MAX_ENVELOPE", "SPK_B", "OPK_B", "IK_A", "IK_B", "EK_A", "SO_REUSEPORT"];
+    let mut found = Vec::new();
+    for document in fs::read_dir(pages).unwrap() {
+        let path = document.unwrap().path();
+        for (line, text) in (1..).zip(fs::read_to_string(&path).unwrap().lines()) {
+            let quoted = text.split('`').skip(1).step_by(2);
+            let is_constant = |name: &str| {
+                name.contains('_') && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+            };
+            let is_file = |name: &str| name.starts_with("src/") || name.ends_with(".rs");
+            let foreign = quoted.filter(|name| is_file(name) || is_constant(name) && !own.contains(name));
+            found.extend(foreign.map(|name| format!("{}:{line}: {name}", path.display())));
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 /// A number and a name.
 fn numbered(text: &str) -> Option<(u8, String)> {
     let (number, name) = text.trim().split_once(' ')?;

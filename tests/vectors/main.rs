@@ -9,3 +9,4 @@ mod mimi;
 mod network;
 mod primitives;
 mod session;
+mod values;
