@@ -142,6 +142,14 @@ pub const MAX_REQUESTS: usize = 200;
 pub const MAX_REQUEST_MESSAGES: usize = 3;
 /// How long a request waits.
 pub const REQUEST_LIFE: Millis = Millis::from_days(30);
+/// What a message of a request has around its text, in bytes: salt, names, counter, its heads.
+pub const REQUEST_FRAME: usize = 1024;
+/// Sessions of all who are no contacts together: some 2 KB each, and the oldest goes.
+pub const MAX_STRANGER_SESSIONS: usize = 1_000;
+/// Sessions that one of them may begin within a day: the first, and some for lost state.
+pub const MAX_STRANGER_SESSIONS_A_DAY: usize = 4;
+/// How long such a session is kept: as long as a request that began with it.
+pub const STRANGER_SESSION_LIFE: Millis = REQUEST_LIFE;
 /// How long a declined peer's requests are dropped quietly.
 pub const DECLINE_LIFE: Millis = Millis::from_days(30);
 /// Messages transmitted to somebody who has not accepted.
@@ -416,7 +424,7 @@ pub const CARD_REPUBLISH: Millis = Millis::from_hours(12);
 pub const MAX_CARDS_PUBLISHED: usize = 16;
 /// …and the pause behind it: those of a full mailbox take two hours.
 pub const CARDS_PUBLISHED_PAUSE: Millis = Millis::from_secs(10);
-/// Level of work that the card asks for while three quarters of the requests are taken.
+/// Level of work that the card asks for while, within a day, strangers come who would take three quarters of the requests.
 pub const WORK_WHEN_BUSY: u8 = 16;
 /// The same for nine tenths.
 pub const WORK_WHEN_CROWDED: u8 = 20;

@@ -63,6 +63,7 @@ const ROWS: &[RowTarget] = &[
     (t::Outbox::ID, row::<t::Outbox>),
     (t::SendingChains::ID, row::<t::SendingChains>),
     (t::Requests::ID, row::<t::Requests>),
+    (t::Strangers::ID, row::<t::Strangers>),
     (t::MailServices::ID, row::<t::MailServices>),
     (t::MailTotals::ID, row::<t::MailTotals>),
     (t::Boxes::ID, row::<t::Boxes>),

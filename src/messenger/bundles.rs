@@ -97,18 +97,26 @@ impl Tx<'_> {
 
     /// Pins a card that is valid at this time, if none is pinned that is newer.
     fn pin(&mut self, peer: PeerId, bytes: &[u8], now: WallTime) -> Step<Option<Card>> {
-        let Ok(identity) = IdentityKey::from_peer_id(peer) else { return Ok(None) };
-        let card = match CardIn::decode(bytes).and_then(|found| found.verify(&identity, now)) {
-            Ok(card) => card,
-            Err(error) => {
-                tracing::debug!(%peer, %error, "a card was refused");
-                return Ok(None);
-            }
-        };
+        match self.verified(peer, bytes, now) {
+            Some(card) => self.pin_verified(card),
+            None => Ok(None),
+        }
+    }
+
+    /// A card of this peer that is valid at this time, and not of a day that is to come.
+    fn verified(&self, peer: PeerId, bytes: &[u8], now: WallTime) -> Option<Card> {
+        let identity = IdentityKey::from_peer_id(peer).ok()?;
+        let card = CardIn::decode(bytes).and_then(|found| found.verify(&identity, now));
+        let card = card.inspect_err(|error| tracing::debug!(%peer, %error, "a card was refused")).ok()?;
         if is_ahead(card.issued, self.mem.clock.row.latest()) {
             tracing::debug!(%peer, "a card of a day that is to come was refused");
-            return Ok(None);
+            return None;
         }
+        Some(card)
+    }
+
+    fn pin_verified(&mut self, card: Card) -> Step<Option<Card>> {
+        let peer = card.owner().peer_id();
         let key = peer_key(&peer);
         if let Some(pinned) = self.buf.get::<Cards>(&key)? {
             let same = pinned.bytes == card.bytes();
@@ -128,10 +136,14 @@ impl Tx<'_> {
     }
 
     /// A card that its owner sent within a session, which may have lain in a mailbox until its time was over (CON-30).
-    pub(super) fn pin_told(&mut self, peer: PeerId, bytes: &[u8]) -> Step {
-        let alive = self.earliest() - limits::PREKEY_GRACE;
-        if self.pin(peer, bytes, alive)?.is_some() {
-            self.touch(peer);
+    pub(super) fn told_card(&self, peer: PeerId, bytes: &[u8]) -> Option<Card> {
+        self.verified(peer, bytes, self.earliest() - limits::PREKEY_GRACE)
+    }
+
+    /// Pins such a card.
+    pub(super) fn keep_card(&mut self, card: Card) -> Step {
+        if let Some(card) = self.pin_verified(card)? {
+            self.touch(card.owner().peer_id());
         }
         Ok(())
     }

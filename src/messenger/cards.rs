@@ -81,10 +81,11 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Asks strangers for work while many requests wait, and for none when few do.
+    /// Asks strangers for work while many of them write, and for none when few do. What becomes of their requests must not be seen
+    /// in the card (REQ-1).
     fn judge_work(&mut self) {
-        let (pending, level) = (self.mem.requests.len(), self.mem.mail.card.work);
-        let wanted = match pending {
+        let (newcomers, level) = (self.newcomers(), self.mem.mail.card.work);
+        let wanted = match newcomers {
             n if n * 10 >= limits::MAX_REQUESTS * 9 => limits::WORK_WHEN_CROWDED,
             n if n * 4 >= limits::MAX_REQUESTS * 3 => level.max(limits::WORK_WHEN_BUSY),
             n if n * 2 < limits::MAX_REQUESTS => 0,

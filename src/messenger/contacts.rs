@@ -98,7 +98,7 @@ impl Tx<'_> {
             return Err(Refusal::Blocked.into());
         }
         self.apply_hints(&mut row, hints)?;
-        let new = self.make_contact(&mut row, name.clone())?;
+        let new = self.welcome(&mut row, name.clone())?;
         if !new
             && !name.is_empty()
             && let Some(contact) = &mut row.contact
@@ -157,6 +157,7 @@ impl Tx<'_> {
         row.blocked = true;
         self.void_token(&mut row)?;
         self.put_peer(&row)?;
+        self.estrange(peer)?;
         // What is on its way is not recalled; nothing more is sent.
         self.leave_stream(peer)?;
         Ok(Answer::Done)
@@ -167,8 +168,10 @@ impl Tx<'_> {
         row.blocked = false;
         if row.contact.is_none() && row.declined_until.is_none() {
             self.buf.delete::<Peers>(&peer_key(peer));
-            self.drop_sessions(peer)?;
         } else {
+            if row.contact.is_some() {
+                self.befriend(peer);
+            }
             self.put_peer(&row)?;
             self.try_now(*peer);
         }
@@ -183,6 +186,7 @@ impl Tx<'_> {
         self.void_token(&mut row)?;
         self.mem.contacts = self.mem.contacts.saturating_sub(1);
         self.put_peer(&row)?;
+        self.estrange(row.peer)?;
         self.push(Order::Class { peer: *peer, class: Class::Stranger });
         Ok(Answer::Done)
     }

@@ -130,6 +130,7 @@ impl Tx<'_> {
     /// Does what can be done now for one peer: connect, ask for the card, send.
     pub(super) fn pump(&mut self, id: PeerId) -> Step {
         let now = self.now.mono;
+        self.send_again(id)?;
         let Some(peer) = self.peer(&id)?.filter(|p| !p.blocked && p.contact.is_some()) else {
             return Ok(());
         };

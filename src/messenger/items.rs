@@ -11,7 +11,7 @@ use crate::envelope::mailbox::TokenIn;
 use crate::session::Opened;
 use crate::store::Rows;
 
-use super::outgoing::What;
+use super::outgoing::{Letter, What};
 use super::send::{check_name, merge_addrs};
 use super::tables::{HeldMessage, IndexRow, Late, MessageIndex, MessageRow, Messages, PeerRow, index_key, message_key};
 use super::told::introduction;
@@ -32,7 +32,7 @@ impl Tx<'_> {
             self.send_profile(&mut row)?;
             self.try_now(peer);
         }
-        let (mut subject, mut names) = (None, limits::MAX_STATUS_IDS);
+        let (mut subject, mut is_accepted, mut names) = (None, false, limits::MAX_STATUS_IDS);
         for item in latest(capsule.items) {
             match item {
                 Item::Introduction(said) => {
@@ -49,7 +49,7 @@ impl Tx<'_> {
                 Item::Status(report) => self.apply_status(peer, &report, &mut names)?,
                 Item::Profile(profile) => note_name(&mut row.announced_name, Some(&profile.name)),
                 Item::Addresses(addrs) => merge_addrs(&mut row.addrs, &addrs),
-                Item::Card(bytes) => self.pin_told(peer, &bytes)?,
+                Item::Card(bytes) => self.told_card(peer, &bytes).map_or(Ok(()), |card| self.keep_card(card))?,
                 Item::Token(token) => {
                     let token = TokenIn::from_bytes(&token);
                     self.link(peer).places.values_mut().for_each(|place| place.is_void = false);
@@ -63,9 +63,13 @@ impl Tx<'_> {
                 }
                 // CON-29. Messages that waited go before it, so that it need not stand in the first one.
                 Item::Reset if opened.is_first_contact => self.obey_reset(&mut row)?,
-                // Acceptance is above; what is not known (yet) is skipped.
-                Item::Accepted | Item::Reset | Item::Unknown { .. } => {}
+                Item::Accepted => is_accepted = true,
+                // What is not known (yet) is skipped.
+                Item::Reset | Item::Unknown { .. } => {}
             }
+        }
+        if is_accepted {
+            self.come_again(peer);
         }
         if row != before {
             self.put_peer(&row)?;
@@ -237,6 +241,33 @@ impl Tx<'_> {
         row.profile_sent = 0;
         self.send_profile(row)?;
         Ok(())
+    }
+
+    /// REQ-12: he has accepted us, and may have dropped before what he acknowledged: all that is not delivered goes again, soon,
+    /// but not twice within the hour, however often he says so.
+    fn come_again(&mut self, peer: PeerId) {
+        let now = self.now.mono;
+        let link = self.link(peer);
+        let earliest = link.came_again_at.map_or(now, |at| at + limits::HEALING_INTERVAL);
+        link.again_at.get_or_insert(earliest.max(now));
+        self.touch(peer);
+    }
+
+    /// Does so when it is time.
+    pub(super) fn send_again(&mut self, peer: PeerId) -> Step {
+        let now = self.now.mono;
+        let link = self.link(peer);
+        if link.again_at.is_none_or(|at| at > now) {
+            return Ok(());
+        }
+        link.again_at = None;
+        // What is not acknowledged goes in any case.
+        let is_somewhere = |letter: &Letter| letter.way.sent || !letter.way.held.is_empty();
+        if !self.mem.out.of(&peer).letters.values().any(is_somewhere) {
+            return Ok(());
+        }
+        self.link(peer).came_again_at = Some(now);
+        self.begin_anew(peer)
     }
 
     /// Whether a second copy makes its receipt due again: the first receipt may be lost (mailboxes lie). While receipts

@@ -1,5 +1,7 @@
 //! What happens by the passing of time: keys rotate, messages vanish, requests and deliveries end.
 
+use std::collections::BTreeSet;
+
 use crate::base::words::RequestEnd;
 use crate::base::{Millis, MonoTime, PeerId, WallTime, limits};
 use crate::store::{RowKey, Rows, Scan};
@@ -81,17 +83,21 @@ impl Tx<'_> {
         self.mem.burying = true;
         self.rotate_keys()?;
         self.expire_requests()?;
+        self.expire_strangers();
         self.age_outbox()?;
         self.begin_walk()?;
         for (_, row) in self.buf.scan_sound::<Peers>(&Scan::all())?.0 {
             self.for_peer(row.peer, |tx| tx.age_peer(row, daily));
+        }
+        for peer in if daily { self.strangers() } else { BTreeSet::new() } {
+            self.for_peer(peer, |tx| tx.prune_sessions(&peer));
         }
         Ok(())
     }
 
     fn age_peer(&mut self, mut row: PeerRow, daily: bool) -> Step {
         self.age_healing(&mut row)?;
-        if daily {
+        if daily && row.contact.is_some() && !row.blocked {
             self.prune_sessions(&row.peer)?;
         }
         let clock = self.believed(limits::DECLINE_LIFE);
@@ -103,7 +109,7 @@ impl Tx<'_> {
             return self.put_peer(&row);
         }
         self.buf.delete::<Peers>(&peer_key(&row.peer));
-        self.drop_sessions(&row.peer)
+        Ok(())
     }
 
     fn expire_requests(&mut self) -> Step {
@@ -111,7 +117,6 @@ impl Tx<'_> {
         let old = self.mem.requests.iter().filter(|request| request.received_at + limits::REQUEST_LIFE <= clock);
         for peer in old.map(|request| request.peer).collect::<Vec<_>>() {
             self.close_request(&peer, RequestEnd::Expired)?;
-            self.drop_sessions(&peer)?;
         }
         Ok(())
     }

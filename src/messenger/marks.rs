@@ -1,17 +1,17 @@
 //! Marks of received envelopes and of handshakes with a card's prekey: bounded, and kept as long as
 //! a replay could do harm (protocol, "Envelope" and "First contact").
 //!
-//! What a contact's session has opened needs none: the session knows it (SES-35). Marks are for first contacts, for what
-//! did not open, and for whom we do not know ([decision 11](../../docs/decisions/0011-the-ratchet-is-the-mark.md)).
+//! What a session has opened needs none: the session knows it (SES-35). Marks are for first contacts, and for what of a
+//! contact did not open ([decision 11](../../docs/decisions/0011-the-ratchet-is-the-mark.md)).
 
-use crate::base::{EnvelopeId, limits};
+use crate::base::{EnvelopeId, PeerId, limits};
 use crate::crypto::dh::DhPublic;
 use crate::identity::PrekeyId;
 use crate::store::{RowKey, Rows, Scan};
 
 use super::memory::number;
 use super::tables::{
-    EnvelopeMarks, MarkQueue, PrekeyMarks, QueuedMark, QueuedMarks, half_of, mark_key, numbered, prekey_mark_key,
+    EnvelopeMarks, MarkQueue, PrekeyMarks, QueuedMark, QueuedMarks, mark_key, mark_of, numbered, prekey_mark_key,
 };
 use super::tx::{Step, Tx};
 
@@ -26,19 +26,20 @@ fn queue_of(contact: bool) -> RowKey {
 }
 
 impl Tx<'_> {
-    /// Whether an envelope is known.
-    pub(super) fn is_marked(&self, id: &EnvelopeId) -> Step<bool> {
-        Ok(self.buf.contains::<EnvelopeMarks>(&mark_key(&half_of(id)))?)
+    /// Whether an envelope of this peer is known.
+    pub(super) fn is_marked(&self, from: &PeerId, id: &EnvelopeId) -> Step<bool> {
+        Ok(self.buf.contains::<EnvelopeMarks>(&mark_key(&mark_of(from, id)))?)
     }
 
-    /// Remembers an envelope, of a contact or a stranger.
+    /// Remembers an envelope of this peer, who is a contact or not.
     pub(super) fn put_mark(
         &mut self,
+        from: &PeerId,
         id: EnvelopeId,
         contact: bool,
         card_prekey: Option<(PrekeyId, DhPublic)>,
     ) -> Step {
-        let envelope = half_of(&id);
+        let envelope = mark_of(from, &id);
         self.buf.put::<EnvelopeMarks>(&mark_key(&envelope), &())?;
         self.mem.marks.push((contact, QueuedMark { envelope, card_prekey }));
         Ok(())

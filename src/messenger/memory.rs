@@ -13,7 +13,7 @@ use crate::identity::PrekeyId;
 use crate::store::{Rows, Scan, StoreError, Table, WriteBuffer};
 
 use super::clock::Clock;
-use super::mailbox::House;
+use super::mailbox::{House, Void};
 use super::mailing::{Asks, Mailing, OwnBox, Seek};
 use super::newcomers::Newcomers;
 use super::outgoing::{Letter, Outgoing};
@@ -22,7 +22,7 @@ use super::sessions::Beside;
 use super::shared::Shared;
 use super::tables::{
     BoxedPrekeys, ClientIdQueue, Events, Hours, OneTimeTable, Outbox, Peers, QueuedMark, Reaches, Recent, Requests,
-    Timed, WAITING, numbered, peer_key,
+    StrangerRow, Strangers, Timed, WAITING, numbered, peer_key,
 };
 
 /// Everything in memory.
@@ -58,6 +58,8 @@ pub(super) struct Memory {
     pub newcomers: Newcomers,
     /// What is known of boxes kept for others beside their rows.
     pub house: House,
+    /// What came under void tokens to boxes that are kept for others.
+    pub void: Void,
     /// What is to be put back when a step fails.
     undo: Vec<Undo>,
     /// How many marks there were: what was noted since the last one need not be noted again.
@@ -81,6 +83,8 @@ pub(super) struct Known {
     pub next_ticket: u64,
     /// Pending requests, oldest first.
     pub requests: Shared<Vec<Pending>>,
+    /// Sessions of those who are no contacts, by number: the oldest first.
+    pub strangers: Shared<BTreeMap<u64, StrangerRow>>,
     /// One-time prekeys that nobody was given.
     pub one_time: Shared<VecDeque<PrekeyId>>,
     /// Those that peers were given and have not used, in that order; not those that mailboxes have.
@@ -167,6 +171,10 @@ pub(super) struct Link {
     pub rebuild: bool,
     /// When a reset of theirs was last obeyed.
     pub reset_at: Option<MonoTime>,
+    /// When all that is not delivered goes again, because the peer has accepted us…
+    pub again_at: Option<MonoTime>,
+    /// …and when it did so last.
+    pub came_again_at: Option<MonoTime>,
     /// Receipts that became due again by a second copy since none waits to be sent: bounded, or whoever repeats himself could
     /// make the outbox grow.
     pub repeats: usize,
@@ -238,7 +246,7 @@ impl Link {
         !self.connected
             && !self.dialling
             && self.bundle.is_none()
-            && self.answered_at.or(self.reset_at).or(self.handshakes).is_none()
+            && self.answered_at.or(self.reset_at).or(self.came_again_at).or(self.handshakes).is_none()
             && !self.unreadable
             && self.pace.is_idle()
     }
@@ -249,7 +257,7 @@ impl Link {
             return None;
         }
         let seek = self.seek.as_ref().and_then(Seek::until);
-        [self.retry_at, self.pace.until(), self.post_at, seek, self.inquire_at.filter(|_| awaited)]
+        [self.retry_at, self.pace.until(), self.post_at, seek, self.again_at, self.inquire_at.filter(|_| awaited)]
             .into_iter()
             .flatten()
             .min()
@@ -273,6 +281,8 @@ impl Memory {
             memory.requests.push(Pending { peer: row.peer, received_at: row.received_at, invited: row.invited });
         }
         memory.requests.sort_by_key(|r| r.received_at);
+        let (strangers, _) = rows.scan_sound::<Strangers>(&Scan::all())?;
+        memory.strangers.extend(strangers.into_iter().filter_map(|(key, row)| Some((number(&key)?, row))));
         memory.next_expiry = next_expiry(rows)?;
         for (key, row) in rows.scan_sound::<Hours>(&Scan::all())?.0 {
             memory.moving.extend(number(&key).filter(|_| !row.old.is_empty()));
@@ -327,6 +337,7 @@ impl Memory {
         fresh.newcomers = std::mem::take(&mut self.newcomers);
         fresh.house = std::mem::take(&mut self.house);
         fresh.house.reload();
+        fresh.void = std::mem::take(&mut self.void);
         fresh.next_ticket = self.next_ticket;
         fresh.clock = self.clock.clone();
         fresh.clock.is_news = true;

@@ -1,8 +1,7 @@
-//! Receiving: an envelope of a peer is known, opened, kept or dropped, and answered. What is
-//! answered tells a stranger nothing (protocol, "Requests").
+//! Receiving: an envelope of a peer is known, opened, kept or dropped, and answered. What is answered, used up and kept of
+//! sessions is the same for everybody who is no contact, whatever else he is to us (REQ-1).
 
-use crate::base::words::Policy;
-use crate::base::{EnvelopeId, Origin, PeerId, limits};
+use crate::base::{EnvelopeId, Origin, PeerId};
 use crate::content::Capsule;
 use crate::crypto::dh::DhPublic;
 use crate::envelope::{self, EnvelopeKind, WireError};
@@ -14,22 +13,9 @@ use super::newcomers::Way;
 use super::tables::{CardKeysRow, OneTimeRow, PeerRow};
 use super::tx::{Step, Tx};
 
-/// What a peer is to us when an envelope of theirs comes.
-#[derive(Debug)]
-pub(super) enum Standing {
-    /// A contact, not blocked.
-    Contact(Box<PeerRow>),
-    /// Blocked, declined, or shut out by the policy: kept is nothing but the mark.
-    Silent,
-    /// Has a pending request.
-    Pending,
-    /// Nothing yet.
-    Stranger,
-}
-
 /// What the peer is told.
 enum Verdict {
-    /// Stored, or looks as if.
+    /// Kept, or dropped by a rule that is the same for all.
     Taken,
     Refused(RefuseReason),
     /// There is no room for it now: *unavailable*. What lies in a mailbox stays there.
@@ -52,10 +38,28 @@ struct Keys {
     one_time: Option<OneTimeRow>,
 }
 
-/// What a healing handshake mends (SES-64): lost state on one side. Anything else is the sender's fault.
-const fn heals(error: SessionError) -> bool {
+/// Whose envelope is looked at, and which.
+struct Incoming {
+    from: PeerId,
+    /// His row, if he is a contact and not blocked. All others are one to this file.
+    contact: Option<Box<PeerRow>>,
+    id: EnvelopeId,
+    way: Way,
+}
+
+/// Whether an error says that the two sides do not have the same session (SES-64). Anything else is the sender's fault.
+const fn is_lost(error: SessionError) -> bool {
     use SessionError::{Authentication, Forgotten, TooFarAhead, UnknownSession};
     matches!(error, UnknownSession | Authentication | Forgotten | TooFarAhead)
+}
+
+/// How a first contact or a session message that has no form is refused (REQ-8).
+const fn formless(error: SessionError) -> Verdict {
+    match error {
+        // SES-11
+        SessionError::UnknownVersion(_) => Verdict::Refused(RefuseReason::Unsupported),
+        _ => Verdict::Refused(RefuseReason::Malformed),
+    }
 }
 
 impl Tx<'_> {
@@ -97,47 +101,45 @@ impl Tx<'_> {
         // ENV-10, NET-19: what was stored or dropped before is acknowledged again, and no session is touched. What a
         // session has opened that session knows.
         let id = envelope::envelope_id(bytes);
-        if self.is_marked(&id)? {
+        if self.is_marked(&from, &id)? {
             return Ok(Verdict::Taken);
         }
+        let contact = self.peer(&from)?.filter(|row| row.contact.is_some() && !row.blocked).map(Box::new);
         // NET-94: whoever is no contact is not even looked at, whatever else he is to us.
-        if self.mem.is_disk_low && !matches!(self.standing(&from)?, Standing::Contact(_)) {
+        if self.mem.is_disk_low && contact.is_none() {
             return Ok(Verdict::Later);
         }
+        let came = Incoming { from, contact, id, way };
         // ENV-8: the kind says what is to open it, and nothing else.
         match envelope.kind {
-            EnvelopeKind::Session => self.take_session(from, id, envelope.payload, way),
-            EnvelopeKind::FirstContact => self.take_first(from, id, envelope.payload, way),
+            EnvelopeKind::Session => self.take_session(came, envelope.payload),
+            EnvelopeKind::FirstContact => self.take_first(came, envelope.payload),
             EnvelopeKind::Group => Ok(Verdict::Refused(RefuseReason::Unsupported)),
         }
     }
 
     /// A message of a session that both sides know.
-    fn take_session(&mut self, from: PeerId, id: EnvelopeId, payload: &[u8], way: Way) -> Step<Verdict> {
-        let standing = self.standing(&from)?;
-        if matches!(standing, Standing::Silent) {
-            return self.unread(from, id, way);
-        }
-        let mut set = self.sessions(&from)?;
-        match set.open_session(self.my_id(), from, payload, self.aging()) {
-            Ok(opened) if self.is_too_much(&standing, &opened)? => Ok(Verdict::Later),
-            Ok(opened) => self.keep(from, standing, &set, &opened, id, None),
-            Err(SessionError::Malformed) => Ok(Verdict::Refused(RefuseReason::Malformed)),
-            Err(error) => self.unopened(from, standing, id, error, way),
+    fn take_session(&mut self, came: Incoming, payload: &[u8]) -> Step<Verdict> {
+        let mut set = self.sessions(&came.from)?;
+        match set.open_session(self.my_id(), came.from, payload, self.aging()) {
+            Ok(opened) if self.is_too_much(&came, &opened)? => Ok(Verdict::Later),
+            Ok(opened) => self.keep(came, &set, &opened, None),
+            Err(error) => self.unopened(came, error),
         }
     }
 
-    /// A first contact: the prekey is looked up before any policy, so that what is refused for it
-    /// says nothing about us.
-    fn take_first(&mut self, from: PeerId, id: EnvelopeId, payload: &[u8], way: Way) -> Step<Verdict> {
-        let (first, identity) = match (FirstContactIn::parse(payload), IdentityKey::from_peer_id(from)) {
-            (Ok(first), Ok(identity)) => (first, identity),
-            // SES-11
-            (Err(SessionError::UnknownVersion(_)), _) => return Ok(Verdict::Refused(RefuseReason::Unsupported)),
-            _ => return Ok(Verdict::Refused(RefuseReason::Malformed)),
+    /// A first contact.
+    fn take_first(&mut self, came: Incoming, payload: &[u8]) -> Step<Verdict> {
+        let from = came.from;
+        let first = match FirstContactIn::parse(payload) {
+            Ok(first) => first,
+            Err(error) => return Ok(formless(error)),
         };
         // ENV-7: the stream authenticates the sender, and the handshake has to be his; so with the one that a seal names.
-        if first.header.initiator != from || from == self.my_id() {
+        let Some(identity) = IdentityKey::from_peer_id(from).ok().filter(|_| first.header.initiator == from) else {
+            return Ok(Verdict::Refused(RefuseReason::Malformed));
+        };
+        if from == self.my_id() {
             return Ok(Verdict::Refused(RefuseReason::Malformed));
         }
         let mut set = self.sessions(&from)?;
@@ -152,16 +154,12 @@ impl Tx<'_> {
             if keys.is_none() || replayed {
                 return Ok(Verdict::Refused(RefuseReason::PrekeyUnknown));
             }
-        }
-        let standing = self.standing(&from)?;
-        if !known && matches!(standing, Standing::Contact(_)) && !self.may_begin(from) {
-            return Ok(Verdict::Refused(RefuseReason::TooMany));
-        }
-        let is_pending = self.mem.requests.iter().any(|r| r.peer == from);
-        let request = if is_pending { self.request(&from)? } else { None };
-        let is_full = request.is_some_and(|row| row.messages.len() >= limits::MAX_REQUEST_MESSAGES);
-        if matches!(standing, Standing::Silent) || is_full {
-            return self.unread(from, id, way);
+            if came.contact.is_none() && !self.stranger_may_begin(&from) {
+                return Ok(Verdict::Later);
+            }
+            if came.contact.is_some() && !self.may_begin(from) {
+                return Ok(Verdict::Refused(RefuseReason::TooMany));
+            }
         }
         let responder = keys.as_ref().map(|keys| ResponderKeys {
             prekey: &keys.card.keys.prekey,
@@ -169,41 +167,49 @@ impl Tx<'_> {
             one_time: keys.one_time.as_ref().map(|row| &row.keys.dh),
         });
         match set.open_first(self.me, &identity, &first, responder, self.aging()) {
-            Ok(opened) if self.is_too_much(&standing, &opened)? => Ok(Verdict::Later),
-            Ok(opened) if !opened.is_new_session => self.keep(from, standing, &set, &opened, id, card_prekey),
+            Ok(opened) if self.is_too_much(&came, &opened)? => Ok(Verdict::Later),
             Ok(opened) => {
-                let capsule = Capsule::decode(&opened.plaintext).ok();
-                let who = self.newcomer(matches!(standing, Standing::Contact(_)), capsule.as_ref())?;
-                if let Some(reason) = self.room_for_session(who, way, card_prekey.map(|(prekey, _)| prekey))? {
-                    return Ok(match reason {
-                        RefuseReason::Unavailable => Verdict::Later,
-                        reason => Verdict::Refused(reason),
-                    });
+                if opened.is_new_session
+                    && let Some(refused) = self.use_up(&came, &first, card_prekey, &opened)?
+                {
+                    return Ok(refused);
                 }
-                if let Some((prekey, ephemeral)) = &card_prekey {
-                    self.mark_prekey(*prekey, ephemeral)?;
-                }
-                if let Some(used) = first.one_time_id() {
-                    self.forget_one_time(used)?;
-                }
-                self.keep(from, standing, &set, &opened, id, card_prekey)
+                self.keep(came, &set, &opened, card_prekey)
             }
-            Err(SessionError::Malformed) => Ok(Verdict::Refused(RefuseReason::Malformed)),
-            Err(error) => self.unopened(from, standing, id, error, way),
+            Err(error) => self.unopened(came, error),
         }
     }
 
-    fn is_too_much(&mut self, standing: &Standing, opened: &Opened) -> Step<bool> {
-        if let Standing::Contact(row) = standing { self.has_no_room(row, opened) } else { Ok(false) }
+    fn is_too_much(&mut self, came: &Incoming, opened: &Opened) -> Step<bool> {
+        match &came.contact {
+            Some(row) => self.has_no_room(row, opened),
+            None => Ok(false),
+        }
     }
 
-    /// It was not looked at. On a stream it looks as if it had been (its sender is who he says); under a seal anybody may
-    /// have written it in his name, and it leaves no trace.
-    fn unread(&mut self, from: PeerId, id: EnvelopeId, way: Way) -> Step<Verdict> {
-        match way {
-            Way::Stream(_) => self.taken(from, id, None),
-            Way::Sealed(_) => Ok(Verdict::Taken),
+    /// The prekey of a session that begins serves no other. What is answered when there is no room to remember that (SES-19).
+    fn use_up(
+        &mut self,
+        came: &Incoming,
+        first: &FirstContactIn,
+        card_prekey: Option<(PrekeyId, DhPublic)>,
+        opened: &Opened,
+    ) -> Step<Option<Verdict>> {
+        let capsule = Capsule::decode(&opened.plaintext).ok();
+        let who = self.newcomer(came.contact.is_some(), capsule.as_ref())?;
+        if let Some(reason) = self.room_for_session(who, came.way, card_prekey.map(|(prekey, _)| prekey))? {
+            return Ok(Some(match reason {
+                RefuseReason::Unavailable => Verdict::Later,
+                reason => Verdict::Refused(reason),
+            }));
         }
+        if let Some((prekey, ephemeral)) = &card_prekey {
+            self.mark_prekey(*prekey, ephemeral)?;
+        }
+        if let Some(used) = first.one_time_id() {
+            self.forget_one_time(used)?;
+        }
+        Ok(None)
     }
 
     /// The secrets that a first contact names, if all of them are still there.
@@ -217,91 +223,60 @@ impl Tx<'_> {
         }
     }
 
-    /// What a peer is to us.
-    pub(super) fn standing(&self, peer: &PeerId) -> Step<Standing> {
-        let clock = self.believed(limits::DECLINE_LIFE);
-        match self.peer(peer)? {
-            Some(row) if row.blocked => return Ok(Standing::Silent),
-            Some(row) if row.contact.is_some() => return Ok(Standing::Contact(Box::new(row))),
-            Some(row) if row.declined_until.is_some_and(|until| until > clock) => return Ok(Standing::Silent),
-            _ => {}
-        }
-        if self.mem.requests.iter().any(|r| r.peer == *peer) {
-            return Ok(Standing::Pending);
-        }
-        Ok(match self.profile()?.policy {
-            Policy::Requests => Standing::Stranger,
-            Policy::Contacts | Policy::Nobody => Standing::Silent,
-        })
-    }
-
-    /// It opened: keep what it says, and the session that opened it.
+    /// It opened: the session that opened it is kept, whatever becomes of what it says (SES-15).
     fn keep(
         &mut self,
-        from: PeerId,
-        standing: Standing,
+        came: Incoming,
         set: &SessionSet,
         opened: &Opened,
-        id: EnvelopeId,
         card_prekey: Option<(PrekeyId, DhPublic)>,
     ) -> Step<Verdict> {
-        let known = matches!(standing, Standing::Contact(_) | Standing::Pending);
-        let kept = match (standing, Capsule::decode(&opened.plaintext)) {
-            (Standing::Contact(row), Ok(capsule)) => {
-                self.apply(*row, capsule, opened)?;
-                true
-            }
-            (Standing::Pending | Standing::Stranger, Ok(capsule)) => self.hold(from, capsule)?.is_some(),
-            (Standing::Silent, Ok(_)) => false,
-            (_, Err(_)) => {
-                tracing::debug!(%from, "a capsule does not decode");
-                // The key is used: keep the session, so that the next message opens.
-                known
-            }
-        };
-        if kept {
-            self.put_sessions(&from, set)?;
+        let from = came.from;
+        match came.contact {
+            Some(_) => self.put_sessions(&from, set)?,
+            None => self.put_strangers_sessions(&from, set, opened)?,
         }
-        // The session that is kept knows a second copy (SES-35); what it began with would be another's first contact when
-        // it is gone.
-        if kept && known && !opened.is_new_session {
-            return Ok(Verdict::Taken);
+        if opened.is_new_session {
+            // What the session began with would be another's first contact when it is gone. All else it knows (SES-35).
+            self.put_mark(&from, came.id, came.contact.is_some(), card_prekey)?;
         }
-        self.taken(from, id, card_prekey)
+        let capsule = Capsule::decode(&opened.plaintext);
+        if capsule.is_err() {
+            tracing::debug!(%from, "a capsule does not decode");
+        }
+        match came.contact {
+            Some(row) => {
+                if let Ok(capsule) = capsule {
+                    self.apply(*row, capsule, opened)?;
+                }
+            }
+            None => self.hold(from, capsule.unwrap_or_default())?,
+        }
+        Ok(Verdict::Taken)
     }
 
-    /// It did not open. A contact's session is healed; a stranger is told nothing.
-    fn unopened(
-        &mut self,
-        from: PeerId,
-        standing: Standing,
-        id: EnvelopeId,
-        error: SessionError,
-        way: Way,
-    ) -> Step<Verdict> {
-        if error == SessionError::Duplicate && matches!(standing, Standing::Contact(_) | Standing::Pending) {
+    /// It did not open (REQ-8). A contact's session is healed by us; anybody else heals his himself (REQ-9). Nothing goes to him but
+    /// the answer (REQ-7).
+    fn unopened(&mut self, came: Incoming, error: SessionError) -> Step<Verdict> {
+        let from = came.from;
+        if error == SessionError::Duplicate {
             return Ok(Verdict::Taken);
         }
         tracing::debug!(%from, %error, "an envelope did not open");
-        if matches!(way, Way::Sealed(_)) {
+        if matches!(came.way, Way::Sealed(_)) {
             // ENV-14, ENV-15: no handshake, and no mark: should he send the same on a stream, it is looked at there.
             return Ok(Verdict::Taken);
         }
-        if let Standing::Contact(mut row) = standing
-            && heals(error)
-            && !row.heal_due
-        {
+        if !is_lost(error) {
+            return Ok(formless(error));
+        }
+        let Some(mut row) = came.contact else { return Ok(Verdict::Refused(RefuseReason::SessionUnknown)) };
+        if !row.heal_due {
             row.heal_due = true;
             self.put_peer(&row)?;
             self.touch(from);
         }
-        self.taken(from, id, None)
-    }
-
-    /// Writes the mark; every well-formed envelope that no session knows ends here, kept or dropped.
-    fn taken(&mut self, from: PeerId, id: EnvelopeId, card_prekey: Option<(PrekeyId, DhPublic)>) -> Step<Verdict> {
-        let contact = self.peer(&from)?.is_some_and(|row| row.contact.is_some());
-        self.put_mark(id, contact, card_prekey)?;
+        self.put_mark(&from, came.id, true, None)?;
         Ok(Verdict::Taken)
     }
 }

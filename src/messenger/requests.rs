@@ -1,12 +1,12 @@
 //! Requests: what strangers write waits here, bounded, and nothing goes back before acceptance
-//! (protocol, "Requests: the rules").
+//! (protocol, REQ).
 
 use crate::base::event::EventKind;
-use crate::base::words::RequestEnd;
+use crate::base::words::{Policy, RequestEnd};
 use crate::base::{MessageId, PeerId, RoomId, limits};
 use crate::content::mimi::Vanishes;
-use crate::content::{Capsule, Introduction, Item, MimiContent};
-use crate::identity::RequestToken;
+use crate::content::{Capsule, Introduction, Item, MimiContent, StatusReport};
+use crate::identity::{Card, RequestToken};
 use crate::store::Rows;
 
 use super::command::{Answer, Refusal};
@@ -16,88 +16,113 @@ use super::send::merge_addrs;
 use super::tables::{Cards, HeldMessage, PeerRow, RequestRow, Requests, peer_key};
 use super::tx::{Step, Tx};
 
+/// What somebody says beside his messages.
+#[derive(Default)]
+struct Said {
+    introduction: Introduction,
+    addrs: Vec<String>,
+    card: Option<Card>,
+    /// Whether he has our request token.
+    invited: bool,
+}
+
+/// Whether a message may wait in a request: a short text, with little around it.
+fn may_wait(body: &[u8]) -> bool {
+    let short = |text: &str| text.len() <= limits::MAX_REQUEST_TEXT;
+    body.len() <= limits::MAX_REQUEST_TEXT + limits::REQUEST_FRAME
+        && MimiContent::decode(body).is_ok_and(|mimi| mimi.as_text().is_some_and(short))
+}
+
 impl Tx<'_> {
     /// The pending request of a peer.
     pub(super) fn request(&self, peer: &PeerId) -> Step<Option<RequestRow>> {
         Ok(self.buf.get::<Requests>(&peer_key(peer))?)
     }
 
-    /// Holds the message of a stranger's capsule, if it is one that may wait.
-    pub(super) fn hold(&mut self, from: PeerId, capsule: Capsule) -> Step<Option<MessageId>> {
-        let mut said = Introduction::default();
-        let mut addrs = Vec::new();
-        let mut card = None;
+    /// Somebody who is no contact says this. The same is read, checked and looked up of everybody; then it is held, or dropped by
+    /// the rules (REQ-2 to REQ-5).
+    pub(super) fn hold(&mut self, from: PeerId, capsule: Capsule) -> Step {
+        let mut said = Said::default();
         let mut messages = Vec::new();
         for item in capsule.items {
             match item {
-                Item::Introduction(introduction) => said = introduction,
-                Item::Addresses(told) => addrs = told,
-                Item::Card(told) => card = Some(told),
+                Item::Introduction(introduction) => said.introduction = introduction,
+                Item::Addresses(told) => said.addrs = told,
+                Item::Card(told) => said.card = self.told_card(from, &told),
                 Item::Message { sent_at, body } => messages.push((sent_at, body)),
                 _ => {}
             }
         }
-        let mut subject = good_subject(&said);
-        let short = |body: &[u8]| {
-            MimiContent::decode(body)
-                .is_ok_and(|mimi| mimi.as_text().is_some_and(|text| text.len() <= limits::MAX_REQUEST_TEXT))
-        };
-        let mut kept = None;
-        for (sent_at, body) in messages {
-            // CON-23: one that is refused does not hide the others.
-            let Some(held) = self.checked_message(from, sent_at, body, subject.take()) else { continue };
-            if short(&held.body) {
-                kept = self.hold_message(from, &said, &addrs, held)?.or(kept);
-            }
+        let profile = self.profile()?;
+        let token = said.introduction.token.as_ref().map(|token| RequestToken::from_bytes(*token));
+        said.invited = token.is_some_and(|token| token == profile.token);
+        let mut subject = good_subject(&said.introduction);
+        // CON-23: one that is refused does not hide the others.
+        let checked = messages.into_iter().filter_map(|(sent_at, body)| {
+            self.checked_message(from, sent_at, body, subject.take()).filter(|held| may_wait(&held.body))
+        });
+        let checked: Vec<HeldMessage> = checked.collect();
+        let row = self.request(&from)?;
+        let is_let_in = row.is_some()
+            || match profile.policy {
+                Policy::Requests => true,
+                Policy::Contacts => said.invited,
+                Policy::Nobody => false,
+            };
+        let is_shut_out = self.is_shut_out(&from)?;
+        if is_let_in && !is_shut_out && !checked.is_empty() {
+            self.hold_messages(from, row, said, checked)?;
         }
-        // So that an answer finds its way while the sender is away. It goes with the request, unless that is accepted.
-        if let Some(card) = card.filter(|_| kept.is_some()) {
-            self.pin_told(from, &card)?;
-        }
-        Ok(kept)
+        Ok(())
     }
 
-    fn hold_message(
-        &mut self,
-        from: PeerId,
-        said: &Introduction,
-        addrs: &[String],
-        held: HeldMessage,
-    ) -> Step<Option<MessageId>> {
-        let id = held.id;
-        let invited = match &said.token {
-            Some(token) => RequestToken::from_bytes(*token) == self.profile()?.token,
-            None => false,
-        };
-        let existing = self.request(&from)?;
-        let first = existing.is_none();
-        let mut row = match existing {
+    /// Whether a peer is blocked, or was declined.
+    fn is_shut_out(&self, peer: &PeerId) -> Step<bool> {
+        let clock = self.believed(limits::DECLINE_LIFE);
+        let row = self.peer(peer)?;
+        Ok(row.is_some_and(|row| row.blocked || row.declined_until.is_some_and(|until| until > clock)))
+    }
+
+    fn hold_messages(&mut self, from: PeerId, row: Option<RequestRow>, said: Said, messages: Vec<HeldMessage>) -> Step {
+        let first = row.is_none();
+        let mut row = match row {
             Some(row) => row,
-            None if !self.make_room(invited)? => return Ok(None),
+            None if !self.make_room(said.invited)? => return Ok(()),
             None => RequestRow {
                 peer: from,
                 key: self.buf.create_key(&mut *self.rng),
                 name: String::new(),
                 addrs: Vec::new(),
                 received_at: self.deadline_clock(),
-                invited,
+                invited: said.invited,
                 messages: Vec::new(),
             },
         };
-        if row.messages.iter().any(|m| m.id == id) {
-            return Ok(Some(id));
+        let before = row.messages.len();
+        for held in messages {
+            if row.messages.iter().any(|known| known.id == held.id) {
+                continue;
+            }
+            // What is beyond comes again when the request is accepted (REQ-12).
+            if row.messages.len() >= limits::MAX_REQUEST_MESSAGES {
+                break;
+            }
+            // What counts from reading begins to count after acceptance.
+            if let Some(vanishes @ Vanishes::At(_)) = held.vanishes {
+                self.watch(held.id, vanishes, RoomId::direct(from), None)?;
+            }
+            row.messages.push(held);
         }
-        if row.messages.len() >= limits::MAX_REQUEST_MESSAGES {
-            return Ok(None);
+        // So that an answer finds its way while the sender is away. It goes with the request, unless that is accepted.
+        if let Some(card) = said.card {
+            self.keep_card(card)?;
         }
-        note_name(&mut row.name, said.name.as_deref());
-        merge_addrs(&mut row.addrs, addrs);
-        row.invited |= invited;
-        // What counts from reading begins to count after acceptance.
-        if let Some(vanishes @ Vanishes::At(_)) = held.vanishes {
-            self.watch(id, vanishes, RoomId::direct(from), None)?;
+        if row.messages.len() == before {
+            return Ok(());
         }
-        row.messages.push(held);
+        note_name(&mut row.name, said.introduction.name.as_deref());
+        merge_addrs(&mut row.addrs, &said.addrs);
+        row.invited |= said.invited;
         self.buf.put_under::<Requests>(&peer_key(&from), row.key, &row)?;
         if first {
             self.mem.requests.push(Pending { peer: from, received_at: row.received_at, invited: row.invited });
@@ -105,7 +130,7 @@ impl Tx<'_> {
         } else if let Some(pending) = self.mem.requests.iter_mut().find(|r| r.peer == from) {
             pending.invited = row.invited;
         }
-        Ok(Some(id))
+        Ok(())
     }
 
     /// Makes room for one more request: the oldest uninvited one goes. Invited ones go only for an
@@ -118,7 +143,6 @@ impl Tx<'_> {
             self.mem.requests.iter().find(|r| !r.invited).or_else(|| self.mem.requests.first().filter(|_| invited));
         let Some(oldest) = oldest.map(|r| r.peer) else { return Ok(false) };
         self.close_request(&oldest, RequestEnd::Evicted)?;
-        self.drop_sessions(&oldest)?;
         Ok(true)
     }
 
@@ -151,18 +175,27 @@ impl Tx<'_> {
         merge_addrs(&mut contact.addrs, &row.addrs);
         self.make_contact(&mut contact, String::new())?;
         self.event(EventKind::ContactAdded { peer_id: peer });
+        // What was held is delivered, and need not come again.
+        let delivered: Vec<MessageId> = row.messages.iter().map(|held| held.id).collect();
         for held in row.messages {
             self.insert_incoming(peer, held)?;
         }
-        self.queue_items(peer, vec![Item::Accepted])?;
+        self.mem.receipts.retain(|(whose, id, _)| *whose != peer || !delivered.contains(id));
+        self.say_accepted(peer, delivered)?;
         self.send_profile(&mut contact)?;
         self.put_peer(&contact)?;
         self.try_now(peer);
         self.contact_answer(&peer)
     }
 
-    /// Declines: gone, and for 30 days what that peer writes is dropped quietly. The session stays
-    /// as long, for without it his next envelope would be refused, and he would know.
+    /// Tells somebody that he is accepted: what he wrote and was not held comes again (REQ-12).
+    pub(super) fn say_accepted(&mut self, peer: PeerId, delivered: Vec<MessageId>) -> Step {
+        let report = StatusReport { delivered, ..StatusReport::default() };
+        let held = (!report.delivered.is_empty()).then_some(Item::Status(report));
+        self.queue_items(peer, held.into_iter().chain([Item::Accepted]).collect())
+    }
+
+    /// Declines: gone, and for 30 days what that peer writes is dropped quietly.
     pub(super) fn decline(&mut self, peer: PeerId) -> Step<Answer> {
         self.close_request(&peer, RequestEnd::Declined)?.ok_or(Refusal::NoRequest)?;
         let mut row = self.peer(&peer)?.unwrap_or_else(|| PeerRow::new(peer));

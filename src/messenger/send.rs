@@ -33,7 +33,7 @@ impl Tx<'_> {
             return Err(Refusal::OutboxFull.into());
         }
         // Whom one writes to may answer.
-        self.make_contact(&mut peer, String::new())?;
+        self.welcome(&mut peer, String::new())?;
         let mut conversation = self.open_conversation(RoomId::direct(peer.peer))?;
         conversation.sent_counter += 1;
         let mut salt = [0; 16];
@@ -165,8 +165,19 @@ impl Tx<'_> {
         self.mem.contacts += 1;
         peer.contact = Some(Contact { own_name, verified: false, added_at: self.now.wall });
         peer.declined_until = None;
+        self.befriend(&peer.peer);
         self.push(Order::Class { peer: peer.peer, class: Class::Contact });
         Ok(true)
+    }
+
+    /// The same at the user's wish: whoever wrote to us before, and was not held, learns that he is accepted.
+    pub(super) fn welcome(&mut self, peer: &mut PeerRow, own_name: String) -> Step<bool> {
+        let has_written = self.strangers().contains(&peer.peer);
+        let is_new = self.make_contact(peer, own_name)?;
+        if is_new && has_written {
+            self.say_accepted(peer.peer, Vec::new())?;
+        }
+        Ok(is_new)
     }
 
     fn checked_reply(&self, peer: &PeerRow, reply_to: Option<MessageId>) -> Step<Option<MessageId>> {

@@ -174,7 +174,6 @@ impl Tx<'_> {
         row.messages.retain(|held| held.id != timed.id);
         if row.messages.is_empty() {
             self.close_request(&peer, RequestEnd::Expired)?;
-            self.drop_sessions(&peer)?;
             return Ok(());
         }
         self.buf.destroy_key(row.key);

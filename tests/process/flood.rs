@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rohrpost::envelope::frame::{Frame, RefuseReason};
+use rohrpost::envelope::{EnvelopeKind, decode, encode};
 use rohrpost::identity::Link;
 use serde_json::{Value, json};
 
@@ -349,6 +350,76 @@ fn nothing_but_the_same_acknowledgement_leaves_before_acceptance() {
     pending.sort_unstable();
     expected.sort_unstable();
     assert_eq!(pending, expected);
+}
+
+/// REQ-1, REQ-8: nor do bytes tell it that no program sends. Each stranger is fresh, and what he sends the same in kind.
+#[test]
+fn no_bytes_tell_a_stranger_what_he_is() {
+    let bob = Person::new("Bob");
+    let node = bob.on();
+    let target = Target::parse(&node.addr());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let answers = |number: u64, before: &[&str], after: &[&str]| {
+        let mut stranger = Stranger::new(5_000_000 + number);
+        let who = stranger.peer().to_string();
+        let act = |words: &[&str]| {
+            if !words.is_empty() {
+                bob.one(&words.iter().map(|word| if *word == "WHO" { who.as_str() } else { word }).collect::<Vec<_>>());
+            }
+        };
+        act(before);
+        let line = runtime.block_on(stranger.connect(target, [127, 0, 0, 1])).unwrap();
+        let card = runtime.block_on(line.card()).unwrap();
+        stranger.begin_with(card.clone(), target);
+        let first = stranger.request(target, "May I?");
+        let more = stranger.request(target, "And?");
+        let payload = decode(&more).unwrap().payload.to_vec();
+        let changed = |at: usize| {
+            let mut payload = payload.clone();
+            payload[at] ^= 2;
+            encode(EnvelopeKind::FirstContact, &payload).unwrap()
+        };
+        stranger.begin_with(card, target);
+        let mut seen = vec![runtime.block_on(line.deliver(std::slice::from_ref(&first))).unwrap()];
+        act(after);
+        let unsound = [
+            first,
+            encode(EnvelopeKind::Session, &[7; 20]).unwrap(),
+            encode(EnvelopeKind::Session, &[0; 200]).unwrap(),
+            stranger.request(target, "the same prekey, again"),
+            changed(0),
+            changed(1),
+            changed(40),
+            changed(payload.len() - 1),
+            encode(EnvelopeKind::Session, &payload[1_170..]).unwrap(),
+            more,
+        ];
+        seen.extend(unsound.iter().map(|bytes| runtime.block_on(line.deliver(std::slice::from_ref(bytes))).unwrap()));
+        seen
+    };
+    let pending = answers(0, &[], &[]);
+    let refused = |reason| vec![Frame::Hello { version: 1 }, Frame::Refusal { seq: 1, reason }];
+    let taken = vec![Frame::Hello { version: 1 }, Frame::Ack { upto: 1 }];
+    let expected = [
+        taken.clone(),
+        taken.clone(),
+        refused(RefuseReason::Malformed),
+        refused(RefuseReason::SessionUnknown),
+        refused(RefuseReason::PrekeyUnknown),
+        refused(RefuseReason::Unsupported),
+        refused(RefuseReason::Malformed),
+        refused(RefuseReason::SessionUnknown),
+        refused(RefuseReason::SessionUnknown),
+        taken.clone(),
+        taken,
+    ];
+    assert_eq!(pending, expected);
+    assert_eq!(answers(1, &[], &["requests", "decline", "WHO"]), pending, "declined");
+    assert_eq!(answers(2, &[], &["requests", "block", "WHO"]), pending, "blocked");
+    assert_eq!(answers(3, &["contacts", "block", "WHO"], &[]), pending, "blocked before he wrote");
+    for (number, policy) in [(4, "contacts"), (5, "nobody")] {
+        assert_eq!(answers(number, &["policy", "set", policy], &[]), pending, "{policy}");
+    }
 }
 
 /// NET-24: who takes a ping and does not answer it is gone, though a stream of his is open.

@@ -8,7 +8,7 @@ use rohrpost::base::{MonoTime, Now, WallTime};
 use rohrpost::identity::open_key_file;
 use rohrpost::messenger::tables::{
     Cards, ClientIdQueue, ClientIds, Conversations, EnvelopeMarks, Events, Hours, Late, MarkQueue, MessageIndex,
-    Messages, Outbox, Peers, Profile, Recent, Requests, SendingChains, Sessions, States, Timed, Tombs,
+    Messages, Outbox, Peers, Profile, Recent, Requests, SendingChains, Sessions, States, Strangers, Timed, Tombs,
 };
 use rohrpost::store::{Rows, Scan, Store, Table};
 use serde::Serialize;
@@ -94,6 +94,7 @@ fn opened(person: &Person) -> Vec<Vec<u8>> {
     all::<SendingChains>(&store, &mut rows);
     all::<Sessions>(&store, &mut rows);
     all::<States>(&store, &mut rows);
+    all::<Strangers>(&store, &mut rows);
     all::<Timed>(&store, &mut rows);
     all::<Tombs>(&store, &mut rows);
     store.close();

@@ -37,21 +37,19 @@ fn what_is_no_envelope_is_refused_and_costs_no_row() {
     assert_eq!(world.requests(bob), []);
 }
 
+/// REQ-9: whoever is no contact heals his session himself.
 #[test]
-fn a_strangers_envelope_that_does_not_open_is_acknowledged_like_any_other() {
+fn a_strangers_envelope_that_does_not_open_is_refused_each_time() {
     let mut world = World::new(42, Weather::CALM);
     let (mallory, bob) = (world.join("mallory"), world.join("bob"));
     // Long enough for a ratchet header, of a session that nobody knows.
-    let bytes = encode(EnvelopeKind::Session, &[9; 300]).unwrap();
+    let bytes = encode(EnvelopeKind::Session, &[0; 300]).unwrap();
     for _ in 0..2 {
         world.inject(mallory, bob, bytes.clone());
         world.settle();
     }
-    let answers = world.seen(bob, mallory);
-    assert!(
-        answers.iter().all(|a| matches!(a, Seen::Acknowledge | Seen::Refuse(RefuseReason::Malformed))),
-        "{answers:?}"
-    );
+    let refused = || Seen::Refuse(RefuseReason::SessionUnknown);
+    assert_eq!(world.seen(bob, mallory), [refused(), refused()]);
     assert_eq!(world.requests(bob), []);
 }
 

@@ -13,6 +13,7 @@ mod healing;
 mod hostile;
 mod requests;
 mod rules;
+mod standing;
 mod stories;
 mod world;
 

@@ -8,6 +8,7 @@ use rohrpost::messenger::{Command, Hints, Refusal, SendCommand};
 use crate::both_ways;
 use crate::world::{Seen, Weather, World};
 
+/// REQ-10
 #[test]
 fn at_most_three_messages_leave_before_acceptance_and_the_rest_follows() {
     both_ways(|world| {
@@ -117,6 +118,7 @@ fn seen_from_outside(policy: Policy, act: Option<fn(rohrpost::base::PeerId) -> C
     world.seen(bob, alice)
 }
 
+/// REQ-1, REQ-7
 #[test]
 fn pending_declined_blocked_and_closed_look_the_same_from_outside() {
     let pending = seen_from_outside(Policy::Requests, None);
@@ -127,6 +129,7 @@ fn pending_declined_blocked_and_closed_look_the_same_from_outside() {
     assert_eq!(pending, seen_from_outside(Policy::Nobody, None));
 }
 
+/// REQ-5
 #[test]
 fn the_policy_keeps_strangers_out_and_lets_contacts_in() {
     both_ways(|world| {
@@ -141,6 +144,22 @@ fn the_policy_keeps_strangers_out_and_lets_contacts_in() {
         world.settle();
         assert_eq!(world.requests(bob), []);
         assert_eq!(world.talk(bob, alice), ["< hello", "< me again"]);
+        // Whoever has the link may ask; by *nobody* not even he.
+        let (dora, token) = (world.join("dora"), world.token(bob));
+        let invited = |text| SendCommand {
+            hints: Hints { token: Some(token.clone()), ..Hints::default() },
+            ..SendCommand::text(world.id(bob), text)
+        };
+        let (first, second) = (invited("from the party"), invited("from the other party"));
+        world.send(dora, first).unwrap();
+        world.settle();
+        assert_eq!(world.requests(bob).len(), 1);
+        world.command(bob, Command::SetPolicy(Policy::Nobody)).unwrap();
+        world.settle();
+        let eric = world.join("eric");
+        world.send(eric, second).unwrap();
+        world.settle();
+        assert_eq!(world.requests(bob).len(), 1);
     });
 }
 
@@ -170,6 +189,7 @@ fn a_link_with_the_token_makes_the_request_invited() {
     });
 }
 
+/// REQ-4
 #[test]
 fn two_hundred_requests_wait_and_the_oldest_uninvited_goes_first() {
     let mut world = World::new(11, Weather::CALM);

@@ -32,6 +32,14 @@ impl Tx<'_> {
         }
         let size = deposit.sealed.len();
         let mut token = self.good_token(&row, deposit)?;
+        // MBX-22: who has a void token is answered as if it were good; what he leaves is kept if it would be without.
+        let answer = match self.void_tag(&row, deposit)?.filter(|_| token.is_none()) {
+            None => None,
+            Some(tag) => match self.answer_void(&row, tag, digest, size)? {
+                Answer::Stored => Some(Answer::Stored),
+                refusal => return Ok(refusal),
+            },
+        };
         // MBX-32: of this clock as it stands.
         let (day, today) = (self.mail_day(), day_of(self.now.wall));
         let on = match &token {
@@ -40,13 +48,13 @@ impl Tx<'_> {
             None => Room::Strangers,
         };
         if let Some(refusal) = self.room(&row, on, token.as_ref(), size)? {
-            return Ok(refusal);
+            return Ok(answer.unwrap_or(refusal));
         }
         if on == Room::Strangers {
             // MBX-31: before anything is written.
             let level = needed_work(row.work, row.slot_count);
             if !deposit.proof.is_enough(level, &deposit.recipient, today, &hash, &row.invitation) {
-                return Ok(Answer::Work { level });
+                return Ok(answer.unwrap_or(Answer::Work { level }));
             }
         }
         let number = row.last + 1;
@@ -83,7 +91,7 @@ impl Tx<'_> {
         Ok(Answer::Stored)
     }
 
-    /// What is known of a token. One that is forged or void is none: its bearer learns nothing of that (MBX-22).
+    /// What is known of a good token. One that is forged or void is none.
     fn good_token(&self, row: &BoxRow, deposit: &Deposit<'_>) -> Step<Option<BoxTokenRow>> {
         let Some(tag): Option<Tag> = deposit.token.as_ref().and_then(|token| token.verify(&row.tokens)) else {
             return Ok(None);
@@ -91,6 +99,36 @@ impl Tx<'_> {
         let token = self.buf.get::<BoxTokens>(&tagged(row.number, &tag))?;
         let token = token.unwrap_or(BoxTokenRow { tag, ..BoxTokenRow::default() });
         Ok(Some(token).filter(|token| !token.revoked))
+    }
+
+    /// The tag of a token that is void: one that the owner has revoked, under the present key or the one before.
+    fn void_tag(&self, row: &BoxRow, deposit: &Deposit<'_>) -> Step<Option<Tag>> {
+        let Some(token) = &deposit.token else { return Ok(None) };
+        for (key, is_old) in [(Some(&row.tokens), false), (row.tokens_before.as_ref(), true)] {
+            let Some(tag) = key.and_then(|key| token.verify(key)) else { continue };
+            let known = self.buf.get::<BoxTokens>(&tagged(row.number, &tag))?;
+            if known.is_some_and(|known| known.revoked && known.is_old == is_old) {
+                return Ok(Some(tag));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is answered under a void token, whatever becomes of the envelope.
+    fn answer_void(&mut self, row: &BoxRow, tag: Tag, digest: [u8; 16], size: usize) -> Step<Answer> {
+        let under = self.mem.void.under(row.number, tag);
+        if under.envelopes.contains(&digest) {
+            return Ok(Answer::Stored);
+        }
+        let waits = self.buf.get::<BoxTokens>(&tagged(row.number, &tag))?.unwrap_or_default();
+        let count = u32::try_from(under.envelopes.len()).unwrap_or(u32::MAX);
+        let as_good =
+            BoxTokenRow { count: waits.count.saturating_add(count), bytes: waits.bytes + under.bytes, ..waits };
+        if let Some(refusal) = self.room(row, Room::Token(tag), Some(&as_good), size)? {
+            return Ok(refusal);
+        }
+        self.mem.void.came((row.number, tag), digest, size as u64, self.now.mono);
+        Ok(Answer::Stored)
     }
 
     /// Whether there is room (MBX-23 to MBX-26); if not, what is answered.

@@ -10,6 +10,7 @@ mod owner;
 #[cfg(test)]
 mod tests;
 mod trials;
+mod void;
 
 use crate::base::words::MailService;
 use crate::base::{Millis, Origin, PeerId, limits};
@@ -26,6 +27,7 @@ use super::tables::{
 use super::tx::{Step, Tx};
 
 pub(super) use trials::House;
+pub(super) use void::Void;
 
 /// The answer when the store failed.
 pub(super) fn unavailable(request: u64) -> Order {

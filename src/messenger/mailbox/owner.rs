@@ -42,8 +42,8 @@ impl Tx<'_> {
             }
         };
         if row.tokens != key {
-            // The tags of another key say nothing of this one.
-            self.forget_revoked(&mut row)?;
+            self.retire_tags(&mut row)?;
+            row.tokens_before = Some(row.tokens.clone());
         }
         (row.tokens, row.invitation) = (key, invitation);
         self.take_offer(row, offer)
@@ -68,6 +68,7 @@ impl Tx<'_> {
         let mut fresh = Vec::new();
         for tag in revoked {
             let token = self.buf.get::<BoxTokens>(&tagged(row.number, tag))?;
+            let token = token.filter(|token| !token.is_old);
             let token = token.unwrap_or(BoxTokenRow { tag: *tag, ..BoxTokenRow::default() });
             if !token.revoked && fresh.iter().all(|known: &BoxTokenRow| known.tag != *tag) {
                 fresh.push(BoxTokenRow { revoked: true, ..token });
@@ -99,6 +100,7 @@ impl Tx<'_> {
             key: self.buf.create_key(&mut *self.rng),
             queue: [0; 16],
             tokens: tokens.clone(),
+            tokens_before: None,
             invitation: invitation.clone(),
             work: 0,
             batch: 0,
@@ -150,10 +152,11 @@ impl Tx<'_> {
         Ok(Answer::Kept { prekeys: held(&row) })
     }
 
-    fn forget_revoked(&mut self, row: &mut BoxRow) -> Step {
+    /// The tags of another key say nothing of this one: they are void under the one before, and those before that are forgotten.
+    fn retire_tags(&mut self, row: &mut BoxRow) -> Step {
         for (_, token) in self.buf.scan::<BoxTokens>(&Scan::new(of_box(row.number)))? {
             if token.revoked {
-                self.put_token(row, &BoxTokenRow { revoked: false, ..token })?;
+                self.put_token(row, &BoxTokenRow { revoked: !token.is_old, is_old: true, ..token })?;
             }
         }
         row.revoked = 0;
@@ -172,6 +175,7 @@ impl Tx<'_> {
     /// A page of what waits behind a number (MBX-15).
     pub(super) fn fetch_mail(&mut self, owner: &PeerId, queue: &[u8; 16], after: u64) -> Step<Answer> {
         let Some(row) = self.own_box(owner, queue)? else { return Ok(Answer::NoBox) };
+        self.mem.void.visited(row.number, None);
         let row = self.note_visit(row)?;
         let (mut items, mut bytes, mut more) = (Vec::new(), 0, false);
         if let Some(from) = after.checked_add(1) {
@@ -194,6 +198,7 @@ impl Tx<'_> {
     /// Whether an owner has to wait for something behind a number; if not, what he is told (MBX-80, MBX-81).
     pub(super) fn wait_for_mail(&mut self, owner: &PeerId, queue: &[u8; 16], after: u64) -> Step<Option<Answer>> {
         let Some(row) = self.own_box(owner, queue)? else { return Ok(Some(Answer::NoBox)) };
+        self.mem.void.visited(row.number, Some(self.now.mono + limits::MAX_MAIL_WAIT));
         let row = self.note_visit(row)?;
         let Some(from) = after.checked_add(1) else { return Ok(None) };
         let came = !self.buf.scan::<Deposits>(&Scan::new(of_box(row.number)).from(from).limit(1))?.is_empty();

@@ -67,8 +67,8 @@ fn a_contacts_message_leaves_no_mark() {
     assert!(!office.heals(1, 0));
 }
 
-/// ENV-10: of a first contact, and of what did not open, there are marks: one row of order a commit. What is of somebody
-/// who writes in a request that is there is known by its session, and what finds no place is marked.
+/// ENV-10: of a first contact there is a mark; what follows its session knows, whatever becomes of what it says. What of a
+/// contact did not open is marked, one row of order a commit; what is refused is not.
 #[test]
 fn what_no_session_knows_leaves_one() {
     let mut office = Office::new(2);
@@ -81,16 +81,33 @@ fn what_no_session_knows_leaves_one() {
         assert_eq!(office.marks(1), (1, 1), "message {n} of a request");
     }
     assert_eq!(office.takes(1, 0, &copies), [true; 3]);
-    assert_eq!(office.takes(1, 0, &[garbage(1), garbage(2), garbage(1), garbage(3)]), [true; 4]);
-    // The request is full, and its copies were not looked at.
-    assert_eq!(office.marks(1), (6, 3));
-    // As a contact's, and once he is silent.
+    let broken = [garbage(1), garbage(2), garbage(1), garbage(3)];
+    assert_eq!(office.takes(1, 0, &broken), [false; 4]);
+    assert_eq!(office.marks(1), (1, 1), "what was refused is not remembered");
+    // As a contact's, and once he is none.
     let peer = office.id(0);
     office.command(1, Command::AcceptRequest(peer)).unwrap();
     assert_eq!(office.takes(1, 0, &copies), [true; 3]);
-    assert_eq!(office.marks(1).0, 6);
+    assert_eq!(office.takes(1, 0, &broken), [true; 4]);
+    assert_eq!(office.marks(1), (4, 2));
     office.command(1, Command::Block(peer)).unwrap();
     assert_eq!(office.takes(1, 0, &copies), [true; 3], "he sees no difference");
+}
+
+/// ENV-7, ENV-10: what another brings is another's, though it is the same bytes.
+#[test]
+fn what_another_has_brought_is_taken_from_its_sender() {
+    let mut office = Office::new(3);
+    office.befriend(0, 1);
+    office.befriend(2, 1);
+    office.loses_letters = true;
+    office.say(0, 1, "mine");
+    let bytes = office.envelopes[&0].clone();
+    // To the desk it is of a session that the two do not have.
+    assert_eq!(office.takes(1, 2, std::slice::from_ref(&bytes)), [true]);
+    assert!(!office.texts(1, 0).contains(&"mine".to_owned()));
+    assert_eq!(office.takes(1, 0, std::slice::from_ref(&bytes)), [true]);
+    assert_eq!(office.texts(1, 0).last().unwrap(), "mine");
 }
 
 /// SES-54, SES-64: a copy of what a session opened that is gone by now does not open, and heals as what is lost does: once.
@@ -127,14 +144,14 @@ fn marks_make_room_in_their_order() {
     let mut office = Office::new(1);
     let is_marked = |office: &mut Office, n: u8| {
         let mut found = false;
-        office.tx(0, |tx| found = tx.is_marked(&EnvelopeId::new([n; 32])).unwrap());
+        office.tx(0, |tx| found = tx.is_marked(&tx.my_id(), &EnvelopeId::new([n; 32])).unwrap());
         found
     };
     let prekey = (PrekeyId(7), DhPublic([7; 32]));
     let put = |office: &mut Office, marks: &[u8], max: u64| {
         office.tx(0, |tx| {
             for n in marks {
-                tx.put_mark(EnvelopeId::new([*n; 32]), false, (*n == 3).then_some(prekey)).unwrap();
+                tx.put_mark(&tx.my_id(), EnvelopeId::new([*n; 32]), false, (*n == 3).then_some(prekey)).unwrap();
             }
             let marks = tx.mem.marks.drain(..).map(|(_, mark)| mark).collect();
             tx.queue_marks(false, marks, max).unwrap();

@@ -43,7 +43,7 @@ pub(in crate::messenger) enum Leave {
 const MAX_SHARED_CAPSULE: usize = 6 * 1024;
 
 impl Gate {
-    /// Whether an envelope can be had: a fourth message to somebody who has not accepted stays queued here, and so does
+    /// Whether an envelope can be had: a fourth message to somebody who has not accepted stays queued here (REQ-10), and so does
     /// everything while nothing can be sealed.
     const fn lets(&self, letter: &Letter, is_sealed: bool) -> bool {
         let is_fourth = self.unaccepted_sent as usize >= limits::MAX_UNACCEPTED_SENT;

@@ -283,7 +283,7 @@ impl Letter {
         }
     }
 
-    /// The recipient's node has it: what is no message is done with.
+    /// The recipient's node has it: what is no message is done with. A message is kept until it is delivered (REQ-11).
     fn taken(mut self, orders: &mut Vec<Effect>) -> Option<Self> {
         if let Some(sealed) = &self.sealed {
             orders.push(Effect::Taken(Arc::clone(sealed)));

@@ -5,6 +5,7 @@ mod hostile;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
+use crate::base::SessionId;
 use crate::base::words::{MailService, State};
 use crate::content::Item;
 use crate::envelope::mailbox::Answer as MailAnswer;
@@ -12,10 +13,9 @@ use crate::identity::{CardContent, CardKeys, IdentityKeypair};
 use crate::messenger::command::{Command, Hints, SendCommand};
 use crate::messenger::io::{Event, Input, Order, Output};
 use crate::messenger::mailing::Work;
-use crate::messenger::memory::Pending;
 use crate::messenger::outgoing::Answered;
 use crate::messenger::query;
-use crate::messenger::tables::{Boxes, Outbox, peer_key};
+use crate::messenger::tables::{Boxes, Outbox, StrangerRow, peer_key};
 use crate::messenger::testing::Office;
 use crate::store::{Rows, Scan};
 
@@ -289,15 +289,15 @@ fn receipts_share_an_envelope() {
     assert_eq!(rows.scan::<Outbox>(&Scan::all()).unwrap().len(), 0, "and they are done with");
 }
 
-/// The card asks strangers for work while many requests wait.
+/// The card asks strangers for work while many of them come.
 #[test]
-fn the_card_asks_for_work_while_requests_pile_up() {
+fn the_card_asks_for_work_while_strangers_pile_up() {
     let mut office = office();
-    let work = |office: &mut Office, pending: u8| {
+    let work = |office: &mut Office, count: u8| {
         office.tx(BOB, |tx| {
-            let received_at = tx.now.wall;
-            let one = |n| Pending { peer: PeerId::from_key_bytes([n; 32]), received_at, invited: false };
-            *tx.mem.requests = (0..pending).map(one).collect();
+            let (session, since) = (SessionId::new([7; 16]), tx.now.wall);
+            let one = |n| StrangerRow { peer: PeerId::from_key_bytes([n; 32]), session, since, is_new: true };
+            *tx.mem.strangers = (0..count).map(|n| (u64::from(n), one(n))).collect();
         });
         office.hand_in(BOB, vec![Input::Timer]);
         // Until his timer rings again.
@@ -307,7 +307,7 @@ fn the_card_asks_for_work_while_requests_pile_up() {
         card
     };
     let levels = [(0, 0), (149, 0), (150, 16), (180, 20), (150, 20), (100, 20), (99, 0), (199, 20)];
-    for (pending, level) in levels {
-        assert_eq!(work(&mut office, pending), level, "{pending} requests");
+    for (count, level) in levels {
+        assert_eq!(work(&mut office, count), level, "{count} strangers");
     }
 }

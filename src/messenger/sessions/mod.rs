@@ -2,9 +2,10 @@
 //! rows, which goes with the process.
 
 mod beside;
+mod strangers;
 
 use crate::base::PeerId;
-use crate::session::SessionSet;
+use crate::session::{Opened, SessionSet};
 use crate::store::{Rows, Scan, StoreError};
 
 use super::tables::{SendingChains, Sessions, peer_key, session_key};
@@ -24,6 +25,7 @@ impl Tx<'_> {
     pub(super) fn put_sessions(&mut self, peer: &PeerId, set: &SessionSet) -> Step {
         for session in set.dropped() {
             self.buf.delete::<Sessions>(&session_key(peer, *session));
+            self.forget_strangers(|row| row.peer == *peer && row.session == *session);
         }
         for row in set.changed() {
             self.buf.put::<Sessions>(&session_key(peer, row.id()), row)?;
@@ -32,6 +34,17 @@ impl Tx<'_> {
             self.buf.put::<SendingChains>(&peer_key(peer), &row)?;
         }
         self.mem.sessions.note(*peer, set);
+        Ok(())
+    }
+
+    /// Keeps the sessions of somebody who is no contact, one of which has opened something.
+    pub(super) fn put_strangers_sessions(&mut self, peer: &PeerId, set: &SessionSet, opened: &Opened) -> Step {
+        self.put_sessions(peer, set)?;
+        // Nothing is answered soon, and contacts' turns need the room.
+        self.mem.sessions.due.remove(peer);
+        if opened.is_new_session {
+            self.add_stranger(*peer, opened.session, true)?;
+        }
         Ok(())
     }
 
@@ -44,10 +57,12 @@ impl Tx<'_> {
         Ok(true)
     }
 
-    /// Forgets them, all of them.
+    /// Loses them, all of them.
+    #[cfg(test)]
     pub(super) fn drop_sessions(&mut self, peer: &PeerId) -> Step {
         self.buf.take::<Sessions>(&Scan::new(peer_key(peer)))?;
         self.buf.delete::<SendingChains>(&peer_key(peer));
+        self.forget_strangers(|row| row.peer == *peer);
         self.mem.sessions.forget(peer);
         Ok(())
     }

@@ -68,6 +68,8 @@ pub struct BoxRow {
     pub queue: [u8; 16],
     /// Checks tokens.
     pub tokens: QueueKey,
+    /// The key before, under which void tags are still void.
+    pub tokens_before: Option<QueueKey>,
     /// Checks invitations.
     pub invitation: InvitationKey,
     /// The work that the owner's card asks of strangers.
@@ -135,6 +137,8 @@ pub struct BoxTokenRow {
     pub bytes: u64,
     /// Whether the owner has made it void.
     pub revoked: bool,
+    /// Whether that was under the key before.
+    pub is_old: bool,
 }
 
 /// What is known of an envelope.

@@ -34,10 +34,10 @@ pub use mailbox::{
     BoxCardRow, BoxCards, BoxPrekeyRow, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositBody,
     DepositMarks, DepositRow, Deposits, MailServices, MailTotals, Room, TotalsRow, in_box, of_box, tagged,
 };
-pub use marks::{EnvelopeMarks, MarkQueue, PrekeyMarks, QueuedMark, QueuedMarks, half_of, mark_key, prekey_mark_key};
+pub use marks::{EnvelopeMarks, MarkQueue, PrekeyMarks, QueuedMark, QueuedMarks, mark_key, mark_of, prekey_mark_key};
 pub use outbox::{OutKind, OutRow, Outbox, Way, outbox_key};
 pub use profile::{Clocks, Profile, ProfileRow};
-pub use requests::{HeldMessage, RequestRow, Requests};
+pub use requests::{HeldMessage, RequestRow, Requests, StrangerRow, Strangers};
 
 use crate::store::{RowKey, Rows, Scan, StoreError, Table, WriteBuffer};
 

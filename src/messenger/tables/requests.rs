@@ -1,15 +1,17 @@
-//! Pending requests. Each has an erasable key of its own.
+//! Pending requests, each with an erasable key of its own, and the sessions of all who are no contacts.
 
 use serde::{Deserialize, Serialize};
 
 use super::table;
-use crate::base::{MessageId, PeerId, WallTime};
+use crate::base::{MessageId, PeerId, SessionId, WallTime};
 use crate::content::mimi::Vanishes;
 use crate::store::KeyId;
 
 table! {
     /// Keyed by peer.
     Requests = 60, Given, RequestRow;
+    /// Sessions of those who are no contacts, the oldest first; keyed by a number that grows.
+    Strangers = 61, State, StrangerRow;
 }
 
 /// A request.
@@ -49,4 +51,17 @@ pub struct HeldMessage {
     pub subject: Option<String>,
     /// When it vanishes.
     pub vanishes: Option<Vanishes>,
+}
+
+/// A session of somebody who is no contact.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct StrangerRow {
+    /// Whose.
+    pub peer: PeerId,
+    /// Which.
+    pub session: SessionId,
+    /// When it began, or its peer was a contact for the last time.
+    pub since: WallTime,
+    /// Whether it began then: a few do so a day.
+    pub is_new: bool,
 }

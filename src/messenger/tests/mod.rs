@@ -2,5 +2,6 @@
 
 mod cost;
 mod deadlines;
+mod desks;
 mod model;
 mod rows;

@@ -227,7 +227,7 @@ fn a_box_has_an_end() {
     }
 }
 
-/// MBX-20, MBX-22: a token that is forged or void is none, and the answers are those to somebody without.
+/// MBX-20, MBX-22: a token that is forged is none; under one that is void everything is answered as under a good one.
 #[test]
 fn a_void_token_is_none_and_nobody_is_told() {
     let (mut house, mut owner) = House::with_box(0);
@@ -242,17 +242,62 @@ fn a_void_token_is_none_and_nobody_is_told() {
     house.check(&owner);
     let three = owner.sealed(10);
     assert_eq!(house.raw(NOBODY, &owner.deposit(A, Proof::None, &three)), good);
-    assert_eq!(house.row(&owner).slot_count, 2, "and so is what comes under a void one");
+    assert_eq!(house.row(&owner).slot_count, 2, "and so is what comes under a void one, if it would be without");
+    // What is too large for the slot, or comes when that is full and wants work, is answered as under a good one, and nowhere.
     let parcel = owner.sealed(limits::MAX_SLOT_DEPOSIT);
-    let without = house.raw(NOBODY, &owner.deposit(None, Proof::None, &parcel));
-    assert_eq!(house.raw(NOBODY, &owner.deposit(A, Proof::None, &parcel)), without);
+    assert_eq!(house.raw(NOBODY, &owner.deposit(None, Proof::None, &parcel)), MailAnswer::TooLarge.encode().unwrap());
+    assert_eq!(house.raw(NOBODY, &owner.deposit(A, Proof::None, &parcel)), good);
+    assert_eq!(house.row(&owner).count, 3);
     assert_eq!(house.deposit(&owner, B, &parcel), MailAnswer::Stored, "others are as good as before");
     // It stays void when nothing waits under it any more, and after a second register with the same key.
     assert_eq!(house.delete(&owner, Delete::UpTo(u64::MAX)), MailAnswer::Done);
     assert_eq!(house.register(&mut owner, 0), MailAnswer::Kept { prekeys: 0 });
     house.restart();
-    assert_eq!(house.raw(NOBODY, &owner.deposit(A, Proof::None, &parcel)), without);
+    assert_eq!(house.raw(NOBODY, &owner.deposit(A, Proof::None, &parcel)), good);
     assert_eq!(house.waiting(&owner).len(), 0);
+    // Nor is it told by another key of the queue, of which tokens that were not void are as good as none.
+    let before = owner.key.clone();
+    let renewed = QueueKey::from_bytes([0x99; 32]);
+    owner.key = renewed.clone();
+    assert_eq!(house.register(&mut owner, 0), MailAnswer::Kept { prekeys: 0 });
+    owner.key = before;
+    let other = owner.sealed(limits::MAX_SLOT_DEPOSIT);
+    assert_eq!(house.raw(NOBODY, &owner.deposit(A, Proof::None, &other)), good);
+    assert_eq!(house.deposit(&owner, B, &other), MailAnswer::TooLarge);
+    owner.key = renewed;
+    assert_eq!(house.deposit(&owner, B, &other), MailAnswer::Stored);
+}
+
+/// MBX-22, MBX-23, MBX-27: the same deposits under a good token and a void one, and the same answers: until it is full, copies, and when the
+/// owner was there, or is.
+#[test]
+fn a_void_token_has_the_bounds_of_a_good_one() {
+    let (mut house, mut owner) = House::with_box(0);
+    house.renew(&mut owner, &[[1; 16]], 0);
+    let step = |house: &mut House, owner: &mut Owner, size: usize, times: usize| {
+        for n in 0..times {
+            let envelope = owner.sealed(size);
+            let other = owner.sealed(size);
+            let void = house.raw(NOBODY, &owner.deposit(A, Proof::None, &envelope));
+            let good = house.raw(NOBODY, &owner.deposit(B, Proof::None, &other));
+            assert_eq!(void, good, "{n} of {size}");
+            assert_eq!(house.raw(NOBODY, &owner.deposit(A, Proof::None, &envelope)), void, "a copy");
+            assert_eq!(house.raw(NOBODY, &owner.deposit(B, Proof::None, &other)), good, "a copy");
+            if n == times - 1 {
+                return void;
+            }
+        }
+        Vec::new()
+    };
+    let stored = MailAnswer::Stored.encode().unwrap();
+    assert_eq!(step(&mut house, &mut owner, 60_000, 20), stored);
+    let full = step(&mut house, &mut owner, 60_000, 60);
+    assert_ne!(full, stored);
+    // He comes, takes what there is, and leaves.
+    house.waiting(&owner);
+    assert_eq!(house.delete(&owner, Delete::UpTo(u64::MAX)), MailAnswer::Done);
+    assert_eq!(step(&mut house, &mut owner, 60_000, 20), stored);
+    assert_eq!(house.row(&owner).slot_count, 0, "nothing of it is kept");
 }
 
 /// MBX-14.
@@ -280,6 +325,9 @@ fn void_tags_are_bounded() {
     assert_eq!(house.row(&owner).revoked, 1_024);
     // A new key of the queue makes all tokens void.
     owner.key = QueueKey::from_bytes([0x99; 32]);
+    assert_eq!(house.register(&mut owner, 0), MailAnswer::Kept { prekeys: 0 });
+    assert_eq!((house.row(&owner).revoked, house.count::<BoxTokens>()), (0, 1_024), "and knows which were void");
+    owner.key = QueueKey::from_bytes([0x98; 32]);
     assert_eq!(house.register(&mut owner, 0), MailAnswer::Kept { prekeys: 0 });
     assert_eq!((house.row(&owner).revoked, house.count::<BoxTokens>()), (0, 0));
 }

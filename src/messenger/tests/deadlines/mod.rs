@@ -12,7 +12,7 @@ use crate::base::{EnvelopeId, Millis};
 use crate::messenger::command::Command;
 use crate::messenger::query;
 use crate::messenger::tables::{
-    Boxes, CardKeysTable, Deposits, EnvelopeMarks, OneTimeTable, OwnBoxes, Peers, Sessions, Tombs,
+    Boxes, CardKeysTable, Deposits, EnvelopeMarks, OneTimeTable, OwnBoxes, Peers, Sessions, Strangers, Tombs,
 };
 use crate::messenger::testing::Office;
 use crate::store::{Rows, Scan};
@@ -66,6 +66,7 @@ const DEADLINES: &[(&str, Kept)] = &[
     ("CROWDED_CARD_PAUSE", Repeats),
     ("CROWDED_CARD_GRACE", Repeats),
     ("REQUEST_LIFE", Ages(requests)),
+    ("STRANGER_SESSION_LIFE", Ages(strangers)),
     ("DECLINE_LIFE", Ages(declined)),
     ("ENVELOPE_MARK_LIFE", Ages(marks)),
     ("CLOCK_STEP", Bound),
@@ -209,6 +210,10 @@ fn requests(office: &Office) -> u64 {
     query::requests(&office.rows(ALICE), office.now.wall).unwrap().len() as u64
 }
 
+fn strangers(office: &Office) -> u64 {
+    office.rows(ALICE).count::<Strangers>(&Scan::all()).unwrap()
+}
+
 fn declined(office: &Office) -> u64 {
     let peers = office.rows(ALICE).scan::<Peers>(&Scan::all()).unwrap();
     peers.iter().filter(|(_, row)| row.declined_until.is_some()).count() as u64
@@ -283,7 +288,7 @@ fn set_up() -> (Office, Vec<u8>) {
         let mut set = tx.sessions(&bob).unwrap();
         set.give_up(tx.aging());
         tx.put_sessions(&bob, &set).unwrap();
-        tx.put_mark(EnvelopeId::new([1; 32]), false, None).unwrap();
+        tx.put_mark(&tx.my_id(), EnvelopeId::new([1; 32]), false, None).unwrap();
         tx.flush_marks().unwrap();
     });
     office.say(ALICE, BOB, "queued");
@@ -296,7 +301,7 @@ fn counts(office: &mut Office) -> Vec<(&'static str, u64)> {
     // Old marks go when there are new ones, old snapshots when there is another.
     let id = EnvelopeId::new([office.now.mono.0.to_be_bytes(); 4].concat().try_into().unwrap());
     office.tx(ALICE, |tx| {
-        tx.put_mark(id, false, None).unwrap();
+        tx.put_mark(&tx.my_id(), id, false, None).unwrap();
         tx.flush_marks().unwrap();
     });
     let of = |(name, kept): &(&'static str, Kept)| match kept {

@@ -1,0 +1,95 @@
+//! The sessions of those who are no contacts: bounded, all of them together and how many one begins a day.
+//!
+//! What a stranger is to us decides nothing here (REQ-1): whose request was declined, evicted or never made keeps his session as
+//! long as he whose request waits. So the answer to a repetition, for which the session has to be there, says nothing of it.
+
+use std::collections::BTreeSet;
+
+use crate::base::{Millis, PeerId, SessionId, limits};
+use crate::messenger::tables::{SendingChains, Sessions, StrangerRow, Strangers, numbered, peer_key, session_key};
+use crate::messenger::tx::{Step, Tx};
+use crate::store::{Rows, Scan};
+
+/// In which somebody who is no contact may begin a few sessions.
+const DAY: Millis = Millis::from_hours(24);
+
+impl Tx<'_> {
+    /// Whether somebody who is no contact may begin another session now (REQ-6).
+    pub(in crate::messenger) fn stranger_may_begin(&self, peer: &PeerId) -> bool {
+        let clock = self.deadline_clock();
+        let is_his = |row: &&StrangerRow| row.is_new && row.peer == *peer && row.since + DAY > clock;
+        self.mem.strangers.values().filter(is_his).count() < limits::MAX_STRANGER_SESSIONS_A_DAY
+    }
+
+    /// A session of somebody who is no contact has begun. The oldest of all makes room (REQ-6).
+    pub(in crate::messenger) fn add_stranger(&mut self, peer: PeerId, session: SessionId, is_new: bool) -> Step {
+        let number = self.mem.strangers.last_key_value().map_or(1, |(last, _)| last + 1);
+        let row = StrangerRow { peer, session, since: self.deadline_clock(), is_new };
+        self.buf.put::<Strangers>(&numbered(number), &row)?;
+        self.mem.strangers.insert(number, row);
+        while self.mem.strangers.len() > limits::MAX_STRANGER_SESSIONS {
+            let Some((oldest, _)) = self.mem.strangers.first_key_value() else { break };
+            self.end_stranger(*oldest);
+        }
+        Ok(())
+    }
+
+    /// Who was a contact is none any more: his sessions stand with those of all others.
+    pub(in crate::messenger) fn estrange(&mut self, peer: PeerId) -> Step {
+        let mut sessions = self.buf.scan::<Sessions>(&Scan::new(peer_key(&peer)))?;
+        sessions.sort_by_key(|(_, row)| row.begun());
+        for (_, row) in sessions {
+            if !self.mem.strangers.values().any(|known| known.peer == peer && known.session == row.id()) {
+                self.add_stranger(peer, row.id(), false)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// He is a contact: his sessions are bounded by themselves.
+    pub(in crate::messenger) fn befriend(&mut self, peer: &PeerId) {
+        self.forget_strangers(|row| row.peer == *peer);
+    }
+
+    /// Sessions of those who are no contacts end after a time, as requests do.
+    pub(in crate::messenger) fn expire_strangers(&mut self) {
+        let clock = self.believed(limits::STRANGER_SESSION_LIFE);
+        let old = self.mem.strangers.iter().filter(|(_, row)| row.since + limits::STRANGER_SESSION_LIFE <= clock);
+        for number in old.map(|(number, _)| *number).collect::<Vec<_>>() {
+            self.end_stranger(number);
+        }
+    }
+
+    /// How many of them have begun one within a day.
+    pub(in crate::messenger) fn newcomers(&self) -> usize {
+        let clock = self.deadline_clock();
+        let new = self.mem.strangers.values().filter(|row| row.is_new && row.since + DAY > clock);
+        new.map(|row| row.peer).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Who has such sessions.
+    pub(in crate::messenger) fn strangers(&self) -> BTreeSet<PeerId> {
+        self.mem.strangers.values().map(|row| row.peer).collect()
+    }
+
+    /// These sessions are no strangers' any more, or not there.
+    pub(super) fn forget_strangers(&mut self, which: impl Fn(&StrangerRow) -> bool) {
+        let gone: Vec<u64> =
+            self.mem.strangers.iter().filter(|(_, row)| which(row)).map(|(number, _)| *number).collect();
+        for number in gone {
+            self.buf.delete::<Strangers>(&numbered(number));
+            self.mem.strangers.remove(&number);
+        }
+    }
+
+    /// A session ends; with the last one what is known beside them.
+    fn end_stranger(&mut self, number: u64) {
+        let Some(row) = self.mem.strangers.remove(&number) else { return };
+        self.buf.delete::<Strangers>(&numbered(number));
+        self.buf.delete::<Sessions>(&session_key(&row.peer, row.session));
+        if self.mem.strangers.values().all(|other| other.peer != row.peer) {
+            self.buf.delete::<SendingChains>(&peer_key(&row.peer));
+            self.mem.sessions.forget(&row.peer);
+        }
+    }
+}
