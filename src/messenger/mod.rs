@@ -140,7 +140,8 @@ impl Messenger {
         let mut buf = self.store.begin();
         let mut out = Vec::new();
         let mut tx = self.tx(&mut buf, &mut out, now, rng);
-        let clock = tx.buf.get::<Clocks>(&RowKey::new())?.unwrap_or_else(|| ClockRow::new(now.wall));
+        // Should it not open, the time begins anew with that of the wall.
+        let clock = tx.buf.get_sound::<Clocks>(&RowKey::new())?.unwrap_or_else(|| ClockRow::new(now.wall));
         tx.mem.clock = Clock::open(clock, now);
         tx.ensure_profile()?;
         tx.contacts_at_start()?;

@@ -170,7 +170,7 @@ impl Order<'_> {
         let Some(mut row) = self.buf.get::<Profile>(&RowKey::new())? else { return Ok(()) };
         self.done.profile = true;
         row.card_issued = WallTime(0);
-        if let Some(clock) = self.buf.get::<Clocks>(&RowKey::new())? {
+        if let Some(clock) = self.buf.get_sound::<Clocks>(&RowKey::new())? {
             self.time = clock.at(self.now.wall).time;
         }
         self.buf.put::<Profile>(&RowKey::new(), &row)

@@ -6,7 +6,7 @@ use crate::messenger::tables::{
     BoxCards, BoxPrekeys, BoxTokens, BoxedPrekeys, Boxes, CardKeysTable, Cards, ClientIdQueue, ClientIds, Clocks,
     DepositBodies, DepositMarks, Deposits, EnvelopeMarks, GivenTokens, Hours, KnownPeers, Late, MarkQueue,
     MessageIndex, Offers, OneTimeTable, Outbox, OwnBoxes, PrekeyMarks, Queues, Reaches, SendingChains, Sessions, Slots,
-    States, Timed, Tombs, VoidTags,
+    States, Strangers, Timed, Tombs, VoidTags,
 };
 use crate::messenger::tables::{Messages, every_table, index_key, message_key, room_key, unsound};
 use crate::messenger::testing::Office;

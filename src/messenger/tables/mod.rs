@@ -7,6 +7,7 @@
 mod boxes;
 mod contacts;
 mod conversations;
+mod every;
 mod forgetting;
 mod keys;
 mod log;
@@ -25,6 +26,9 @@ pub use conversations::{
     ConversationRow, Conversations, IndexRow, Late, MessageIndex, MessageRow, Messages, Recent, Slot, Slots, StateRow,
     States, index_key, indexed, kept_of, message_key, room_key,
 };
+#[cfg(test)]
+pub(super) use every::every_table;
+pub use every::{discard_unsound, unsound};
 pub use forgetting::{
     HourRow, Hours, Timed, TimedRow, Tomb, TombRow, Tombs, WAITING, hour_of, in_hour, time_of, timed_key, tomb_key,
 };
@@ -39,7 +43,7 @@ pub use outbox::{OutKind, OutRow, Outbox, Way, outbox_key};
 pub use profile::{Clocks, Profile, ProfileRow};
 pub use requests::{HeldMessage, RequestRow, Requests, StrangerRow, Strangers};
 
-use crate::store::{RowKey, Rows, Scan, StoreError, Table, WriteBuffer};
+use crate::store::RowKey;
 
 /// The key of what is named by a number, and nothing else.
 pub fn numbered(number: u64) -> RowKey {
@@ -50,52 +54,6 @@ pub fn numbered(number: u64) -> RowKey {
 fn in_clear(key: RowKey, bytes: &[u8]) -> RowKey {
     bytes.as_chunks::<8>().0.iter().fold(key, |key, part| key.u64(u64::from_be_bytes(*part)))
 }
-
-/// Does something with every table there is.
-macro_rules! every_table {
-    ($each:ident) => {
-        $each! {
-            BoxedPrekeys GivenTokens KnownPeers Offers OwnBoxes Queues Reaches VoidTags
-            Cards Peers
-            Conversations Late MessageIndex Messages Recent Slots States
-            Hours Timed Tombs
-            CardKeysTable OneTimeTable SendingChains Sessions
-            ClientIdQueue ClientIds Events
-            BoxCards BoxPrekeys BoxTokens Boxes DepositBodies DepositMarks Deposits MailServices MailTotals
-            EnvelopeMarks MarkQueue PrekeyMarks
-            Outbox
-            Clocks Profile
-            Requests
-        }
-    };
-}
-
-/// How many rows do not open, by the name of their table; tables that are sound are left out.
-///
-/// # Errors
-/// Those of the disk.
-pub fn unsound(rows: &impl Rows) -> Result<Vec<(&'static str, u64)>, StoreError> {
-    macro_rules! count {
-        ($($table:ident)*) => { vec![$((<$table as Table>::NAME, rows.count_unsound::<$table>(&Scan::all())?)),*] };
-    }
-    let mut counted = every_table!(count);
-    counted.retain(|(_, unsound)| *unsound > 0);
-    Ok(counted)
-}
-
-/// Removes the rows that do not open; says how many.
-///
-/// # Errors
-/// Those of the disk.
-pub fn discard_unsound(rows: &mut WriteBuffer) -> Result<u64, StoreError> {
-    macro_rules! discard {
-        ($($table:ident)*) => { 0 $(+ rows.discard_unsound::<$table>()?)* };
-    }
-    Ok(every_table!(discard))
-}
-
-#[cfg(test)]
-pub(in crate::messenger) use every_table;
 
 /// Declares tables: their types, numbers, protection and rows.
 macro_rules! table {

@@ -6,7 +6,7 @@ use crate::api::{ApiError, Candidate, Code, Event, EventKind, METHODS, State};
 use crate::base::{MessageId, PeerId, WallTime};
 
 /// Parameters that some method takes.
-const PARAMS: &str = r#"{"to":"ada","text":"hi","subject":"s","reply_to":"0a","client_id":"c","wait":"sent","timeout_ms":9,"message":"0a","unread":true,"limit":3,"who":"ada","before":"0a","upto":"0a","name":"Ada","number":"12345","clear":false,"policy":"contacts","since":4,"at":["/ip4/192.0.2.1/tcp/1/p2p/x"]}"#;
+const PARAMS: &str = r#"{"to":"ada","text":"hi","subject":"s","reply_to":"0a","client_id":"c","wait":"sent","timeout_ms":9,"message":"0a","unread":true,"limit":3,"who":"ada","before":"0a","upto":"0a","name":"Ada","number":"12345","clear":false,"policy":"contacts","since":4,"quota":1048576,"at":["/ip4/192.0.2.1/tcp/1/p2p/x"]}"#;
 
 pub(super) fn lines() -> Seeds {
     let all: serde_json::Value = serde_json::from_str(PARAMS).unwrap();
