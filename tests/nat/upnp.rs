@@ -50,7 +50,7 @@ impl Street {
             status["reachability"] == "public" && both == [true; 2]
         });
         assert_eq!((&status["reach"]["upnp"], &status["relay"]), (&json!("mapped"), &Value::Null));
-        self.bob.node().says("reached=true");
+        self.bob.node().says("outcome=Reached");
     }
 
     /// Alice comes in by the door.
