@@ -91,8 +91,8 @@ fn can_read(alice: &Person, bob: &Person) {
 fn on_a_full_disk_what_is_there_can_be_read_and_nothing_is_promised() {
     let Some((disk, alice, alice_node, bob, bob_node)) = on_a_small_disk() else { return };
     snapshot_made(&alice_node);
-    // While the node runs: what comes is refused, and its sender keeps it.
-    let late = fill_up(&disk, &bob);
+    // While the node runs: what comes is refused, and its sender keeps it; what is written here fails.
+    let late = fill_up(&disk, &alice, &bob);
     let can_be_read = || finding(&alice, "store")["message"].as_str().unwrap().contains("only be read");
     becomes("the store is open for reading", can_be_read);
     let of_the_store = finding(&alice, "store");
@@ -123,19 +123,22 @@ fn on_a_full_disk_what_is_there_can_be_read_and_nothing_is_promised() {
     assert!(alice.all(&["requests"]).is_empty(), "what was deleted came back");
 }
 
-/// Fills Alice's disk, and then lets Bob write to her until she takes no more. What he wrote, and how it stands.
-fn fill_up(disk: &SmallDisk, bob: &Person) -> Vec<(String, serde_json::Value)> {
+/// Fills Alice's disk. What Bob writes to her then is not taken while she still can write (NET-94), and waits with him; she
+/// writes until nothing fits. What both wrote, in the order in which she will have it, and how it stands.
+fn fill_up(disk: &SmallDisk, alice: &Person, bob: &Person) -> Vec<(String, serde_json::Value)> {
     disk.fill();
-    let mut late = Vec::new();
+    let late = format!("late {}", "x".repeat(40_000));
+    let said = bob.say(&["send", "alice", &late, "--wait", "sent", "--timeout", "3s"]);
+    assert_eq!((said.code, &said.out[0]["state"]), (Some(10), &json!("queued")), "{}", said.err);
+    let mut written = Vec::new();
     for number in 0..200 {
         let text = format!("{number} {}", "x".repeat(40_000));
-        let said = bob.say(&["send", "alice", &text, "--wait", "sent", "--timeout", "3s"]);
-        let state = said.out[0]["state"].clone();
-        late.push((text, state.clone()));
-        if state == "queued" {
-            assert_eq!(said.code, Some(10), "{}", said.err);
-            return late;
+        let said = alice.say(&["send", "bob", &text, "--wait", "queued"]);
+        if said.code != Some(0) {
+            written.push((late, json!("queued")));
+            return written;
         }
+        written.push((text, json!("written")));
     }
     panic!("the disk did not fill");
 }
@@ -157,7 +160,7 @@ fn a_store_that_is_damaged_under_a_running_node_is_told_with_the_way_out() {
     let log = alice.path().join("data/default/db/db");
     let length = fs::metadata(&log).unwrap().len();
     File::options().write(true).open(&log).unwrap().write_all(&vec![0; usize::try_from(length).unwrap()]).unwrap();
-    fill_up(&disk, &bob);
+    fill_up(&disk, &alice, &bob);
     alice_node.says("the store cannot be opened");
     disk.empty();
     let of_the_store = finding(&alice, "store");
