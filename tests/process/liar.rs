@@ -70,6 +70,8 @@ impl Liar {
             serve_mailbox: true,
             public: Some(true),
             bootstrap: vec![(id.parse().unwrap(), vec![addr.to_owned()])],
+            // One process holds the networks of many tests.
+            max_memory: usize::MAX,
             ..NetConfig::new(Secret::new([seed; 32]))
         };
         let (to_contacts, contacts) = mpsc::channel(LANE_CONTACTS);
