@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{MessageId, PeerId};
-use super::time::WallTime;
+use super::time::{Millis, WallTime};
 use super::words::{BoxState, Direction, ServeMailbox, State, words};
 
 words! {
@@ -35,7 +35,7 @@ words! {
 #[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
 pub struct ClockWarning {
     /// Where it stands.
-    pub clock: ClockFault,
+    pub fault: ClockFault,
     /// By how many seconds.
     pub seconds: u64,
 }
@@ -217,4 +217,33 @@ pub struct Connection {
     pub direct: bool,
     /// Since when.
     pub since: WallTime,
+}
+
+/// A number of bytes, in the largest unit of which there is a whole one.
+pub fn bytes(count: u64) -> String {
+    let unit = |shift: u32, name: &str| {
+        let tenths = count.saturating_mul(10) >> shift;
+        if tenths.is_multiple_of(10) {
+            format!("{} {name}", tenths / 10)
+        } else {
+            format!("{}.{} {name}", tenths / 10, tenths % 10)
+        }
+    };
+    match count {
+        0..1_024 => format!("{count} bytes"),
+        1_024..1_048_576 => unit(10, "KiB"),
+        1_048_576..1_073_741_824 => unit(20, "MiB"),
+        _ => unit(30, "GiB"),
+    }
+}
+
+/// A span of time, in words: in the largest unit of which there are two.
+pub fn span(span: Millis) -> String {
+    let seconds = span.0.div_ceil(1000);
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} minutes", seconds / 60),
+        7_200..=172_799 => format!("{} hours", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
 }

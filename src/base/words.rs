@@ -75,7 +75,7 @@ words! {
         /// Strangers' first messages wait as requests.
         #[default]
         Requests = "requests",
-        /// Only contacts; what strangers send is dropped quietly.
+        /// Contacts, and whoever has our link asks; what others send is dropped quietly.
         Contacts = "contacts",
         /// Nobody who is not a contact, and no new contacts by invitation either.
         Nobody = "nobody",

@@ -27,7 +27,7 @@ pub enum RequestPolicy {
     /// 0: strangers' first messages wait as requests.
     #[default]
     Requests,
-    /// 1: contacts only.
+    /// 1: contacts, and whoever has the link.
     Contacts,
     /// 2: nobody who is not a contact, invited or not.
     Nobody,

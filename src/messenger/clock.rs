@@ -187,7 +187,7 @@ impl ClockRow {
     pub fn warning(&self) -> Option<ClockWarning> {
         let open = |what| self.after(WallTime(0), |it| it == what);
         let (closed, set) = (open(Passed::Closed), open(Passed::Set));
-        let told = |clock, by: u64| ClockWarning { clock, seconds: by / 1000 };
+        let told = |fault, by: u64| ClockWarning { fault, seconds: by / 1000 };
         if self.behind > CLOCK_WARNING {
             return Some(told(ClockFault::Behind, self.behind.0));
         }

@@ -45,7 +45,11 @@ impl Pace {
     /// Something failed. Says whether that is a failure of its own: a window full of them is one.
     pub(super) fn failed(&mut self, now: MonoTime, random: u64) -> bool {
         self.acknowledged = 0;
-        !self.is_paused(now) && self.tries.add(now, 0, random)
+        if self.is_paused(now) {
+            return false;
+        }
+        self.tries.add(now, 0, random);
+        true
     }
 
     /// He refused a session. The first time a new one is begun at once.
@@ -83,7 +87,7 @@ impl Pace {
         }
     }
 
-    /// Whether there is anything to be remembered.
+    /// Whether no refused session is to be remembered.
     pub(super) fn is_idle(&self) -> bool {
         self.sessions.count == 0
     }
@@ -91,7 +95,7 @@ impl Pace {
 
 impl Failures {
     /// One more. So many of them in a row make no pause.
-    fn add(&mut self, now: MonoTime, free: u32, random: u64) -> bool {
+    fn add(&mut self, now: MonoTime, free: u32, random: u64) {
         if self.last + limits::RETRY_FORGOTTEN <= now {
             self.count = 0;
         }
@@ -100,7 +104,6 @@ impl Failures {
             self.until = Some(now + self.pause);
         }
         (self.count, self.last) = (self.count.saturating_add(1), now);
-        true
     }
 }
 

@@ -89,7 +89,7 @@ impl From<Refusal> for ApiError {
         };
         let error = ApiError::new(code, refusal.to_string());
         match &refusal {
-            Refusal::SmallQuota => error.with_hint("say how much: 500MiB, 2GiB"),
+            Refusal::SmallQuota => error.with_hint("1MiB or more, such as 500MiB or 2GiB (in JSON-RPC: bytes)"),
             Refusal::Lifetime => error.with_hint("write the time to live as 30s, 10m, 12h, 1d or 4w"),
             _ => error,
         }

@@ -60,11 +60,8 @@ impl Profile {
     /// Opens the store for who may only want to look: nothing changes until the messenger is asked to begin.
     pub(super) fn open_at_rest(&self, now: Now, rng: &mut dyn CryptoRng) -> Result<Open, StoreError> {
         let store = match Store::open_existing(self.dir.path(), &self.material.store_key, rng, now) {
-            Err(error @ (StoreError::Full | StoreError::ReadOnly { .. })) => {
-                tracing::warn!(%error, "the store can only be read");
-                Store::open_frozen(self.dir.path(), &self.material.store_key, error)?
-            }
-            opened => opened?,
+            Err(error) => self.frozen(error)?,
+            Ok(store) => store,
         };
         match Messenger::at_rest(store.clone(), self.keypair()) {
             Ok(messenger) => Ok(Open { store, messenger }),
@@ -78,12 +75,18 @@ impl Profile {
     /// As [`Self::open`]; where nothing can be written, for reading only.
     pub(super) fn open_or_read(&self, now: Now, rng: &mut dyn CryptoRng) -> Result<(Open, Vec<Output>), StoreError> {
         match self.open(now, rng) {
-            Err(error @ (StoreError::Full | StoreError::ReadOnly { .. })) => {
-                tracing::warn!(%error, "the store can only be read");
-                self.over(Store::open_frozen(self.dir.path(), &self.material.store_key, error)?, now, rng)
-            }
+            Err(error) => self.over(self.frozen(error)?, now, rng),
             opened => opened,
         }
+    }
+
+    /// The store for reading only, where that is what an error leaves.
+    fn frozen(&self, error: StoreError) -> Result<Store, StoreError> {
+        if !matches!(error, StoreError::Full | StoreError::ReadOnly { .. }) {
+            return Err(error);
+        }
+        tracing::warn!(%error, "the store can only be read");
+        Store::open_frozen(self.dir.path(), &self.material.store_key, error)
     }
 
     /// Opens the store and the messenger over it.

@@ -118,7 +118,7 @@ impl Node {
     pub(crate) fn ready(&self) -> Event {
         Event {
             seq: self.core.last_event(),
-            at: Clock::new().now().wall,
+            at: Clock::wall(),
             kind: EventKind::Ready {
                 peer_id: self.core.me,
                 addrs: self.addrs(),

@@ -56,7 +56,7 @@ fn clock(person: &Person) -> (String, String) {
 }
 
 fn warning(person: &Person) -> Value {
-    person.status()["clock"]["clock"].clone()
+    person.status()["clock"]["fault"].clone()
 }
 
 #[test]

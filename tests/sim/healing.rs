@@ -80,14 +80,13 @@ fn an_old_copy_of_the_folder_beside_the_new_one() {
 const HOUR: Millis = Millis::from_hours(1);
 
 /// Alice and Bob have talked; then Bob's folder is what it was before the last three messages of each.
-fn put_back(world: &mut World, alice: Who, bob: Who, talk: impl Fn(&mut World, &str)) {
+fn put_back(world: &mut World, bob: Who, talk: impl Fn(&mut World, &str)) {
     talk(world, "before");
     let mut copy = world.copy_folder(bob);
     for text in ["lost 1", "lost 2", "lost 3"] {
         talk(world, text);
     }
     world.swap_folder(bob, &mut copy);
-    let _ = alice;
 }
 
 /// What comes after the texts that were there before, of one who lost nothing and of one whose folder was put back.
@@ -108,7 +107,7 @@ fn what_is_written_after_an_old_copy_was_put_back_arrives_once_and_behind_what_w
         world.settle();
         world.accept(bob, alice);
         world.settle();
-        put_back(&mut world, alice, bob, |world, text| {
+        put_back(&mut world, bob, |world, text| {
             world.say(alice, bob, &format!("a {text}"));
             world.settle();
             world.say(bob, alice, &format!("b {text}"));
@@ -153,7 +152,7 @@ fn by_mailboxes_a_broken_session_heals_too() {
         world.pass(HOUR);
         world.stop(who);
     };
-    put_back(&mut world, alice, bob, |world, text| {
+    put_back(&mut world, bob, |world, text| {
         world.say(alice, bob, &format!("a {text}"));
         on(world, alice);
         on(world, bob);

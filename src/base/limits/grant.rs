@@ -1,5 +1,5 @@
 //! The form of a bound that is counted by who asks: one line says of whom it speaks, by what it counts, and how much there
-//! is. `net::budget` counts.
+//! is. `base::budget` counts.
 
 use crate::base::time::Millis;
 

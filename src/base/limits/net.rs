@@ -333,13 +333,7 @@ pub const TCP_HANDSHAKES: &[Grant] = &[
 ];
 
 /// The same over QUIC, of those who have shown that they are at their address.
-pub const QUIC_HANDSHAKES: &[Grant] = &[
-    places(Everybody, Address, 16),
-    places(Everybody, Network, 32),
-    places(Everybody, All, 64),
-    per_second(Everybody, Address, 256, 32),
-    per_second(Everybody, Network, 1_024, 128),
-];
+pub const QUIC_HANDSHAKES: &[Grant] = TCP_HANDSHAKES;
 
 /// The same of those who have not, and may be nowhere; whoever comes beside them is asked to show it. A household that is woken
 /// together does not notice.
@@ -417,7 +411,7 @@ pub const PREKEYS: &[Grant] = &[
 ];
 
 /// Sessions that strangers begin with us, each of which leaves rows, by where they are; by peer: what one of our mailboxes
-/// brings. Ten networks together use up a card's prekey in an hour ([`MAX_CARD_PREKEY_MARKS`]).
+/// brings. Twelve networks together use up a card's prekey in an hour ([`MAX_CARD_PREKEY_MARKS`]).
 ///
 /// [`MAX_CARD_PREKEY_MARKS`]: super::MAX_CARD_PREKEY_MARKS
 pub const SESSIONS: &[Grant] = &[

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use crate::api::{AddContact, Contact, NoParams, RenameParams, SetContact, VerifyParams, Who, method};
+use crate::base::shown::bytes;
 use crate::cli::args::{Whom, size};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
@@ -106,7 +107,9 @@ pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
         ContactsAction::Verify { who, number, undo } => verify(who, &number, undo, context),
         ContactsAction::Set { who, quota } => {
             let contact = context.client()?.ask::<method::ContactsSet>(&SetContact { who, quota })?;
-            context.output.done(&contact, &format!("at most {} of {} are kept", bytes(quota), named(&contact)))
+            context
+                .output
+                .done(&contact, &format!("at most {} of messages of {} are kept", bytes(quota), named(&contact)))
         }
         ContactsAction::Block(whom) => {
             context.each_done::<method::ContactsBlock>(whom, |who| format!("{who} is blocked; they are not told"))
@@ -183,24 +186,6 @@ fn number_rows(contact: &Contact, output: &Output) -> Vec<String> {
 
 /// What helps when no more is kept.
 const FULL: &str = "yes: `conversation delete`, or `contacts set --quota` with more, makes room";
-
-/// In the largest unit of which there is a whole one.
-fn bytes(count: u64) -> String {
-    let unit = |shift: u32, name: &str| {
-        let tenths = count.saturating_mul(10) >> shift;
-        if tenths.is_multiple_of(10) {
-            format!("{} {name}", tenths / 10)
-        } else {
-            format!("{}.{} {name}", tenths / 10, tenths % 10)
-        }
-    };
-    match count {
-        0..1_024 => format!("{count} bytes"),
-        1_024..1_048_576 => unit(10, "KiB"),
-        1_048_576..1_073_741_824 => unit(20, "MiB"),
-        _ => unit(30, "GiB"),
-    }
-}
 
 fn named(contact: &Contact) -> String {
     name_and_peer(&contact.name, &contact.peer_id)

@@ -82,7 +82,7 @@ fn words(kind: &EventKind, whole: bool) -> (String, String) {
         | EventKind::PeerOnline { peer_id, name }
         | EventKind::PeerOffline { peer_id, name } => (named(name, peer_id), String::new()),
         EventKind::ContactFull { peer_id, name } => {
-            (named(name, peer_id), "as much is kept of them as may be".to_owned())
+            (named(name, peer_id), "their quota is full: what they write waits on their side".to_owned())
         }
         EventKind::Ready { peer_id, addrs, .. } => (peer_id.to_string(), addrs.join(" ")),
         EventKind::Recovered {} => (String::new(), "some events before this one may be missing".to_owned()),

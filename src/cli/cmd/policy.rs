@@ -11,7 +11,7 @@ use crate::cli::error::Result;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 requests  strangers' first messages wait as requests (the default)
-contacts  only contacts; what strangers send is dropped quietly
+contacts  contacts, and whoever has your link asks; what others send is dropped quietly
 nobody    nobody who is not a contact yet, and no new contacts by invitation either")]
 pub(crate) struct PolicyArgs {
     #[command(subcommand)]
@@ -40,7 +40,7 @@ pub(crate) fn run(args: PolicyArgs, context: &mut Context) -> Result<()> {
     output.value(&state, state.policy.word())?;
     output.note(match state.policy {
         Policy::Requests => "strangers' first messages wait as requests",
-        Policy::Contacts => "what strangers send is dropped quietly",
+        Policy::Contacts => "who has your link can ask; what others send is dropped quietly",
         Policy::Nobody => "only the contacts there are can write to you",
     })
 }

@@ -1,6 +1,8 @@
 //! `status`: what the node does.
 
 use crate::api::{ClockFault, ClockWarning, Nat, Reachability, RelayInUse, Status};
+use crate::base::Millis;
+use crate::base::shown::span;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
@@ -38,7 +40,7 @@ fn show(status: &Status, output: &mut Output) -> Result<()> {
         record.row("outbox", "outbox", Cell::two(&waiting(status.outbox), &status.outbox.to_string()));
     }
     if let Some(warning) = status.clock {
-        record.row("clock", "clock", Cell::two(&clock(warning), warning.clock.word()).tint(Tint::Yellow));
+        record.row("clock", "clock", Cell::two(&clock(warning), warning.fault.word()).tint(Tint::Yellow));
     }
     record.row("folder", "data_dir", Cell::text(&status.data_dir.display().to_string()));
     if status.running {
@@ -97,19 +99,10 @@ fn reach(status: &Status, record: &mut Record) {
 }
 
 fn clock(warning: ClockWarning) -> String {
-    let by = span(warning.seconds);
-    match warning.clock {
+    let by = span(Millis::from_secs(warning.seconds));
+    match warning.fault {
         ClockFault::Ahead => format!("{by} further ahead than time was seen to pass: see `rohrpost doctor`"),
         ClockFault::Behind => format!("{by} before the time that it showed already: see `rohrpost doctor`"),
-    }
-}
-
-/// The largest unit that fits.
-fn span(seconds: u64) -> String {
-    match seconds {
-        0..7_200 => format!("{} minutes", seconds / 60),
-        7_200..172_800 => format!("{} hours", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
     }
 }
 

@@ -96,7 +96,7 @@ fn time_off_is_believed_when_something_speaks_for_it() {
         machine.off(WEEK);
         let came = machine.time();
         assert_eq!((came, machine.age(BEGIN)), (machine.now.wall, HOUR), "{way}: dated by it, and not believed");
-        assert_eq!(machine.clock.row.warning().unwrap().clock, ClockFault::Ahead);
+        assert_eq!(machine.clock.row.warning().unwrap().fault, ClockFault::Ahead);
         confirm(&mut machine);
         let since = machine.time().since(came);
         assert_eq!(machine.age(BEGIN), HOUR.and(WEEK).and(since), "{way}");
@@ -167,7 +167,7 @@ fn a_clock_that_was_behind_makes_nothing_older() {
     machine.run(HOUR);
     let closed = machine.now.wall;
     machine.reopen_at(WallTime(5_000));
-    assert_eq!(machine.clock.row.warning().unwrap().clock, ClockFault::Behind);
+    assert_eq!(machine.clock.row.warning().unwrap().fault, ClockFault::Behind);
     let queued = machine.time();
     machine.run(Millis(30_000));
     machine.now.wall = closed + WEEK;

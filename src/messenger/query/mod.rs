@@ -125,7 +125,7 @@ pub fn contacts(rows: &impl Rows, me: PeerId) -> Result<Vec<Contact>, StoreError
     let mut found = Vec::new();
     for (_, row) in rows.scan_sound::<Peers>(&Scan::all())?.0 {
         if row.is_listed() {
-            found.push(shown_contact(me, &row, false));
+            found.push(Contact { full: is_full(rows, &row)?, ..shown_contact(me, &row, false) });
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name).then(a.peer_id.cmp(&b.peer_id)));
@@ -135,18 +135,30 @@ pub fn contacts(rows: &impl Rows, me: PeerId) -> Result<Vec<Contact>, StoreError
 /// One contact or blocked peer, with the safety number.
 pub fn contact(rows: &impl Rows, me: PeerId, peer: &PeerId) -> Result<Option<Contact>, StoreError> {
     let Some(row) = rows.get::<Peers>(&peer_key(peer))?.filter(PeerRow::is_listed) else { return Ok(None) };
-    let conversation = rows.get_sound::<Conversations>(&room_key(&RoomId::direct(*peer)))?;
-    let kept = Some(conversation.map_or(0, |conversation| conversation.kept));
-    Ok(Some(Contact { kept, ..shown_contact(me, &row, true) }))
+    let (kept, full) = (Some(kept_of(rows, peer)?), is_full(rows, &row)?);
+    Ok(Some(Contact { kept, full, ..shown_contact(me, &row, true) }))
 }
 
-/// The names of contacts of whom as much is kept as may be.
-pub fn full_contacts(rows: &impl Rows) -> Result<Vec<String>, StoreError> {
-    let listed = rows.scan_sound::<Peers>(&Scan::all())?.0.into_iter().map(|(_, row)| row);
-    let full = listed.filter(|row| row.full_told && row.contact.is_some());
-    Ok(full
-        .map(|row| if row.shown_name().is_empty() { row.peer.to_string() } else { row.shown_name().to_owned() })
-        .collect())
+/// Contacts of whom as much is kept as may be, with their names.
+pub fn full_contacts(rows: &impl Rows) -> Result<Vec<(PeerId, String)>, StoreError> {
+    let mut full = Vec::new();
+    for (_, row) in rows.scan_sound::<Peers>(&Scan::all())?.0 {
+        if row.contact.is_some() && is_full(rows, &row)? {
+            full.push((row.peer, row.shown_name().to_owned()));
+        }
+    }
+    Ok(full)
+}
+
+/// How many bytes are kept of what a contact wrote.
+fn kept_of(rows: &impl Rows, peer: &PeerId) -> Result<u64, StoreError> {
+    let conversation = rows.get_sound::<Conversations>(&room_key(&RoomId::direct(*peer)))?;
+    Ok(conversation.map_or(0, |conversation| conversation.kept))
+}
+
+/// Whether the user was told that as much is kept of a contact as may be, and it still is.
+fn is_full(rows: &impl Rows, row: &PeerRow) -> Result<bool, StoreError> {
+    Ok(row.full_told && kept_of(rows, &row.peer)? >= row.quota())
 }
 
 /// Events after `since`, oldest first; at most `limit`.
@@ -254,7 +266,7 @@ fn shown_contact(me: PeerId, row: &PeerRow, with_number: bool) -> Contact {
         added_at: row.contact.as_ref().map(|c| c.added_at),
         kept: None,
         quota: row.quota(),
-        full: row.full_told,
+        full: false,
         safety_number,
     }
 }

@@ -7,16 +7,15 @@ use std::path::Path;
 
 use crate::api::{ApiError, Area};
 use crate::base::limits::SNAPSHOT_LIFE;
+use crate::base::shown::bytes;
 use crate::base::{Millis, WallTime};
 use crate::node::errors;
 use crate::node::place::Place;
 use crate::store::files::KEY_FILE;
-use crate::store::{Blemish, Inspection, ProfileLock, StoreError, free_space, snapshots};
+use crate::store::{Blemish, Inspection, ProfileLock, StoreError, free_space, is_disk_low, snapshots};
 
 use super::findings::Findings;
 
-/// Below it a busy day may fill the disk.
-const LITTLE_SPACE: u64 = 64 * 1024 * 1024;
 /// A node makes one a day.
 const OLD_SNAPSHOT: Millis = Millis::from_days(3);
 /// What is wrong with a file of somebody else's.
@@ -129,7 +128,7 @@ pub(super) fn look_at_snapshots(place: &Place, now: WallTime, found: &mut Findin
     let Some(newest) = files.first() else {
         return found.note(Area::Snapshots, "there is none yet", "a running node makes one a day: `rohrpost run`");
     };
-    let many = format!("{} of {}", files.len(), size(files.iter().map(|file| file.bytes).sum()));
+    let many = format!("{} of {}", files.len(), bytes(files.iter().map(|file| file.bytes).sum()));
     let age = now.since(newest.made);
     if newest.made > now + Millis::from_hours(1) {
         found.note(Area::Snapshots, format!("{many}, the newest of a day that has not come"), "see the clock");
@@ -153,20 +152,11 @@ pub(super) fn look_at_disk(place: &Place, found: &mut Findings) {
             let hint = "mount it writable: until then the profile can only be read";
             found.problem(Area::Disk, "the file system is read-only", hint);
         }
-        Ok(free) if free < LITTLE_SPACE => {
-            let hint = "free some space: a full disk keeps messages from coming in";
-            found.problem(Area::Disk, format!("only {} are free", size(free)), hint);
+        Ok(free) if is_disk_low(&place.dir) => {
+            let hint = "free some space: senders keep what they have, and try again";
+            found.problem(Area::Disk, format!("only {} are free: no messages are taken in", bytes(free)), hint);
         }
-        Ok(free) => found.ok(Area::Disk, format!("{} are free", size(free))),
+        Ok(free) => found.ok(Area::Disk, format!("{} are free", bytes(free))),
         Err(error) => found.error(Area::Disk, error.into()),
-    }
-}
-
-fn size(bytes: u64) -> String {
-    let mib = bytes / (1024 * 1024);
-    match mib {
-        0 => format!("{} KiB", bytes.div_ceil(1024)),
-        1..=9_999 => format!("{mib} MiB"),
-        _ => format!("{} GiB", mib / 1024),
     }
 }

@@ -1,7 +1,6 @@
 //! What is found, in the order in which it is told.
 
 use crate::api::{ApiError, Area, Diagnosis, Finding, Health};
-use crate::base::Millis;
 
 /// What was found so far.
 #[derive(Default)]
@@ -37,15 +36,4 @@ impl Findings {
 /// So many of something, in words.
 pub(super) fn count(n: usize, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
-}
-
-/// A span, in words.
-pub(super) fn ago(span: Millis) -> String {
-    let seconds = span.0.div_ceil(1000);
-    match seconds {
-        0..=119 => format!("{seconds} s"),
-        120..=7_199 => format!("{} minutes", seconds / 60),
-        7_200..=172_799 => format!("{} hours", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
 }

@@ -95,9 +95,9 @@ fn around(place: &Place, reader: Option<&Reader>, net: Option<&NetStatus>, found
         let message = format!("{} cannot be read: what is there is not sent", count(lost, "row", "rows"));
         found.problem(Area::Outbox, message, FROM_OUTSIDE);
     }
-    for name in reader.and_then(|reader| query::full_contacts(reader).ok()).unwrap_or_default() {
+    for (peer, name) in reader.and_then(|reader| query::full_contacts(reader).ok()).unwrap_or_default() {
         let hint = "`rohrpost conversation delete WHO`, or `rohrpost contacts set WHO --quota SIZE` with more";
-        let message = format!("as much of {name} is kept as may be: their messages wait on their side");
+        let message = format!("the quota of {name} ({peer}) is full: what they write waits on their side");
         found.problem(Area::Disk, message, hint);
     }
     // That rows cannot be read is said above.

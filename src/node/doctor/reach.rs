@@ -1,6 +1,7 @@
 //! How we are reached, and how one peer is: what stands in the way, and what would help.
 
 use crate::api::{ApiError, Area, Contact, Diagnosis, Mailbox};
+use crate::base::shown::span;
 use crate::base::words::{BoxState, Nat, Reachability, Upnp};
 use crate::base::{PeerId, WallTime};
 use crate::messenger::query;
@@ -9,7 +10,7 @@ use crate::net::NetStatus;
 use crate::node::clock::Clock;
 use crate::store::Reader;
 
-use super::findings::{Findings, ago, count};
+use super::findings::{Findings, count};
 
 /// What brings a node into the network.
 const A_WAY_IN: &str = "start the node with `--bootstrap` and the address of one that is always on: a friend's, as \
@@ -117,10 +118,10 @@ pub(crate) fn of_a_peer(
     net: Option<&NetStatus>,
 ) -> Result<Diagnosis, ApiError> {
     let mut found = Findings::default();
-    let known = query::reach(reader, &peer, Clock::wall())?;
+    let now = Clock::wall();
+    let known = query::reach(reader, &peer, now)?;
     let contact = query::contact(reader, me, &peer)?;
     let name = query::name(reader, &peer)?;
-    let now = Clock::new().now().wall;
     look_at_person(contact.as_ref(), &known, &name, &peer, &mut found);
     look_at_card(&known, now, &mut found);
     look_at_way(&known, now, &peer, net, &mut found);
@@ -161,12 +162,12 @@ fn look_at_card(known: &ReachView, now: WallTime, found: &mut Findings) {
         count(card.relays.len(), "relay", "relays")
     );
     if card.expires <= now {
-        let message = format!("their card is over since {}; {helpers}", ago(now.since(card.expires)));
+        let message = format!("their card is over since {}; {helpers}", span(now.since(card.expires)));
         found.note(Area::Card, message, "a new one is asked for; first messages wait for it, conversations do not");
     } else {
         found.ok(
             Area::Card,
-            format!("their card is known and holds for {} more; {helpers}", ago(card.expires.since(now))),
+            format!("their card is known and holds for {} more; {helpers}", span(card.expires.since(now))),
         );
     }
 }
@@ -185,7 +186,7 @@ fn look_at_way(known: &ReachView, now: WallTime, peer: &PeerId, net: Option<&Net
         n => format!("not connected; {} known", count(n, "address", "addresses")),
     };
     let next =
-        known.next_try.map_or_else(String::new, |at| format!("; tried again in {} at the latest", ago(at.since(now))));
+        known.next_try.map_or_else(String::new, |at| format!("; tried again in {} at the latest", span(at.since(now))));
     if mailboxes > 0 {
         let message = format!(
             "{tried}{next}; what you write goes to {}",

@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use crate::api::{ApiError, Area};
-use crate::base::shown::{ClockFault, ClockWarning};
+use crate::base::shown::{ClockFault, ClockWarning, span};
 use crate::base::{Millis, WallTime};
 use crate::messenger::query::ClockRow;
 use crate::net::{MdnsStatus, NetStatus};
@@ -15,7 +15,7 @@ use crate::node::config::{RunOptions, Settings};
 use crate::node::place::Place;
 use crate::node::socket;
 
-use super::findings::{Findings, ago};
+use super::findings::Findings;
 
 /// 1 January 2025: before it there was no rohrpost.
 const BEGINNING: WallTime = WallTime(1_735_689_600_000);
@@ -28,11 +28,11 @@ pub(super) fn look_at_clock(now: WallTime, clock: Option<&ClockRow>, found: &mut
     let Some(clock) = clock else {
         return found.ok(Area::Clock, "not compared: no time in the store could be read");
     };
-    let Some(ClockWarning { clock, seconds }) = clock.warning() else {
+    let Some(ClockWarning { fault, seconds }) = clock.warning() else {
         return found.ok(Area::Clock, "it agrees with the times in the store");
     };
-    let by = ago(Millis::from_secs(seconds));
-    match clock {
+    let by = span(Millis::from_secs(seconds));
+    match fault {
         ClockFault::Behind => {
             let hint = "if it is wrong, set it (`timedatectl set-ntp true`); if it is right, `rohrpost doctor --clock` says so";
             found.problem(Area::Clock, format!("it stands {by} before the time that it showed already"), hint);
