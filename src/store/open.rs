@@ -237,7 +237,7 @@ impl Stumbling {
 
     fn remove(&self) -> Result<(), StoreError> {
         self.0.iter().try_for_each(|path| {
-            tracing::warn!(path = %path.display(), "is damaged, and made again of the log");
+            tracing::warn!(path = %path.display(), "a file of the store is damaged, and is made again from the log");
             std::fs::remove_file(path).map_err(|error| StoreError::from_io(path, error))
         })
     }
