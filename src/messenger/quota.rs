@@ -2,7 +2,7 @@
 //! disk.
 
 use crate::base::event::EventKind;
-use crate::base::{Millis, PeerId, RoomId, limits};
+use crate::base::{Millis, MonoTime, PeerId, RoomId, limits};
 use crate::content::{Capsule, Item};
 use crate::session::Opened;
 
@@ -30,17 +30,22 @@ impl Tx<'_> {
         Ok(is_full || self.mem.is_disk_low)
     }
 
-    /// Whether a contact may begin a session now; it is counted.
-    pub(super) fn may_begin(&mut self, peer: PeerId) -> bool {
+    /// NET-94: whether a contact may begin a session now.
+    pub(super) fn may_begin(&self, peer: &PeerId) -> bool {
+        self.sessions_full(peer).since(self.now.mono) <= Millis::from_hours(1)
+    }
+
+    /// He has begun one.
+    pub(super) fn count_session(&mut self, peer: PeerId) {
+        let full = self.sessions_full(&peer);
+        self.link(peer).handshakes = Some(full);
+    }
+
+    /// When he may begin as many as may be again, if he begins one now.
+    fn sessions_full(&self, peer: &PeerId) -> MonoTime {
         const EACH: Millis = Millis(Millis::from_hours(1).0 / limits::CONTACT_HANDSHAKES);
         let now = self.now.mono;
-        let link = self.link(peer);
-        let full = link.handshakes.max(Some(now)).unwrap_or(now) + EACH;
-        let may = full.since(now) <= Millis::from_hours(1);
-        if may {
-            link.handshakes = Some(full);
-        }
-        may
+        self.mem.links.get(peer).and_then(|link| link.handshakes).map_or(now, |full| full.max(now)) + EACH
     }
 
     /// The user says how much is kept of a contact.

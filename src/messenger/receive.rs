@@ -17,10 +17,16 @@ use super::tx::{Step, Tx};
 enum Verdict {
     /// Kept, or dropped by a rule that is the same for all.
     Taken,
+    /// What lies in a mailbox is dropped there.
     Refused(RefuseReason),
-    /// There is no room for it now: *unavailable*. What lies in a mailbox stays there.
-    Later,
+    /// It is refused so, and would be taken as it is another time. What lies in a mailbox stays there.
+    Later(RefuseReason),
 }
+
+/// There is no room for it.
+const LATER: Verdict = Verdict::Later(RefuseReason::Unavailable);
+/// A contact has begun as many sessions as he may (NET-94).
+const TOO_MANY: Verdict = Verdict::Later(RefuseReason::TooMany);
 
 /// What becomes of an envelope out of a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +77,7 @@ impl Tx<'_> {
         }
         match verdict {
             Verdict::Taken => self.push(Order::Acknowledge(token)),
-            Verdict::Refused(reason) => self.push(Order::Refuse(token, reason)),
-            Verdict::Later => self.push(Order::Refuse(token, RefuseReason::Unavailable)),
+            Verdict::Refused(reason) | Verdict::Later(reason) => self.push(Order::Refuse(token, reason)),
         }
         Ok(())
     }
@@ -85,7 +90,7 @@ impl Tx<'_> {
         Ok(match verdict {
             Verdict::Taken => Fate::Taken,
             Verdict::Refused(_) => Fate::Dropped,
-            Verdict::Later => Fate::Left,
+            Verdict::Later(_) => Fate::Left,
         })
     }
 
@@ -107,7 +112,7 @@ impl Tx<'_> {
         let contact = self.peer(&from)?.filter(|row| row.contact.is_some() && !row.blocked).map(Box::new);
         // NET-94: whoever is no contact is not even looked at, whatever else he is to us.
         if self.mem.is_disk_low && contact.is_none() {
-            return Ok(Verdict::Later);
+            return Ok(LATER);
         }
         let came = Incoming { from, contact, id, way };
         // ENV-8: the kind says what is to open it, and nothing else.
@@ -122,7 +127,7 @@ impl Tx<'_> {
     fn take_session(&mut self, came: Incoming, payload: &[u8]) -> Step<Verdict> {
         let mut set = self.sessions(&came.from)?;
         match set.open_session(self.my_id(), came.from, payload, self.aging()) {
-            Ok(opened) if self.is_too_much(&came, &opened)? => Ok(Verdict::Later),
+            Ok(opened) if self.is_too_much(&came, &opened)? => Ok(LATER),
             Ok(opened) => self.keep(came, &set, &opened, None),
             Err(error) => self.unopened(came, error),
         }
@@ -155,11 +160,13 @@ impl Tx<'_> {
                 return Ok(Verdict::Refused(RefuseReason::PrekeyUnknown));
             }
             if came.contact.is_none() && !self.stranger_may_begin(&from) {
-                return Ok(Verdict::Later);
+                return Ok(LATER);
             }
-            if came.contact.is_some() && !self.may_begin(from) {
-                return Ok(Verdict::Refused(RefuseReason::TooMany));
-            }
+        }
+        // What lay in a mailbox has to open first: his name on it is a claim (ENV-15).
+        let begins_himself = !known && came.contact.is_some() && matches!(came.way, Way::Stream(_));
+        if begins_himself && !self.may_begin(&from) {
+            return Ok(TOO_MANY);
         }
         let responder = keys.as_ref().map(|keys| ResponderKeys {
             prekey: &keys.card.keys.prekey,
@@ -167,7 +174,7 @@ impl Tx<'_> {
             one_time: keys.one_time.as_ref().map(|row| &row.keys.dh),
         });
         match set.open_first(self.me, &identity, &first, responder, self.aging()) {
-            Ok(opened) if self.is_too_much(&came, &opened)? => Ok(Verdict::Later),
+            Ok(opened) if self.is_too_much(&came, &opened)? => Ok(LATER),
             Ok(opened) => {
                 if opened.is_new_session
                     && let Some(refused) = self.use_up(&came, &first, card_prekey, &opened)?
@@ -176,7 +183,12 @@ impl Tx<'_> {
                 }
                 self.keep(came, &set, &opened, card_prekey)
             }
-            Err(error) => self.unopened(came, error),
+            Err(error) => {
+                if begins_himself {
+                    self.count_session(from);
+                }
+                self.unopened(came, error)
+            }
         }
     }
 
@@ -187,7 +199,8 @@ impl Tx<'_> {
         }
     }
 
-    /// The prekey of a session that begins serves no other. What is answered when there is no room to remember that (SES-19).
+    /// A session that begins is counted, and its prekey serves no other. What is answered when there were too many (NET-94), or
+    /// there is no room to remember it (SES-19).
     fn use_up(
         &mut self,
         came: &Incoming,
@@ -195,11 +208,14 @@ impl Tx<'_> {
         card_prekey: Option<(PrekeyId, DhPublic)>,
         opened: &Opened,
     ) -> Step<Option<Verdict>> {
+        if came.contact.is_some() && !self.may_begin(&came.from) {
+            return Ok(Some(TOO_MANY));
+        }
         let capsule = Capsule::decode(&opened.plaintext).ok();
         let who = self.newcomer(came.contact.is_some(), capsule.as_ref())?;
         if let Some(reason) = self.room_for_session(who, came.way, card_prekey.map(|(prekey, _)| prekey))? {
             return Ok(Some(match reason {
-                RefuseReason::Unavailable => Verdict::Later,
+                RefuseReason::Unavailable => LATER,
                 reason => Verdict::Refused(reason),
             }));
         }
@@ -208,6 +224,9 @@ impl Tx<'_> {
         }
         if let Some(used) = first.one_time_id() {
             self.forget_one_time(used)?;
+        }
+        if came.contact.is_some() {
+            self.count_session(came.from);
         }
         Ok(None)
     }

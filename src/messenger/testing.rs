@@ -4,6 +4,10 @@ mod disk;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use super::bundles::bundle_of;
 use super::command::{Answer, Command, Refusal, SendCommand};
 use super::io::{Event, FrameToken, Input, Order, Output};
 use super::tables::HeldMessage;
@@ -13,9 +17,10 @@ use crate::base::event::EventKind;
 use crate::base::shown::Message;
 use crate::base::{MessageId, Millis, MonoTime, Now, PeerId, Secret};
 use crate::content::mimi::Vanishes;
-use crate::content::{self, mimi};
+use crate::content::{self, Capsule, Item, mimi};
 use crate::envelope::mailbox::Answer as MailAnswer;
-use crate::identity::IdentityKeypair;
+use crate::envelope::{self, EnvelopeKind};
+use crate::identity::{CardIn, IdentityKey, IdentityKeypair};
 use crate::session::SessionSet;
 use crate::store::testing::{Dump, Place};
 use crate::store::{Reader, Rows};
@@ -116,6 +121,22 @@ impl Office {
     pub(crate) fn card_of(&self, who: usize) -> Vec<u8> {
         let row = self.rows(who).get::<super::tables::Profile>(&crate::store::RowKey::new()).unwrap();
         row.unwrap().card
+    }
+
+    /// The first contact of a session that somebody begins with another's card, apart from those that his messenger knows; the
+    /// number makes it another.
+    pub(crate) fn first_contact(&self, from: usize, to: usize, number: u64, text: &str) -> Vec<u8> {
+        let (me, now) = (self.identity(from), self.now.wall);
+        let mut rng = ChaCha20Rng::seed_from_u64(number);
+        let owner = IdentityKey::from_peer_id(self.id(to)).unwrap();
+        let card = CardIn::decode(&self.card_of(to)).unwrap().verify(&owner, now).unwrap();
+        let mut sessions = SessionSet::default();
+        sessions.begin(&me, &bundle_of(&card), &mut rng, now).unwrap();
+        let (sender, room) = (content::sender_uri(me.peer_id()), content::direct_room_uri(me.peer_id(), self.id(to)));
+        let body = mimi::text([1; 16], &sender, &room, number + 1, text, None).encode();
+        let items = vec![Item::Message { sent_at: now, body }];
+        let sealed = sessions.encrypt(&Capsule { items }.encode(), &mut rng, now).unwrap();
+        envelope::encode(EnvelopeKind::FirstContact, &sealed.payload).unwrap()
     }
 
     /// How far what waits for another is at somebody's, as rows say.

@@ -3,8 +3,10 @@
 use super::*;
 use crate::base::words::State;
 use crate::base::{MessageId, Millis};
+use crate::envelope::{self, EnvelopeKind};
 use crate::messenger::command::Command;
 use crate::messenger::query;
+use crate::messenger::receive::Fate;
 use crate::messenger::testing::Office;
 
 const ALICE: usize = 0;
@@ -122,17 +124,102 @@ fn on_a_disk_that_is_nearly_full_messages_wait_and_the_user_goes_on() {
     assert_eq!(query::counts(&office.rows(ALICE), office.id(ALICE), office.now.wall).unwrap().requests, 1);
 }
 
+/// How many of so many sessions Bob may begin.
+fn begins(office: &mut Office, tries: u64) -> u64 {
+    let bob = office.id(BOB);
+    let mut begun = 0;
+    office.tx(ALICE, |tx| {
+        for _ in 0..tries {
+            if tx.may_begin(&bob) {
+                tx.count_session(bob);
+                begun += 1;
+            }
+        }
+    });
+    begun
+}
+
 #[test]
 fn twenty_sessions_an_hour() {
     let mut office = Office::pair();
-    let bob = office.id(BOB);
-    office.tx(ALICE, |tx| {
-        assert_eq!((0..100).filter(|_| tx.may_begin(bob)).count() as u64, limits::CONTACT_HANDSHAKES);
-    });
+    assert_eq!(begins(&mut office, 100), limits::CONTACT_HANDSHAKES);
     office.forward(Millis::from_secs(180));
-    office.tx(ALICE, |tx| assert_eq!((0..100).filter(|_| tx.may_begin(bob)).count(), 1));
+    assert_eq!(begins(&mut office, 100), 1);
     office.forward(Millis::from_hours(2));
-    office.tx(ALICE, |tx| {
-        assert_eq!((0..100).filter(|_| tx.may_begin(bob)).count() as u64, limits::CONTACT_HANDSHAKES);
-    });
+    assert_eq!(begins(&mut office, 100), limits::CONTACT_HANDSHAKES);
+}
+
+/// A first contact in Bob's name that is not his: it does not open.
+fn forged(office: &Office, number: u64) -> Vec<u8> {
+    let bytes = office.first_contact(BOB, ALICE, number, "forged");
+    let mut payload = envelope::decode(&bytes).unwrap().payload.to_vec();
+    *payload.last_mut().unwrap() ^= 1;
+    envelope::encode(EnvelopeKind::FirstContact, &payload).unwrap()
+}
+
+/// What becomes of a first contact in Bob's name that lay in a mailbox.
+fn fate(office: &mut Office, bytes: &[u8]) -> Fate {
+    let (bob, mut fate) = (office.id(BOB), None);
+    office.tx(ALICE, |tx| fate = Some(tx.receive_sealed(bob, PeerId::from_key_bytes([9; 32]), bytes).unwrap()));
+    fate.unwrap()
+}
+
+/// ENV-15: on what lies in a mailbox anybody may write his name.
+#[test]
+fn what_does_not_open_takes_none_of_a_contacts_sessions() {
+    let mut office = Office::pair();
+    for n in 0..2 * limits::CONTACT_HANDSHAKES {
+        let forged = forged(&office, n);
+        assert_eq!(fate(&mut office, &forged), Fate::Taken);
+    }
+    let real = office.first_contact(BOB, ALICE, 1000, "it is me");
+    assert_eq!(fate(&mut office, &real), Fate::Taken);
+    assert_eq!(office.texts(ALICE, BOB).last().unwrap(), "it is me");
+}
+
+/// On his own stream it is he who sends what does not open.
+#[test]
+fn what_does_not_open_on_a_contacts_stream_counts() {
+    let mut office = Office::pair();
+    for n in 0..limits::CONTACT_HANDSHAKES {
+        let forged = forged(&office, n);
+        office.inject(BOB, ALICE, forged);
+    }
+    let bob = office.id(BOB);
+    office.tx(ALICE, |tx| assert!(!tx.may_begin(&bob)));
+}
+
+/// A session that is not kept for want of room may come again as often as need be, on a stream as out of a mailbox.
+#[test]
+fn what_waits_for_room_takes_none_of_a_contacts_sessions() {
+    let (mut office, _) = full();
+    let waits = office.first_contact(BOB, ALICE, 1, "waits");
+    let streamed = office.first_contact(BOB, ALICE, 2, "waits, too");
+    for _ in 0..2 * limits::CONTACT_HANDSHAKES {
+        assert_eq!(fate(&mut office, &waits), Fate::Left);
+        office.inject(BOB, ALICE, streamed.clone());
+    }
+    quota(&mut office, limits::CONTACT_QUOTA).unwrap();
+    assert_eq!(fate(&mut office, &waits), Fate::Taken);
+    office.inject(BOB, ALICE, streamed);
+    let texts = office.texts(ALICE, BOB);
+    assert_eq!(texts[texts.len() - 2..], ["waits", "waits, too"]);
+}
+
+/// More than he may begin waits in the mailbox until he may.
+#[test]
+fn sessions_beyond_twenty_an_hour_wait_in_the_mailbox() {
+    let mut office = Office::pair();
+    for n in 0..limits::CONTACT_HANDSHAKES {
+        let first = office.first_contact(BOB, ALICE, n, "and another");
+        assert_eq!(fate(&mut office, &first), Fate::Taken, "{n}");
+        assert_eq!(fate(&mut office, &first), Fate::Taken, "a copy is none");
+    }
+    let last = office.first_contact(BOB, ALICE, 1000, "the last");
+    assert_eq!(fate(&mut office, &last), Fate::Left);
+    let forged = forged(&office, 1001);
+    assert_eq!(fate(&mut office, &forged), Fate::Taken, "nothing waits that does not open");
+    office.forward(Millis::from_secs(180));
+    assert_eq!(fate(&mut office, &last), Fate::Taken);
+    assert_eq!(office.texts(ALICE, BOB).last().unwrap(), "the last");
 }
