@@ -160,7 +160,8 @@ impl Tx<'_> {
                 return Ok(Verdict::Refused(RefuseReason::PrekeyUnknown));
             }
             if came.contact.is_none() && !self.stranger_may_begin(&from) {
-                return Ok(LATER);
+                // Its sender has it still (REQ-11), and in a mailbox it would take the room of others.
+                return Ok(Verdict::Refused(RefuseReason::Unavailable));
             }
         }
         // What lay in a mailbox has to open first: his name on it is a claim (ENV-15).

@@ -215,6 +215,30 @@ fn what_a_mailbox_brings_waits_there_when_there_is_no_room() {
     assert_eq!(fate(&mut office, 3, None, mailbox), Fate::Taken);
 }
 
+/// REQ-6: one stranger does not fill the slot of a mailbox for good: what he leaves there beyond four sessions a day is dropped.
+#[test]
+fn a_strangers_fifth_session_of_a_day_is_not_left_in_the_mailbox() {
+    use crate::messenger::receive::Fate;
+    let mut office = Office::new(3);
+    let mailbox = PeerId::from_key_bytes([9; 32]);
+    let fate = |office: &mut Office, from, n| {
+        let (peer, bytes) = (office.id(from), office.first_contact(from, 0, n, "hello"));
+        let mut fate = None;
+        office.tx(0, |tx| fate = Some(tx.receive_sealed(peer, mailbox, &bytes).unwrap()));
+        fate.unwrap()
+    };
+    for n in 0..limits::MAX_STRANGER_SESSIONS_A_DAY as u64 {
+        assert_eq!(fate(&mut office, 1, n), Fate::Taken, "{n}");
+    }
+    assert_eq!(fate(&mut office, 1, 4), Fate::Dropped);
+    assert_eq!(fate(&mut office, 2, 5), Fate::Taken, "another's");
+    // On a stream he is told, and may come again.
+    let sent = (office.id(1), office.first_contact(1, 0, 4, "hello"));
+    assert_eq!(office.greets(0, sent.clone(), None), UNAVAILABLE);
+    office.forward(Millis::from_hours(24));
+    assert_eq!(office.greets(0, sent, None), TAKEN);
+}
+
 /// ID-31: one-time prekeys that were taken and not used make room after an hour, those of mailboxes stay.
 #[test]
 fn prekeys_that_nobody_uses_make_room() {
