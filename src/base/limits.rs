@@ -389,6 +389,8 @@ pub const FETCH_PAUSE_MIN: Millis = Millis::from_secs(20);
 pub const FETCH_PAUSE_MAX: Millis = Millis::from_secs(60);
 /// …and so often while it holds a question of ours: whose end, a little earlier, brings us there anyway.
 pub const FETCH_PAUSE_WAITING: Millis = Millis::from_secs(450);
+/// What was left in an own mailbox, for there was no room for it, is fetched again so often.
+pub const FETCH_LEFT_PAUSE: Millis = Millis::from_hours(1);
 /// The own mailboxes are asked to tell what comes so often at most. For each page of a visit as much is added: no more than
 /// a page of whatever a mailbox makes up is fetched in this time.
 pub const WAIT_PAUSE: Millis = Millis::from_secs(1);

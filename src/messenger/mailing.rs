@@ -106,8 +106,12 @@ pub(super) struct OwnBox {
     pub fetch_at: MonoTime,
     /// How long after that again.
     pub pause: Millis,
-    /// Envelopes up to this number were seen in this visit.
+    /// Envelopes up to this number were seen.
     pub cursor: u64,
+    /// Some of them were left there, or more would have been seen: visits go on behind it…
+    pub rest: bool,
+    /// …but for one in a while, which begins at the front. When the last did.
+    pub whole_at: Option<MonoTime>,
     /// There are more behind it.
     pub more: bool,
     /// Pages of this visit.

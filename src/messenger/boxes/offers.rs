@@ -244,6 +244,10 @@ impl Tx<'_> {
     pub(super) fn box_is_gone(&mut self, row: &mut OwnBoxRow) -> Step {
         self.buf.delete::<Offers>(&peer_key(&row.peer));
         (row.kept, row.prekeys, row.refilled_at) = (None, 0, None);
+        if let Some(own) = self.mem.mail.own.get_mut(&row.peer) {
+            // Its numbers begin anew, and there is nothing to go on with.
+            (own.cursor, own.pages, own.more, own.rest) = (0, 0, false, false);
+        }
         if matches!(row.state, BoxState::InUse | BoxState::Unreachable) {
             (row.state, row.since) = (BoxState::Asking, self.deadline_clock());
         }

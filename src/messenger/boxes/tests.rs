@@ -15,6 +15,7 @@ use crate::messenger::query;
 use crate::messenger::tables::{BoxCards, BoxPrekeys, BoxedPrekeys, Boxes, EnvelopeMarks, OneTimeTable, of_box};
 use crate::messenger::testing::Office;
 
+mod left;
 mod waits;
 
 const MINUTE: Millis = Millis::from_secs(60);

@@ -2,11 +2,11 @@
 //! then deleted there (MBX-19).
 
 use crate::base::words::BoxState;
-use crate::base::{PeerId, limits};
+use crate::base::{MonoTime, PeerId, limits};
 use crate::envelope::mailbox::{Answer, Delete, PageItem, Question};
 use crate::envelope::seal::SealedIn;
 use crate::identity::IdentityKey;
-use crate::messenger::mailing::What;
+use crate::messenger::mailing::{OwnBox, What};
 use crate::messenger::pace::jittered;
 use crate::messenger::receive::Fate;
 use crate::messenger::tables::{LOST_KEY, OwnBoxRow};
@@ -28,7 +28,7 @@ impl Tx<'_> {
             numbers.truncate(limits::MAX_DELETED_AT_ONCE);
             return Ok(Some((What::Delete, Question::Delete { queue, what: Delete::These(numbers) }.encode()?)));
         }
-        let (cursor, more, emptied, fetch_at) = (own.cursor, own.more, own.emptied, own.fetch_at);
+        let (more, emptied, fetch_at) = (own.more, own.emptied, own.fetch_at);
         let offers = own.offer_at.is_none_or(|at| at <= now);
         let leaving = row.state == BoxState::Leaving;
         if (leaving && emptied) || row.kept.is_some_and(|kept| kept.key == LOST_KEY) {
@@ -44,14 +44,15 @@ impl Tx<'_> {
         if row.kept.is_none() && !leaving {
             return Ok(None);
         }
-        if more || leaving || fetch_at <= now {
-            let after = if more { cursor } else { 0 };
-            if let Some(own) = self.mem.mail.own.get_mut(&row.peer).filter(|_| !more) {
-                own.wait.begin_visit();
-            }
-            return Ok(Some((What::Fetch, Question::Fetch { queue, after }.encode()?)));
+        if !(more || leaving || fetch_at <= now) {
+            return Ok(None);
         }
-        Ok(None)
+        let Some(own) = self.mem.mail.own.get_mut(&row.peer) else { return Ok(None) };
+        if !more {
+            own.begin_visit(now);
+        }
+        let after = own.cursor;
+        Ok(Some((What::Fetch, Question::Fetch { queue, after }.encode()?)))
     }
 
     /// A page of an own mailbox.
@@ -67,6 +68,7 @@ impl Tx<'_> {
         }
         let last = items.last().map(|item| item.number);
         let done = self.take_items(row.peer, &items)?;
+        let is_some_left = done.len() < items.len();
         let Some(own) = self.mem.mail.own.get_mut(&row.peer) else { return Ok(Outcome::Good) };
         own.pages += 1;
         own.done.extend(done);
@@ -75,10 +77,11 @@ impl Tx<'_> {
             own.wait.found();
         }
         // A page without anything, or behind which the numbers do not grow, ends the visit, whatever it says.
-        let goes_on = more && own.pages < limits::MAX_FETCHED_PAGES && last.is_some_and(|last| last > own.cursor);
-        own.cursor = last.unwrap_or(own.cursor);
-        own.more = goes_on;
-        if !goes_on && own.done.is_empty() {
+        let goes_on = more && last.is_some_and(|last| last > own.cursor);
+        own.more = goes_on && own.pages < limits::MAX_FETCHED_PAGES;
+        own.rest |= is_some_left || goes_on != own.more;
+        own.cursor = own.cursor.max(last.unwrap_or_default());
+        if !own.more && own.done.is_empty() {
             self.end_visit(row)?;
         }
         Ok(Outcome::Good)
@@ -138,13 +141,12 @@ impl Tx<'_> {
         Ok(Outcome::Good)
     }
 
-    /// There is nothing more. The next visit begins at the front again: whoever deletes needs no number that another life
-    /// of the mailbox gave.
+    /// There is nothing more.
     fn end_visit(&mut self, mut row: OwnBoxRow) -> Step {
         let (now, random) = (self.now.mono, self.rng.next_u64());
         if let Some(own) = self.mem.mail.own.get_mut(&row.peer) {
             let (seen, pages) = (own.cursor, own.pages);
-            (own.cursor, own.pages, own.more, own.emptied) = (0, 0, false, true);
+            (own.pages, own.more, own.emptied) = (0, false, true);
             let again = own.wait.end_visit(now, pages, seen, random);
             let span = own.pause.max(limits::FETCH_PAUSE_MIN);
             own.fetch_at = if again { now } else { now + jittered(span, random) };
@@ -165,5 +167,17 @@ impl Tx<'_> {
             _ => self.box_is_gone(&mut row)?,
         }
         Ok(Outcome::Good)
+    }
+}
+
+impl OwnBox {
+    /// A visit begins: at the front, as whoever deletes needs no number that another life of the mailbox gave, or behind what
+    /// was left there, which would be fetched and opened each time.
+    fn begin_visit(&mut self, now: MonoTime) {
+        let is_due = |at: MonoTime| at + limits::FETCH_LEFT_PAUSE <= now;
+        if !self.rest || self.whole_at.is_none_or(is_due) {
+            (self.cursor, self.rest, self.whole_at) = (0, false, Some(now));
+        }
+        self.wait.begin_visit();
     }
 }

@@ -105,6 +105,7 @@ const DEADLINES: &[(&str, Kept)] = &[
     ("FETCH_PAUSE_MIN", Process),
     ("FETCH_PAUSE_MAX", Process),
     ("FETCH_PAUSE_WAITING", Process),
+    ("FETCH_LEFT_PAUSE", Process),
     ("WAIT_PAUSE", Process),
     ("WAIT_LASTED", Process),
     ("BOX_RETRY_FIRST", Process),
