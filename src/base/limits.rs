@@ -406,7 +406,7 @@ pub const BOX_RETRY_MAX: Millis = Millis::from_secs(300);
 pub const BOX_ASK_AGAIN: Millis = Millis::from_hours(6);
 /// Failures in a row after which an own mailbox is shown as unreachable.
 pub const BOX_UNREACHABLE_AFTER: u32 = 3;
-/// How long a mailbox is told that we leave; the lease of the box ends by itself.
+/// How long we take to leave a mailbox that does not answer, or in which something is left; the lease of the box ends by itself.
 pub const BOX_LEAVING: Millis = Millis::from_days(7);
 /// One-time prekeys with a secret here that one mailbox was given: whatever it says of those it holds, it gets no more.
 pub const MAX_BOXED_PREKEYS: usize = 400;

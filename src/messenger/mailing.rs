@@ -118,7 +118,7 @@ pub(super) struct OwnBox {
     pub pages: u32,
     /// Numbers that are to be deleted.
     pub done: Vec<u64>,
-    /// A visit has ended since the messenger was opened.
+    /// The last visit left nothing in it.
     pub emptied: bool,
     /// Whether it tells us what comes.
     pub wait: Wait,

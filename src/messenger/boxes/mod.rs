@@ -74,7 +74,7 @@ impl Tx<'_> {
         }
         let now = self.now.mono;
         let own = self.mem.mail.own.entry(peer).or_default();
-        (own.retry_at, own.attempts, own.emptied, own.fetch_at) = (None, 0, false, now);
+        (own.retry_at, own.attempts, own.emptied, own.fetch_at, own.whole_at) = (None, 0, false, now, None);
         self.mem.mail.look = true;
         Ok(Answer::Done)
     }

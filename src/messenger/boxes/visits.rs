@@ -31,7 +31,8 @@ impl Tx<'_> {
         let (more, emptied, fetch_at) = (own.more, own.emptied, own.fetch_at);
         let offers = own.offer_at.is_none_or(|at| at <= now);
         let leaving = row.state == BoxState::Leaving;
-        if (leaving && emptied) || row.kept.is_some_and(|kept| kept.key == LOST_KEY) {
+        let is_over = emptied || row.since + limits::BOX_LEAVING <= self.believed(limits::BOX_LEAVING);
+        if (leaving && is_over) || row.kept.is_some_and(|kept| kept.key == LOST_KEY) {
             return Ok(Some((What::Drop, Question::Drop { queue }.encode()?)));
         }
         if !leaving
@@ -44,7 +45,7 @@ impl Tx<'_> {
         if row.kept.is_none() && !leaving {
             return Ok(None);
         }
-        if !(more || leaving || fetch_at <= now) {
+        if !more && fetch_at > now {
             return Ok(None);
         }
         let Some(own) = self.mem.mail.own.get_mut(&row.peer) else { return Ok(None) };
@@ -146,7 +147,7 @@ impl Tx<'_> {
         let (now, random) = (self.now.mono, self.rng.next_u64());
         if let Some(own) = self.mem.mail.own.get_mut(&row.peer) {
             let (seen, pages) = (own.cursor, own.pages);
-            (own.pages, own.more, own.emptied) = (0, false, true);
+            (own.pages, own.more, own.emptied) = (0, false, !own.rest);
             let again = own.wait.end_visit(now, pages, seen, random);
             let span = own.pause.max(limits::FETCH_PAUSE_MIN);
             own.fetch_at = if again { now } else { now + jittered(span, random) };

@@ -55,6 +55,37 @@ fn what_is_left_is_fetched_again_once_an_hour() {
     assert!(has_come(&office) && !is_kept(&office));
 }
 
+/// Who leaves takes with him what he has room for at last.
+#[test]
+fn a_mailbox_is_left_when_nothing_is_left_in_it() {
+    let mut office = with_something_left();
+    let (before, north) = (office.questions.len(), office.id(NORTH));
+    office.command(ALICE, Command::DropMailbox(north)).unwrap();
+    office.pass(Millis(2 * HOUR.0));
+    assert_eq!(query::mailboxes(&office.rows(ALICE), office.now.wall).unwrap()[0].state, BoxState::Leaving);
+    assert!(is_kept(&office));
+    let after = fetched(&office, before);
+    assert_eq!(after[0], 0, "the whole of it is looked at");
+    assert!((100..800).contains(&after.len()), "{}", after.len());
+    low(&mut office, false);
+    office.pass(Millis(HOUR.0 + MINUTE.0 + MINUTE.0));
+    assert!(has_come(&office) && !is_kept(&office));
+    assert_eq!(query::mailboxes(&office.rows(ALICE), office.now.wall).unwrap(), []);
+}
+
+/// It is not waited for for ever.
+#[test]
+fn a_mailbox_in_which_something_is_left_can_be_left() {
+    let mut office = with_something_left();
+    let north = office.id(NORTH);
+    office.command(ALICE, Command::DropMailbox(north)).unwrap();
+    office.forward(limits::BOX_LEAVING);
+    office.believe();
+    office.pass(Millis(2 * MINUTE.0));
+    assert!(!has_come(&office) && !is_kept(&office));
+    assert_eq!(query::mailboxes(&office.rows(ALICE), office.now.wall).unwrap(), []);
+}
+
 /// A mailbox that loses the box in the midst of a visit is given another one.
 #[test]
 fn a_box_that_goes_while_it_is_emptied_is_made_anew() {
