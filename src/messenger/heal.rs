@@ -30,6 +30,18 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// A contact has begun a session; `sends`: it is the one that sends here from now on. That he refused ours puts nothing off any
+    /// more (NET-96), and what was to go in another goes in his.
+    pub(super) fn session_begun(&mut self, peer: PeerId, sends: bool) -> Step {
+        let link = self.link(peer);
+        link.pace.session_begun();
+        if sends && std::mem::take(&mut link.rebuild) {
+            self.begin_anew(peer)?;
+            self.mem.later.insert(peer);
+        }
+        Ok(())
+    }
+
     /// By the hour: what is to be healed is, and silence makes it so (SES-68).
     pub(super) fn age_healing(&mut self, row: &mut PeerRow) -> Step {
         let clock = self.deadline_clock();

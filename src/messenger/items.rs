@@ -232,7 +232,6 @@ impl Tx<'_> {
             return Ok(());
         }
         link.reset_at = Some(now);
-        link.pace.session_begun();
         row.heal_due = false;
         self.begin_anew(row.peer)?;
         // SES-70, SES-71: all of it goes again, and not on account of this envelope.

@@ -259,6 +259,10 @@ impl Tx<'_> {
         if opened.is_new_session {
             // What the session began with would be another's first contact when it is gone. All else it knows (SES-35).
             self.put_mark(&from, came.id, came.contact.is_some(), card_prekey)?;
+            if came.contact.is_some() {
+                let sends = set.sending().is_some_and(|session| session.id() == opened.session);
+                self.session_begun(from, sends)?;
+            }
         }
         let capsule = Capsule::decode(&opened.plaintext);
         if capsule.is_err() {

@@ -89,6 +89,38 @@ fn the_first_refused_session_is_begun_anew_at_once_and_no_connection_ends_the_pa
     assert_eq!(pace.until().unwrap().since(at(2)).0, 7_500, "how often is counted on");
 }
 
+/// NET-96: also when he asks for nothing, and has been obeyed within the hour.
+#[test]
+fn a_session_that_the_peer_begins_ends_the_pause_and_serves() {
+    let mut office = Office::pair();
+    office.online = false;
+    office.open(ALICE);
+    office.say(ALICE, BOB, "waits");
+    let (bob, now) = (office.id(BOB), office.now.mono);
+    let refused = |tx: &mut crate::messenger::tx::Tx<'_>| {
+        let link = tx.link(bob);
+        (0..3).for_each(|_| link.pace.session_refused(now, MIDDLE));
+        (link.rebuild, link.reset_at) = (true, Some(now));
+    };
+    office.tx(ALICE, refused);
+    // One that does not come to send, for its ID, serves nothing.
+    office.tx(ALICE, |tx| {
+        tx.session_begun(bob, false).unwrap();
+        assert!(tx.link(bob).rebuild && !tx.link(bob).pace.is_paused(now));
+        refused(tx);
+        assert!(tx.link(bob).pace.is_paused(now));
+    });
+    let first = office.first_contact(BOB, ALICE, 1, "in a new session");
+    office.inject(BOB, ALICE, first);
+    office.tx(ALICE, |tx| {
+        assert!(!tx.link(bob).rebuild && !tx.link(bob).pace.is_paused(now));
+        assert!(!tx.sessions(&bob).unwrap().sending().unwrap().is_ours());
+    });
+    let outputs = office.hand_in(ALICE, vec![Input::Net(Event::Connected(bob))]);
+    assert!(outputs.iter().any(|output| matches!(output, Output::Net(Order::Send { .. }))), "{outputs:?}");
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Net(Order::FetchBundle { .. }))), "{outputs:?}");
+}
+
 // ---- Against a recipient who takes nothing ------------------------------------------------------
 
 /// How a recipient meets what is sent to him.
