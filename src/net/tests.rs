@@ -31,6 +31,8 @@ use crate::base::limits::{LANE_CONTACTS, LANE_STRANGERS};
 const GUARD: Duration = Duration::from_secs(60);
 const TCP: &str = "/ip4/127.0.0.1/tcp/0";
 const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
+const ALL_TCP: &str = "/ip4/0.0.0.0/tcp/0";
+const ALL_QUIC: &str = "/ip4/0.0.0.0/udp/0/quic-v1";
 
 /// A running network and what it tells.
 struct Node {

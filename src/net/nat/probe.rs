@@ -106,6 +106,8 @@ struct Question {
     at: Instant,
     /// Its number has come, as it should.
     heard: bool,
+    /// Its number has come, whether that proves something or not.
+    said: bool,
 }
 
 /// What the tasks bring.
@@ -198,7 +200,7 @@ impl Probe {
             let number = rand::random();
             let (reply, stream) = oneshot::channel();
             self.tasks.spawn(number, put(stream, addr.clone(), number));
-            self.open.insert(number, Question { addr, voice, by, at: now, heard: false });
+            self.open.insert(number, Question { addr, voice, by, at: now, heard: false, said: false });
             self.asked.insert(peer, now);
             asked.push((peer, by, reply));
         }
@@ -260,16 +262,19 @@ impl Probe {
         if !proves {
             tracing::debug!(?peer, addr = %question.addr, "a number that proves nothing");
         }
+        question.said = true;
         question.heard |= proves;
         proves
     }
 
     /// The answer to a question.
     fn on_answer(&mut self, number: u64, said: Option<bool>, peers: &Peers) -> Option<Found> {
-        let Question { addr, voice, heard, .. } = self.open.remove(&number)?;
+        let Question { addr, voice, heard, said: came, .. } = self.open.remove(&number)?;
         let at = self.candidates.iter().position(|candidate| candidate.addr == addr)?;
         let outcome = match (said, heard) {
             (Some(true), true) => Outcome::Reached,
+            // Whoever has said the number has come somewhere; that it was not believed is no reason to believe that he has not.
+            (Some(false), _) if came => Outcome::Nothing,
             (Some(true), false) | (None, _) => Outcome::Nothing,
             (Some(false), _) => Outcome::Unreached,
         };

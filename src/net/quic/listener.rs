@@ -21,8 +21,13 @@ pub(super) type Upgrade = Handshake<(PeerId, Connection)>;
 
 pub(super) type Event = TransportEvent<Upgrade, io::Error>;
 
-/// A handshake that has a place, and where it comes from.
-type Guest = (Upgrade, Multiaddr);
+/// A handshake that has a place.
+struct Guest {
+    upgrade: Upgrade,
+    /// At which address of this machine it came in.
+    local: Multiaddr,
+    remote: Multiaddr,
+}
 
 /// A listener.
 pub(super) struct Listener {
@@ -45,7 +50,7 @@ impl Listener {
             (None, [Event::NewAddress { listener_id: id, listen_addr: address::of(local) }].into())
         };
         let (let_in, guests) = mpsc::channel(MAX_QUIC_KNOCKS);
-        tokio::spawn(keep(endpoint.clone(), address::of(local), entrances, let_in));
+        tokio::spawn(keep(endpoint.clone(), local, entrances, let_in));
         Ok(Self { id, endpoint, local, guests, watcher, events })
     }
 
@@ -68,9 +73,11 @@ impl Listener {
         if let Poll::Ready(event) = self.poll_watcher(cx) {
             return Poll::Ready(Some(event));
         }
-        let Some((upgrade, send_back_addr)) = ready!(self.guests.poll_recv(cx)) else { return Poll::Ready(None) };
-        let local_addr = address::of(self.local);
-        Poll::Ready(Some(Event::Incoming { listener_id: self.id, upgrade, local_addr, send_back_addr }))
+        let Some(Guest { upgrade, local, remote }) = ready!(self.guests.poll_recv(cx)) else {
+            return Poll::Ready(None);
+        };
+        let event = Event::Incoming { listener_id: self.id, upgrade, local_addr: local, send_back_addr: remote };
+        Poll::Ready(Some(event))
     }
 
     fn poll_watcher(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
@@ -94,7 +101,7 @@ impl Listener {
 
 /// Lets in whoever has a place, until nobody takes them any more (NET-92). Whoever has not shown that he is at his address has
 /// one only as long as few such have; otherwise he is asked to show it, which is remembered by him and not by us.
-async fn keep(endpoint: Endpoint, local: Multiaddr, entrances: Entrances, let_in: mpsc::Sender<Guest>) {
+async fn keep(endpoint: Endpoint, socket: SocketAddr, entrances: Entrances, let_in: mpsc::Sender<Guest>) {
     loop {
         let knock = tokio::select! {
             knock = endpoint.accept() => knock,
@@ -102,13 +109,18 @@ async fn keep(endpoint: Endpoint, local: Multiaddr, entrances: Entrances, let_in
         };
         let Some(knock) = knock else { return };
         let remote = address::of(knock.remote_address());
+        // A socket on all addresses does not say by itself which one was dialled.
+        let local = address::of((knock.local_ip().unwrap_or(socket.ip()), socket.port()).into());
         let is_proved = knock.remote_address_validated();
         let place =
             if is_proved { entrances.quic.claim(&local, &remote) } else { entrances.unproved.spare(&local, &remote) };
         if place.is_some() {
             match knock.accept() {
                 // More than there are places are never on their way; one who is not taken ends.
-                Ok(connecting) => drop(let_in.try_send((Handshake::new(place, establish(connecting)), remote))),
+                Ok(connecting) => {
+                    let upgrade = Handshake::new(place, establish(connecting));
+                    drop(let_in.try_send(Guest { upgrade, local, remote }));
+                }
                 Err(error) => tracing::debug!(%error, "no handshake"),
             }
         } else if is_proved {

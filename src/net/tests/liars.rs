@@ -127,12 +127,18 @@ async fn question(stream: &mut Stream) -> Option<(Multiaddr, u64)> {
     Some((Multiaddr::try_from(addr.to_vec()).ok()?, u64::from_le_bytes(number[1..9].try_into().ok()?)))
 }
 
+/// At these addresses, in a network that is this machine.
+fn here(seed: u8, listen: &[&str]) -> NetConfig {
+    let nobody = (peer_of(79), vec!["/ip4/127.0.0.1/tcp/1".to_owned()]);
+    NetConfig { bootstrap: vec![nobody], ..config(seed, listen) }
+}
+
 /// NET-72: whoever says the number where it proves nothing makes nobody public; nor does one who says none. The truth does.
 #[tokio::test]
 async fn nobody_is_public_by_the_word_of_a_liar() {
-    for listen in [TCP, QUIC] {
+    for listen in [TCP, QUIC, ALL_TCP, ALL_QUIC] {
         for lie in [Lie::Same, Lie::Before, Lie::Silent, Lie::Honest] {
-            let node = Node::start(70, &[listen]).await;
+            let node = Node::with(here(70, &[listen])).await;
             let mut asked = liar(71, &node, lie).await;
             timeout(GUARD, asked.wait_for(|asked| *asked > 0)).await.unwrap().unwrap();
             if lie == Lie::Honest {
@@ -148,5 +154,17 @@ async fn nobody_is_public_by_the_word_of_a_liar() {
             assert_eq!(node.net.status().reachability, Reachability::Unknown, "{lie:?}");
             assert!(node.net.status().external_addrs.is_empty());
         }
+    }
+}
+
+/// NET-72: who listens as by default, on all addresses of the machine, is found reachable over both transports.
+#[tokio::test]
+async fn who_listens_on_all_addresses_is_found_reachable() {
+    let mut node = Node::with(here(72, &[ALL_QUIC, ALL_TCP])).await;
+    for (seed, listen) in [(73, QUIC), (74, TCP)] {
+        let mut server = Node::start(seed, &[listen]).await;
+        connect(&mut node, &mut server).await;
+        let way = |addr: &String| addr.contains("/udp/") == (listen == QUIC);
+        node.status(|status| status.external_addrs.iter().any(way)).await;
     }
 }

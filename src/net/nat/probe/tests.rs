@@ -168,6 +168,12 @@ async fn that_it_was_not_reached_is_believed_of_two() {
     probe.again();
     probe.candidate(&addr(OURS));
     assert_eq!(said(&mut probe, &peers, 100, Some(false)), Some(Found::Unreached(addr(OURS))));
+    // He has come somewhere, though not as it should be.
+    probe.again();
+    probe.candidate(&addr(OURS));
+    let [(who, number)] = asks(&mut probe, &peers, 105)[..] else { panic!("one is asked") };
+    assert!(!probe.on_number(number, &who, ConnectionId::new_unchecked(1), &peers));
+    assert_eq!(probe.on_answer(number, Some(false), &peers), None);
     server(&mut probe, &mut peers, 3, "/ip4/192.0.2.10/tcp/1");
     assert!(
         matches!(reaches(&mut probe, &mut peers, 110), Some(Found::Reached(..))),
