@@ -214,7 +214,7 @@ impl Behaviour {
     }
 
     fn check_pending_out(&mut self, id: ConnectionId, peer: Option<PeerId>, addrs: &[Multiaddr]) -> Result<(), Denied> {
-        let who = Who::new(Class::Stranger, peer.as_ref().and_then(from_libp2p), None);
+        let who = peer.map(|peer| self.who(&peer)).unwrap_or_default();
         self.dials.room(&who).map_err(|by| Denied::by(by, Denied::Pending))?;
         if self.told.purpose(id).is_some() {
             self.check_told(&who, peer, addrs)?;
@@ -223,10 +223,15 @@ impl Behaviour {
         Ok(())
     }
 
+    /// A connected peer, with the address at which he is himself.
+    fn who(&self, peer: &PeerId) -> Who {
+        let mut his = self.established.values().filter(|other| other.peer == *peer);
+        Who::new(self.classes.of_libp2p(peer), from_libp2p(peer), his.find_map(Established::address))
+    }
+
     /// NET-66: the word of a peer leads to no machine that he could not reach himself.
     fn check_told(&mut self, who: &Who, peer: Option<PeerId>, addrs: &[Multiaddr]) -> Result<(), Denied> {
-        // This one is among them already.
-        let others = std::iter::repeat_n(Who::default(), self.told.count().saturating_sub(1));
+        let others = self.dials.held().iter().filter(|(id, _)| self.told.purpose(**id).is_some()).map(|(_, who)| *who);
         if room(TOLD_DIALS, &others, who).is_err() || !self.told_dials.take(who, Instant::now()) {
             return Err(Denied::Pending);
         }

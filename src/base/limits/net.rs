@@ -214,6 +214,8 @@ pub const RELAY_KNOWN: Millis = Millis::from_secs(600);
 pub const MAX_ADDRESS_CANDIDATES: usize = 16;
 /// Peers that are asked to try one of them, until all are tried anew.
 pub const MAX_TRIALS: usize = 6;
+/// Addresses that one peer is asked to try at a time.
+pub const MAX_TRIALS_OF_PEER: usize = 4;
 /// How long such a trial may take: libp2p takes 10 s to give a dial up.
 pub const TRIAL_TIMEOUT: Millis = Millis::from_secs(20);
 /// How long the number of a trial may take to be said.
@@ -346,7 +348,15 @@ pub const CIRCUIT_HANDSHAKES: &[Grant] = &[places(Everybody, Address, 16), place
 pub const DIALS: &[Grant] = &[places(Everybody, All, 64)];
 
 /// Of these, to addresses that a peer has named, for a hole or to test whether he can be reached.
-pub const TOLD_DIALS: &[Grant] = &[places(Everybody, All, 16), one_in(Everybody, All, 64, Millis::from_secs(1))];
+/// Who is alone asks for his own no more than [`MAX_TRIALS_OF_PEER`] at a time, of [`MAX_ADDRESS_CANDIDATES`] every half an hour.
+pub const TOLD_DIALS: &[Grant] = &[
+    places(Everybody, All, 16),
+    places(Strangers, Peer, MAX_TRIALS_OF_PEER),
+    places(Strangers, Address, 8),
+    one_in(Everybody, All, 64, Millis::from_secs(1)),
+    one_in(Strangers, Peer, 32, Millis::from_secs(60)),
+    one_in(Strangers, Address, 48, Millis::from_secs(10)),
+];
 
 /// Connections, both ways. With one peer, who was killed and is back: a dead circuit and a dead direct one, two circuits, the
 /// two that punching a hole makes, and a trial.

@@ -7,7 +7,7 @@ use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished};
 use tokio::time::advance;
 
 use super::*;
-use crate::base::limits::STRANGER_REST;
+use crate::base::limits::{MAX_TRIALS_OF_PEER, STRANGER_REST};
 use crate::net::{span, to_libp2p};
 
 /// The behaviour, driven as a swarm drives it.
@@ -301,6 +301,39 @@ async fn dials_on_the_word_of_peers_are_bounded_and_have_a_rate() {
     assert_eq!(driven.told(peer(1), &addrs), Err(Denied::Pending));
     advance(Duration::from_secs(1)).await;
     driven.told(peer(1), &addrs).unwrap();
+}
+
+/// NET-66: one who asks for all there is keeps nobody else from being tried, whatever keys he has.
+#[tokio::test(start_paused = true)]
+async fn dials_on_the_word_of_one_stranger_leave_room_for_others() {
+    let (mut driven, addrs) = (Driven::new(), ["/ip4/203.0.113.7/tcp/1"]);
+    for n in 2000..2003 {
+        driven.inbound(peer(n), &addr(1)).unwrap();
+    }
+    driven.inbound(peer(2003), &addr(2)).unwrap();
+    for n in [2000, 2001] {
+        for _ in 0..MAX_TRIALS_OF_PEER {
+            driven.told(peer(n), &addrs).unwrap();
+        }
+        assert_eq!(driven.told(peer(n), &addrs), Err(Denied::Pending), "of one peer");
+    }
+    assert_eq!(driven.told(peer(2002), &addrs), Err(Denied::Pending), "at one address");
+    driven.told(peer(2003), &addrs).unwrap();
+    driven.told(peer(1), &addrs).unwrap();
+    // What he has used up comes back to him alone.
+    let mut driven = Driven::new();
+    let at_once = |driven: &mut Driven, n| {
+        let told = driven.told(peer(n), &addrs);
+        if let Ok(id) = &told {
+            driven.behaviour.dials.leave(id);
+            driven.behaviour.told.done(*id);
+        }
+        told.is_ok()
+    };
+    assert_eq!((0..64).filter(|_| at_once(&mut driven, 2000)).count(), 32);
+    assert!(at_once(&mut driven, 2001));
+    advance(Duration::from_secs(60)).await;
+    assert!(at_once(&mut driven, 2000) && !at_once(&mut driven, 2000));
 }
 
 /// NET-4: whoever has a whole network has no more than a part of the places. Contacts are not denied, and within a site all are

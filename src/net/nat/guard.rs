@@ -9,7 +9,8 @@
 //!
 //! [`contained`]: crate::net::contained
 //! - The one that tries the addresses of others for them (AutoNAT v2) serves those only who have dialled it. Here it serves on connections of
-//!   our own, too: a node that others only dial has nobody else to ask.
+//!   our own, too: a node that others only dial has nobody else to ask. And it takes a dial that we have denied for one that has failed: here the
+//!   peer is told that we could not try, and not that he was not reached (NET-66).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -19,8 +20,8 @@ use libp2p::autonat::v2::server::Behaviour as Server;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NewExternalAddrCandidate, THandler, THandlerInEvent,
-    THandlerOutEvent, ToSwarm,
+    ConnectionDenied, ConnectionId, DialError, DialFailure, FromSwarm, NetworkBehaviour, NewExternalAddrCandidate,
+    THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
 
@@ -48,6 +49,7 @@ impl Told {
     }
 
     /// How many there are.
+    #[cfg(test)]
     pub(in crate::net) fn count(&self) -> usize {
         lock(&self.0).len()
     }
@@ -134,6 +136,15 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        if let FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), connection_id: id, error }) = event
+            && self.serves
+            && matches!(error, DialError::Denied { .. })
+        {
+            // The crate gives its task away with the handler of the connection; dropped, that says that there was an error of ours.
+            let (addr, role, port_use) = (Multiaddr::empty(), Endpoint::Dialer, PortUse::Reuse);
+            let task = self.inner.handle_established_outbound_connection(id, peer, &addr, role, port_use);
+            return drop(task);
+        }
         if !matches!(event, FromSwarm::NewExternalAddrCandidate(_)) {
             contained(|| self.inner.on_swarm_event(event));
         }

@@ -8,7 +8,7 @@
 //! The crate's client takes a number from any connection, tries an address once for ever (trap 12), and asks those only whom we have dialled:
 //! the first node of a network is dialled by others only.
 
-mod wire;
+pub(in crate::net) mod wire;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -22,7 +22,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::base::PeerId;
 use crate::base::limits::{
-    ADDRESS_TEST_INTERVAL, MAX_ADDRESS_CANDIDATES, MAX_TRIALS, TRIAL_HEARD_TIMEOUT, TRIAL_TIMEOUT, TRIAL_WINDOW,
+    ADDRESS_TEST_INTERVAL, MAX_ADDRESS_CANDIDATES, MAX_TRIALS, MAX_TRIALS_OF_PEER, TRIAL_HEARD_TIMEOUT, TRIAL_TIMEOUT,
+    TRIAL_WINDOW,
 };
 use crate::net::addresses::{Scope, scope, scope_of_ip};
 use crate::net::origin::{Network, Origin};
@@ -207,17 +208,28 @@ impl Probe {
         asked
     }
 
-    /// Whom to ask to try this address, if anybody: one who counts as another than those who were asked.
+    /// Whom to ask now to try this address, if anybody.
     fn whom(&self, candidate: &Candidate, peers: &Peers) -> Option<(PeerId, ConnectionId, Voice)> {
-        if !candidate.is_open() || self.open.values().any(|question| question.addr == candidate.addr) {
+        let mut open = self.open.values();
+        if open.any(|question| question.addr == candidate.addr) {
             return None;
         }
+        let busy = |by| self.open.values().filter(|question| question.by == by).count() >= MAX_TRIALS_OF_PEER;
+        self.able(candidate, peers).filter(|(_, by, _)| !busy(*by)).choose(&mut rand::rng())
+    }
+
+    /// Who may still be asked to try this address: those who count as others than those who were.
+    fn able<'a>(
+        &'a self,
+        candidate: &'a Candidate,
+        peers: &'a Peers,
+    ) -> impl Iterator<Item = (PeerId, ConnectionId, Voice)> + 'a {
         let able = self.offers.iter().filter_map(|peer| {
             let (link, _) = peers.preferred(peer).filter(|(link, _)| self.can_tell(link))?;
             Some((*peer, link.id, Voice::of(*peer, &link.addr)))
         });
         let other = |(_, _, voice): &(_, _, Voice)| candidate.asked.iter().all(|(asked, _)| asked != voice);
-        able.filter(other).choose(&mut rand::rng())
+        able.filter(other).filter(|_| candidate.is_open())
     }
 
     /// Whether somebody at the other end of this connection can say something of us.
@@ -291,7 +303,7 @@ impl Probe {
     fn unreached(&mut self, at: usize, peers: &Peers) -> Option<Found> {
         let candidate = self.candidates.get(at)?;
         let (reached, not) = (candidate.voices(Outcome::Reached), candidate.voices(Outcome::Unreached));
-        let last = not >= 2 || self.whom(candidate, peers).is_none();
+        let last = not >= 2 || self.able(candidate, peers).next().is_none();
         let told = reached > 0 || not == 0 || !last || candidate.told;
         let candidate = self.candidates.get_mut(at).filter(|_| !told)?;
         candidate.told = true;

@@ -7,7 +7,7 @@ use libp2p::{Multiaddr, identify};
 
 use super::*;
 use crate::base::words::Reachability;
-use crate::net::nat::probe::{ASK, HEAR};
+use crate::net::nat::probe::{ASK, HEAR, wire};
 
 /// On which connection the number is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,4 +167,22 @@ async fn who_listens_on_all_addresses_is_found_reachable() {
         let way = |addr: &String| addr.contains("/udp/") == (listen == QUIC);
         node.status(|status| status.external_addrs.iter().any(way)).await;
     }
+}
+
+/// NET-66: whoever has asked for all that he is given is told that he was not tried, and not that he was not reached.
+#[tokio::test]
+async fn who_is_not_tried_is_not_told_that_he_was_not_reached() {
+    let node = Node::start(75, &[TCP]).await;
+    let asker = Raw::connect_by(76, &node, ASK).await;
+    let nobody = "/ip4/127.0.0.1/tcp/1".parse().unwrap();
+    let mut tried = 0;
+    loop {
+        let mut stream = asker.open().await;
+        match timeout(GUARD, wire::ask(&mut stream, &nobody, 7)).await.unwrap().unwrap() {
+            Some(false) => tried += 1,
+            said => break assert_eq!(said, None),
+        }
+        assert!(tried < 100, "without end");
+    }
+    assert!(tried >= 32, "{tried}");
 }

@@ -30,7 +30,7 @@ pub(super) const UNDERSTOOD: [u8; 1] = [0];
 ///
 /// # Errors
 /// The stream breaks, or what comes is no answer.
-pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+pub(in crate::net) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     addr: &Multiaddr,
     number: u64,
