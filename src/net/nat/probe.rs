@@ -16,7 +16,6 @@ use std::io;
 use futures::{AsyncReadExt, AsyncWriteExt};
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, Stream};
-use rand::seq::IteratorRandom;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
@@ -81,6 +80,8 @@ struct Candidate {
     addr: Multiaddr,
     /// Who was asked, and what came of it.
     asked: Vec<(Voice, Outcome)>,
+    /// By whom a question broke: it says nothing of the address, nor of him.
+    broken: Vec<Voice>,
     /// That nobody reaches it was told.
     told: bool,
 }
@@ -93,7 +94,7 @@ impl Candidate {
     /// Whether one more is to be asked.
     fn is_open(&self) -> bool {
         let two_say_no = self.voices(Outcome::Reached) == 0 && self.voices(Outcome::Unreached) >= 2;
-        self.asked.len() < MAX_TRIALS && self.voices(Outcome::Reached) < 2 && !two_say_no
+        self.asked.len() + self.broken.len() < MAX_TRIALS && self.voices(Outcome::Reached) < 2 && !two_say_no
     }
 }
 
@@ -113,8 +114,10 @@ struct Question {
 
 /// What the tasks bring.
 pub(in crate::net) enum Heard {
-    /// A peer says whether he has reached an address; nothing when he has not said it.
+    /// A peer says whether he has reached an address; nothing when he would not try.
     Answer(Option<bool>),
+    /// The stream of a question was never opened, or broke, or what came is no answer.
+    Broken,
     /// A number was said on a stream.
     Number(Option<(u64, Box<Inbound>)>),
 }
@@ -164,7 +167,7 @@ impl Probe {
     pub(in crate::net) fn candidate(&mut self, addr: &Multiaddr) {
         let known = self.candidates.iter().any(|candidate| candidate.addr == *addr);
         if !known && self.candidates.len() < MAX_ADDRESS_CANDIDATES {
-            self.candidates.push(Candidate { addr: addr.clone(), asked: Vec::new(), told: false });
+            self.candidates.push(Candidate { addr: addr.clone(), asked: Vec::new(), broken: Vec::new(), told: false });
         }
     }
 
@@ -208,14 +211,16 @@ impl Probe {
         asked
     }
 
-    /// Whom to ask now to try this address, if anybody.
+    /// Whom to ask now to try this address, if anybody: any of those with whom fewest questions broke.
     fn whom(&self, candidate: &Candidate, peers: &Peers) -> Option<(PeerId, ConnectionId, Voice)> {
         let mut open = self.open.values();
         if open.any(|question| question.addr == candidate.addr) {
             return None;
         }
         let busy = |by| self.open.values().filter(|question| question.by == by).count() >= MAX_TRIALS_OF_PEER;
-        self.able(candidate, peers).filter(|(_, by, _)| !busy(*by)).choose(&mut rand::rng())
+        let broken = |voice| candidate.broken.iter().filter(|broken| **broken == voice).count();
+        let able = self.able(candidate, peers).filter(|(_, by, _)| !busy(*by));
+        able.min_by_key(|(_, _, voice)| (broken(*voice), rand::random::<u64>()))
     }
 
     /// Who may still be asked to try this address: those who count as others than those who were.
@@ -245,13 +250,14 @@ impl Probe {
     /// The next that one of the tasks brings.
     pub(in crate::net) async fn next(&mut self) -> Option<(u64, Heard)> {
         let (number, heard) = self.tasks.next().await?;
-        Some((number, heard.unwrap_or(Heard::Answer(None))))
+        Some((number, heard.unwrap_or(Heard::Broken)))
     }
 
     /// What follows from it.
     pub(in crate::net) fn on_heard(&mut self, number: u64, heard: Heard, peers: &Peers) -> Option<Found> {
         match heard {
             Heard::Answer(said) => self.on_answer(number, said, peers),
+            Heard::Broken => self.on_broken(number, peers),
             Heard::Number(Some((number, inbound))) => {
                 let from = from_libp2p(&inbound.peer);
                 if from.is_some_and(|peer| self.on_number(number, &peer, inbound.connection, peers)) {
@@ -297,6 +303,14 @@ impl Probe {
             Outcome::Reached => Some(Found::Reached(addr, voice)),
             _ => self.unreached(at, peers),
         }
+    }
+
+    /// A question has no answer: it may be put again, also to the same peer.
+    fn on_broken(&mut self, number: u64, peers: &Peers) -> Option<Found> {
+        let Question { addr, voice, .. } = self.open.remove(&number)?;
+        let at = self.candidates.iter().position(|candidate| candidate.addr == addr)?;
+        self.candidates.get_mut(at)?.broken.push(voice);
+        self.unreached(at, peers)
     }
 
     /// Whether nobody reaches this candidate: two say so, or all there are.
@@ -359,7 +373,8 @@ async fn put(stream: oneshot::Receiver<Stream>, addr: Multiaddr, number: u64) ->
         Ok::<_, io::Error>(said)
     };
     let said = timeout(span(TRIAL_TIMEOUT), said).await.map_err(io::Error::from).flatten();
-    Heard::Answer(said.inspect_err(|error| tracing::debug!(%error, "a question for our address failed")).ok().flatten())
+    let said = said.inspect_err(|error| tracing::debug!(%error, "a question for our address failed"));
+    said.map_or(Heard::Broken, Heard::Answer)
 }
 
 /// The number that is said on a stream.

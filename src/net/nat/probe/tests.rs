@@ -180,3 +180,38 @@ async fn that_it_was_not_reached_is_believed_of_two() {
         "one who comes later knows better"
     );
 }
+
+/// NET-73: a question that breaks says nothing: it is put again, to another peer first, but not without end.
+#[tokio::test]
+async fn a_question_that_breaks_is_put_again() {
+    let (mut probe, mut peers) = (Probe::new(Scope::Global), Peers::new(peer(0)));
+    server(&mut probe, &mut peers, 1, "/ip4/198.51.100.1/tcp/1");
+    probe.candidate(&addr(OURS));
+    let breaks = |probe: &mut Probe, peers: &Peers, secs| {
+        let [(who, number)] = asks(probe, peers, secs)[..] else { panic!("one is asked") };
+        // The task has no stream, as when the connection is gone.
+        assert_eq!(probe.on_heard(number, Heard::Broken, peers), None);
+        who
+    };
+    assert_eq!(breaks(&mut probe, &peers, 10), peer(1));
+    assert!(matches!(reaches(&mut probe, &mut peers, 20), Some(Found::Reached(..))), "the only one there is");
+    for n in 2..4 {
+        server(&mut probe, &mut peers, n, &format!("/ip4/192.{n}.2.9/tcp/1"));
+    }
+    probe.again();
+    probe.candidate(&addr(OURS));
+    let first: HashSet<_> = [30, 40, 50].map(|secs| breaks(&mut probe, &peers, secs)).into();
+    assert_eq!(first.len(), 3, "each once before one twice");
+    for secs in 60..60 + (MAX_TRIALS - 3) as u64 {
+        breaks(&mut probe, &peers, secs);
+    }
+    assert!(asks(&mut probe, &peers, 70).is_empty(), "so often, and no more");
+}
+
+/// A stream that is never opened, or that breaks, is no answer.
+#[tokio::test]
+async fn whoever_says_nothing_has_not_refused() {
+    let (reply, stream) = oneshot::channel();
+    drop(reply);
+    assert!(matches!(put(stream, addr(OURS), 1).await, Heard::Broken));
+}
