@@ -154,6 +154,23 @@ async fn dials_leave_by_the_port_at_which_we_listen() {
     assert!(port(&after) != port(&own));
 }
 
+/// Trap 4: of several ports it is always the same one, whatever comes in meanwhile, or who sees us would take us for one behind a
+/// router that changes ports.
+#[tokio::test]
+async fn dials_leave_by_the_same_of_several_ports() {
+    let ((mut node, _), (mut far, _)) = (ours(), ours());
+    let mut doors = Vec::new();
+    for _ in 0..3 {
+        doors.push(listen(&mut node, "/ip4/127.0.0.1/udp/0/quic-v1").await.1);
+    }
+    let (_, to_far) = listen(&mut far, "/ip4/127.0.0.1/udp/0/quic-v1").await;
+    for door in [&doors[0], &doors[1], &doors[2], &doors[0]] {
+        let (_out, (.., from)) = connect(&mut node, &mut far, &to_far).await;
+        assert_eq!(from, doors[0]);
+        let (_in, _) = connect(&mut far, &mut node, door).await;
+    }
+}
+
 /// Both sides dial at once, one of them in the role of the listener, as for a hole (DCUtR): two connections stand.
 #[tokio::test]
 async fn two_who_dial_at_once_have_two_connections() {

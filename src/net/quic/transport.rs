@@ -29,8 +29,10 @@ const TLS_NAME: &str = "l";
 pub(in crate::net) struct Transport {
     config: Config,
     entrances: Entrances,
-    /// The first is asked first, and goes to the end when it had something.
-    listeners: VecDeque<Listener>,
+    /// In the order in which they came: the first that reaches as far is where we dial from, always the same one.
+    listeners: Vec<Listener>,
+    /// Which is asked first: the one after that which had something.
+    turn: usize,
     /// Where we dial from while no listener reaches as far, by whether it is IPv4.
     diallers: HashMap<bool, Endpoint>,
     closed: VecDeque<ListenerId>,
@@ -46,7 +48,8 @@ impl Transport {
         Ok(Self {
             config: Config::new(keypair)?,
             entrances,
-            listeners: VecDeque::new(),
+            listeners: Vec::new(),
+            turn: 0,
             diallers: HashMap::new(),
             closed: VecDeque::new(),
             waker: None,
@@ -107,7 +110,7 @@ impl libp2p::Transport for Transport {
         let socket = address::socket(&addr).ok_or(TransportError::MultiaddrNotSupported(addr))?;
         let endpoint = self.endpoint(socket, Some(self.config.server.clone())).map_err(TransportError::Other)?;
         let listener = Listener::new(id, endpoint, self.entrances.clone()).map_err(TransportError::Other)?;
-        self.listeners.push_back(listener);
+        self.listeners.push(listener);
         // It goes when its last connection does.
         self.diallers.remove(&socket.is_ipv4());
         self.wake();
@@ -116,8 +119,8 @@ impl libp2p::Transport for Transport {
 
     fn remove_listener(&mut self, id: ListenerId) -> bool {
         let place = self.listeners.iter().position(|listener| listener.id == id);
-        let Some(listener) = place.and_then(|place| self.listeners.remove(place)) else { return false };
-        listener.close();
+        let Some(place) = place else { return false };
+        self.listeners.remove(place).close();
         self.closed.push_back(id);
         self.wake();
         true
@@ -140,11 +143,12 @@ impl libp2p::Transport for Transport {
         if let Some(listener_id) = self.closed.pop_front() {
             return Poll::Ready(Event::ListenerClosed { listener_id, reason: Ok(()) });
         }
-        for place in 0..self.listeners.len() {
+        for step in 0..self.listeners.len() {
+            let place = (self.turn + step) % self.listeners.len();
             let Some(listener) = self.listeners.get_mut(place) else { break };
             match listener.poll(cx) {
                 Poll::Ready(Some(event)) => {
-                    self.listeners.rotate_left(place + 1);
+                    self.turn = place + 1;
                     return Poll::Ready(event);
                 }
                 Poll::Ready(None) => {
