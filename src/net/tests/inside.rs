@@ -33,18 +33,19 @@ async fn a_name_leads_no_further_inside_than_an_address() {
 async fn a_card_leads_to_no_mailbox_inside() {
     let mut house = Node::with(NetConfig { serve_mailbox: true, ..config(84, &[TCP]) }).await;
     let mut alice = Node::with(outside(85)).await;
-    let question = mailbox::Question::Card { owner: peer_of(99), want_prekey: true }.encode().unwrap();
-    let ask = |ticket, addrs: Vec<String>| {
-        let question = question.clone();
-        Order::AskMailbox { ticket, mailbox: house.id(), addrs, anonymous: true, question }
+    let question = |n| mailbox::Question::Card { owner: peer_of(n), want_prekey: true }.encode().unwrap();
+    let ask = |n: u8, addrs: Vec<String>| {
+        let (ticket, mailbox, question) = (n.into(), house.id(), question(n));
+        Order::AskMailbox { ticket, mailbox, addrs, anonymous: true, question }
     };
-    for (ticket, addrs) in [(1, house.addrs()), (2, by_name(&house))] {
+    let last = ask(92, house.addrs());
+    for (ticket, addrs) in [(90, house.addrs()), (91, by_name(&house))] {
         alice.net.order(ask(ticket, addrs)).unwrap();
         let told = alice.expect(|event| matches!(event, Event::MailAnswered { .. } | Event::MailFailed { .. })).await;
-        assert_eq!(told, Event::MailFailed { mailbox: house.id(), ticket });
+        assert_eq!(told, Event::MailFailed { mailbox: house.id(), ticket: ticket.into() });
     }
-    let asked = ask(3, house.addrs());
     connect(&mut alice, &mut house).await;
-    alice.net.order(asked).unwrap();
-    house.expect(|event| matches!(event, Event::Mail { .. })).await;
+    alice.net.order(last).unwrap();
+    let heard = house.expect(|event| matches!(event, Event::Mail { .. })).await;
+    assert!(matches!(heard, Event::Mail { question: first, .. } if first == question(92)), "it was knocked before");
 }
