@@ -102,8 +102,9 @@ pub async fn start(config: NetConfig, lanes: Lanes, classes: Classes) -> Result<
         // QUIC first, TCP a moment later, both families.
         .with_smart_dial();
     let entrances = Entrances::default();
-    let names = Names::new(scope, &config.bootstrap);
-    let transport = names::resolved(transport::build(&keypair, &classes, Some(circuits), &entrances)?, names)?;
+    let names = Names::new(scope);
+    let transport = transport::build(&keypair, &classes, Some(circuits), &entrances)?;
+    let transport = names::resolved(transport, names.clone());
     let swarm = Swarm::new(transport, Contained::new(behaviour), keypair.public().to_peer_id(), swarm_config);
 
     let (opens, open_requests) = mpsc::channel(MAX_CONNECTIONS as usize);
@@ -115,7 +116,7 @@ pub async fn start(config: NetConfig, lanes: Lanes, classes: Classes) -> Result<
     let shared = Arc::new(shared);
     shared.show(|status| status.mdns = if config.mdns { MdnsStatus::On } else { MdnsStatus::Off });
     let nat = Nat::new(&config, me, scope, usage);
-    let mut task = Task::new(swarm, Arc::clone(&shared), nat, &config);
+    let mut task = Task::new(swarm, Arc::clone(&shared), nat, names, &config);
     let listeners = listen::bind(&mut task.swarm, &config)?;
     task.listening(listeners).await;
     tokio::spawn(Arc::clone(&shared.notices).run(shared.lanes.clone(), shared.classes.clone()));

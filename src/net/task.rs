@@ -28,6 +28,7 @@ use super::mailbox::ask::{Asks, Question, Want};
 use super::mailbox::courier::Courier;
 use super::mailbox::desk::Desk;
 use super::mailbox::serve;
+use super::names::Names;
 use super::nat::Nat;
 use super::peers::{Change, Link, Peers, Way};
 use super::places::Permit;
@@ -52,6 +53,8 @@ pub(super) struct Task {
     pub(super) book: AddressBook,
     pub(super) discovery: Discovery,
     pub(super) nat: Nat,
+    /// What leads inside under a name.
+    pub(super) names: Names,
     pub(super) streams: Arc<Streams>,
     pub(super) desk: Arc<Desk>,
     cards: Arc<Cards>,
@@ -70,12 +73,19 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn new(swarm: Swarm<Contained<Behaviour>>, shared: Arc<Shared>, nat: Nat, config: &NetConfig) -> Self {
+    pub(super) fn new(
+        swarm: Swarm<Contained<Behaviour>>,
+        shared: Arc<Shared>,
+        nat: Nat,
+        names: Names,
+        config: &NetConfig,
+    ) -> Self {
         let (asks, wants) = Asks::new(Arc::clone(&shared));
         Self {
             courier: Courier::new(Arc::clone(&shared), nat.scope()),
             swarm,
             nat,
+            names,
             peers: Peers::new(shared.me),
             streams: Arc::default(),
             desk: Arc::default(),
@@ -269,7 +279,11 @@ impl Task {
     /// Dials whoever is wanted and has waited longest, as long as there is room.
     fn dial_next(&mut self) {
         while let Some((peer, addrs)) = self.seeks.next() {
-            self.connect(peer, hints(&peer, &addrs));
+            let addrs = hints(&peer, &addrs);
+            if self.shared.is_contact(&peer) {
+                self.names.trust(&addrs);
+            }
+            self.connect(peer, addrs);
         }
     }
 
@@ -289,6 +303,8 @@ impl Task {
             return self.swarm.behaviour_mut().mail.open(to_libp2p(&mailbox), id, reply);
         }
         self.asks.wait(mailbox, reply);
+        // Who is asked as ourselves is where our user says.
+        self.names.trust(&addrs);
         self.connect(mailbox, addrs);
     }
 

@@ -132,6 +132,8 @@ pub const LANE_STRANGERS: usize = 64;
 pub const MAX_HELLO: usize = 64;
 /// Addresses remembered of one peer.
 pub const MAX_PEER_ADDRS: usize = 16;
+/// Addresses with names that may lead inside, because the user or a contact has named them.
+pub const MAX_TRUSTED_NAMES: usize = 1_024;
 /// Peers found by mDNS whose addresses are remembered.
 pub const MAX_DISCOVERED: usize = 1_000;
 

@@ -110,8 +110,8 @@ fn swarm(keypair: &Keypair, by: Road, scope: Scope) -> Result<Swarm<Contained<Be
             (Some(relays), Some(Guarded::new(circuits)))
         }
     };
-    let names = Names::new(scope, &[]);
-    let transport = names::resolved(transport::build(keypair, &nobody, relays, &Entrances::default())?, names)?;
+    let names = Names::new(scope);
+    let transport = names::resolved(transport::build(keypair, &nobody, relays, &Entrances::default())?, names);
     let config = libp2p::swarm::Config::with_tokio_executor()
         .with_substream_upgrade_protocol_override(Version::V1Lazy)
         .with_idle_connection_timeout(span(CONNECTION_IDLE))

@@ -21,6 +21,7 @@ impl Task {
             return;
         }
         let mut addrs = self.nat.redial.addrs(&peer).to_vec();
+        self.names.trust(&addrs);
         for addr in hints.into_iter().chain(self.book.of(&peer).take(MAX_PEER_ADDRS).cloned()) {
             if !addrs.contains(&addr) {
                 addrs.push(addr);
