@@ -115,7 +115,8 @@ impl Tx<'_> {
         Some(card)
     }
 
-    fn pin_verified(&mut self, card: Card) -> Step<Option<Card>> {
+    /// Pins such a card, if none is pinned that is newer.
+    pub(super) fn pin_verified(&mut self, card: Card) -> Step<Option<Card>> {
         let peer = card.owner().peer_id();
         let key = peer_key(&peer);
         if let Some(pinned) = self.buf.get::<Cards>(&key)? {
@@ -129,7 +130,9 @@ impl Tx<'_> {
             }
         }
         // What is known of mailboxes is of the card before.
-        self.link(peer).places.clear();
+        if self.mem.links.contains_key(&peer) {
+            self.link(peer).places.clear();
+        }
         self.unbar(peer)?;
         self.buf.put::<Cards>(&key, &CardRow { sequence: card.sequence, bytes: card.bytes().to_vec() })?;
         Ok(Some(card))

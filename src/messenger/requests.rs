@@ -113,9 +113,10 @@ impl Tx<'_> {
             }
             row.messages.push(held);
         }
-        // So that an answer finds its way while the sender is away. It goes with the request, unless that is accepted.
+        // So that an answer finds its way while the sender is away. It goes with the request, unless that is accepted. Nothing waits
+        // for him (REQ-7), so there is nothing to be looked after.
         if let Some(card) = said.card {
-            self.keep_card(card)?;
+            self.pin_verified(card)?;
         }
         if row.messages.len() == before {
             return Ok(());

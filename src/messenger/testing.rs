@@ -39,6 +39,12 @@ pub(crate) struct Desk {
     copies: Vec<Dump>,
 }
 
+impl Desk {
+    pub(crate) fn set_disk_low(&mut self, is_low: bool) {
+        self.messenger.as_mut().unwrap().set_disk_low(is_low);
+    }
+}
+
 /// Several of them.
 pub(crate) struct Office {
     pub(crate) desks: Vec<Desk>,

@@ -50,9 +50,9 @@ pub use files::ProfileDir;
 pub use inspect::{Blemish, Inspection, inspect};
 pub use key::{KeyId, RowKey};
 pub use lock::ProfileLock;
-#[cfg(test)]
-pub(crate) use read::reads;
 pub use read::{Keyed, Reader, Rows, Sound};
+#[cfg(test)]
+pub(crate) use read::{reads, reads_by_table};
 pub use recover::{Salvaged, examine, salvage};
 pub use reserve::release_reserve;
 pub use scan::Scan;

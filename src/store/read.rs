@@ -1,6 +1,8 @@
 //! Reading: committed rows, alone or under the changes of a write buffer.
 
 use std::cmp::Ordering;
+#[cfg(test)]
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -68,7 +70,7 @@ pub trait Rows {
             return buffered.map(decode::<T>).transpose();
         }
         #[cfg(test)]
-        READS.set(READS.get() + 1);
+        count(T::ID, 1, 0);
         let view = source.inner.view();
         let opened = view.opened()?;
         let Some(row) = opened.database.get(&key)? else { return Ok(None) };
@@ -170,6 +172,8 @@ pub trait Rows {
         if let Some(buffered) = source.overlay.and_then(|overlay| overlay.get(&key)) {
             return Ok(buffered.is_some());
         }
+        #[cfg(test)]
+        count(T::ID, 1, 0);
         let view = source.inner.view();
         let opened = view.opened()?;
         let row = opened.database.get(&key)?;
@@ -190,13 +194,28 @@ fn decode<T: Table>(plaintext: &[u8]) -> Result<T::Row, StoreError> {
 
 #[cfg(test)]
 thread_local! {
-    static READS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    static READS: std::cell::RefCell<BTreeMap<u8, [u64; 2]>> = const { std::cell::RefCell::new(BTreeMap::new()) };
 }
 
-/// How many rows and scans this thread has asked the database for, and how many rows it opened.
+/// How many rows and scans this thread has asked the database for, and how many rows it opened, by table.
+#[cfg(test)]
+pub(crate) fn reads_by_table() -> BTreeMap<u8, [u64; 2]> {
+    READS.with_borrow(Clone::clone)
+}
+
+/// The same in all.
 #[cfg(test)]
 pub(crate) fn reads() -> u64 {
-    READS.get()
+    READS.with_borrow(|reads| reads.values().flatten().sum())
+}
+
+#[cfg(test)]
+fn count(table: u8, asked: u64, opened: u64) {
+    READS.with_borrow_mut(|reads| {
+        let [all_asked, all_opened] = reads.entry(table).or_default();
+        *all_asked += asked;
+        *all_opened += opened;
+    });
 }
 
 /// Where reads come from.
@@ -234,7 +253,7 @@ impl Source<'_> {
         let prefix = self.inner.secrets.row_key(table, &scan.prefix);
         let Some((low, high)) = scan.bounds(&prefix) else { return Ok(()) };
         #[cfg(test)]
-        READS.set(READS.get() + 1);
+        count(table, 1, 0);
         let view = self.inner.view();
         let opened = view.opened()?;
         let mut stored = opened.database.range(&low, high.as_deref(), scan.reverse)?.peekable();
@@ -267,7 +286,7 @@ impl Source<'_> {
     /// The value of a stored row; `None` when its key is gone.
     fn open(&self, opened: &Opened, key: &[u8], row: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         #[cfg(test)]
-        READS.set(READS.get() + 1);
+        count(key.first().copied().unwrap_or_default(), 0, 1);
         let id = Header::of(row)?.key;
         if self.overlay.is_some_and(|overlay| overlay.hides(id)) {
             return Ok(None);

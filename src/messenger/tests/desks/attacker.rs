@@ -10,7 +10,7 @@ use crate::base::{MessageId, Millis, PeerId, SessionId, WallTime, limits};
 use crate::content::mimi::{self, Expires};
 use crate::content::{self, Capsule, Introduction, Item, Profile, StatusReport};
 use crate::envelope::{self, EnvelopeKind, encode};
-use crate::identity::{CardIn, IdentityKeypair, OneTimePrekeyIn};
+use crate::identity::{CardContent, CardIn, CardKeys, IdentityKeypair, OneTimePrekeyIn};
 use crate::messenger::bundles::bundle_of;
 use crate::session::{RemoteBundle, SealedKind, SessionSet};
 
@@ -34,10 +34,11 @@ pub(super) enum Made {
     Garbage,
     TooManyItems,
     LongName,
+    WithHisCard,
 }
 
 impl Made {
-    pub(super) fn all() -> [Self; 14] {
+    pub(super) fn all() -> [Self; 15] {
         use Made::*;
         [
             Text,
@@ -54,6 +55,7 @@ impl Made {
             Garbage,
             TooManyItems,
             LongName,
+            WithHisCard,
         ]
     }
 }
@@ -153,6 +155,11 @@ impl Attacker {
                 bytes[at] = 0xff;
                 return bytes;
             }
+            Made::WithHisCard => {
+                let keys = CardKeys::generate(&mut self.rng);
+                let card = CardContent::new(&keys, self.counter, now, [1; 16]).sign(&self.me);
+                vec![name, Item::Card(card), self.message(made, now)]
+            }
             Made::Several => vec![name, self.message(made, now), self.message(made, now), self.message(made, now)],
             _ => vec![name, self.message(made, now)],
         };
@@ -210,7 +217,7 @@ impl Attacker {
     /// One act of his, before all.
     pub(super) fn act(&mut self, hall: &mut Hall, other: PeerId) {
         let (me, now) = (self.id(), hall.desks[0].office.now.wall);
-        let made = Made::all()[self.below(14)];
+        let made = Made::all()[self.below(Made::all().len())];
         let bytes = match self.below(14) {
             0 => {
                 let bundle = hall.card(self.below(3) > 0);

@@ -1,8 +1,9 @@
-//! Desks that differ only in what a sender is to them: the same hostile envelopes in the same order, and then everything that is
-//! answered, used up and kept is compared (REQ-1).
+//! Desks that differ only in what a sender is to them: the same hostile envelopes in the same order, and everything that is
+//! answered, asked of the store, done with keys, used up and kept is compared (REQ-1).
 
 mod attacker;
 mod strangers;
+mod work;
 
 use std::collections::BTreeMap;
 
@@ -10,11 +11,13 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::base::words::{Policy, RequestEnd};
-use crate::base::{MessageId, Millis, PeerId, SessionId, WallTime, limits};
+use crate::base::{MessageId, Millis, Origin, PeerId, SessionId, WallTime, limits};
 use crate::envelope::{EnvelopeKind, encode};
 use crate::identity::{CardContent, CardIn, IdentityKey, RequestPolicy};
 use crate::messenger::Command;
 use crate::messenger::io::{Event, FrameToken, Input, Order, Output, RefuseReason};
+use crate::messenger::newcomers::{Newcomer, Way};
+use crate::messenger::receive::Fate;
 use crate::messenger::tables::{
     Cards, Events, HeldMessage, Hours, Peers, Profile, ProfileRow, Requests, Timed, Tombs, peer_key,
 };
@@ -23,6 +26,7 @@ use crate::messenger::tx::Tx;
 use crate::store::Table;
 
 use attacker::{Attacker, FIRST_CONTACT_LEN, Made};
+use work::Work;
 
 /// What somebody may be to a desk without being its contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +54,8 @@ const ALL: [Standing; 8] = [
 
 /// The tables from this one on are the engine's.
 const ENGINE: u8 = 240;
+/// Where what is sealed to the desk lies.
+const MAILBOX: PeerId = PeerId::from_key_bytes([3; 32]);
 /// Tables that say what somebody is to the desk.
 const STANDING: [u8; 7] = [Peers::ID, Cards::ID, Requests::ID, Events::ID, Timed::ID, Hours::ID, Tombs::ID];
 
@@ -100,20 +106,38 @@ impl Desk {
         }
     }
 
-    /// What leaves because of this. Randomness is that of the step, so that who draws more draws nothing else later.
-    fn hand_in(&mut self, step: u64, input: Input) -> Vec<String> {
+    /// What leaves because of this, and what it costs. Randomness is that of the step, so that who draws more draws nothing else
+    /// later.
+    fn hand_in(&mut self, step: u64, input: Input) -> (Vec<String>, Work) {
         self.office.desks[0].place.rng = ChaCha20Rng::seed_from_u64(step);
-        let outputs = self.office.hand_in(0, vec![input]);
-        outputs.iter().filter_map(seen).collect()
+        let (outputs, work) = Work::of(|| self.office.hand_in(0, vec![input]));
+        (outputs.iter().filter_map(seen).collect(), work)
     }
 
-    /// A mailbox brings it.
-    fn bring(&mut self, step: u64, from: PeerId, bytes: &[u8]) {
+    /// A mailbox brings it: what becomes of it there.
+    fn bring(&mut self, step: u64, from: PeerId, bytes: &[u8]) -> (Fate, Work) {
         self.office.desks[0].place.rng = ChaCha20Rng::seed_from_u64(step);
-        self.office.tx(0, |tx| {
-            tx.receive_sealed(from, PeerId::from_key_bytes([3; 32]), bytes).unwrap();
-            tx.flush_marks().unwrap();
+        let mut fate = None;
+        let ((), work) = Work::of(|| {
+            self.office.tx(0, |tx| {
+                fate = Some(tx.receive_sealed(from, MAILBOX, bytes).unwrap());
+                tx.flush_marks().unwrap();
+            });
         });
+        (fate.unwrap(), work)
+    }
+
+    /// How many sessions strangers may begin still, at the sender's address and by the mailbox: in the end, since they are taken.
+    fn shares(&mut self) -> [usize; 2] {
+        [Way::Stream(origin()), Way::Sealed(MAILBOX)].map(|way| {
+            let mut left = 0;
+            self.office.tx(0, |tx| {
+                while tx.room_for_session(Newcomer::Stranger, way, None).unwrap().is_none() {
+                    left += 1;
+                }
+            });
+            left
+        })
     }
 
     /// All rows, but for those that say what the sender is.
@@ -130,6 +154,11 @@ impl Desk {
         written.retain(|table, _| !STANDING.contains(table) && *table != Profile::ID && *table < ENGINE);
         written
     }
+}
+
+/// Where the sender is.
+fn origin() -> Option<Origin> {
+    Some(Origin::of_ip([192, 0, 2, 1].into()))
 }
 
 /// The own profile, whatever its policy.
@@ -177,8 +206,9 @@ impl Hall {
     fn envelope(&mut self, from: PeerId, bytes: &[u8], what: &str) -> Vec<String> {
         self.all(what, |desk, step| {
             let token = FrameToken { stream: 7, frame: step };
-            desk.hand_in(step, Input::Net(Event::Envelope { from, origin: None, token, bytes: bytes.to_vec() }))
+            desk.hand_in(step, Input::Net(Event::Envelope { from, origin: origin(), token, bytes: bytes.to_vec() }))
         })
+        .0
     }
 
     /// The card, and a one-time prekey if one is to be had.
@@ -189,7 +219,8 @@ impl Hall {
         let mut answers = self.desks.iter_mut().map(|desk| {
             desk.office.desks[0].place.rng = ChaCha20Rng::seed_from_u64(step);
             let input = Input::Net(Event::BundleRequested { from, request: step, want_prekey });
-            let answers = desk.office.hand_in(0, vec![input]).into_iter().find_map(|output| match output {
+            let (outputs, work) = Work::of(|| desk.office.hand_in(0, vec![input]));
+            let answers = outputs.into_iter().find_map(|output| match output {
                 Output::Net(Order::AnswerBundle { card, prekey, .. }) => Some((card, prekey)),
                 _ => None,
             });
@@ -197,7 +228,7 @@ impl Hall {
             let owner = IdentityKey::from_peer_id(desk.office.id(0)).unwrap();
             let said = CardIn::decode(&card).unwrap().verify(&owner, WallTime(0)).unwrap();
             let said = CardContent { policy: RequestPolicy::Requests, ..said.content().clone() };
-            ((card, prekey.clone()), (said, prekey))
+            ((card, prekey.clone()), (said, prekey, work))
         });
         let (answer, said) = answers.next().unwrap();
         assert!(answers.all(|(_, other)| other == said));
@@ -211,7 +242,7 @@ impl Hall {
             desk.office.renew_state_key(0);
         }
         for _ in 0..4 {
-            self.all("time", |desk, step| desk.hand_in(step, Input::Timer));
+            self.all("time", |desk, step| desk.hand_in(step, Input::Timer).0);
         }
     }
 
@@ -223,9 +254,14 @@ impl Hall {
         });
     }
 
+    fn disk_low(&mut self, is_low: bool) {
+        self.desks.iter_mut().for_each(|desk| desk.office.desks[0].set_disk_low(is_low));
+    }
+
     fn compare(&mut self) {
         self.all("rows", |desk, _| desk.rows());
         self.all("writes", |desk, _| desk.written());
+        self.all("shares", |desk, _| desk.shares());
     }
 
     /// The sender has written once, with the card's keys, and once more with a one-time prekey: and is what he is.
@@ -275,6 +311,11 @@ fn every_fault_is_answered_as_the_page_says_whatever_the_sender_is() {
     check(&mut hall, "a group's", encode(EnvelopeKind::Group, &[0; 99]).unwrap(), Some(Unsupported));
     check(&mut hall, "a session message without a form", session(&[7; 10]), Some(Malformed));
     check(&mut hall, "one of no session", session(&[0; 200]), Some(SessionUnknown));
+    hall.disk_low(true);
+    let later = sender.seal(Made::Text, now);
+    check(&mut hall, "a disk that is nearly full", later.clone(), Some(Unavailable));
+    hall.disk_low(false);
+    check(&mut hall, "the same when it is not", later, None);
     for made in Made::all() {
         let bytes = sender.seal(made, now);
         check(&mut hall, &format!("{made:?}"), bytes.clone(), None);
