@@ -238,12 +238,13 @@ impl Crowd {
         found
     }
 
-    /// Somebody puts so many cards of fresh keys to the first server, out of one network, as fast as that answers: how long it
-    /// took.
+    /// Somebody puts so many cards of fresh keys to one of the servers, out of one network, as fast as that answers: to whom, and
+    /// how long it took.
     #[allow(dead_code, reason = "the bench does not")]
-    pub async fn fill(&mut self, cards: usize) -> Duration {
+    pub async fn fill(&mut self, cards: usize) -> (PeerId, Duration) {
         self.next += 1;
         let server = place(&self.servers[0].net);
+        let filled = server.0;
         let mut swarm = liar(&mut self.rng, &[], std::slice::from_ref(&server), &listen(self.next));
         let server = libp2p::PeerId::from_bytes(&server.0.to_multihash()).unwrap();
         let connected = async {
@@ -271,13 +272,21 @@ impl Crowd {
                 answered += usize::from(matches!(result, kad::QueryResult::PutRecord(Ok(_))));
             }
         }
-        begun.elapsed()
+        (filled, begun.elapsed())
     }
 
-    /// How many cards the first server holds.
+    /// How many cards this server holds, once it says that these are more than so many: a status is told now and then. It is asked
+    /// by its name, as who has published comes back in any order.
     #[allow(dead_code, reason = "the bench does not")]
-    pub fn held(&self) -> u64 {
-        self.servers[0].net.status().dht.records
+    pub async fn holds_more_than(&self, few: u64, server: PeerId) -> u64 {
+        let net = self.servers.iter().map(|member| &member.net).find(|net| net.peer_id() == server).unwrap();
+        let told = async {
+            while net.status().dht.records <= few {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let _ = tokio::time::timeout(PATIENCE, told).await;
+        net.status().dht.records
     }
 
     /// How many connections there are, each counted at both of its ends; those of liars at one only.
