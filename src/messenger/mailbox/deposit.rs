@@ -131,7 +131,7 @@ impl Tx<'_> {
         Ok(Answer::Stored)
     }
 
-    /// Whether there is room (MBX-23 to MBX-26); if not, what is answered.
+    /// Whether there is room (MBX-23 to MBX-26, NET-94); if not, what is answered.
     fn room(&self, row: &BoxRow, on: Room, token: Option<&BoxTokenRow>, size: usize) -> Step<Option<Answer>> {
         if token.is_none() && size > limits::MAX_SLOT_DEPOSIT {
             return Ok(Some(Answer::TooLarge));
@@ -143,7 +143,8 @@ impl Tx<'_> {
             (None, _) => (row.slot_count, row.slot_bytes, limits::SLOT_ENVELOPES / 2, slot),
         };
         let size = size as u64;
-        let fits = count < max_count
+        let fits = !self.mem.is_disk_low
+            && count < max_count
             && bytes + size <= max_bytes
             && row.count < limits::BOX_ENVELOPES
             && row.bytes + size <= in_box;

@@ -35,8 +35,11 @@ impl Tx<'_> {
         Ok(((limits::BOX_SURE_BYTES + share).min(limits::BOX_BYTES), limits::SLOT_BYTES / 2))
     }
 
-    /// Makes room for one more box; whether there is (MBX-26).
+    /// Makes room for one more box; whether there is (MBX-26, NET-94).
     pub(super) fn room_for_box(&mut self, owner: PeerId, origin: Option<Origin>) -> Step<bool> {
+        if self.mem.is_disk_low {
+            return Ok(false);
+        }
         let is_known = self.is_known(&owner)?;
         let class = if is_known { Class::Contact } else { Class::Stranger };
         let who = Who::new(class, Some(owner), origin);

@@ -198,3 +198,36 @@ fn damage<T: Table>(house: &mut House, owner: &Owner, at: &RowKey) {
     let key = house.row(owner).key;
     house.office.tx(0, |tx| tx.buf.put_under::<Wrong<T>>(at, key, &[0xff; 3]).unwrap());
 }
+
+/// NET-94, MBX-24: on a disk that is nearly full nothing more is kept for others, whatever token is with it, and nobody's box goes for
+/// it. What is there can be had, and a second copy is known.
+#[test]
+fn on_a_disk_that_is_nearly_full_nothing_more_is_kept() {
+    let (mut house, mut owner) = House::with_box(2);
+    let (good, void) = ([1; 16], [2; 16]);
+    assert_eq!(house.renew(&mut owner, &[void], 0), MailAnswer::Kept { prekeys: 2 });
+    let tokens = [None, Some(good), Some(void)];
+    let known = tokens.map(|tag| (tag, owner.sealed(10)));
+    for (tag, envelope) in &known {
+        assert_eq!(house.deposit(&owner, *tag, envelope), MailAnswer::Stored);
+    }
+    let waiting = house.waiting(&owner);
+    house.office.tx(0, |tx| tx.mem.is_disk_low = true);
+    for (tag, envelope) in &known {
+        assert_eq!(house.deposit(&owner, *tag, envelope), MailAnswer::Stored, "a copy: {tag:?}");
+    }
+    for tag in tokens {
+        let envelope = owner.sealed(10);
+        assert_eq!(house.deposit(&owner, tag, &envelope), FULL, "{tag:?}");
+    }
+    let mut other = Owner::new(2);
+    assert_eq!(house.register(&mut other, 1), FULL);
+    assert_eq!((house.totals().boxes, house.row(&owner).count), (1, 3));
+    assert_eq!(house.waiting(&owner), waiting);
+    assert!(house.card(&owner, true).1.is_some());
+    assert_eq!(house.delete(&owner, Delete::UpTo(u64::MAX)), MailAnswer::Done);
+    house.office.tx(0, |tx| tx.mem.is_disk_low = false);
+    let envelope = owner.sealed(10);
+    assert_eq!(house.deposit(&owner, Some(good), &envelope), MailAnswer::Stored);
+    assert_eq!(house.register(&mut other, 1), MailAnswer::Kept { prekeys: 1 });
+}
