@@ -60,7 +60,8 @@ impl Order<'_> {
         (row.slot_count, row.slot_bytes, row.invited_count, row.invited_bytes) = (0, 0, 0, 0);
         let mut tokens = HashMap::new();
         for (_, token) in self.buf.take::<BoxTokens>(&Scan::new(of_box(row.number)))? {
-            row.revoked += u32::from(token.revoked);
+            // Those under the key before count no more.
+            row.revoked += u32::from(token.revoked && !token.is_old);
             tokens.insert(token.tag, BoxTokenRow { count: 0, bytes: 0, ..token });
         }
         let mut from = 0;

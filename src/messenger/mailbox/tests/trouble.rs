@@ -184,6 +184,21 @@ fn boxes_of_a_salvaged_database_are_put_in_order() {
     assert_eq!(house.waiting(&owner).len(), 5, "of those that are there a second copy is known");
 }
 
+/// MBX-10, MBX-14: tags that were void under the key before take no place of those under the present one, also after a recovery.
+#[test]
+fn tags_void_under_the_key_before_count_no_more_when_boxes_are_put_in_order() {
+    let (mut house, mut owner) = House::with_box(0);
+    let (old, new) = ([1; 16], [2; 16]);
+    house.renew(&mut owner, &[old], 0);
+    owner.key = QueueKey::from_bytes([0x99; 32]);
+    house.register(&mut owner, 0);
+    house.renew(&mut owner, &[new], 0);
+    assert_eq!(house.row(&owner).revoked, 1);
+    house.office.copy_disk(0);
+    house.office.recover(0, false);
+    assert_eq!((house.row(&owner).revoked, house.count::<BoxTokens>()), (1, 2));
+}
+
 /// A table's rows, written by somebody else.
 struct Wrong<T>(std::marker::PhantomData<T>);
 
