@@ -11,12 +11,13 @@ use crate::base::event::EventKind;
 use crate::base::{CryptoRng, MessageId, Now, PeerId, RoomId, WallTime, limits};
 use crate::store::{KeyId, RowKey, Rows, Scan, SnapshotPlan, Store, StoreError, Table, WriteBuffer};
 
+use super::clock::ClockRow;
 use super::memory::{last_number, number};
 use super::tables::{
     BoxCards, BoxPrekeys, BoxTokens, Boxes, ClientIdQueue, ClientIds, Clocks, ConversationRow, Conversations,
     DepositBodies, DepositMarks, Deposits, EnvelopeMarks, Events, EventsRow, Hours, IndexRow, Late, MailTotals,
     MarkQueue, MessageIndex, MessageRow, Messages, OutKind, OutRow, Outbox, Peers, PrekeyMarks, Profile, Recent,
-    Requests, Slots, States, Timed, Tomb, TombRow, Tombs, Way, client_id_key, index_key, indexed, message_key,
+    Requests, Slots, States, Timed, Tomb, TombRow, Tombs, Way, client_id_key, hour_of, index_key, indexed, message_key,
     numbered, outbox_key, peer_key, room_key, tomb_key,
 };
 
@@ -76,8 +77,8 @@ pub fn put_in_order(
     rng: &mut dyn CryptoRng,
 ) -> Result<InOrder, StoreError> {
     let (forgotten, done) = (HashMap::new(), InOrder::default());
-    let (buf, time) = (store.begin(), now.wall);
-    let mut order = Order { store, me, buf, changes: 0, rng, now, time, keys, forgotten, done };
+    let (buf, clock, destroyed) = (store.begin(), ClockRow::new(now.wall), BTreeSet::new());
+    let mut order = Order { store, me, buf, changes: 0, rng, now, clock, keys, destroyed, forgotten, done };
     // What does not open in a database that is whole opens nowhere else.
     super::tables::discard_unsound(&mut order.buf)?;
     let peers = order.peers()?;
@@ -111,9 +112,11 @@ struct Order<'a> {
     changes: usize,
     rng: &'a mut dyn CryptoRng,
     now: Now,
-    /// The profile's time.
-    time: WallTime,
+    /// The profile's time, and what of it is believed.
+    clock: ClockRow,
     keys: bool,
+    /// Hours whose key was destroyed.
+    destroyed: BTreeSet<u64>,
     /// Positions up to which messages were deleted with their conversation.
     forgotten: HashMap<RoomId, u64>,
     done: InOrder,
@@ -171,7 +174,7 @@ impl Order<'_> {
         self.done.profile = true;
         row.card_issued = WallTime(0);
         if let Some(clock) = self.buf.get_sound::<Clocks>(&RowKey::new())? {
-            self.time = clock.at(self.now.wall).time;
+            self.clock = clock.at(self.now.wall);
         }
         self.buf.put::<Profile>(&RowKey::new(), &row)
     }
@@ -183,7 +186,9 @@ impl Order<'_> {
             if self.buf.has_key(row.key) {
                 continue;
             }
-            let hour = numbered(number(&key).unwrap_or_default());
+            let hour = number(&key).unwrap_or_default();
+            self.destroyed.extend(self.keys.then_some(hour));
+            let hour = numbered(hour);
             row.old.retain(|old| self.buf.has_key(*old));
             if row.old.is_empty() {
                 self.buf.delete::<Hours>(&hour);
@@ -233,17 +238,23 @@ impl Order<'_> {
     fn bury(&mut self, room: RoomId, upto: u64) -> Result<(), StoreError> {
         self.forgotten.insert(room, upto);
         let of = Tomb::Conversation { room, upto, seen: Vec::new() };
-        let row = TombRow { until: self.time + limits::FORGOTTEN_LIFE, of };
+        let row = TombRow { until: self.clock.time + limits::FORGOTTEN_LIFE, of };
         self.buf.put::<Tombs>(&tomb_key(&row), &row)?;
         self.step(2)
     }
 
-    /// What was to vanish by now and is not there has vanished, though what was remembered of it is lost.
+    /// What was to vanish by now and is not there has vanished, though what was remembered of it is lost: if its time is over as far
+    /// as is confirmed, or by the wall clock, and its key was destroyed. Anything else is lost, and may come again.
     fn vanished(&mut self) -> Result<(), StoreError> {
-        for (_, row) in self.buf.scan::<Timed>(&Scan::all().to(self.time.0.saturating_add(1)))? {
-            let Some(position) = row.position else { continue };
-            if !self.buf.contains::<Messages>(&message_key(&row.room, position))? {
-                let until = self.time + limits::FORGOTTEN_LIFE;
+        let time = self.clock.time;
+        for (_, row) in self.buf.scan::<Timed>(&Scan::all().to(time.0.saturating_add(1)))? {
+            let (Some(position), end) = (row.position, WallTime(row.at)) else { continue };
+            let over = match self.destroyed.contains(&hour_of(row.at)) {
+                true => self.clock.hidden_from(row.since, end),
+                false => self.clock.over_from(row.since, end),
+            };
+            if over <= time && !self.buf.contains::<Messages>(&message_key(&row.room, position))? {
+                let until = time + limits::FORGOTTEN_LIFE;
                 let tomb = TombRow { until, of: Tomb::Message(row.id) };
                 self.buf.put::<Tombs>(&tomb_key(&tomb), &tomb)?;
                 self.step(1)?;
@@ -341,9 +352,9 @@ impl Order<'_> {
             let counters = row.senders.entry(*author).or_default();
             counters.highest = counters.highest.max(*highest);
         }
-        // Messages may be lost that the other side has: a counter used twice would put new ones among the old. The other
-        // side shows a gap, which is what there may be.
-        row.sent_counter = row.sent_counter.max(walked.sent_counter).max(self.now.wall.0);
+        // Messages may be lost that the other side has: a counter used twice would put new ones among the old. They begin at the
+        // profile's time. The other side shows a gap, which is what there may be.
+        row.sent_counter = row.sent_counter.max(walked.sent_counter).max(self.clock.time.0);
         Ok(Some(row))
     }
 
@@ -365,7 +376,9 @@ impl Order<'_> {
     /// What had not been delivered is sent again, under the same message IDs.
     fn outbox(&mut self, row: &ConversationRow, undelivered: Vec<(u64, WallTime)>) -> Result<(), StoreError> {
         let peer = row.room.peer();
-        for (number, (position, queued_at)) in (1..).zip(undelivered) {
+        for (number, (position, sent_at)) in (1..).zip(undelivered) {
+            // Its age is by the wall clock, its date by the profile's time.
+            let queued_at = self.clock.time - self.now.wall.since(sent_at);
             let kind = OutKind::Message(position);
             let out = OutRow { peer, number, kind, queued_at, anew: 0, way: Way::default() };
             self.buf.put::<Outbox>(&outbox_key(&peer, number), &out)?;

@@ -138,6 +138,87 @@ fn what_vanished_since_the_snapshot_does_not_come_again() {
     assert!(!knows(&office.rows(1), &vanished), "not for ever");
 }
 
+/// The clocks of all stand elsewhere, while nobody is there.
+fn set_clocks(office: &mut Office, wall: WallTime) {
+    let all = 0..office.desks.len();
+    all.clone().for_each(|who| office.close(who));
+    office.now.wall = wall;
+    all.for_each(|who| office.open(who));
+}
+
+/// For an hour the clocks stand years ahead; then they are right, for longer than anything waits. So the profile's time is years
+/// ahead of them.
+fn clocks_ahead_once(office: &mut Office) {
+    let years = Millis::from_days(5_000);
+    set_clocks(office, office.now.wall + years);
+    office.pass(Millis::from_hours(1));
+    set_clocks(office, office.now.wall - years);
+    office.pass(Millis(limits::UNDELIVERED_AFTER.0 + Millis::from_days(1).0));
+}
+
+/// NET-93: what waits is as old as it is.
+#[test]
+fn after_a_clock_was_ahead_what_waits_is_not_given_up_with_a_recovery() {
+    let mut office = Office::pair();
+    clocks_ahead_once(&mut office);
+    office.online = false;
+    office.say(1, 0, "it waits");
+    office.forward(Millis::from_days(10));
+    assert_eq!(recover(&mut office, 1).queued, 1);
+    office.pass(Millis::from_hours(2));
+    assert_eq!(office.undelivered(1), 1);
+    office.forward(Millis::from_days(21));
+    office.pass(Millis::from_hours(2));
+    assert_eq!(office.undelivered(1), 0, "nor does it wait anew");
+}
+
+/// The counters of a conversation begin at the profile's time, so messages that are lost have such.
+#[test]
+fn after_a_clock_was_ahead_no_counter_is_used_twice_with_a_recovery() {
+    let mut office = Office::new(2);
+    clocks_ahead_once(&mut office);
+    office.befriend(0, 1);
+    office.take_snapshot(1);
+    (0..3).for_each(|_| _ = office.say(1, 0, "it will be lost here"));
+    office.pass(Millis::from_secs(1));
+    office.recover(1, true);
+    office.say(1, 0, "I am back");
+    office.pass(Millis::from_hours(2));
+    assert_eq!(office.texts(0, 1).last().unwrap(), "I am back");
+    let rows = office.rows(0).scan::<Messages>(&Scan::new(room_key(&RoomId::direct(office.id(1))))).unwrap();
+    let his: Vec<u64> =
+        rows.into_iter().filter(|(_, row)| row.author == office.id(1)).map(|(_, row)| row.counter).collect();
+    assert_eq!(his.len(), 5);
+    assert!(his.is_sorted_by(|one, next| one < next), "{his:?}");
+}
+
+/// What is lost may come again; whether its time is over, a clock that nobody has confirmed does not say.
+#[test]
+fn what_is_lost_has_vanished_by_a_clock_that_is_confirmed() {
+    for is_confirmed in [false, true] {
+        let mut office = Office::pair();
+        let lost = office.whisper(0, 1, "for two days", Millis::from_days(2));
+        office.tx(1, |tx| {
+            let row = tx.buf.get::<MessageIndex>(&index_key(&lost)).unwrap().unwrap();
+            tx.buf.delete::<Messages>(&message_key(&row.room, row.position));
+        });
+        office.close(1);
+        office.now.wall = office.now.wall + Millis::from_days(5_000);
+        let store = office.desks[1].place.open().unwrap();
+        if is_confirmed {
+            let mut buf = store.begin();
+            let mut clock = buf.get::<Clocks>(&RowKey::new()).unwrap().unwrap().at(office.now.wall);
+            clock.confirm();
+            buf.put::<Clocks>(&RowKey::new(), &clock).unwrap();
+            store.commit(buf, &mut office.desks[1].place.rng).unwrap();
+        }
+        store.close();
+        drop(store);
+        recover(&mut office, 1);
+        assert_eq!(knows(&office.rows(1), &lost), is_confirmed);
+    }
+}
+
 /// Names what a process of its own opens, how, and with which seed.
 const ORDER: &str = "ROHRPOST_TEST_MEMORY";
 
