@@ -13,7 +13,7 @@ use super::tx::{Step, Tx};
 impl Tx<'_> {
     /// NET-94: whether there is no room for what a contact says: the disk is nearly full, or as much is kept of him as may be. It is not
     /// taken then, and may come again. What says nothing that is kept (receipts, a profile) is taken all the same.
-    pub(super) fn has_no_room(&mut self, row: &PeerRow, opened: &Opened) -> Step<bool> {
+    pub(super) fn has_no_room(&mut self, row: &mut PeerRow, opened: &Opened) -> Step<bool> {
         let capsule = Capsule::decode(&opened.plaintext).unwrap_or_default();
         if !capsule.items.iter().any(|item| matches!(item, Item::Message { .. })) {
             return Ok(false);
@@ -22,7 +22,8 @@ impl Tx<'_> {
         let is_full = kept >= row.quota();
         if is_full != row.full_told {
             // Once, and again when there was room meanwhile.
-            self.put_peer(&PeerRow { full_told: is_full, ..row.clone() })?;
+            row.full_told = is_full;
+            self.put_peer(row)?;
             if is_full {
                 self.event(EventKind::ContactFull { peer_id: row.peer });
             }

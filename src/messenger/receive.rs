@@ -124,17 +124,17 @@ impl Tx<'_> {
     }
 
     /// A message of a session that both sides know.
-    fn take_session(&mut self, came: Incoming, payload: &[u8]) -> Step<Verdict> {
+    fn take_session(&mut self, mut came: Incoming, payload: &[u8]) -> Step<Verdict> {
         let mut set = self.sessions(&came.from)?;
         match set.open_session(self.my_id(), came.from, payload, self.aging()) {
-            Ok(opened) if self.is_too_much(&came, &opened)? => Ok(LATER),
+            Ok(opened) if self.is_too_much(&mut came, &opened)? => Ok(LATER),
             Ok(opened) => self.keep(came, &set, &opened, None),
             Err(error) => self.unopened(came, error),
         }
     }
 
     /// A first contact.
-    fn take_first(&mut self, came: Incoming, payload: &[u8]) -> Step<Verdict> {
+    fn take_first(&mut self, mut came: Incoming, payload: &[u8]) -> Step<Verdict> {
         let from = came.from;
         let first = match FirstContactIn::parse(payload) {
             Ok(first) => first,
@@ -175,7 +175,7 @@ impl Tx<'_> {
             one_time: keys.one_time.as_ref().map(|row| &row.keys.dh),
         });
         match set.open_first(self.me, &identity, &first, responder, self.aging()) {
-            Ok(opened) if self.is_too_much(&came, &opened)? => Ok(LATER),
+            Ok(opened) if self.is_too_much(&mut came, &opened)? => Ok(LATER),
             Ok(opened) => {
                 if opened.is_new_session
                     && let Some(refused) = self.use_up(&came, &first, card_prekey, &opened)?
@@ -193,8 +193,8 @@ impl Tx<'_> {
         }
     }
 
-    fn is_too_much(&mut self, came: &Incoming, opened: &Opened) -> Step<bool> {
-        match &came.contact {
+    fn is_too_much(&mut self, came: &mut Incoming, opened: &Opened) -> Step<bool> {
+        match &mut came.contact {
             Some(row) => self.has_no_room(row, opened),
             None => Ok(false),
         }

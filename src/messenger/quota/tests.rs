@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::words::State;
 use crate::base::{MessageId, Millis};
+use crate::content::{self, mimi};
 use crate::envelope::{self, EnvelopeKind};
 use crate::messenger::command::Command;
 use crate::messenger::query;
@@ -70,6 +71,34 @@ fn what_is_deleted_counts_no_more() {
     assert_eq!(state(&office, &sent[23]), State::Delivered);
     assert!(!shown(&office).full && shown(&office).kept.unwrap() < limits::MIN_CONTACT_QUOTA);
     assert_eq!(told(&office), 1);
+}
+
+/// That there was room meanwhile is known also when the envelope that found it changes something else of the contact.
+#[test]
+fn whoever_is_full_again_is_told_of_again() {
+    let mut office = Office::pair();
+    office.pass(Millis::from_secs(60));
+    let (alice, bob) = (office.id(ALICE), office.id(BOB));
+    let mut set = office.sessions(BOB, ALICE);
+    let mut write = |office: &mut Office, text: &str| {
+        let (sender, room, now) = (content::sender_uri(bob), content::direct_room_uri(alice, bob), office.now.wall);
+        let body = mimi::text([1; 16], &sender, &room, now.0, text, None).encode();
+        let plain = Capsule { items: vec![Item::Message { sent_at: now, body }] }.encode();
+        let sealed = set.encrypt(&plain, &mut office.desks[BOB].place.rng, now).unwrap();
+        office.inject(BOB, ALICE, envelope::encode(EnvelopeKind::Session, &sealed.payload).unwrap());
+        office.texts(ALICE, BOB).last().unwrap() == text
+    };
+    quota(&mut office, limits::MIN_CONTACT_QUOTA).unwrap();
+    office.receive(ALICE, BOB, &"x".repeat(limits::MAX_TEXT), None, 24);
+    assert_eq!((write(&mut office, "one too many"), told(&office)), (false, 1));
+    quota(&mut office, limits::CONTACT_QUOTA).unwrap();
+    office.tx(ALICE, |tx| {
+        let row = PeerRow { heard_at: None, ..tx.peer(&bob).unwrap().unwrap() };
+        tx.put_peer(&row).unwrap();
+    });
+    assert_eq!((write(&mut office, "there is room"), told(&office)), (true, 1));
+    quota(&mut office, limits::MIN_CONTACT_QUOTA).unwrap();
+    assert_eq!((write(&mut office, "again too many"), told(&office)), (false, 2));
 }
 
 #[test]
