@@ -59,7 +59,9 @@ impl Tx<'_> {
     /// Makes the card anew when it is time, tells of it, and has it published.
     pub(super) fn settle_card(&mut self) -> Step {
         let now = self.now.mono;
-        self.judge_work();
+        if std::mem::take(&mut self.mem.mail.crowd_changed) {
+            self.judge_work();
+        }
         if self.mem.mail.reissue_at.is_some_and(|at| at <= now) {
             let mut profile = self.profile()?;
             self.reissue_card(&mut profile)?;

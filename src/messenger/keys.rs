@@ -99,29 +99,30 @@ impl Tx<'_> {
     }
 
     /// Those of the present card.
-    pub(super) fn newest_card_keys(&self) -> Step<Option<CardKeysRow>> {
-        let open = self.card_keys()?.into_iter().filter(|row| row.closes.is_none());
-        Ok(open.max_by_key(|row| row.named_until))
+    fn newest_card_keys(&self) -> Step<Option<CardKeysRow>> {
+        Ok(newest(self.card_keys()?))
     }
 
     /// So many have begun a session with this card's own prekey that there is soon no room to remember more: another card takes
-    /// its place at once, and this prekey serves those who have it for a day (ID-32).
-    pub(super) fn card_is_crowded(&mut self, prekey: PrekeyId) -> Step {
+    /// its place at once, and this prekey serves those who have it for a day (ID-32). Whether it is the present one still.
+    pub(super) fn card_is_crowded(&mut self, prekey: PrekeyId) -> Step<bool> {
         let now = self.deadline_clock();
         let all = self.card_keys()?;
         let last = all.iter().filter_map(|row| row.closes).max();
         let since_last = last.map(|closes| WallTime(closes.0.saturating_sub(limits::CROWDED_CARD_GRACE.0)));
         let is_early = since_last.is_some_and(|at| at + limits::CROWDED_CARD_PAUSE > now);
-        let Some(crowded) = self.newest_card_keys()?.filter(|row| row.keys.prekey_id == prekey && !is_early) else {
-            return Ok(());
-        };
+        let Some(crowded) = newest(all).filter(|row| row.keys.prekey_id == prekey) else { return Ok(false) };
+        if is_early {
+            return Ok(true);
+        }
         tracing::info!("very many strangers have written: another card takes the place of the present one");
         let closes = Some(now + limits::CROWDED_CARD_GRACE);
         self.buf.put::<CardKeysTable>(&numbered(prekey.0), &CardKeysRow { closes, ..crowded })?;
         let mut profile = self.profile()?;
         let keys = CardKeys::generate(&mut *self.rng);
         self.issue_card(&mut profile, keys)?;
-        self.put_profile(&profile)
+        self.put_profile(&profile)?;
+        Ok(false)
     }
 
     /// Marks of prekeys that begin no session any more say nothing.
@@ -236,6 +237,11 @@ impl Tx<'_> {
         self.push(Order::AnswerBundle { request, card, prekey });
         Ok(())
     }
+}
+
+/// Those of the present card.
+fn newest(all: Vec<CardKeysRow>) -> Option<CardKeysRow> {
+    all.into_iter().filter(|row| row.closes.is_none()).max_by_key(|row| row.named_until)
 }
 
 #[cfg(test)]

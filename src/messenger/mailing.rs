@@ -27,6 +27,8 @@ pub(super) struct Mailing {
     pub relays: Shared<Option<Vec<Mailbox>>>,
     /// It says something else since contacts were told.
     pub card_changed: bool,
+    /// Strangers may be more or fewer since the work that it asks was judged.
+    pub crowd_changed: bool,
     /// When it is to be made anew.
     pub reissue_at: Option<MonoTime>,
     /// When it is to be put into the hash table.
@@ -259,7 +261,7 @@ impl Mailing {
         for (_, row) in rows.scan_sound::<OwnBoxes>(&Scan::all())?.0 {
             self.own.insert(row.peer, own.remove(&row.peer).unwrap_or_default());
         }
-        self.look = true;
+        (self.look, self.crowd_changed) = (true, true);
         self.boxed.clear();
         for (_, mailbox) in rows.scan_sound::<BoxedPrekeys>(&Scan::all())?.0 {
             *self.boxed.entry(mailbox).or_default() += 1;

@@ -113,7 +113,10 @@ impl Tx<'_> {
         let count = self.prekey_marks(prekey)? + 1;
         self.buf.put::<PrekeyMarks>(&prekey_mark_key(prekey, ephemeral), ephemeral)?;
         self.mem.prekey_marks.insert(prekey, count);
-        if count >= limits::MAX_CARD_PREKEY_MARKS { self.card_is_crowded(prekey) } else { Ok(()) }
+        if count >= limits::MAX_CARD_PREKEY_MARKS {
+            self.card_is_crowded(prekey)?;
+        }
+        Ok(())
     }
 
     /// Forgets all marks of a prekey with which no session is begun any more.

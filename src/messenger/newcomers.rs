@@ -65,8 +65,7 @@ impl Tx<'_> {
             };
             if self.prekey_marks(prekey)? >= max {
                 // It may be time by now.
-                self.card_is_crowded(prekey)?;
-                let is_present = self.newest_card_keys()?.is_some_and(|row| row.keys.prekey_id == prekey);
+                let is_present = self.card_is_crowded(prekey)?;
                 return Ok(Some(if is_present { RefuseReason::Unavailable } else { RefuseReason::PrekeyUnknown }));
             }
         }

@@ -172,7 +172,7 @@ impl Tx<'_> {
 
     /// The same at the user's wish: whoever wrote to us before, and was not held, learns that he is accepted.
     pub(super) fn welcome(&mut self, peer: &mut PeerRow, own_name: String) -> Step<bool> {
-        let has_written = self.strangers().contains(&peer.peer);
+        let has_written = peer.contact.is_none() && self.mem.strangers.values().any(|row| row.peer == peer.peer);
         let is_new = self.make_contact(peer, own_name)?;
         if is_new && has_written {
             self.say_accepted(peer.peer, Vec::new())?;

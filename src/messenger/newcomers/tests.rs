@@ -15,7 +15,7 @@ use crate::messenger::query;
 use crate::messenger::tables::{CardKeysTable, OneTimeTable, PrekeyMarks, Profile};
 use crate::messenger::testing::Office;
 use crate::session::SessionSet;
-use crate::store::{RowKey, Rows, Scan};
+use crate::store::{RowKey, Rows, Scan, reads};
 
 /// What somebody is told.
 #[derive(Debug, PartialEq, Eq)]
@@ -126,12 +126,36 @@ fn a_crowded_card_is_made_anew_at_once() {
     assert_eq!(office.greets(0, hello(5, &newest, None, office.now.wall), at(5, 1)), TAKEN);
 }
 
+/// Where there is no room the secrets of all cards are looked through once.
+#[test]
+fn a_stranger_for_whom_there_is_no_room_costs_one_look_at_the_keys_of_all_cards() {
+    let mut office = Office::new(1);
+    for _ in 0..9 {
+        let card = office.card(0);
+        office.tx(0, |tx| assert!(!tx.card_is_crowded(card.prekey_id).unwrap()));
+        office.forward(limits::CROWDED_CARD_PAUSE);
+    }
+    let card = office.card(0);
+    office.tx(0, |tx| assert!(!tx.card_is_crowded(card.prekey_id).unwrap()));
+    let card = office.card(0);
+    office.count_marks(0, &card, limits::MAX_CARD_PREKEY_MARKS);
+    office.tx(0, |tx| {
+        let before = reads();
+        assert_eq!(tx.card_keys().unwrap().len(), 11);
+        let once = reads() - before;
+        let told = tx.room_for_session(Newcomer::Stranger, Way::Stream(None), Some(card.prekey_id)).unwrap();
+        assert_eq!(told, Some(RefuseReason::Unavailable));
+        let cost = reads() - before - once;
+        assert!((once..once + 4).contains(&cost), "{cost}, and {once} for one look");
+    });
+}
+
 /// A card that says something else names the present keys, not those of a crowded card.
 #[test]
 fn a_card_is_issued_anew_with_the_present_keys() {
     let mut office = Office::new(1);
     let old = office.card(0);
-    office.tx(0, |tx| tx.card_is_crowded(old.prekey_id).unwrap());
+    office.tx(0, |tx| assert!(!tx.card_is_crowded(old.prekey_id).unwrap()));
     let new = office.card(0);
     office.tx(0, |tx| {
         let mut profile = tx.profile().unwrap();
@@ -148,7 +172,7 @@ fn the_invited_and_contacts_get_through_when_strangers_do_not() {
     let mut office = Office::pair();
     let (card, token) = (office.card(0), office.token(0));
     // There was a new card within the hour: it cannot be helped.
-    office.tx(0, |tx| tx.card_is_crowded(card.prekey_id).unwrap());
+    office.tx(0, |tx| assert!(!tx.card_is_crowded(card.prekey_id).unwrap()));
     let card = office.card(0);
     office.count_marks(0, &card, limits::MAX_CARD_PREKEY_MARKS);
     let now = office.now.wall;
@@ -202,7 +226,7 @@ fn what_a_mailbox_brings_waits_there_when_there_is_no_room() {
         fate.unwrap()
     };
     use crate::messenger::receive::Fate;
-    office.tx(0, |tx| tx.card_is_crowded(card.prekey_id).unwrap());
+    office.tx(0, |tx| assert!(!tx.card_is_crowded(card.prekey_id).unwrap()));
     for n in 0..480 {
         let mut room = None;
         office.tx(0, |tx| room = tx.room_for_session(Newcomer::Stranger, Way::Sealed(mailbox), None).unwrap());

@@ -12,7 +12,7 @@ use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::identity::{CardContent, CardKeys, IdentityKeypair};
 use crate::messenger::command::{Command, Hints, SendCommand};
 use crate::messenger::io::{Event, Input, Order, Output};
-use crate::messenger::mailing::Work;
+use crate::messenger::mailing::{OwnCard, Work};
 use crate::messenger::outgoing::Answered;
 use crate::messenger::query;
 use crate::messenger::tables::{Boxes, Outbox, StrangerRow, peer_key};
@@ -298,16 +298,21 @@ fn the_card_asks_for_work_while_strangers_pile_up() {
             let (session, since) = (SessionId::new([7; 16]), tx.now.wall);
             let one = |n| StrangerRow { peer: PeerId::from_key_bytes([n; 32]), session, since, is_new: true };
             *tx.mem.strangers = (0..count).map(|n| (u64::from(n), one(n))).collect();
+            tx.mem.mail.crowd_changed = true;
         });
         office.hand_in(BOB, vec![Input::Timer]);
         // Until his timer rings again.
         office.pass(Millis::from_secs(600));
         let mut card = 0;
-        office.tx(BOB, |tx| card = crate::messenger::mailing::OwnCard::read(&tx.profile().unwrap().card).unwrap().work);
+        office.tx(BOB, |tx| card = OwnCard::read(&tx.profile().unwrap().card).unwrap().work);
         card
     };
     let levels = [(0, 0), (149, 0), (150, 16), (180, 20), (150, 20), (100, 20), (99, 0), (199, 20)];
     for (count, level) in levels {
         assert_eq!(work(&mut office, count), level, "{count} strangers");
     }
+    let asked = |office: &Office| OwnCard::read(&office.card_of(BOB)).unwrap().work;
+    assert_eq!(asked(&office), 20);
+    office.pass(Millis::from_hours(26));
+    assert_eq!(asked(&office), 0, "a day later they are new no more");
 }

@@ -27,6 +27,7 @@ impl Tx<'_> {
         let row = StrangerRow { peer, session, since: self.deadline_clock(), is_new };
         self.buf.put::<Strangers>(&numbered(number), &row)?;
         self.mem.strangers.insert(number, row);
+        self.mem.mail.crowd_changed = true;
         while self.mem.strangers.len() > limits::MAX_STRANGER_SESSIONS {
             let Some((oldest, _)) = self.mem.strangers.first_key_value() else { break };
             self.end_stranger(*oldest);
@@ -58,6 +59,8 @@ impl Tx<'_> {
         for number in old.map(|(number, _)| *number).collect::<Vec<_>>() {
             self.end_stranger(number);
         }
+        // Fewer have come within a day, too.
+        self.mem.mail.crowd_changed = true;
     }
 
     /// How many of them have begun one within a day.
@@ -76,6 +79,7 @@ impl Tx<'_> {
     pub(super) fn forget_strangers(&mut self, which: impl Fn(&StrangerRow) -> bool) {
         let gone: Vec<u64> =
             self.mem.strangers.iter().filter(|(_, row)| which(row)).map(|(number, _)| *number).collect();
+        self.mem.mail.crowd_changed |= !gone.is_empty();
         for number in gone {
             self.buf.delete::<Strangers>(&numbered(number));
             self.mem.strangers.remove(&number);
@@ -85,6 +89,7 @@ impl Tx<'_> {
     /// A session ends; with the last one what is known beside them.
     fn end_stranger(&mut self, number: u64) {
         let Some(row) = self.mem.strangers.remove(&number) else { return };
+        self.mem.mail.crowd_changed = true;
         self.buf.delete::<Strangers>(&numbered(number));
         self.buf.delete::<Sessions>(&session_key(&row.peer, row.session));
         if self.mem.strangers.values().all(|other| other.peer != row.peer) {
