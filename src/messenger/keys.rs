@@ -37,15 +37,18 @@ impl Tx<'_> {
             swept: self.now.wall,
             tail: Tail::new(),
         };
-        let keys = CardKeys::generate(&mut *self.rng);
-        self.issue_card(&mut row, keys)?;
+        self.issue_card(&mut row, None)?;
         self.put_profile(&row)?;
         self.refill_one_time()
     }
 
-    /// Signs a new card that names these keys, and notes until when they are named.
-    pub(super) fn issue_card(&mut self, row: &mut ProfileRow, keys: CardKeys) -> Step {
-        let now = self.now.wall;
+    /// Signs a new card that names these keys, or new ones, and notes until when they are named.
+    fn issue_card(&mut self, row: &mut ProfileRow, kept: Option<CardKeysRow>) -> Step {
+        let (now, time) = (self.now.wall, self.deadline_clock());
+        let (keys, made) = match kept {
+            Some(kept) => (kept.keys, kept.made),
+            None => (CardKeys::generate(&mut *self.rng), time),
+        };
         row.card_sequence = next_sequence(row.card_sequence, now);
         let content = CardContent {
             policy: match row.policy {
@@ -64,24 +67,25 @@ impl Tx<'_> {
         row.card_issued = now;
         self.note_own_card(&row.card);
         let key = numbered(keys.prekey_id.0);
-        let (named_until, closes) = (self.deadline_clock() + life, None);
-        Ok(self.buf.put::<CardKeysTable>(&key, &CardKeysRow { keys, named_until, closes })?)
+        let (named_until, closes) = (time + life, None);
+        Ok(self.buf.put::<CardKeysTable>(&key, &CardKeysRow { keys, made, named_until, closes })?)
     }
 
     /// The keys of the current card, signed anew: after a change of what else it says.
     pub(super) fn reissue_card(&mut self, row: &mut ProfileRow) -> Step {
         let newest = self.newest_card_keys()?;
-        let keys = newest.map_or_else(|| CardKeys::generate(&mut *self.rng), |found| found.keys);
-        self.issue_card(row, keys)
+        self.issue_card(row, newest)
     }
 
-    /// Rotates the keys of the card when they are a week old, and forgets those that nobody can use any more.
+    /// Rotates the keys of the card when they are a week old, however often it was made anew with them, and forgets those that
+    /// nobody can use any more.
     pub(super) fn rotate_keys(&mut self) -> Step {
         let now = self.deadline_clock();
         let mut row = self.profile()?;
-        if row.card_issued + limits::CARD_ROTATION <= self.now.wall {
-            let keys = CardKeys::generate(&mut *self.rng);
-            self.issue_card(&mut row, keys)?;
+        let is_old = self.newest_card_keys()?.is_none_or(|newest| newest.made + limits::CARD_ROTATION <= now);
+        // The card itself ends by the wall clock.
+        if is_old || row.card_issued + limits::CARD_ROTATION <= self.now.wall {
+            self.issue_card(&mut row, None)?;
             self.put_profile(&row)?;
         } else if row.card_issued > self.now.wall + limits::CLOCK_WARNING {
             // By a clock that was wrong: others would not keep it (ID-15).
@@ -119,8 +123,7 @@ impl Tx<'_> {
         let closes = Some(now + limits::CROWDED_CARD_GRACE);
         self.buf.put::<CardKeysTable>(&numbered(prekey.0), &CardKeysRow { closes, ..crowded })?;
         let mut profile = self.profile()?;
-        let keys = CardKeys::generate(&mut *self.rng);
-        self.issue_card(&mut profile, keys)?;
+        self.issue_card(&mut profile, None)?;
         self.put_profile(&profile)?;
         Ok(false)
     }
@@ -241,7 +244,7 @@ impl Tx<'_> {
 
 /// Those of the present card.
 fn newest(all: Vec<CardKeysRow>) -> Option<CardKeysRow> {
-    all.into_iter().filter(|row| row.closes.is_none()).max_by_key(|row| row.named_until)
+    all.into_iter().filter(|row| row.closes.is_none()).max_by_key(|row| row.made)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::identity::CardIn;
 use crate::messenger::command::Command;
 use crate::messenger::query;
 use crate::messenger::testing::Office;
@@ -49,6 +50,24 @@ fn the_secrets_of_a_card_are_kept_for_who_may_still_use_it_and_destroyed_then() 
     assert_eq!(office.readable_rows(0, CardKeysTable::ID), 0);
     let newest = kept(&office, 0).into_iter().max_by_key(|(_, until)| *until).unwrap();
     assert!(newest.1 > office.now.wall, "those that are named now stay");
+}
+
+/// ID-28: a card that is made anew every day (its relays change, or what else it says) names other keys after a week nevertheless.
+#[test]
+fn keys_are_a_week_old_at_most_however_often_the_card_is_made_anew() {
+    let mut office = Office::new(1);
+    let first = kept(&office, 0)[0].0;
+    let mut last = office.card_of(0);
+    for day in 1..=8 {
+        office.pass(DAY);
+        let policy = if day % 2 == 0 { Policy::Requests } else { Policy::Contacts };
+        office.command(0, Command::SetPolicy(policy)).unwrap();
+        let card = office.card_of(0);
+        assert_ne!(std::mem::replace(&mut last, card.clone()), card);
+        let named = CardIn::decode(&card).unwrap().verify(&office.identity(0).public(), WallTime(0)).unwrap().prekey_id;
+        assert_eq!(named == first, day < 7, "{day}");
+    }
+    assert_eq!(kept(&office, 0).len(), 2);
 }
 
 /// ID-28: the same for a one-time prekey that nobody used, counted from its own expiry.

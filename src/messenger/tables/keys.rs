@@ -29,6 +29,8 @@ pub fn session_key(peer: &PeerId, session: SessionId) -> RowKey {
 pub struct CardKeysRow {
     /// The secrets.
     pub keys: CardKeys,
+    /// When they were made, by the profile's time.
+    pub made: WallTime,
     /// When the last card that names them expires, by the profile's time.
     pub named_until: WallTime,
     /// From when on they begin no session by themselves, if the card was made anew because so many had (ID-32).

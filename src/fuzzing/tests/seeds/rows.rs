@@ -20,7 +20,7 @@ pub(super) fn store() -> Seeds {
     let now = WallTime(1_700_000_000_000);
     let keys = CardKeys::generate(&mut rng());
     let one_time = OneTimeKeys::generate(&mut rng(), now);
-    let card_keys = CardKeysRow { keys, named_until: now, closes: Some(now) };
+    let card_keys = CardKeysRow { keys, made: now, named_until: now, closes: Some(now) };
     let (sessions, moved) = sessions(&card_keys.keys);
     vec![
         seed("row", 0, files::some_row(&mut rng())),
