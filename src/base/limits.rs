@@ -132,8 +132,12 @@ pub const MAX_LINK: usize = 8 * 1024;
 
 // ---- Requests -----------------------------------------------------------------------------------
 
-/// Text of a first message, in bytes.
-pub const MAX_REQUEST_TEXT: usize = 2 * 1024;
+/// A message that a request holds, in bytes: its content in all its parts.
+pub const MAX_REQUEST_CONTENT: usize = 2 * 1024;
+/// What it has around its text at most: salt, names, counter, its heads.
+pub const REQUEST_FRAME: usize = 512;
+/// Text of a message to somebody who has not accepted, in bytes.
+pub const MAX_REQUEST_TEXT: usize = MAX_REQUEST_CONTENT - REQUEST_FRAME;
 /// Characters of a subject and of a name.
 pub const MAX_NAME_CHARS: usize = 64;
 /// Pending requests in all.
@@ -142,8 +146,6 @@ pub const MAX_REQUESTS: usize = 200;
 pub const MAX_REQUEST_MESSAGES: usize = 3;
 /// How long a request waits.
 pub const REQUEST_LIFE: Millis = Millis::from_days(30);
-/// What a message of a request has around its text, in bytes: salt, names, counter, its heads.
-pub const REQUEST_FRAME: usize = 1024;
 /// Sessions of all who are no contacts together: some 2 KB each, and the oldest goes.
 pub const MAX_STRANGER_SESSIONS: usize = 1_000;
 /// Sessions that one of them may begin within a day: the first, and some for lost state.
@@ -307,7 +309,7 @@ pub const BOX_TRIAL_VISITS: u8 = 2;
 pub const BOX_SURE_BYTES: u64 = 64 * 1024;
 /// Days after which a box on trial is dropped whose owner did not come.
 pub const BOX_TRIAL_DAYS: u32 = 2;
-/// Largest envelope that is taken without a token: a request of 2 KiB of text with everything around it has half of it,
+/// Largest envelope that is taken without a token: a request of 2 KiB with everything around it has half of it,
 /// and one stranger cannot fill the slot with four.
 pub const MAX_SLOT_DEPOSIT: usize = 16 * 1024;
 /// Days that an envelope waits, beside the one on which it came.

@@ -28,7 +28,7 @@ fn what_a_request_did_not_hold_comes_when_it_is_accepted() {
         befriend(world, alice, bob);
         let peer = world.id(alice);
         world.command(bob, Command::RemoveContact(peer)).unwrap();
-        let long = "y".repeat(limits::MAX_REQUEST_TEXT + 1);
+        let long = "y".repeat(limits::MAX_REQUEST_CONTENT);
         let texts = ["m0", &long, "m1", "m2", "m3", "m4"];
         let ids = texts.map(|text| {
             let id = world.say(alice, bob, text);

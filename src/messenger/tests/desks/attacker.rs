@@ -118,13 +118,13 @@ impl Attacker {
         let author = if made == Made::InAnothersName { self.desk } else { self.id() };
         let (sender, room) = (content::sender_uri(author), content::direct_room_uri(self.id(), self.desk));
         let text = match made {
-            Made::TooLong => "x".repeat(limits::MAX_REQUEST_TEXT + 1),
+            Made::TooLong => "x".repeat(limits::MAX_REQUEST_CONTENT),
             _ => format!("no. {}", self.counter),
         };
         let mut mimi = mimi::text(salt, &sender, &room, self.counter, &text, None);
         match made {
             Made::Reaction => mimi = mimi::reaction(salt, &sender, &room, "+", MessageId::new([1; 32])),
-            Made::TooMuchAround => mimi.topic = vec![b'x'; limits::MAX_REQUEST_TEXT + limits::REQUEST_FRAME],
+            Made::TooMuchAround => mimi.topic = vec![b'x'; limits::MAX_REQUEST_CONTENT],
             Made::Timed => {
                 let time = u32::try_from(now.0 / 1_000 + 3_600).unwrap();
                 mimi.expires = Some(Expires::At(time));
