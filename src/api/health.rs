@@ -24,6 +24,8 @@ words! {
         Snapshots = "snapshots",
         /// The disk: space, and whether it can be written to.
         Disk = "disk",
+        /// Whether another node runs under this identity.
+        Identity = "identity",
         /// The clock.
         Clock = "clock",
         /// The configuration file.

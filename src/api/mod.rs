@@ -16,8 +16,8 @@ pub mod rpc;
 mod types;
 
 pub use crate::base::shown::{
-    ClockFault, ClockWarning, Connection, Contact, Conversation, ConversationKind, Mailbox, MailboxService, Message,
-    RelayInUse, Request,
+    ClockFault, ClockWarning, Connection, Contact, Conversation, ConversationKind, Elsewhere, Mailbox, MailboxService,
+    Message, RelayInUse, Request,
 };
 pub use crate::base::time::text as time;
 pub use crate::base::words::{

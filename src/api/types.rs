@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::shown::{ClockWarning, Connection, MailboxService, RelayInUse, Request};
+use crate::base::shown::{ClockWarning, Connection, Elsewhere, MailboxService, RelayInUse, Request};
 use crate::base::words::{DhtStatus, Nat, Policy, Reachability, RelayService, State, Upnp};
 use crate::base::{MessageId, PeerId, WallTime};
 
@@ -126,6 +126,9 @@ pub struct Status {
     /// What is wrong with the wall clock; `null` when nothing is. `doctor` says what helps.
     #[serde(default)]
     pub clock: Option<ClockWarning>,
+    /// A sign of another node under this identity; `null` when there is none. `doctor` says what helps.
+    #[serde(default)]
+    pub elsewhere: Option<Elsewhere>,
     /// How many peers are connected.
     pub peers: u64,
     /// How many messages are not delivered yet.

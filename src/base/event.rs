@@ -107,6 +107,13 @@ macro_rules! events {
                 /// The name to show (may be empty).
                 name: String = peer_id,
             }
+            /// A contact card of this identity was found that this profile did not make: another node runs under it, or this is an old copy that was put back.
+            ProfileElsewhere = "profile.elsewhere" {
+                /// When the card was issued.
+                issued: WallTime,
+                /// Whether that was while this node ran: then there is another one.
+                running: bool,
+            } + {}
         }
     };
 }

@@ -424,6 +424,15 @@ pub const ASK_TIMEOUT: Millis = Millis::from_secs(120);
 pub const CARD_DEBOUNCE: Millis = Millis(500);
 /// How often a card is put into the hash table again; a record lives four times as long.
 pub const CARD_REPUBLISH: Millis = Millis::from_hours(12);
+/// How often the own card is looked for, in the hash table and at own mailboxes…
+pub const OWN_CARD_LOOK: Millis = Millis::from_hours(12);
+/// …and how soon after the start, or after a look that nobody answered: the network has to find its way first.
+pub const OWN_CARD_LOOK_FIRST: Millis = Millis::from_secs(5);
+/// How often a mailbox that seems to serve another node of ours is asked for our card.
+pub const OWN_CARD_HINT_PAUSE: Millis = Millis::from_secs(15);
+/// A card that was made elsewhere is spoken of so long after the last was found: two looks, in which another node would have
+/// made one more.
+pub const ELSEWHERE_LIFE: Millis = Millis::from_hours(26);
 /// Cards of others that are put there by one commit…
 pub const MAX_CARDS_PUBLISHED: usize = 16;
 /// …and the pause behind it: those of a full mailbox take two hours.

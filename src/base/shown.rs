@@ -40,6 +40,16 @@ pub struct ClockWarning {
     pub seconds: u64,
 }
 
+/// A contact card of this identity was found that this profile did not make. It is forgotten a day after the last was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
+pub struct Elsewhere {
+    /// When it was issued, by the clock of whoever made it.
+    pub issued: WallTime,
+    /// Whether that was while this node ran: then another one runs under the same identity. Else this may be an old copy of the profile that was put back.
+    pub running: bool,
+}
+
 /// The kind of what says something of another message (an edit, a deletion, a reaction), and is not understood yet.
 pub const OTHER: &str = "other";
 /// The kind of a message that is there, and damaged here.

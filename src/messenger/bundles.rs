@@ -104,7 +104,7 @@ impl Tx<'_> {
     }
 
     /// A card of this peer that is valid at this time, and not of a day that is to come.
-    fn verified(&self, peer: PeerId, bytes: &[u8], now: WallTime) -> Option<Card> {
+    pub(super) fn verified(&self, peer: PeerId, bytes: &[u8], now: WallTime) -> Option<Card> {
         let identity = IdentityKey::from_peer_id(peer).ok()?;
         let card = CardIn::decode(bytes).and_then(|found| found.verify(&identity, now));
         let card = card.inspect_err(|error| tracing::debug!(%peer, %error, "a card was refused")).ok()?;

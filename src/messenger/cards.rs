@@ -125,7 +125,7 @@ impl Tx<'_> {
     /// When that is to be called again.
     pub(super) fn next_card(&self) -> MonoTime {
         let mail = &self.mem.mail;
-        let publish_at = mail.publish_at.min(mail.publish_others_at);
+        let publish_at = mail.publish_at.min(mail.publish_others_at).min(mail.lookout.at);
         mail.reissue_at.map_or(publish_at, |at| at.min(publish_at))
     }
 

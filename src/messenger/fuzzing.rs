@@ -19,7 +19,7 @@ pub(crate) fn own_card(messenger: &Messenger) -> Option<Vec<u8>> {
 /// What is known beside the rows is within its bounds.
 pub(crate) fn bounds_hold(messenger: &Messenger) {
     let (mem, mail, asks) = (&messenger.mem, &messenger.mem.mail, &messenger.mem.asks);
-    assert!(asks.asked.len() <= limits::MAX_DEPOSITS + limits::MAX_MAILBOXES + limits::MAX_SEEKS);
+    assert!(asks.asked.len() <= limits::MAX_DEPOSITS + 3 * limits::MAX_MAILBOXES + limits::MAX_SEEKS);
     assert!(asks.works.len() <= limits::MAX_WORKS);
     assert!(mem.out.totals.kept <= limits::MAX_SEALED + 3 * limits::MAX_ENVELOPE);
     assert!(asks.houses.len() <= limits::MAX_HOUSES && mail.own.len() <= 2 * limits::MAX_MAILBOXES);

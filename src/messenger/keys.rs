@@ -35,6 +35,8 @@ impl Tx<'_> {
             card_issued: WallTime(0),
             addrs: Vec::new(),
             swept: self.now.wall,
+            elsewhere: None,
+            recovered: None,
             tail: Tail::new(),
         };
         self.issue_card(&mut row, None)?;

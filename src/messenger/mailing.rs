@@ -37,6 +37,44 @@ pub(super) struct Mailing {
     pub publish_others_at: MonoTime,
     /// …and behind which of them to go on.
     pub publishing: Option<Vec<u8>>,
+    /// The look for cards of ours that others made.
+    pub lookout: Lookout,
+}
+
+/// What is known of the look for cards of ours that this store did not make.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lookout {
+    /// When to look next, or, while questions are under way, when that is over.
+    pub at: MonoTime,
+    /// Questions of this look that have no outcome yet.
+    pub asked: BTreeSet<u64>,
+    /// Whether anybody has answered one.
+    pub heard: bool,
+    /// Looks in a row in which nobody did.
+    pub misses: u32,
+    /// A card was made since the messenger was opened.
+    pub renewed: bool,
+    /// When it was opened.
+    pub opened: MonoTime,
+    /// This own mailbox may have another card of ours.
+    pub hint: Option<PeerId>,
+    /// None is asked for a hint before this time.
+    pub hint_at: MonoTime,
+}
+
+impl Lookout {
+    /// A look begins with this question.
+    pub(super) fn begin(&mut self, ticket: u64, now: MonoTime) {
+        self.asked = BTreeSet::from([ticket]);
+        (self.heard, self.at) = (false, now + limits::ASK_TIMEOUT);
+    }
+
+    /// There is a network again: what nobody answered is asked again.
+    pub(super) fn hurry(&mut self, at: MonoTime) {
+        if self.misses > 0 && self.asked.is_empty() {
+            (self.at, self.misses) = (self.at.min(at), 0);
+        }
+    }
 }
 
 /// What was asked of mailboxes, own and others', and what came of it. A step that fails does not undo it.
@@ -175,6 +213,8 @@ pub(super) enum What {
     Drop,
     /// Somebody's: his card.
     Card(PeerId),
+    /// An own mailbox: our card.
+    OwnCard,
     /// Somebody's: to keep an envelope.
     Deposit(Shown),
 }
@@ -252,6 +292,7 @@ impl Mailing {
         self.publish_at = now;
         // After the network has found its way.
         self.publish_others_at = now + limits::CARDS_PUBLISHED_PAUSE;
+        (self.lookout.opened, self.lookout.at) = (now, now + limits::OWN_CARD_LOOK_FIRST);
         self.own.values_mut().for_each(|own| own.fetch_at = now);
     }
 
@@ -262,6 +303,8 @@ impl Mailing {
             self.own.insert(row.peer, own.remove(&row.peer).unwrap_or_default());
         }
         (self.look, self.crowd_changed) = (true, true);
+        // Of what was asked nothing is under way.
+        self.lookout.asked.clear();
         self.boxed.clear();
         for (_, mailbox) in rows.scan_sound::<BoxedPrekeys>(&Scan::all())?.0 {
             *self.boxed.entry(mailbox).or_default() += 1;

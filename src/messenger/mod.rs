@@ -20,6 +20,7 @@ pub mod io;
 mod items;
 mod keys;
 mod links;
+mod lookout;
 mod mailbox;
 mod mailing;
 mod maintain;
@@ -346,6 +347,12 @@ impl Tx<'_> {
             Event::Mail { from, origin, request, question } => self.mail(from, origin, request, &question),
             Event::MailAnswered { mailbox, ticket, answer } => self.mail_answered(mailbox, ticket, Some(&answer)),
             Event::MailFailed { mailbox, ticket } => self.mail_answered(mailbox, ticket, None),
+            Event::CardFound { peer, ticket, card } if peer == self.my_id() => {
+                self.own_card_came(ticket, true, Some(&card))
+            }
+            Event::CardNotFound { peer, ticket, asked } if peer == self.my_id() => {
+                self.own_card_came(ticket, asked > 0, None)
+            }
             Event::CardFound { peer, ticket, card } => self.card_came(peer, ticket, Some((&card, None))),
             Event::CardNotFound { peer, ticket, asked } => self.card_not_found(peer, ticket, asked),
             // When it stands, and that it stays, is the network's care.
@@ -361,6 +368,7 @@ impl Tx<'_> {
         self.note_clock()?;
         self.expire()?;
         self.settle_card()?;
+        self.look_out()?;
         self.ask_own_boxes()?;
         while let Some(peer) = self.mem.touched.pop_first() {
             if !self.mem.later.contains(&peer) {

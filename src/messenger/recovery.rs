@@ -173,6 +173,7 @@ impl Order<'_> {
         let Some(mut row) = self.buf.get::<Profile>(&RowKey::new())? else { return Ok(()) };
         self.done.profile = true;
         row.card_issued = WallTime(0);
+        (row.recovered, row.elsewhere) = (Some(self.now.wall), None);
         if let Some(clock) = self.buf.get_sound::<Clocks>(&RowKey::new())? {
             self.clock = clock.at(self.now.wall);
         }

@@ -56,7 +56,7 @@ pub(crate) struct Office {
     queue: VecDeque<(usize, Input)>,
     links: BTreeSet<(usize, usize)>,
     reply: Option<Result<Answer, Refusal>>,
-    /// Whether mailboxes are reached, which desks are for each other.
+    /// Whether mailboxes, which desks are for each other, and the hash table are reached.
     pub(crate) mail: bool,
     /// Questions to mailboxes, as they left: who asked whom, whether in his own name, and what.
     pub(crate) questions: Vec<(usize, PeerId, bool, Vec<u8>)>,
@@ -290,6 +290,18 @@ impl Office {
         self.run();
     }
 
+    /// A copy of somebody's profile is opened beside it; others reach only the first of the two.
+    pub(crate) fn twin(&mut self, who: usize) -> usize {
+        let desk = &self.desks[who];
+        let mut place = desk.place.copy();
+        place.rng = ChaCha20Rng::seed_from_u64(1_000 + self.desks.len() as u64);
+        let (seed, id) = (desk.seed.clone(), desk.id);
+        self.desks.push(Desk { place, seed, id, messenger: None, wake: MonoTime(0), copies: Vec::new() });
+        let twin = self.desks.len() - 1;
+        self.open(twin);
+        twin
+    }
+
     /// Somebody only looks.
     pub(crate) fn rest(&mut self, who: usize) {
         let desk = &mut self.desks[who];
@@ -427,11 +439,20 @@ impl Office {
             }
             Output::Net(Order::HoldMail { request }) => {
                 let owner = self.desks[usize::try_from((request & !MAIL) >> 32).unwrap()].id;
+                // MBX-82: the newest question is held.
+                self.ends_wait(who, owner, false);
                 self.held.insert((who, owner), request);
             }
             Output::Net(Order::RingMail { owner }) => self.ends_wait(who, owner, true),
-            Output::Net(Order::PublishCard { owner, card }) => drop(self.table.insert(owner, card)),
+            Output::Net(Order::PublishCard { owner, card }) => {
+                // NET-53
+                let sequence = |card: &[u8]| CardIn::decode(card).map_or(0, |card| card.claimed_sequence());
+                if self.table.get(&owner).is_none_or(|held| sequence(held) < sequence(&card)) {
+                    self.table.insert(owner, card);
+                }
+            }
             Output::Net(Order::FindCard { peer, ticket }) => match self.table.get(&peer).cloned() {
+                _ if !self.mail => self.tell(who, Event::CardNotFound { peer, ticket, asked: 0 }),
                 Some(card) => self.tell(who, Event::CardFound { peer, ticket, card }),
                 None => self.tell(who, Event::CardNotFound { peer, ticket, asked: 3 }),
             },

@@ -33,4 +33,5 @@ mod stories;
 mod shares;
 mod stranger;
 mod strangers;
+mod twins;
 mod wire;

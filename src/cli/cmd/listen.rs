@@ -84,6 +84,12 @@ fn words(kind: &EventKind, whole: bool) -> (String, String) {
         EventKind::ContactFull { peer_id, name } => {
             (named(name, peer_id), "their quota is full: what they write waits on their side".to_owned())
         }
+        EventKind::ProfileElsewhere { running: true, .. } => {
+            (String::new(), "another node runs under this identity: see `rohrpost doctor`".to_owned())
+        }
+        EventKind::ProfileElsewhere { .. } => {
+            (String::new(), "a card of ours was made by another copy of the profile: see `rohrpost doctor`".to_owned())
+        }
         EventKind::Ready { peer_id, addrs, .. } => (peer_id.to_string(), addrs.join(" ")),
         EventKind::Recovered {} => (String::new(), "some events before this one may be missing".to_owned()),
         EventKind::Unknown => (String::new(), String::new()),

@@ -42,6 +42,14 @@ fn show(status: &Status, output: &mut Output) -> Result<()> {
     if let Some(warning) = status.clock {
         record.row("clock", "clock", Cell::two(&clock(warning), warning.fault.word()).tint(Tint::Yellow));
     }
+    if let Some(elsewhere) = status.elsewhere {
+        let (shown, tint) = match elsewhere.running {
+            true => ("another node runs under it: see `rohrpost doctor`", Tint::Red),
+            false => ("a card of it was made by another copy of the profile: see `rohrpost doctor`", Tint::Yellow),
+        };
+        let word = if elsewhere.running { "doubled" } else { "elsewhere" };
+        record.row("identity", "identity", Cell::two(shown, word).tint(tint));
+    }
     record.row("folder", "data_dir", Cell::text(&status.data_dir.display().to_string()));
     if status.running {
         record.rows("address", "addr", status.addrs.iter().map(|addr| Cell::text(addr)));

@@ -127,6 +127,7 @@ impl Tx<'_> {
             self.mem.asks.back_at = Some(now);
             self.mem.asks.houses.clear();
             let soon = now + jittered(limits::RETRY_FIRST, self.rng.next_u64());
+            self.mem.mail.lookout.hurry(soon);
             for link in self.mem.all_links() {
                 if link.seek_at.is_some() {
                     (link.seek_at, link.post_at) = (None, Some(now));
@@ -203,6 +204,10 @@ impl Tx<'_> {
                     return self.card_came(peer, ticket, None);
                 };
                 self.card_came(peer, ticket, Some((&card, prekey.as_deref())))
+            }
+            What::OwnCard => {
+                let card = if let Some(MailAnswer::Card { card, .. }) = &answer { Some(&card[..]) } else { None };
+                self.own_card_came(ticket, answer.is_some(), card)
             }
             What::Wait => {
                 self.wait_ended(mailbox, ticket, asked.at, answer.as_ref());

@@ -7,6 +7,7 @@
 use crate::base::words::BoxState;
 use crate::base::{Millis, MonoTime, PeerId, limits};
 use crate::envelope::mailbox::{Answer, Question};
+use crate::messenger::lookout::is_early;
 use crate::messenger::mailing::{Wait, What};
 use crate::messenger::pace::{jittered, pause};
 use crate::messenger::tables::OwnBoxRow;
@@ -85,8 +86,12 @@ impl Tx<'_> {
         if lasted {
             own.wait.failures = 0;
         }
+        let is_pushed_out = matches!(answer, Some(Answer::Waited { came: false })) && is_early(span);
         let next = next.unwrap_or_else(|| jittered(own.pause.max(limits::FETCH_PAUSE_MIN), random));
         own.fetch_at = own.fetch_at.min(now + next);
+        if is_pushed_out {
+            self.was_pushed_out(mailbox);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ mod reach;
 mod resolve;
 
 use crate::base::event::Event;
-use crate::base::shown::{Contact, Conversation, ConversationKind, MailboxService, Request};
+use crate::base::shown::{Contact, Conversation, ConversationKind, Elsewhere, MailboxService, Request};
 use crate::base::words::{MailService, Policy};
 use crate::base::{PeerId, RoomId, WallTime, limits};
 use crate::content::MimiContent;
@@ -38,6 +38,12 @@ pub fn link(rows: &impl Rows, me: PeerId) -> Result<Option<Link>, StoreError> {
     let Some(row) = rows.get::<Profile>(&RowKey::new())? else { return Ok(None) };
     let (name, mailboxes) = (Some(row.name).filter(|name| !name.is_empty()), mailboxes_in_use(rows)?);
     Ok(Some(Link { peer: me, name, addrs: row.addrs, token: Some(row.token), mailboxes }))
+}
+
+/// A card of ours that this store did not make, if one was found lately.
+pub fn elsewhere(rows: &impl Rows) -> Result<Option<Elsewhere>, StoreError> {
+    let found = rows.get::<Profile>(&RowKey::new())?.and_then(|row| row.elsewhere);
+    Ok(found.map(|found| Elsewhere { issued: found.issued, running: found.running }))
 }
 
 /// Who may write to us.

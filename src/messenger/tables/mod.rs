@@ -40,7 +40,7 @@ pub use mailbox::{
 };
 pub use marks::{EnvelopeMarks, MarkQueue, PrekeyMarks, QueuedMark, QueuedMarks, mark_key, mark_of, prekey_mark_key};
 pub use outbox::{OutKind, OutRow, Outbox, Way, outbox_key};
-pub use profile::{Clocks, Profile, ProfileRow};
+pub use profile::{Clocks, ElsewhereRow, Profile, ProfileRow};
 pub use requests::{HeldMessage, RequestRow, Requests, StrangerRow, Strangers};
 
 use crate::store::RowKey;

@@ -26,7 +26,7 @@ pub struct ProfileRow {
     pub policy: Policy,
     /// The mailbox queue named in cards.
     pub queue: [u8; 16],
-    /// Sequence of the newest card.
+    /// Sequence of the newest card, or of one that was found and was made elsewhere.
     pub card_sequence: u64,
     /// The newest card, signed.
     #[serde(with = "serde_bytes")]
@@ -37,6 +37,21 @@ pub struct ProfileRow {
     pub addrs: Vec<String>,
     /// When the secrets of prekeys were last looked through, by the profile's time.
     pub swept: WallTime,
+    /// What is known of a card of ours that this store did not make.
+    pub elsewhere: Option<ElsewhereRow>,
+    /// When the profile was recovered, by the wall clock: cards that were issued before are its own.
+    pub recovered: Option<WallTime>,
     /// What other versions know.
     pub tail: Tail,
+}
+
+/// A card of ours that was found and that this store did not make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ElsewhereRow {
+    /// When it was issued, by the clock of whoever made it.
+    pub issued: WallTime,
+    /// When the last one was found, by the profile's time.
+    pub found: WallTime,
+    /// One of them was issued while this node ran.
+    pub running: bool,
 }

@@ -404,6 +404,8 @@ impl Dht {
                 copies.extend(peer.filter(|_| same));
                 copies.len()
             }
+            // That we hold our own card says nothing of what others hold.
+            Query::Find { find, .. } if peer.is_none() && find.peer == self.shared.me => return false,
             Query::Find { find, best, copies } => {
                 if let Some(sound) = found(&find.peer, &record.value, wall_now()) {
                     *copies += 1;

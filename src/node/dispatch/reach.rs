@@ -41,6 +41,7 @@ impl Dispatcher {
                     name: link.and_then(|link| link.name).unwrap_or_default(),
                     running: status.is_some(),
                     clock: warning(reader)?,
+                    elsewhere: query::elsewhere(reader)?,
                     peers: connections.len() as u64,
                     outbox,
                     relay: status.as_ref().and_then(|s| s.relays.first()).map(|relay| relay.peer_id.to_string()),

@@ -84,6 +84,9 @@ fn around(place: &Place, reader: Option<&Reader>, net: Option<&NetStatus>, found
     let clock = reader.and_then(|reader| query::clock(reader, now).ok());
     files::look_at_snapshots(place, now, found);
     files::look_at_disk(place, found);
+    if let Some(Ok(elsewhere)) = reader.map(query::elsewhere) {
+        surroundings::look_at_identity(elsewhere, found);
+    }
     surroundings::look_at_clock(now, clock.as_ref(), found);
     let settings = surroundings::look_at_config(place, found);
     surroundings::look_at_socket(place, net.is_some(), found);

@@ -6,8 +6,8 @@ use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
-use crate::api::{ApiError, Area};
-use crate::base::shown::{ClockFault, ClockWarning, span};
+use crate::api::{self, ApiError, Area};
+use crate::base::shown::{ClockFault, ClockWarning, Elsewhere, span};
 use crate::base::{Millis, WallTime};
 use crate::messenger::query::ClockRow;
 use crate::net::{MdnsStatus, NetStatus};
@@ -42,6 +42,28 @@ pub(super) fn look_at_clock(now: WallTime, clock: Option<&ClockRow>, found: &mut
                 format!("it stands {by} further ahead than time was seen to pass: nothing is given up because of it");
             let hint = "if you were away, it is believed in a while, or with `rohrpost doctor --clock`; if it is wrong, set it";
             found.note(Area::Clock, message, hint);
+        }
+    }
+}
+
+/// Whether a card was found that this profile did not make.
+pub(super) fn look_at_identity(elsewhere: Option<Elsewhere>, found: &mut Findings) {
+    match elsewhere {
+        None => found.ok(Area::Identity, "no other node was seen under it"),
+        Some(Elsewhere { issued, running: true }) => {
+            let message = format!(
+                "another node runs under it, with a copy of this profile: it made a contact card on {}. \
+                Each of the two gets a part of what is written to you, and sessions break again and again",
+                api::time::format(issued)
+            );
+            let hint = "stop one of the two for good, best the one with the older messages; a day later this is over";
+            found.problem(Area::Identity, message, hint);
+        }
+        Some(Elsewhere { issued, running: false }) => {
+            let message =
+                format!("a contact card was made on {} by another copy of this profile", api::time::format(issued));
+            let hint = "if you have put back an old copy, all is well; if not, another node runs somewhere: stop one of the two";
+            found.note(Area::Identity, message, hint);
         }
     }
 }

@@ -118,6 +118,10 @@ const DEADLINES: &[(&str, Kept)] = &[
     ("CARD_DEBOUNCE", Process),
     ("CARD_REPUBLISH", Process),
     ("CARDS_PUBLISHED_PAUSE", Process),
+    ("OWN_CARD_LOOK", Process),
+    ("OWN_CARD_LOOK_FIRST", Process),
+    ("OWN_CARD_HINT_PAUSE", Process),
+    ("ELSEWHERE_LIFE", Repeats),
     ("DISK_GLANCE", Process),
     ("SNAPSHOT_INTERVAL", Repeats),
     // The file of a snapshot is named by the earliest that it may be, and goes by it (`store::snapshot`).
