@@ -60,3 +60,22 @@ impl Void {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However much comes under void tokens, no more than so much of it is remembered.
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut void = Void::default();
+        for n in 0..=MAX_REMEMBERED {
+            let [a, b] = u16::try_from(n).unwrap().to_be_bytes();
+            let digest = std::array::from_fn(|i| if i == 0 { a } else { b });
+            void.came((u64::from(a), [b % 7; 16]), digest, 10, MonoTime(0));
+            let known: usize = void.under.values().map(|under| under.envelopes.len()).sum();
+            assert!(known == void.remembered && known <= MAX_REMEMBERED);
+        }
+        assert_eq!(void.remembered, 1);
+    }
+}

@@ -177,3 +177,52 @@ fn marks_make_room_in_their_order() {
     assert_eq!((1..=11).filter(|n| is_marked(&mut office, *n)).collect::<Vec<_>>(), [11]);
     office.marks(0);
 }
+
+/// Contacts' marks and strangers' have an order each, and each an end.
+#[test]
+fn strangers_push_no_mark_of_a_contact_out() {
+    for (contact, max) in [(true, limits::MAX_CONTACT_MARKS), (false, limits::MAX_STRANGER_MARKS)] {
+        let mut office = Office::new(1);
+        let put = |office: &mut Office, contact: bool, n: u8| {
+            let mut first_is_known = false;
+            office.tx(0, |tx| {
+                tx.put_mark(&tx.my_id(), EnvelopeId::new([n; 32]), contact, None).unwrap();
+                tx.flush_marks().unwrap();
+                first_is_known = tx.is_marked(&tx.my_id(), &EnvelopeId::new([1; 32])).unwrap();
+            });
+            first_is_known
+        };
+        put(&mut office, contact, 1);
+        // As if so many had come since.
+        office.tx(0, |tx| {
+            let mark = QueuedMark { envelope: mark_of(&tx.my_id(), &EnvelopeId::new([2; 32])), card_prekey: None };
+            let row = QueuedMarks { at: tx.deadline_clock(), marks: vec![mark] };
+            tx.buf.put::<MarkQueue>(&queue_of(contact).u64(max - 1), &row).unwrap();
+        });
+        assert!(put(&mut office, contact, 3), "there was room for one more");
+        assert!(put(&mut office, !contact, 4), "others take none of it");
+        assert!(!put(&mut office, contact, 5));
+    }
+}
+
+/// However many a card's prekey needs, one commit moves so many to the end.
+#[test]
+fn one_commit_moves_so_many_marks_and_no_more() {
+    let mut office = Office::new(1);
+    let prekey = (PrekeyId(7), DhPublic([7; 32]));
+    office.tx(0, |tx| {
+        tx.mark_prekey(prekey.0, &prekey.1).unwrap();
+        for n in 0..MAX_MOVES + 9 {
+            let id = std::array::from_fn(|i| n.to_be_bytes()[i % 8]);
+            tx.put_mark(&tx.my_id(), EnvelopeId::new(id), false, Some(prekey)).unwrap();
+        }
+        tx.flush_marks().unwrap();
+    });
+    assert_eq!(office.marks(0), (MAX_MOVES + 9, 1));
+    office.tx(0, |tx| {
+        tx.put_mark(&tx.my_id(), EnvelopeId::new([0xff; 32]), false, None).unwrap();
+        let marks = tx.mem.marks.drain(..).map(|(_, mark)| mark).collect();
+        tx.queue_marks(false, marks, 5).unwrap();
+    });
+    assert_eq!(office.marks(0), (MAX_MOVES + 1, 1));
+}

@@ -182,6 +182,14 @@ fn the_invited_and_contacts_get_through_when_strangers_do_not() {
     assert_eq!(query::requests(&office.rows(0), office.now.wall).unwrap().len(), 1);
     office.count_marks(0, &card, limits::MAX_INVITED_PREKEY_MARKS);
     assert_eq!(office.greets(0, hello(4, &card, Some(token), now), at(1, 1)), UNAVAILABLE);
+    let room = |office: &mut Office, who| {
+        let mut room = None;
+        office.tx(0, |tx| room = tx.room_for_session(who, Way::Stream(at(1, 1)), Some(card.prekey_id)).unwrap());
+        room
+    };
+    assert_eq!(room(&mut office, Newcomer::Contact), None);
+    office.count_marks(0, &card, limits::MAX_CONTACT_PREKEY_MARKS);
+    assert_eq!(room(&mut office, Newcomer::Contact), Some(RefuseReason::Unavailable), "they have an end, too");
     // A contact who has lost his sessions begins anew.
     let contact = office.id(0);
     office.tx(1, |tx| tx.drop_sessions(&contact).unwrap());
@@ -211,6 +219,26 @@ fn sessions_are_begun_by_address_and_by_network() {
     assert_eq!(taken(&mut office, Some(token), 1, 1, 62), 60, "the invited have a share of their own");
     office.forward(Millis::from_secs(16));
     assert_eq!(taken(&mut office, None, 1, 1, 3), 1);
+}
+
+/// SES-19: as many as a network, or one mailbox, have in all; the invited have theirs besides, and contacts need none.
+#[test]
+fn networks_and_mailboxes_have_a_share() {
+    let mut office = Office::new(1);
+    let mailbox = PeerId::from_key_bytes([9; 32]);
+    let mut taken = |who, way: &dyn Fn(u8) -> Way| {
+        let mut taken = 0;
+        office.tx(0, |tx| {
+            let rooms = (0..200).flat_map(|host| [host; 5]);
+            taken = rooms.filter(|host| tx.room_for_session(who, way(*host), None).unwrap().is_none()).count();
+        });
+        taken
+    };
+    for (who, share) in [(Newcomer::Stranger, 480), (Newcomer::Invited, 120), (Newcomer::Contact, 1_000)] {
+        assert_eq!(taken(who, &|host| Way::Stream(at(1, host))), share, "{who:?}, by network");
+        assert_eq!(taken(who, &|host| Way::Stream(at(2 + host, 1))), 1_000, "{who:?}, of many networks");
+        assert_eq!(taken(who, &|_| Way::Sealed(mailbox)), share, "{who:?}, by mailbox");
+    }
 }
 
 /// SES-19: what a mailbox brings has a share, too; what there is no room for stays there.
@@ -275,6 +303,11 @@ fn prekeys_that_nobody_uses_make_room() {
         let given = |output: &&Output| matches!(output, Output::Net(Order::AnswerBundle { prekey: Some(_), .. }));
         outputs.iter().filter(given).count()
     };
+    // Those that mailboxes have are besides.
+    office.tx(0, |tx| {
+        tx.mem.mail.boxed.insert(PeerId::from_key_bytes([4; 32]), 300);
+        tx.mem.one_time_total += 300;
+    });
     assert_eq!(take(&mut office, 2_000), limits::MAX_OWN_ONE_TIME, "who asks for all of them has them all");
     assert_eq!(count(&office), limits::MAX_OWN_ONE_TIME as u64);
     office.forward(Millis(limits::ONE_TIME_HANDED_LIFE.0 - 1));

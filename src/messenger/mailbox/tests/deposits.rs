@@ -101,6 +101,17 @@ fn strangers_share_a_small_slot() {
     house.check(&owner);
 }
 
+/// What somebody who has the link leaves, or somebody who has not.
+fn letter(house: &House, owner: &mut Owner, on: Room, bytes: usize) -> Vec<u8> {
+    let (envelope, day) = (owner.sealed(bytes), day_of(house.now()));
+    let hash = sha256(&[&envelope]);
+    let proof = match on {
+        Room::Invited => Proof::invitation(&owner.invitation(), &owner.id(), day, &hash),
+        _ => Proof::None,
+    };
+    owner.deposit(None, proof, &envelope)
+}
+
 /// MBX-23: who has no link leaves as many as may wait, and the invited come all the same; and the other way round.
 #[test]
 fn half_of_the_slot_is_for_the_invited() {
@@ -115,18 +126,9 @@ fn half_of_the_slot_is_for_the_invited() {
             };
             tx.put_box(&row).unwrap();
         });
-        let question = |house: &House, owner: &mut Owner, on: Room| {
-            let (envelope, day) = (owner.sealed(10), day_of(house.now()));
-            let hash = sha256(&[&envelope]);
-            let proof = match on {
-                Room::Invited => Proof::invitation(&owner.invitation(), &owner.id(), day, &hash),
-                _ => Proof::None,
-            };
-            owner.deposit(None, proof, &envelope)
-        };
-        let late = question(&house, &mut owner, flood);
+        let late = letter(&house, &mut owner, flood, 10);
         assert_eq!(house.ask(NOBODY, &late), FULL);
-        let other = question(&house, &mut owner, later);
+        let other = letter(&house, &mut owner, later, 10);
         assert_eq!(house.ask(NOBODY, &other), MailAnswer::Stored);
     }
 }
@@ -143,19 +145,19 @@ fn the_slot_is_bounded_in_bytes_and_so_is_a_letter() {
     assert!(size <= max && size > max - 2_000, "{size}");
     let fits = usize::try_from(limits::SLOT_BYTES / 2 / size).unwrap();
     assert!(fits >= 8);
-    // Room is left for all but one byte of the last.
-    house.office.tx(0, |tx| {
-        let mut row = tx.box_of(&owner.id()).unwrap().unwrap();
-        row.slot_bytes = limits::SLOT_BYTES / 2 - size + 1;
-        tx.put_box(&row).unwrap();
-    });
-    assert_eq!(house.deposit(&owner, None, &letter), FULL);
-    house.office.tx(0, |tx| {
-        let mut row = tx.box_of(&owner.id()).unwrap().unwrap();
-        row.slot_bytes = limits::SLOT_BYTES / 2 - size;
-        tx.put_box(&row).unwrap();
-    });
-    assert_eq!(house.deposit(&owner, None, &letter), MailAnswer::Stored);
+    // Room is left for all but one byte of the last, or for all of it.
+    for on in [Room::Strangers, Room::Invited] {
+        for (over, answer) in [(1, FULL), (0, MailAnswer::Stored)] {
+            house.office.tx(0, |tx| {
+                let mut row = tx.box_of(&owner.id()).unwrap().unwrap();
+                let bytes = if on == Room::Invited { &mut row.invited_bytes } else { &mut row.slot_bytes };
+                *bytes = limits::SLOT_BYTES / 2 - size + over;
+                tx.put_box(&row).unwrap();
+            });
+            let question = self::letter(&house, &mut owner, on, 14_000);
+            assert_eq!(house.ask(NOBODY, &question), answer, "{on:?}");
+        }
+    }
 }
 
 /// MBX-23, MBX-24: each token has its own quota, in envelopes and in bytes; the answer is the same as for the slot.
@@ -356,6 +358,11 @@ fn strangers_work_under_load() {
     let answers = house.fill(&mut owner, None, 9, 10);
     assert!(answers[..7].iter().all(|answer| *answer == MailAnswer::Stored), "{answers:?}");
     assert_eq!(answers[7..], [MailAnswer::Work { level: 16 }, MailAnswer::Work { level: 16 }]);
+    // MBX-22: nor is any asked for under a token that is void.
+    assert_eq!(house.renew(&mut owner, &[[1; 16]], 0), MailAnswer::Kept { prekeys: 0 });
+    let (letter, count) = (owner.sealed(10), house.row(&owner).count);
+    assert_eq!(house.deposit(&owner, A, &letter), MailAnswer::Stored);
+    assert_eq!(house.row(&owner).count, count, "it is nowhere");
     // An invitation stands for it, until the owner has another link.
     let envelope = owner.sealed(10);
     let hash = sha256(&[&envelope]);

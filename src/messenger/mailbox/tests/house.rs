@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::limits::{BOX_SURE_BYTES, MAX_BOXES, MAX_MAIL_BEYOND};
+use crate::messenger::tables::PeerRow;
 
 /// Some address of a network.
 fn origin(network: u16, host: u8) -> Option<Origin> {
@@ -73,11 +74,14 @@ fn a_box_is_a_trial_until_its_owner_has_come_back() {
     assert_eq!(house.totals().boxes, 1);
 }
 
-/// MBX-44: those whom the operator knows have no trial.
+/// MBX-26, MBX-44: those whom the operator knows have no trial, and as many boxes at one address as they are.
 #[test]
 fn whom_the_operator_knows_has_no_trial() {
     let mut known = owner(1);
-    let mut house = House::new(MailService::Listed([known.id()].into()));
+    let mut others: Vec<Owner> = (2..40).map(owner).collect();
+    let listed = others.iter().chain([&known]).map(Owner::id).collect();
+    let mut house = House::new(MailService::Listed(listed));
+    assert!(others.iter_mut().all(|owner| house.register_from(owner, 1, 1)));
     assert!(house.register_from(&mut known, 1, 1));
     let large = house.fill(&mut known, Some([1; 16]), 9, 16_000);
     assert_eq!(large, vec![MailAnswer::Stored; 9]);
@@ -108,18 +112,26 @@ fn a_full_house_takes_from_who_holds_most() {
     assert!(house.register_from(&mut old, 1, 1));
     house.establish(&old);
     assert!(house.register_from(&mut honest, 2, 1));
+    // The oldest box of his networks is of somebody whom the operator comes to know.
+    let mut friend = owner(5_000);
+    assert!(house.register_from(&mut friend, 100, 9));
     // One who has many networks, and has not done yet.
     let mut his: Vec<Owner> = (0..48).map(owner).collect();
     for (n, owner) in (0..).zip(&mut his) {
         assert!(house.register_from(owner, 100 + n / 6, (n % 3) as u8));
     }
+    house.office.tx(0, |tx| {
+        let mut row = PeerRow::new(friend.id());
+        tx.make_contact(&mut row, String::new()).unwrap();
+        tx.put_peer(&row).unwrap();
+    });
     house.crowd(MAX_BOXES / 4 * 3 - house.totals().boxes);
     let mut late: Vec<Owner> = (2_000..2_020).map(owner).collect();
     for (n, owner) in (0..).zip(&mut late) {
         assert!(house.register_from(owner, 200 + n, 1));
         assert_eq!(house.totals().boxes, MAX_BOXES / 4 * 3);
     }
-    assert!(house.has(&old) && house.has(&honest) && late.iter().all(|owner| house.has(owner)));
+    assert!(house.has(&old) && house.has(&honest) && house.has(&friend) && late.iter().all(|owner| house.has(owner)));
     assert_eq!(his.iter().filter(|owner| house.has(owner)).count(), 28);
     // After a restart nobody knows networks any more: the oldest trials go. Who has come back stays.
     house.restart();
