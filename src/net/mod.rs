@@ -1,7 +1,8 @@
 //! libp2p: the swarm task, its protocols, and who is found where. Bytes and peer IDs, never
 //! plaintext, no disk (docs/protocol/network.md).
 //!
-//! - `task` owns the swarm and only dispatches; `behaviour` and `transport` say what it is made of.
+//! - `task` owns the swarm and only dispatches; `links` says what follows from a connection;
+//!   `behaviour` and `transport` say what it is made of.
 //! - `envelope` is the envelope protocol, with two tasks for each connected peer and stream;
 //!   `exchange` is the card protocol.
 //! - `mailbox` asks mailboxes, as ourselves or under names made for it, and takes questions to our own.
@@ -32,6 +33,7 @@ mod handle;
 mod handshakes;
 mod limits;
 mod linger;
+mod links;
 mod listen;
 mod mailbox;
 mod muxer;
