@@ -5,11 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use libp2p::StreamProtocol;
 use libp2p::swarm::handler::{
     ConnectionEvent, ConnectionHandlerEvent, DialUpgradeError, ProtocolsChange, StreamUpgradeError, UpgradeInfoSend,
 };
 use libp2p::swarm::{ConnectionHandler, ConnectionId, SubstreamProtocol};
+use libp2p::{StreamProtocol, identify, ping};
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
@@ -20,10 +20,15 @@ use crate::envelope::{exchange, frame, mailbox};
 use crate::net::{HandlerInput, HandlerOutput, span};
 
 /// By what a peer says what he takes.
-const IDENTIFY: [&str; 2] = ["/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0"];
+const IDENTIFY: [StreamProtocol; 2] = [identify::PROTOCOL_NAME, identify::PUSH_PROTOCOL_NAME];
 
 /// What is opened before he has said it: streams whose tasks are ours, so that a refusal costs the stream and nothing else.
-const OWN: [&str; 4] = [frame::PROTOCOL, exchange::PROTOCOL, mailbox::PROTOCOL, "/ipfs/ping/1.0.0"];
+const OWN: [StreamProtocol; 4] = [
+    StreamProtocol::new(frame::PROTOCOL),
+    StreamProtocol::new(exchange::PROTOCOL),
+    StreamProtocol::new(mailbox::PROTOCOL),
+    ping::PROTOCOL_NAME,
+];
 
 /// What is told of a connection beside what the swarm hears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,9 +97,11 @@ impl<H: ConnectionHandler> Watched<H> {
         match &self.listed {
             Some(listed) => Some(names.any(|name| {
                 let name = name.as_ref();
-                IDENTIFY.contains(&name) || listed.iter().any(|listed| listed.as_ref() == name)
+                IDENTIFY.iter().chain(listed).any(|listed| listed.as_ref() == name)
             })),
-            None => names.all(|name| IDENTIFY.contains(&name.as_ref()) || OWN.contains(&name.as_ref())).then_some(true),
+            None => {
+                names.all(|name| IDENTIFY.iter().chain(&OWN).any(|own| own.as_ref() == name.as_ref())).then_some(true)
+            }
         }
     }
 

@@ -6,6 +6,8 @@ use tokio::time::Instant;
 
 use super::*;
 
+/// Identify.
+const ID: &str = "/ipfs/id/1.0.0";
 const ODD: &str = "/test/odd/1";
 
 /// Wants what it is told to want.
@@ -77,8 +79,8 @@ fn lists(handler: &mut Watched<Fake>, names: &[&'static str]) {
 async fn a_stream_is_opened_to_who_lists_its_protocol() {
     let (mut handler, _ended) = watched();
     lists(&mut handler, &[frame::PROTOCOL]);
-    handler.inner.wants = [ODD, frame::PROTOCOL, IDENTIFY[0], exchange::PROTOCOL].into();
-    assert_eq!(opened(&mut handler).await, [frame::PROTOCOL, IDENTIFY[0]]);
+    handler.inner.wants = [ODD, frame::PROTOCOL, ID, exchange::PROTOCOL].into();
+    assert_eq!(opened(&mut handler).await, [frame::PROTOCOL, ID]);
     let refused = |name: &str| (u8::try_from(name.len()).unwrap(), false);
     assert_eq!(handler.inner.refused, [refused(ODD), refused(exchange::PROTOCOL)]);
     lists(&mut handler, &[ODD]);
