@@ -13,7 +13,6 @@ mod handler;
 use std::collections::HashMap;
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
 use libp2p::core::transport::PortUse;
@@ -27,13 +26,6 @@ use libp2p::{Multiaddr, PeerId};
 use tokio::sync::mpsc;
 
 use self::handler::{End, Ends, Watched};
-
-/// Runs what may panic at the word of a peer; the behaviours look before they change anything.
-pub(super) fn contained(run: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(run)).is_err() {
-        tracing::warn!("a message of a peer came at an impossible moment, and is ignored");
-    }
-}
 
 /// What the behaviours tell, and what is told of connections beside.
 #[derive(Debug)]

@@ -5,14 +5,13 @@
 //!   we have chosen.
 //! - Some panic when a peer's messages come at a moment they did not think of (a relay that grants a reservation
 //!   just when we give it up, a reservation renewed at the moment it ends). Such a message is ignored instead. (What
-//!   makes a handler panic, as a reservation until the end of the world, costs its connection: [`contained`].)
-//!
-//! [`contained`]: crate::net::contained
+//!   makes a handler panic, as a reservation until the end of the world, costs its connection: `net::contained`.)
 //! - The one that tries the addresses of others for them (AutoNAT v2) serves those only who have dialled it. Here it serves on connections of
 //!   our own, too: a node that others only dial has nobody else to ask. And it takes a dial that we have denied for one that has failed: here the
 //!   peer is told that we could not try, and not that he was not reached (NET-66).
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -26,7 +25,6 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId};
 
 use crate::net::addresses::is_circuit;
-use crate::net::contained::contained;
 use crate::net::lock;
 
 /// Why a dial goes to an address that a peer has named.
@@ -160,5 +158,12 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
             told.note(opts.connection_id(), *purpose);
         }
         next
+    }
+}
+
+/// Runs what may panic at the word of a peer; the behaviours look before they change anything.
+fn contained(run: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(run)).is_err() {
+        tracing::warn!("a message of a peer came at an impossible moment, and is ignored");
     }
 }
