@@ -91,22 +91,45 @@ fn a_mailbox_in_which_something_is_left_can_be_left() {
 fn a_box_that_goes_while_it_is_emptied_is_made_anew() {
     let mut office = office_with_mail();
     office.mail = false;
-    // What North answers, and which question follows.
-    let answers = |office: &mut Office, ticket: u64, answer: MailAnswer| {
-        let told = Event::MailAnswered { mailbox: office.id(NORTH), ticket, answer: answer.encode().unwrap() };
-        let outputs = office.hand_in(ALICE, vec![Input::Net(told)]);
-        let asked = outputs.iter().find_map(|output| match output {
-            Output::Net(Order::AskMailbox { ticket, question, .. }) => Some((*ticket, question[1])),
-            _ => None,
-        });
-        asked.unwrap()
-    };
     let items = vec![PageItem { number: 1, sealed: sealed_for_later(&mut office) }];
     let ticket = under_way(&mut office);
-    let (ticket, kind) = answers(&mut office, ticket, MailAnswer::Page { more: true, prekeys: 100, items });
-    assert_eq!(kind, 3, "it goes on");
-    let (_, kind) = answers(&mut office, ticket, MailAnswer::NoBox);
-    assert_eq!(kind, 1, "it is registered");
+    let page = MailAnswer::Page { more: true, prekeys: 100, items };
+    let Some((ticket, 3)) = answers(&mut office, ticket, &page) else { panic!("it does not go on") };
+    let asked = answers(&mut office, ticket, &MailAnswer::NoBox);
+    assert!(matches!(asked, Some((_, 1))), "it is registered: {asked:?}");
+}
+
+/// What lies behind the last page of a visit is there for the next.
+#[test]
+fn a_visit_that_is_cut_short_empties_no_mailbox() {
+    let mut office = office_with_mail();
+    office.mail = false;
+    let (north, ticket) = (office.id(NORTH), under_way(&mut office));
+    office.hand_in(ALICE, vec![Input::Command(1, Command::DropMailbox(north))]);
+    let (mut asked, mut pages) = (Some((ticket, 3)), 0);
+    while let Some((ticket, kind)) = asked {
+        let answer = match kind {
+            3 => {
+                pages += 1;
+                MailAnswer::Page { more: true, prekeys: 100, items: vec![super::waits::junk(pages.into())] }
+            }
+            4 => MailAnswer::Done,
+            _ => panic!("asked for {kind} after {pages} pages"),
+        };
+        asked = answers(&mut office, ticket, &answer);
+    }
+    assert_eq!(pages, limits::MAX_FETCHED_PAGES);
+    office.forward(MINUTE);
+    under_way(&mut office);
+}
+
+/// North answers; which question follows at once.
+fn answers(office: &mut Office, ticket: u64, answer: &MailAnswer) -> Option<(u64, u8)> {
+    let told = Event::MailAnswered { mailbox: office.id(NORTH), ticket, answer: answer.encode().unwrap() };
+    office.hand_in(ALICE, vec![Input::Net(told)]).iter().find_map(|output| match output {
+        Output::Net(Order::AskMailbox { ticket, question, .. }) => Some((*ticket, question[1])),
+        _ => None,
+    })
 }
 
 /// What is sealed to Alice, and would be taken another time.

@@ -19,7 +19,7 @@ fn page(items: Vec<PageItem>, more: bool) -> Option<MailAnswer> {
 }
 
 /// An envelope that does not open.
-fn junk(number: u64) -> PageItem {
+pub(super) fn junk(number: u64) -> PageItem {
     let mut sealed = vec![7; 400];
     sealed[0] = 1;
     PageItem { number, sealed }
