@@ -131,7 +131,7 @@ impl Tx<'_> {
     pub(super) fn pump(&mut self, id: PeerId) -> Step {
         let now = self.now.mono;
         self.send_again(id)?;
-        let Some(peer) = self.peer(&id)?.filter(|p| !p.blocked && p.contact.is_some()) else {
+        let Some(peer) = self.peer(&id)?.filter(PeerRow::is_contact) else {
             return Ok(());
         };
         let heal = self.heals_now(&peer);

@@ -84,7 +84,7 @@ impl Tx<'_> {
     /// Nothing is heard of a contact: that is healed, once in a while.
     fn heal_silence(&mut self, row: &mut PeerRow) -> Step {
         let clock = self.deadline_clock();
-        let is_contact = row.contact.is_some() && row.accepted && !row.blocked;
+        let is_contact = row.is_contact() && row.accepted;
         if is_contact && row.healed_at.is_none_or(|at| at + limits::HEALING_SILENT_INTERVAL <= clock) {
             row.heal_due = true;
             self.put_peer(row)?;

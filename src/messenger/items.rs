@@ -192,7 +192,7 @@ impl Tx<'_> {
         if totals.controls > 0 {
             return Ok(());
         }
-        let Some(row) = self.peer(&peer)?.filter(|row| row.contact.is_some() && !row.blocked) else { return Ok(()) };
+        let Some(row) = self.peer(&peer)?.filter(PeerRow::is_contact) else { return Ok(()) };
         if self.heals_unheard(&row)? {
             return Ok(());
         }
@@ -293,7 +293,7 @@ impl Tx<'_> {
     }
 
     fn report(&mut self, peer: PeerId, mut due: StatusReport) -> Step {
-        let contact = self.peer(&peer)?.is_some_and(|row| row.contact.is_some() && row.accepted && !row.blocked);
+        let contact = self.peer(&peer)?.is_some_and(|row| row.is_contact() && row.accepted);
         // Whoever sends and takes no receipts does without those beyond the bound.
         if !contact || self.mem.out.of(&peer).totals.controls >= limits::MAX_CONTROL_ROWS {
             return Ok(());

@@ -5,7 +5,7 @@ use crate::base::{PeerId, limits};
 use crate::store::{Rows, Scan};
 
 use super::io::{Class, Order};
-use super::tables::Peers;
+use super::tables::{PeerRow, Peers};
 use super::tx::{Step, Tx};
 
 /// What an address through a relay ends in.
@@ -42,7 +42,7 @@ impl Tx<'_> {
         self.mem.asks.missed.remove(&peer);
         self.touch(peer);
         self.network_is_back(peer, is_first);
-        if let Some(mut row) = self.peer(&peer)?.filter(|row| row.contact.is_some() && !row.blocked) {
+        if let Some(mut row) = self.peer(&peer)?.filter(PeerRow::is_contact) {
             if new {
                 self.event(EventKind::PeerOnline { peer_id: peer });
             }
@@ -69,7 +69,7 @@ impl Tx<'_> {
             self.back_off(peer)?;
         }
         self.touch(peer);
-        let contact = self.peer(&peer)?.is_some_and(|row| row.contact.is_some() && !row.blocked);
+        let contact = self.peer(&peer)?.is_some_and(|row| row.is_contact());
         if was && contact {
             self.event(EventKind::PeerOffline { peer_id: peer });
         }

@@ -97,7 +97,7 @@ impl Tx<'_> {
 
     fn age_peer(&mut self, mut row: PeerRow, daily: bool) -> Step {
         self.age_healing(&mut row)?;
-        if daily && row.contact.is_some() && !row.blocked {
+        if daily && row.is_contact() {
             self.prune_sessions(&row.peer)?;
         }
         let clock = self.believed(limits::DECLINE_LIFE);

@@ -109,7 +109,7 @@ impl Tx<'_> {
         if self.is_marked(&from, &id)? {
             return Ok(Verdict::Taken);
         }
-        let contact = self.peer(&from)?.filter(|row| row.contact.is_some() && !row.blocked).map(Box::new);
+        let contact = self.peer(&from)?.filter(PeerRow::is_contact).map(Box::new);
         // NET-94: whoever is no contact is not even looked at, whatever else he is to us.
         if self.mem.is_disk_low && contact.is_none() {
             return Ok(LATER);

@@ -14,7 +14,7 @@ impl Tx<'_> {
     pub(super) fn send_profile(&mut self, row: &mut PeerRow) -> Step<bool> {
         let profile = self.profile()?;
         let digest = self.profile_digest(&profile);
-        let is_due = row.accepted && row.contact.is_some() && !row.blocked && row.profile_sent != digest;
+        let is_due = row.accepted && row.is_contact() && row.profile_sent != digest;
         if is_due {
             row.profile_sent = digest;
             let items = self.profile_items(&row.peer, &profile)?;

@@ -13,7 +13,7 @@ impl Tx<'_> {
     fn is_known(&self, owner: &PeerId) -> Step<bool> {
         let service = self.buf.get::<MailServices>(&RowKey::new())?.unwrap_or_default();
         Ok(matches!(service, MailService::Contacts | MailService::Listed(_))
-            || self.peer(owner)?.is_some_and(|row| row.contact.is_some() && !row.blocked))
+            || self.peer(owner)?.is_some_and(|row| row.is_contact()))
     }
 
     /// Whether a box is a trial still (MBX-44).

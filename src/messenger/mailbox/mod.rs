@@ -98,7 +98,7 @@ impl Tx<'_> {
         Ok(match self.buf.get::<MailServices>(&RowKey::new())?.unwrap_or_default() {
             MailService::Off => false,
             MailService::Open => true,
-            MailService::Contacts => self.peer(owner)?.is_some_and(|row| row.contact.is_some() && !row.blocked),
+            MailService::Contacts => self.peer(owner)?.is_some_and(|row| row.is_contact()),
             MailService::Listed(owners) => owners.contains(owner),
         })
     }

@@ -53,7 +53,7 @@ impl Tx<'_> {
             self.link(id).post_at = Some(due);
             return Ok(());
         }
-        let Some(peer) = self.peer(&id)?.filter(|peer| !peer.blocked && peer.contact.is_some()) else {
+        let Some(peer) = self.peer(&id)?.filter(PeerRow::is_contact) else {
             return Ok(());
         };
         self.mem.asks.miss(id, now);

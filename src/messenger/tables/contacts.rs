@@ -87,6 +87,11 @@ impl PeerRow {
         self.contact.is_some() || self.blocked
     }
 
+    /// Whether it is a contact, and heard as one.
+    pub const fn is_contact(&self) -> bool {
+        self.contact.is_some() && !self.blocked
+    }
+
     /// How much of their messages is kept at most.
     pub fn quota(&self) -> u64 {
         self.quota.unwrap_or(crate::base::limits::CONTACT_QUOTA)
