@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::base::{MonoTime, PeerId, limits};
+use crate::base::{PeerId, limits};
 use crate::content::{Capsule, Item};
 use crate::session::SessionSet;
 use crate::store::Rows;
@@ -277,8 +277,7 @@ impl Tx<'_> {
         if !link.pace.failed(now, random) {
             return Ok(());
         }
-        let until = link.pace.until();
-        self.note_next_try(peer, until)
+        self.note_next_try(peer)
     }
 
     /// Puts the next dial off: doubling, with jitter, up to an hour.
@@ -292,16 +291,17 @@ impl Tx<'_> {
         let span = pause(limits::RETRY_FIRST, limits::RETRY_MAX, link.attempts, random);
         link.retry_at = Some(now + span);
         link.attempts = link.attempts.saturating_add(1);
-        let until = link.retry_at;
-        self.note_next_try(peer, until)
+        self.note_next_try(peer)
     }
 
-    /// For the user: when something that waits is tried again.
-    fn note_next_try(&mut self, peer: PeerId, until: Option<MonoTime>) -> Step {
+    /// For the user: when something that waits is tried again, behind every pause.
+    fn note_next_try(&mut self, peer: PeerId) -> Step {
         if self.mem.out.of(&peer).letters.is_empty() {
             return Ok(());
         }
         let (now, clock) = (self.now.mono, self.deadline_clock());
+        let link = self.link(peer);
+        let until = link.retry_at.max(link.pace.until());
         let next_try = until.map(|until| clock + until.since(now));
         self.change_reach(peer, |reach| reach.next_try = next_try)
     }

@@ -135,6 +135,25 @@ fn a_peer_whose_row_does_not_open_is_not_looked_at_without_end() {
     assert!(!office.hand_in(ALICE, vec![Input::Timer]).iter().any(wakes));
 }
 
+/// The user is told of the later of two pauses: nothing is tried before both are over.
+#[test]
+fn the_next_try_that_is_told_is_behind_every_pause() {
+    let mut office = apart();
+    let bob = office.id(BOB);
+    office.say(ALICE, BOB, "waits");
+    office.hand_in(ALICE, vec![Input::Net(Event::Connected(bob))]);
+    let now = office.now.mono;
+    office.tx(ALICE, |tx| (0..5).for_each(|n| tx.link(bob).pace.session_refused(now, n)));
+    office.hand_in(ALICE, vec![Input::Net(Event::Disconnected(bob))]);
+    office.tx(ALICE, |tx| {
+        let clock = tx.deadline_clock();
+        let link = tx.link(bob);
+        let (dialled, tried) = (link.retry_at.unwrap(), link.pace.until().unwrap());
+        assert!(dialled < tried);
+        assert_eq!(tx.reach(&bob).unwrap().next_try, Some(clock + tried.since(now)));
+    });
+}
+
 /// What the other says of a message that does not open is taken, and what the user does with one whose row does not.
 #[test]
 fn receipts_go_on_though_a_row_does_not_open() {
