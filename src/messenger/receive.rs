@@ -84,10 +84,8 @@ impl Tx<'_> {
 
     /// One envelope that was sealed to us, in the name of `from`, and lay in this mailbox.
     pub(super) fn receive_sealed(&mut self, from: PeerId, mailbox: PeerId, bytes: &[u8]) -> Step<Fate> {
-        let verdict = self.take(from, bytes, Way::Sealed(mailbox))?;
-        // It may have lain there for any time.
-        self.mem.reading = None;
-        Ok(match verdict {
+        // Of its writer's clock it says nothing: it may have lain there for any time.
+        Ok(match self.take(from, bytes, Way::Sealed(mailbox))? {
             Verdict::Taken => Fate::Taken,
             Verdict::Refused(_) => Fate::Dropped,
             Verdict::Later(_) => Fate::Left,
@@ -95,6 +93,8 @@ impl Tx<'_> {
     }
 
     fn take(&mut self, from: PeerId, bytes: &[u8], way: Way) -> Step<Verdict> {
+        // What one said before it failed is not heard with the next.
+        self.mem.reading = None;
         let envelope = match envelope::decode(bytes) {
             Ok(envelope) => envelope,
             // ENV-6

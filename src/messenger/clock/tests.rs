@@ -299,3 +299,20 @@ fn any_clock_is_borne() {
         prop_assert!(machine.time().since(BEGIN).0 >= ran);
     });
 }
+
+/// An envelope that fails after it was read says nothing of its writer's clock with the next one.
+#[test]
+fn what_failed_is_not_heard_with_the_next() {
+    use crate::messenger::io::FrameToken;
+    use crate::messenger::testing::Office;
+    let mut office = Office::pair();
+    office.now.wall = office.now.wall + YEARS;
+    let (peer, wall) = (office.id(1), office.now.wall);
+    office.tx(0, |tx| {
+        assert!(tx.mem.clock.row.is_open());
+        tx.mem.reading = Some((peer, wall));
+        let (another, token) = (PeerId::from_key_bytes([7; 32]), FrameToken { stream: 1, frame: 1 });
+        tx.receive(another, None, token, &[1, 2, 3]).unwrap();
+        assert!(tx.mem.clock.heard.is_empty());
+    });
+}
