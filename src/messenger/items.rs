@@ -117,7 +117,7 @@ impl Tx<'_> {
         }
         let mut conversation = self.open_conversation(RoomId::direct(peer))?;
         let end = conversation.last;
-        let mut position = conversation.senders.entry(peer).or_default().place(held.counter, end);
+        let mut position = conversation.senders.entry(peer).or_default().place(held.counter, held.sent_at, end);
         // What was recovered of a store may know of a gap that was filled.
         if position <= end && self.buf.contains::<Messages>(&message_key(&conversation.room, position))? {
             position = end.saturating_add(1);

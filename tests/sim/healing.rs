@@ -131,6 +131,42 @@ fn what_is_written_after_an_old_copy_was_put_back_arrives_once_and_behind_what_w
     }
 }
 
+/// SES-71, CON-11: of what Bob's lost folder had said the first never came, and what came next showed the gap. He says something
+/// else under the same counter: it is no older than what is there.
+#[test]
+fn a_counter_that_fell_back_into_a_gap_stands_behind_what_was_there() {
+    let mut world = World::new(45, Weather::CALM);
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    world.say(alice, bob, "hello");
+    world.settle();
+    world.accept(bob, alice);
+    world.settle();
+    let mut copy = world.copy_folder(bob);
+    world.say(bob, alice, "b known");
+    world.settle();
+    for text in ["b lost 1", "b lost 2", "b lost 3"] {
+        if text == "b lost 2" {
+            world.lose_next(bob, alice);
+        }
+        world.say(bob, alice, text);
+    }
+    world.pass(Millis(10));
+    assert_eq!(world.texts(alice, bob, Direction::In), ["b known", "b lost 1", "b lost 3"]);
+    assert!(world.history(alice, bob).last().unwrap().gap);
+    world.swap_folder(bob, &mut copy);
+    let mut said = Vec::new();
+    for turn in 1..=4 {
+        let text = format!("b after {turn}");
+        world.say(bob, alice, &text);
+        said.push(text);
+        world.pass(Millis::from_hours(6));
+    }
+    world.pass(Millis::from_days(1));
+    let said: Vec<&str> = said.iter().map(String::as_str).collect();
+    shown_behind(&world, alice, bob, "b lost 3", &said);
+    assert!(world.history(alice, bob).iter().all(|message| !message.gap), "nothing that is still to come is missing");
+}
+
 /// SES-68, SES-69: two who never meet come out of a broken session by their mailboxes.
 #[test]
 fn by_mailboxes_a_broken_session_heals_too() {

@@ -68,6 +68,8 @@ struct Node {
     /// When its timer rings; [`NEVER`] when it does not run.
     wake: u64,
     online: bool,
+    /// By how many milliseconds its wall clock is wrong.
+    wrong: i64,
     /// Its machine sleeps: the process stands still.
     asleep: bool,
     /// How that ended which was under way when it fell asleep.
@@ -155,6 +157,8 @@ pub struct World {
     /// Cards in the hash table.
     pub table: Table,
     mail: mail::Post,
+    /// Whose next envelope to whom is lost.
+    losing: BTreeSet<(usize, usize)>,
     /// Shows all that leaves a messenger: for a look at a failing seed.
     trace: bool,
 }
@@ -188,6 +192,7 @@ impl World {
             envelopes: BTreeMap::new(),
             table: Table::default(),
             mail: mail::Post::default(),
+            losing: BTreeSet::new(),
             trace: std::env::var_os("ROHRPOST_TRACE").is_some(),
         }
     }
@@ -207,6 +212,7 @@ impl World {
             rng,
             wake: NEVER,
             online: true,
+            wrong: 0,
             asleep: false,
             missed: Vec::new(),
             generation: 0,
@@ -329,7 +335,7 @@ impl World {
     }
 
     fn load(&mut self, index: usize) {
-        let now = self.clock();
+        let now = self.clock_of(index);
         let node = &mut self.nodes[index];
         node.generation += 1;
         node.contacts.clear();
@@ -346,6 +352,22 @@ impl World {
 
     fn clock(&self) -> Now {
         Now { wall: WallTime(EPOCH + self.now), mono: MonoTime(self.now) }
+    }
+
+    /// The clocks of one machine: that of the wall may be wrong.
+    fn clock_of(&self, index: usize) -> Now {
+        let now = self.clock();
+        Now { wall: WallTime(now.wall.0.saturating_add_signed(self.nodes[index].wrong)), ..now }
+    }
+
+    /// Somebody's wall clock is set so many milliseconds beside the right time.
+    pub fn set_clock(&mut self, who: Who, wrong: i64) {
+        self.nodes[who.0].wrong = wrong;
+    }
+
+    /// From now on the network is kind.
+    pub const fn calm(&mut self) {
+        self.weather = Weather::CALM;
     }
 
     /// Milliseconds since the world began.
@@ -408,7 +430,7 @@ impl World {
     }
 
     pub fn history(&self, who: Who, with: Who) -> Vec<Message> {
-        query::history(&self.rows(who), self.id(who), &self.id(with), None, 1000, self.clock().wall).unwrap()
+        query::history(&self.rows(who), self.id(who), &self.id(with), None, 1000, self.clock_of(who.0).wall).unwrap()
     }
 
     pub fn texts(&self, who: Who, with: Who, direction: Direction) -> Vec<String> {
@@ -416,14 +438,14 @@ impl World {
     }
 
     pub fn state(&self, who: Who, id: &MessageId) -> State {
-        query::message(&self.rows(who), self.id(who), id, self.clock().wall)
+        query::message(&self.rows(who), self.id(who), id, self.clock_of(who.0).wall)
             .unwrap()
             .expect("the message is there")
             .state
     }
 
     pub fn requests(&self, who: Who) -> Vec<Request> {
-        query::requests(&self.rows(who), self.clock().wall).unwrap()
+        query::requests(&self.rows(who), self.clock_of(who.0).wall).unwrap()
     }
 
     pub fn contact(&self, who: Who, peer: Who) -> Option<Contact> {
@@ -431,7 +453,7 @@ impl World {
     }
 
     pub fn unread(&self, who: Who) -> u64 {
-        query::counts(&self.rows(who), self.id(who), self.clock().wall).unwrap().unread
+        query::counts(&self.rows(who), self.id(who), self.clock_of(who.0).wall).unwrap().unread
     }
 
     pub fn events(&self, who: Who) -> Vec<EventKind> {
@@ -461,7 +483,7 @@ impl World {
     // ---- The network ----------------------------------------------------------------------------
 
     fn handle(&mut self, index: usize, inputs: Vec<Input>) {
-        let now = self.clock();
+        let now = self.clock_of(index);
         let node = &mut self.nodes[index];
         let messenger = node.messenger.as_mut().expect("it runs");
         let outputs = messenger.handle(inputs, now, &mut node.rng);
@@ -553,6 +575,11 @@ impl World {
         }
     }
 
+    /// The next envelope of the one to the other never arrives.
+    pub fn lose_next(&mut self, from: Who, to: Who) {
+        self.losing.insert((from.0, to.0));
+    }
+
     /// From now on the two cannot connect, whoever dials; both may be on.
     pub fn wall(&mut self, a: Who, b: Who) {
         let pair = (a.0.min(b.0), a.0.max(b.0));
@@ -591,7 +618,7 @@ impl World {
         let dice = self.rng.next_u64() % 100;
         let Weather { drop, drop_ack, double, .. } = self.weather;
         let lost = Parcel::Lost { from: to, generation, ticket };
-        if !self.linked(index, to) || dice < drop {
+        if !self.linked(index, to) || dice < drop || self.losing.remove(&(index, to)) {
             return self.post(index, lost);
         }
         let acks = dice >= drop + drop_ack;

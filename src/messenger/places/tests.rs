@@ -15,7 +15,12 @@ struct Room {
 impl Room {
     /// Where what comes is put: never where something stands.
     fn comes(&mut self, counter: u64) -> u64 {
-        let place = self.counters.place(counter, self.end);
+        self.written(counter, counter)
+    }
+
+    /// The same, written at this time.
+    fn written(&mut self, counter: u64, at: u64) -> u64 {
+        let place = self.counters.place(counter, WallTime(at), self.end);
         assert_eq!(self.placed.insert(place, counter), None, "{place} is taken");
         self.end = self.end.max(place);
         place
@@ -70,6 +75,24 @@ fn who_is_overtaken_at_the_very_beginning_stands_before_who_overtook_him() {
     assert_eq!(room.order(), [1_001, 1_002, 1_003]);
 }
 
+/// CON-11: whose state fell back uses counters again that never came; what he writes then stands behind what was there.
+#[test]
+fn what_was_written_after_what_showed_the_gap_stands_at_the_end() {
+    let mut room = Room::default();
+    // Of what he wrote at 2, 3 and 4 the first two were lost; then he is what he was at 1, and goes on at 9.
+    for (counter, at) in [(1, 1), (4, 4), (2, 9), (3, 10), (4, 11), (5, 12)] {
+        room.written(counter, at);
+        assert!(counter == 4 || !room.counters.is_missing(counter));
+    }
+    assert_eq!(room.order(), [1, 4, 2, 3, 4, 5]);
+    assert!(room.counters.gaps.is_empty());
+    // What was overtaken on the way, and what was written in the same moment, stands where it was missing.
+    for (counter, at) in [(8, 20), (7, 20), (6, 19)] {
+        room.written(counter, at);
+    }
+    assert_eq!(room.order(), [1, 4, 2, 3, 4, 5, 6, 7, 8]);
+}
+
 #[test]
 fn the_lowest_gaps_are_forgotten() {
     let mut room = Room::default();
@@ -108,11 +131,11 @@ proptest! {
 
     /// Counters as somebody chooses who means harm.
     #[test]
-    fn no_place_is_given_twice(counters in proptest::collection::vec(prop_oneof![0_u64..200, any::<u64>()], 0..400)) {
+    fn no_place_is_given_twice(counters in proptest::collection::vec((prop_oneof![0_u64..200, any::<u64>()], 0_u64..50), 0..400)) {
         let mut room = Room::default();
-        for counter in counters {
+        for (counter, at) in counters {
             let end = room.end;
-            let place = room.comes(counter);
+            let place = room.written(counter, at);
             prop_assert!(place <= end + 1 + limits::MAX_OUTBOX_PER_PEER && room.counters.gaps.len() <= MAX_GAPS);
         }
     }

@@ -76,7 +76,7 @@ impl World {
     }
 
     pub fn mailboxes(&self, who: Who) -> Vec<Mailbox> {
-        query::mailboxes(&self.rows(who), self.clock().wall).unwrap()
+        query::mailboxes(&self.rows(who), self.clock_of(who.0).wall).unwrap()
     }
 
     pub fn box_states(&self, who: Who) -> Vec<BoxState> {
@@ -84,7 +84,7 @@ impl World {
     }
 
     pub fn reach(&self, who: Who, peer: Who) -> ReachView {
-        query::reach(&self.rows(who), &self.id(peer), self.clock().wall).unwrap()
+        query::reach(&self.rows(who), &self.id(peer), self.clock_of(who.0).wall).unwrap()
     }
 
     pub fn identity(&self, who: Who) -> Link {

@@ -75,7 +75,8 @@ fn conversation() -> ConversationRow {
     row.slot = Some(Slot { key: postcard::from_bytes(&[9]).unwrap(), rows: 3, bytes: 900 });
     row.slots = 2;
     for counter in [1, 4, 3, 9] {
-        row.last = row.last.max(row.senders.entry(peer).or_default().place(counter, row.last));
+        let counters = row.senders.entry(peer).or_default();
+        row.last = row.last.max(counters.place(counter, WallTime(counter), row.last));
     }
     row.tail.set(1, b"later".to_vec());
     row
