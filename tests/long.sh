@@ -37,6 +37,10 @@ blocks() {
     for seed in $(seq 100 30 370); do
         echo "sim-storms-$seed $seed 10 sim storm"
     done
+    # 120 seeds of a block: clocks, copies put back and standings.
+    for seed in $(seq 1000 120 3880); do
+        echo "sim-back-$seed $seed 10 sim back::"
+    done
     echo "sim-model 0 100 model session::tests::model"
     echo "sim-store 0 100 model store::open"
     # A million messages and how far they have come, deleted, with death and a power cut at each failpoint: 15 GiB of disk pass by.

@@ -6,6 +6,7 @@
 #![allow(unreachable_pub)]
 
 mod asleep;
+mod back;
 mod city;
 mod delivery;
 mod forgetting;
