@@ -105,6 +105,8 @@ codes! {
 
     /// One's own block stands in the way.
     Blocked = "blocked", -32020, 7, Some("`rohrpost contacts unblock` takes the block away");
+    /// With `--wait`: the recipient's card says that they take no messages of strangers, and they have not accepted us.
+    ShutOut = "shut_out", -32024, 7, Some("the message stays in the outbox, and goes again when they add you or write to you");
     /// The safety number does not match: perhaps somebody is in the middle.
     WrongNumber = "wrong_number", -32021, 4, Some("compare once more over another way, such as a call; if it still differs, do not write anything secret");
 

@@ -44,6 +44,10 @@ words! {
         Peer = "peer",
         /// The card of a peer: without it no message can be encrypted for them.
         Card = "card",
+        /// Of whom a peer takes messages, as their card says.
+        Policy = "policy",
+        /// Whether a peer has accepted us.
+        Acceptance = "acceptance",
         /// The way to a peer.
         Way = "way",
         /// What waits for a peer.

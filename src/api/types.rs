@@ -35,9 +35,14 @@ pub struct Sent {
     pub state: State,
     /// The client's own key, as given.
     pub client_id: Option<String>,
-    /// What is missing for it to go out, in words; only the command `send` says so, of a message that is still queued.
+    /// What is missing for it to go out, or to be delivered, in words; only the command `send` says so, of a message that is queued
+    /// or sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
+    /// Their card says that they take no messages of strangers, and they have not accepted us: unless they have added us, it is dropped
+    /// there. Only the command `send` says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shut_out: bool,
 }
 
 /// A pending request and all of its messages.

@@ -60,7 +60,10 @@ pub fn send(
     match (options.wait, &node) {
         // Nothing leaves without a node, and whoever did not ask does not wait for one that runs anyhow.
         _ if !client.is_remote() => return Ok(sent),
-        (None, None) => return Ok(sent),
+        (None, None) => {
+            explain(&mut client, &mut sent, &[]);
+            return Ok(sent);
+        }
         (Some(wait), _) => follow(&mut client, &mut sent, true, |_| (wait, deadline.left())),
         (None, Some(_)) => {
             follow(&mut client, &mut sent, false, |_| (WaitFor::Sent, deadline.left()));
@@ -70,7 +73,7 @@ pub fn send(
             });
         }
     }
-    explain(&mut client, &mut sent);
+    explain(&mut client, &mut sent, &[Area::Card, Area::Way]);
     drop(client);
     if let Some(node) = node {
         node.shutdown()?;
@@ -114,14 +117,20 @@ fn follow(
     }
 }
 
-/// Says of what is still queued what it waits for.
-fn explain(client: &mut Client, all: &mut [Result<Sent, ApiError>]) {
-    for sent in all.iter_mut().flatten().filter(|sent| sent.state == State::Queued) {
+/// Says of what is not delivered what it waits for: until they accept us, or one of these.
+fn explain(client: &mut Client, all: &mut [Result<Sent, ApiError>], ways: &[Area]) {
+    for sent in all.iter_mut().flatten().filter(|sent| matches!(sent.state, State::Queued | State::Sent)) {
         let who = DoctorParams { who: Some(sent.to.to_string()) };
         let Ok(diagnosis) = client.ask::<method::Doctor>(&who) else { continue };
-        let missing =
-            |finding: &Finding| finding.health != Health::Ok && matches!(finding.area, Area::Card | Area::Way);
-        let told: Vec<_> = diagnosis.findings.into_iter().filter(missing).map(|finding| finding.message).collect();
+        let bad = |area| move |finding: &Finding| finding.area == area && finding.health != Health::Ok;
+        sent.shut_out = diagnosis.findings.iter().any(bad(Area::Policy));
+        let is_full = diagnosis.findings.iter().any(bad(Area::Acceptance));
+        let counts = |finding: &Finding| match finding.area {
+            Area::Policy => true,
+            Area::Acceptance => is_full || sent.state == State::Sent,
+            area => sent.state == State::Queued && !is_full && finding.health != Health::Ok && ways.contains(&area),
+        };
+        let told: Vec<_> = diagnosis.findings.into_iter().filter(counts).map(|finding| finding.message).collect();
         sent.missing = Some(told.join("; ")).filter(|told| !told.is_empty());
     }
 }

@@ -22,6 +22,7 @@ pub(crate) fn sent(message: &api::Message, client_id: Option<String>) -> api::Se
         state: message.state,
         client_id,
         missing: None,
+        shut_out: false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::node::Node;
+use crate::node::{Node, becomes};
 use crate::person::{Person, TCP};
 
 #[test]
@@ -111,6 +111,42 @@ fn send_without_a_node_starts_one_for_as_long_as_it_takes() {
     assert_eq!(alice.texts(&bob), all);
     bob.send("alice", "Thank you", "delivered");
     alice_node.arrived("Thank you");
+}
+
+/// REQ-5, REQ-10, ID-26: whose messages are dropped, or wait for acceptance, is told so, before and after; and they come when he is let in.
+#[test]
+fn who_is_not_let_in_is_told_what_his_messages_wait_for() {
+    for (policy, exit) in [("requests", 10), ("contacts", 7), ("nobody", 7)] {
+        let (alice, bob) = (Person::new("Alice"), Person::new("Bob"));
+        bob.all(&["policy", "set", policy]);
+        let bob_node = bob.on();
+        let alice_node = alice.on_knowing(&bob_node);
+        let is_shut_out = exit == 7;
+        alice.send(bob.peer(), "one", "sent");
+        let said = alice.say(&["send", bob.peer(), "two", "--wait", "delivered", "--timeout", "1s"]);
+        assert_eq!((said.code, &said.out[0]["state"]), (Some(exit), &"sent".into()), "{policy}: {said:?}");
+        assert_eq!(said.out[0]["shut_out"].as_bool(), is_shut_out.then_some(true), "{policy}: {said:?}");
+        assert!(
+            said.err.contains(if is_shut_out { "shut_out" } else { "have not accepted you" }),
+            "{policy}: {said:?}"
+        );
+        // His card is known by now: before anything leaves.
+        let sent = alice.one(&["send", bob.peer(), "three"]);
+        assert_eq!(sent["shut_out"].as_bool(), is_shut_out.then_some(true), "{policy}: {sent}");
+        let error = alice.fails(&["send", bob.peer(), "four", "--wait", "sent", "--timeout", "1s"], exit);
+        let text = format!("{} {}", error["message"], error["hint"]);
+        assert!(text.contains("the others wait here"), "{policy}: {error}");
+        match is_shut_out {
+            false => bob.all(&["requests", "accept", alice.peer()]),
+            true => bob.all(&["contacts", "add", alice.peer()]),
+        };
+        bob_node.arrived("four");
+        becomes("all that was written", || bob.texts(&alice).len() == 4);
+        let sent = alice.one(&["send", bob.peer(), "five", "--wait", "delivered", "--timeout", "2m"]);
+        assert!(sent["shut_out"].is_null() && sent["missing"].is_null(), "{policy}: {sent}");
+        alice_node.off();
+        bob_node.off();
+    }
 }
 
 /// Nobody else may know where the two are: the first dial failing must not be the end of it.

@@ -119,26 +119,64 @@ fn told(sent: &Sent, to: &str, delivery: &Delivery, context: &mut Context) -> Re
         let id = output.paint.tint(Tint::Dim, &short_message(&sent.message_id));
         output.line(&format!("{state}  to {who}  {id}"))?;
     }
-    if sent.state == State::Queued && delivery.wait.is_none() && output.is_people() {
-        output.note("it is kept, and goes out when the other node, or a mailbox of theirs, can be reached")?;
-        if let Some(missing) = &sent.missing {
-            output.note(&format!("{}; `rohrpost doctor …{}` says more", safe::line(missing), sent.to.short()))?;
+    let is_that_far = delivery.wait.is_none_or(|wait| wait.reached_by(sent.state));
+    if is_that_far && (delivery.wait.is_none() || sent.shut_out) && output.is_people() {
+        for note in remarks(sent) {
+            output.note(&note)?;
         }
     }
     match delivery.wait {
-        Some(wait) if !wait.reached_by(sent.state) => {
-            let message = format!("not {} within {:?}, but {}", wait, delivery.timeout, sent.state);
-            let error = CliError::new(Code::WaitTimeout, message);
-            Err(match &sent.missing {
-                Some(missing) => {
-                    let doctor = format!("`rohrpost doctor …{}` says more", sent.to.short());
-                    error.hint(format!("the message stays in the outbox: {missing}; {doctor}"))
-                }
-                None => error,
-            })
-        }
+        Some(wait) if !wait.reached_by(sent.state) => Err(not_that_far(sent, wait, delivery.timeout)),
         _ => Ok(()),
     }
+}
+
+/// What there is to know of a message that is not there yet.
+fn remarks(sent: &Sent) -> Vec<String> {
+    let mut notes = Vec::new();
+    match &sent.missing {
+        None if sent.state == State::Queued => {
+            notes.push(
+                "it is kept, and goes out when the other node, or a mailbox of theirs, can be reached".to_owned(),
+            );
+        }
+        Some(missing) if sent.state == State::Queued => {
+            notes.push(format!("it is kept here: {}; {}", safe::line(missing), doctor(sent)));
+        }
+        Some(missing) if sent.shut_out => notes.push(safe::line(missing)),
+        _ => {}
+    }
+    if sent.shut_out {
+        notes.push(
+            "unless they have added you it is dropped there; it goes again when they add you or write to you"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+/// It did not come as far as was waited for: why, and what becomes of it.
+fn not_that_far(sent: &Sent, wait: WaitFor, timeout: Duration) -> CliError {
+    let message = format!("not {wait} within {timeout:?}, but {}", sent.state);
+    let missing = sent.missing.as_deref().unwrap_or_default();
+    if sent.shut_out {
+        return CliError::new(Code::ShutOut, format!("{message}: {missing}"));
+    }
+    let error = CliError::new(Code::WaitTimeout, message);
+    match sent.state {
+        State::Queued if missing.is_empty() => error,
+        State::Queued => error.hint(format!("the message stays in the outbox: {missing}; {}", doctor(sent))),
+        State::Sent if missing.is_empty() => {
+            error.hint("it is with their node or a mailbox of theirs, which has not said more yet")
+        }
+        State::Sent => error.hint(format!("the message is with them, and stays in the outbox: {missing}")),
+        State::Delivered | State::Read | State::Received => error.hint("their node has it; they have not read it yet"),
+        State::Undelivered => error.hint("it was given up; send it again"),
+    }
+}
+
+fn doctor(sent: &Sent) -> String {
+    format!("`rohrpost doctor …{}` says more", sent.to.short())
 }
 
 /// What colour a state has.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::base::shown::Mailbox as OwnMailbox;
 use crate::base::words::BoxState;
-use crate::base::{PeerId, RoomId, WallTime};
+use crate::base::{PeerId, RoomId, WallTime, limits};
 use crate::identity::{Card, CardIn, IdentityKey, Mailbox};
 use crate::messenger::tables::{
-    Cards, KnownPeers, LOST_KEY, Messages, OutKind, OutRow, Outbox, OwnBoxRow, OwnBoxes, Peers, Profile, Reaches,
-    SendingChains, Sessions, message_key, peer_key,
+    Cards, KnownPeers, LOST_KEY, Messages, OutKind, OutRow, Outbox, OwnBoxRow, OwnBoxes, PeerRow, Peers, Profile,
+    Reaches, SendingChains, Sessions, message_key, peer_key,
 };
 use crate::store::{RowKey, Rows, Scan, StoreError};
 
@@ -83,6 +83,12 @@ pub struct ReachView {
     pub has_session: bool,
     /// Whether they gave us a token for their mailboxes.
     pub has_token: bool,
+    /// Whether they have accepted us.
+    pub accepted: bool,
+    /// Whether we know the token of their link.
+    pub invited: bool,
+    /// Whether as many messages are with them as may be before they accept us (REQ-10).
+    pub is_full: bool,
     /// Messages and other things that nobody has stored yet.
     pub queued: u64,
     /// Those that a mailbox of theirs has stored.
@@ -98,11 +104,15 @@ pub fn reach(rows: &impl Rows, peer: &PeerId, wall: WallTime) -> Result<ReachVie
     let clock = clock(rows, wall)?;
     let key = peer_key(peer);
     let known = rows.get::<Reaches>(&key)?.unwrap_or_default();
+    let row = rows.get::<Peers>(&key)?.unwrap_or_else(|| PeerRow::new(*peer));
     let mut view = ReachView {
         card: card(rows, peer)?,
         not_found: known.not_found,
         hinted: known.hinted,
-        addrs: rows.get::<Peers>(&key)?.map(|row| row.addrs).unwrap_or_default(),
+        accepted: row.accepted,
+        invited: row.token.is_some(),
+        is_full: !row.accepted && row.unaccepted_sent as usize >= limits::MAX_UNACCEPTED_SENT,
+        addrs: row.addrs,
         has_session: rows.scan_sound::<Sessions>(&Scan::new(key.clone()))?.0.iter().any(|(_, row)| row.is_sending()),
         has_token: known.token.is_some(),
         next_try: known.next_try.map(|at| clock.shown(at)),

@@ -3,7 +3,8 @@
 use crate::api::{ApiError, Area, Contact, Diagnosis, Mailbox};
 use crate::base::shown::span;
 use crate::base::words::{BoxState, Nat, Reachability, Upnp};
-use crate::base::{PeerId, WallTime};
+use crate::base::{PeerId, WallTime, limits};
+use crate::identity::RequestPolicy;
 use crate::messenger::query;
 use crate::messenger::query::ReachView;
 use crate::net::NetStatus;
@@ -124,6 +125,7 @@ pub(crate) fn of_a_peer(
     let name = query::name(reader, &peer)?;
     look_at_person(contact.as_ref(), &known, &name, &peer, &mut found);
     look_at_card(&known, now, &mut found);
+    look_at_acceptance(&known, &mut found);
     look_at_way(&known, now, &peer, net, &mut found);
     look_at_outbox(&known, &mut found);
     Ok(found.done(net.is_some()))
@@ -169,6 +171,35 @@ fn look_at_card(known: &ReachView, now: WallTime, found: &mut Findings) {
             Area::Card,
             format!("their card is known and holds for {} more; {helpers}", span(card.expires.since(now))),
         );
+    }
+}
+
+/// Whether they take what we write. Of whom they take something the card says, but not whom they have added.
+fn look_at_acceptance(known: &ReachView, found: &mut Findings) {
+    if known.accepted {
+        return;
+    }
+    let dropped = "unless they have added you, what you write is dropped there. It stays here, and goes again when they add you or \
+        write to you";
+    match known.card.as_ref().map(|card| card.policy) {
+        Some(RequestPolicy::Contacts) if !known.invited => {
+            let message = "their card says that nobody may write to them but their contacts, and who has their link";
+            found.note(Area::Policy, message, &format!("{dropped}. With their link you may ask"));
+        }
+        Some(RequestPolicy::Nobody) => {
+            found.note(Area::Policy, "their card says that nobody may write to them but their contacts", dropped);
+        }
+        _ => {}
+    }
+    if known.is_full && known.queued > 0 {
+        let message = format!(
+            "they have not accepted you: {} messages are on their way or with them, and the others wait here",
+            limits::MAX_UNACCEPTED_SENT
+        );
+        found.note(Area::Acceptance, message, "nothing to do: they go out when they accept you or write to you");
+    } else if known.awaiting + known.deposited > 0 {
+        let message = "they have not accepted you: until they do, nothing of yours is shown as delivered";
+        found.ok(Area::Acceptance, message);
     }
 }
 
