@@ -69,7 +69,7 @@ impl Tx<'_> {
             }
         }
         if is_accepted {
-            self.come_again(peer);
+            self.come_again(peer)?;
         }
         if row != before {
             self.put_peer(&row)?;
@@ -244,12 +244,17 @@ impl Tx<'_> {
 
     /// REQ-12: he has accepted us, and may have dropped before what he acknowledged: all that is not delivered goes again, soon,
     /// but not twice within the hour, however often he says so.
-    fn come_again(&mut self, peer: PeerId) {
+    pub(super) fn come_again(&mut self, peer: PeerId) -> Step {
         let now = self.now.mono;
+        self.touch(peer);
         let link = self.link(peer);
         let earliest = link.came_again_at.map_or(now, |at| at + limits::HEALING_INTERVAL);
-        link.again_at.get_or_insert(earliest.max(now));
-        self.touch(peer);
+        if link.again_at.is_some() {
+            return Ok(());
+        }
+        link.again_at = Some(earliest.max(now));
+        // What is put off is not put off for ever by a restart.
+        if earliest > now { self.change_reach(peer, |reach| reach.again = true) } else { Ok(()) }
     }
 
     /// Does so when it is time.
@@ -260,6 +265,9 @@ impl Tx<'_> {
             return Ok(());
         }
         link.again_at = None;
+        if self.reach(&peer)?.again {
+            self.change_reach(peer, |reach| reach.again = false)?;
+        }
         // What is not acknowledged goes in any case.
         let is_somewhere = |letter: &Letter| letter.way.sent || !letter.way.held.is_empty();
         if !self.mem.out.of(&peer).letters.values().any(is_somewhere) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::base::event::EventKind;
 use crate::base::words::State;
-use crate::base::{MessageId, MonoTime, PeerId, WallTime};
+use crate::base::{MessageId, MonoTime, PeerId, WallTime, limits};
 use crate::content::{self, mimi::Origin};
 use crate::identity::PrekeyId;
 use crate::store::{Rows, Scan, StoreError, Table, WriteBuffer};
@@ -309,7 +309,7 @@ impl Memory {
         let mut anew = None;
         for (_, row) in waiting {
             let known = anew.filter(|(peer, _)| *peer == row.peer);
-            let (_, times) = *anew.insert(known.unwrap_or_else(|| (row.peer, times_anew(rows, &row.peer))));
+            let (_, times) = *anew.insert(known.unwrap_or_else(|| (row.peer, memory.times_anew(rows, &row.peer))));
             memory.out.set(row.peer, row.number, Some(Letter::of(&row, times)));
             memory.touched.insert(row.peer);
         }
@@ -345,6 +345,26 @@ impl Memory {
         (fresh.maintenance_at, fresh.is_disk_low) = (self.maintenance_at, self.is_disk_low);
         *self = fresh;
         Ok(())
+    }
+
+    /// How often everything for a peer has begun anew, once more where that cannot be read; and whether it is to do so again, which
+    /// is noted.
+    fn times_anew(&mut self, rows: &impl Rows, peer: &PeerId) -> u64 {
+        let Ok(reach) = rows.get::<Reaches>(&peer_key(peer)) else { return u64::MAX };
+        let reach = reach.unwrap_or_default();
+        if reach.again {
+            self.link(*peer).again_at = Some(MonoTime::default());
+        }
+        reach.anew
+    }
+
+    /// Begins: what was put off waits for its hour from now on, as nothing says when that began (REQ-12).
+    pub(super) fn start(&mut self, now: MonoTime) {
+        self.maintenance_at = now;
+        self.mail.start(now);
+        for link in self.all_links() {
+            link.again_at = link.again_at.map(|_| now + limits::HEALING_INTERVAL);
+        }
     }
 
     /// Marks what memory is like now.
@@ -459,11 +479,6 @@ impl Memory {
         link.noted = self.marked;
         link
     }
-}
-
-/// How often everything for a peer has begun anew. Where that cannot be read it begins anew once more.
-fn times_anew(rows: &impl Rows, peer: &PeerId) -> u64 {
-    rows.get::<Reaches>(&peer_key(peer)).map_or(u64::MAX, |row| row.map_or(0, |row| row.anew))
 }
 
 /// When the next message vanishes.

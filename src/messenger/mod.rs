@@ -136,8 +136,7 @@ impl Messenger {
 
     /// What is to be written and carried out first.
     fn first(&mut self, now: Now, rng: &mut dyn CryptoRng) -> Result<(WriteBuffer, Vec<Output>), StoreError> {
-        self.mem.maintenance_at = now.mono;
-        self.mem.mail.start(now.mono);
+        self.mem.start(now.mono);
         let mut buf = self.store.begin();
         let mut out = Vec::new();
         let mut tx = self.tx(&mut buf, &mut out, now, rng);

@@ -193,6 +193,40 @@ fn what_is_said_of_a_message_is_kept_and_neither_rings_nor_is_unread() {
     assert!(query::inbox(&office.rows(1), me, true, 10, office.now.wall).unwrap().is_empty());
 }
 
+/// REQ-12: what is put off until the hour is over goes then, though the program was restarted meanwhile.
+#[test]
+fn what_goes_again_in_an_hour_does_so_after_a_restart() {
+    use crate::base::Millis;
+    let mut office = Office::pair();
+    office.online = false;
+    office.open(0);
+    office.say(0, 1, "taken and dropped");
+    let peer = office.id(1);
+    let outputs = office.hand_in(0, vec![Input::Net(Event::Connected(peer))]);
+    let acked = outputs.into_iter().filter_map(|output| match output {
+        Output::Net(Order::Send { ticket, .. }) => Some(Input::Net(Event::Acked { peer, ticket })),
+        _ => None,
+    });
+    office.hand_in(0, acked.collect());
+    let is_sent = |office: &Office| office.waiting(0, 1).iter().map(|way| way.sent).collect::<Vec<_>>();
+    office.tx(0, |tx| {
+        tx.link(peer).came_again_at = Some(tx.now.mono);
+        tx.come_again(peer).unwrap();
+    });
+    assert_eq!(is_sent(&office), [true]);
+    for round in 0..2 {
+        office.open(0);
+        office.pass(Millis::from_secs(1_800));
+        assert_eq!(is_sent(&office), [true], "{round}");
+    }
+    office.pass(Millis::from_secs(1_801));
+    assert_eq!(is_sent(&office), [false]);
+    // Once.
+    office.open(0);
+    office.hand_in(0, vec![Input::Net(Event::Connected(peer))]);
+    office.tx(0, |tx| assert!(tx.link(peer).again_at.is_none() && !tx.reach(&peer).unwrap().again));
+}
+
 /// SES-11: a newer header is told from a fault.
 #[test]
 fn a_first_contact_of_another_version_is_not_called_malformed() {
