@@ -4,7 +4,6 @@
 use crate::base::event::EventKind;
 use crate::base::{Millis, MonoTime, PeerId, RoomId, limits};
 use crate::content::{Capsule, Item};
-use crate::session::Opened;
 
 use super::command::{Answer, Refusal};
 use super::tables::PeerRow;
@@ -13,9 +12,8 @@ use super::tx::{Step, Tx};
 impl Tx<'_> {
     /// NET-94: whether there is no room for what a contact says: the disk is nearly full, or as much is kept of him as may be. It is not
     /// taken then, and may come again. What says nothing that is kept (receipts, a profile) is taken all the same.
-    pub(super) fn has_no_room(&mut self, row: &mut PeerRow, opened: &Opened) -> Step<bool> {
-        let capsule = Capsule::decode(&opened.plaintext).unwrap_or_default();
-        if !capsule.items.iter().any(|item| matches!(item, Item::Message { .. })) {
+    pub(super) fn has_no_room(&mut self, row: &mut PeerRow, said: &Capsule) -> Step<bool> {
+        if !said.items.iter().any(|item| matches!(item, Item::Message { .. })) {
             return Ok(false);
         }
         let kept = self.conversation(&RoomId::direct(row.peer))?.map_or(0, |conversation| conversation.kept);

@@ -68,6 +68,12 @@ const fn formless(error: SessionError) -> Verdict {
     }
 }
 
+/// What an envelope says that opened, if that has a form.
+fn read(came: &Incoming, opened: &Opened) -> Option<Capsule> {
+    let said = Capsule::decode(&opened.plaintext);
+    said.inspect_err(|error| tracing::debug!(from = %came.from, %error, "a capsule does not decode")).ok()
+}
+
 impl Tx<'_> {
     /// One envelope, on the authenticated stream of `from`.
     pub(super) fn receive(&mut self, from: PeerId, origin: Option<Origin>, token: FrameToken, bytes: &[u8]) -> Step {
@@ -127,8 +133,13 @@ impl Tx<'_> {
     fn take_session(&mut self, mut came: Incoming, payload: &[u8]) -> Step<Verdict> {
         let mut set = self.sessions(&came.from)?;
         match set.open_session(self.my_id(), came.from, payload, self.aging()) {
-            Ok(opened) if self.is_too_much(&mut came, &opened)? => Ok(LATER),
-            Ok(opened) => self.keep(came, &set, &opened, None),
+            Ok(opened) => {
+                let said = read(&came, &opened);
+                if self.is_too_much(&mut came, said.as_ref())? {
+                    return Ok(LATER);
+                }
+                self.keep(came, &set, &opened, said, None)
+            }
             Err(error) => self.unopened(came, error),
         }
     }
@@ -175,14 +186,17 @@ impl Tx<'_> {
             one_time: keys.one_time.as_ref().map(|row| &row.keys.dh),
         });
         match set.open_first(self.me, &identity, &first, responder, self.aging()) {
-            Ok(opened) if self.is_too_much(&mut came, &opened)? => Ok(LATER),
             Ok(opened) => {
+                let said = read(&came, &opened);
+                if self.is_too_much(&mut came, said.as_ref())? {
+                    return Ok(LATER);
+                }
                 if opened.is_new_session
-                    && let Some(refused) = self.use_up(&came, &first, card_prekey, &opened)?
+                    && let Some(refused) = self.use_up(&came, &first, card_prekey, said.as_ref())?
                 {
                     return Ok(refused);
                 }
-                self.keep(came, &set, &opened, card_prekey)
+                self.keep(came, &set, &opened, said, card_prekey)
             }
             Err(error) => {
                 if begins_himself {
@@ -193,10 +207,10 @@ impl Tx<'_> {
         }
     }
 
-    fn is_too_much(&mut self, came: &mut Incoming, opened: &Opened) -> Step<bool> {
-        match &mut came.contact {
-            Some(row) => self.has_no_room(row, opened),
-            None => Ok(false),
+    fn is_too_much(&mut self, came: &mut Incoming, said: Option<&Capsule>) -> Step<bool> {
+        match (&mut came.contact, said) {
+            (Some(row), Some(said)) => self.has_no_room(row, said),
+            _ => Ok(false),
         }
     }
 
@@ -207,13 +221,12 @@ impl Tx<'_> {
         came: &Incoming,
         first: &FirstContactIn,
         card_prekey: Option<(PrekeyId, DhPublic)>,
-        opened: &Opened,
+        said: Option<&Capsule>,
     ) -> Step<Option<Verdict>> {
         if came.contact.is_some() && !self.may_begin(&came.from) {
             return Ok(Some(TOO_MANY));
         }
-        let capsule = Capsule::decode(&opened.plaintext).ok();
-        let who = self.newcomer(came.contact.is_some(), capsule.as_ref())?;
+        let who = self.newcomer(came.contact.is_some(), said)?;
         if let Some(reason) = self.room_for_session(who, came.way, card_prekey.map(|(prekey, _)| prekey))? {
             return Ok(Some(match reason {
                 RefuseReason::Unavailable => LATER,
@@ -249,6 +262,7 @@ impl Tx<'_> {
         came: Incoming,
         set: &SessionSet,
         opened: &Opened,
+        said: Option<Capsule>,
         card_prekey: Option<(PrekeyId, DhPublic)>,
     ) -> Step<Verdict> {
         let from = came.from;
@@ -264,17 +278,13 @@ impl Tx<'_> {
                 self.session_begun(from, sends)?;
             }
         }
-        let capsule = Capsule::decode(&opened.plaintext);
-        if capsule.is_err() {
-            tracing::debug!(%from, "a capsule does not decode");
-        }
         match came.contact {
             Some(row) => {
-                if let Ok(capsule) = capsule {
-                    self.apply(*row, capsule, opened)?;
+                if let Some(said) = said {
+                    self.apply(*row, said, opened)?;
                 }
             }
-            None => self.hold(from, capsule.unwrap_or_default())?,
+            None => self.hold(from, said.unwrap_or_default())?,
         }
         Ok(Verdict::Taken)
     }
