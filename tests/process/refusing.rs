@@ -123,13 +123,14 @@ fn nobody_makes_a_node_try_without_end() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let all = ALL.iter().enumerate().map(|(number, meets)| connected(7_000 + number as u64, *meets, target));
     let lines = runtime.block_on(futures::future::join_all(all));
-    let before = cost(&node);
     for (stranger, _) in &lines {
         alice.one(&["contacts", "add", &stranger.peer().to_string()]);
         for text in ["one", "two", "three"] {
             alice.one(&["rpc", "send", &format!(r#"{{"to":"{}","text":"{text}"}}"#, stranger.peer())]);
         }
     }
+    // What the user has done is written by then.
+    let before = cost(&node);
     let envelopes = |line: &Line| line.proposed().iter().filter(|what| *what == "envelope").count();
     becomes("something is tried with each", || lines.iter().all(|(_, line)| envelopes(line) > 0));
     std::thread::sleep(Duration::from_secs(60));
