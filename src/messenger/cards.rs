@@ -78,7 +78,8 @@ impl Tx<'_> {
             self.mem.mail.publish_at = now + pause;
         }
         if self.mem.mail.publish_others_at <= now {
-            self.publish_others()?;
+            self.mem.mail.publish_others_at = now + limits::CARD_REPUBLISH;
+            self.apart(Self::publish_others);
         }
         Ok(())
     }
@@ -104,14 +105,15 @@ impl Tx<'_> {
         let (now, clock) = (self.now.mono, self.now.wall);
         let latest = self.mem.clock.row.latest();
         let from = self.mem.mail.publishing.take().unwrap_or_default();
-        let page = self.buf.scan::<Boxes>(&Scan::all().after_bytes(&from).limit(limits::MAX_CARDS_PUBLISHED))?;
+        let (page, _) =
+            self.buf.scan_sound::<Boxes>(&Scan::all().after_bytes(&from).limit(limits::MAX_CARDS_PUBLISHED))?;
         let full = page.len() == limits::MAX_CARDS_PUBLISHED;
         for (key, row) in page {
             self.mem.mail.publishing = Some(key).filter(|_| full);
             if !self.serves(&row.owner)? {
                 continue;
             }
-            let Some(card) = self.buf.get::<BoxCards>(&of_box(row.number))? else { continue };
+            let Some(card) = self.buf.get_sound::<BoxCards>(&of_box(row.number))? else { continue };
             let is_of_now = |card: CardIn| card.claimed_expires() > clock && !is_ahead(card.claimed_issued(), latest);
             if CardIn::decode(&card.bytes).is_ok_and(is_of_now) {
                 self.push(Order::PublishCard { owner: row.owner, card: card.bytes });

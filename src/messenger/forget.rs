@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::base::event::EventKind;
 use crate::base::{PeerId, RoomId, limits};
-use crate::store::{Rows, Scan};
+use crate::store::{Rows, Scan, StoreError};
 
 use super::command::{Answer, Refusal};
+use super::memory::number;
 use super::outgoing::Happening;
 use super::tables::{
-    MessageIndex, Messages, Recent, Timed, Tomb, TombRow, Tombs, hour_of, index_key, indexed, message_key, numbered,
-    timed_key, tomb_key,
+    ConversationRow, Conversations, MessageIndex, Messages, Recent, Timed, Tomb, TombRow, Tombs, hour_of, index_key,
+    indexed, message_key, numbered, room_key, timed_key, tomb_key,
 };
 use super::tx::{Step, Tx};
 
@@ -21,8 +22,9 @@ impl Tx<'_> {
     /// The rows of the index stay as long as a second copy of a message may come (they hold IDs only).
     pub(super) fn delete_conversation(&mut self, peer: PeerId) -> Step<Answer> {
         let room = RoomId::direct(peer);
-        let Some(mut conversation) = self.conversation(&room)?.filter(|row| row.activity != 0) else {
-            return Err(Refusal::NoConversation.into());
+        let mut conversation = match self.buf.get::<Conversations>(&room_key(&room)) {
+            Err(StoreError::Damaged { .. }) => self.conversation_anew(room)?,
+            read => read?.filter(|row| row.activity != 0).ok_or(Refusal::NoConversation)?,
         };
         let mut unsent = 0;
         let messages = self.mem.out.of(&peer).letters.iter().filter(|(_, letter)| letter.is_message());
@@ -32,7 +34,7 @@ impl Tx<'_> {
             self.happen(peer, number, Happening::Settled)?;
         }
         let mut hours = BTreeSet::new();
-        for (_, row) in self.buf.scan::<Timed>(&Scan::all())? {
+        for (_, row) in self.buf.scan_sound::<Timed>(&Scan::all())?.0 {
             let Some(position) = row.position.filter(|_| row.room == room) else { continue };
             self.buf.delete::<Timed>(&timed_key(row.at, &row.id));
             self.buf.delete::<Messages>(&message_key(&room, position));
@@ -54,6 +56,18 @@ impl Tx<'_> {
         self.bury(Tomb::Conversation { room, upto: conversation.forgotten, seen: Vec::new() })?;
         self.event(EventKind::ConversationDeleted { conversation: peer });
         Ok(Answer::Deleted { unsent })
+    }
+
+    /// A conversation whose row does not open, as it is after everything in it was deleted, but for its place in the inbox.
+    fn conversation_anew(&mut self, room: RoomId) -> Step<ConversationRow> {
+        self.destroy_unnamed(&room)?;
+        let mut row = ConversationRow::new(room, self.deadline_clock().0);
+        let newest = self.buf.scan_all::<Messages>(&Scan::new(room_key(&room)).reverse().limit(1))?;
+        row.last = newest.first().and_then(|(key, _)| number(key)).unwrap_or_default();
+        let (recent, _) = self.buf.scan_sound::<Recent>(&Scan::all())?;
+        let place = recent.iter().find(|(_, of)| *of == room).and_then(|(key, _)| number(key));
+        row.activity = place.unwrap_or_default();
+        Ok(row)
     }
 
     /// What was received is forgotten: its row in the index stays as long as a second copy may come.
@@ -92,9 +106,10 @@ impl Tx<'_> {
     /// Takes forgotten messages of a deleted conversation out of the index, from behind `seen` on. Says where to go on.
     fn forget_index(&mut self, room: &RoomId, upto: u64, seen: &[u8]) -> Step<Option<Vec<u8>>> {
         let scan = Scan::all().after_bytes(seen).limit(limits::MAX_BURIED_AT_ONCE);
-        let page = self.buf.scan::<MessageIndex>(&scan)?;
+        let page = self.buf.scan_all::<MessageIndex>(&scan)?;
         for (key, index) in &page {
-            if index.room == *room
+            if let Some(index) = index
+                && index.room == *room
                 && index.position <= upto
                 && let Some(id) = indexed(key)
                 && self.index(&id)?.is_none()

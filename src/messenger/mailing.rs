@@ -309,7 +309,7 @@ impl Mailing {
         for (_, mailbox) in rows.scan_sound::<BoxedPrekeys>(&Scan::all())?.0 {
             *self.boxed.entry(mailbox).or_default() += 1;
         }
-        self.queue = rows.get::<Queues>(&RowKey::new())?.map(|row| row.id);
+        self.queue = rows.get_sound::<Queues>(&RowKey::new())?.map(|row| row.id);
         if let Some(profile) = rows.get::<Profile>(&RowKey::new())? {
             *self.card = OwnCard::read(&profile.card).unwrap_or_default();
         }

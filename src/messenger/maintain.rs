@@ -18,8 +18,8 @@ const NOTE: Millis = Millis::from_secs(60);
 impl Tx<'_> {
     /// The timer rang: peers whose pause is over are looked at, and, once an hour, what ages.
     pub(super) fn timer(&mut self) -> Step {
-        if self.mem.burying {
-            self.forget_tombs()?;
+        if self.mem.burying && !self.apart(Self::forget_tombs) {
+            self.mem.burying = false;
         }
         self.walk_boxes()?;
         self.do_work()?;
@@ -68,7 +68,7 @@ impl Tx<'_> {
             let mut profile = self.profile()?;
             profile.swept = WallTime(0);
             self.put_profile(&profile)?;
-            self.walk_again()?;
+            self.apart(Self::walk_again);
         }
         if std::mem::take(&mut self.mem.clock.was_set) {
             // Others judge it by clocks that are right.
@@ -81,11 +81,11 @@ impl Tx<'_> {
         let clock = self.deadline_clock();
         let daily = self.profile()?.swept + SWEEP <= clock;
         self.mem.burying = true;
-        self.rotate_keys()?;
-        self.expire_requests()?;
+        self.apart(Self::rotate_keys);
+        self.expire_requests();
         self.expire_strangers();
-        self.age_outbox()?;
-        self.begin_walk()?;
+        self.apart(Self::age_outbox);
+        self.apart(Self::begin_walk);
         for (_, row) in self.buf.scan_sound::<Peers>(&Scan::all())?.0 {
             self.for_peer(row.peer, |tx| tx.age_peer(row, daily));
         }
@@ -112,13 +112,12 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn expire_requests(&mut self) -> Step {
+    fn expire_requests(&mut self) {
         let clock = self.believed(limits::REQUEST_LIFE);
         let old = self.mem.requests.iter().filter(|request| request.received_at + limits::REQUEST_LIFE <= clock);
         for peer in old.map(|request| request.peer).collect::<Vec<_>>() {
-            self.close_request(&peer, RequestEnd::Expired)?;
+            self.apart(|tx| tx.close_request(&peer, RequestEnd::Expired).map(drop));
         }
-        Ok(())
     }
 
     /// When the timer is to ring next.

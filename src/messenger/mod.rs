@@ -366,9 +366,9 @@ impl Tx<'_> {
     fn settle(&mut self) -> Step {
         self.note_clock()?;
         self.expire()?;
-        self.settle_card()?;
+        self.apart(Self::settle_card);
         self.look_out()?;
-        self.ask_own_boxes()?;
+        self.ask_own_boxes();
         while let Some(peer) = self.mem.touched.pop_first() {
             if !self.mem.later.contains(&peer) {
                 self.for_peer(peer, |tx| tx.pump(peer).and_then(|()| tx.post(peer)));

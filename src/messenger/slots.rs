@@ -2,11 +2,14 @@
 //! Those that vanish are under the key of their hour instead. So what a key takes with it is bounded, and a conversation of
 //! any length is forgotten by destroying its keys.
 
-use crate::base::limits;
-use crate::store::{KeyId, Scan, Table};
+use std::collections::BTreeSet;
 
+use crate::base::{RoomId, limits};
+use crate::store::{KeyId, Rows, Scan, Table};
+
+use super::memory::number;
 use super::tables::{
-    ConversationRow, IndexRow, MessageIndex, MessageRow, Messages, Slot, Slots, index_key, message_key, room_key,
+    ConversationRow, Hours, IndexRow, MessageIndex, MessageRow, Messages, Slot, Slots, index_key, message_key, room_key,
 };
 use super::tx::{Step, Tx};
 use crate::base::event::EventKind;
@@ -110,9 +113,28 @@ impl Tx<'_> {
         Ok(self.buf.put::<Slots>(&room_key(&conversation.room).u64(conversation.slots), &key)?)
     }
 
+    /// Destroys the keys of slots whose names are lost: they are known by what is under them.
+    pub(super) fn destroy_unnamed(&mut self, room: &RoomId) -> Step {
+        let hours = self.buf.scan_sound::<Hours>(&Scan::all())?.0;
+        let hours: BTreeSet<KeyId> =
+            hours.into_iter().flat_map(|(_, row)| row.old.into_iter().chain([row.key])).collect();
+        for (key, _) in self.buf.scan_all::<Messages>(&Scan::new(room_key(room)))? {
+            let Some(position) = number(&key) else { continue };
+            let under = self.buf.key_of::<Messages>(&message_key(room, position))?;
+            if let Some(key) = under.filter(|key| !hours.contains(key)) {
+                self.buf.destroy_key(key);
+            }
+        }
+        Ok(())
+    }
+
     /// Destroys the keys of all slots of a conversation.
     pub(super) fn destroy_slots(&mut self, conversation: &mut ConversationRow) -> Step {
-        for (_, key) in self.buf.take::<Slots>(&Scan::new(room_key(&conversation.room)))? {
+        let slots = Scan::new(room_key(&conversation.room));
+        if self.buf.count_unsound::<Slots>(&slots)? > 0 {
+            self.destroy_unnamed(&conversation.room)?;
+        }
+        for (_, key) in self.buf.take::<Slots>(&slots)? {
             self.buf.destroy_key(key);
         }
         conversation.slots = 0;

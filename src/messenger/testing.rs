@@ -27,6 +27,8 @@ use crate::store::{Reader, Rows};
 
 /// Marks questions that one desk asked another.
 const MAIL: u64 = 1 << 63;
+/// How often timers may ring at one moment.
+const MAX_RINGS: u32 = 2000;
 
 /// One messenger, and everything that was ever on its disk.
 pub(crate) struct Desk {
@@ -94,6 +96,17 @@ impl Office {
             office.open(office.desks.len() - 1);
         }
         office
+    }
+
+    /// The same people once more, with copies of their disks. All must be closed, and are opened then.
+    pub(crate) fn copy(&self) -> Self {
+        let mut copy = Self { now: self.now, table: self.table.clone(), ..Self::new(0) };
+        for desk in &self.desks {
+            let (place, seed, id) = (desk.place.copy(), desk.seed.clone(), desk.id);
+            copy.desks.push(Desk { place, seed, id, messenger: None, wake: MonoTime(u64::MAX), copies: Vec::new() });
+        }
+        (0..copy.desks.len()).for_each(|who| copy.open(who));
+        copy
     }
 
     /// Two contacts with a confirmed session.
@@ -313,11 +326,14 @@ impl Office {
     /// Lets time pass, timers ring.
     pub(crate) fn pass(&mut self, span: Millis) {
         let end = self.now.mono + span;
+        let mut rings = 0;
         loop {
             let open = self.desks.iter().enumerate().filter(|(_, desk)| desk.messenger.is_some());
             let Some((at, who)) = open.map(|(i, desk)| (desk.wake, i)).min().filter(|(at, _)| *at <= end) else {
                 break;
             };
+            rings = if at <= self.now.mono { rings + 1 } else { 0 };
+            assert!(rings < MAX_RINGS, "the timer of {who} rings and rings");
             self.forward(at.since(self.now.mono));
             self.desks[who].wake = MonoTime(u64::MAX);
             self.queue.push_back((who, Input::Timer));

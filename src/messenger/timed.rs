@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::base::{MessageId, Millis, MonoTime, RoomId, WallTime, limits};
 use crate::content::mimi::{Expires, Vanishes};
-use crate::store::{KeyId, Rows, Scan};
+use crate::store::{KeyId, Rows, Scan, StoreError};
 
 use super::command::Refusal;
 use super::query;
@@ -37,12 +37,12 @@ impl Tx<'_> {
 
     /// The key that seals messages that vanish in this hour.
     pub(super) fn key_of_hour(&mut self, vanishes: Vanishes) -> Step<KeyId> {
-        let hour = numbered(hour_of(time_of(vanishes)));
-        if let Some(row) = self.buf.get::<Hours>(&hour)? {
+        let hour = hour_of(time_of(vanishes));
+        if let Some(row) = self.hour(hour)? {
             return Ok(row.key);
         }
         let key = self.buf.create_key(&mut *self.rng);
-        self.buf.put::<Hours>(&hour, &HourRow { key, old: Vec::new(), moved: Vec::new() })?;
+        self.buf.put::<Hours>(&numbered(hour), &HourRow { key, old: Vec::new(), moved: Vec::new() })?;
         Ok(key)
     }
 
@@ -85,21 +85,29 @@ impl Tx<'_> {
                 None => (Scan::all(), None),
             };
             let page = from.to(clock.0.saturating_add(1)).limit(limits::MAX_EXPIRED_AT_ONCE);
-            let page = self.buf.scan::<Timed>(&page)?;
+            let page = self.buf.scan_all::<Timed>(&page)?;
             let is_all = page.len() < limits::MAX_EXPIRED_AT_ONCE;
             let mut hours = BTreeSet::new();
             for (key, row) in page {
+                let Some(row) = row else {
+                    hours.extend(self.drop_timed(&key)?);
+                    continue;
+                };
                 let over = self.mem.clock.row.over_from(row.since, WallTime(row.at));
                 if over > clock {
                     first = Some((key, first.map_or(over, |(_, first)| first.min(over))));
                     continue;
                 }
-                self.buf.delete::<Timed>(&timed_key(row.at, &row.id));
-                hours.insert(hour_of(row.at));
-                match row.position {
-                    Some(position) => self.vanish(&row, position)?,
-                    None => self.vanish_held(&row)?,
+                let hour = hour_of(row.at);
+                if hours.insert(hour) {
+                    self.hour(hour)?;
                 }
+                self.buf.delete::<Timed>(&timed_key(row.at, &row.id));
+                // The key goes, whatever becomes of the rows.
+                self.apart(|tx| match row.position {
+                    Some(position) => tx.vanish(&row, position),
+                    None => tx.vanish_held(&row),
+                });
             }
             self.mem.next_expiry = if is_all { self.next_look(first.as_ref())? } else { Some(clock) };
             self.mem.held = first;
@@ -115,7 +123,8 @@ impl Tx<'_> {
     /// When there is something to let go of next: one that is passed over, or the first behind these.
     fn next_look(&self, held: Option<&(Vec<u8>, WallTime)>) -> Step<Option<WallTime>> {
         let scan = held.map_or_else(Scan::all, |(key, _)| Scan::all().after_bytes(key));
-        let next = self.buf.scan::<Timed>(&scan.limit(1))?.pop().map(|(_, row)| row.at).filter(|at| *at != WAITING);
+        let next =
+            self.buf.scan_sound::<Timed>(&scan.limit(1))?.0.pop().map(|(_, row)| row.at).filter(|at| *at != WAITING);
         Ok(next.map(WallTime).into_iter().chain(held.map(|(_, first)| *first)).min())
     }
 
@@ -134,7 +143,15 @@ impl Tx<'_> {
 
     fn vanish(&mut self, timed: &TimedRow, position: u64) -> Step {
         let (room, peer) = (timed.room, timed.room.peer());
-        let message = self.message(&room, position)?.filter(|message| message.id == timed.id);
+        let key = message_key(&room, position);
+        let message = match self.buf.get::<Messages>(&key) {
+            // Of this one only its name is known.
+            Err(StoreError::Damaged { .. }) => {
+                self.buf.delete::<Messages>(&key);
+                return self.bury(Tomb::Message(timed.id));
+            }
+            read => read?.filter(|message| message.id == timed.id),
+        };
         let (Some(mut conversation), Some(message)) = (self.conversation(&room)?, message) else { return Ok(()) };
         let state = query::state(&*self.buf, self.my_id(), &conversation, position, &message)?;
         if state == State::Received {
@@ -149,7 +166,6 @@ impl Tx<'_> {
             conversation.kept = conversation.kept.saturating_sub(message.size());
         }
         self.put_conversation(&conversation)?;
-        let key = message_key(&room, position);
         self.buf.delete::<Messages>(&key);
         self.buf.delete::<States>(&key);
         self.buf.delete::<Late>(&key);
@@ -181,11 +197,39 @@ impl Tx<'_> {
         Ok(self.buf.put_under::<Requests>(&peer_key(&peer), row.key, &row)?)
     }
 
+    /// The keys of an hour. Where their row does not open it is made again of what is under them: all of them are old.
+    fn hour(&mut self, hour: u64) -> Step<Option<HourRow>> {
+        let read = self.buf.get::<Hours>(&numbered(hour));
+        if !matches!(read, Err(StoreError::Damaged { .. })) {
+            return Ok(read?);
+        }
+        let mut old = BTreeSet::new();
+        for (_, row) in self.buf.scan_sound::<Timed>(&in_hour(hour))?.0 {
+            if let Some(position) = row.position {
+                old.extend(self.buf.key_of::<Messages>(&message_key(&row.room, position))?);
+            }
+        }
+        let row = HourRow { key: self.buf.create_key(&mut *self.rng), old: Vec::from_iter(old), moved: Vec::new() };
+        self.buf.put::<Hours>(&numbered(hour), &row)?;
+        self.mem.moving.insert(hour);
+        Ok(Some(row))
+    }
+
+    /// A row that does not open says no more than its time. What it stood for is unreadable with the key of its hour.
+    fn drop_timed(&mut self, key: &[u8]) -> Step<Option<u64>> {
+        let hour = key.first_chunk().map(|at| hour_of(u64::from_be_bytes(*at)));
+        if let Some(hour) = hour {
+            self.hour(hour)?;
+        }
+        self.buf.take::<Timed>(&Scan::all().from_bytes(key).to_bytes(&[key, &[0]].concat()))?;
+        Ok(hour)
+    }
+
     /// Something under the key of this hour was forgotten: the key goes, if not `at_once`, then when few are left that
     /// need another, or none.
     pub(super) fn leave_hour(&mut self, hour: u64, at_once: bool) -> Step {
-        let Some(row) = self.buf.get::<Hours>(&numbered(hour))? else { return Ok(()) };
-        let left = self.buf.scan::<Timed>(&in_hour(hour).limit(limits::MAX_MOVED_EARLY + 1))?;
+        let Some(row) = self.hour(hour)? else { return Ok(()) };
+        let (left, _) = self.buf.scan_sound::<Timed>(&in_hour(hour).limit(limits::MAX_MOVED_EARLY + 1))?;
         let clock = self.deadline_clock();
         if left.iter().any(|(_, row)| self.mem.clock.row.over_from(row.since, WallTime(row.at)) <= clock) {
             // The rest of what is due comes with the next commit.
@@ -216,19 +260,22 @@ impl Tx<'_> {
 
     /// Moves some messages of an hour to its new key.
     fn move_some(&mut self, hour: u64) -> Step {
-        let Some(mut row) = self.buf.get::<Hours>(&numbered(hour))? else {
+        let Some(mut row) = self.hour(hour)? else {
             self.mem.moving.remove(&hour);
             return Ok(());
         };
         let scan = if row.moved.is_empty() { in_hour(hour) } else { in_hour(hour).after_bytes(&row.moved) };
-        let page = self.buf.scan::<Timed>(&scan.limit(limits::MAX_MOVED_AT_ONCE))?;
+        let (page, _) = self.buf.scan_sound::<Timed>(&scan.limit(limits::MAX_MOVED_AT_ONCE))?;
         for (_, timed) in &page {
-            if let Some(position) = timed.position
-                && let Some(conversation) = self.conversation(&timed.room)?
-                && let Some(message) = self.message(&timed.room, position)?
-            {
-                self.put_message(&conversation, position, &message)?;
-            }
+            self.apart(|tx| {
+                if let Some(position) = timed.position
+                    && let Some(conversation) = tx.conversation(&timed.room)?
+                    && let Some(message) = tx.message(&timed.room, position)?
+                {
+                    tx.put_message(&conversation, position, &message)?;
+                }
+                Ok(())
+            });
         }
         match page.last() {
             Some((key, _)) if page.len() == limits::MAX_MOVED_AT_ONCE => row.moved.clone_from(key),

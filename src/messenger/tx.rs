@@ -193,6 +193,16 @@ impl Tx<'_> {
         done
     }
 
+    /// Does something that nothing else waits for. If rows for it do not open, nothing of it stays, and the rest goes on. Whether
+    /// it was done.
+    pub(super) fn apart(&mut self, work: impl FnOnce(&mut Self) -> Step) -> bool {
+        let done = self.attempt(work);
+        if let Err(Stop::Fault(error)) = &done {
+            tracing::error!(%error, "what is to be done by itself is left out");
+        }
+        done.is_ok()
+    }
+
     pub(super) fn link(&mut self, peer: PeerId) -> &mut Link {
         self.mem.link(peer)
     }

@@ -90,14 +90,14 @@ impl WriteBuffer {
         self.change(key, Change::Delete);
     }
 
-    /// Removes the rows that `scan` covers, and gives them.
+    /// Removes the rows that `scan` covers, and gives them; those that do not open go with them.
     ///
     /// # Errors
-    /// As [`Rows::get`]; then none is removed.
+    /// Those of the disk; then none is removed.
     pub fn take<T: Table>(&mut self, scan: &Scan) -> Result<Vec<Keyed<T::Row>>, StoreError> {
-        let (rows, prefix) = (self.scan::<T>(scan)?, self.row_key::<T>(&scan.prefix));
+        let (rows, prefix) = (self.scan_all::<T>(scan)?, self.row_key::<T>(&scan.prefix));
         rows.iter().for_each(|(key, _)| self.change([&prefix, key.as_slice()].concat(), Change::Delete));
-        Ok(rows)
+        Ok(rows.into_iter().filter_map(|(key, row)| Some((key, row?))).collect())
     }
 
     /// Removes the rows of a table that do not open; says how many.

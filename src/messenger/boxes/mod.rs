@@ -140,15 +140,17 @@ impl Tx<'_> {
     }
 
     /// Asks the own mailboxes what there is to be asked.
-    pub(super) fn ask_own_boxes(&mut self) -> Step {
+    pub(super) fn ask_own_boxes(&mut self) {
         let now = self.now.mono;
         let look = std::mem::take(&mut self.mem.mail.look);
         let is_due = |own: &OwnBox| look || own.due().is_some_and(|at| at <= now);
         let due: Vec<PeerId> = self.mem.mail.own.iter().filter(|(_, own)| is_due(own)).map(|(peer, _)| *peer).collect();
         for peer in due {
-            self.ask_own_box(peer)?;
+            if !self.apart(|tx| tx.ask_own_box(peer)) {
+                let own = self.mem.mail.own.entry(peer).or_default();
+                own.retry_at = Some(now + limits::BOX_RETRY);
+            }
         }
-        Ok(())
     }
 
     fn ask_own_box(&mut self, peer: PeerId) -> Step {

@@ -17,9 +17,9 @@ use crate::store::{RowKey, Rows, Scan};
 use super::Outcome;
 
 impl Tx<'_> {
-    /// The key of our queue.
+    /// The key of our queue. One that does not open is as if there were none: another takes its place, as if it were lost.
     pub(in crate::messenger) fn queue_row(&self) -> Step<Option<QueueRow>> {
-        Ok(self.buf.get::<Queues>(&RowKey::new())?)
+        Ok(self.buf.get_sound::<Queues>(&RowKey::new())?)
     }
 
     fn put_queue_row(&mut self, row: &QueueRow) -> Step {

@@ -47,7 +47,7 @@ impl Tx<'_> {
         let (trials, mail) =
             (self.mail_day_after(limits::BOX_TRIAL_DAYS), self.mail_day_after(limits::BOX_ENVELOPE_DAYS));
         let scan = Scan::all().after_bytes(&from).limit(limits::MAX_BOXES_AT_ONCE);
-        let page = self.buf.scan::<Boxes>(&scan)?;
+        let (page, _) = self.buf.scan_sound::<Boxes>(&scan)?;
         let full = page.len() == limits::MAX_BOXES_AT_ONCE;
         let mut expired = 0;
         for (key, row) in page {
@@ -88,7 +88,7 @@ impl Tx<'_> {
         let oldest = Scan::new(of_box(row.number)).limit(limits::MAX_MAIL_EXPIRED_AT_ONCE);
         let is_over = |deposit: &DepositRow| today > deposit.day.saturating_add(limits::BOX_ENVELOPE_DAYS);
         let (before, mut gone) = (row.bytes, 0);
-        for (key, deposit) in self.buf.scan::<Deposits>(&oldest)? {
+        for (key, deposit) in self.buf.scan_sound::<Deposits>(&oldest)?.0 {
             if !is_over(&deposit) {
                 break;
             }

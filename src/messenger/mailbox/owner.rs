@@ -180,14 +180,14 @@ impl Tx<'_> {
         let (mut items, mut bytes, mut more) = (Vec::new(), 0, false);
         if let Some(from) = after.checked_add(1) {
             let page = Scan::new(of_box(row.number)).from(from).limit(limits::MAX_BOX_PAGE + 1);
-            for (key, deposit) in self.buf.scan::<Deposits>(&page)? {
+            for (key, deposit) in self.buf.scan_sound::<Deposits>(&page)?.0 {
                 bytes += usize::try_from(deposit.size).unwrap_or(usize::MAX);
                 if items.len() == limits::MAX_BOX_PAGE || bytes > limits::MAX_BOX_PAGE_BYTES {
                     more = true;
                     break;
                 }
                 let number = number(&key).unwrap_or_default();
-                if let Some(body) = self.buf.get::<DepositBodies>(&in_box(row.number, number))? {
+                if let Some(body) = self.buf.get_sound::<DepositBodies>(&in_box(row.number, number))? {
                     items.push(PageItem { number, sealed: body.0 });
                 }
             }
@@ -201,7 +201,7 @@ impl Tx<'_> {
         self.mem.void.visited(row.number, Some(self.now.mono + limits::MAX_MAIL_WAIT));
         let row = self.note_visit(row)?;
         let Some(from) = after.checked_add(1) else { return Ok(None) };
-        let came = !self.buf.scan::<Deposits>(&Scan::new(of_box(row.number)).from(from).limit(1))?.is_empty();
+        let came = !self.buf.scan_sound::<Deposits>(&Scan::new(of_box(row.number)).from(from).limit(1))?.0.is_empty();
         Ok(came.then_some(Answer::Waited { came }))
     }
 
@@ -213,7 +213,7 @@ impl Tx<'_> {
             Delete::UpTo(last) => {
                 let all = Scan::new(of_box(row.number));
                 let upto = last.checked_add(1).map_or_else(|| all.clone(), |end| all.clone().to(end));
-                for (key, deposit) in self.buf.scan::<Deposits>(&upto)? {
+                for (key, deposit) in self.buf.scan_sound::<Deposits>(&upto)?.0 {
                     self.take_out(&mut row, number(&key).unwrap_or_default(), &deposit)?;
                 }
             }

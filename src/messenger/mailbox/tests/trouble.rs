@@ -108,9 +108,11 @@ fn damaged_rows_stay_where_they_are() {
     house.office.tx(0, |tx| tx.buf.delete::<DepositBodies>(&in_box(number, 1)));
     assert_eq!(house.page(&owner, 0).1.len(), 1);
     damage::<Deposits>(&mut house, &owner, &in_box(number, 2));
-    assert_eq!(house.ask(owner.id(), &owner.fetch(0)), MailAnswer::Unavailable);
+    house.fill(&mut owner, None, 1, 10);
+    assert_eq!(house.page(&owner, 0).1.len(), 1, "the rest is fetched");
     house.sleep(Millis(30 * DAY.0));
-    assert_eq!(house.totals().walked, 0, "the walk has not come to its end");
+    assert_ne!(house.totals().walked, 0, "the walk comes to its end");
+    assert_eq!(house.page(&owner, 0).1.len(), 0, "and takes out what is old");
     assert_eq!(house.office.command(0, Command::SetMailService(MailService::Open)).map(|_| ()), Ok(()));
     let rotated = house.office.rows(0).get::<crate::messenger::tables::Profile>(&RowKey::new()).unwrap().unwrap();
     assert!(rotated.card_issued > WallTime(house.now().0 - 8 * DAY.0), "and the rest of the house went on");

@@ -1,0 +1,143 @@
+//! A disk keeps everything but one row: whatever row it is, the rest goes on. Nothing else stands still, nothing else is kept
+//! from being deleted.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::base::Millis;
+use crate::base::words::MailService;
+use crate::messenger::command::Command;
+use crate::messenger::tables::{
+    BoxCards, BoxPrekeys, BoxTokens, BoxedPrekeys, Boxes, CardKeysTable, Cards, ClientIdQueue, ClientIds, Clocks,
+    Conversations, DepositBodies, DepositMarks, Deposits, EnvelopeMarks, Events, GivenTokens, Hours, KnownPeers, Late,
+    MailServices, MailTotals, MarkQueue, MessageIndex, Messages, Offers, OneTimeTable, Outbox, OwnBoxes, Peers,
+    PrekeyMarks, Profile, Queues, Reaches, Recent, Requests, SendingChains, Sessions, Slots, States, Strangers, Timed,
+    Tombs, VoidTags, every_table, unsound,
+};
+use crate::messenger::testing::Office;
+use crate::store::{Scan, Table};
+
+const ALICE: usize = 0;
+/// Contacts of Alice, in the order in which things happen to them.
+const CONTACTS: [usize; 3] = [1, 2, 3];
+/// Whom she does not know.
+const STRANGER: usize = 4;
+/// Keeps her mail.
+const HOUSE: usize = 5;
+
+/// A profile with something of everything: mail is kept for Alice, and by her.
+fn busy() -> Office {
+    let mut office = Office::new(6);
+    office.command(HOUSE, Command::SetMailService(MailService::Open)).unwrap();
+    office.command(ALICE, Command::SetMailService(MailService::Open)).unwrap();
+    let (house, alice) = (office.id(HOUSE), office.id(ALICE));
+    let addrs = || vec!["/dns/box.example/tcp/1".to_owned()];
+    office.command(ALICE, Command::UseMailbox { peer: house, addrs: addrs() }).unwrap();
+    for who in CONTACTS {
+        office.befriend(ALICE, who);
+        office.command(who, Command::UseMailbox { peer: alice, addrs: addrs() }).unwrap();
+        for text in ["from Alice", "and another"] {
+            office.say(ALICE, who, text);
+            office.say(who, ALICE, "to Alice");
+        }
+        office.whisper(who, ALICE, "not for long", Millis::from_days(3));
+        office.whisper(ALICE, who, "ours neither", Millis::from_days(3));
+    }
+    office.say(STRANGER, ALICE, "may I?");
+    office.pass(Millis::from_hours(1));
+    // Mail waits for the first two; what Alice writes to the others waits for them.
+    office.close(CONTACTS[0]);
+    office.close(CONTACTS[1]);
+    office.say(CONTACTS[2], CONTACTS[0], "a stranger's, by mailbox");
+    office.pass(Millis::from_hours(1));
+    office.say(ALICE, CONTACTS[1], "waits");
+    (0..office.desks.len()).for_each(|who| office.close(who));
+    office
+}
+
+/// How many of Alice's contacts hear from her now, and she from them.
+fn hear(office: &mut Office, what: &str) -> usize {
+    let mut heard = 0;
+    for who in CONTACTS {
+        let (to, from) = (format!("{what} to {who}"), format!("{what} from {who}"));
+        let said = office.send(ALICE, office.text(who, &to)).is_ok();
+        office.send(who, office.text(ALICE, &from)).unwrap();
+        office.pass(Millis::from_secs(20));
+        heard += usize::from(
+            said && office.texts(who, ALICE).contains(&to) && office.texts(ALICE, who).iter().any(|text| *text == from),
+        );
+    }
+    heard
+}
+
+/// With one row of a table that does not open. What went wrong; `None` also where there is no such row.
+fn with_one_spoilt<T: Table>(busy: &Office, last: bool) -> Option<String> {
+    let mut office = busy.copy();
+    let one = if last { Scan::all().reverse() } else { Scan::all() };
+    office.tx(ALICE, |tx| _ = tx.buf.spoil::<T>(&one.limit(1)));
+    // Without that row nobody knows who we are.
+    if unsound(&office.rows(ALICE)).unwrap().is_empty() || T::ID == Profile::ID {
+        return None;
+    }
+    let mut faults = Vec::new();
+    office.open(ALICE);
+    // One contact may be lost with his row, not two.
+    let mut enough = |office: &mut Office, when: &str| {
+        let heard = hear(office, when);
+        if heard + 1 < CONTACTS.len() {
+            faults.push(format!("{when}: {heard} are heard"));
+        }
+    };
+    enough(&mut office, "at once");
+    office.leap(Millis::from_days(40));
+    office.pass(Millis::from_hours(1));
+    enough(&mut office, "long after");
+    // Whatever is deleted goes, but for one.
+    let mut failed = Vec::new();
+    let (contacts, house) = (CONTACTS.map(|who| office.id(who)), office.id(HOUSE));
+    let mut give = |office: &mut Office, command: Command| {
+        let name = format!("{command:?}").chars().take_while(|c| c.is_alphanumeric()).collect::<String>();
+        if let Err(refusal) = office.command(ALICE, command) {
+            failed.push(format!("{name}: {refusal}"));
+        }
+    };
+    for peer in contacts {
+        give(&mut office, Command::DeleteConversation(peer));
+    }
+    for peer in contacts {
+        give(&mut office, Command::Block(peer));
+        give(&mut office, Command::RemoveContact(peer));
+    }
+    give(&mut office, Command::DropMailbox(house));
+    if failed.len() > 3 {
+        faults.push(format!("not done: {failed:?}"));
+    }
+    let kept: Vec<_> = ["from Alice", "to Alice", "not for long", "ours neither", "may I?"]
+        .into_iter()
+        .filter(|text| office.can_be_had(ALICE, text))
+        .collect();
+    if !kept.is_empty() {
+        faults.push(format!("can still be had: {kept:?}"));
+    }
+    (!faults.is_empty())
+        .then(|| format!("{} ({}): {}", T::NAME, if last { "last" } else { "first" }, faults.join("; ")))
+}
+
+#[test]
+fn one_row_that_does_not_open_stops_nothing_else() {
+    // Otherwise the last row of each table is enough.
+    let is_long = std::env::var_os("ROHRPOST_TEST_SCALE").is_some();
+    let busy = busy();
+    let quiet = |run: &dyn Fn() -> Option<String>, name: &str| {
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Some(format!("{name}: panics")))
+    };
+    macro_rules! each {
+        ($($table:ident)*) => {
+            [$(
+                if is_long { quiet(&|| with_one_spoilt::<$table>(&busy, false), <$table as Table>::NAME) } else { None },
+                quiet(&|| with_one_spoilt::<$table>(&busy, true), <$table as Table>::NAME),
+            )*]
+        };
+    }
+    let faults: Vec<String> = every_table!(each).into_iter().flatten().collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
