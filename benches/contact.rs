@@ -93,7 +93,7 @@ impl Contact {
     fn is_told(&mut self, count: usize) -> Vec<MessageId> {
         let (peer, mut told) = (self.id(), Vec::new());
         for n in 0..count {
-            let send = Command::Send(SendCommand::text(peer, &format!("{n}")));
+            let send = Command::Send(SendCommand::text(peer, format!("{n}")));
             let mut input = Some(Input::Command(1, send));
             while let Some(next) = input.take() {
                 for output in self.desk.hand_in(next) {

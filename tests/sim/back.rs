@@ -92,7 +92,7 @@ impl Story {
         usize::try_from(self.dice.next_u64() % n).unwrap()
     }
 
-    fn note(&mut self, what: String) {
+    fn note(&mut self, what: &str) {
         self.trail.push(format!("{:>10} {what}", self.world.now()));
     }
 
@@ -114,7 +114,7 @@ impl Story {
         let text = format!("{}{}", ["a", "b"][from], self.said.len());
         // He may have blocked him.
         if self.world.try_say(self.people[from], self.people[1 - from], &text).is_ok() {
-            self.note(format!("says {text}"));
+            self.note(&format!("says {text}"));
             let at = self.world.now();
             self.said.push(Said { from, text, at, unsaid: false, unheard: false });
         }
@@ -134,14 +134,14 @@ impl Story {
         };
         let shown = format!("{who}: {act:?}");
         let done = self.world.command(self.people[who], act).is_ok();
-        self.note(format!("{shown} {done}"));
+        self.note(&format!("{shown} {done}"));
     }
 
     fn set_clock(&mut self, who: usize, wrong: i64) {
         self.wrong[who] = wrong;
         self.set[who] = true;
         self.world.set_clock(self.people[who], wrong);
-        self.note(format!("{who}: the clock is wrong by {} s", wrong / 1000));
+        self.note(&format!("{who}: the clock is wrong by {} s", wrong / 1000));
     }
 
     /// His process begins anew.
@@ -155,7 +155,7 @@ impl Story {
         self.leapt[who] |= self.set[who];
         let Some((mut old, known)) = self.copies[who].take() else {
             self.copies[who] = Some((self.world.copy_folder(self.people[who]), self.said.len()));
-            return self.note(format!("{who}: a copy is made"));
+            return self.note(&format!("{who}: a copy is made"));
         };
         let shown = |world: &World, who: usize| {
             let history = world.history(self.people[who], self.people[1 - who]).into_iter();
@@ -170,7 +170,7 @@ impl Story {
         }
         let shown = [shown(&self.world, 0), shown(&self.world, 1)];
         self.back = Some(Back { said: self.said.len(), shown });
-        self.note(format!("{who}: the copy is put back"));
+        self.note(&format!("{who}: the copy is put back"));
     }
 
     fn act(&mut self) {
@@ -188,7 +188,7 @@ impl Story {
             13 => {
                 self.world.leave(self.people[who]);
                 self.leapt[who] |= self.set[who];
-                self.note(format!("{who}: off"));
+                self.note(&format!("{who}: off"));
             }
             _ => {
                 for who in self.people {
@@ -196,7 +196,7 @@ impl Story {
                         self.world.come(who);
                     }
                 }
-                self.note("all are on".to_owned());
+                self.note("all are on");
             }
         }
         let span = [Millis(20), MINUTE, Millis::from_hours(1), Millis::from_hours(9)][self.below(4)];

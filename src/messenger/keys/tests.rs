@@ -64,7 +64,7 @@ fn keys_are_a_week_old_at_most_however_often_the_card_is_made_anew() {
         office.command(0, Command::SetPolicy(policy)).unwrap();
         let card = office.card_of(0);
         assert_ne!(std::mem::replace(&mut last, card.clone()), card);
-        let named = CardIn::decode(&card).unwrap().verify(&office.identity(0).public(), WallTime(0)).unwrap().prekey_id;
+        let named = CardIn::decode(&card).unwrap().verify(office.identity(0).public(), WallTime(0)).unwrap().prekey_id;
         assert_eq!(named == first, day < 7, "{day}");
     }
     assert_eq!(kept(&office, 0).len(), 2);
