@@ -1,12 +1,19 @@
 //! Relays that lie: nothing is called delivered that is not, nothing comes twice, nobody else hears anything, and
 //! another way is found.
 
+use std::thread;
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::lab::{Gateway, Nat, Net};
 use crate::liar::{Asked, Liar, Lie, MARK};
+use crate::node::becomes;
 use crate::person::same_history;
 use crate::station::Station;
+
+/// Between two looks at a log.
+const BREATH: Duration = Duration::from_millis(50);
 
 /// Three who meet only through these relays: one that lies, and one that may be as good as any.
 struct Village {
@@ -165,4 +172,25 @@ pub(crate) fn reservations_are_not_what_they_seem() {
         let contained = count(" and is ignored") + count(" the connection is closed");
         assert!(count("panicked at") == contained && !log.contains("panicked at src"), "{log}");
     }
+}
+
+/// Servers who say that they have reached somebody whom nobody can: he is not public, and keeps his relays.
+pub(crate) fn nobody_is_public_by_the_word_of_liars() {
+    let net = Net::lay().unwrap();
+    let liars = [Liar::on(&net), Liar::on(&net)];
+    for liar in &liars {
+        liar.lies(Lie::Reached);
+    }
+    let gateway = net.gateway(Nat::Symmetric).unwrap();
+    let alice = Station::home_at(&gateway, "Alice", liars.each_ref().map(Liar::addr).into());
+    // Several addresses are tried, each by one of them: they are of one network.
+    becomes("the end of the trials", || {
+        thread::park_timeout(BREATH);
+        alice.node().errors().matches("an address of ours was tried").count() >= 2
+    });
+    alice.has_relays(2);
+    let status = alice.status();
+    assert!(status["reachability"] != "public" && status["reach"]["dht"]["server"] == false, "{status:#}");
+    let said = alice.node().errors().matches("a number that proves nothing").count();
+    assert!(said >= 2, "{said} numbers were said");
 }

@@ -1,5 +1,5 @@
 //! A relay that lies. It speaks circuit relay v2 by hand, from the bytes upwards (TCP, multistream-select, Noise, yamux, the
-//! messages of the relay), grants what it is asked for, and then does as it likes.
+//! messages of the relay), grants what it is asked for, and then does as it likes. It may offer to try addresses, too (AutoNAT v2), and says of them what it likes.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -28,6 +28,8 @@ const IDENTIFY: &str = "/ipfs/id/1.0.0";
 const PING: &str = "/ipfs/ping/1.0.0";
 const HOP: &str = "/libp2p/circuit/relay/0.2.0/hop";
 const STOP: &str = "/libp2p/circuit/relay/0.2.0/stop";
+const ASK: &str = "/libp2p/autonat/2/dial-request";
+const HEAR: &str = "/libp2p/autonat/2/dial-back";
 const PORT: u16 = 4001;
 
 /// How much of a circuit [`Lie::Starves`] lets through: connections come about with less.
@@ -70,6 +72,8 @@ pub(crate) enum Lie {
     NeverEnds,
     /// A reservation is over when it is granted.
     EndsAtOnce,
+    /// Says that it has reached whom it has not dialled, and the number of the question on the connection over which that came.
+    Reached,
 }
 
 impl Lie {
@@ -165,6 +169,11 @@ impl Relay {
         *self.lie.borrow()
     }
 
+    /// What it takes: addresses to be tried only if it lies about them.
+    fn spoken(&self) -> &'static [&'static str] {
+        if self.lie() == Lie::Reached { &[IDENTIFY, PING, HOP, ASK] } else { &[IDENTIFY, PING, HOP] }
+    }
+
     async fn listen(self: Arc<Self>, listener: StdListener) {
         let listener = TcpListener::from_std(listener).unwrap();
         loop {
@@ -223,10 +232,10 @@ impl Relay {
     }
 
     async fn serve(self: Arc<Self>, mut stream: yamux::Stream, guest: PeerId, from: SocketAddr) -> io::Result<()> {
-        match accept(&mut stream, &[IDENTIFY, PING, HOP]).await? {
+        match accept(&mut stream, self.spoken()).await? {
             IDENTIFY => {
                 let seen = format!("/ip4/{}/tcp/{}", from.ip(), from.port()).parse().unwrap();
-                let identity = messages::identity(&self.keys.public(), &[IDENTIFY, PING, HOP], &seen);
+                let identity = messages::identity(&self.keys.public(), self.spoken(), &seen);
                 stream.write_all(&messages::framed(&identity)).await?;
                 stream.close().await
             }
@@ -236,11 +245,27 @@ impl Relay {
                 stream.write_all(&ping).await?;
                 stream.flush().await?;
             },
+            ASK => self.answer(stream, guest).await,
             _ => match Message::read(&mut stream).await? {
                 message if message.kind == messages::RESERVE => self.reserve(stream).await,
                 message => self.connect(stream, guest, message.peer().unwrap()).await,
             },
         }
+    }
+
+    /// A guest asks whether he can be reached at an address.
+    async fn answer(&self, mut stream: yamux::Stream, guest: PeerId) -> io::Result<()> {
+        let number = messages::question(&mut stream).await?;
+        let opens = self.guests.lock().unwrap().get(&guest).cloned();
+        if let Some(opens) = opens {
+            let mut saying = open(&opens, HEAR).await?;
+            saying.write_all(&messages::framed(&messages::said(number))).await?;
+            saying.close().await?;
+            // Nobody thanks for it.
+            let _ = saying.read(&mut [0]).await;
+        }
+        stream.write_all(&messages::framed(&messages::reached())).await?;
+        stream.close().await
     }
 
     /// Everybody gets a reservation.
@@ -349,18 +374,24 @@ impl Relay {
     }
 }
 
-/// Tells a guest that somebody calls, who takes the call.
-async fn call(opens: &Opens, caller: PeerId) -> io::Result<yamux::Stream> {
+/// A stream to a guest, of this protocol.
+async fn open(opens: &Opens, protocol: &str) -> io::Result<yamux::Stream> {
     let (reply, stream) = oneshot::channel();
     opens.send(reply).await.map_err(io::Error::other)?;
     let mut stream = tokio::time::timeout(Duration::from_secs(5), stream).await?.map_err(io::Error::other)?;
-    stream.write_all(&[spelled(MULTISTREAM), spelled(STOP)].concat()).await?;
+    stream.write_all(&[spelled(MULTISTREAM), spelled(protocol)].concat()).await?;
     stream.flush().await?;
-    for expected in [MULTISTREAM, STOP] {
+    for expected in [MULTISTREAM, protocol] {
         if line(&mut stream).await? != expected {
             return Err(io::ErrorKind::Unsupported.into());
         }
     }
+    Ok(stream)
+}
+
+/// Tells a guest that somebody calls, who takes the call.
+async fn call(opens: &Opens, caller: PeerId) -> io::Result<yamux::Stream> {
+    let mut stream = open(opens, STOP).await?;
     stream.write_all(&messages::framed(&messages::called(&caller))).await?;
     stream.flush().await?;
     match Message::read(&mut stream).await?.stop_status {

@@ -1,4 +1,4 @@
-//! The messages of circuit relay v2 and of identify, as far as a relay needs them (protocol buffers, by hand).
+//! The messages of circuit relay v2, of identify and of AutoNAT v2, as far as who serves needs them (protocol buffers, by hand).
 
 use std::io;
 
@@ -76,6 +76,24 @@ pub(crate) fn granted(until: u64, addrs: &[Multiaddr]) -> Vec<u8> {
 /// How it went.
 pub(crate) fn hop_status(status: u64) -> Vec<u8> {
     message(&[Number(1, STATUS), Number(5, status)])
+}
+
+/// The number of a question for an address: the last eight bytes of it.
+pub(crate) async fn question(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<[u8; 8]> {
+    let mut bytes = vec![0; length(stream).await?];
+    stream.read_exact(&mut bytes).await?;
+    bytes.last_chunk().copied().ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// The number, as somebody says it who has reached the address.
+pub(crate) fn said(number: [u8; 8]) -> Vec<u8> {
+    // A field of eight bytes.
+    [&[1 << 3 | 1], number.as_slice()].concat()
+}
+
+/// The answer to a question: all went well, and so did the dial.
+pub(crate) fn reached() -> Vec<u8> {
+    message(&[Bytes(2, &message(&[Number(1, 200), Number(3, 200)]))])
 }
 
 /// Somebody calls.
