@@ -21,8 +21,8 @@ use super::pace::Pace;
 use super::sessions::Beside;
 use super::shared::Shared;
 use super::tables::{
-    BoxedPrekeys, ClientIdQueue, Events, Hours, OneTimeTable, Outbox, Peers, QueuedMark, Reaches, Recent, Requests,
-    StrangerRow, Strangers, Timed, WAITING, numbered, peer_key,
+    BoxedPrekeys, ClientIdQueue, Events, Hours, OneTimeTable, Outbox, Peers, QueuedMark, Reaches, Recent, RequestRow,
+    Requests, StrangerRow, Strangers, Timed, WAITING, numbered, peer_key,
 };
 
 /// Everything in memory.
@@ -151,6 +151,15 @@ pub(super) struct Pending {
     pub peer: PeerId,
     pub received_at: WallTime,
     pub invited: bool,
+    /// It holds as many messages as it may.
+    pub is_full: bool,
+}
+
+impl Pending {
+    pub(super) fn new(row: &RequestRow) -> Self {
+        let is_full = row.messages.len() >= limits::MAX_REQUEST_MESSAGES;
+        Self { peer: row.peer, received_at: row.received_at, invited: row.invited, is_full }
+    }
 }
 
 /// The way to one peer.
@@ -278,7 +287,7 @@ impl Memory {
         memory.next_activity = last_number::<Recent>(rows)? + 1;
         memory.next_client = last_number::<ClientIdQueue>(rows)? + 1;
         for (_, row) in rows.scan_sound::<Requests>(&Scan::all())?.0 {
-            memory.requests.push(Pending { peer: row.peer, received_at: row.received_at, invited: row.invited });
+            memory.requests.push(Pending::new(&row));
         }
         memory.requests.sort_by_key(|r| r.received_at);
         let (strangers, _) = rows.scan_sound::<Strangers>(&Scan::all())?;

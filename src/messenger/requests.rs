@@ -60,16 +60,18 @@ impl Tx<'_> {
             self.checked_message(from, sent_at, body, subject.take()).filter(|held| may_wait(&held.body))
         });
         let checked: Vec<HeldMessage> = checked.collect();
-        let row = self.request(&from)?;
-        let is_let_in = row.is_some()
+        // Which of them has a row is not looked up in the store: to open one would take longer than to find none.
+        let pending = self.mem.requests.iter().find(|r| r.peer == from).copied();
+        let is_full = pending.is_some_and(|r| r.is_full);
+        let is_let_in = pending.is_some()
             || match profile.policy {
                 Policy::Requests => true,
                 Policy::Contacts => said.invited,
                 Policy::Nobody => false,
             };
         let is_shut_out = self.is_shut_out(&from)?;
-        if is_let_in && !is_shut_out && !checked.is_empty() {
-            self.hold_messages(from, row, said, checked)?;
+        if is_let_in && !is_shut_out && !is_full && !checked.is_empty() {
+            self.hold_messages(from, said, checked)?;
         }
         Ok(())
     }
@@ -81,7 +83,8 @@ impl Tx<'_> {
         Ok(row.is_some_and(|row| row.blocked || row.declined_until.is_some_and(|until| until > clock)))
     }
 
-    fn hold_messages(&mut self, from: PeerId, row: Option<RequestRow>, said: Said, messages: Vec<HeldMessage>) -> Step {
+    fn hold_messages(&mut self, from: PeerId, said: Said, messages: Vec<HeldMessage>) -> Step {
+        let row = self.request(&from)?;
         let first = row.is_none();
         let mut row = match row {
             Some(row) => row,
@@ -124,10 +127,10 @@ impl Tx<'_> {
         row.invited |= said.invited;
         self.buf.put_under::<Requests>(&peer_key(&from), row.key, &row)?;
         if first {
-            self.mem.requests.push(Pending { peer: from, received_at: row.received_at, invited: row.invited });
+            self.mem.requests.push(Pending::new(&row));
             self.event(EventKind::RequestNew { peer_id: from });
         } else if let Some(pending) = self.mem.requests.iter_mut().find(|r| r.peer == from) {
-            pending.invited = row.invited;
+            *pending = Pending::new(&row);
         }
         Ok(())
     }

@@ -98,6 +98,7 @@ impl Desk {
                 }
                 assert_eq!(row.messages.len(), limits::MAX_REQUEST_MESSAGES);
                 tx.buf.put_under::<Requests>(&peer_key(&sender), row.key, &row).unwrap();
+                tx.mem.requests.iter_mut().for_each(|pending| pending.is_full = true);
             }),
             Standing::Evicted => {
                 self.office.tx(0, |tx| drop(tx.close_request(&sender, RequestEnd::Evicted).unwrap().unwrap()));

@@ -7,9 +7,7 @@ use crate::messenger::tables::{Cards, Events, Hours, Peers, Requests, Timed, Tom
 use crate::store::{Table, reads_by_table};
 
 /// Tables that are asked when something is held, which is not hidden: what is held is written.
-const HOLDING: [u8; 5] = [Cards::ID, Events::ID, Timed::ID, Hours::ID, Tombs::ID];
-/// Tables in which there is a row of the sender, or none.
-const STANDING: [u8; 2] = [Peers::ID, Requests::ID];
+const HOLDING: [u8; 6] = [Cards::ID, Events::ID, Timed::ID, Hours::ID, Tombs::ID, Requests::ID];
 
 /// What was asked of the store and how many rows were opened, by table; and operations with keys.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,7 +24,8 @@ impl Work {
         let (mut reads, operations) = (reads_by_table(), operations() - operations_before);
         for (table, count) in &mut reads {
             let [asked, opened] = before.get(table).copied().unwrap_or_default();
-            *count = [count[0] - asked, if STANDING.contains(table) { 0 } else { count[1] - opened }];
+            // A row of the sender is there or not.
+            *count = [count[0] - asked, if *table == Peers::ID { 0 } else { count[1] - opened }];
         }
         reads.retain(|table, count| !HOLDING.contains(table) && *count != [0, 0]);
         (done, Self { reads, operations })
