@@ -144,7 +144,7 @@ fn who_reads_slowly_misses_nothing_and_holds_nobody_up() {
     let answer = slow.hear();
     let mut seq = answer["result"]["since"].as_u64().unwrap_or_else(|| panic!("{answer}"));
     // Far more than the buffers of a socket hold.
-    let (count, text) = (400, "x".repeat(2_000));
+    let (count, text) = (500, "x".repeat(1_500));
     let mut client = desk.open();
     for _ in 0..count {
         client.ask::<method::Send>(&message(friend.clone(), &text)).unwrap();

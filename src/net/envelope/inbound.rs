@@ -153,7 +153,14 @@ impl Receiver<'_> {
         loop {
             self.room().await?;
             // NET-23
-            match reader.ready(span(STRANGER_IDLE)).await? {
+            let ready = tokio::select! {
+                // What is there already is read first.
+                biased;
+                ready = reader.ready(span(STRANGER_IDLE)) => ready?,
+                // Not every end of a connection ends what is read from it.
+                _ = self.gone.changed() => return Err(StreamEnd::Closed),
+            };
+            match ready {
                 Ready::Frame => {}
                 Ready::End => return Ok(()),
                 Ready::Idle if shared.is_contact(&self.peer) || !self.is_settled() => continue,
