@@ -428,7 +428,7 @@ pub const CARD_REPUBLISH: Millis = Millis::from_hours(12);
 pub const OWN_CARD_LOOK: Millis = Millis::from_hours(12);
 /// …and how soon after the start, or after a look that nobody answered: the network has to find its way first.
 pub const OWN_CARD_LOOK_FIRST: Millis = Millis::from_secs(5);
-/// How often a mailbox that seems to serve another node of ours is asked for our card.
+/// How long after a mailbox seemed to serve another node of ours it is asked for our card: that node has made one by then.
 pub const OWN_CARD_HINT_PAUSE: Millis = Millis::from_secs(15);
 /// A card that was made elsewhere is spoken of so long after the last was found: two looks, in which another node would have
 /// made one more.

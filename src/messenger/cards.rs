@@ -127,8 +127,9 @@ impl Tx<'_> {
     /// When that is to be called again.
     pub(super) fn next_card(&self) -> MonoTime {
         let mail = &self.mem.mail;
-        let publish_at = mail.publish_at.min(mail.publish_others_at).min(mail.lookout.at);
-        mail.reissue_at.map_or(publish_at, |at| at.min(publish_at))
+        let hint_at = mail.lookout.hint.map(|(_, at)| at);
+        let sure = mail.publish_at.min(mail.publish_others_at).min(mail.lookout.at);
+        mail.reissue_at.into_iter().chain(hint_at).fold(sure, MonoTime::min)
     }
 
     /// Where a peer may be found: what we were told, then through the relays of his card.

@@ -20,15 +20,11 @@ impl Tx<'_> {
     /// Asks for the own card when that is due; to be called when the inputs of a commit are done.
     pub(super) fn look_out(&mut self) -> Step {
         let now = self.now.mono;
-        let mut asked = self.mem.asks.asked.values();
-        let is_asked = asked.any(|asked| matches!(asked.what, What::OwnCard));
-        if let Some(mailbox) = self.mem.mail.lookout.hint.take()
-            && self.mem.mail.lookout.hint_at <= now
-            && !is_asked
-            && let Some(row) = self.used_box(&mailbox)?
-        {
-            self.mem.mail.lookout.hint_at = now + limits::OWN_CARD_HINT_PAUSE;
-            self.ask_for_own_card(&row)?;
+        if let Some((mailbox, _)) = self.mem.mail.lookout.hint.take_if(|(_, at)| *at <= now) {
+            self.apart(|tx| match tx.used_box(&mailbox)? {
+                Some(row) => tx.ask_for_own_card(&row).map(drop),
+                None => Ok(()),
+            });
         }
         if self.mem.mail.lookout.at > now {
             return Ok(());
@@ -133,8 +129,10 @@ impl Tx<'_> {
     }
 
     /// An own mailbox gave up a question of ours before its time: as it does when the same owner asks again, from elsewhere.
+    /// That node looks first itself, and makes its card then: so it is waited for, and what comes meanwhile is one hint.
     pub(super) fn was_pushed_out(&mut self, mailbox: PeerId) {
-        self.mem.mail.lookout.hint = Some(mailbox);
+        let at = self.now.mono + limits::OWN_CARD_HINT_PAUSE;
+        self.mem.mail.lookout.hint.get_or_insert((mailbox, at));
     }
 }
 

@@ -56,10 +56,8 @@ pub(super) struct Lookout {
     pub renewed: bool,
     /// When it was opened.
     pub opened: MonoTime,
-    /// This own mailbox may have another card of ours.
-    pub hint: Option<PeerId>,
-    /// None is asked for a hint before this time.
-    pub hint_at: MonoTime,
+    /// This own mailbox may have another card of ours by this time.
+    pub hint: Option<(PeerId, MonoTime)>,
 }
 
 impl Lookout {

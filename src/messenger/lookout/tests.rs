@@ -64,6 +64,21 @@ fn two_nodes_of_one_identity_are_told_of_each_other() {
     }
 }
 
+/// ID-33: within a minute where both have a mailbox, whenever the second begins: what the mailbox hints at is looked at when the
+/// other's card is there, and no hint is lost.
+#[test]
+fn whenever_the_second_begins_both_know_it_within_a_minute() {
+    for span in 0..20 {
+        let mut office = office(true);
+        office.open(ALICE);
+        office.pass(Millis::from_secs(span));
+        let twin = office.twin(ALICE);
+        office.pass(Millis::from_secs(60));
+        assert_eq!(told(&office, ALICE).last(), Some(&true), "the first, when the second begins {span} s later");
+        assert_eq!(told(&office, twin).last(), Some(&true), "the second, {span} s later");
+    }
+}
+
 /// ID-34: an old copy that is put back finds what it made in a life that it does not know: that is said, and no more.
 #[test]
 fn an_old_copy_that_was_put_back_is_no_second_node() {
