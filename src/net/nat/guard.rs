@@ -7,10 +7,11 @@
 //!   just when we give it up, a reservation renewed at the moment it ends). Such a message is ignored instead. (What
 //!   makes a handler panic, as a reservation until the end of the world, costs its connection: `net::contained`.)
 //! - The one that tries the addresses of others for them (AutoNAT v2) serves those only who have dialled it. Here it serves on connections of
-//!   our own, too: a node that others only dial has nobody else to ask. And it takes a dial that we have denied for one that has failed: here the
-//!   peer is told that we could not try, and not that he was not reached (NET-66).
+//!   our own, too: a node that others only dial has nobody else to ask. And it takes a dial that we have denied, or had no way
+//!   for, for one that has failed: here the peer is told that we could not try, and not that he was not reached (NET-66).
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -18,6 +19,7 @@ use std::task::{Context, Poll};
 use libp2p::autonat::v2::server::Behaviour as Server;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
+use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, DialError, DialFailure, FromSwarm, NetworkBehaviour, NewExternalAddrCandidate,
     THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
@@ -136,7 +138,7 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         if let FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), connection_id: id, error }) = event
             && self.serves
-            && matches!(error, DialError::Denied { .. })
+            && is_ours(error, has_way)
         {
             // The crate gives its task away with the handler of the connection; dropped, that says that there was an error of ours.
             let (addr, role, port_use) = (Multiaddr::empty(), Endpoint::Dialer, PortUse::Reuse);
@@ -161,9 +163,60 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Guarded<B> {
     }
 }
 
+/// Whether a dial failed for a reason that says nothing of whoever was dialled: our own bound, or that nothing here leads
+/// there (NET-66).
+fn is_ours(error: &DialError, has_way: impl Fn(&Multiaddr) -> bool) -> bool {
+    match error {
+        DialError::Denied { .. } => true,
+        DialError::Transport(tried) => !tried.is_empty() && tried.iter().all(|(addr, _)| !has_way(addr)),
+        _ => false,
+    }
+}
+
+/// Whether this machine knows a way to an IP address: one without IPv6 has none to any of that. Nothing is sent.
+fn has_way(addr: &Multiaddr) -> bool {
+    let ip: IpAddr = match addr.iter().next() {
+        Some(Protocol::Ip4(ip)) => ip.into(),
+        Some(Protocol::Ip6(ip)) => ip.into(),
+        _ => return true,
+    };
+    let any: IpAddr = if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    // Whatever port: a socket for datagrams only looks the way up.
+    UdpSocket::bind((any, 0)).and_then(|socket| socket.connect((ip, 1))).is_ok()
+}
+
 /// Runs what may panic at the word of a peer; the behaviours look before they change anything.
 fn contained(run: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(run)).is_err() {
         tracing::warn!("a message of a peer came at an impossible moment, and is ignored");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use libp2p::core::transport::TransportError;
+
+    use super::*;
+
+    /// A trial says "not reached" only of an address to which there was a way.
+    #[test]
+    fn a_dial_that_had_no_way_says_nothing_of_whoever_was_dialled() {
+        let [v4, v6]: [Multiaddr; 2] =
+            ["/ip4/127.0.0.1/tcp/1".parse().unwrap(), "/ip6/2001:db8::1/udp/1/quic-v1".parse().unwrap()];
+        let failed = |addrs: &[&Multiaddr]| {
+            let error = || TransportError::Other(io::Error::from(io::ErrorKind::TimedOut));
+            DialError::Transport(addrs.iter().map(|addr| ((*addr).clone(), error())).collect())
+        };
+        let without_v6 = |addr: &Multiaddr| *addr != v6;
+        assert!(is_ours(&failed(&[&v6]), without_v6));
+        assert!(!is_ours(&failed(&[&v4]), without_v6));
+        assert!(!is_ours(&failed(&[&v6, &v4]), without_v6), "one of them was tried");
+        assert!(!is_ours(&failed(&[]), without_v6));
+        assert!(!is_ours(&DialError::Aborted, without_v6));
+        assert!(has_way(&v4));
+        // To everybody at once nobody may connect without asking for it.
+        assert!(!has_way(&"/ip4/255.255.255.255/tcp/1".parse().unwrap()));
     }
 }
