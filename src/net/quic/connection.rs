@@ -49,6 +49,14 @@ impl Connection {
     }
 }
 
+/// Whoever holds a stream holds the connection, for quinn. Here it ends with its owner, whatever ended him: what is read from it, and
+/// the other side, are told.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.inner.close(VarInt::from_u32(0), &[]);
+    }
+}
+
 /// The next of streams that never end.
 fn next(streams: &mut Pairs, cx: &mut Context<'_>) -> Poll<Result<Stream, ConnectionError>> {
     streams.poll_next_unpin(cx).map(|next| next.unwrap_or(Err(ConnectionError::LocallyClosed)))

@@ -103,6 +103,22 @@ async fn we_talk_with_libp2ps_own() {
     }
 }
 
+/// Whatever ends a connection, a task that is cut off, say, ends what is read from it, and the other side hears of it: a stream that
+/// somebody still holds does not keep it.
+#[tokio::test]
+async fn a_connection_ends_with_its_owner() {
+    let (mut dialler, mut listener) = (ours(), ours());
+    let (_, addr) = listen(&mut listener.0, "/ip4/127.0.0.1/udp/0/quic-v1").await;
+    let ((_, mut near), (_, mut far, _)) = connect(&mut dialler.0, &mut listener.0, &addr).await;
+    let mut said = poll_fn(|cx| near.poll_outbound_unpin(cx)).await.unwrap();
+    said.write_all(b"still").await.unwrap();
+    let mut heard = poll_fn(|cx| far.poll_inbound_unpin(cx)).await.unwrap();
+    drop(far);
+    assert!(timeout(GUARD, heard.read_to_end(&mut Vec::new())).await.unwrap().is_err());
+    assert!(timeout(GUARD, poll_fn(|cx| near.poll_inbound_unpin(cx))).await.unwrap().is_err());
+    assert!(timeout(GUARD, said.read_to_end(&mut Vec::new())).await.unwrap().is_err());
+}
+
 /// NET-92: when those who have shown nothing hold all of their places, whoever comes shows that he is there, and no place is
 /// taken for the question.
 #[tokio::test]
