@@ -476,12 +476,11 @@ pub const INPUT_WORK: u64 = 100;
 pub const ENVELOPE_WORK: u64 = 400;
 /// A first contact beside that: signatures are verified, a handshake is made.
 pub const HANDSHAKE_WORK: u64 = 800;
-/// A KiB of what is kept.
-pub const KIB_WORK: u64 = 10;
+/// A KiB of an envelope beyond the first, which may be full of IDs of messages that were read, or of a page of an own mailbox, which may
+/// be full of small envelopes.
+pub const KIB_WORK: u64 = 1_000;
 /// A KiB of a question to our mailbox: it may be full of signed prekeys.
 pub const QUESTION_KIB_WORK: u64 = 100;
-/// A KiB of a page of an own mailbox: it may be full of small envelopes.
-pub const PAGE_KIB_WORK: u64 = 1_000;
 
 // ---- Local API ----------------------------------------------------------------------------------
 

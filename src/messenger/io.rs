@@ -58,11 +58,11 @@ pub fn work(event: &Event) -> u64 {
             Event::Envelope { bytes, .. } => {
                 let is_first = bytes.get(1) == Some(&(EnvelopeKind::FirstContact as u8));
                 let handshake = if is_first { limits::HANDSHAKE_WORK } else { 0 };
-                limits::ENVELOPE_WORK + handshake + limits::KIB_WORK * kib(bytes)
+                limits::ENVELOPE_WORK + handshake + limits::KIB_WORK * kib(bytes).saturating_sub(1)
             }
             Event::Bundle { .. } | Event::CardFound { .. } => limits::HANDSHAKE_WORK,
             Event::Mail { question, .. } => limits::QUESTION_KIB_WORK * kib(question),
-            Event::MailAnswered { answer, .. } => limits::PAGE_KIB_WORK * kib(answer),
+            Event::MailAnswered { answer, .. } => limits::KIB_WORK * kib(answer),
             _ => 0,
         }
 }

@@ -137,6 +137,7 @@ mod tests {
     use super::*;
     use crate::base::{Millis, PeerId};
     use crate::messenger::Command;
+    use crate::messenger::io::FrameToken;
 
     struct Outlets {
         user: mpsc::Sender<Asked>,
@@ -179,11 +180,16 @@ mod tests {
     #[tokio::test]
     async fn dear_inputs_end_a_commit_and_nothing_is_lost_or_overtaken() {
         let (out, mut inlets) = lanes();
-        let page = |n: u64| {
-            let (mailbox, answer) = (PeerId::from_key_bytes([7; 32]), vec![0; 20 * 1024]);
-            Event::MailAnswered { mailbox, ticket: n, answer }
+        let peer = PeerId::from_key_bytes([7; 32]);
+        // A page of small envelopes, or a report of 512 messages.
+        let dear = |n: u64| match n % 2 {
+            0 => Event::MailAnswered { mailbox: peer, ticket: n, answer: vec![0; 20 * 1024] },
+            _ => {
+                let token = FrameToken { stream: 0, frame: n };
+                Event::Envelope { from: peer, origin: None, token, bytes: vec![0; 17 * 1024] }
+            }
         };
-        (0..100).for_each(|n| out.strangers.try_send(page(n)).unwrap());
+        (0..100).for_each(|n| out.strangers.try_send(dear(n)).unwrap());
         let clock = Clock::new();
         let first = inlets.next(&clock).await;
         assert!((2..=4).contains(&first.len()), "{}", first.len());
@@ -195,6 +201,7 @@ mod tests {
             for (place, waiting) in batch.iter().enumerate() {
                 match waiting {
                     Waiting::Net(Event::MailAnswered { ticket, .. }) => tickets.push(*ticket),
+                    Waiting::Net(Event::Envelope { token, .. }) => tickets.push(token.frame),
                     Waiting::User(_) => {
                         assert!(round == 1 && place <= 1);
                         commands += 1;
@@ -202,6 +209,7 @@ mod tests {
                     _ => panic!("something else"),
                 }
             }
+            assert!(batch.len() <= 5, "{}", batch.len());
             if inlets.is_idle(&clock) {
                 break;
             }
