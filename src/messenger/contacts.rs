@@ -6,7 +6,6 @@ use crate::base::words::{Policy, RequestEnd};
 use crate::identity::{IdentityKey, RequestToken, safety_number};
 
 use super::command::{Answer, Command, Hints, Refusal};
-use super::io::{Class, Order};
 use super::query;
 use super::send::check_name;
 use super::tables::{PeerRow, Peers, peer_key};
@@ -187,7 +186,9 @@ impl Tx<'_> {
         self.mem.contacts = self.mem.contacts.saturating_sub(1);
         self.put_peer(&row)?;
         self.estrange(row.peer)?;
-        self.push(Order::Class { peer: *peer, class: Class::Stranger });
         Ok(Answer::Done)
     }
 }
+
+#[cfg(test)]
+mod tests;

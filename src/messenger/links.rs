@@ -17,7 +17,7 @@ impl Tx<'_> {
     /// Tells the node at start who is a contact: his lanes and rates depend on it.
     pub(super) fn contacts_at_start(&mut self) -> Step {
         for (_, row) in self.buf.scan_sound::<Peers>(&Scan::all())?.0 {
-            if row.contact.is_some() {
+            if row.is_contact() {
                 self.push(Order::Class { peer: row.peer, class: Class::Contact });
             }
         }

@@ -8,7 +8,6 @@ use crate::identity::{IdentityKey, Mailbox};
 use crate::store::Rows;
 
 use super::command::{Answer, Hints, Refusal, SendCommand};
-use super::io::{Class, Order};
 use super::query;
 use super::tables::{
     ClientIdQueue, ClientIdRow, ClientIds, Contact, MessageRow, OutKind, PeerRow, client_id_key, numbered,
@@ -166,7 +165,6 @@ impl Tx<'_> {
         peer.contact = Some(Contact { own_name, verified: false, added_at: self.now.wall });
         peer.declined_until = None;
         self.befriend(&peer.peer);
-        self.push(Order::Class { peer: peer.peer, class: Class::Contact });
         Ok(true)
     }
 

@@ -291,6 +291,13 @@ impl Office {
     }
 
     pub(crate) fn open(&mut self, who: usize) {
+        let outputs = self.opening(who);
+        self.carry_out(who, outputs);
+        self.run();
+    }
+
+    /// Opens a messenger; what follows from it is not carried out.
+    pub(crate) fn opening(&mut self, who: usize) -> Vec<Output> {
         self.links.retain(|(a, b)| *a != who && *b != who);
         let desk = &mut self.desks[who];
         desk.messenger = None;
@@ -299,8 +306,7 @@ impl Office {
         let me = IdentityKeypair::from_seed(&desk.seed);
         let (messenger, outputs) = Messenger::open(store, me, self.now, &mut desk.place.rng).unwrap();
         desk.messenger = Some(messenger);
-        self.carry_out(who, outputs);
-        self.run();
+        outputs
     }
 
     /// A copy of somebody's profile is opened beside it; others reach only the first of the two.

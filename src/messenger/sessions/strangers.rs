@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::base::{Millis, PeerId, SessionId, limits};
+use crate::messenger::io::{Class, Order};
 use crate::messenger::tables::{SendingChains, Sessions, StrangerRow, Strangers, numbered, peer_key, session_key};
 use crate::messenger::tx::{Step, Tx};
 use crate::store::{Rows, Scan};
@@ -35,9 +36,11 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Who was a contact is none any more: his sessions stand with those of all others.
+    /// Who was a contact is none any more, or is not heard as one: his sessions stand with those of all others, and for the network he is
+    /// a stranger (REQ-1).
     pub(in crate::messenger) fn estrange(&mut self, peer: PeerId) -> Step {
-        let mut sessions = self.buf.scan::<Sessions>(&Scan::new(peer_key(&peer)))?;
+        self.push(Order::Class { peer, class: Class::Stranger });
+        let (mut sessions, _) = self.buf.scan_sound::<Sessions>(&Scan::new(peer_key(&peer)))?;
         sessions.sort_by_key(|(_, row)| row.begun());
         for (_, row) in sessions {
             if !self.mem.strangers.values().any(|known| known.peer == peer && known.session == row.id()) {
@@ -47,8 +50,9 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// He is a contact: his sessions are bounded by themselves.
+    /// He is a contact: his sessions are bounded by themselves, as are his lanes and rates.
     pub(in crate::messenger) fn befriend(&mut self, peer: &PeerId) {
+        self.push(Order::Class { peer: *peer, class: Class::Contact });
         self.forget_strangers(|row| row.peer == *peer);
     }
 
