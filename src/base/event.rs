@@ -81,7 +81,7 @@ macro_rules! events {
                 /// The name to show (may be empty).
                 name: String = peer_id,
             }
-            /// A contact's node is connected.
+            /// A contact's node is connected. Of one contact that he has come or gone is told once in 10 s at most: the first change at once, and what holds 10 s later if it is not what was told.
             PeerOnline = "peer.online" {
                 /// Who.
                 peer_id: PeerId,
@@ -89,7 +89,7 @@ macro_rules! events {
                 /// The name to show (may be empty).
                 name: String = peer_id,
             }
-            /// A contact's node is no longer connected.
+            /// A contact's node is no longer connected; in the same pace.
             PeerOffline = "peer.offline" {
                 /// Who.
                 peer_id: PeerId,

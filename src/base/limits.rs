@@ -238,6 +238,9 @@ pub const RETRY_FORGOTTEN: Millis = Millis::from_hours(2);
 pub const DISCOVERED_PAUSE: Millis = Millis::from_secs(1);
 /// The first connection after there was none ends all pauses, but not again within this time: whoever makes it may come and go.
 pub const NETWORK_BACK_PAUSE: Millis = Millis::from_secs(60);
+/// That a contact has come or gone is told so often at most, and so often is written down when he is tried again: whoever comes
+/// and goes would fill the log. What holds when this is over is told then.
+pub const PRESENCE_PAUSE: Millis = Millis::from_secs(10);
 /// Contacts of a profile.
 pub const MAX_CONTACTS: u64 = 50_000;
 /// What is kept of the messages of one contact, unless the user says otherwise: beyond it they are not taken.

@@ -294,15 +294,20 @@ impl Tx<'_> {
         self.note_next_try(peer)
     }
 
-    /// For the user: when something that waits is tried again, behind every pause.
-    fn note_next_try(&mut self, peer: PeerId) -> Step {
+    /// For the user: when something that waits is tried again, behind every pause. It is written down now and then.
+    pub(super) fn note_next_try(&mut self, peer: PeerId) -> Step {
         if self.mem.out.of(&peer).letters.is_empty() {
             return Ok(());
         }
         let (now, clock) = (self.now.mono, self.deadline_clock());
         let link = self.link(peer);
-        let until = link.retry_at.max(link.pace.until());
-        let next_try = until.map(|until| clock + until.since(now));
+        let until = link.retry_at.max(link.pace.until()).filter(|at| *at > now && link.presence.may_note(now));
+        let Some(until) = until else { return Ok(()) };
+        let next_try = Some(clock + until.since(now));
+        if self.reach(&peer)?.next_try == next_try {
+            return Ok(());
+        }
+        self.link(peer).presence.noted(now);
         self.change_reach(peer, |reach| reach.next_try = next_try)
     }
 }

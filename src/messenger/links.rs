@@ -42,13 +42,12 @@ impl Tx<'_> {
         self.mem.asks.missed.remove(&peer);
         self.touch(peer);
         self.network_is_back(peer, is_first);
-        if let Some(mut row) = self.peer(&peer)?.filter(PeerRow::is_contact) {
-            if new {
-                self.event(EventKind::PeerOnline { peer_id: peer });
-            }
-            if self.send_profile(&mut row)? {
-                self.put_peer(&row)?;
-            }
+        let contact = self.peer(&peer)?.filter(PeerRow::is_contact);
+        self.tell_presence(peer, contact.is_some());
+        if let Some(mut row) = contact
+            && self.send_profile(&mut row)?
+        {
+            self.put_peer(&row)?;
         }
         Ok(())
     }
@@ -56,7 +55,6 @@ impl Tx<'_> {
     /// There is none any more. What was on its way goes again later.
     pub(super) fn disconnected(&mut self, peer: PeerId) -> Step {
         let link = self.link(peer);
-        let was = link.connected;
         link.connected = false;
         link.dialling = false;
         (link.bundle, link.inquire_at) = (None, None);
@@ -69,11 +67,29 @@ impl Tx<'_> {
             self.back_off(peer)?;
         }
         self.touch(peer);
-        let contact = self.peer(&peer)?.is_some_and(|row| row.is_contact());
-        if was && contact {
-            self.event(EventKind::PeerOffline { peer_id: peer });
-        }
+        let is_contact = self.peer(&peer)?.as_ref().is_some_and(PeerRow::is_contact);
+        self.tell_presence(peer, is_contact);
         Ok(())
+    }
+
+    /// Tells that a contact has come or gone, if that is to be told now.
+    fn tell_presence(&mut self, peer: PeerId, is_contact: bool) {
+        let now = self.now.mono;
+        let link = self.link(peer);
+        let is_there = link.connected;
+        if link.presence.tells(is_there, is_contact, now) {
+            self.event(match is_there {
+                true => EventKind::PeerOnline { peer_id: peer },
+                false => EventKind::PeerOffline { peer_id: peer },
+            });
+        }
+    }
+
+    /// A pause is over: tells and writes what holds by now.
+    pub(super) fn tell_what_holds(&mut self, peer: PeerId) -> Step {
+        let is_contact = self.peer(&peer)?.as_ref().is_some_and(PeerRow::is_contact);
+        self.tell_presence(peer, is_contact);
+        self.note_next_try(peer)
     }
 
     /// Where our node listens: told to contacts inside sessions, and kept for the own link.

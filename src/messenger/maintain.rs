@@ -35,8 +35,12 @@ impl Tx<'_> {
             if let Some(seek) = link.seek.as_mut().filter(|seek| seek.until().is_some_and(|at| at <= now)) {
                 seek.ticket = None;
             }
+            let tells = link.presence.passed(now);
             let inquires = link.inquire_at.is_some_and(|at| at <= now);
             self.touch(peer);
+            if tells {
+                self.for_peer(peer, |tx| tx.tell_what_holds(peer));
+            }
             if inquires {
                 self.for_peer(peer, |tx| tx.inquire(peer));
             }

@@ -18,6 +18,7 @@ use super::mailing::{Asks, Mailing, OwnBox, Seek};
 use super::newcomers::Newcomers;
 use super::outgoing::{Letter, Outgoing};
 use super::pace::Pace;
+use super::presence::Presence;
 use super::sessions::Beside;
 use super::shared::Shared;
 use super::tables::{
@@ -174,6 +175,8 @@ pub(super) struct Link {
     pub retry_at: Option<MonoTime>,
     /// How fast he is tried who is there.
     pub pace: Pace,
+    /// What was told of his comings and goings.
+    pub presence: Presence,
     /// The question for a card that is under way.
     pub bundle: Option<u64>,
     /// The session is no good: begin a new one with a fresh card.
@@ -258,6 +261,7 @@ impl Link {
             && self.answered_at.or(self.reset_at).or(self.came_again_at).or(self.handshakes).is_none()
             && !self.unreadable
             && self.pace.is_idle()
+            && self.presence.is_idle()
     }
 
     /// When there is something to be done; `awaited`: something was sent, and is not said to be delivered.
@@ -266,10 +270,9 @@ impl Link {
             return None;
         }
         let seek = self.seek.as_ref().and_then(Seek::until);
-        [self.retry_at, self.pace.until(), self.post_at, seek, self.again_at, self.inquire_at.filter(|_| awaited)]
-            .into_iter()
-            .flatten()
-            .min()
+        let inquire_at = self.inquire_at.filter(|_| awaited);
+        let pauses = [self.retry_at, self.pace.until(), self.presence.until()];
+        pauses.into_iter().chain([self.post_at, seek, self.again_at, inquire_at]).flatten().min()
     }
 
     /// What could be left at mailboxes is looked at then, if not before.

@@ -31,6 +31,7 @@ mod outgoing;
 mod pace;
 mod places;
 mod post;
+mod presence;
 pub mod query;
 mod quota;
 mod receive;

@@ -141,6 +141,8 @@ fn the_next_try_that_is_told_is_behind_every_pause() {
     let mut office = apart();
     let bob = office.id(BOB);
     office.say(ALICE, BOB, "waits");
+    // It is not written down so soon again.
+    office.forward(limits::PRESENCE_PAUSE);
     office.hand_in(ALICE, vec![Input::Net(Event::Connected(bob))]);
     let now = office.now.mono;
     office.tx(ALICE, |tx| (0..5).for_each(|n| tx.link(bob).pace.session_refused(now, n)));

@@ -84,6 +84,7 @@ const DEADLINES: &[(&str, Kept)] = &[
     ("RETRY_FORGOTTEN", Process),
     ("DISCOVERED_PAUSE", Process),
     ("NETWORK_BACK_PAUSE", Process),
+    ("PRESENCE_PAUSE", Process),
     ("MIN_LIFETIME", Ages(timed)),
     ("MAX_LIFETIME", Ages(timed)),
     ("EXPIRY_GRACE", Ages(timed)),
