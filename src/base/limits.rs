@@ -257,6 +257,10 @@ pub const DISK_FLOOR_SHARE: u64 = 20;
 pub const DISK_GLANCE: Millis = Millis::from_secs(1);
 /// Sessions that one contact may begin at once, and an hour later again.
 pub const CONTACT_HANDSHAKES: u64 = 20;
+/// Times that a contact may change what is known of him on his stream (name, addresses, card, token)…
+pub const CONTACT_CHANGES: u64 = 32;
+/// …and then one after this time.
+pub const CONTACT_CHANGE_PAUSE: Millis = Millis::from_secs(10);
 /// Events kept in the log for clients that were away.
 pub const MAX_EVENTS: u64 = 100_000;
 /// Events in one row, which is read as a whole: what one commit tells is one row, unless it tells of very much.

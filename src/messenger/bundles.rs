@@ -167,7 +167,11 @@ impl Tx<'_> {
     /// Changes that.
     pub(super) fn change_reach(&mut self, peer: PeerId, change: impl FnOnce(&mut ReachRow)) -> Step {
         let mut row = self.reach(&peer)?;
+        let before = row.clone();
         change(&mut row);
+        if row == before {
+            return Ok(());
+        }
         Ok(self.buf.put::<Reaches>(&peer_key(&peer), &row)?)
     }
 }

@@ -196,6 +196,8 @@ pub(super) struct Link {
     pub heard_at: Option<MonoTime>,
     /// When he may begin as many sessions as may be again.
     pub handshakes: Option<MonoTime>,
+    /// When he may change as often as may be again what is known of him.
+    pub changes: Option<MonoTime>,
     /// When we last answered what he asked of receipts.
     pub answered_at: Option<MonoTime>,
     /// When the peer is asked for what he did not say to be delivered.
@@ -258,7 +260,7 @@ impl Link {
         !self.connected
             && !self.dialling
             && self.bundle.is_none()
-            && self.answered_at.or(self.reset_at).or(self.came_again_at).or(self.handshakes).is_none()
+            && self.answered_at.or(self.reset_at).or(self.came_again_at).or(self.handshakes).or(self.changes).is_none()
             && !self.unreadable
             && self.pace.is_idle()
             && self.presence.is_idle()

@@ -4,10 +4,17 @@
 use crate::base::event::EventKind;
 use crate::base::{Millis, MonoTime, PeerId, RoomId, limits};
 use crate::content::{Capsule, Item};
+use crate::envelope::mailbox::TokenIn;
+use crate::store::Rows;
 
 use super::command::{Answer, Refusal};
-use super::tables::PeerRow;
+use super::items::note_name;
+use super::send::merge_addrs;
+use super::tables::{Cards, PeerRow, peer_key};
 use super::tx::{Step, Tx};
+
+/// After this time a contact may begin one more session.
+const EACH_SESSION: Millis = Millis(Millis::from_hours(1).0 / limits::CONTACT_HANDSHAKES);
 
 impl Tx<'_> {
     /// NET-94: whether there is no room for what a contact says: the disk is nearly full, or as much is kept of him as may be. It is not
@@ -31,20 +38,54 @@ impl Tx<'_> {
 
     /// NET-94: whether a contact may begin a session now.
     pub(super) fn may_begin(&self, peer: &PeerId) -> bool {
-        self.sessions_full(peer).since(self.now.mono) <= Millis::from_hours(1)
+        let before = self.mem.links.get(peer).and_then(|link| link.handshakes);
+        one_more(before, self.now.mono, EACH_SESSION).since(self.now.mono) <= Millis::from_hours(1)
     }
 
     /// He has begun one.
     pub(super) fn count_session(&mut self, peer: PeerId) {
-        let full = self.sessions_full(&peer);
-        self.link(peer).handshakes = Some(full);
+        let now = self.now.mono;
+        let link = self.link(peer);
+        link.handshakes = Some(one_more(link.handshakes, now, EACH_SESSION));
     }
 
-    /// When he may begin as many as may be again, if he begins one now.
-    fn sessions_full(&self, peer: &PeerId) -> MonoTime {
-        const EACH: Millis = Millis(Millis::from_hours(1).0 / limits::CONTACT_HANDSHAKES);
+    /// NET-94: whether a contact says something else of himself than is known, and did so too often. If not, it is counted.
+    pub(super) fn changes_too_often(&mut self, row: &PeerRow, said: &Capsule) -> Step<bool> {
+        if !self.changes(row, said)? {
+            return Ok(false);
+        }
         let now = self.now.mono;
-        self.mem.links.get(peer).and_then(|link| link.handshakes).map_or(now, |full| full.max(now)) + EACH
+        let link = self.link(row.peer);
+        let full = one_more(link.changes, now, limits::CONTACT_CHANGE_PAUSE);
+        if full.since(now).0 > limits::CONTACT_CHANGE_PAUSE.0 * limits::CONTACT_CHANGES {
+            return Ok(true);
+        }
+        link.changes = Some(full);
+        Ok(false)
+    }
+
+    /// Whether something that he says of himself is to be looked at: it is not what is known.
+    fn changes(&self, row: &PeerRow, said: &Capsule) -> Step<bool> {
+        let (mut name, mut addrs, mut card, mut token) = (row.announced_name.clone(), row.addrs.clone(), None, None);
+        for item in &said.items {
+            match item {
+                Item::Introduction(said) => note_name(&mut name, said.name.as_deref()),
+                Item::Profile(profile) => note_name(&mut name, Some(&profile.name)),
+                Item::Addresses(told) => merge_addrs(&mut addrs, told),
+                Item::Card(bytes) => card = Some(bytes),
+                Item::Token(bytes) => token = Some(TokenIn::from_bytes(bytes)),
+                _ => {}
+            }
+        }
+        if name != row.announced_name || addrs != row.addrs {
+            return Ok(true);
+        }
+        if let Some(card) = card
+            && self.buf.get::<Cards>(&peer_key(&row.peer))?.is_none_or(|pinned| pinned.bytes != *card)
+        {
+            return Ok(true);
+        }
+        Ok(token.is_some() && self.reach(&row.peer)?.token != token)
     }
 
     /// The user says how much is kept of a contact.
@@ -57,6 +98,11 @@ impl Tx<'_> {
         self.put_peer(&row)?;
         self.contact_answer(peer)
     }
+}
+
+/// When as many are had again as may be, if one more is taken now of what comes back one by one.
+fn one_more(full: Option<MonoTime>, now: MonoTime, each: Millis) -> MonoTime {
+    full.map_or(now, |full| full.max(now)) + each
 }
 
 #[cfg(test)]

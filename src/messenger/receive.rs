@@ -25,7 +25,7 @@ enum Verdict {
 
 /// There is no room for it.
 const LATER: Verdict = Verdict::Later(RefuseReason::Unavailable);
-/// A contact has begun as many sessions as he may (NET-94).
+/// A contact has begun as many sessions, or changed what is known of him as often, as he may (NET-94).
 const TOO_MANY: Verdict = Verdict::Later(RefuseReason::TooMany);
 
 /// What becomes of an envelope out of a mailbox.
@@ -135,8 +135,8 @@ impl Tx<'_> {
         match set.open_session(self.my_id(), came.from, payload, self.aging()) {
             Ok(opened) => {
                 let said = read(&came, &opened);
-                if self.is_too_much(&mut came, said.as_ref())? {
-                    return Ok(LATER);
+                if let Some(refused) = self.is_too_much(&mut came, said.as_ref())? {
+                    return Ok(refused);
                 }
                 self.keep(came, &set, &opened, said, None)
             }
@@ -188,8 +188,8 @@ impl Tx<'_> {
         match set.open_first(self.me, &identity, &first, responder, self.aging()) {
             Ok(opened) => {
                 let said = read(&came, &opened);
-                if self.is_too_much(&mut came, said.as_ref())? {
-                    return Ok(LATER);
+                if let Some(refused) = self.is_too_much(&mut came, said.as_ref())? {
+                    return Ok(refused);
                 }
                 if opened.is_new_session
                     && let Some(refused) = self.use_up(&came, &first, card_prekey, said.as_ref())?
@@ -207,11 +207,14 @@ impl Tx<'_> {
         }
     }
 
-    fn is_too_much(&mut self, came: &mut Incoming, said: Option<&Capsule>) -> Step<bool> {
-        match (&mut came.contact, said) {
-            (Some(row), Some(said)) => self.has_no_room(row, said),
-            _ => Ok(false),
+    /// What is answered to a contact who says more than is taken now. What lay in a mailbox is bounded there.
+    fn is_too_much(&mut self, came: &mut Incoming, said: Option<&Capsule>) -> Step<Option<Verdict>> {
+        let (Some(row), Some(said)) = (&mut came.contact, said) else { return Ok(None) };
+        if self.has_no_room(row, said)? {
+            return Ok(Some(LATER));
         }
+        let is_often = matches!(came.way, Way::Stream(_)) && self.changes_too_often(row, said)?;
+        Ok(is_often.then_some(TOO_MANY))
     }
 
     /// A session that begins is counted, and its prekey serves no other. What is answered when there were too many (NET-94), or

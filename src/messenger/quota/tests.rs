@@ -252,3 +252,90 @@ fn sessions_beyond_twenty_an_hour_wait_in_the_mailbox() {
     assert_eq!(fate(&mut office, &last), Fate::Taken);
     assert_eq!(office.texts(ALICE, BOB).last().unwrap(), "the last");
 }
+
+/// What Bob says in a session, sealed.
+fn says(office: &mut Office, set: &mut crate::session::SessionSet, items: Vec<Item>) -> Vec<u8> {
+    let now = office.now.wall;
+    let sealed = set.encrypt(&Capsule { items }.encode(), &mut office.desks[BOB].place.rng, now).unwrap();
+    envelope::encode(EnvelopeKind::Session, &sealed.payload).unwrap()
+}
+
+/// Alice takes it in, from his stream. Whether it was taken, and how many rows that wrote.
+fn takes(office: &mut Office, bytes: &[u8]) -> (bool, u64) {
+    use crate::messenger::io::{Event, FrameToken, Input, Order, Output, RefuseReason};
+    let rows = |office: &Office| office.written(ALICE).values().sum::<u64>();
+    let (from, before) = (office.id(BOB), rows(office));
+    let token = FrameToken { stream: u64::MAX, frame: 0 };
+    let came = Event::Envelope { from, origin: None, token, bytes: bytes.to_vec() };
+    let outputs = office.hand_in(ALICE, vec![Input::Net(came)]);
+    let is_taken = outputs.iter().find_map(|output| match output {
+        Output::Net(Order::Acknowledge(_)) => Some(true),
+        Output::Net(Order::Refuse(_, RefuseReason::TooMany)) => Some(false),
+        _ => None,
+    });
+    (is_taken.unwrap(), rows(office) - before)
+}
+
+/// What he says of himself in his `n`th way.
+fn of_himself(what: usize, n: u64) -> Item {
+    let mut token = [7; 48];
+    token[..8].copy_from_slice(&n.to_be_bytes());
+    match what {
+        0 => Item::Profile(content::Profile { name: format!("Bob {n}") }),
+        1 => Item::Addresses(vec![format!("/ip4/192.0.2.{}/tcp/{}", n % 250, n + 1)]),
+        2 => Item::Token(crate::base::Secret::new(token)),
+        3 => Item::Card(n.to_be_bytes().to_vec()),
+        _ => Item::Introduction(content::Introduction { name: Some(format!("B. {n}")), ..Default::default() }),
+    }
+}
+
+#[test]
+fn whoever_changes_all_the_time_is_refused_and_what_he_says_comes_again() {
+    for what in 0..5 {
+        let mut office = Office::pair();
+        office.loses_letters = true;
+        office.pass(Millis::from_hours(2));
+        let mut set = office.sessions(BOB, ALICE);
+        let (mut taken, mut last) = (0, Vec::new());
+        for n in 0..200 {
+            last = says(&mut office, &mut set, vec![of_himself(what, n)]);
+            let (is_taken, rows) = takes(&mut office, &last);
+            assert!(is_taken || rows == 0, "{what}: {rows} rows of what was refused");
+            taken += u64::from(is_taken);
+        }
+        assert_eq!(taken, limits::CONTACT_CHANGES, "{what}");
+        // What changes nothing goes on, and so does what is to be read.
+        let nothing = says(&mut office, &mut set, vec![of_himself(what, taken - 1)]);
+        let is_known = what != 3;
+        assert_eq!(takes(&mut office, &nothing).0, is_known, "{what}");
+        let status = says(&mut office, &mut set, vec![Item::Status(content::StatusReport::default())]);
+        assert!(takes(&mut office, &status).0, "{what}");
+        // The last one counts, when it comes again.
+        office.forward(limits::CONTACT_CHANGE_PAUSE);
+        assert!(takes(&mut office, &last).0, "{what}");
+        if what == 0 {
+            assert_eq!(shown(&office).name, "Bob 199");
+        }
+    }
+}
+
+/// What is said twice is written once: the session's rows are all that the second costs.
+#[test]
+fn what_is_known_is_not_written_again() {
+    let mut office = Office::pair();
+    office.loses_letters = true;
+    office.pass(Millis::from_hours(2));
+    let mut set = office.sessions(BOB, ALICE);
+    let empty = says(&mut office, &mut set, Vec::new());
+    takes(&mut office, &empty);
+    let empty = says(&mut office, &mut set, Vec::new());
+    let least = takes(&mut office, &empty).1;
+    for what in [0, 1, 2, 4] {
+        let mut rows = [0; 2];
+        for rows in &mut rows {
+            let bytes = says(&mut office, &mut set, vec![of_himself(what, 1)]);
+            *rows = takes(&mut office, &bytes).1;
+        }
+        assert!(rows[0] > least && rows[1] == least, "{what}: {rows:?}, {least}");
+    }
+}

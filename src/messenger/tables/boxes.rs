@@ -105,7 +105,7 @@ pub struct GivenTokenRow {
 }
 
 /// What is known of the way to somebody, beside the card.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReachRow {
     /// Mailboxes named by a link.
     pub hinted: Vec<Mailbox>,

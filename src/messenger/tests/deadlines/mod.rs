@@ -85,6 +85,7 @@ const DEADLINES: &[(&str, Kept)] = &[
     ("DISCOVERED_PAUSE", Process),
     ("NETWORK_BACK_PAUSE", Process),
     ("PRESENCE_PAUSE", Process),
+    ("CONTACT_CHANGE_PAUSE", Process),
     ("MIN_LIFETIME", Ages(timed)),
     ("MAX_LIFETIME", Ages(timed)),
     ("EXPIRY_GRACE", Ages(timed)),
