@@ -54,7 +54,10 @@ fn damage(profile: &Profile, now: Now) -> Result<String, ApiError> {
     }
     match profile.open(now, &mut random::system()) {
         Ok((open, _)) => {
-            let unsound = query::unsound(&open.messenger.reader())?;
+            let unsound = match query::unsound(&open.messenger.reader()) {
+                Err(StoreError::Damaged { what }) => return Ok(what),
+                unsound => unsound?,
+            };
             if unsound.is_empty() {
                 return Err(ApiError::new(
                     Code::Sound,

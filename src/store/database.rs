@@ -7,6 +7,8 @@
 //! - a damaged file makes it panic, or forget what comes behind the damage;
 //! - its log is written by threads of its own; when one of them panics, a flush that waits for it waits for ever.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -53,6 +55,8 @@ pub(super) struct Database {
     /// sled's own file, opened a second time to sync it.
     file: File,
     folder: PathBuf,
+    /// What others have put where sled puts its largest pages: it was there before.
+    foreign: BTreeSet<OsString>,
     disk: Arc<dyn Durable>,
 }
 
@@ -78,7 +82,8 @@ impl Database {
         let at = |error| StoreError::from_io(&path, error);
         let file = private_file().open(&path).map_err(at)?;
         let keeper = Keeper::start(db.clone()).map_err(at)?;
-        let database = Self { db: Some(db), keeper, file, folder, disk };
+        let foreign = blobs(&folder)?;
+        let database = Self { db: Some(db), keeper, file, folder, foreign, disk };
         database.settle()?;
         Ok(database)
     }
@@ -121,7 +126,13 @@ impl Database {
         let at = |error| StoreError::from_io(&self.folder, error);
         self.disk.sync(&self.file, Synced::Database).map_err(at)?;
         failpoint("synced");
-        outgrown(&self.folder)?.map_or(Ok(()), |what| Err(StoreError::Fault(what)))
+        if blobs(&self.folder)?.is_subset(&self.foreign) {
+            return Ok(());
+        }
+        Err(StoreError::Fault(format!(
+            "a row has grown out of the database into {}",
+            self.folder.join(BLOBS).display()
+        )))
     }
 
     /// Permissions and names: what sled makes itself it makes for everybody, and does not sync.
@@ -157,21 +168,22 @@ impl Drop for Database {
     }
 }
 
-/// What is wrong when sled has put a page into a file of its own, which it names by a number and never syncs; what a file
-/// system or another program puts there has other names, and is none of ours.
+/// The names of files that sled may have made for large pages, which it never syncs: numbers. What a file system or another program puts
+/// there is none of ours.
 ///
 /// # Errors
 /// Those of the disk.
-fn outgrown(folder: &Path) -> Result<Option<String>, StoreError> {
+fn blobs(folder: &Path) -> Result<BTreeSet<OsString>, StoreError> {
     let blobs = folder.join(BLOBS);
     let at = |error| StoreError::from_io(&blobs, error);
+    let mut found = BTreeSet::new();
     for entry in existing(&blobs, fs::read_dir(&blobs))?.into_iter().flatten() {
         let name = entry.map_err(at)?.file_name();
         if name.to_str().is_some_and(|name| name.parse::<i64>().is_ok()) {
-            return Ok(Some(format!("a row has grown out of the database into {}", blobs.display())));
+            found.insert(name);
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 /// Rows of a range, one after another: each with its key.

@@ -16,7 +16,7 @@ pub const KEY_FILE: &str = "key";
 pub(super) const DATABASE: &str = "db";
 /// sled's log, in that folder.
 pub(super) const LOG: &str = "db";
-/// The log as it was, while sled opens one that may be torn.
+/// The folder of the log and its tables of pages as they were, while sled opens a log that may be torn.
 pub(super) const TORN: &str = "torn";
 /// The two files of erasable keys.
 pub(super) const KEYS: [&str; 2] = ["keys.a", "keys.b"];

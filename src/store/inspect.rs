@@ -7,15 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::StoreError;
+use super::ahead::fault_for_sled;
 use super::beside;
 use super::database::Database;
 use super::durable::Disk;
 use super::files::{DATABASE, KEYS, LOG, MARK, TORN};
 use super::keyfiles::{Condition, KeyFiles};
-use super::log::is_torn;
 use super::mark::Mark;
 use super::read::Reader;
-use super::salvage::{Remains, log_in};
 use super::secrets::Secrets;
 use super::snapshot::{Reading, SnapshotFile, snapshots};
 use crate::base::Secret;
@@ -48,9 +47,8 @@ pub struct Blemish {
 /// [`StoreError::TooNew`], [`StoreError::TooOld`]; those of the disk.
 pub fn inspect(dir: &Path, key: &Secret<32>, reader: Option<&Reader>) -> Result<Inspection, StoreError> {
     let secrets = Secrets::derive(key);
-    // sled reads less of a torn log than is there.
-    let is_torn = is_torn(&log_in(&dir.join(DATABASE)))?;
-    let fault = if is_torn { Remains::look(dir, key)?.fault_for_sled(dir)? } else { None };
+    // sled may read less than is there.
+    let fault = fault_for_sled(dir, key)?;
     let commits = reader.map(|reader| reader.inner().writer().meta.commits);
     let blemishes = blemishes(dir, &secrets, commits, false)?;
     Ok(Inspection { fault, blemishes, snapshots: unsound_snapshots(dir, &secrets)? })
@@ -128,7 +126,7 @@ fn of_database(folder: &Path, exists: bool) -> Result<Vec<Blemish>, StoreError> 
     let mut tell = |name: &str, what, means: &str| {
         found.push(Blemish { file: format!("{DATABASE}/{name}"), what, means: means.to_owned() });
     };
-    if folder.join(TORN).exists() {
+    if folder.join(TORN).join(LOG).exists() {
         tell(TORN, "was left over", "an opening was interrupted; it is the log, and is put back in its place");
     } else if !exists {
         return Ok(found);

@@ -5,6 +5,7 @@
 //! What this layer does not own: what the rows mean (`messenger`), how the key file is sealed
 //! (`identity`; here it is bytes), attachment contents.
 
+mod ahead;
 mod beside;
 mod buffer;
 mod commit;

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::ahead::fault_for_sled;
 use super::beside;
 use super::commit::Step;
 use super::database::Database;
 use super::durable::{Disk, Durable, Synced};
 use super::engine::{Count, Inner, Opened, Store, Writer};
-use super::files::{DATABASE, KEYS, LOG, ProfileDir, TORN, sync_folder};
+use super::files::{DATABASE, KEYS, LOG, ProfileDir, TORN, existing, private_folder, sync_folder};
 use super::frozen::{Backing, Frozen};
 use super::key::KeyId;
 use super::keyfiles::{BOTH, Contents, KeyFiles, Loaded};
@@ -29,6 +30,8 @@ use crate::base::{CryptoRng, Now, Secret, failpoint};
 /// A store of at most so many rows is counted when it is opened: some hundredths of a second. A larger one is counted
 /// by [`Store::check`].
 const COUNTED_AT_OPEN: u64 = 100_000;
+/// A log of at most so many bytes is read without sled whenever it is opened; of a larger one only what is behind its table of pages.
+const READ_AHEAD: u64 = 64 << 20;
 
 /// How a store is opened.
 pub(super) struct Options {
@@ -36,11 +39,13 @@ pub(super) struct Options {
     pub(super) existing: bool,
     pub(super) disk: Arc<dyn Durable>,
     pub(super) counted_at_open: u64,
+    /// A log of at most so many bytes is read without sled first.
+    pub(super) read_ahead: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { existing: false, disk: Arc::new(Disk), counted_at_open: COUNTED_AT_OPEN }
+        Self { existing: false, disk: Arc::new(Disk), counted_at_open: COUNTED_AT_OPEN, read_ahead: READ_AHEAD }
     }
 }
 
@@ -95,7 +100,7 @@ pub(super) fn open(
     options: &Options,
 ) -> Result<Store, StoreError> {
     ProfileDir::create(dir)?;
-    let kept = Kept::before_sled(dir, key, options.disk.as_ref())?;
+    let kept = Kept::before_sled(dir, key, options)?;
     let opened = open_now(dir, key, (rng, now), options, kept.as_ref());
     match kept {
         Some(kept) if opened.is_err() => kept.put_back(options.disk.as_ref()).and(opened),
@@ -156,60 +161,89 @@ fn open_now(
     Ok(store)
 }
 
-/// A copy of a log with a tear in it, or of one without its sound table of pages. Where sled finds a tear when it opens, it goes
-/// no further, and erases what comes behind; a crash leaves tears that mean nothing, damage leaves such that hide commits.
+/// A copy of a log with a tear in it, or of one without its sound table of pages, and of its tables. Where sled finds a tear when
+/// it opens, it goes no further, and erases what comes behind; a crash leaves tears that mean nothing, damage leaves such that hide
+/// commits.
 struct Kept {
+    /// The folder of the database.
     folder: PathBuf,
-    log: PathBuf,
-    copy: PathBuf,
+    /// The folder of the copies.
+    copies: PathBuf,
 }
 
 impl Kept {
     /// `None`: there is no tear.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] when rows are missing already; sled is not let at them. Those of the disk.
-    fn before_sled(dir: &Path, key: &Secret<32>, disk: &dyn Durable) -> Result<Option<Self>, StoreError> {
+    /// [`StoreError::Damaged`] when rows are missing already, or sled would miss some; it is not let at them. Those of the disk.
+    fn before_sled(dir: &Path, key: &Secret<32>, options: &Options) -> Result<Option<Self>, StoreError> {
+        let disk = options.disk.as_ref();
         let folder = dir.join(DATABASE);
-        let (log, copy) = (folder.join(LOG), folder.join(TORN));
-        let at = |error| StoreError::from_io(&log, error);
-        if copy.exists() {
-            // The process that had made it did not come to its end.
-            std::fs::rename(&copy, &log).map_err(at)?;
-            sync_folder(&folder, disk)?;
-        }
-        let stumbles = Stumbling::find(&folder)?;
-        if !Database::exists(dir) || !(is_torn(&log)? || stumbles.is_any()) {
+        let kept = Self { copies: folder.join(TORN), folder };
+        // The process that had made them did not come to its end.
+        kept.put_back(disk)?;
+        let (folder, log) = (&kept.folder, kept.folder.join(LOG));
+        let stumbles = Stumbling::find(folder)?;
+        if !Database::exists(dir) {
             return Ok(None);
+        }
+        if !is_torn(&log)? && !stumbles.is_any() {
+            let length = std::fs::metadata(&log).map_err(|error| StoreError::from_io(&log, error))?.len();
+            let fault = if length <= options.read_ahead { fault_for_sled(dir, key)? } else { None };
+            return fault.map_or(Ok(None), |what| Err(StoreError::Damaged { what }));
         }
         if let Some(what) = Remains::look(dir, key)?.fault()? {
             return Err(StoreError::Damaged { what });
         }
-        // The copy has its name when all of it is certain to be there: by that name it is put in the place of the log.
+        // The copies have their name when all of them are certain to be there: by that name they are put back.
         let unfinished = folder.join("torn.new");
-        std::fs::copy(&log, &unfinished)
-            .and_then(|_| disk.sync(&std::fs::File::open(&unfinished)?, Synced::Whole))
-            .and_then(|()| std::fs::rename(&unfinished, &copy))
-            .map_err(at)?;
-        sync_folder(&folder, disk)?;
-        stumbles.remove()?;
-        Ok(Some(Self { folder, log, copy }))
-    }
-
-    /// Removes the copy. It does not come back, or it would take away what was committed since.
-    fn let_go(&self, disk: &dyn Durable) -> Result<(), StoreError> {
-        std::fs::remove_file(&self.copy).map_err(|error| StoreError::from_io(&self.copy, error))?;
-        sync_folder(&self.folder, disk)
-    }
-
-    /// Puts the copy back in its place, if it was not let go.
-    fn put_back(&self, disk: &dyn Durable) -> Result<(), StoreError> {
-        if !self.copy.exists() {
-            return Ok(());
+        remove_folder(&unfinished)?;
+        private_folder(&unfinished)?;
+        for from in beside::tables(folder)?.iter().chain([&log]) {
+            copy_into(from, &unfinished, disk)?;
         }
-        std::fs::rename(&self.copy, &self.log).map_err(|error| StoreError::from_io(&self.copy, error))?;
-        sync_folder(&self.folder, disk)
+        sync_folder(&unfinished, disk)?;
+        std::fs::rename(&unfinished, &kept.copies).map_err(|error| StoreError::from_io(&unfinished, error))?;
+        sync_folder(folder, disk)?;
+        stumbles.remove()?;
+        Ok(Some(kept))
     }
+
+    /// Removes the copies. They do not come back, or they would take away what was committed since.
+    fn let_go(&self, disk: &dyn Durable) -> Result<(), StoreError> {
+        let log = self.copies.join(LOG);
+        std::fs::remove_file(&log).map_err(|error| StoreError::from_io(&log, error))?;
+        sync_folder(&self.copies, disk)?;
+        remove_folder(&self.copies)
+    }
+
+    /// Puts the copies back in their places, if they were not let go. Until the log is there, they count.
+    fn put_back(&self, disk: &dyn Durable) -> Result<(), StoreError> {
+        let (copy, log) = (self.copies.join(LOG), self.folder.join(LOG));
+        if copy.exists() {
+            for table in beside::tables(&self.folder)? {
+                std::fs::remove_file(&table).map_err(|error| StoreError::from_io(&table, error))?;
+            }
+            for table in beside::tables(&self.copies)? {
+                copy_into(&table, &self.folder, disk)?;
+            }
+            sync_folder(&self.folder, disk)?;
+            std::fs::rename(&copy, &log).map_err(|error| StoreError::from_io(&copy, error))?;
+            sync_folder(&self.folder, disk)?;
+        }
+        remove_folder(&self.copies)
+    }
+}
+
+fn copy_into(from: &Path, folder: &Path, disk: &dyn Durable) -> Result<(), StoreError> {
+    let at = |error| StoreError::from_io(from, error);
+    let to = folder.join(from.file_name().unwrap_or_default());
+    std::fs::copy(from, &to).and_then(|_| disk.sync(&std::fs::File::open(&to)?, Synced::Whole)).map_err(at)
+}
+
+/// Removes a folder with all that is in it, if it is there.
+fn remove_folder(folder: &Path) -> Result<(), StoreError> {
+    existing(folder, std::fs::remove_dir_all(folder)).map(|_| ())
 }
 
 /// What sled gives up over, and goes on without.

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::ahead::fault_for_sled;
 use super::commit::{Changes, Step};
 use super::engine::Inner;
 use super::key::KeyId;
@@ -47,7 +48,10 @@ pub struct Salvaged {
 /// # Errors
 /// [`StoreError::WrongKey`], [`StoreError::TooNew`], [`StoreError::TooOld`], those of the disk.
 pub fn examine(dir: &Path, key: &Secret<32>) -> Result<Option<String>, StoreError> {
-    Remains::look(dir, key)?.fault()
+    match Remains::look(dir, key)?.fault()? {
+        None => fault_for_sled(dir, key),
+        fault => Ok(fault),
+    }
 }
 
 /// Makes a store in the empty folder `to` of what is left in `from`, but for the tables that the plan leaves out.

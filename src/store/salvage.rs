@@ -65,23 +65,8 @@ impl Remains {
     /// # Errors
     /// Those of the disk.
     pub(super) fn fault(&self) -> Result<Option<String>, StoreError> {
-        self.fault_in(self.log.as_ref(), self.meta.as_ref())
-    }
-
-    /// What is wrong with that part of the log of `dir` which sled would read, if it is torn; `None`: nothing.
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub(super) fn fault_for_sled(&self, dir: &Path) -> Result<Option<String>, StoreError> {
-        let path = log_in(&dir.join(DATABASE));
-        let log = Log::read_as_sled(&path, META_KEY)?;
-        let meta = log.as_ref().map_or(Ok(None), |log| self.newest_meta(log))?;
-        self.fault_in(log.as_ref(), meta.as_ref())
-    }
-
-    fn fault_in(&self, log: Option<&Log>, meta: Option<&(u32, Meta)>) -> Result<Option<String>, StoreError> {
-        let Some(log) = log else { return Ok(Some("its database is missing".to_owned())) };
-        let Some((_, meta)) = meta else { return Ok(Some("its database has lost its contents".to_owned())) };
+        let Some(log) = &self.log else { return Ok(Some("its database is missing".to_owned())) };
+        let Some((_, meta)) = &self.meta else { return Ok(Some("its database has lost its contents".to_owned())) };
         let Some(keys) = &self.keys else {
             return Ok(Some(format!("neither {} nor {} can be read", KEYS[0], KEYS[1])));
         };
@@ -142,7 +127,7 @@ impl Remains {
 /// The log in the folder of the database: beside what it was before somebody tried to open it, what is there now does not
 /// count.
 pub(super) fn log_in(folder: &Path) -> PathBuf {
-    let torn = folder.join(TORN);
+    let torn = folder.join(TORN).join(LOG);
     if torn.exists() { torn } else { folder.join(LOG) }
 }
 

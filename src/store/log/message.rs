@@ -5,7 +5,7 @@ pub(super) const SEGMENT: usize = 512 * 1024;
 /// Length of its header.
 pub(super) const HEADER: usize = 20;
 /// No message begins in the last bytes of a segment.
-const LAST: usize = 32;
+pub(super) const LAST: usize = 32;
 /// The highest kind.
 const MAX_KIND: u8 = 11;
 
@@ -34,6 +34,10 @@ pub(super) enum Kind {
     Node,
     /// A page is gone.
     Free,
+    /// One of the two pages in which sled keeps what it has to know itself.
+    Root,
+    /// What stands in a file of its own, of which there are none.
+    Blob,
     /// Something that holds no rows.
     Other,
 }
@@ -67,6 +71,11 @@ impl<'a> Segment<'a> {
         self.sound_until + LAST > SEGMENT
     }
 
+    /// The next, if nothing was passed over before it.
+    pub(super) fn next_in_row(&mut self) -> Option<Message<'a>> {
+        self.next().filter(|_| self.gaps == 0)
+    }
+
     /// The next sound message.
     pub(super) fn next(&mut self) -> Option<Message<'a>> {
         let mut passed_over = false;
@@ -87,11 +96,17 @@ impl<'a> Segment<'a> {
 
 /// The position that a segment's header names, if it is sound.
 pub(super) fn position(segment: &[u8]) -> Option<u64> {
+    header(segment).map(|(position, _)| position)
+}
+
+/// What a segment's header says, if it is sound: its position, and up to where the log was written for certain then.
+pub(super) fn header(segment: &[u8]) -> Option<(u64, u64)> {
     let (crc, rest) = segment.get(..HEADER)?.split_first_chunk()?;
-    let (position, _) = rest.split_first_chunk()?;
+    let ([position, stable], _) = rest.as_chunks::<8>() else { return None };
     let sound = crc32fast::hash(rest) == u32::from_le_bytes(*crc) ^ u32::MAX;
-    let position = (i64::from_le_bytes(*position) ^ i64::MAX).cast_unsigned();
-    (sound && position % SEGMENT as u64 == 0).then_some(position)
+    let [position, stable] = [position, stable].map(|bytes| i64::from_le_bytes(*bytes) ^ i64::MAX);
+    let position = position.cast_unsigned();
+    (sound && position % SEGMENT as u64 == 0).then_some((position, stable.max(0).cast_unsigned()))
 }
 
 /// The position of a segment whose header is damaged: its messages know.
@@ -106,7 +121,7 @@ pub(super) fn guess_position(segment: &[u8]) -> Option<u64> {
 }
 
 /// The message at `at`, with the number of the segment it was written for.
-fn parse(segment: &[u8], at: usize) -> Option<(u64, Message<'_>)> {
+pub(super) fn parse(segment: &[u8], at: usize) -> Option<(u64, Message<'_>)> {
     let bytes = segment.get(at..)?;
     let (crc, rest) = bytes.split_first_chunk::<4>()?;
     let (&kind, rest) = rest.split_first()?;
@@ -129,6 +144,8 @@ fn parse(segment: &[u8], at: usize) -> Option<(u64, Message<'_>)> {
     let kind = match kind {
         3 => Kind::Batch(u64::from_le_bytes(*body.first_chunk()?)),
         4 => Kind::Free,
+        5 | 6 => Kind::Root,
+        7 | 9 | 11 => Kind::Blob,
         8 => Kind::Node,
         10 => Kind::Link,
         _ => Kind::Other,

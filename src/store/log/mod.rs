@@ -7,12 +7,13 @@
 //!
 //! ```text
 //! log     = segment ‖ segment …                    512 KiB each, in any order
-//! segment = crc (4) ‖ ¬position (8) ‖ ¬… (8) ‖ message ‖ message …        position: a multiple of 512 KiB
+//! segment = crc (4) ‖ ¬position (8) ‖ ¬what was certain (8) ‖ message ‖ message …        position: a multiple of 512 KiB
 //! message = crc (4) ‖ kind (1) ‖ length (varint) ‖ number of the segment (varint) ‖ page (varint) ‖ body
 //! ```
 
 mod message;
 mod page;
+mod table;
 
 use std::collections::btree_map::Range;
 use std::collections::{BTreeMap, HashMap};
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 use message::{Kind, Message, SEGMENT, Segment};
 use page::{Change, Changes};
+pub(super) use table::rows_for_sled;
 
 use super::StoreError;
 use super::beside::{position, tables};
@@ -102,18 +104,6 @@ impl Log {
     /// # Errors
     /// Those of the disk.
     pub(super) fn read(path: &Path, watched: &[u8]) -> Result<Option<Self>, StoreError> {
-        Self::read_up_to_tears(path, watched, false)
-    }
-
-    /// The same up to the first tear in the part that sled reads when it opens, as far as which it would get.
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub(super) fn read_as_sled(path: &Path, watched: &[u8]) -> Result<Option<Self>, StoreError> {
-        Self::read_up_to_tears(path, watched, true)
-    }
-
-    fn read_up_to_tears(path: &Path, watched: &[u8], stops: bool) -> Result<Option<Self>, StoreError> {
         let Some(mut log) = Self::over(path, watched)? else { return Ok(None) };
         let (mut batch, mut pages) = (None::<Batch>, Pages::default());
         let mut gaps = 0;
@@ -121,17 +111,10 @@ impl Log {
         // What sled's table of pages knows has been whole, whatever sled has given up since: a segment without anything
         // that is still so is used anew, and leaves a gap.
         let stable = log.stable_position()?;
-        'segments: for (index, (position, at)) in segments.iter().copied().enumerate() {
+        for (index, (position, at)) in segments.iter().copied().enumerate() {
             let bytes = log.segment(at)?;
             let mut segment = Segment::new(&bytes, position);
-            let stops_at = |at: usize| stops && position + at as u64 > stable;
-            if stops_at(SEGMENT) && message::position(&bytes).is_none() {
-                break;
-            }
             while let Some(message) = segment.next() {
-                if segment.gaps > 0 && stops_at(message.start) {
-                    break 'segments;
-                }
                 // Behind a gap nobody knows what a message belongs to: the beginning of its batch may be what is missing.
                 let is_behind_a_gap = log.gaps + segment.gaps > std::mem::replace(&mut gaps, log.gaps + segment.gaps);
                 if is_behind_a_gap && batch.as_ref().is_none_or(Batch::has_ended_whole) {
@@ -151,7 +134,7 @@ impl Log {
                         }
                     };
                     batch = Some(Batch { last, before, whole, steps });
-                } else if message.kind != Kind::Other {
+                } else if matches!(message.kind, Kind::Link | Kind::Node | Kind::Free) {
                     let changes = pages.changes(&message);
                     let (at, position) = (at + message.body_start as u64, position + message.start as u64);
                     let step = Step { position, at, page: message.page, is_link: message.kind == Kind::Link, changes };
@@ -170,9 +153,6 @@ impl Log {
             let next = segments.get(index + 1).map(|(next, _)| *next);
             let goes_on = segment.is_full() && next == Some(position + SEGMENT as u64);
             log.gaps += usize::from(!goes_on && next.is_some());
-            if stops_at(SEGMENT) && !segment.is_full() {
-                break;
-            }
         }
         // The last batch, if it is not all there, may have been torn before it was acknowledged: none of it counts.
         log.apply_all(batch.filter(|batch| batch.whole), &mut pages);

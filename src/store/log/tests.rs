@@ -26,6 +26,12 @@ fn rows_in(log: &Log) -> Vec<(Vec<u8>, Vec<u8>)> {
     there.map(|(key, found)| (key.clone(), log.bytes(*found).unwrap().unwrap())).collect()
 }
 
+fn rows_as_sled(path: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut rows = Vec::new();
+    rows_for_sled(path, &mut |key, row| rows.push((key.to_vec(), row.to_vec()))).unwrap().unwrap();
+    rows
+}
+
 /// Commits as the store makes them: rows come, change and go, in keys that share beginnings.
 fn use_it(database: &mut Database, rng: &mut ChaCha20Rng, commits: usize, keys: u32) {
     for _ in 0..commits {
@@ -49,13 +55,18 @@ fn it_reads_what_sled_reads() {
             let mut database = Database::open(dir.path(), Arc::new(Disk)).unwrap();
             use_it(&mut database, &mut rng, 100, keys);
             // While it is open, and what was committed must be on the disk.
-            let log = read(&dir.path().join("db/db")).unwrap();
-            assert!(rows_in(&log) == rows_of(&database), "seed {seed}");
+            let path = dir.path().join("db/db");
+            let (log, as_sled) = (read(&path).unwrap(), rows_as_sled(&path));
+            assert!(!is_torn(&path).unwrap(), "seed {seed}");
+            assert!(rows_in(&log) == rows_of(&database) && as_sled == rows_of(&database), "seed {seed}");
             drop(database);
-            let log = read(&dir.path().join("db/db")).unwrap();
+            let log = read(&path).unwrap();
+            let as_sled = rows_as_sled(&path);
             let database = Database::open(dir.path(), Arc::new(Disk)).unwrap();
             assert!(rows_in(&log) == rows_of(&database), "seed {seed}, closed");
+            assert!(as_sled == rows_of(&database) && rows_as_sled(&path) == as_sled, "seed {seed}, as sled reads");
             drop(database);
+            assert!(!is_torn(&path).unwrap() && rows_as_sled(&path) == as_sled, "seed {seed}, closed again");
         }
     }
 }

@@ -162,9 +162,9 @@ fn torn(seed: u64) -> Place {
 fn what_is_kept_of_a_torn_log_is_whole_and_is_gone_before_the_next_commit() {
     let rows = |store: &Store| store.reader().scan::<Plain>(&Scan::new(RowKey::new())).unwrap().len();
     // Interrupted at any sync, and not at all.
-    for syncs in (0..12).map(Some).chain([None]) {
+    for syncs in (0..16).map(Some).chain([None]) {
         let mut place = torn(31);
-        let (copy, log) = (place.path().join("db/torn"), place.path().join("db/db"));
+        let (copy, log) = (place.path().join("db/torn/db"), place.path().join("db/db"));
         let bytes = fs::read(&log).unwrap();
         let disk = Arc::new(Watched::default());
         *disk.fails_after.lock().unwrap() = syncs;
@@ -185,7 +185,9 @@ fn what_is_kept_of_a_torn_log_is_whole_and_is_gone_before_the_next_commit() {
         assert!(syncs.is_some() || opened.is_ok());
         let told = disk.take();
         if syncs.is_none_or(|syncs| syncs > 1) {
-            assert_eq!(told[..2], [Synced::Whole, Synced::Folder], "the copy, and its name");
+            // There is no table of pages yet.
+            let copies = [Synced::Whole, Synced::Folder, Synced::Folder];
+            assert!(told[..told.len().min(3)] == copies[..told.len().min(3)], "the copy, and its name: {told:?}");
         }
         drop(opened);
         let store = place.open().unwrap();
@@ -242,16 +244,22 @@ fn what_others_put_beside_the_database_stops_no_commit_and_what_sled_puts_there_
     fs::write(blobs.join(".DS_Store"), "x").unwrap();
     let store = place.open().unwrap();
     put(&store, &mut place, 2, b"goes on".to_vec());
-    fs::write(blobs.join("4711"), "x").unwrap();
+    fs::write(blobs.join("77"), "x").unwrap();
     let mut buffer = store.begin();
     buffer.put::<Plain>(&at(1, 3), &Note(vec![1])).unwrap();
     assert!(matches!(store.commit(buffer, &mut place.rng), Err(StoreError::Fault(_))));
+    // What was there before is none of sled's.
+    drop(store);
+    let store = place.open().unwrap();
+    put(&store, &mut place, 4, b"goes on".to_vec());
+    assert!(blobs.join("77").exists());
 }
 
 #[test]
 fn a_log_that_an_interrupted_opening_has_put_by_is_the_log() {
     let place = used(9);
-    let (log, torn) = (place.path().join("db/db"), place.path().join("db/torn"));
+    let (log, torn) = (place.path().join("db/db"), place.path().join("db/torn/db"));
+    fs::create_dir(torn.parent().unwrap()).unwrap();
     fs::rename(&log, &torn).unwrap();
     fs::write(&log, vec![0; 4096]).unwrap();
     assert_eq!(crate::store::examine(place.path(), &place.key).unwrap(), None);

@@ -260,16 +260,17 @@ fn a_row_that_is_missing_or_old_is_damage() {
     let mut stale = place.copy();
     tamper(&stale, |_| (row_key.clone(), Some(old)));
     assert_eq!(stale.open().err().unwrap().to_string(), "the store is damaged: rows have fallen back to older ones");
-    // Without that, it opens; and having counted once, it does not count again.
+    // Without that, it opens; and having counted once, it does not count again;
+    // nor is a log that is large read before.
     place.open().unwrap().close();
     tamper(&place, |_| (row_key.clone(), None));
-    let counted = place.open().unwrap();
+    let counted = place.open_with(&Options { read_ahead: 0, ..Options::default() }).unwrap();
     assert_eq!(counted.reader().count::<Plain>(&Scan::all()).unwrap(), 9);
 }
 
 #[test]
 fn a_large_store_is_counted_step_by_step() {
-    let options = || Options { counted_at_open: 10, ..Options::default() };
+    let options = || Options { counted_at_open: 10, read_ahead: 0, ..Options::default() };
     for damaged in [false, true] {
         let mut place = Place::new(7);
         let store = place.open().unwrap();
