@@ -9,6 +9,7 @@ pub mod event;
 pub mod failpoint;
 pub mod ids;
 pub mod limits;
+pub mod names;
 pub mod origin;
 pub mod secret;
 pub mod shown;

@@ -12,6 +12,8 @@ use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::base::names::is_invisible;
+
 /// Combining marks in a row that are shown; more would reach into the lines above and below.
 const MAX_MARKS: usize = 6;
 
@@ -134,17 +136,6 @@ const fn is_pictograph(c: char) -> bool {
 /// Arabic, Syriac, the Indic scripts, Tibetan, Myanmar, Khmer, Mongolian: joiners mean something there.
 const fn is_joining_script(c: char) -> bool {
     matches!(c as u32, 0x0620..=0x08FF | 0x0900..=0x0DFF | 0x0F00..=0x109F | 0x1780..=0x17DD | 0x1820..=0x18AA)
-}
-
-/// Characters without a look of their own: zero-width, bidirectional controls, fillers, tags,
-/// selectors, line separators, non-characters.
-const fn is_invisible(c: char) -> bool {
-    matches!(c as u32,
-        0x00AD | 0x034F | 0x061C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F
-        | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0x2800 | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF
-        | 0xFFA0 | 0xFFF0..=0xFFFB | 0xFFFE | 0xFFFF | 0xFDD0..=0xFDEF | 0x1BCA0..=0x1BCA3 | 0x1D173..=0x1D17A
-        | 0xE0000..=0xE0FFF)
-        || c as u32 & 0xFFFE == 0xFFFE
 }
 
 #[cfg(test)]
