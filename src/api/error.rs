@@ -59,10 +59,10 @@ codes! {
     /// A fault of the program.
     Internal = "internal", -32603, 3, Some("this is a bug; the log of the node says more");
 
-    /// Nothing with this name, link, peer ID or prefix is known.
-    NotFound = "not_found", -32001, 6, Some("give a name, a peer ID, a rohrpost: link, or an unambiguous prefix of one");
-    /// Several things begin like this; `candidates` lists them.
-    Ambiguous = "ambiguous", -32002, 6, Some("type more of the name or of the peer ID");
+    /// Nobody is meant: no contact and no conversation has this name, and no peer ID this end.
+    NotFound = "not_found", -32001, 6, Some("give a name as `rohrpost contacts` shows it, or a peer ID or the end of one; `rohrpost requests` shows who asks to be a contact");
+    /// Several people or messages are meant; `candidates` lists people.
+    Ambiguous = "ambiguous", -32002, 6, Some("give the end of the peer ID, such as …abcdefgh, or more of the message ID");
     /// There is no pending request from this peer.
     NoRequest = "no_request", -32003, 6, Some("`rohrpost requests` lists the pending ones");
     /// The peer is not a contact.
@@ -92,6 +92,10 @@ codes! {
     BadLink = "bad_link", -32015, 1, Some("ask them for their link once more");
     /// The client ID was used for another message.
     ClientIdReused = "client_id_reused", -32016, 1, Some("give every message a client ID of its own");
+    /// A request of theirs is pending, and was not accepted with the message: nothing is sent.
+    RequestPending = "request_pending", -32025, 1, Some("see it with `rohrpost requests show`; `rohrpost send --accept` (in JSON-RPC `accept: true`) accepts it and sends");
+    /// A name that one gives could be taken for something else: a peer ID, a link, an option, several recipients, oneself.
+    OddName = "odd_name", -32026, 1, Some("choose another name");
     /// Not a safety number: it has 60 digits.
     MalformedNumber = "malformed_number", -32017, 1, Some("a safety number has 12 groups of 5 digits");
     /// Not an address of a node: a multiaddress that ends in `/p2p/` and a peer ID.
@@ -184,6 +188,12 @@ pub struct Candidate {
     pub peer_id: PeerId,
     /// The name it is known by (may be empty).
     pub name: String,
+    /// Whether it is a contact.
+    #[serde(default)]
+    pub contact: bool,
+    /// Whether the safety number was compared.
+    #[serde(default)]
+    pub verified: bool,
 }
 
 /// An error that reaches a person or a script: `{"code","exit","message","hint"}`.

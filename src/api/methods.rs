@@ -97,9 +97,9 @@ methods! {
     IdRotate = "id.rotate" (NoParams) -> Identity, [];
 
     /// Queues a message durably, and waits for its delivery if asked to.
-    Send = "send" (SendParams) -> Sent, [NotFound, Ambiguous, BadLink, EmptyText, TooLong, ControlCharacters, Oneself, UnsoundPeer, Blocked, NoMessage, ClientIdReused, MessageGone, OutboxFull];
+    Send = "send" (SendParams) -> Sent, [NotFound, Ambiguous, BadLink, EmptyText, TooLong, ControlCharacters, Oneself, UnsoundPeer, Blocked, RequestPending, NoMessage, ClientIdReused, MessageGone, OutboxFull];
     /// Queues a reply to a message, in the conversation of that message.
-    Reply = "reply" (ReplyParams) -> Sent, [Ambiguous, EmptyText, TooLong, Blocked, NoMessage, ClientIdReused, MessageGone, OutboxFull];
+    Reply = "reply" (ReplyParams) -> Sent, [Ambiguous, EmptyText, TooLong, Blocked, RequestPending, NoMessage, ClientIdReused, MessageGone, OutboxFull];
     /// Shows one message, and waits until it has come so far if asked to.
     MessageShow = "message" (MessageParams) -> Message, [NoMessage, Ambiguous, MessageGone];
     /// Lists the conversations, newest first.
@@ -130,11 +130,11 @@ methods! {
     /// Lists contacts, and blocked peers.
     ContactsList = "contacts.list" (NoParams) -> Vec<Contact>, [];
     /// Makes somebody a contact.
-    ContactsAdd = "contacts.add" (AddContact) -> Contact, [NotFound, Ambiguous, BadLink, TooLong, ControlCharacters, Oneself, UnsoundPeer, Blocked, TooManyContacts];
+    ContactsAdd = "contacts.add" (AddContact) -> Contact, [NotFound, Ambiguous, BadLink, TooLong, ControlCharacters, OddName, Oneself, UnsoundPeer, Blocked, TooManyContacts];
     /// Shows a contact with the common safety number.
     ContactsShow = "contacts.show" (Who) -> Contact, [NotFound, Ambiguous, BadLink, NotAContact];
-    /// Gives a contact a name of our own.
-    ContactsRename = "contacts.rename" (RenameParams) -> Contact, [NotFound, Ambiguous, BadLink, NotAContact, TooLong, ControlCharacters];
+    /// Gives a contact a name of our own, or takes over the one that they announce by now.
+    ContactsRename = "contacts.rename" (RenameParams) -> Contact, [NotFound, Ambiguous, BadLink, NotAContact, TooLong, ControlCharacters, OddName];
     /// Compares the safety number and marks the contact as verified.
     ContactsVerify = "contacts.verify" (VerifyParams) -> Contact, [NotFound, Ambiguous, BadLink, NotAContact, WrongNumber, MalformedNumber];
     /// Sets how much of a contact's messages is kept at most.

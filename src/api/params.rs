@@ -18,7 +18,8 @@ pub struct NoParams {}
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Who {
-    /// A peer ID, a `rohrpost:` link, a name, or an unambiguous prefix of one.
+    /// A name that you gave, a peer ID or its end (`…abcdefgh`), a contact's own name, or three letters and more of a name that
+    /// you gave; a `rohrpost:` link will do, too.
     pub who: String,
 }
 
@@ -73,8 +74,8 @@ impl WaitFor {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendParams {
-    /// The recipient: a peer ID, a `rohrpost:` link, a name, or an unambiguous prefix of one; empty: the other side of the
-    /// message in `reply_to`.
+    /// The recipient: a contact or somebody with whom there is a conversation, as wherever `who` is meant; anybody by a whole
+    /// peer ID or a `rohrpost:` link; empty: the other side of the message in `reply_to`.
     pub to: String,
     /// The text, exact.
     pub text: String,
@@ -97,6 +98,9 @@ pub struct SendParams {
     /// How long the message lives, here and there, in seconds: 1 to 31,622,400 (366 days); it stays when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_s: Option<u64>,
+    /// Accept their request, if one is pending: without this nothing is sent to them, and the error is `request_pending`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accept: bool,
 }
 
 /// Parameters of `reply`.
@@ -190,8 +194,12 @@ pub struct AddContact {
 pub struct RenameParams {
     /// The contact.
     pub who: String,
-    /// Our own name for them, at most 64 characters; empty: back to the one they announce.
-    pub name: String,
+    /// Our own name for them, at most 64 characters; empty: back to theirs, as it was when they were first accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Instead: show them under the name that they announce by now.
+    #[serde(default)]
+    pub theirs: bool,
 }
 
 /// Parameters of `contacts.verify`.
@@ -230,8 +238,7 @@ pub struct PolicyParams {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DoctorParams {
-    /// Somebody: look at the ways to them instead of at everything. A peer ID, a `rohrpost:` link, a name, or an
-    /// unambiguous prefix of one.
+    /// Somebody: look at the ways to them instead of at everything. A name, a peer ID or its end, or a `rohrpost:` link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,
 }

@@ -114,6 +114,16 @@ macro_rules! events {
                 /// Whether that was while this node ran: then there is another one.
                 running: bool,
             } + {}
+            /// A contact calls himself otherwise than before. He is shown under the old name until the user takes the new one over.
+            ContactRenamed = "contact.renamed" {
+                /// Who.
+                peer_id: PeerId,
+            } + {
+                /// The name to show (may be empty).
+                name: String = peer_id,
+                /// What he calls himself by now, if that is not the name to show and we gave him none.
+                calls_himself: Option<String> = peer_id,
+            }
         }
     };
 }

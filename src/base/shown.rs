@@ -109,6 +109,9 @@ pub struct Conversation {
     pub kind: ConversationKind,
     /// The name to show (may be empty).
     pub name: String,
+    /// What a contact calls himself by now, if that is not the name to show and we gave him none.
+    #[serde(default)]
+    pub calls_himself: Option<String>,
     /// With whom.
     pub peer_id: PeerId,
     /// Unread messages.
@@ -145,10 +148,13 @@ pub struct Request {
 pub struct Contact {
     /// Who.
     pub peer_id: PeerId,
-    /// The name to show: ours for them, else the one they announce (may be empty).
+    /// The name to show: ours for them, else the one they had when they were first accepted (may be empty).
     pub name: String,
     /// The name they announce (may be empty).
     pub announced_name: String,
+    /// The same, if it is not the name to show and we gave them none.
+    #[serde(default)]
+    pub calls_himself: Option<String>,
     /// Whether the safety number was compared.
     pub verified: bool,
     /// Whether they are blocked.

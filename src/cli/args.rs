@@ -100,7 +100,7 @@ pub(crate) enum Command {
 /// Whom a command is about.
 #[derive(Debug, Args)]
 pub(crate) struct Whom {
-    /// Name, peer ID, or an unambiguous beginning
+    /// Name, peer ID, or the end of one
     #[arg(value_name = "WHO", required = true)]
     pub(crate) who: Vec<String>,
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::api::{ApiError, Code};
 
+use super::output::names::quoted_if_odd;
 use super::output::style::{Paint, Tint};
 use super::output::{json, safe};
 
@@ -93,7 +94,13 @@ impl CliError {
     fn write_text(&self, err: &mut impl Write, paint: Paint) -> io::Result<()> {
         writeln!(err, "{} {}", paint.tint(Tint::Red, "error:"), safe::message(&self.error.message))?;
         for candidate in &self.error.candidates {
-            writeln!(err, "  {}  {}", candidate.peer_id, safe::line(&candidate.name))?;
+            let name = safe::line(&quoted_if_odd(&candidate.name));
+            let known = match (candidate.contact, candidate.verified) {
+                (_, true) => "  contact, verified",
+                (true, false) => "  contact",
+                (false, false) => "",
+            };
+            writeln!(err, "  {}  {name}{known}", candidate.peer_id)?;
         }
         if let Some(hint) = &self.error.hint {
             writeln!(err, "{} {}", paint.tint(Tint::Cyan, "hint:"), safe::message(hint))?;
@@ -104,7 +111,8 @@ impl CliError {
 
 impl From<ApiError> for CliError {
     fn from(mut error: ApiError) -> Self {
-        error.candidates.sort_by(|a, b| (&a.name, &a.peer_id).cmp(&(&b.name, &b.peer_id)));
+        // Those whom the user knows best first.
+        error.candidates.sort_by_cached_key(|one| (!one.verified, !one.contact, one.name.clone(), one.peer_id));
         Self { error, told: false }
     }
 }
@@ -171,10 +179,18 @@ mod tests {
 
     #[test]
     fn candidates_are_listed_safely() {
-        let candidate = Candidate { peer_id: PeerId::from_key_bytes([7; 32]), name: "Bob\u{202E}".to_owned() };
-        let shown = format!("  {}  Bob<U+202E>\n", candidate.peer_id);
-        let error = CliError::from(ApiError::new(Code::Ambiguous, "which?").with_candidates(vec![candidate]));
-        assert!(written(&error, false).contains(&shown));
+        let candidate = |name: &str, contact, verified| Candidate {
+            peer_id: PeerId::from_key_bytes([7; 32]),
+            name: name.to_owned(),
+            contact,
+            verified,
+        };
+        let id = candidate("", false, false).peer_id;
+        let all =
+            vec![candidate("Bob\u{202E}", false, false), candidate("Bob", true, true), candidate("B  b", true, false)];
+        let shown = format!("  {id}  Bob  contact, verified\n  {id}  \"B  b\"  contact\n  {id}  Bob<U+202E>\n");
+        let error = CliError::from(ApiError::new(Code::Ambiguous, "which?").with_candidates(all));
+        assert!(written(&error, false).contains(&shown), "{}", written(&error, false));
         assert!(written(&error, true).contains("\"candidates\":[{\"peer_id\":"));
     }
 

@@ -40,13 +40,15 @@ pub enum Command {
         /// Where they may be reached, and their request token: from a link.
         hints: Hints,
     },
-    /// Give a contact an own name (empty: back to the name they announce).
+    /// Give a contact an own name (empty: back to theirs, as it was when they were first accepted).
     RenameContact {
         /// Who.
         peer: PeerId,
-        /// At most 64 characters.
+        /// At most 64 characters, and nothing that it could be taken for.
         name: String,
     },
+    /// Show a contact under the name that they announce by now, and no longer under another.
+    TakeName(PeerId),
     /// Compare the safety number and mark the contact as verified; `None` takes the mark away.
     VerifyContact {
         /// Who.
@@ -100,6 +102,8 @@ pub struct SendCommand {
     pub draft: Draft,
     /// From a link: addresses and token.
     pub hints: Hints,
+    /// Accept their request, if one is pending. Without it nothing is sent to somebody whose request is.
+    pub accept: bool,
     /// A key of the client's: the second command with it changes nothing and gets the first's answer.
     pub client_id: Option<String>,
 }
@@ -108,7 +112,7 @@ impl SendCommand {
     /// A text to somebody, and nothing besides.
     pub fn text(to: PeerId, text: impl Into<String>) -> Self {
         let draft = Draft { text: text.into(), ..Draft::default() };
-        Self { to, draft, hints: Hints::default(), client_id: None }
+        Self { to, draft, hints: Hints::default(), accept: false, client_id: None }
     }
 }
 
@@ -183,6 +187,12 @@ pub enum Refusal {
     /// One cannot write to, add or block oneself.
     #[error("this is your own peer ID")]
     Oneself,
+    /// A request of that peer is pending, and was not accepted with the message.
+    #[error("their request is pending, and nothing goes to them before it is accepted")]
+    RequestPending,
+    /// A name that could be taken for something else.
+    #[error("this cannot be a name that you give: {0}")]
+    OddName(&'static str),
     /// No pending request from that peer.
     #[error("there is no pending request from this peer")]
     NoRequest,

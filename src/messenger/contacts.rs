@@ -6,8 +6,8 @@ use crate::base::words::{Policy, RequestEnd};
 use crate::identity::{IdentityKey, RequestToken, safety_number};
 
 use super::command::{Answer, Command, Hints, Refusal};
+use super::names::{check_name, given_name};
 use super::query;
-use super::send::check_name;
 use super::tables::{PeerRow, Peers, peer_key};
 use super::tx::{Step, Tx};
 
@@ -23,7 +23,8 @@ impl Tx<'_> {
             Command::AcceptRequest(peer) => self.accept(peer),
             Command::DeclineRequest(peer) => self.decline(peer),
             Command::AddContact { peer, name, hints } => self.add_contact(peer, name, &hints),
-            Command::RenameContact { peer, name } => self.rename_contact(&peer, name),
+            Command::RenameContact { peer, name } => self.rename_contact(&peer, &name),
+            Command::TakeName(peer) => self.take_name(&peer),
             Command::VerifyContact { peer, number } => self.verify_contact(&peer, number.as_deref()),
             Command::SetQuota { peer, bytes } => self.set_quota(&peer, bytes),
             Command::Block(peer) => self.block(peer),
@@ -82,13 +83,12 @@ impl Tx<'_> {
     }
 
     fn add_contact(&mut self, peer: PeerId, name: Option<String>, hints: &Hints) -> Step<Answer> {
-        let name = name.unwrap_or_default();
-        check_name("the name", &name)?;
+        let name = given_name(&name.unwrap_or_default())?;
         if self.request(&peer)?.is_some() {
             // Adding whoever asks is accepting.
             self.accept(peer)?;
             if !name.is_empty() {
-                return self.rename_contact(&peer, name);
+                return self.rename_contact(&peer, &name);
             }
             return self.contact_answer(&peer);
         }
@@ -120,11 +120,22 @@ impl Tx<'_> {
         Ok(self.peer(peer)?.filter(|row| row.contact.is_some()).ok_or(Refusal::NotAContact)?)
     }
 
-    fn rename_contact(&mut self, peer: &PeerId, name: String) -> Step<Answer> {
-        check_name("the name", &name)?;
+    fn rename_contact(&mut self, peer: &PeerId, name: &str) -> Step<Answer> {
+        let name = given_name(name)?;
         let mut row = self.contact_row(peer)?;
         if let Some(contact) = &mut row.contact {
             contact.own_name = name;
+        }
+        self.put_peer(&row)?;
+        self.contact_answer(peer)
+    }
+
+    fn take_name(&mut self, peer: &PeerId) -> Step<Answer> {
+        let mut row = self.contact_row(peer)?;
+        row.known_as.clone_from(&row.announced_name);
+        row.is_name_taken = false;
+        if let Some(contact) = &mut row.contact {
+            contact.own_name.clear();
         }
         self.put_peer(&row)?;
         self.contact_answer(peer)
@@ -152,7 +163,11 @@ impl Tx<'_> {
 
     fn block(&mut self, peer: PeerId) -> Step<Answer> {
         let mut row = self.known_or_new(peer)?;
-        self.close_request(&peer, RequestEnd::Blocked)?;
+        if let Some(request) = self.close_request(&peer, RequestEnd::Blocked)?
+            && !request.name.is_empty()
+        {
+            row.announced_name = request.name;
+        }
         row.blocked = true;
         self.void_token(&mut row)?;
         self.put_peer(&row)?;
@@ -165,7 +180,8 @@ impl Tx<'_> {
     fn unblock(&mut self, peer: &PeerId) -> Step<Answer> {
         let mut row = self.peer(peer)?.filter(|row| row.blocked).ok_or(Refusal::NotAContact)?;
         row.blocked = false;
-        if row.contact.is_none() && row.declined_until.is_none() {
+        // The name is kept with the conversation.
+        if row.contact.is_none() && row.declined_until.is_none() && row.known_as.is_empty() {
             self.buf.delete::<Peers>(&peer_key(peer));
         } else {
             if row.contact.is_some() {

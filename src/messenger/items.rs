@@ -11,8 +11,9 @@ use crate::envelope::mailbox::TokenIn;
 use crate::session::Opened;
 use crate::store::Rows;
 
+use super::names::check_name;
 use super::outgoing::{Letter, What};
-use super::send::{check_name, merge_addrs};
+use super::send::merge_addrs;
 use super::tables::{HeldMessage, IndexRow, Late, MessageIndex, MessageRow, Messages, PeerRow, index_key, message_key};
 use super::told::introduction;
 use super::tx::{Step, Tx};
@@ -37,7 +38,7 @@ impl Tx<'_> {
             match item {
                 Item::Introduction(said) => {
                     subject = good_subject(&said);
-                    note_name(&mut row.announced_name, said.name.as_deref());
+                    self.note_own_name(&mut row, said.name.as_deref())?;
                 }
                 Item::Message { sent_at, body } => {
                     let subject = subject.take();
@@ -47,7 +48,7 @@ impl Tx<'_> {
                     }
                 }
                 Item::Status(report) => self.apply_status(peer, &report, &mut names)?,
-                Item::Profile(profile) => note_name(&mut row.announced_name, Some(&profile.name)),
+                Item::Profile(profile) => self.note_own_name(&mut row, Some(&profile.name))?,
                 Item::Addresses(addrs) => merge_addrs(&mut row.addrs, &addrs),
                 Item::Card(bytes) => self.told_card(peer, &bytes).map_or(Ok(()), |card| self.keep_card(card))?,
                 Item::Token(token) => {
@@ -340,13 +341,6 @@ fn latest(mut items: Vec<Item>) -> Vec<Item> {
 
 pub(super) fn good_subject(said: &Introduction) -> Option<String> {
     said.subject.clone().filter(|s| !s.is_empty() && check_name("the subject", s).is_ok())
-}
-
-/// Takes over a name that somebody gives himself, if it is one.
-pub(super) fn note_name(known: &mut String, said: Option<&str>) {
-    if let Some(name) = said.filter(|name| check_name("the name", name).is_ok()) {
-        name.clone_into(known);
-    }
 }
 
 #[cfg(test)]

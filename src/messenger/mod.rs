@@ -26,6 +26,7 @@ mod mailing;
 mod maintain;
 mod marks;
 mod memory;
+mod names;
 mod newcomers;
 mod outgoing;
 mod pace;

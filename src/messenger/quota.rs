@@ -8,7 +8,7 @@ use crate::envelope::mailbox::TokenIn;
 use crate::store::Rows;
 
 use super::command::{Answer, Refusal};
-use super::items::note_name;
+use super::names::note_name;
 use super::send::merge_addrs;
 use super::tables::{Cards, PeerRow, peer_key};
 use super::tx::{Step, Tx};

@@ -10,8 +10,9 @@ use crate::identity::{Card, RequestToken};
 use crate::store::Rows;
 
 use super::command::{Answer, Refusal};
-use super::items::{good_subject, note_name};
+use super::items::good_subject;
 use super::memory::Pending;
+use super::names::note_name;
 use super::send::merge_addrs;
 use super::tables::{Cards, HeldMessage, PeerRow, RequestRow, Requests, peer_key};
 use super::tx::{Step, Tx};
@@ -123,6 +124,12 @@ impl Tx<'_> {
             return Ok(());
         }
         note_name(&mut row.name, said.introduction.name.as_deref());
+        // Who was a contact tells his name no more than once.
+        if row.name.is_empty()
+            && let Some(known) = self.peer(&from)?
+        {
+            known.shown_name().clone_into(&mut row.name);
+        }
         merge_addrs(&mut row.addrs, &said.addrs);
         row.invited |= said.invited;
         self.buf.put_under::<Requests>(&peer_key(&from), row.key, &row)?;
@@ -173,7 +180,10 @@ impl Tx<'_> {
         row.messages.sort_by_key(|held| held.counter);
         let mut contact = self.peer(&peer)?.unwrap_or_else(|| PeerRow::new(peer));
         contact.accepted = true;
-        contact.announced_name = row.name;
+        if !row.name.is_empty() {
+            contact.known_as.clone_from(&row.name);
+            contact.announced_name = row.name;
+        }
         merge_addrs(&mut contact.addrs, &row.addrs);
         self.make_contact(&mut contact, String::new())?;
         self.event(EventKind::ContactAdded { peer_id: peer });

@@ -8,6 +8,7 @@ use crate::identity::{IdentityKey, Mailbox};
 use crate::store::Rows;
 
 use super::command::{Answer, Hints, Refusal, SendCommand};
+use super::names::{check_length, check_name, note_name};
 use super::query;
 use super::tables::{
     ClientIdQueue, ClientIdRow, ClientIds, Contact, MessageRow, OutKind, PeerRow, client_id_key, numbered,
@@ -21,8 +22,11 @@ impl Tx<'_> {
             return Ok(done);
         }
         let life = command.draft.expires.map(|life| self.lifetime(life)).transpose()?;
-        // Whoever answers a request accepts it.
         if self.mem.requests.iter().any(|pending| pending.peer == command.to) {
+            // Accepting tells them who we are and where: that is nothing to happen by the way.
+            if !command.accept {
+                return Err(Refusal::RequestPending.into());
+            }
             self.accept(command.to)?;
         }
         let mut peer = self.writable_peer(&command)?;
@@ -135,9 +139,11 @@ impl Tx<'_> {
     pub(super) fn apply_hints(&mut self, peer: &mut PeerRow, hints: &Hints) -> Step {
         if let Some(name) = &hints.name
             && peer.announced_name.is_empty()
-            && check_name("the name", name).is_ok()
         {
-            peer.announced_name.clone_from(name);
+            match peer.contact {
+                Some(_) => self.note_own_name(peer, Some(name))?,
+                None => note_name(&mut peer.announced_name, Some(name)),
+            }
         }
         if !hints.addrs.is_empty() {
             merge_addrs(&mut peer.addrs, &hints.addrs);
@@ -162,6 +168,10 @@ impl Tx<'_> {
             return Err(Refusal::TooManyContacts.into());
         }
         self.mem.contacts += 1;
+        if peer.known_as.is_empty() {
+            peer.known_as.clone_from(&peer.announced_name);
+        }
+        peer.is_name_taken = false;
         peer.contact = Some(Contact { own_name, verified: false, added_at: self.now.wall });
         peer.declined_until = None;
         self.befriend(&peer.peer);
@@ -207,20 +217,6 @@ fn digest(command: &SendCommand, salt: &[u8; 16]) -> [u8; 32] {
         &command.draft.expires.unwrap_or_default().0.to_be_bytes(),
         command.draft.reply_to.as_ref().map_or(&[][..], |id| id.as_bytes()),
     ])
-}
-
-/// Refuses what is longer than the bound.
-pub(super) fn check_length(what: &'static str, got: usize, max: usize, unit: &'static str) -> Result<(), Refusal> {
-    if got > max { Err(Refusal::TooLong { what, got, max, unit }) } else { Ok(()) }
-}
-
-/// Refuses a name or subject that is too long or has control characters.
-pub(super) fn check_name(what: &'static str, name: &str) -> Result<(), Refusal> {
-    check_length(what, name.chars().count(), limits::MAX_NAME_CHARS, "characters")?;
-    if name.chars().any(char::is_control) {
-        return Err(Refusal::ControlCharacters(what));
-    }
-    Ok(())
 }
 
 /// A node with no more and no longer addresses than one may have.

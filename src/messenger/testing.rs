@@ -226,7 +226,8 @@ impl Office {
     }
 
     pub(crate) fn text(&self, to: usize, text: &str) -> SendCommand {
-        SendCommand::text(self.id(to), text)
+        // Whoever asks is accepted, as with everything that is said here.
+        SendCommand { accept: true, ..SendCommand::text(self.id(to), text) }
     }
 
     pub(crate) fn command(&mut self, who: usize, command: Command) -> Result<Answer, Refusal> {

@@ -4,10 +4,10 @@ use std::io;
 use std::path::Path;
 
 use crate::api::{ApiError, Candidate, Code};
-use crate::base::{MessageId, PeerId};
+use crate::base::MessageId;
 use crate::identity::{KeyFileError, LinkError};
 use crate::messenger::Refusal;
-use crate::messenger::query::ResolveError;
+use crate::messenger::query::{Known, ResolveError, Scope};
 use crate::net::NetError;
 use crate::store::StoreError;
 
@@ -68,6 +68,8 @@ impl From<Refusal> for ApiError {
             Refusal::ControlCharacters(_) => Code::ControlCharacters,
             Refusal::Blocked => Code::Blocked,
             Refusal::Oneself => Code::Oneself,
+            Refusal::RequestPending => Code::RequestPending,
+            Refusal::OddName(_) => Code::OddName,
             Refusal::NoRequest => Code::NoRequest,
             Refusal::NotAContact => Code::NotAContact,
             Refusal::NoMessage => Code::NoMessage,
@@ -96,13 +98,26 @@ impl From<Refusal> for ApiError {
     }
 }
 
-pub(crate) fn peer(error: ResolveError<PeerId>, text: &str) -> ApiError {
+pub(crate) fn peer(error: ResolveError<Known>, text: &str, scope: Scope) -> ApiError {
     match error {
-        ResolveError::NotFound => ApiError::new(Code::NotFound, format!("nobody is known as '{}'", cut(text))),
-        ResolveError::Ambiguous(found) => ApiError::new(Code::Ambiguous, format!("'{}' could be several", cut(text)))
-            .with_candidates(
-                found.iter().map(|(peer_id, name)| Candidate { peer_id: *peer_id, name: name.clone() }).collect(),
-            ),
+        ResolveError::NotFound => {
+            match scope {
+                Scope::People => ApiError::new(Code::NotFound, format!("nobody is known as '{}'", cut(text))),
+                Scope::Requests => ApiError::new(Code::NoRequest, format!("no request of '{}' is pending", cut(text)))
+                    .with_hint("`rohrpost requests` lists those that are: give the name as it stands there, or the end of the peer ID"),
+            }
+        }
+        ResolveError::Ambiguous(found, more) => {
+            let and_more = if more == 0 { String::new() } else { format!(": these and {more} more") };
+            let candidate = |known: &Known| Candidate {
+                peer_id: known.peer,
+                name: known.name().to_owned(),
+                contact: known.contact,
+                verified: known.verified,
+            };
+            ApiError::new(Code::Ambiguous, format!("'{}' could be several{and_more}", cut(text)))
+                .with_candidates(found.iter().map(candidate).collect())
+        }
         ResolveError::Store(error) => error.into(),
     }
 }
@@ -110,11 +125,12 @@ pub(crate) fn peer(error: ResolveError<PeerId>, text: &str) -> ApiError {
 pub(crate) fn message(error: ResolveError<MessageId>, text: &str) -> ApiError {
     match error {
         ResolveError::NotFound => ApiError::new(Code::NoMessage, format!("there is no message '{}'", cut(text))),
-        ResolveError::Ambiguous(found) => {
-            let ids: Vec<_> = found.iter().map(|(id, _)| id.to_string()).collect();
+        ResolveError::Ambiguous(found, more) => {
+            let ids: Vec<_> = found.iter().map(MessageId::to_string).collect();
+            let and_more = if more == 0 { String::new() } else { format!(", and {more} more") };
             ApiError::new(
                 Code::Ambiguous,
-                format!("several message IDs begin with '{}': {}", cut(text), ids.join(", ")),
+                format!("several message IDs begin with '{}': {}{and_more}", cut(text), ids.join(", ")),
             )
             .with_hint("type more of the message ID")
         }

@@ -55,3 +55,7 @@ fn request(reader: &Reader, _: PeerId, peer: &PeerId) -> Result<Option<Box<api::
 fn name(reader: &Reader, _: PeerId, peer: &PeerId) -> Result<String, StoreError> {
     query::name(reader, peer)
 }
+
+fn calls_himself(reader: &Reader, _: PeerId, peer: &PeerId) -> Result<Option<String>, StoreError> {
+    query::calls_himself(reader, peer)
+}

@@ -320,7 +320,8 @@ impl Pair {
 fn send(to: &str, text: &str) -> Call {
     // The label is the first word.
     let key = text.split(' ').next().unwrap();
-    ("send", json!({"to": to, "text": text, "client_id": key}))
+    // Who was written to meanwhile accepts by it.
+    ("send", json!({"to": to, "text": text, "client_id": key, "accept": true}))
 }
 
 /// Waits until it is dead, has printed so many lines, or has nothing left to say and to hear. Says whether its life

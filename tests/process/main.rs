@@ -20,6 +20,7 @@ mod hostile;
 mod liar;
 mod load;
 mod local;
+mod names;
 mod node;
 mod offline;
 mod openrpc;

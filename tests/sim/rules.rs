@@ -20,7 +20,8 @@ fn names_are_announced_to_contacts_and_own_names_win() {
         assert_eq!(world.contact(alice, bob).unwrap().name, "bob");
         world.command(bob, Command::SetName { name: "Robert".to_owned() }).unwrap();
         world.settle();
-        assert_eq!(world.contact(alice, bob).unwrap().name, "Robert");
+        let contact = world.contact(alice, bob).unwrap();
+        assert_eq!((contact.name.as_str(), contact.calls_himself.as_deref()), ("bob", Some("Robert")));
         let peer = world.id(bob);
         world.command(alice, Command::RenameContact { peer, name: "Bobby".to_owned() }).unwrap();
         let contact = world.contact(alice, bob).unwrap();

@@ -244,7 +244,7 @@ impl World {
 
     fn try_whisper(&mut self, from: Who, to: Who, text: &str, expires: Option<Millis>) -> Result<MessageId, Refusal> {
         let to = self.id(to);
-        let mut command = SendCommand::text(to, text);
+        let mut command = SendCommand { accept: true, ..SendCommand::text(to, text) };
         command.draft.expires = expires;
         self.send(from, command).map(|view| view.message_id)
     }

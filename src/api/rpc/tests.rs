@@ -142,8 +142,12 @@ fn a_batch_is_bounded() {
 #[test]
 fn an_answer_comes_back_as_it_was_given() {
     let text = "tab\t, quote \", bell \u{7}, escape \u{1b}[31m, bidi \u{202e}, post \u{1f4ef}";
-    let error = ApiError::new(Code::Ambiguous, text)
-        .with_candidates(vec![Candidate { peer_id: crate::base::PeerId::from_key_bytes([3; 32]), name: text.into() }]);
+    let error = ApiError::new(Code::Ambiguous, text).with_candidates(vec![Candidate {
+        peer_id: crate::base::PeerId::from_key_bytes([3; 32]),
+        name: text.into(),
+        contact: true,
+        verified: false,
+    }]);
     for outcome in [Ok(json!({"text": text})), Err(error)] {
         let response = Response { id: Id::number(1), outcome };
         let line = response.to_line();

@@ -14,14 +14,17 @@ use crate::cli::output::{Output, name_and_peer, short_peer};
 /// The people you know
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-WHO is a name, a peer ID, or an unambiguous beginning of one.
+WHO is a name that you gave, a peer ID or its end as tables show it, a contact's own name, or three
+letters and more of a name that you gave. A contact who takes another name is shown under the old
+one until you take it over with `rename --theirs`.
 
 Examples:
   rohrpost contacts add 'rohrpost:12D3KooW…' --name Bob
   rohrpost contacts verify bob
   rohrpost contacts verify bob 12345 67890 …
   rohrpost contacts set bob --quota 2GiB
-  rohrpost contacts block 12D3KooWQy")]
+  rohrpost contacts rename bob --theirs
+  rohrpost contacts block …K9DPeVUH")]
 pub(crate) struct ContactsArgs {
     #[command(subcommand)]
     action: Option<ContactsAction>,
@@ -46,14 +49,17 @@ enum ContactsAction {
         #[arg(value_name = "WHO")]
         who: String,
     },
-    /// Give a contact your own name; an empty one goes back to theirs
+    /// Give a contact a name of your own; an empty one goes back to theirs as you first knew it
     Rename {
         /// Whom
         #[arg(value_name = "WHO")]
         who: String,
         /// Your own name for them
-        #[arg(value_name = "NAME")]
-        name: String,
+        #[arg(value_name = "NAME", required_unless_present = "theirs")]
+        name: Option<String>,
+        /// Take over what they call themselves by now
+        #[arg(long, conflicts_with = "name")]
+        theirs: bool,
     },
     /// Show the safety number to compare, or compare it and mark the contact as verified
     Verify {
@@ -100,8 +106,8 @@ pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
             let contact = context.client()?.ask::<method::ContactsShow>(&Who::new(who))?;
             show(&contact, &mut context.output)
         }
-        ContactsAction::Rename { who, name } => {
-            let contact = context.client()?.ask::<method::ContactsRename>(&RenameParams { who, name })?;
+        ContactsAction::Rename { who, name, theirs } => {
+            let contact = context.client()?.ask::<method::ContactsRename>(&RenameParams { who, name, theirs })?;
             context.output.done(&contact, &format!("they are {} now", named(&contact)))
         }
         ContactsAction::Verify { who, number, undo } => verify(who, &number, undo, context),
@@ -139,7 +145,7 @@ fn list(contacts: &[Contact], output: &mut Output) -> Result<()> {
     let titles = ["NAME", "PEER", "VERIFIED", "BLOCKED", "SINCE"];
     let row = |output: &Output, contact: &Contact| {
         [
-            Cell::long(&contact.name).tint(Tint::Cyan),
+            Cell::name(&contact.name, contact.calls_himself.as_deref()),
             Cell::two(&short_peer(&contact.peer_id), &contact.peer_id.to_string()).tint(Tint::Dim),
             Cell::flag(contact.verified).tint(Tint::Green),
             Cell::flag(contact.blocked).tint(Tint::Red),
@@ -152,9 +158,9 @@ fn list(contacts: &[Contact], output: &mut Output) -> Result<()> {
 fn show(contact: &Contact, output: &mut Output) -> Result<()> {
     let flag = |is: bool| Cell::two(if is { "yes" } else { "no" }, &is.to_string());
     let mut record = Record::default();
-    record.row("name", "name", Cell::text(&contact.name).tint(Tint::Cyan));
+    record.row("name", "name", Cell::name(&contact.name, None));
     if contact.announced_name != contact.name {
-        record.row("calls themselves", "announced_name", Cell::text(&contact.announced_name));
+        record.row("calls himself", "announced_name", Cell::name(&contact.announced_name, None));
     }
     record.row("peer ID", "peer_id", Cell::text(&contact.peer_id.to_string()));
     record.row("contact", "contact", flag(contact.contact));
@@ -202,6 +208,7 @@ mod tests {
             peer_id: peer(2),
             name: name.to_owned(),
             announced_name: "Robert".to_owned(),
+            calls_himself: None,
             verified: true,
             blocked: false,
             contact: true,
@@ -227,9 +234,21 @@ mod tests {
     }
 
     #[test]
+    fn who_renames_himself_is_listed_under_the_old_name() {
+        let renamed = |name: &str, new: &str| Contact { calls_himself: Some(new.to_owned()), ..contact(name) };
+        let (id, whole) = (peer(2).short(), peer(2));
+        let people = written(PEOPLE, |output| list(&[renamed("Bob", "Alice (…12345678)"), renamed("", "Eve")], output));
+        let names: Vec<&str> =
+            people.lines().skip(1).map(|line| line.split(&format!("  …{id}")).next().unwrap().trim()).collect();
+        assert_eq!(names, ["Bob, calls himself \"Alice (…12345678)\"", "calls himself Eve"]);
+        let plain = written(Form::Plain, |output| list(&[renamed("Bob", "Alice")], output));
+        assert!(plain.starts_with(&format!("Bob\t{whole}\t")), "{plain}");
+    }
+
+    #[test]
     fn a_contact_is_shown_with_the_number_in_three_rows() {
         let text = written(PEOPLE, |output| show(&contact("Bob"), output));
-        assert!(text.contains("calls themselves  Robert\n"), "{text}");
+        assert!(text.contains("calls himself  Robert\n"), "{text}");
         assert_eq!(text.matches("01234 01234 01234 01234\n").count(), 3, "{text}");
     }
 }

@@ -33,7 +33,7 @@ fn show(conversations: &[Conversation], when_empty: &str, output: &mut Output) -
         let weight = if conversation.unread > 0 { Tint::Bold } else { Tint::Plain };
         let last = conversation.last.as_ref();
         [
-            Cell::long(&conversation.name).tint(Tint::Cyan),
+            Cell::name(&conversation.name, conversation.calls_himself.as_deref()),
             Cell::two(&short_peer(&conversation.peer_id), &conversation.peer_id.to_string()).tint(Tint::Dim),
             Cell::number(conversation.unread).tint(weight),
             Cell::text(&last.map(|message| output.time(when(message))).unwrap_or_default()).tint(Tint::Dim),
@@ -72,7 +72,8 @@ mod tests {
 
     fn conversation(name: &str, last: Option<Message>) -> Conversation {
         let kind = ConversationKind::Direct;
-        Conversation { conversation: peer(2), kind, name: name.to_owned(), peer_id: peer(2), unread: 3, last }
+        let (name, calls_himself) = (name.to_owned(), None);
+        Conversation { conversation: peer(2), kind, name, calls_himself, peer_id: peer(2), unread: 3, last }
     }
 
     #[test]
@@ -82,7 +83,7 @@ mod tests {
         let expected = format!(
             "NAME                                     PEER       UNREAD  WHEN   LAST MESSAGE\n\
              Bob                                      …{short}       3  14:02  you: see ⏎ you\n\
-             Bob<U+001B>[2J<U+202E><U+0009>x ⏎ 12:00  Alice  …{short}       3\n",
+             \"Bob<U+001B>[2J<U+202E><U+0009>x ⏎ 12:00  Alice\"  …{short}       3\n",
             short = id.short()
         );
         let shown = written(PEOPLE, |output| show(&all, "", output));

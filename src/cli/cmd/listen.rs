@@ -4,6 +4,7 @@ use crate::api::{Code, Direction, Event, EventKind};
 use crate::base::{MessageId, PeerId};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
+use crate::cli::output::names::quoted_if_odd;
 use crate::cli::output::style::Tint;
 use crate::cli::output::{Output, name_and_peer, safe, short_message, short_peer};
 
@@ -81,6 +82,10 @@ fn words(kind: &EventKind, whole: bool) -> (String, String) {
         | EventKind::ContactKeyChanged { peer_id, name }
         | EventKind::PeerOnline { peer_id, name }
         | EventKind::PeerOffline { peer_id, name } => (named(name, peer_id), String::new()),
+        EventKind::ContactRenamed { peer_id, name, calls_himself } => {
+            let told = calls_himself.as_ref().map(|new| format!("calls himself {}", quoted_if_odd(new)));
+            (named(name, peer_id), told.unwrap_or_default())
+        }
         EventKind::ContactFull { peer_id, name } => {
             (named(name, peer_id), "their quota is full: what they write waits on their side".to_owned())
         }
@@ -129,6 +134,11 @@ mod tests {
             EventKind::RequestClosed { peer_id: peer(2), reason: RequestEnd::Expired },
             EventKind::ContactAdded { peer_id: peer(2), name: HOSTILE.to_owned() },
             EventKind::PeerOnline { peer_id: peer(2), name: String::new() },
+            EventKind::ContactRenamed {
+                peer_id: peer(2),
+                name: HOSTILE.to_owned(),
+                calls_himself: Some(HOSTILE.to_owned()),
+            },
             EventKind::Unknown,
         ];
         for kind in kinds {

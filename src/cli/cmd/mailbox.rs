@@ -20,7 +20,7 @@ than one: who writes to you leaves a message at both.
 Examples:
   rohrpost mailbox use /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3KooW…
   rohrpost mailbox list --find
-  rohrpost mailbox drop 12D3KooWQy")]
+  rohrpost mailbox drop …K9DPeVUH")]
 pub(crate) struct MailboxArgs {
     #[command(subcommand)]
     action: Option<MailboxAction>,
@@ -86,7 +86,7 @@ fn list(mailboxes: &[Mailbox], output: &mut Output) -> Result<()> {
     let row = |output: &Output, mailbox: &Mailbox| {
         let (state, tint) = told(mailbox.state);
         [
-            Cell::long(&mailbox.name).tint(Tint::Cyan),
+            Cell::name(&mailbox.name, None),
             Cell::two(&short_peer(&mailbox.peer_id), &mailbox.peer_id.to_string()).tint(Tint::Dim),
             Cell::two(state, mailbox.state.word()).tint(tint),
             Cell::text(&mailbox.fetched_at.map(|at| output.time(at)).unwrap_or_default()).tint(Tint::Dim),

@@ -26,7 +26,7 @@ fn show(peers: &[Peer], output: &mut Output) -> Result<()> {
             (true, false) => ("relayed", Tint::Yellow),
         };
         [
-            Cell::long(&peer.name).tint(Tint::Cyan),
+            Cell::name(&peer.name, None),
             Cell::two(&short_peer(&peer.peer_id), &peer.peer_id.to_string()).tint(Tint::Dim),
             Cell::flag(peer.contact),
             Cell::text(way).tint(tint),

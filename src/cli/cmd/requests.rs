@@ -13,12 +13,15 @@ use crate::cli::output::{Output, name_and_peer, safe, short_peer};
 /// First messages of people who are not contacts
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+WHO is the name of somebody who asks, as it stands here, or a peer ID or its end. Nobody else is
+meant by it, and no other command knows these names.
+
 Nobody is told that a request was seen, declined or blocked. Accepting makes a contact and moves
 the messages into the inbox.
 
 Examples:
   rohrpost requests
-  rohrpost requests show 12D3KooWQy
+  rohrpost requests show …K9DPeVUH
   rohrpost requests accept bob")]
 pub(crate) struct RequestsArgs {
     #[command(subcommand)]
@@ -68,7 +71,7 @@ fn list(requests: &[Request], output: &mut Output) -> Result<()> {
     let titles = ["NAME", "PEER", "WHEN", "MESSAGES", "INVITED", "SUBJECT", "TEXT"];
     let row = |output: &Output, request: &Request| {
         [
-            Cell::long(&request.name).tint(Tint::Cyan),
+            Cell::name(&request.name, None),
             Cell::two(&short_peer(&request.peer_id), &request.peer_id.to_string()).tint(Tint::Dim),
             Cell::text(&output.time(request.received_at)).tint(Tint::Dim),
             Cell::number(request.messages),
@@ -83,7 +86,7 @@ fn list(requests: &[Request], output: &mut Output) -> Result<()> {
 fn show(detail: &RequestDetail, output: &mut Output) -> Result<()> {
     let request = &detail.request;
     let mut record = Record::default();
-    record.row("name", "name", Cell::text(&request.name).tint(Tint::Cyan));
+    record.row("name", "name", Cell::name(&request.name, None));
     record.row("peer ID", "peer_id", Cell::text(&request.peer_id.to_string()));
     record.row("received", "received_at", Cell::text(&output.time(request.received_at)));
     let invited = if request.invited { "yes: they have your link" } else { "no" };

@@ -7,6 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::api::{Code, SendParams, Sent, State, WaitFor};
 use crate::base::limits::MAX_TEXT;
+use crate::base::names::oddity;
 use crate::cli::args::{duration, lifetime, one_of};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
@@ -18,7 +19,9 @@ use crate::cli::prompt::Source;
 /// Send a message
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-TO is a contact's name, a peer ID, a `rohrpost:` link, or an unambiguous beginning of one of them.
+TO is a name that you gave, a peer ID or its end as tables show it, a contact's own name, three
+letters and more of a name that you gave, or a `rohrpost:` link. Who has only sent a request is not
+meant by a name; with --accept the request is accepted, and the message goes.
 What cannot be delivered now is kept and delivered later. With no node running, one is started
 for as long as the delivery takes.
 
@@ -44,6 +47,10 @@ pub(crate) struct SendArgs {
     /// The message that this one answers
     #[arg(long, value_name = "MSG")]
     reply: Option<String>,
+
+    /// Accept their request, if one is pending
+    #[arg(long)]
+    accept: bool,
 
     #[command(flatten)]
     delivery: Delivery,
@@ -71,7 +78,7 @@ pub(crate) struct Delivery {
 
 /// Sends to each recipient in turn; a recipient that fails does not keep the others from theirs.
 pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
-    let SendArgs { to, text, subject, reply, delivery } = args;
+    let SendArgs { to, text, subject, reply, accept, delivery } = args;
     if delivery.client_id.is_some() && to.len() > 1 {
         return Err(CliError::usage("--client-id names one message, but there are several recipients")
             .hint("send to each recipient with a key of its own"));
@@ -84,6 +91,7 @@ pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
         reply_to: reply.clone(),
         client_id: delivery.client_id.clone(),
         expires_s: delivery.expires,
+        accept,
         ..SendParams::default()
     };
     let messages: Vec<SendParams> = to.iter().map(message).collect();
@@ -112,8 +120,8 @@ fn told(sent: &Sent, to: &str, delivery: &Delivery, context: &mut Context) -> Re
     } else if output.is_plain() {
         output.line(&format!("{}\t{}\t{}", sent.message_id, sent.to, sent.state))?;
     } else {
-        // A link or a whole peer ID is no name.
-        let name = if to.len() > 40 || to.starts_with("rohrpost:") { "" } else { to };
+        // A link, a peer ID or the end of one is no name.
+        let name = if oddity(to).is_some() { "" } else { to };
         let who = safe::line(&name_and_peer(name, &sent.to));
         let state = output.paint.tint(tint(sent.state), sent.state.word());
         let id = output.paint.tint(Tint::Dim, &short_message(&sent.message_id));

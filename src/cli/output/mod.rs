@@ -5,6 +5,7 @@
 
 pub(crate) mod hex;
 pub(crate) mod json;
+pub(crate) mod names;
 pub(crate) mod safe;
 pub(crate) mod style;
 pub(crate) mod table;
@@ -168,7 +169,8 @@ pub(crate) fn short_message(message: &MessageId) -> String {
 
 /// A name, always with enough of the peer ID to tell two of one name apart. Not yet safe.
 pub(crate) fn name_and_peer(name: &str, peer: &PeerId) -> String {
-    if name.trim().is_empty() { short_peer(peer) } else { format!("{name} ({})", short_peer(peer)) }
+    let short = short_peer(peer);
+    if name.trim().is_empty() { short } else { format!("{} ({short})", names::quoted_if_odd(name)) }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! script wants to work with (`2024-03-12T14:02:11.000Z`, the whole peer ID). The plain form has no
 //! header and is never cut.
 
+use super::names::named;
 use super::safe;
 use super::style::{Paint, Tint};
 
@@ -41,6 +42,11 @@ impl Cell {
     /// The same, of any length: in a table it is cut when the terminal is too narrow.
     pub(crate) fn long(text: &str) -> Self {
         Self { fit: Fit::Cut, ..Self::text(text) }
+    }
+
+    /// What somebody is called, and what he calls himself by now if that is something else. Programs get the name as it is.
+    pub(crate) fn name(name: &str, calls_himself: Option<&str>) -> Self {
+        Self { fit: Fit::Cut, ..Self::two(&named(name, calls_himself), name) }.tint(Tint::Cyan)
     }
 
     /// A number.

@@ -347,6 +347,12 @@ pub fn name(rows: &impl Rows, peer: &PeerId) -> Result<String, StoreError> {
     Ok(rows.get_sound::<Requests>(&peer_key(peer))?.map(|row| row.name).unwrap_or_default())
 }
 
+/// What a contact calls himself by now, if that is another name than the one under which he is shown.
+pub fn calls_himself(rows: &impl Rows, peer: &PeerId) -> Result<Option<String>, StoreError> {
+    let row = rows.get_sound::<Peers>(&peer_key(peer))?;
+    Ok(row.and_then(|row| row.calls_himself().map(str::to_owned)))
+}
+
 /// The name to show for a peer in conversations.
 pub(super) fn name_of(rows: &impl Rows, peer: &PeerId) -> Result<String, StoreError> {
     Ok(rows.get_sound::<Peers>(&peer_key(peer))?.map_or_else(String::new, |row| row.shown_name().to_owned()))

@@ -21,11 +21,12 @@ use super::tables::{
 };
 
 pub use clocks::clock;
+pub use messages::{calls_himself, history, message, name};
 pub(super) use messages::{find, index, is_hidden, state, waiting};
-pub use messages::{history, message, name};
 pub(super) use reach::mailboxes_in_use;
 pub use reach::{ReachView, card_is_current, known_peers, mailboxes, reach, unreadable, unsound};
-pub use resolve::{ResolveError, resolve_message, resolve_peer};
+pub(super) use resolve::is_free;
+pub use resolve::{Known, ResolveError, Scope, meant, resolve_message, resolve_peer};
 
 /// Rows of events that are read at once.
 const EVENT_ROWS: usize = 64;
@@ -99,6 +100,7 @@ pub fn inbox(
                 conversation: peer,
                 kind: ConversationKind::Direct,
                 name: messages::name_of(rows, &peer)?,
+                calls_himself: calls_himself(rows, &peer)?,
                 peer_id: peer,
                 unread,
                 last: messages::last_of(rows, me, conversation, &clock)?,
@@ -266,6 +268,7 @@ fn shown_contact(me: PeerId, row: &PeerRow, with_number: bool) -> Contact {
         peer_id: row.peer,
         name: row.shown_name().to_owned(),
         announced_name: row.announced_name.clone(),
+        calls_himself: row.calls_himself().map(str::to_owned),
         verified: row.contact.as_ref().is_some_and(|c| c.verified),
         blocked: row.blocked,
         contact: row.contact.is_some(),

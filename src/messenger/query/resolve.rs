@@ -1,15 +1,23 @@
-//! Who or what a person means: names, prefixes and whole identifiers.
+//! Who or what a person means: names, identifiers and what is printed of them. Text that others choose never takes what means
+//! somebody already.
 
-use crate::base::{MessageId, PeerId, WallTime};
+use crate::base::names::{folded, oddity};
+use crate::base::{MessageId, PeerId, RoomId, WallTime};
 use crate::store::{Rows, Scan, StoreError};
 
-use super::super::tables::{MessageIndex, Messages, Peers, Requests, indexed, message_key};
+use super::super::tables::{
+    Conversations, MessageIndex, Messages, PeerRow, Peers, RequestRow, Requests, indexed, message_key, room_key,
+};
 use super::clocks::clock;
 
 /// How many candidates an ambiguous text lists.
 const MAX_CANDIDATES: usize = 10;
 /// Index rows looked at in one go.
 const PAGE: usize = 40;
+/// The letters at the end of a peer ID that stand for it, at least: as many as tables print.
+const SHORTEST_END: usize = 8;
+/// The letters of a name that we gave that stand for it, at least.
+const SHORTEST_BEGINNING: usize = 3;
 
 /// Why a text means nobody, or too many.
 #[derive(Debug, thiserror::Error)]
@@ -17,53 +25,166 @@ pub enum ResolveError<T: std::fmt::Debug> {
     /// Nothing fits.
     #[error("nothing fits")]
     NotFound,
-    /// More than one fits: each with a name.
+    /// More than one fits: the first of them, and how many more there are.
     #[error("more than one fits")]
-    Ambiguous(Vec<(T, String)>),
+    Ambiguous(Vec<T>, usize),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The peer that a text means: a whole peer ID; else the name of a contact or of a pending request;
-/// else an unambiguous prefix of a name or peer ID of those.
+/// Among whom somebody is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Contacts, who is blocked, and others with whom there is a conversation.
+    People,
+    /// Who asks to be a contact.
+    Requests,
+}
+
+/// Somebody who can be meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Who.
+    pub peer: PeerId,
+    /// The name that we gave (empty: none).
+    pub given: String,
+    /// Else the name of their own under which they are shown (empty: none). Others choose it.
+    pub own: String,
+    /// Whether it is a contact.
+    pub contact: bool,
+    /// Whether the own name was there when the user accepted them, or meant nobody when they told it.
+    pub accepted: bool,
+    /// Whether the safety number was compared.
+    pub verified: bool,
+}
+
+impl Known {
+    fn of(row: PeerRow) -> Self {
+        let own = row.own_name().to_owned();
+        let given = row.contact.as_ref().map(|contact| contact.own_name.clone()).unwrap_or_default();
+        Self {
+            peer: row.peer,
+            given,
+            own,
+            contact: row.contact.is_some(),
+            accepted: row.contact.is_some() && !row.is_name_taken,
+            verified: row.contact.is_some_and(|contact| contact.verified),
+        }
+    }
+
+    /// The name to show.
+    pub fn name(&self) -> &str {
+        if self.given.is_empty() { &self.own } else { &self.given }
+    }
+
+    /// Whether the own name is what they go by, and the same as this one. One that is odd is nobody's.
+    fn goes_by(&self, wanted: &str) -> bool {
+        self.given.is_empty() && oddity(&self.own).is_none() && folded(&self.own) == wanted
+    }
+}
+
+/// Whom a text means, by ranks, each of which fits whole: a name that we gave; a peer ID; the end of one, as printed; the own
+/// name under which a contact was accepted. Only if none fits a beginning may, and of names that we gave alone; and only then
+/// an own name that nobody accepted: of a contact who told it later, when it meant another, or of somebody who is none. So
+/// what others choose takes nothing from a name that we gave, nor from a contact what is his.
 ///
 /// # Errors
-/// Nobody or several, or the store.
-pub fn resolve_peer(rows: &impl Rows, text: &str) -> Result<PeerId, ResolveError<PeerId>> {
-    if let Ok(peer) = text.parse() {
-        return Ok(peer);
+/// Nobody or several.
+pub fn meant(known: &[Known], text: &str) -> Result<PeerId, ResolveError<Known>> {
+    let text = text.trim();
+    let those = |fits: &dyn Fn(&Known) -> bool| known.iter().filter(|one| fits(one)).collect::<Vec<_>>();
+    let ends = |end: &str| match end.len() {
+        SHORTEST_END.. => those(&|one| one.peer.to_string().ends_with(end)),
+        _ => Vec::new(),
+    };
+    if let Some(end) = text.strip_prefix('…').or_else(|| text.strip_prefix("...")) {
+        return one_of(ends(end));
     }
-    let mut known: Vec<(PeerId, String)> = Vec::new();
-    for (_, row) in rows.scan_sound::<Peers>(&Scan::all())?.0 {
-        if row.is_listed() {
-            known.push((row.peer, row.shown_name().to_owned()));
-        }
-    }
-    for (_, row) in rows.scan_sound::<Requests>(&Scan::all())?.0 {
-        if !known.iter().any(|(peer, _)| *peer == row.peer) {
-            known.push((row.peer, row.name));
-        }
-    }
-    let wanted = text.to_lowercase();
+    let wanted = folded(text);
     if wanted.is_empty() {
         return Err(ResolveError::NotFound);
     }
-    let exact: Vec<_> = known.iter().filter(|(_, name)| name.to_lowercase() == wanted).cloned().collect();
-    if !exact.is_empty() {
-        return one(exact);
+    let given = those(&|one| folded(&one.given) == wanted);
+    if !given.is_empty() {
+        return one_of(given);
     }
-    one(known
-        .into_iter()
-        .filter(|(peer, name)| name.to_lowercase().starts_with(&wanted) || fits_id(peer, text))
-        .collect())
+    if let Ok(peer) = text.parse() {
+        return Ok(peer);
+    }
+    let mut names = those(&|one| one.accepted && one.goes_by(&wanted));
+    if names.is_empty() && wanted.chars().count() >= SHORTEST_BEGINNING {
+        names = those(&|one| folded(&one.given).starts_with(&wanted));
+    }
+    // An end with nothing before it may be a name as well: who fits by either could be meant.
+    let mut fitting = ends(text);
+    names.retain(|one| fitting.iter().all(|other| other.peer != one.peer));
+    fitting.extend(names);
+    if fitting.is_empty() {
+        fitting = those(&|one| !one.accepted && one.goes_by(&wanted));
+    }
+    one_of(fitting)
 }
 
-/// All peer IDs begin alike, so the telling end is accepted as well.
-fn fits_id(peer: &PeerId, text: &str) -> bool {
-    let id = peer.to_string();
-    let text = text.strip_prefix('…').unwrap_or(text);
-    text.len() >= 4 && (id.starts_with(text) || id.ends_with(text))
+/// The peer that a text means among those of a scope.
+///
+/// # Errors
+/// Nobody or several, or the store.
+pub fn resolve_peer(rows: &impl Rows, scope: Scope, text: &str) -> Result<PeerId, ResolveError<Known>> {
+    let known = match scope {
+        Scope::People => people(rows)?,
+        Scope::Requests => requests(rows)?,
+    };
+    meant(&known, text)
+}
+
+/// Whether a name means nobody yet, so that whoever has it from now on takes it from nobody.
+pub(in crate::messenger) fn is_free(rows: &impl Rows, name: &str) -> Result<bool, StoreError> {
+    Ok(matches!(meant(&people(rows)?, name), Err(ResolveError::NotFound)))
+}
+
+fn people(rows: &impl Rows) -> Result<Vec<Known>, StoreError> {
+    let mut known = Vec::new();
+    for (_, row) in rows.scan_sound::<Peers>(&Scan::all())?.0 {
+        if row.is_listed() || has_conversation(rows, &row.peer)? {
+            known.push(Known::of(row));
+        }
+    }
+    Ok(known)
+}
+
+fn has_conversation(rows: &impl Rows, peer: &PeerId) -> Result<bool, StoreError> {
+    match rows.get::<Conversations>(&room_key(&RoomId::direct(*peer))) {
+        Err(StoreError::Damaged { .. }) => Ok(true),
+        read => Ok(read?.is_some_and(|conversation| conversation.activity != 0)),
+    }
+}
+
+fn requests(rows: &impl Rows) -> Result<Vec<Known>, StoreError> {
+    let asking = rows.scan_sound::<Requests>(&Scan::all())?.0.into_iter();
+    let known = |row: RequestRow| Known {
+        peer: row.peer,
+        given: String::new(),
+        own: row.name,
+        contact: false,
+        accepted: false,
+        verified: false,
+    };
+    Ok(asking.map(|(_, row)| known(row)).collect())
+}
+
+fn one_of(mut found: Vec<&Known>) -> Result<PeerId, ResolveError<Known>> {
+    match found.as_slice() {
+        [] => Err(ResolveError::NotFound),
+        [one] => Ok(one.peer),
+        _ => {
+            // Those whom the user knows best first.
+            found.sort_by_key(|one| (!one.verified, !one.contact));
+            let more = found.len().saturating_sub(MAX_CANDIDATES);
+            found.truncate(MAX_CANDIDATES);
+            Err(ResolveError::Ambiguous(found.into_iter().cloned().collect(), more))
+        }
+    }
 }
 
 /// The message that a text means: a whole ID, or an unambiguous prefix of one.
@@ -111,19 +232,12 @@ pub fn resolve_message(
     match found.as_slice() {
         [] => Err(ResolveError::NotFound),
         [(id, peer)] => Ok((*peer, *id)),
-        many => Err(ResolveError::Ambiguous(
-            many.iter().take(MAX_CANDIDATES).map(|(id, peer)| (*id, peer.to_string())).collect(),
-        )),
-    }
-}
-
-fn one(mut found: Vec<(PeerId, String)>) -> Result<PeerId, ResolveError<PeerId>> {
-    match found.as_slice() {
-        [] => Err(ResolveError::NotFound),
-        [(peer, _)] => Ok(*peer),
-        _ => {
-            found.truncate(MAX_CANDIDATES);
-            Err(ResolveError::Ambiguous(found))
+        many => {
+            let more = many.len().saturating_sub(MAX_CANDIDATES);
+            Err(ResolveError::Ambiguous(many.iter().take(MAX_CANDIDATES).map(|(id, _)| *id).collect(), more))
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

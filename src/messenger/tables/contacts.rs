@@ -28,6 +28,10 @@ pub struct PeerRow {
     pub contact: Option<Contact>,
     /// The name they announce.
     pub announced_name: String,
+    /// The name they had when they were first accepted, under which they are shown from then on (empty: none yet).
+    pub known_as: String,
+    /// It was told only afterwards, when it meant somebody else: it is shown, and means them if it means nobody else.
+    pub is_name_taken: bool,
     /// Whether we block them.
     pub blocked: bool,
     /// Until when their requests are dropped quietly.
@@ -65,6 +69,8 @@ impl PeerRow {
             peer,
             contact: None,
             announced_name: String::new(),
+            known_as: String::new(),
+            is_name_taken: false,
             blocked: false,
             declined_until: None,
             accepted: false,
@@ -97,12 +103,26 @@ impl PeerRow {
         self.quota.unwrap_or(crate::base::limits::CONTACT_QUOTA)
     }
 
-    /// The name to show: ours for them, else the one they announce.
+    /// The name of their own under which they are shown: they cannot change it while they are a contact.
+    pub fn own_name(&self) -> &str {
+        let is_told = self.contact.is_none() && self.known_as.is_empty();
+        if is_told { &self.announced_name } else { &self.known_as }
+    }
+
+    /// The name to show: ours for them, else their own.
     pub fn shown_name(&self) -> &str {
         match &self.contact {
             Some(Contact { own_name, .. }) if !own_name.is_empty() => own_name,
-            _ => &self.announced_name,
+            _ => self.own_name(),
         }
+    }
+
+    /// What a contact to whom we gave no name calls himself by now, if it is another name than the one that is shown.
+    pub fn calls_himself(&self) -> Option<&str> {
+        let has_renamed = self.contact.as_ref().is_some_and(|contact| contact.own_name.is_empty())
+            && !self.announced_name.is_empty()
+            && self.announced_name != self.known_as;
+        has_renamed.then_some(&self.announced_name)
     }
 }
 

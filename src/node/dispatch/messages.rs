@@ -40,8 +40,8 @@ impl Dispatcher {
     /// To send with a message to answer, which says to whom.
     pub(super) async fn reply(&self, params: ReplyParams) -> Result<Answering, ApiError> {
         let ReplyParams { message, text, client_id, wait, timeout_ms, expires_s } = params;
-        let (to, subject, reply_to) = (String::new(), None, Some(message));
-        self.send(SendParams { to, text, subject, reply_to, client_id, wait, timeout_ms, expires_s }).await
+        let reply_to = Some(message);
+        self.send(SendParams { text, reply_to, client_id, wait, timeout_ms, expires_s, ..SendParams::default() }).await
     }
 
     /// Hands in a message for which nothing must be looked up; other parameters come back.
@@ -142,6 +142,7 @@ fn draft(params: SendParams, to: Meant, reply_to: Option<MessageId>) -> SendComm
             expires: params.expires_s.map(|seconds| Millis(seconds.saturating_mul(1000))),
         },
         hints: to.hints,
+        accept: params.accept,
         client_id: params.client_id,
     }
 }

@@ -17,7 +17,7 @@ use crate::api::{self, ApiError, Call, Code, EventPage, Listening, Stopping, Wai
 use crate::base::limits::MAX_PAGE;
 use crate::base::{MessageId, PeerId};
 use crate::identity::Link;
-use crate::messenger::query::{self, ResolveError};
+use crate::messenger::query::{self, ResolveError, Scope};
 use crate::messenger::{Command, Hints};
 use crate::net::NetHandle;
 use crate::node::clock::Clock;
@@ -165,17 +165,23 @@ struct Meant {
     hints: Hints,
 }
 
-/// Understands what stands where a person is meant.
+/// Understands what stands where a contact, or somebody with whom there is a conversation, is meant.
 fn whom(reader: &Reader, text: &str) -> Result<Meant, ApiError> {
-    let text = text.trim();
+    whom_among(reader, Scope::People, text)
+}
+
+/// The same where somebody is meant who asks to be a contact.
+fn who_asks(reader: &Reader, text: &str) -> Result<Meant, ApiError> {
+    whom_among(reader, Scope::Requests, text)
+}
+
+fn whom_among(reader: &Reader, scope: Scope, text: &str) -> Result<Meant, ApiError> {
     if let Some(meant) = whom_exactly(text)? {
         return Ok(meant);
     }
-    // Tables show the telling end of a peer ID as `…abcdefgh`; not every keyboard has the ellipsis.
-    let wanted = text.strip_prefix("...").map_or_else(|| text.to_owned(), |end| format!("…{end}"));
-    match query::resolve_peer(reader, &wanted) {
+    match query::resolve_peer(reader, scope, text) {
         Ok(peer) => Ok(Meant { peer, hints: Hints::default() }),
-        Err(error) => Err(errors::peer(error, text)),
+        Err(error) => Err(errors::peer(error, text.trim(), scope)),
     }
 }
 

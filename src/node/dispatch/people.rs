@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::{Answering, Dispatcher, Meant, value, whom, whom_exactly};
+use super::{Answering, Dispatcher, Meant, value, who_asks, whom, whom_exactly};
 use crate::api::{
     AddContact, ApiError, Call, Code, Contact, HeldMessage, PolicyState, RenameParams, RequestDetail, Resolved,
     SetContact, VerifyParams, Who,
@@ -24,9 +24,10 @@ impl Dispatcher {
             }
             Call::RequestsShow(who) => value(self.request(who).await),
             Call::RequestsAccept(who) => {
-                value(self.contact_after(who.who, |meant| Command::AcceptRequest(meant.peer)).await)
+                let asking = self.asking(who).await?;
+                value(contact_now(self.core.submit(Command::AcceptRequest(asking.peer_id)).await).await)
             }
-            Call::RequestsDecline(who) => value(self.change_peer(who, Command::DeclineRequest).await),
+            Call::RequestsDecline(who) => value(self.decline_request(who).await),
             Call::RequestsBlock(who) => value(self.block_request(who).await),
             Call::PolicyShow(_) => value(self.policy().await),
             Call::PolicySet(params) => {
@@ -38,9 +39,7 @@ impl Dispatcher {
                 value(self.contact_after(who, |meant| adding(meant, name)).await)
             }
             Call::ContactsShow(who) => value(self.contact(who.who).await),
-            Call::ContactsRename(RenameParams { who, name }) => {
-                value(self.contact_after(who, |meant| Command::RenameContact { peer: meant.peer, name }).await)
-            }
+            Call::ContactsRename(params) => value(self.rename_contact(params).await),
             Call::ContactsVerify(params) => value(self.verify_contact(params).await),
             Call::ContactsSet(SetContact { who, quota }) => {
                 value(self.contact_after(who, |meant| Command::SetQuota { peer: meant.peer, bytes: quota }).await)
@@ -61,10 +60,37 @@ impl Dispatcher {
             .await
     }
 
+    /// Who is meant of those who ask; whoever it is may not ask at all, if a whole peer ID says so.
+    async fn asking(&self, who: Who) -> Result<Resolved, ApiError> {
+        self.core
+            .read(move |reader, _| {
+                let peer_id = who_asks(reader, &who.who)?.peer;
+                Ok(Resolved { peer_id, name: query::name(reader, &peer_id)? })
+            })
+            .await
+    }
+
+    async fn decline_request(&self, who: Who) -> Result<Resolved, ApiError> {
+        let asking = self.asking(who).await?;
+        self.core.command(Command::DeclineRequest(asking.peer_id)).await?;
+        Ok(asking)
+    }
+
+    async fn rename_contact(&self, params: RenameParams) -> Result<Contact, ApiError> {
+        let RenameParams { who, name, theirs } = params;
+        let renaming = |peer| match (name, theirs) {
+            (Some(name), false) => Ok(Command::RenameContact { peer, name }),
+            (None, true) => Ok(Command::TakeName(peer)),
+            _ => Err(ApiError::new(Code::InvalidParams, "either a name or theirs, and not both")),
+        };
+        let meant = self.core.read(move |reader, _| whom(reader, &who)).await?;
+        contact_now(self.core.submit(renaming(meant.peer)?).await).await
+    }
+
     async fn request(&self, who: Who) -> Result<RequestDetail, ApiError> {
         self.core
             .read(move |reader, _| {
-                let peer = whom(reader, &who.who)?.peer;
+                let peer = who_asks(reader, &who.who)?.peer;
                 let (request, texts) = query::request(reader, &peer, Clock::wall())?.ok_or_else(no_request)?;
                 let texts = texts.into_iter().map(|text| HeldMessage { text }).collect();
                 Ok(RequestDetail { request, texts })
@@ -74,7 +100,7 @@ impl Dispatcher {
 
     /// Only who asks can be blocked here, so that a typing error blocks nobody else.
     async fn block_request(&self, who: Who) -> Result<Resolved, ApiError> {
-        let asking = self.resolve(who).await?;
+        let asking = self.asking(who).await?;
         let peer = asking.peer_id;
         if self.core.read(move |reader, _| Ok(query::request(reader, &peer, Clock::wall())?)).await?.is_none() {
             return Err(no_request());

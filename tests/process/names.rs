@@ -1,0 +1,71 @@
+//! Who is meant by a name, whatever strangers and contacts call themselves.
+
+use serde_json::{Value, json};
+
+use crate::person::{Person, TCP, contacts};
+
+/// Whom a send went to.
+fn sent_to(from: &Person, to: &str, text: &str) -> Value {
+    from.one(&["send", to, text, "--wait", "queued"])["to"].clone()
+}
+
+#[test]
+fn what_strangers_call_themselves_takes_nothing_from_a_contact() {
+    let ((alice, alice_node), (bob, _bob_node)) = contacts(TCP);
+    alice.one(&["contacts", "rename", "bob", "Bob Smith"]);
+    let eve = Person::new("bob");
+    let _eve_node = eve.on();
+    eve.send(&alice.link(), "May I?", "sent");
+    alice_node.event("request.new", |_| true);
+
+    // The beginning of a name that Alice gave, which is a stranger's whole name.
+    assert_eq!(sent_to(&alice, "bob", "The code is 4711"), bob.peer());
+    alice.all(&["history", "bob"]);
+    assert_eq!(alice.one(&["contacts", "show", "bob"])["peer_id"], bob.peer());
+    assert_eq!(alice.one(&["requests", "show", "bob"])["peer_id"], eve.peer());
+    let end = format!("…{}", &eve.peer()[eve.peer().len() - 8..]);
+    assert_eq!(alice.one(&["requests", "show", &end])["peer_id"], eve.peer());
+    assert_eq!(alice.fails(&["send", &end, "Hi"], 6)["code"], "not_found");
+
+    // Nothing goes to somebody who asks, by the way: neither by the peer ID nor by the link.
+    for to in [eve.peer().to_owned(), eve.link()] {
+        let error = alice.fails(&["send", &to, "Hi", "--wait", "queued"], 1);
+        assert_eq!(error["code"], "request_pending", "{error}");
+    }
+    assert_eq!(alice.all(&["requests"]).len(), 1);
+    let accepted = alice.one(&["send", eve.peer(), "Hi", "--accept", "--wait", "queued"]);
+    assert_eq!(accepted["to"], eve.peer());
+    assert!(alice.all(&["requests"]).is_empty());
+    // Whom she accepted under a name has it.
+    assert_eq!(sent_to(&alice, "bob", "Hello you"), eve.peer());
+    assert_eq!(sent_to(&alice, "bob smith", "Hello Bob"), bob.peer());
+}
+
+#[test]
+fn a_contact_who_renames_himself_is_known_by_the_old_name() {
+    let ((alice, alice_node), (bob, _bob_node)) = contacts(TCP);
+    alice.one(&["contacts", "rename", "bob", ""]);
+    bob.send("alice", "Hello", "delivered");
+    bob.one(&["id", "name", "Boss"]);
+    let event = alice_node.event("contact.renamed", |_| true);
+    assert_eq!(
+        (&event["peer_id"], &event["name"], &event["calls_himself"]),
+        (&json!(bob.peer()), &json!("Bob"), &json!("Boss"))
+    );
+    for list in [alice.all(&["contacts"]), alice.all(&["inbox"])] {
+        assert_eq!((&list[0]["name"], &list[0]["calls_himself"]), (&json!("Bob"), &json!("Boss")));
+    }
+    assert_eq!(alice.history(&bob)[0]["from_name"], "Bob");
+    assert_eq!(alice.fails(&["send", "boss", "Hi"], 6)["code"], "not_found");
+    assert_eq!(sent_to(&alice, "BOB", "Hi"), bob.peer());
+    let taken = alice.one(&["contacts", "rename", "bob", "--theirs"]);
+    assert_eq!((&taken["name"], &taken["calls_himself"]), (&json!("Boss"), &Value::Null));
+    assert_eq!(alice.fails(&["send", "bob", "Hi"], 6)["code"], "not_found");
+    assert_eq!(sent_to(&alice, "boss", "Hi"), bob.peer());
+    // Who is removed and comes back has his name.
+    alice.one(&["contacts", "remove", "boss"]);
+    bob.send("alice", "Me again", "sent");
+    alice_node.event("request.new", |_| true);
+    assert_eq!(alice.one(&["requests"])["name"], "Boss");
+    assert_eq!(alice.one(&["requests", "accept", "boss"])["name"], "Boss");
+}
