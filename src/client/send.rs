@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::open::{self, Client, Reached};
 use super::run::Node;
 use crate::api::{
-    ApiError, Area, Code, DoctorParams, Finding, Health, MessageParams, SendParams, Sent, State, WaitFor, method,
+    ApiError, Area, Code, DoctorParams, Finding, Health, MessageParams, SendParams, Sent, State, WaitFor, Who, method,
 };
 use crate::node::{Ask, Passphrase, Place, RunOptions};
 
@@ -29,7 +29,7 @@ pub struct SendOptions {
 /// as the delivery takes. A state below `wait` is no error here.
 ///
 /// # Errors
-/// The outer one: nothing was tried. The inner ones: that message was refused.
+/// The outer one: nothing was tried; so it is when one of several recipients is not known. The inner ones: that message was refused.
 pub fn send(
     place: &Place,
     ask: Ask<'_>,
@@ -56,6 +56,12 @@ pub fn send(
         }
         reached => (Client::over(place, reached, &mut ask_once)?, None),
     };
+    // Who is not known may be a word of the text: nobody gets what is left of it.
+    for message in messages.iter().filter(|message| messages.len() > 1 && !message.to.is_empty()) {
+        client
+            .ask::<method::Resolve>(&Who::new(message.to.clone()))
+            .map_err(|error| nothing_sent(error, &message.to))?;
+    }
     let mut sent = queue(&mut client, messages);
     match (options.wait, &node) {
         // Nothing leaves without a node, and whoever did not ask does not wait for one that runs anyhow.
@@ -79,6 +85,11 @@ pub fn send(
         node.shutdown()?;
     }
     Ok(sent)
+}
+
+fn nothing_sent(mut error: ApiError, to: &str) -> ApiError {
+    error.message = format!("{to}: {}; nothing was sent to anybody", error.message);
+    error
 }
 
 /// All are queued before the first is waited for: the second recipient does not wait for the first.

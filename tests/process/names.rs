@@ -69,3 +69,22 @@ fn a_contact_who_renames_himself_is_known_by_the_old_name() {
     assert_eq!(alice.one(&["requests"])["name"], "Boss");
     assert_eq!(alice.one(&["requests", "accept", "boss"])["name"], "Boss");
 }
+
+#[test]
+fn with_several_recipients_nothing_is_sent_unless_all_are_known() {
+    let ((alice, alice_node), (bob, bob_node)) = contacts(TCP);
+    alice.one(&["contacts", "add", Person::new("Carol").peer(), "--name", "Carol"]);
+    alice.one(&["contacts", "add", Person::new("Caro").peer(), "--name", "Caroline"]);
+    let ambiguous = alice.fails(&["send", "bob", "caro", "how are you?"], 6);
+    assert_eq!((&ambiguous["code"], ambiguous["candidates"].as_array().unwrap().len()), (&json!("ambiguous"), 2));
+    assert!(ambiguous["candidates"].as_array().unwrap().iter().all(|one| one["contact"] == true));
+    for words in [["bob", "Hello"], ["Hello", "bob"]] {
+        let error = alice.fails(&["send", words[0], words[1], "how are you?"], 6);
+        assert_eq!(error["code"], "not_found");
+        assert!(error["message"].as_str().unwrap().ends_with("nothing was sent to anybody"), "{error}");
+    }
+    alice_node.off();
+    alice.fails(&["send", "bob", "Hello", "how are you?"], 6);
+    assert!(alice.history(&bob).is_empty());
+    bob_node.off();
+}

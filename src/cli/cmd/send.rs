@@ -21,7 +21,8 @@ use crate::cli::prompt::Source;
 #[command(after_help = "\
 TO is a name that you gave, a peer ID or its end as tables show it, a contact's own name, three
 letters and more of a name that you gave, or a `rohrpost:` link. Who has only sent a request is not
-meant by a name; with --accept the request is accepted, and the message goes.
+meant by a name; with --accept the request is accepted, and the message goes. If somebody of several
+is not known, nothing is sent to anybody.
 What cannot be delivered now is kept and delivered later. With no node running, one is started
 for as long as the delivery takes.
 
@@ -76,7 +77,7 @@ pub(crate) struct Delivery {
     pub(crate) client_id: Option<String>,
 }
 
-/// Sends to each recipient in turn; a recipient that fails does not keep the others from theirs.
+/// Sends to each recipient in turn. One who is not known keeps it from all; what fails otherwise does not.
 pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
     let SendArgs { to, text, subject, reply, accept, delivery } = args;
     if delivery.client_id.is_some() && to.len() > 1 {
