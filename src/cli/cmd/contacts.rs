@@ -100,7 +100,8 @@ pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
         }
         ContactsAction::Add { who, name } => {
             let contact = context.client()?.ask::<method::ContactsAdd>(&AddContact { who, name })?;
-            context.output.done(&contact, &format!("{} is a contact now", named(&contact)))
+            context.output.done(&contact, &format!("{} is a contact now", named(&contact)))?;
+            remark_of_the_name(&contact, context)
         }
         ContactsAction::Show { who } => {
             let contact = context.client()?.ask::<method::ContactsShow>(&Who::new(who))?;
@@ -108,7 +109,8 @@ pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
         }
         ContactsAction::Rename { who, name, theirs } => {
             let contact = context.client()?.ask::<method::ContactsRename>(&RenameParams { who, name, theirs })?;
-            context.output.done(&contact, &format!("they are {} now", named(&contact)))
+            context.output.done(&contact, &format!("they are {} now", named(&contact)))?;
+            remark_of_the_name(&contact, context)
         }
         ContactsAction::Verify { who, number, undo } => verify(who, &number, undo, context),
         ContactsAction::Set { who, quota } => {
@@ -127,6 +129,21 @@ pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
             format!("{who} is no longer a contact; the conversation stays")
         }),
     }
+}
+
+/// Says so if the name that somebody has now means others, too, or nobody.
+pub(super) fn remark_of_the_name(contact: &Contact, context: &mut Context) -> Result<()> {
+    if contact.name.is_empty() || !context.output.is_told() {
+        return Ok(());
+    }
+    let meant = context.client()?.ask::<method::Resolve>(&Who::new(contact.name.clone()));
+    if meant.is_ok_and(|meant| meant.peer_id == contact.peer_id) {
+        return Ok(());
+    }
+    let (name, short) = (&contact.name, short_peer(&contact.peer_id));
+    context.output.note(&format!(
+        "'{name}' does not mean them alone: name them by {short}, or give them another name with `rohrpost contacts rename`"
+    ))
 }
 
 fn verify(who: String, number: &[String], undo: bool, context: &mut Context) -> Result<()> {

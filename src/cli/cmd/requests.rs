@@ -10,6 +10,8 @@ use crate::cli::output::style::Tint;
 use crate::cli::output::table::{Cell, Record};
 use crate::cli::output::{Output, name_and_peer, safe, short_peer};
 
+use super::contacts::remark_of_the_name;
+
 /// First messages of people who are not contacts
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -56,7 +58,8 @@ pub(crate) fn run(args: RequestsArgs, context: &mut Context) -> Result<()> {
         RequestsAction::Accept(whom) => context.each(whom, |who, context| {
             let contact = context.client()?.ask::<method::RequestsAccept>(&who)?;
             let text = format!("{} is a contact now", name_and_peer(&contact.name, &contact.peer_id));
-            context.output.done(&contact, &text)
+            context.output.done(&contact, &text)?;
+            remark_of_the_name(&contact, context)
         }),
         RequestsAction::Decline(whom) => context.each_done::<method::RequestsDecline>(whom, |who| {
             format!("the request of {who} is gone; they are not told")

@@ -73,6 +73,11 @@ impl Output {
         self.form == Form::Plain
     }
 
+    /// Whether remarks are told.
+    pub(crate) fn is_told(&self) -> bool {
+        !self.quiet && !self.is_json()
+    }
+
     /// One object on a line of its own.
     pub(crate) fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         json::write_line(&mut self.out, value)?;
@@ -134,7 +139,7 @@ impl Output {
 
     /// A remark for the person, on stderr; silent with `-q`. What others wrote in it is made safe.
     pub(crate) fn note(&mut self, text: &str) -> Result<()> {
-        if self.quiet || self.is_json() {
+        if !self.is_told() {
             return Ok(());
         }
         writeln!(self.err, "{}", safe::message(text))?;
