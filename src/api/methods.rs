@@ -146,7 +146,7 @@ methods! {
     /// Forgets a contact: what they write is a request again. The conversation stays.
     ContactsRemove = "contacts.remove" (Who) -> Resolved, [NotFound, Ambiguous, BadLink, NotAContact];
 
-    /// Says whom a name, link, peer ID or prefix means.
+    /// Says whom a name, a link, a peer ID or the end of one means.
     Resolve = "resolve" (Who) -> Resolved, [NotFound, Ambiguous, BadLink];
     /// Shows what the node does.
     StatusShow = "status" (NoParams) -> Status, [];

@@ -96,7 +96,7 @@ pub struct DeletedConversation {
     pub unsent: u64,
 }
 
-/// Whom a name, link, peer ID or prefix means.
+/// Whom a name, a link, a peer ID or the end of one means.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resolved {
     /// The peer.

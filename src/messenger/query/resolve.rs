@@ -73,6 +73,11 @@ impl Known {
         }
     }
 
+    /// Somebody of whom no name is looked at.
+    pub const fn nameless(peer: PeerId) -> Self {
+        Self { peer, given: String::new(), own: String::new(), contact: false, accepted: false, verified: false }
+    }
+
     /// The name to show.
     pub fn name(&self) -> &str {
         if self.given.is_empty() { &self.own } else { &self.given }

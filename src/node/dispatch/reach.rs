@@ -8,7 +8,8 @@ use crate::api::{
 };
 use crate::base::PeerId;
 use crate::base::words::{BoxState, Reachability, ServeMailbox};
-use crate::messenger::{Command, query};
+use crate::messenger::Command;
+use crate::messenger::query::{self, Known};
 use crate::net::{self, NetHandle, NetStatus};
 use crate::node::clock::Clock;
 use crate::node::{addresses, doctor, errors};
@@ -136,23 +137,17 @@ impl Dispatcher {
     }
 
     pub(super) async fn drop_mailbox(&self, who: Who) -> Result<Resolved, ApiError> {
-        let text = who.who.clone();
-        // Nobody else is meant by the beginning of a peer ID than one of the mailboxes, if it is one of theirs.
+        // A mailbox may be nobody else to us: then its peer ID says which it is, or the end of that.
         let own = self.mailboxes().await?;
-        let mut meant = own.iter().filter(|mailbox| is_meant(mailbox, &text));
-        let mailbox = match (meant.next(), meant.next()) {
-            (Some(one), None) => Resolved { peer_id: one.peer_id, name: one.name.clone() },
-            _ => self.resolve(who).await?,
+        let known: Vec<_> = own.iter().map(|mailbox| Known::nameless(mailbox.peer_id)).collect();
+        let meant = query::meant(&known, &who.who).ok();
+        let mailbox = match own.iter().find(|mailbox| Some(mailbox.peer_id) == meant) {
+            Some(one) => Resolved { peer_id: one.peer_id, name: one.name.clone() },
+            None => self.resolve(who).await?,
         };
         self.core.command(Command::DropMailbox(mailbox.peer_id)).await?;
         Ok(mailbox)
     }
-}
-
-fn is_meant(mailbox: &api::Mailbox, text: &str) -> bool {
-    let (id, text) = (mailbox.peer_id.to_string(), text.trim());
-    let end = text.strip_prefix("...").or_else(|| text.strip_prefix('…'));
-    !text.is_empty() && (id.starts_with(text) || end.is_some_and(|end| !end.is_empty() && id.ends_with(end)))
 }
 
 /// Understands where a mailbox is: addresses of one node, or somebody of whom it is known.
