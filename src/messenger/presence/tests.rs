@@ -84,7 +84,7 @@ fn whoever_comes_and_goes_fills_neither_the_log_nor_the_disk() {
         let pauses = 12;
         let rows = comes_and_goes(&mut office, Millis(limits::PRESENCE_PAUSE.0 * pauses));
         let told = told(&office, from);
-        assert!((2..=pauses as usize + 1).contains(&told.len()), "{waiting}: {told:?}");
+        assert!((2..=pauses + 1).contains(&(told.len() as u64)), "{waiting}: {told:?}");
         // An event, the oldest event, and when he is tried again: of each one in a pause.
         assert!(rows <= 4 * (pauses + 1), "{waiting}: {rows} rows");
     }
