@@ -314,7 +314,7 @@ fn whoever_changes_all_the_time_is_refused_and_what_he_says_comes_again() {
         office.forward(limits::CONTACT_CHANGE_PAUSE);
         assert!(takes(&mut office, &last).0, "{what}");
         if what == 0 {
-            assert_eq!(shown(&office).name, "Bob 199");
+            assert_eq!(shown(&office).announced_name, "Bob 199");
         }
     }
 }
