@@ -3,22 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 
 use crate::base::event::EventKind;
 use crate::base::words::State;
 use crate::base::{MessageId, MonoTime, PeerId, WallTime, limits};
-use crate::content::{self, mimi::Origin};
 use crate::identity::PrekeyId;
 use crate::store::{Rows, Scan, StoreError, Table, WriteBuffer};
 
 use super::clock::Clock;
+use super::link::Link;
 use super::mailbox::{House, Void};
-use super::mailing::{Asks, Mailing, OwnBox, Seek};
+use super::mailing::{Asks, Mailing, OwnBox};
 use super::newcomers::Newcomers;
 use super::outgoing::{Letter, Outgoing};
-use super::pace::Pace;
-use super::presence::Presence;
 use super::sessions::Beside;
 use super::shared::Shared;
 use super::tables::{
@@ -160,126 +157,6 @@ impl Pending {
     pub(super) fn new(row: &RequestRow) -> Self {
         let is_full = row.messages.len() >= limits::MAX_REQUEST_MESSAGES;
         Self { peer: row.peer, received_at: row.received_at, invited: row.invited, is_full }
-    }
-}
-
-/// The way to one peer.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Link {
-    pub connected: bool,
-    /// A dial was asked for and has not ended.
-    pub dialling: bool,
-    /// Dials that failed since he was last there.
-    pub attempts: u32,
-    /// He is not dialled before this time.
-    pub retry_at: Option<MonoTime>,
-    /// How fast he is tried who is there.
-    pub pace: Pace,
-    /// What was told of his comings and goings.
-    pub presence: Presence,
-    /// The question for a card that is under way.
-    pub bundle: Option<u64>,
-    /// The session is no good: begin a new one with a fresh card.
-    pub rebuild: bool,
-    /// When a reset of theirs was last obeyed.
-    pub reset_at: Option<MonoTime>,
-    /// When all that is not delivered goes again, because the peer has accepted us…
-    pub again_at: Option<MonoTime>,
-    /// …and when it did so last.
-    pub came_again_at: Option<MonoTime>,
-    /// Receipts that became due again by a second copy since none waits to be sent: bounded, or whoever repeats himself could
-    /// make the outbox grow.
-    pub repeats: usize,
-    /// When he was last asked for receipts over the connection that there is…
-    pub asked_at: Option<MonoTime>,
-    /// …and when something of his opened.
-    pub heard_at: Option<MonoTime>,
-    /// When he may begin as many sessions as may be again.
-    pub handshakes: Option<MonoTime>,
-    /// When he may change as often as may be again what is known of him.
-    pub changes: Option<MonoTime>,
-    /// When we last answered what he asked of receipts.
-    pub answered_at: Option<MonoTime>,
-    /// When the peer is asked for what he did not say to be delivered.
-    pub inquire_at: Option<MonoTime>,
-    /// What the two are called in messages, once it was needed.
-    pub names: Option<Arc<Names>>,
-    /// Since when something waits for the peer, who is not connected.
-    pub away_since: Option<MonoTime>,
-    /// When to look again at what could be left at mailboxes.
-    pub post_at: Option<MonoTime>,
-    /// What is known of his mailboxes; of no others than his card names.
-    pub places: BTreeMap<PeerId, Place>,
-    /// The peer's card is being looked for.
-    pub seek: Option<Seek>,
-    /// It is not looked for before this time…
-    pub seek_at: Option<MonoTime>,
-    /// …because that was done so often without help.
-    pub seeks: u32,
-    /// The rows of this peer do not open: he waits for the next start.
-    pub unreadable: bool,
-    /// It was noted since this mark.
-    noted: u64,
-    /// Its place in the order of times.
-    due: Option<MonoTime>,
-}
-
-/// What is known of a mailbox for one peer.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place {
-    /// It is of no use until then: full, or without his box.
-    pub closed_until: MonoTime,
-    /// The token that the peer gave us is void there, as it says.
-    pub is_void: bool,
-}
-
-/// What the two sides of a conversation are called in its messages (CON-13).
-#[derive(Debug)]
-pub(super) struct Names {
-    pub me: String,
-    pub peer: String,
-    pub room: String,
-    /// What is not kept of our messages, as it can be made again…
-    pub ours: Origin,
-    /// …and of those of the other side.
-    pub theirs: Origin,
-}
-
-impl Names {
-    pub(super) fn new(me: PeerId, peer: PeerId) -> Self {
-        let room = content::direct_room_uri(me, peer);
-        let (me, peer) = (content::sender_uri(me), content::sender_uri(peer));
-        let (ours, theirs) = (Origin::new(&me, &room), Origin::new(&peer, &room));
-        Self { me, peer, room, ours, theirs }
-    }
-}
-
-impl Link {
-    /// Whether it holds nothing that must be remembered, if nothing waits for the peer.
-    fn is_idle(&self) -> bool {
-        !self.connected
-            && !self.dialling
-            && self.bundle.is_none()
-            && self.answered_at.or(self.reset_at).or(self.came_again_at).or(self.handshakes).or(self.changes).is_none()
-            && !self.unreadable
-            && self.pace.is_idle()
-            && self.presence.is_idle()
-    }
-
-    /// When there is something to be done; `awaited`: something was sent, and is not said to be delivered.
-    fn due_at(&self, awaited: bool) -> Option<MonoTime> {
-        if self.unreadable {
-            return None;
-        }
-        let seek = self.seek.as_ref().and_then(Seek::until);
-        let inquire_at = self.inquire_at.filter(|_| awaited);
-        let pauses = [self.retry_at, self.pace.until(), self.presence.until()];
-        pauses.into_iter().chain([self.post_at, seek, self.again_at, inquire_at]).flatten().min()
-    }
-
-    /// What could be left at mailboxes is looked at then, if not before.
-    pub(super) fn look_again(&mut self, now: MonoTime, at: Option<MonoTime>) {
-        self.post_at = self.post_at.filter(|at| *at > now).into_iter().chain(at).min();
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod fuzzing;
 pub mod io;
 mod items;
 mod keys;
+mod link;
 mod links;
 mod lookout;
 mod mailbox;

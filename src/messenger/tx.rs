@@ -10,7 +10,8 @@ use crate::store::{RowKey, Rows, Scan, StoreError, WriteBuffer};
 
 use super::command::Refusal;
 use super::io::Output;
-use super::memory::{Link, Memory, Names};
+use super::link::{Link, Names};
+use super::memory::Memory;
 use super::query;
 use super::tables::{
     ConversationRow, Conversations, Events, EventsRow, IndexRow, MessageRow, Messages, PeerRow, Peers, Profile,
