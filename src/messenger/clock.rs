@@ -195,9 +195,10 @@ impl ClockRow {
         is_far.then(|| told(ClockFault::Ahead, closed.0.saturating_add(set.0)))
     }
 
-    /// The length of the leaps behind this time.
+    /// The length of the leaps behind this time. A date within a leap is one from before it: a leap begins where the clock was
+    /// written down last, and nothing is dated in it by whoever knows of it.
     fn after(&self, since: WallTime, counts: impl Fn(Passed) -> bool) -> Millis {
-        let leaps = self.leaps.iter().rev().take_while(|leap| leap.at >= since).filter(|leap| counts(leap.what));
+        let leaps = self.leaps.iter().rev().take_while(|leap| leap.end() > since).filter(|leap| counts(leap.what));
         Millis(leaps.fold(0, |sum, leap| sum.saturating_add(leap.len.0)))
     }
 

@@ -61,8 +61,7 @@ impl Tx<'_> {
             return Ok(());
         }
         clock.noted = clock.row.time;
-        let row = clock.row.clone();
-        self.buf.put::<Clocks>(&RowKey::new(), &row)?;
+        self.write_clock()?;
         if is_news {
             // What seemed to be over may be, or may not be.
             self.mem.held = None;
@@ -79,6 +78,11 @@ impl Tx<'_> {
             self.card_is_due();
         }
         Ok(())
+    }
+
+    /// Writes down how the clocks stand.
+    pub(super) fn write_clock(&mut self) -> Step {
+        Ok(self.buf.put::<Clocks>(&RowKey::new(), &self.mem.clock.row)?)
     }
 
     fn maintain(&mut self) -> Step {

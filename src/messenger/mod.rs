@@ -149,6 +149,7 @@ impl Messenger {
         tx.ensure_profile()?;
         tx.contacts_at_start()?;
         tx.compare_card()?;
+        tx.write_clock()?;
         Ok((buf, out))
     }
 

@@ -291,6 +291,13 @@ impl Office {
         self.desks[who].messenger = None;
     }
 
+    /// It ends with the power: what is on the disk now is there afterwards.
+    pub(crate) fn kill(&mut self, who: usize) {
+        let desk = &mut self.desks[who];
+        let disk = desk.place.copy();
+        (desk.messenger, desk.place) = (None, disk);
+    }
+
     pub(crate) fn open(&mut self, who: usize) {
         let outputs = self.opening(who);
         self.carry_out(who, outputs);

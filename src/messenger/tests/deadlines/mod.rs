@@ -1,14 +1,15 @@
 //! Every deadline of the program and every way in which a wall clock can be wrong: what must still be there.
 //!
 //! The list of deadlines is read from `limits`: a constant without a row fails. All that ages is set up at one desk, an hour
-//! before the clock goes wrong.
+//! before the clock goes wrong, or in the last seconds.
 
 mod clocks;
+mod seconds;
 
 use std::collections::BTreeSet;
 
 use crate::base::words::MailService;
-use crate::base::{EnvelopeId, Millis};
+use crate::base::{EnvelopeId, Millis, limits};
 use crate::messenger::command::Command;
 use crate::messenger::query;
 use crate::messenger::tables::{
@@ -258,25 +259,31 @@ fn snapshots(office: &Office) -> u64 {
     office.snapshots(ALICE) as u64
 }
 
-/// All that ages, at Alice's; and an envelope of Bob's that is still on its way.
-fn set_up() -> (Office, Vec<u8>) {
+/// Five of them, Alice with a contact and mailboxes.
+fn settle_in() -> Office {
     let mut office = Office::new(5);
-    let (alice, dave, erin) = (office.id(ALICE), office.id(DAVE), office.id(ERIN));
     for house in [ALICE, ERIN] {
         office.command(house, Command::SetMailService(MailService::Open)).unwrap();
     }
     office.befriend(ALICE, BOB);
     office.befriend(CAROL, BOB);
-    for (who, peer) in [(BOB, alice), (ALICE, erin)] {
+    for (who, house) in [(BOB, ALICE), (ALICE, ERIN)] {
+        let peer = office.id(house);
         office.command(who, Command::UseMailbox { peer, addrs: Vec::new() }).unwrap();
         office.pass(MINUTE);
     }
+    office
+}
+
+/// All that ages comes to Alice, within seconds; and an envelope of Bob's is still on its way.
+fn fill(office: &mut Office) -> Vec<u8> {
+    let (bob, dave, erin) = (office.id(BOB), office.id(DAVE), office.id(ERIN));
     office.say(CAROL, ALICE, "may I write to you?");
     office.say(DAVE, ALICE, "may I?");
     office.command(ALICE, Command::DeclineRequest(dave)).unwrap();
     office.whisper(BOB, ALICE, "gone in a second", Millis(1_000));
-    office.whisper(BOB, ALICE, WHISPER, Millis(10 * HOUR.0));
     office.pass(Millis(2_000));
+    office.whisper(BOB, ALICE, WHISPER, Millis(10 * HOUR.0));
     office.loses_letters = true;
     office.say(BOB, ALICE, LATE);
     let late = office.envelopes[&BOB].clone();
@@ -286,11 +293,9 @@ fn set_up() -> (Office, Vec<u8>) {
     office.online = false;
     office.open(CAROL);
     office.say(CAROL, BOB, "for your mailbox");
-    office.pass(MINUTE);
+    office.pass(limits::DEPOSIT_AFTER.and(Millis(1_000)));
     [CAROL, DAVE, ERIN].into_iter().for_each(|who| office.close(who));
-    office.open(ALICE);
     office.command(ALICE, Command::DropMailbox(erin)).unwrap();
-    let bob = office.id(BOB);
     office.tx(ALICE, |tx| {
         let mut set = tx.sessions(&bob).unwrap();
         set.give_up(tx.aging());
@@ -300,7 +305,14 @@ fn set_up() -> (Office, Vec<u8>) {
     });
     office.say(ALICE, BOB, "queued");
     office.take_snapshot(ALICE);
-    office.pass(HOUR);
+    late
+}
+
+/// The same, so long ago.
+fn set_up(ago: Millis) -> (Office, Vec<u8>) {
+    let mut office = settle_in();
+    let late = fill(&mut office);
+    office.pass(ago);
     (office, late)
 }
 
@@ -385,14 +397,14 @@ const MOVES: &[(&str, Move)] = &[
 
 #[test]
 fn whatever_the_clock_does_nothing_is_given_up() {
-    for (name, go) in MOVES {
-        let (mut office, late) = set_up();
+    for ((name, go), ago) in MOVES.iter().flat_map(|it| [(it, HOUR), (it, Millis(0))]) {
+        let (mut office, late) = set_up(ago);
         let before = counts(&mut office);
         let mut look = |office: &mut Office| {
             office.take_snapshot(ALICE);
             for ((what, before), (_, after)) in before.iter().zip(counts(office)) {
                 assert!(*before > 0, "{what} is not looked at");
-                assert!(after >= *before, "{name}: {what}: {before} before, {after} after");
+                assert!(after >= *before, "{name}, {ago:?}: {what}: {before} before, {after} after");
             }
         };
         go(&mut office, &mut look);
@@ -406,7 +418,7 @@ fn whatever_the_clock_does_nothing_is_given_up() {
 /// A clock that is set, and is right then, takes nothing but messages whose time is over by it.
 #[test]
 fn a_clock_that_was_set_right_moves_deadlines() {
-    let (mut office, late) = set_up();
+    let (mut office, late) = set_up(HOUR);
     let before = counts(&mut office);
     move_wall(&mut office, true, YEARS);
     office.pass(MINUTE);
@@ -424,7 +436,7 @@ fn a_clock_that_was_set_right_moves_deadlines() {
 /// With all that really goes by, and is confirmed, everything ends.
 #[test]
 fn time_that_passes_ends_it_all() {
-    let (mut office, _) = set_up();
+    let (mut office, _) = set_up(HOUR);
     office.close(ALICE);
     office.forward(Millis(120 * 24 * HOUR.0));
     office.open(ALICE);
