@@ -9,6 +9,7 @@ use crate::store::{Rows, Scan, StoreError};
 use super::command::{Answer, Refusal};
 use super::memory::number;
 use super::outgoing::Happening;
+use super::places::Counters;
 use super::tables::{
     ConversationRow, Conversations, MessageIndex, Messages, Recent, Timed, Tomb, TombRow, Tombs, hour_of, index_key,
     indexed, message_key, numbered, room_key, timed_key, tomb_key,
@@ -49,7 +50,7 @@ impl Tx<'_> {
         conversation.forgotten = conversation.last;
         conversation.read = conversation.last;
         // Their places are gone.
-        conversation.senders.values_mut().for_each(|counters| counters.gaps.clear());
+        conversation.senders.values_mut().for_each(Counters::forget_places);
         conversation.activity = 0;
         (conversation.unread, conversation.kept) = (0, 0);
         self.put_conversation(&conversation)?;

@@ -60,6 +60,8 @@ pub(crate) struct Office {
     reply: Option<Result<Answer, Refusal>>,
     /// Whether mailboxes, which desks are for each other, and the hash table are reached.
     pub(crate) mail: bool,
+    /// Whether of the questions to mailboxes that leave together the last arrives first.
+    pub(crate) mail_overtakes: bool,
     /// Questions to mailboxes, as they left: who asked whom, whether in his own name, and what.
     pub(crate) questions: Vec<(usize, PeerId, bool, Vec<u8>)>,
     /// Questions that mailboxes hold, by mailbox and owner.
@@ -80,6 +82,7 @@ impl Office {
             online: true,
             loses_letters: false,
             mail: true,
+            mail_overtakes: false,
             questions: Vec::new(),
             held: BTreeMap::new(),
             table: BTreeMap::new(),
@@ -457,7 +460,11 @@ impl Office {
                     Some(house) => {
                         let from = if anonymous { PeerId::from_key_bytes([0x55; 32]) } else { me };
                         let request = MAIL | ((who as u64) << 32) | ticket;
-                        self.tell(house, Event::Mail { from, origin: None, request, question });
+                        let input = Input::Net(Event::Mail { from, origin: None, request, question });
+                        match self.mail_overtakes {
+                            true => self.queue.push_front((house, input)),
+                            false => self.queue.push_back((house, input)),
+                        }
                     }
                     None => self.tell(who, Event::MailFailed { mailbox, ticket }),
                 }

@@ -38,7 +38,7 @@ fn of_sixty_the_last_comes_first_and_all_stand_in_order() {
         room.comes(counter);
     });
     assert_eq!(room.order(), (1..=61).collect::<Vec<_>>());
-    assert_eq!(room.counters, Counters { highest: 61, gaps: Vec::new() });
+    assert!(room.counters.highest == 61 && room.counters.gaps.is_empty());
 }
 
 #[test]
@@ -54,13 +54,13 @@ fn what_is_not_known_to_be_missing_stands_at_the_end() {
     }
     for counter in [1_000_000, 1_000_002, 0, 1, 1_000_004 + 2 * leap, u64::MAX] {
         let end = room.end;
-        assert_eq!(room.comes(counter), end + 1, "{counter}");
+        assert!(room.written(counter, u64::MAX) > end, "{counter}");
     }
     let end = room.end;
     let missing =
         [999_000, 1_000_001, 1_000_003, 1_000_001 + leap, 1_000_003 + 2 * leap, u64::MAX - leap, u64::MAX - 1];
     assert!(missing.into_iter().all(|counter| room.comes(counter) < end));
-    assert!(missing.into_iter().zip(1..).all(|(counter, more)| room.comes(counter) == end + more), "places are taken");
+    assert!(missing.into_iter().all(|counter| room.written(counter, u64::MAX) > end), "places are taken");
 }
 
 #[test]
@@ -93,6 +93,43 @@ fn what_was_written_after_what_showed_the_gap_stands_at_the_end() {
     assert_eq!(room.order(), [1, 4, 2, 3, 4, 5, 6, 7, 8]);
 }
 
+/// A turn in which his state fell back to 3 while 6 had come: the first of what he says then have counters that were used.
+fn after_a_fall_back(order: &[u64], own: u64) -> Vec<u64> {
+    let mut room = Room::default();
+    for counter in 1..=6 {
+        room.written(counter, counter);
+    }
+    let old = room.end;
+    for (i, counter) in order.iter().enumerate() {
+        let place = room.written(*counter, 100 + *counter);
+        assert!(place > old);
+        room.end += own >> i & 1;
+    }
+    room.order().split_off(6)
+}
+
+/// CON-11, SES-71: as mailboxes gave them out.
+#[test]
+fn what_is_said_after_a_fall_back_stands_in_its_order() {
+    for order in
+        [&[7, 6, 4, 5, 8, 9], &[9, 5, 4, 6, 8, 7], &[4, 5, 6, 7, 8, 9], &[6, 5, 4, 9, 8, 7], &[4, 7, 5, 9, 6, 8]]
+    {
+        assert_eq!(after_a_fall_back(order, 0b10101), [4, 5, 6, 7, 8, 9], "{order:?}");
+    }
+    // Nor is a clock believed that was set back.
+    let mut room = Room::default();
+    for (counter, at) in [(1, 11), (2, 12), (3, 13), (3, 2), (2, 1)] {
+        room.written(counter, at);
+    }
+    assert_eq!(room.order(), [1, 2, 3, 3, 2]);
+    // Of one counter three messages: the third has no place of its own.
+    let mut room = Room::default();
+    for (counter, at) in [(1, 1), (2, 2), (5, 9), (2, 8), (2, 8), (3, 8), (4, 8)] {
+        room.written(counter, at);
+    }
+    assert_eq!(room.order(), [1, 2, 2, 3, 4, 5, 2]);
+}
+
 #[test]
 fn the_lowest_gaps_are_forgotten() {
     let mut room = Room::default();
@@ -106,7 +143,7 @@ fn the_lowest_gaps_are_forgotten() {
     room.comes(2 * MAX_GAPS as u64 + 5);
     assert_eq!(room.counters.gaps.len(), MAX_GAPS);
     let end = room.end;
-    assert_eq!(room.comes(4), end + 1);
+    assert!(room.written(4, u64::MAX) > end);
     let last = 2 * MAX_GAPS as u64 + 6;
     assert!(room.comes(last) < end && !room.counters.is_missing(last));
 }
@@ -129,6 +166,12 @@ proptest! {
         prop_assert_eq!(room.order(), (start + 1..=start + 40).collect::<Vec<_>>());
     }
 
+    /// CON-11, SES-71: whatever the order in which it comes, and whatever one writes oneself meanwhile.
+    #[test]
+    fn a_fall_back_keeps_its_order(order in Just((4..=16_u64).collect::<Vec<_>>()).prop_shuffle(), own: u64) {
+        prop_assert_eq!(after_a_fall_back(&order, own), (4..=16).collect::<Vec<_>>());
+    }
+
     /// Counters as somebody chooses who means harm.
     #[test]
     fn no_place_is_given_twice(counters in proptest::collection::vec((prop_oneof![0_u64..200, any::<u64>()], 0_u64..50), 0..400)) {
@@ -137,6 +180,7 @@ proptest! {
             let end = room.end;
             let place = room.written(counter, at);
             prop_assert!(place <= end + 1 + limits::MAX_OUTBOX_PER_PEER && room.counters.gaps.len() <= MAX_GAPS);
+            prop_assert!(room.counters.recent.len() <= MAX_RECENT);
         }
     }
 }

@@ -317,3 +317,37 @@ fn the_card_asks_for_work_while_strangers_pile_up() {
     office.pass(Millis::from_hours(26));
     assert_eq!(asked(&office), 0, "a day later they are new no more");
 }
+
+/// SES-71, CON-11: an old copy is put back of somebody who never meets the other; what it says stands in its order behind what
+/// was there, though it comes when the session is healed, in whatever order the mailbox has it.
+#[test]
+fn what_an_old_copy_says_stands_in_its_order() {
+    let mut office = friends();
+    let peer = office.id(NORTH);
+    office.command(ALICE, Command::UseMailbox { peer, addrs: Vec::new() }).unwrap();
+    office.pass(MINUTE);
+    let copy = office.twin(ALICE);
+    office.close(copy);
+    let old: Vec<String> = (0..3).map(|i| format!("lost {i}")).collect();
+    for text in &old {
+        office.say(ALICE, BOB, text);
+    }
+    office.pass(Millis::from_hours(2));
+    office.close(ALICE);
+    office.open(copy);
+    let before = office.texts(BOB, ALICE);
+    assert_eq!(before[before.len() - 3..], old);
+    office.mail_overtakes = true;
+    let mut said: Vec<String> = (0..5).map(|i| format!("new {i}")).collect();
+    for text in &said {
+        office.say(copy, BOB, text);
+    }
+    office.pass(Millis::from_days(2));
+    // Of the old session there are keys that were not used: with them the last of these opens already.
+    assert!(office.texts(BOB, ALICE).len() < before.len() + said.len());
+    said.push("later".into());
+    office.say(copy, BOB, "later");
+    office.pass(Millis::from_days(8));
+    assert_eq!(office.texts(BOB, ALICE), [before, said].concat());
+    assert_eq!(office.undelivered(copy), 0);
+}
