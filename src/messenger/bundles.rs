@@ -2,11 +2,11 @@
 
 use crate::base::{PeerId, WallTime, limits};
 use crate::content::Item;
-use crate::identity::{Card, CardIn, IdentityKey, OneTimePrekeyIn, is_ahead};
+use crate::identity::{Card, CardIn, IdentityKey, OneTimePrekeyIn, RequestPolicy, is_ahead};
 use crate::session::RemoteBundle;
 use crate::store::Rows;
 
-use super::tables::{CardRow, Cards, ReachRow, Reaches, peer_key};
+use super::tables::{CardRow, Cards, PeerRow, ReachRow, Reaches, peer_key};
 use super::tx::{Step, Tx};
 
 impl Tx<'_> {
@@ -119,7 +119,9 @@ impl Tx<'_> {
     pub(super) fn pin_verified(&mut self, card: Card) -> Step<Option<Card>> {
         let peer = card.owner().peer_id();
         let key = peer_key(&peer);
-        if let Some(pinned) = self.buf.get::<Cards>(&key)? {
+        let pinned = self.buf.get::<Cards>(&key)?;
+        let is_first = pinned.is_none();
+        if let Some(pinned) = pinned {
             let same = pinned.bytes == card.bytes();
             if card.sequence < pinned.sequence || (card.sequence == pinned.sequence && !same) {
                 tracing::debug!(%peer, "a card older than the pinned one was refused");
@@ -135,7 +137,29 @@ impl Tx<'_> {
         }
         self.unbar(peer)?;
         self.buf.put::<Cards>(&key, &CardRow { sequence: card.sequence, bytes: card.bytes().to_vec() })?;
+        // REQ-13: what he acknowledged may have been dropped by what he let in before.
+        let is_asked =
+            self.peer(&peer)?.is_some_and(|row| row.is_contact() && !row.accepted && !shuts_out(&card, &row));
+        if is_asked && !is_first {
+            self.come_again(peer)?;
+        }
         Ok(Some(card))
+    }
+
+    /// Whether it is time to look for a newer card because that which is known lets nothing in of what waits or was sent (ID-26).
+    pub(super) fn looks_for_way_in(&self, row: &PeerRow) -> Step<bool> {
+        let is_put_off =
+            self.mem.links.get(&row.peer).is_some_and(|link| link.look_at.is_some_and(|at| at > self.now.mono));
+        if row.accepted || is_put_off {
+            return Ok(false);
+        }
+        Ok(self.pinned(&row.peer)?.is_some_and(|card| shuts_out(&card, row)))
+    }
+
+    /// It is looked for now, and not before a while has passed again.
+    pub(super) fn note_look(&mut self, peer: PeerId) {
+        let again = self.now.mono + limits::SEEK_MAX;
+        self.link(peer).look_at = Some(again);
     }
 
     /// A card that its owner sent within a session, which may have lain in a mailbox until its time was over (CON-30).
@@ -173,6 +197,15 @@ impl Tx<'_> {
             return Ok(());
         }
         Ok(self.buf.put::<Reaches>(&peer_key(&peer), &row)?)
+    }
+}
+
+/// Whether a card lets nothing in of what we write to somebody who has not accepted us, as far as it says.
+fn shuts_out(card: &Card, row: &PeerRow) -> bool {
+    match card.policy {
+        RequestPolicy::Nobody => true,
+        RequestPolicy::Contacts => row.token.is_none(),
+        RequestPolicy::Requests | RequestPolicy::Other(_) => false,
     }
 }
 

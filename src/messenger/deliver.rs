@@ -152,17 +152,25 @@ impl Tx<'_> {
             }
             return Ok(());
         }
-        if link.bundle.is_some() || !(waits || heal) {
+        if link.bundle.is_some() {
             return Ok(());
         }
         let rebuild = link.rebuild;
+        let looks = self.looks_for_way_in(&peer)?;
+        if !(waits || heal || looks) {
+            return Ok(());
+        }
         let set = self.sessions(&id)?;
         let stale = self.is_stale(&peer, &set);
-        if rebuild || heal || stale || !set.can_send() || self.is_stuck(&id, &set) {
+        let begins = rebuild || heal || stale || !set.can_send() || self.is_stuck(&id, &set);
+        if begins || looks {
+            if !peer.accepted {
+                self.note_look(id);
+            }
             let ticket = self.ticket();
             let link = self.link(id);
             (link.bundle, link.rebuild) = (Some(ticket), rebuild || stale);
-            self.push(Order::FetchBundle { peer: id, ticket, want_prekey: true });
+            self.push(Order::FetchBundle { peer: id, ticket, want_prekey: begins });
             return Ok(());
         }
         self.send_waiting(peer, set)

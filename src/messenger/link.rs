@@ -63,6 +63,8 @@ pub(super) struct Link {
     pub seek_at: Option<MonoTime>,
     /// …because that was done so often without help.
     pub seeks: u32,
+    /// His card shuts us out, and a newer one is not looked for before this time.
+    pub look_at: Option<MonoTime>,
     /// The rows of this peer do not open: he waits for the next start.
     pub unreadable: bool,
     /// It was noted since this mark.
@@ -121,7 +123,7 @@ impl Link {
         let seek = self.seek.as_ref().and_then(Seek::until);
         let inquire_at = self.inquire_at.filter(|_| awaited);
         let pauses = [self.retry_at, self.pace.until(), self.presence.until()];
-        pauses.into_iter().chain([self.post_at, seek, self.again_at, inquire_at]).flatten().min()
+        pauses.into_iter().chain([self.post_at, seek, self.look_at, self.again_at, inquire_at]).flatten().min()
     }
 
     /// What could be left at mailboxes is looked at then, if not before.

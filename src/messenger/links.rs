@@ -38,6 +38,8 @@ impl Tx<'_> {
         link.post_at = None;
         if new {
             (link.inquire_at, link.asked_at) = (Some(now + limits::RECEIPTS_OVERDUE), None);
+            // Whoever comes and goes is asked no more often than that.
+            link.look_at = link.look_at.map(|at| at.min(now + limits::SEEK_FIRST));
         }
         self.mem.asks.missed.remove(&peer);
         self.touch(peer);

@@ -31,6 +31,7 @@ impl Tx<'_> {
             link.retry_at = link.retry_at.filter(|at| *at > now);
             link.pace.passed(now);
             link.post_at = link.post_at.filter(|at| *at > now);
+            link.look_at = link.look_at.filter(|at| *at > now);
             // A search whose question has no outcome goes on without it.
             if let Some(seek) = link.seek.as_mut().filter(|seek| seek.until().is_some_and(|at| at <= now)) {
                 seek.ticket = None;

@@ -201,7 +201,7 @@ impl Tx<'_> {
         let link = self.link(peer);
         link.retry_at = None;
         link.attempts = 0;
-        (link.seek_at, link.seeks) = (None, 0);
+        (link.seek_at, link.seeks, link.look_at) = (None, 0, None);
         self.touch(peer);
     }
 }

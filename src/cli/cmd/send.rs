@@ -157,7 +157,7 @@ fn remarks(sent: &Sent) -> Vec<String> {
     }
     if sent.shut_out {
         notes.push(
-            "unless they have added you it is dropped there; it goes again when they add you or write to you"
+            "unless they have added you it is dropped there; it goes again when they add you or write to you, or let strangers ask"
                 .to_owned(),
         );
     }

@@ -62,7 +62,8 @@ impl Tx<'_> {
         let stale = self.is_stale(&peer, &set);
         let card = self.pinned(&id)?;
         let is_left = self.is_all_left(&id, card.as_ref());
-        if is_left && !heal && !stale {
+        let looks = self.looks_for_way_in(&peer)?;
+        if is_left && !heal && !stale && !looks {
             return Ok(());
         }
         let link = self.link(id);
@@ -78,7 +79,10 @@ impl Tx<'_> {
         // Where nobody takes anything he has perhaps gone: a newer card may name others.
         let is_closed = |house: &Mailbox| self.closed_until(&id, &house.peer).is_some_and(|until| until > now);
         let is_poor = card.as_ref().is_none_or(|card| card.mailboxes.iter().all(is_closed) || card.expires <= clock);
-        if begin || stale || is_poor || self.link(id).seek.is_some() {
+        if looks {
+            self.note_look(id);
+        }
+        if begin || stale || is_poor || looks || self.link(id).seek.is_some() {
             self.seek(id, begin || stale, card.as_ref())?;
         }
         match card {

@@ -6,7 +6,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
 use crate::base::SessionId;
-use crate::base::words::{MailService, State};
+use crate::base::words::{MailService, Policy, State};
 use crate::content::Item;
 use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::identity::{CardContent, CardKeys, IdentityKeypair};
@@ -350,4 +350,58 @@ fn what_an_old_copy_says_stands_in_its_order() {
     office.pass(Millis::from_days(8));
     assert_eq!(office.texts(BOB, ALICE), [before, said].concat());
     assert_eq!(office.undelivered(copy), 0);
+}
+
+/// What Bob holds of Alice's.
+fn held(office: &Office) -> Vec<String> {
+    let request = query::request(&office.rows(BOB), &office.id(ALICE), office.now.wall).unwrap();
+    request.map(|(_, texts)| texts).unwrap_or_default()
+}
+
+/// REQ-13, ID-26: what was written while nobody could ask is asked when one can, before what is written then.
+#[test]
+fn what_a_policy_dropped_is_asked_when_it_lets_ask() {
+    for (online, writes) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut office = office();
+        office.command(BOB, Command::SetPolicy(Policy::Nobody)).unwrap();
+        office.pass(Millis::from_hours(1));
+        office.online = online;
+        let early: Vec<String> = (0..3).map(|i| format!("early {i}")).collect();
+        for text in &early {
+            office.say(ALICE, BOB, text);
+        }
+        office.pass(Millis::from_hours(3));
+        let states: Vec<_> = office.history(ALICE, BOB).into_iter().map(|message| message.state).collect();
+        assert_eq!(states, [State::Sent; 3], "{online}");
+        assert!(held(&office).is_empty());
+        office.command(BOB, Command::SetPolicy(Policy::Requests)).unwrap();
+        office.pass(MINUTE);
+        if writes {
+            office.say(ALICE, BOB, "late");
+            office.pass(Millis::from_secs(10));
+        }
+        office.pass(if writes && online { MINUTE } else { Millis::from_hours(3) });
+        assert_eq!(held(&office), early, "online: {online}, writes: {writes}");
+        // The fourth waits until he accepts, and she hears of it.
+        office.online = true;
+        let peer = office.id(ALICE);
+        office.command(BOB, Command::AcceptRequest(peer)).unwrap();
+        office.pass(Millis::from_hours(3));
+        let late = writes.then(|| "late".to_owned());
+        assert_eq!(office.texts(BOB, ALICE), early.into_iter().chain(late).collect::<Vec<_>>(), "{online}");
+    }
+}
+
+/// ID-26: whose card shuts one out is asked for another once an hour at most.
+#[test]
+fn a_card_that_shuts_out_is_looked_for_in_pauses() {
+    let mut office = office();
+    office.command(BOB, Command::SetPolicy(Policy::Nobody)).unwrap();
+    office.pass(Millis::from_hours(1));
+    office.say(ALICE, BOB, "early");
+    office.pass(Millis::from_hours(1));
+    let since = office.questions.len();
+    office.pass(Millis::from_hours(24));
+    let looks = asked(&office, since).into_iter().filter(|(.., question)| question[1] == 17).count();
+    assert!((12..=25).contains(&looks), "{looks}");
 }

@@ -180,7 +180,7 @@ fn look_at_acceptance(known: &ReachView, found: &mut Findings) {
         return;
     }
     let dropped = "unless they have added you, what you write is dropped there. It stays here, and goes again when they add you or \
-        write to you";
+        write to you, or when a newer card of theirs lets you ask; it is looked for every hour";
     match known.card.as_ref().map(|card| card.policy) {
         Some(RequestPolicy::Contacts) if !known.invited => {
             let message = "their card says that nobody may write to them but their contacts, and who has their link";
