@@ -149,7 +149,11 @@ impl Messenger {
         tx.ensure_profile()?;
         tx.contacts_at_start()?;
         tx.compare_card()?;
-        tx.write_clock()?;
+        // What this commit dates is not within the leap that the opening found. Without it nothing is written: on a full disk
+        // nothing can be.
+        if !tx.buf.is_empty() {
+            tx.write_clock()?;
+        }
         Ok((buf, out))
     }
 

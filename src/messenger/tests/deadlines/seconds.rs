@@ -1,10 +1,13 @@
 //! What came in the last seconds before the clock was wrong, at one start.
 
 use super::*;
+use crate::base::Now;
+use crate::identity::IdentityKeypair;
 use crate::messenger::Messenger;
 use crate::messenger::io::{Event, Input};
 use crate::messenger::tables::Clocks;
 use crate::store::RowKey;
+use crate::store::testing::Place;
 
 /// Ends before every leap, but not in the time that really passes.
 const BRIEF: &str = "BRIEF-lives-for-an-hour";
@@ -74,14 +77,17 @@ fn what_came_before_a_clock_was_wrong_is_older_than_that() {
     }
 }
 
-/// What an opening dates is dated by a clock that is written down with it.
+/// What the first commit of an opening dates is dated by a clock that is written down with it; without one nothing is written.
 #[test]
 fn the_clocks_are_written_with_the_first_commit() {
-    let mut office = settle_in();
-    office.close(ALICE);
-    office.now.wall = office.now.wall + Millis(400 * 24 * HOUR.0);
-    let (me, place) = (office.identity(ALICE), &mut office.desks[ALICE].place);
+    let mut place = Place::new(7);
+    let me = IdentityKeypair::generate(&mut place.rng);
+    let now = place.now;
     let mut messenger = Messenger::at_rest(place.open().unwrap(), me).unwrap();
-    let (rows, _) = messenger.first(office.now, &mut place.rng).unwrap();
-    assert_eq!(rows.get::<Clocks>(&RowKey::new()).unwrap().unwrap().time, office.now.wall);
+    let (rows, _) = messenger.first(now, &mut place.rng).unwrap();
+    assert_eq!(rows.get::<Clocks>(&RowKey::new()).unwrap().unwrap().time, now.wall);
+    messenger.store.commit(rows, &mut place.rng).unwrap();
+    let later = Now { wall: now.wall + Millis(400 * 24 * HOUR.0), ..now };
+    let (rows, _) = messenger.first(later, &mut place.rng).unwrap();
+    assert!(rows.is_empty(), "a full disk can be read");
 }
