@@ -138,10 +138,11 @@ impl Tx<'_> {
         self.unbar(peer)?;
         self.buf.put::<Cards>(&key, &CardRow { sequence: card.sequence, bytes: card.bytes().to_vec() })?;
         // REQ-13: what he acknowledged may have been dropped by what he let in before.
-        let is_asked =
-            self.peer(&peer)?.is_some_and(|row| row.is_contact() && !row.accepted && !shuts_out(&card, &row));
-        if is_asked && !is_first {
-            self.come_again(peer)?;
+        if !is_first && !self.mem.out.of(&peer).letters.is_empty() {
+            let row = self.peer(&peer)?;
+            if row.is_some_and(|row| row.is_contact() && !row.accepted && !shuts_out(&card, &row)) {
+                self.come_again(peer)?;
+            }
         }
         Ok(Some(card))
     }
