@@ -163,8 +163,7 @@ impl Station {
 
     /// Adds somebody as a contact, by their link.
     pub(crate) fn adds(&self, other: &Self) {
-        let name = format!("{}…", &other.person.peer()[..16]);
-        self.person.one(&["contacts", "add", &other.person.link(), "--name", &name]);
+        self.person.one(&["contacts", "add", &other.person.link()]);
     }
 
     /// Sends, and waits until it is delivered.
