@@ -460,11 +460,7 @@ impl Office {
                     Some(house) => {
                         let from = if anonymous { PeerId::from_key_bytes([0x55; 32]) } else { me };
                         let request = MAIL | ((who as u64) << 32) | ticket;
-                        let input = Input::Net(Event::Mail { from, origin: None, request, question });
-                        match self.mail_overtakes {
-                            true => self.queue.push_front((house, input)),
-                            false => self.queue.push_back((house, input)),
-                        }
+                        self.mail_comes(house, Event::Mail { from, origin: None, request, question });
                     }
                     None => self.tell(who, Event::MailFailed { mailbox, ticket }),
                 }
@@ -494,6 +490,14 @@ impl Office {
                 None => self.tell(who, Event::CardNotFound { peer, ticket, asked: 3 }),
             },
             _ => {}
+        }
+    }
+
+    fn mail_comes(&mut self, house: usize, question: Event) {
+        let input = Input::Net(question);
+        match self.mail_overtakes {
+            true => self.queue.push_front((house, input)),
+            false => self.queue.push_back((house, input)),
         }
     }
 

@@ -14,8 +14,10 @@ const BRIEF: &str = "BRIEF-lives-for-an-hour";
 const HELD: &str = "HELD-the-same-in-a-request";
 const SENT: &str = "SENT-the-same-of-our-own";
 
+type End = fn(&mut Office);
+
 /// How Alice's node ends.
-const ENDS: &[(&str, fn(&mut Office))] = &[
+const ENDS: &[(&str, End)] = &[
     ("stopped", |office| {
         let gone = [BOB, CAROL].map(|who| Input::Net(Event::Disconnected(office.id(who))));
         office.hand_in(ALICE, gone.into());
@@ -26,7 +28,7 @@ const ENDS: &[(&str, fn(&mut Office))] = &[
 
 /// `after` the clocks were written down by something else, all that ages comes, and then the node ends. The clock is wrong for one
 /// start.
-fn comes_through(after: Millis, end: fn(&mut Office), leap: Millis, name: &str) {
+fn comes_through(after: Millis, end: End, leap: Millis, name: &str) {
     let mut office = settle_in();
     office.forward(MINUTE.and(MINUTE));
     office.say(BOB, ALICE, "the clocks are noted with it");
