@@ -2,9 +2,10 @@
 //!
 //! `libp2p-yamux` lets one set the number of streams only, and leaves the buffer of a connection
 //! at 1 GiB, which a peer who first makes us read fast and then stalls can fill. The crate ends a connection over one stream too
-//! many: here fewer are served than it allows, and what is beyond that is reset, or waits.
+//! many: here fewer are served than it allows, and what is beyond that is reset, or waits. And it tells the streams nothing
+//! when the connection is closed from this side: whoever waits for an answer would wait until his own patience ends.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::{Ready, ready};
 use std::io;
 use std::pin::Pin;
@@ -81,21 +82,67 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> OutboundConnectionUpgra
     }
 }
 
-/// How many streams of a connection are open, both ways, and who waits for one of them to end.
+/// The streams of a connection that are open, both ways.
 #[derive(Debug, Default)]
 struct Open {
-    count: usize,
+    /// By the numbers of their places: who waits to read, and who to write.
+    streams: HashMap<u64, [Option<Waker>; 2]>,
+    /// The number of the last.
+    last: u64,
+    /// Who waits for one of them to end.
     waker: Option<Waker>,
+    /// The connection is being closed: nothing comes or goes on them any more.
+    closed: bool,
+}
+
+/// Nothing comes or goes on these streams any more; tells all who wait.
+fn end(open: &Mutex<Open>) {
+    let waiting: Vec<_> = {
+        let open = &mut *lock(open);
+        open.closed = true;
+        open.streams.values_mut().flatten().filter_map(Option::take).collect()
+    };
+    waiting.into_iter().for_each(Waker::wake);
 }
 
 /// The place of one stream, free again when it is dropped.
 #[derive(Debug)]
-struct Place(Arc<Mutex<Open>>);
+struct Place {
+    open: Arc<Mutex<Open>>,
+    number: u64,
+}
+
+/// What is waited for on a stream.
+#[derive(Clone, Copy, Debug)]
+enum Half {
+    Read,
+    Write,
+}
+
+impl Place {
+    /// What a stream does that is pending: nothing any more when its connection is closed.
+    fn unless_closed<T>(&self, half: Half, done: Poll<io::Result<T>>, cx: &Context<'_>) -> Poll<io::Result<T>> {
+        if done.is_pending() {
+            let mut open = lock(&self.open);
+            if open.closed {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
+            if let Some(wakers) = open.streams.get_mut(&self.number) {
+                let waker = &mut wakers[half as usize];
+                match waker {
+                    Some(known) => known.clone_from(cx.waker()),
+                    None => *waker = Some(cx.waker().clone()),
+                }
+            }
+        }
+        done
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut open = lock(&self.0);
-        open.count -= 1;
+        let mut open = lock(&self.open);
+        open.streams.remove(&self.number);
         if let Some(waker) = open.waker.take() {
             waker.wake();
         }
@@ -107,7 +154,7 @@ impl Drop for Place {
 pub(super) struct Served {
     // Before its place: the crate is to hear of the end first.
     stream: Stream,
-    _place: Place,
+    place: Place,
 }
 
 /// A yamux connection as libp2p wants it driven.
@@ -132,12 +179,14 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Muxer<C> {
     /// A place for one more stream; without one, this task is woken when there may be.
     fn place(&self, cx: &Context<'_>) -> Option<Place> {
         let mut open = lock(&self.open);
-        if open.count >= self.served {
+        if open.streams.len() >= self.served {
             open.waker = Some(cx.waker().clone());
             return None;
         }
-        open.count += 1;
-        Some(Place(Arc::clone(&self.open)))
+        open.last += 1;
+        let number = open.last;
+        open.streams.insert(number, [None, None]);
+        Some(Place { open: Arc::clone(&self.open), number })
     }
 
     /// The next stream of the peer for which there is a place; one too many is dropped, which resets it (NET-4).
@@ -146,7 +195,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Muxer<C> {
             let next = std::task::ready!(self.inner.poll_next_inbound(cx));
             let stream = next.unwrap_or(Err(ConnectionError::Closed))?;
             if let Some(place) = self.place(cx) {
-                return Poll::Ready(Ok(Served { stream, _place: place }));
+                return Poll::Ready(Ok(Served { stream, place }));
             }
         }
     }
@@ -170,11 +219,12 @@ impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
     /// The crate would end the connection over one too many of ours, too.
     fn poll_outbound(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Served, ConnectionError>> {
         let Some(place) = self.place(cx) else { return Poll::Pending };
-        self.inner.poll_new_outbound(cx).map_ok(|stream| Served { stream, _place: place })
+        self.inner.poll_new_outbound(cx).map_ok(|stream| Served { stream, place })
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         let closed = self.inner.poll_close(cx);
+        end(&self.open);
         let closing = self.closing.get_or_insert_with(|| Box::pin(sleep(span(CLOSE_TIMEOUT))));
         // Whoever reads nothing would keep it for ever.
         if closed.is_pending() && closing.poll_unpin(cx).is_ready() { Poll::Ready(Ok(())) } else { closed }
@@ -196,21 +246,25 @@ impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
 
 impl AsyncRead for Served {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.place.unless_closed(Half::Read, read, cx)
     }
 }
 
 impl AsyncWrite for Served {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.place.unless_closed(Half::Write, written, cx)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.place.unless_closed(Half::Write, flushed, cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_close(cx)
+        let closed = Pin::new(&mut self.stream).poll_close(cx);
+        self.place.unless_closed(Half::Write, closed, cx)
     }
 }
 
@@ -219,10 +273,11 @@ mod tests {
     use std::future::poll_fn;
 
     use futures::{AsyncReadExt, AsyncWriteExt};
-    use tokio::time::Instant;
+    use tokio::time::{Instant, timeout};
     use tokio_util::compat::TokioAsyncReadCompatExt;
 
     use super::*;
+    use crate::base::limits::MAIL_DEADLINE;
 
     /// NET-90: whoever reads nothing is let go all the same.
     #[tokio::test(start_paused = true)]
@@ -270,5 +325,39 @@ mod tests {
         served.pop();
         let ours = poll_fn(|cx| Pin::new(&mut muxer).poll_outbound(cx)).await;
         assert!(ours.is_ok(), "there is room again");
+    }
+
+    /// Whoever waits on a stream, to read or to write, is told when its connection is closed, from whichever side, or dropped.
+    #[tokio::test]
+    async fn a_stream_ends_with_its_connection() {
+        for closes in [Some(true), Some(false), None] {
+            let (ours, theirs) = tokio::io::duplex(1 << 20);
+            let mut muxer = Muxer::new(ours.compat(), Yamux::new(Class::Stranger), Mode::Client);
+            let mut far = Muxer::new(theirs.compat(), Yamux::new(Class::Stranger), Mode::Server);
+            let mut reading = poll_fn(|cx| Pin::new(&mut muxer).poll_outbound(cx)).await.unwrap();
+            let mut writing = poll_fn(|cx| Pin::new(&mut muxer).poll_outbound(cx)).await.unwrap();
+            reading.write_all(b"a question").await.unwrap();
+            let wait = tokio::spawn(async move {
+                let more_than_fits = vec![0; 1 << 20];
+                tokio::join!(async { reading.read(&mut [0]).await.unwrap_or_default() }, async {
+                    writing.write_all(&more_than_fits).await.is_err()
+                })
+            });
+            let heard = tokio::select! {
+                heard = poll_fn(|cx| Pin::new(&mut far).poll_inbound(cx)) => heard.unwrap(),
+                ended = poll_fn(|cx| Pin::new(&mut muxer).poll(cx)) => panic!("{:?}", ended.err()),
+            };
+            match closes {
+                Some(true) => poll_fn(|cx| Pin::new(&mut muxer).poll_close(cx)).await.unwrap(),
+                Some(false) => {
+                    poll_fn(|cx| Pin::new(&mut far).poll_close(cx)).await.unwrap();
+                    assert!(poll_fn(|cx| Pin::new(&mut muxer).poll(cx)).await.is_err());
+                }
+                None => drop(muxer),
+            }
+            let ended = timeout(span(MAIL_DEADLINE), wait).await.expect("it still waits").unwrap();
+            assert_eq!(ended, (0, true), "{closes:?}");
+            drop(heard);
+        }
     }
 }
