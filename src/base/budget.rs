@@ -33,8 +33,8 @@ pub struct Who {
     pub peer: Option<PeerId>,
     /// Where he is.
     pub address: Option<Origin>,
-    /// The network around it.
-    pub network: Option<Network>,
+    /// The network around it, if it is of the internet. Only `Who::new` decides that.
+    network: Option<Network>,
 }
 
 /// A stranger of whom nothing is known.
@@ -45,9 +45,14 @@ impl Default for Who {
 }
 
 impl Who {
-    /// Somebody at an address; his network is the one around it.
+    /// Somebody at an address; his network is the one around it, if it is of the internet.
     pub fn new(class: Class, peer: Option<PeerId>, address: Option<Origin>) -> Self {
-        Self { class, peer, address, network: address.map(Origin::network) }
+        Self { class, peer, address, network: address.and_then(Origin::network) }
+    }
+
+    /// The network in which he is, as far as one is known.
+    pub const fn network(&self) -> Option<Network> {
+        self.network
     }
 
     /// As whom a line counts him, if it does.

@@ -11,6 +11,7 @@ pub mod ids;
 pub mod limits;
 pub mod names;
 pub mod origin;
+pub mod scope;
 pub mod secret;
 pub mod shown;
 pub mod tail;

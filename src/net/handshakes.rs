@@ -18,7 +18,6 @@ use libp2p::Multiaddr;
 use libp2p::core::ConnectedPoint;
 use tokio::time::Instant;
 
-use super::addresses::{self, Scope};
 use super::budget::{Budget, Who};
 use super::origin::Origin;
 use super::{lock, span};
@@ -184,7 +183,7 @@ impl Table {
     /// Who ends for a newcomer for whom there is no place by this: one of the network that holds most, then of the
     /// address; of these one who has said nothing; of these the oldest.
     fn loser(&self, newcomer: &Who, by: By) -> Option<u64> {
-        let network = |who: &Who| who.address.map(Origin::network);
+        let network = |who: &Who| who.address.map(Origin::neighbours);
         let (mut of_network, mut of_address) = (HashMap::new(), HashMap::new());
         for who in self.held.values().map(|held| &held.who).chain([newcomer]) {
             *of_network.entry(network(who)).or_insert(0) += 1;
@@ -192,7 +191,7 @@ impl Table {
         }
         let counted_with = |who: &Who| match by {
             By::Address => who.address == newcomer.address,
-            By::Network => who.network == newcomer.network,
+            By::Network => who.network() == newcomer.network(),
             By::All | By::Peer => true,
         };
         let rank = |(name, held): &(&u64, &Held)| {
@@ -212,10 +211,7 @@ impl Table {
 
 /// Whoever comes from there, as these places count him.
 fn who(local: &Multiaddr, remote: &Multiaddr) -> Who {
-    let mut who = Who::new(Class::Stranger, None, Origin::of_inbound(local, remote));
-    // Within a site all are of few networks.
-    who.network = who.network.filter(|_| addresses::scope(remote) == Scope::Global);
-    who
+    Who::new(Class::Stranger, None, Origin::of_inbound(local, remote))
 }
 
 /// A place, for a handshake that is about to begin.

@@ -30,7 +30,7 @@ use super::budget::{Budget, Who, room};
 use super::classes::Classes;
 use super::from_libp2p;
 use super::nat::guard::{Purpose, Told};
-use super::origin::{Network, Origin};
+use super::origin::{Neighbours, Origin};
 use crate::base::limits::{
     By, CONNECTIONS, DIALS, INBOUND, INBOUND_CIRCUITS, MAX_CONNECTIONS, MAX_INBOUND_CONNECTIONS, MAX_LEAVING,
     MAX_SERVED_STRANGERS, MAX_STRANGER_CONNECTIONS, TOLD_DIALS,
@@ -93,8 +93,8 @@ impl Established {
         self.origin.filter(|_| !self.circuit)
     }
 
-    fn network(&self) -> Option<Network> {
-        self.address().map(Origin::network)
+    fn neighbours(&self) -> Option<Neighbours> {
+        self.address().map(Origin::neighbours)
     }
 }
 
@@ -291,16 +291,14 @@ impl Behaviour {
         let inbound = self.established.values().filter(|other| other.inbound);
         // Contacts are not denied, but they are counted.
         let inbound = inbound.map(|other| Who::new(Class::Stranger, None, other.address()));
-        let mut who = Who::new(Class::Stranger, from_libp2p(peer), origin);
-        // Within a site all are of few networks.
-        who.network = who.network.filter(|_| addresses::scope(remote) == Scope::Global);
+        let who = Who::new(Class::Stranger, from_libp2p(peer), origin);
         room(INBOUND, &inbound, &who).map_err(|by| Denied::by(by, Denied::Inbound))?;
-        self.make_room(origin.map(Origin::network))
+        self.make_room(origin.map(Origin::neighbours))
     }
 
     /// NET-90: when the places of strangers are taken, one who is idle goes. Asked last, because it asks for the class of
     /// everybody.
-    fn make_room(&mut self, newcomer: Option<Network>) -> Result<(), Denied> {
+    fn make_room(&mut self, newcomer: Option<Neighbours>) -> Result<(), Denied> {
         let strangers = self.established.iter().filter(|(_, other)| other.inbound && !self.is_contact(&other.peer));
         let (leaving, staying): (Vec<_>, Vec<_>) = strangers.partition(|(_, other)| other.leaving);
         if staying.len() < self.places().0 {
@@ -312,7 +310,7 @@ impl Behaviour {
         }
         let seat = |(id, other): &(&ConnectionId, &Established)| Seat {
             id: **id,
-            network: other.network(),
+            neighbours: other.neighbours(),
             idle_since: self.activity.idle_since(**id),
             spared: self.is_spared(other),
         };

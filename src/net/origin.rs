@@ -3,9 +3,9 @@
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 
-use super::addresses::{Scope, is_circuit, scope_of};
+use super::addresses::is_circuit;
 
-pub(super) use crate::base::origin::{Network, Origin};
+pub(super) use crate::base::origin::{Neighbours, Origin};
 
 impl Origin {
     /// Of the remote address of a connection, unless that begins with a name. A relayed one comes from its relay.
@@ -21,11 +21,6 @@ impl Origin {
     pub(super) fn of_inbound(local: &Multiaddr, remote: &Multiaddr) -> Option<Self> {
         Self::of(if is_circuit(local) { local } else { remote })
     }
-
-    /// Whether it is of the internet.
-    pub(super) fn is_public(self) -> bool {
-        scope_of(self.first()) == Scope::Global
-    }
 }
 
 #[cfg(test)]
@@ -39,15 +34,5 @@ mod tests {
         assert_eq!(of("/ip4/192.0.2.7/tcp/1"), of("/ip6/::ffff:192.0.2.7/tcp/1"));
         assert!(of("/ip4/192.0.2.7/tcp/1").is_some_and(|here| of("/ip4/192.0.2.8/tcp/1") != Some(here)));
         assert_eq!(of("/dns/example.org/tcp/1"), None);
-        for (there, public) in [
-            ("/ip4/203.0.113.7/tcp/1", true),
-            ("/ip6/2001:db8::1/tcp/1", true),
-            ("/ip4/10.0.0.7/tcp/1", false),
-            ("/ip4/127.0.0.1/tcp/1", false),
-            ("/ip6/fd00::1/tcp/1", false),
-            ("/ip6/::1/tcp/1", false),
-        ] {
-            assert_eq!(of(there).map(Origin::is_public), Some(public), "{there}");
-        }
     }
 }

@@ -33,7 +33,7 @@ const AT_HOME: usize = 8;
 /// So many of the liars give an older card of its owner; fewer than a searcher has enough of.
 const OLD_LIARS: usize = 3;
 
-/// A network of its own for each: what comes from one address, or one /24, is bounded.
+/// An address of its own for each: what comes from one is bounded.
 fn listen(n: u64) -> String {
     format!("/ip4/127.{}.{}.1/udp/0/quic-v1", 1 + n / 250, 1 + n % 250)
 }
@@ -238,7 +238,7 @@ impl Crowd {
         found
     }
 
-    /// Somebody puts so many cards of fresh keys to one of the servers, out of one network, as fast as that answers: to whom, and
+    /// Somebody puts so many cards of fresh keys to one of the servers, from one address, as fast as that answers: to whom, and
     /// how long it took.
     #[allow(dead_code, reason = "the bench does not")]
     pub async fn fill(&mut self, cards: usize) -> (PeerId, Duration) {

@@ -31,10 +31,10 @@ fn cards_are_found_though_some_lie_and_some_vanish() {
     });
 }
 
-/// Somebody puts 20,000 cards of fresh keys out of one network (a hundredth, unless the scale says more): before, those were
+/// Somebody puts 20,000 cards of fresh keys from one address (a hundredth, unless the scale says more): before, those were
 /// held, and whoever's card was farther went. Few of them are, and cards of others are held and found.
 #[test]
-fn cards_of_one_network_keep_no_others_out() {
+fn cards_from_one_address_keep_no_others_out() {
     Runtime::new().unwrap().block_on(async {
         let mut crowd = Crowd::gather(Size { servers: 2, clients: 2, liars: 0 }, 12).await;
         let count = scaled(20_000);

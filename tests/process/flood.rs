@@ -274,14 +274,14 @@ fn handshakes_that_say_nothing_keep_no_newcomer_out() {
     let told = |what: &str| siege.told[what].as_u64().unwrap();
     // Nobody is acknowledged and dropped: whatever does not fit is said to be so.
     assert_eq!(told("acknowledged") + told("refused"), scaled(100_000), "{}", siege.told);
-    // A burst of each network, and what comes back of it.
-    assert!(told("acknowledged") <= told("networks") * (480 + told("seconds") / 8 + 1), "{}", siege.told);
+    // A burst of each address, and what comes back of it.
+    assert!(told("acknowledged") <= told("addresses") * (240 + told("seconds") / 16 + 1), "{}", siege.told);
     let target = Target::parse(&node.addr());
     let honest = newcomer(target, 6_000_000, [127, 200, 0, 1], None);
     let token = *bob.link().parse::<Link>().unwrap().token.unwrap().as_bytes();
     // From where the flood came.
     let invited = newcomer(target, 6_000_001, from(0), Some(token));
-    eprintln!("marks: a newcomer was heard after {honest:?}, an invited one out of the same network after {invited:?}");
+    eprintln!("marks: a newcomer was heard after {honest:?}, an invited one from the same address after {invited:?}");
     let requests = bob.all(&["requests"]);
     assert_eq!(requests.len(), 2, "{requests:?}");
     siege.is_bounded(160, 96);
@@ -293,7 +293,7 @@ fn boxes_under_fresh_keys_keep_no_owner_out() {
     let (siege, (bob, node)) = besiege_at(TCP, &["--serve-mailbox"], "boxes", scaled(10_000), "done");
     let told = |what: &str| siege.told[what].as_u64().unwrap();
     assert_eq!(told("kept") + told("full"), scaled(10_000), "{}", siege.told);
-    assert!(told("kept") <= told("networks") * (16 + told("seconds") / 3_600 + 1), "{}", siege.told);
+    assert!(told("kept") <= told("addresses") * (8 + told("seconds") / 10_800 + 1), "{}", siege.told);
     // Somebody who wants one now has it, and what is left for him waits there.
     let carol = Person::new("Carol");
     let carol_node = carol.on_knowing(&node);

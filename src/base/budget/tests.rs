@@ -223,7 +223,7 @@ fn a_stranger_has_a_burst_and_then_one_a_second_and_a_contact_far_more() {
 #[test]
 fn strangers_share_what_their_address_and_their_network_have() {
     let of = |network: u8, n: u32, class| {
-        let address = Origin::of_ip([10, 0, network, u8::try_from(n % 200).unwrap()].into());
+        let address = Origin::of_ip([150, 0, network, u8::try_from(n % 200).unwrap()].into());
         Who::new(class, Some(peer(n)), Some(address))
     };
     for (lines, address, network) in [(ENVELOPES, 240, 480), (CARDS, 240, 480), (PREKEYS, 24, 48)] {
@@ -234,6 +234,22 @@ fn strangers_share_what_their_address_and_their_network_have() {
         assert_eq!(address + had, network, "of one network");
         assert_eq!(granted(&mut budget, &of(2, 9, Stranger), BEGUN, 6), 6, "of another");
         assert_eq!(granted(&mut budget, &of(1, 9_999, Contact), BEGUN, 6), 6, "a contact among them");
+    }
+}
+
+/// NET-4: within a site all are of few networks, so that nobody pays for his neighbours, but for whoever shares his address.
+#[test]
+fn within_a_site_nobody_pays_for_his_neighbours() {
+    for site in ["10.0.0", "192.168.1", "100.64.7", "127.0.0"] {
+        for (lines, address) in [(ENVELOPES, 240), (CARDS, 240), (PREKEYS, 24)] {
+            let mut budget = Budget::new(lines);
+            for host in 1..=20 {
+                let at = Origin::of_ip(format!("{site}.{host}").parse().unwrap());
+                let of = |n: u32| Who::new(Stranger, Some(peer(1_000 * host + n)), Some(at));
+                let had: u32 = (0..100).map(|n| granted(&mut budget, &of(n), BEGUN, 6)).sum();
+                assert_eq!(had, address, "{site}.{host}");
+            }
+        }
     }
 }
 

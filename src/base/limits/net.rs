@@ -351,13 +351,16 @@ pub const DIALS: &[Grant] = &[places(Everybody, All, 64)];
 
 /// Of these, to addresses that a peer has named, for a hole or to test whether he can be reached.
 /// Who is alone asks for his own no more than [`MAX_TRIALS_OF_PEER`] at a time, of [`MAX_ADDRESS_CANDIDATES`] every half an hour.
+/// A network leaves some to others, at a time and of each burst.
 pub const TOLD_DIALS: &[Grant] = &[
     places(Everybody, All, 16),
     places(Strangers, Peer, MAX_TRIALS_OF_PEER),
     places(Strangers, Address, 8),
+    places(Strangers, Network, 12),
     one_in(Everybody, All, 64, Millis::from_secs(1)),
     one_in(Strangers, Peer, 32, Millis::from_secs(60)),
     one_in(Strangers, Address, 48, Millis::from_secs(10)),
+    one_in(Strangers, Network, 56, Millis::from_secs(5)),
 ];
 
 /// Connections, both ways. With one peer, who was killed and is back: a dead circuit and a dead direct one, two circuits, the
@@ -459,7 +462,8 @@ pub const MAIL_QUESTIONS: &[Grant] = &[
 ];
 
 /// Such questions that wait for a place.
-pub const MAIL_WAITING: &[Grant] = &[places(Everybody, All, 64), places(Everybody, Address, 8)];
+pub const MAIL_WAITING: &[Grant] =
+    &[places(Everybody, All, 64), places(Everybody, Address, 8), places(Everybody, Network, 16)];
 
 /// Owners' questions that are held until something comes: a stream and a connection each, and some 2 KiB. Half of strangers'
 /// connections ([`MAX_STRANGER_CONNECTIONS`]) stay free for depositors.
@@ -470,15 +474,25 @@ pub const MAIL_HELD: &[Grant] = &[
     places(Strangers, Network, 16),
 ];
 
-/// Records of the DHT that are put here; a mailbox puts those of its sleepers.
-pub const DHT_PUTS: &[Grant] = &[per_second(Everybody, Peer, 512, 8), per_second(Everybody, Network, 2_048, 32)];
+/// Records of the DHT that are put here; a mailbox puts those of its sleepers. Within a site, which has no networks, an address has
+/// what a network has; so it is with what follows.
+pub const DHT_PUTS: &[Grant] = &[
+    per_second(Everybody, Peer, 512, 8),
+    per_second(Everybody, Address, 2_048, 32),
+    per_second(Everybody, Network, 2_048, 32),
+];
 
 /// Signatures of them that are looked at: a few hundredths of one core. A network that puts rubbish has a fortieth of it; an
 /// owner puts a card in twelve hours, a mailbox two a second.
-pub const DHT_CHECKS: &[Grant] = &[per_second(Everybody, All, 2_000, 200), per_second(Everybody, Network, 50, 5)];
+pub const DHT_CHECKS: &[Grant] = &[
+    per_second(Everybody, All, 2_000, 200),
+    per_second(Everybody, Address, 50, 5),
+    per_second(Everybody, Network, 50, 5),
+];
 
 /// Questions and answers of the DHT heard by one connection; beyond it that connection waits.
 pub const DHT_HEARD: &[Grant] = &[per_second(Everybody, All, 512, 64)];
 
 /// Open mailboxes that one node knows: what it answers is one packet.
-pub const DHT_PROVIDERS: &[Grant] = &[places(Everybody, Network, 4), places(Everybody, All, 256)];
+pub const DHT_PROVIDERS: &[Grant] =
+    &[places(Everybody, Address, 4), places(Everybody, Network, 4), places(Everybody, All, 256)];

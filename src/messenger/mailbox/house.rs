@@ -70,7 +70,7 @@ impl Tx<'_> {
         if let Some(trials) = &mut house.trials {
             trials.insert(number, owner);
         }
-        house.networks.extend(origin.map(|origin| (number, origin.network())));
+        house.neighbours.extend(origin.map(|origin| (number, origin.neighbours())));
     }
 
     /// The owner came (MBX-43, MBX-44).

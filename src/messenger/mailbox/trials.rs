@@ -1,4 +1,4 @@
-//! What is known of the boxes of others beside their rows. Networks are known while the process lives and never written down
+//! What is known of the boxes of others beside their rows. Where an owner came from is known while the process lives and is never written down
 //! (MBX-26, MBX-40).
 
 use std::cmp::Reverse;
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::base::budget::Budget;
 use crate::base::limits::MAIL_BOXES;
-use crate::base::origin::Network;
+use crate::base::origin::Neighbours;
 use crate::base::{MonoTime, PeerId};
 
 /// What is known of boxes beside their rows.
@@ -16,23 +16,23 @@ pub(in crate::messenger) struct House {
     pub(super) made: Budget<(), MonoTime>,
     /// Boxes on trial by number, the oldest first, once it was needed. Some may be on trial no more, or gone.
     pub(super) trials: Option<BTreeMap<u64, PeerId>>,
-    /// Out of which networks boxes were registered.
-    pub(super) networks: HashMap<u64, Network>,
+    /// By whom boxes were registered.
+    pub(super) neighbours: HashMap<u64, Neighbours>,
 }
 
 impl Default for House {
     fn default() -> Self {
-        Self { made: Budget::new(MAIL_BOXES), trials: None, networks: HashMap::new() }
+        Self { made: Budget::new(MAIL_BOXES), trials: None, neighbours: HashMap::new() }
     }
 }
 
 impl House {
-    /// The oldest box on trial of the network that has most of them.
+    /// The oldest box on trial of those neighbours who have most of them.
     pub(super) fn next_to_go(&self) -> Option<(u64, PeerId)> {
-        let mut held: HashMap<Option<&Network>, (usize, Reverse<u64>)> = HashMap::new();
+        let mut held: HashMap<Option<&Neighbours>, (usize, Reverse<u64>)> = HashMap::new();
         let trials = self.trials.as_ref()?;
         for number in trials.keys() {
-            held.entry(self.networks.get(number)).or_insert((0, Reverse(*number))).0 += 1;
+            held.entry(self.neighbours.get(number)).or_insert((0, Reverse(*number))).0 += 1;
         }
         let Reverse(oldest) = held.into_values().max()?.1;
         trials.get(&oldest).map(|owner| (oldest, *owner))
@@ -45,7 +45,7 @@ impl House {
 
     /// This box is on trial no more, or gone.
     pub(super) fn forget(&mut self, number: u64) {
-        self.networks.remove(&number);
+        self.neighbours.remove(&number);
         if let Some(trials) = &mut self.trials {
             trials.remove(&number);
         }

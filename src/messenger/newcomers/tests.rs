@@ -85,7 +85,7 @@ impl Office {
 }
 
 fn at(network: u8, host: u8) -> Option<Origin> {
-    Some(Origin::of_ip([10, 0, network, host].into()))
+    Some(Origin::of_ip([150, 0, network, host].into()))
 }
 
 /// ID-32, SES-18: when very many have begun a session with a card's own prekey, another card takes its place at once, and

@@ -16,7 +16,7 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 use super::super::addresses::{self, Scope, bare, dialable};
 use super::super::limits::activity::Activity;
-use super::super::origin::{Network, Origin};
+use super::super::origin::Origin;
 use super::super::peers::Link;
 use super::super::{from_libp2p, span};
 use super::handler::Handler;
@@ -143,9 +143,9 @@ impl Behaviour {
     /// Whether another peer of this network may come in: nobody rules the table from one place. Within a site all are
     /// of few networks.
     fn has_room(&mut self, addr: &Multiaddr) -> bool {
-        let network = |addr: &Multiaddr| Origin::of(addr).map(Origin::network);
-        let wanted: Option<Network> = network(addr);
-        addresses::scope_of_ip(addr) != Some(Scope::Global)
+        let network = |addr: &Multiaddr| Origin::of(addr).and_then(Origin::network);
+        let wanted = network(addr);
+        wanted.is_none()
             || self.routed().iter().filter(|(_, addrs)| addrs.iter().any(|addr| network(addr) == wanted)).count()
                 < MAX_ROUTED_PER_NETWORK
     }

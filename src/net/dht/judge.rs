@@ -131,7 +131,7 @@ mod tests {
         Who::new(
             Class::Stranger,
             Some(peer(n.into())),
-            Origin::of(&format!("/ip4/10.0.{}.1/tcp/1", network % 250).parse().unwrap()),
+            Origin::of(&format!("/ip4/150.0.{}.1/tcp/1", network % 250).parse().unwrap()),
         )
     }
 

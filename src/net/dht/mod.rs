@@ -33,7 +33,7 @@ use self::publish::Publisher;
 use self::query::{Putting, Query, Running};
 use self::table::Table;
 use super::budget::Who;
-use super::origin::Network;
+use super::origin::{Neighbours, Origin};
 use super::peers::{Link, Peers};
 use super::shared::{Shared, hand_over};
 use super::{from_libp2p, span, to_libp2p, wall_now};
@@ -293,7 +293,7 @@ impl Dht {
         let store = kad.inner.store_mut();
         let put = Put { source, key: &record.key, value: &record.value, held: store.held(&record.key) };
         match self.judge.put(&put, wall_now(), Instant::now()) {
-            Ok(sound) => hold(store, record, &sound, source.network),
+            Ok(sound) => hold(store, record, &sound, source.address.map(Origin::neighbours)),
             Err(refused) => tracing::debug!(?refused, "a record is not held"),
         }
     }
@@ -459,12 +459,12 @@ fn finish(kad: &mut Behaviour, id: &QueryId) {
 }
 
 /// Holds a record as long as the DHT does, and no longer than the card is valid.
-fn hold(store: &mut store::Records, mut record: Record, sound: &judge::Sound, network: Option<Network>) {
+fn hold(store: &mut store::Records, mut record: Record, sound: &judge::Sound, from: Option<Neighbours>) {
     let now = Instant::now().into_std();
     let valid = now + span(sound.expires.since(wall_now()));
     let longest = now + span(crate::base::limits::DHT_RECORD_LIFE);
     record.expires = Some(record.expires.unwrap_or(longest).min(longest).min(valid));
     // Who brought it is nobody's business, but for the network whose share it is of.
     record.publisher = None;
-    store.hold(record, sound.sequence, network);
+    store.hold(record, sound.sequence, from);
 }

@@ -12,7 +12,7 @@ use libp2p::kad::{KBucketDistance, KBucketKey, ProviderRecord, Record, RecordKey
 use libp2p::{Multiaddr, PeerId};
 
 use super::super::budget::{Who, room};
-use super::super::origin::Network;
+use super::super::origin::Neighbours;
 use super::super::span;
 use crate::base::limits::{By, DHT_PROVIDER_LIFE, DHT_PROVIDERS, MAX_DHT_BYTES, MAX_DHT_RECORDS};
 
@@ -21,8 +21,8 @@ use crate::base::limits::{By, DHT_PROVIDER_LIFE, DHT_PROVIDERS, MAX_DHT_BYTES, M
 struct Held {
     record: Record,
     sequence: u64,
-    /// Out of which network it was put.
-    network: Option<Network>,
+    /// By whom it was put.
+    from: Option<Neighbours>,
 }
 
 /// An open mailbox.
@@ -33,21 +33,21 @@ struct Provider {
     who: Who,
 }
 
-/// The records, ordered by their distance from us. When there are too many, the farthest of the network go out of which most
-/// were put: keys near ours can be made at will, networks cannot (NET-55).
+/// The records, ordered by their distance from us. When there are too many, the farthest of those neighbours go who put
+/// most: keys near ours can be made at will, networks cannot (NET-55).
 #[derive(Debug)]
 pub(in crate::net) struct Records {
     me: KBucketKey<PeerId>,
     cards: BTreeMap<KBucketDistance, Held>,
-    /// Where they are, by the networks that put them.
-    networks: HashMap<Option<Network>, BTreeSet<KBucketDistance>>,
+    /// Where they are, by those who put them.
+    of: HashMap<Option<Neighbours>, BTreeSet<KBucketDistance>>,
     bytes: usize,
     providers: HashMap<PeerId, Provider>,
 }
 
 impl Records {
     pub(super) fn new(me: PeerId) -> Self {
-        Self { me: me.into(), cards: BTreeMap::new(), networks: HashMap::new(), bytes: 0, providers: HashMap::new() }
+        Self { me: me.into(), cards: BTreeMap::new(), of: HashMap::new(), bytes: 0, providers: HashMap::new() }
     }
 
     /// How many cards are held.
@@ -60,21 +60,21 @@ impl Records {
         self.cards.get(&self.distance(key)).map(|held| (held.sequence, held.record.value.as_slice()))
     }
 
-    /// Takes a card that was judged, in place of the one that is held. One that comes again out of another network stays where it
-    /// counts, unless that has more than its part, and more than the other: nobody takes a card down with his own by putting it,
+    /// Takes a card that was judged, in place of the one that is held. One that comes again from elsewhere stays where it counts, unless
+    /// there is more than a part of all, and more than where it comes from: nobody takes a card down with his own by putting it,
     /// too.
-    pub(super) fn hold(&mut self, record: Record, sequence: u64, network: Option<Network>) {
+    pub(super) fn hold(&mut self, record: Record, sequence: u64, from: Option<Neighbours>) {
         let distance = self.distance(&record.key);
         let before = self.take_out(&distance);
-        let same = before.filter(|old| old.record.value == record.value).map(|old| old.network);
-        let count = |network| self.networks.get(&network).map_or(0, BTreeSet::len);
-        let part = MAX_DHT_RECORDS / self.networks.len().max(1);
-        let network = same.filter(|old| count(*old) <= part.max(count(network))).unwrap_or(network);
+        let same = before.filter(|old| old.record.value == record.value).map(|old| old.from);
+        let count = |from| self.of.get(&from).map_or(0, BTreeSet::len);
+        let part = MAX_DHT_RECORDS / self.of.len().max(1);
+        let from = same.filter(|old| count(*old) <= part.max(count(from))).unwrap_or(from);
         self.bytes += record.value.len();
-        self.networks.entry(network).or_default().insert(distance);
-        self.cards.insert(distance, Held { record, sequence, network });
+        self.of.entry(from).or_default().insert(distance);
+        self.cards.insert(distance, Held { record, sequence, from });
         while self.cards.len() > MAX_DHT_RECORDS || self.bytes > MAX_DHT_BYTES {
-            let most = self.networks.values().max_by_key(|cards| (cards.len(), cards.last()));
+            let most = self.of.values().max_by_key(|cards| (cards.len(), cards.last()));
             let Some(out) = most.and_then(BTreeSet::last).copied() else { return };
             self.take_out(&out);
         }
@@ -83,10 +83,10 @@ impl Records {
     fn take_out(&mut self, distance: &KBucketDistance) -> Option<Held> {
         let out = self.cards.remove(distance)?;
         self.bytes -= out.record.value.len();
-        if let Some(cards) = self.networks.get_mut(&out.network) {
+        if let Some(cards) = self.of.get_mut(&out.from) {
             cards.remove(distance);
             if cards.is_empty() {
-                self.networks.remove(&out.network);
+                self.of.remove(&out.from);
             }
         }
         Some(out)
@@ -180,6 +180,7 @@ mod tests {
     use std::cmp::Reverse;
     use std::time::Duration;
 
+    use super::super::super::origin::Origin;
     use super::*;
     use crate::envelope::border::Class;
 
@@ -211,9 +212,12 @@ mod tests {
         assert!(records.bytes <= MAX_DHT_BYTES && records.bytes == 4_000 * records.len());
     }
 
-    fn network(n: usize) -> Option<Network> {
-        let addr = format!("/ip4/10.{}.{}.1/tcp/1", n / 200, n % 200).parse().unwrap();
-        Some(super::super::super::origin::Origin::of(&addr).unwrap().network())
+    fn host(n: usize) -> Option<Origin> {
+        Origin::of(&format!("/ip4/150.{}.{}.1/tcp/1", n / 200, n % 200).parse().unwrap())
+    }
+
+    fn network(n: usize) -> Option<Neighbours> {
+        host(n).map(Origin::neighbours)
     }
 
     /// NET-55: however near to us somebody makes his keys, he takes the places of his own network and no other's.
@@ -243,8 +247,8 @@ mod tests {
         let newer = Record { value: vec![1; 2_000], ..honest[0].clone() };
         records.hold(newer.clone(), 2, network(20_000));
         records.hold(newer, 2, network(1));
-        assert!(records.networks[&network(1)].contains(&records.distance(&honest[0].key)));
-        let held: usize = records.networks.values().map(BTreeSet::len).sum();
+        assert!(records.of[&network(1)].contains(&records.distance(&honest[0].key)));
+        let held: usize = records.of.values().map(BTreeSet::len).sum();
         assert_eq!((held, records.bytes), (records.len(), 2_000 * records.len()));
     }
 
@@ -264,7 +268,7 @@ mod tests {
     #[test]
     fn open_mailboxes_are_bounded_in_all_and_by_network() {
         let (mut records, now) = (records(), tokio::time::Instant::now().into_std());
-        let network = |n: usize| Who { network: network(n), ..Who::new(Class::Stranger, None, None) };
+        let network = |n: usize| Who::new(Class::Stranger, None, host(n));
         for n in 0..512 {
             for _ in 0..8 {
                 records.provide(PeerId::random(), Vec::new(), now + Duration::from_secs(n as u64), network(n));

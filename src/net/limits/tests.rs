@@ -124,6 +124,16 @@ impl Driven {
         denied.map(|_| id).map_err(|error| error.downcast().unwrap())
     }
 
+    /// The same, and it ends at once; whether it was made.
+    fn told_and_done(&mut self, peer: PeerId, addrs: &[&str]) -> bool {
+        let told = self.told(peer, addrs);
+        if let Ok(id) = &told {
+            self.behaviour.dials.leave(id);
+            self.behaviour.told.done(*id);
+        }
+        told.is_ok()
+    }
+
     fn establish(&mut self, connection_id: ConnectionId, peer_id: PeerId, endpoint: &ConnectedPoint) {
         self.behaviour.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
             peer_id,
@@ -293,11 +303,7 @@ async fn dials_on_the_word_of_peers_are_bounded_and_have_a_rate() {
     assert_eq!(driven.told(peer(1), &addrs), Err(Denied::Pending));
     assert_eq!(driven.behaviour.told.count(), 16);
     let mut driven = Driven::new();
-    for _ in 0..64 {
-        let id = driven.told(peer(1), &addrs).unwrap();
-        driven.behaviour.dials.leave(&id);
-        driven.behaviour.told.done(id);
-    }
+    assert!((0..64).all(|_| driven.told_and_done(peer(1), &addrs)));
     assert_eq!(driven.told(peer(1), &addrs), Err(Denied::Pending));
     advance(Duration::from_secs(1)).await;
     driven.told(peer(1), &addrs).unwrap();
@@ -322,18 +328,31 @@ async fn dials_on_the_word_of_one_stranger_leave_room_for_others() {
     driven.told(peer(1), &addrs).unwrap();
     // What he has used up comes back to him alone.
     let mut driven = Driven::new();
-    let at_once = |driven: &mut Driven, n| {
-        let told = driven.told(peer(n), &addrs);
-        if let Ok(id) = &told {
-            driven.behaviour.dials.leave(id);
-            driven.behaviour.told.done(*id);
-        }
-        told.is_ok()
-    };
+    let at_once = |driven: &mut Driven, n| driven.told_and_done(peer(n), &addrs);
     assert_eq!((0..64).filter(|_| at_once(&mut driven, 2000)).count(), 32);
     assert!(at_once(&mut driven, 2001));
     advance(Duration::from_secs(60)).await;
     assert!(at_once(&mut driven, 2000) && !at_once(&mut driven, 2000));
+}
+
+/// NET-66: nor does a network, whatever addresses somebody has there.
+#[tokio::test(start_paused = true)]
+async fn dials_on_the_word_of_one_network_leave_room_for_others() {
+    let (mut driven, addrs) = (Driven::new(), ["/ip4/203.0.113.7/tcp/1"]);
+    for n in 0..20 {
+        driven.inbound(peer(2000 + n), &addr(u8::try_from(n).unwrap())).unwrap();
+    }
+    driven.inbound(peer(3000), &far(1)).unwrap();
+    assert_eq!((2000..2020).filter(|n| driven.told(peer(*n), &addrs).is_ok()).count(), 12);
+    driven.told(peer(3000), &addrs).expect("somebody elsewhere");
+    let mut driven = Driven::new();
+    for n in 0..20 {
+        driven.inbound(peer(2000 + n), &addr(u8::try_from(n).unwrap())).unwrap();
+    }
+    driven.inbound(peer(3000), &far(1)).unwrap();
+    let had = (0..200).filter(|n| driven.told_and_done(peer(2000 + n % 20), &addrs)).count();
+    assert_eq!(had, 56);
+    assert!(driven.told_and_done(peer(3000), &addrs), "somebody elsewhere");
 }
 
 /// NET-4: whoever has a whole network has no more than a part of the places. Contacts are not denied, and within a site all are

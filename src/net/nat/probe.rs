@@ -25,7 +25,7 @@ use crate::base::limits::{
     TRIAL_WINDOW,
 };
 use crate::net::addresses::{Scope, scope, scope_of_ip};
-use crate::net::origin::{Network, Origin};
+use crate::net::origin::{Neighbours, Origin};
 use crate::net::peers::{Link, Peers, Way};
 use crate::net::streams::{Inbound, Reply};
 use crate::net::tasks::Tasks;
@@ -40,8 +40,7 @@ pub(in crate::net) const HEAR: &str = "/libp2p/autonat/2/dial-back";
 /// are of few networks, his address; on one machine his key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::net) enum Voice {
-    Network(Network),
-    Address(Origin),
+    Neighbours(Neighbours),
     Peer(PeerId),
 }
 
@@ -49,8 +48,7 @@ impl Voice {
     /// Of a peer at this address.
     pub(in crate::net) fn of(peer: PeerId, addr: &Multiaddr) -> Self {
         match (scope_of_ip(addr), Origin::of(addr)) {
-            (Some(Scope::Global), Some(origin)) => Self::Network(origin.network()),
-            (Some(Scope::Local), Some(origin)) => Self::Address(origin),
+            (Some(Scope::Local | Scope::Global), Some(origin)) => Self::Neighbours(origin.neighbours()),
             _ => Self::Peer(peer),
         }
     }

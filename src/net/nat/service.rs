@@ -38,10 +38,9 @@ pub(in crate::net) fn behaviour(me: PeerId, usage: &Usage) -> Behaviour {
     Behaviour::new(me, config)
 }
 
-/// Contacts have no more than others. Within a site all are of few networks.
+/// Contacts have no more than others.
 fn who(peer: &PeerId, address: Option<Origin>) -> Who {
-    let who = Who::new(Class::Stranger, from_libp2p(peer), address);
-    Who { network: who.network.filter(|_| address.is_some_and(Origin::is_public)), ..who }
+    Who::new(Class::Stranger, from_libp2p(peer), address)
 }
 
 /// What it is used for.

@@ -7,7 +7,7 @@ use crate::messenger::tables::PeerRow;
 /// Some address of a network.
 fn origin(network: u16, host: u8) -> Option<Origin> {
     let [a, b] = network.to_be_bytes();
-    Some(Origin::of_ip([10, a, b, host].into()))
+    Some(Origin::of_ip([150, a, b, host].into()))
 }
 
 /// An owner of whom there are more than 255.
