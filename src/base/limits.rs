@@ -226,11 +226,12 @@ pub const UNDELIVERED_AFTER: Millis = Millis::from_days(30);
 pub const RETRY_FIRST: Millis = Millis::from_secs(5);
 /// Longest pause between two tries.
 pub const RETRY_MAX: Millis = Millis::from_hours(1);
-/// So many failures of one who is there are forgiven when there is a new connection: ordinary lines break.
+/// So many failures of one who is there are forgiven when there is a new connection, and with the first acknowledgement his window is
+/// whole again: ordinary lines break.
 pub const RETRY_FORGIVEN: u32 = 2;
 /// After more of them a new connection leaves this part of the pause (one eighth): whoever comes and goes makes it grow.
 pub const RETRY_CONNECTED_SHARE: u64 = 8;
-/// So many acknowledgements in a row end the counting of failures.
+/// So many acknowledgements in a row end the counting of failures, and open the window of whoever has failed more often.
 pub const RETRY_PROGRESS: u32 = 16;
 /// So does this time without another failure: more than the longest pause.
 pub const RETRY_FORGOTTEN: Millis = Millis::from_hours(2);

@@ -67,6 +67,15 @@ impl Pace {
         }
     }
 
+    /// How many messages he may have on their way, if fewer than the window takes: whoever failed gets one first, and nothing more before
+    /// he has taken something; who has failed often, as many more as he has taken since. What comes and goes so gets no window each time.
+    pub(super) fn narrow(&self) -> Option<usize> {
+        let failures = self.tries.count.max(self.sessions.count);
+        let opens = if failures <= limits::RETRY_FORGIVEN { 1 } else { limits::RETRY_PROGRESS };
+        let is_narrow = failures > 0 && self.acknowledged < opens;
+        is_narrow.then(|| self.acknowledged as usize + 1)
+    }
+
     /// There is another connection: what failed for want of one is not put off for long. How often is counted on.
     pub(super) fn connected(&mut self, now: MonoTime) {
         let Failures { count, last, pause, until } = self.tries;

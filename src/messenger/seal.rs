@@ -19,6 +19,8 @@ pub(super) struct Sealing {
     pub peer: PeerRow,
     set: SessionSet,
     profile: ProfileRow,
+    /// So many messages may be on the stream.
+    narrow: Option<usize>,
     /// Whether something was sealed.
     sealed: bool,
     /// Whether the peer's row has changed.
@@ -37,15 +39,20 @@ pub(super) enum Ready {
 impl Sealing {
     /// What decides beside the envelopes.
     pub(super) fn gate(&self) -> Gate {
-        let is_shut = self.set.is_stretched();
-        Gate { accepted: self.peer.accepted, unaccepted_sent: self.peer.unaccepted_sent, is_shut }
+        Gate {
+            accepted: self.peer.accepted,
+            unaccepted_sent: self.peer.unaccepted_sent,
+            is_shut: self.set.is_stretched(),
+            narrow: self.narrow,
+        }
     }
 }
 
 impl Tx<'_> {
     /// Begins the work on what waits for a peer.
     pub(super) fn begin_sealing(&self, peer: PeerRow, set: SessionSet) -> Step<Sealing> {
-        Ok(Sealing { peer, set, profile: self.profile()?, sealed: false, changed: false })
+        let narrow = self.mem.links.get(&peer.peer).and_then(|link| link.pace.narrow());
+        Ok(Sealing { peer, set, profile: self.profile()?, narrow, sealed: false, changed: false })
     }
 
     /// Writes what it has changed.

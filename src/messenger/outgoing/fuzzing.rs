@@ -162,6 +162,8 @@ impl Desk {
             from = number + 1;
             let letter = self.out.of(&peer).letters.get(&number).expect("what may go is there");
             assert!(letter.ticket.is_none() && !letter.way.sent && !letter.unreadable, "it is there or under way");
+            let most = self.peers[who].gate.narrow.filter(|_| letter.is_message());
+            assert!(most.is_none_or(|most| self.out.of(&peer).messages_on_stream() < most), "more than he may have");
             let Some(sealed) = self.ready(who, number, false) else { break };
             let ticket = self.ticket();
             self.streams.push((peer, ticket));
@@ -337,7 +339,8 @@ impl Desk {
         let peer = &mut self.peers[who];
         match how % 4 {
             0 => peer.gate.accepted = true,
-            1 => peer.gate.is_shut ^= true,
+            1 if how & 4 == 0 => peer.gate.is_shut ^= true,
+            1 => peer.gate.narrow = (how >> 3).checked_sub(1).map(usize::from),
             2 => peer.named = how >> 2 & 7,
             _ => peer.closed = how >> 2 & 7,
         }

@@ -204,6 +204,12 @@ impl Waiting {
         self.frames.len() >= limits::MAX_IN_FLIGHT || bytes() >= limits::MAX_IN_FLIGHT_BYTES
     }
 
+    /// How many messages the network has been given and told no outcome of. What was settled by other means counts as one.
+    pub(in crate::messenger) fn messages_on_stream(&self) -> usize {
+        let is_message = |number: &u64| self.letters.get(number).is_none_or(Letter::is_message);
+        self.frames.values().filter(|(number, _)| is_message(number)).count()
+    }
+
     /// Whether an envelope that is not taken yet tells this of ourselves.
     pub(in crate::messenger) fn tells(&self, digest: u64) -> bool {
         self.telling.values().any(|told| *told == digest)

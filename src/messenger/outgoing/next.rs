@@ -14,6 +14,8 @@ pub(in crate::messenger) struct Gate {
     pub unaccepted_sent: u32,
     /// Nothing more is sealed in this chain.
     pub is_shut: bool,
+    /// So many messages may be on the stream, as he has failed; `None`: as many as the window takes.
+    pub narrow: Option<usize>,
 }
 
 /// A mailbox of the peer.
@@ -54,10 +56,13 @@ impl Gate {
 
 /// The next that goes on the stream, from this number on.
 pub(in crate::messenger) fn on_stream(waiting: &Waiting, gate: &Gate, from: u64) -> Option<u64> {
-    if waiting.is_window_full() {
+    // What is no message is taken even where there is no room (NET-94), and may make some.
+    let is_narrow = gate.narrow.is_some_and(|most| waiting.messages_on_stream() >= most);
+    if waiting.is_window_full() || (is_narrow && waiting.totals.controls == 0) {
         return None;
     }
-    let (number, letter) = waiting.idle(from..).find(|(_, letter)| !gate.is_shut || letter.sealed.is_some())?;
+    let may = |letter: &Letter| (!gate.is_shut || letter.sealed.is_some()) && !(is_narrow && letter.is_message());
+    let (number, letter) = waiting.idle(from..).find(|(_, letter)| may(letter))?;
     gate.lets(letter, letter.sealed.is_some()).then_some(number)
 }
 

@@ -204,7 +204,7 @@ fn what_an_envelope_tells_counts_when_it_is_taken() {
 // ---- What may go --------------------------------------------------------------------------------
 
 const PEER: PeerId = PeerId::from_key_bytes([9; 32]);
-const ACCEPTED: Gate = Gate { accepted: true, unaccepted_sent: 0, is_shut: false };
+const ACCEPTED: Gate = Gate { accepted: true, unaccepted_sent: 0, is_shut: false, narrow: None };
 
 fn waiting(letters: Vec<Letter>) -> Outgoing {
     let mut out = Outgoing::default();
@@ -252,7 +252,7 @@ fn envelope_parts() -> Box<Sealed> {
 fn three_messages_go_before_acceptance() {
     let counted = |letter: Letter| Letter { way: Way { counted: true, ..Way::default() }, ..letter };
     let out = waiting(vec![counted(queued(MESSAGE)), queued(RECEIPTS), queued(MESSAGE), queued(RECEIPTS)]);
-    let gate = |unaccepted_sent| Gate { accepted: false, unaccepted_sent, is_shut: false };
+    let gate = |unaccepted_sent| Gate { accepted: false, unaccepted_sent, ..ACCEPTED };
     assert_eq!(going(&out, &gate(2)), [1, 2, 3, 4]);
     assert_eq!(going(&out, &gate(3)), [1, 2], "the fourth stays, and what is behind it");
     assert_eq!(going(&out, &ACCEPTED), [1, 2, 3, 4]);

@@ -57,6 +57,34 @@ fn acknowledgements_now_and_then_do_not_end_the_counting() {
     assert_eq!(fails(&mut pace, 70 + limits::RETRY_FORGOTTEN.0 / 1000), 5, "and time");
 }
 
+/// Nobody gets a whole window at each try: what he takes says how much he gets. An ordinary line that breaks costs one envelope's way.
+#[test]
+fn who_failed_gets_one_first_and_more_when_he_takes_something() {
+    let mut pace = Pace::default();
+    assert_eq!(pace.narrow(), None, "whoever has not failed");
+    for failures in 1..6 {
+        pace.failed(at(failures * 1_000), MIDDLE);
+        pace.connected(at(failures * 1_000));
+        assert_eq!(pace.narrow(), Some(1), "whatever he took before");
+        pace.acknowledged(false);
+        let is_forgiven = failures <= u64::from(limits::RETRY_FORGIVEN);
+        assert_eq!(pace.narrow(), (!is_forgiven).then_some(2), "{failures}");
+    }
+    for taken in 2..limits::RETRY_PROGRESS as usize {
+        assert_eq!(pace.narrow(), Some(taken));
+        pace.acknowledged(false);
+    }
+    pace.acknowledged(false);
+    assert_eq!(pace.narrow(), None);
+    pace.failed(at(7_000), MIDDLE);
+    pace.acknowledged(true);
+    assert_eq!(pace.narrow(), None, "he has taken all that there was");
+    let mut pace = Pace::default();
+    (0..4).for_each(|_| pace.session_refused(at(0), MIDDLE));
+    pace.acknowledged(true);
+    assert_eq!(pace.narrow(), Some(2), "what he took may go again in another session");
+}
+
 #[test]
 fn a_new_connection_ends_the_pause_twice() {
     let (mut pace, mut now) = (Pace::default(), at(0));
@@ -131,8 +159,8 @@ enum Manner {
     Breaks,
     /// One is acknowledged, then the stream breaks.
     AcknowledgesOne,
-    /// All but the last of a window are acknowledged, and that is refused for its session, so that all goes again.
-    RefusesTheLast,
+    /// Some are acknowledged, and the next is refused for its session, so that all goes again.
+    RefusesTheNext,
     /// The connection ends, and he makes another one.
     Leaves,
     /// The same after he has refused the session.
@@ -150,11 +178,13 @@ const MANNERS: [Manner; 12] = [
     Manner::Refuses(RefuseReason::Unavailable),
     Manner::Breaks,
     Manner::AcknowledgesOne,
-    Manner::RefusesTheLast,
+    Manner::RefusesTheNext,
     Manner::Leaves,
     Manner::RefusesAndLeaves,
     Manner::NoCard,
 ];
+
+const SESSION: RefuseReason = RefuseReason::SessionUnknown;
 
 /// Alice, who has something for Bob, and a Bob of such manners.
 struct Trial {
@@ -164,6 +194,8 @@ struct Trial {
     /// When something was tried: envelopes were sent, a card was asked for.
     tries: Vec<MonoTime>,
     envelopes: usize,
+    /// How many were acknowledged since one was not.
+    taken: usize,
 }
 
 impl Trial {
@@ -177,8 +209,10 @@ impl Trial {
             _ => None,
         });
         office.open(ALICE);
-        (0..messages).for_each(|n| _ = office.say(ALICE, BOB, &format!("{n}")));
-        Self { office, manner, card: card.unwrap(), tries: Vec::new(), envelopes: 0 }
+        let say = |n| Input::Command(1, crate::messenger::Command::Send(office.text(BOB, &format!("{n}"))));
+        let said = (0..messages).map(say).collect();
+        office.hand_in(ALICE, said);
+        Self { office, manner, card: card.unwrap(), tries: Vec::new(), envelopes: 0, taken: 0 }
     }
 
     /// What Bob does about some outputs.
@@ -210,19 +244,21 @@ impl Trial {
             Manner::Refuses(reason) => events.extend(sent.iter().map(refused(reason))),
             Manner::Breaks => events.extend(sent.iter().map(lost)),
             Manner::AcknowledgesOne => {
-                events.extend(sent.first().filter(|ticket| **ticket != last).map(acked));
-                events.extend(sent.iter().skip(1).chain(sent.iter().take(usize::from(sent.len() == 1))).map(lost));
+                let taken = sent.len().min(1 - self.taken);
+                events.extend(sent[..taken].iter().map(acked).chain(sent[taken..].iter().map(lost)));
+                self.taken = if sent.len() > taken { 0 } else { 1 };
             }
-            Manner::RefusesTheLast => {
-                events.extend(sent.iter().filter(|ticket| **ticket != last).map(acked));
-                events.push(refused(RefuseReason::SessionUnknown)(&last));
+            Manner::RefusesTheNext => {
+                let taken = sent.len().min(5 - self.taken);
+                events.extend(sent[..taken].iter().map(acked).chain(sent[taken..].iter().map(refused(SESSION))));
+                self.taken = if sent.len() > taken { 0 } else { self.taken + taken };
             }
             Manner::Leaves => events.extend([Event::Disconnected(peer), Event::Connected(peer)]),
             Manner::RefusesAndLeaves => {
-                events.push(refused(RefuseReason::SessionUnknown)(&last));
+                events.push(refused(SESSION)(&last));
                 events.extend([Event::Disconnected(peer), Event::Connected(peer)]);
             }
-            Manner::NoCard => events.extend(sent.iter().map(refused(RefuseReason::SessionUnknown))),
+            Manner::NoCard => events.extend(sent.iter().map(refused(SESSION))),
         }
         events
     }
@@ -269,7 +305,12 @@ fn nobody_makes_us_try_without_end() {
             let (minute, day) = (trial.within(MINUTE), trial.within(DAY));
             assert!(minute > 0, "{manner:?}, {is_contact}: nothing was tried");
             assert!(minute <= 20, "{manner:?}, {is_contact}: {minute} tries in a minute");
-            let most = if manner == Manner::Leaves { 300 } else { 100 };
+            let most = match manner {
+                Manner::Leaves => 300,
+                // What he takes at a try comes one after the other.
+                Manner::RefusesTheNext => 200,
+                _ => 100,
+            };
             assert!(day <= most, "{manner:?}, {is_contact}: {day} tries in a day");
             // What waits in vain is given up, and nothing is tried any more.
             trial.office.forward(Millis::from_days(31));
@@ -287,6 +328,24 @@ fn nobody_makes_us_try_without_end() {
                 "{manner:?}"
             );
         }
+    }
+}
+
+/// However much waits: a window is sent to whoever took what was sent, and to nobody at each try.
+#[test]
+fn nobody_gets_a_window_at_each_try() {
+    for manner in MANNERS {
+        let mut trial = Trial::new(manner, true, 2 * limits::MAX_IN_FLIGHT);
+        trial.pass(MINUTE);
+        let (tries, envelopes) = (trial.within(MINUTE), trial.envelopes);
+        assert!(manner == Manner::NoCard || envelopes >= limits::MAX_IN_FLIGHT, "{manner:?}: {envelopes}");
+        // Who takes something has it again at once, and twice after that. Beside the message goes what is none.
+        let (windows, each) = match manner {
+            Manner::AcknowledgesOne | Manner::RefusesTheNext => (3, 8),
+            _ => (1, 2),
+        };
+        let most = windows * limits::MAX_IN_FLIGHT + each * tries;
+        assert!(envelopes <= most, "{manner:?}: {envelopes} envelopes in {tries} tries");
     }
 }
 

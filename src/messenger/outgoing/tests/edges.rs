@@ -180,3 +180,19 @@ fn there_is_no_room_when_the_last_byte_is_taken() {
     assert_eq!(out.totals.kept, limits::MAX_SEALED);
     assert!(!out.has_room(&PEER), "what all may have");
 }
+
+/// NET-94, NET-95: he may have no room but for what is no message, and that may make some.
+#[test]
+fn what_is_no_message_goes_beside_the_messages_that_he_may_have() {
+    let mut out = waiting(vec![queued(MESSAGE), queued(MESSAGE), queued(RECEIPTS), queued(MESSAGE)]);
+    let narrow = |most| Gate { narrow: Some(most), ..ACCEPTED };
+    assert_eq!(going(&out, &narrow(1)), [1, 2, 3, 4], "nothing is on its way");
+    out.set_frame(PEER, 10, Some((77, 300)));
+    assert_eq!(going(&out, &narrow(1)), [3], "whatever became of its row");
+    assert_eq!(going(&out, &narrow(2)), [1, 2, 3, 4]);
+    out.set_frame(PEER, 11, Some((3, 300)));
+    assert_eq!(going(&out, &narrow(2)), [1, 2, 3, 4], "that is no message");
+    out.set(PEER, 3, None);
+    assert_eq!(going(&out, &narrow(1)), [0; 0]);
+    assert_eq!(going(&out, &ACCEPTED), [1, 2, 4]);
+}
