@@ -142,6 +142,8 @@ pub(super) struct OwnBox {
     pub offer_at: Option<MonoTime>,
     /// When it is to be emptied next.
     pub fetch_at: MonoTime,
+    /// When the last visit began.
+    pub visited_at: Option<MonoTime>,
     /// How long after that again.
     pub pause: Millis,
     /// Envelopes up to this number were seen.

@@ -111,19 +111,20 @@ impl Tx<'_> {
     }
 
     /// A connection to this peer stands. If he keeps our mail, there may be some; if it is the first one, what failed for
-    /// want of a network is tried again.
+    /// want of a network is tried again. Whoever it is may come and go.
     pub(super) fn network_is_back(&mut self, peer: PeerId, is_first: bool) {
         let now = self.now.mono;
-        for (_, own) in self.mem.mail.own.iter_mut().filter(|(mailbox, _)| is_first || **mailbox == peer) {
-            // Who refused us is not asked again for that.
-            if own.attempts > 0 {
-                own.retry_at = None;
-            }
-            (own.fetch_at, own.pause) = (now, limits::FETCH_PAUSE_MIN);
-        }
-        self.mem.asks.houses.remove(&peer);
         let is_often = self.mem.asks.back_at.is_some_and(|at| now.since(at) < limits::NETWORK_BACK_PAUSE);
-        if is_first && !is_often {
+        let is_back = is_first && !is_often;
+        let own = self.mem.mail.own.iter_mut().filter(|(mailbox, _)| is_back || **mailbox == peer);
+        own.for_each(|(_, own)| own.hurry(now));
+        // How often one has failed is counted on.
+        if let Some(house) =
+            self.mem.asks.houses.get_mut(&peer).filter(|house| house.failures <= limits::RETRY_FORGIVEN)
+        {
+            house.until = now;
+        }
+        if is_back {
             self.mem.asks.back_at = Some(now);
             self.mem.asks.houses.clear();
             let soon = now + jittered(limits::RETRY_FIRST, self.rng.next_u64());

@@ -179,6 +179,18 @@ impl OwnBox {
         if !self.rest || self.whole_at.is_none_or(is_due) {
             (self.cursor, self.rest, self.whole_at) = (0, false, Some(now));
         }
+        self.visited_at = Some(now);
         self.wait.begin_visit();
+    }
+
+    /// There may be something in it, or it may answer again: it is visited now, but for that not sooner after the last visit than one
+    /// in which there was something.
+    pub(super) fn hurry(&mut self, now: MonoTime) {
+        let at = self.visited_at.map_or(now, |at| now.max(at + limits::FETCH_PAUSE_MIN));
+        // Who refused us is not asked again for that.
+        if self.attempts > 0 {
+            self.retry_at = self.retry_at.map(|retry| retry.min(at));
+        }
+        (self.fetch_at, self.pause) = (self.fetch_at.min(at), limits::FETCH_PAUSE_MIN);
     }
 }

@@ -206,3 +206,30 @@ fn what_comes_is_fetched_when_the_mailbox_rings() {
     assert_eq!(query::mailbox(&office.rows(NORTH)).unwrap().bytes, 0);
     assert!(office.held.contains_key(&(NORTH, alice)), "and waits again");
 }
+
+/// A contact, or a mailbox, that comes and goes each second makes us ask hardly more often than one that stays.
+#[test]
+fn whoever_comes_and_goes_does_not_make_us_ask_each_time() {
+    for who in [BOB, NORTH] {
+        let mut office = office();
+        uses(&mut office, ALICE, NORTH);
+        office.pass(Millis(3 * MINUTE.0));
+        let peer = office.id(who);
+        let comes = |office: &mut Office| {
+            office.in_commits(ALICE, [Event::Disconnected(peer), Event::Connected(peer)].map(Input::Net).to_vec());
+        };
+        let fetches = |office: &mut Office| {
+            let asked = std::mem::take(&mut office.questions);
+            asked.iter().filter(|(from, .., question)| *from == ALICE && question[1] == FETCH).count()
+        };
+        fetches(&mut office);
+        comes(&mut office);
+        assert_eq!(fetches(&mut office), 1, "desk {who}: there may be something");
+        for _ in 0..120 {
+            comes(&mut office);
+            office.pass(Millis::from_secs(1));
+        }
+        let count = fetches(&mut office);
+        assert!((2..=9).contains(&count), "desk {who}: {count}");
+    }
+}

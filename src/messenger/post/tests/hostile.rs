@@ -12,6 +12,7 @@ use crate::identity::CardIn;
 use crate::messenger::command::Command;
 use crate::messenger::io::{Event, Input, Order, Output};
 use crate::messenger::keys::MAX_ONE_TIME;
+use crate::messenger::mailing::House;
 use crate::messenger::testing::Office;
 
 const ALICE: usize = 0;
@@ -170,5 +171,24 @@ fn whatever_is_answered_nothing_panics_or_grows() {
         let expected: Vec<String> = (1..=said).map(|n| format!("m{n}")).collect();
         let heard: Vec<_> = heard.into_iter().filter(|text| text.starts_with('m')).collect();
         assert_eq!(heard, expected, "seed {seed}");
+    }
+}
+
+/// MBX-62: a mailbox that fails and comes again does not begin anew.
+#[test]
+fn a_connection_ends_the_pause_of_a_mailbox_that_has_failed_twice_at_most() {
+    let mut office = Office::new(2);
+    let (bob, now) = (office.id(BOB), office.now.mono);
+    // The first after there was none ends all of them.
+    office.hand_in(ALICE, vec![Input::Net(Event::Connected(bob))]);
+    let until = now + limits::DEPOSIT_RETRY_MAX;
+    for failures in 1..6 {
+        office.tx(ALICE, |tx| _ = tx.mem.asks.houses.insert(bob, House { failures, until }));
+        office.hand_in(ALICE, vec![Input::Net(Event::Disconnected(bob)), Input::Net(Event::Connected(bob))]);
+        office.tx(ALICE, |tx| {
+            let house = tx.mem.asks.houses.get(&bob).expect("how often is counted on");
+            let is_over = failures <= limits::RETRY_FORGIVEN;
+            assert_eq!((house.failures, house.until), (failures, if is_over { now } else { until }));
+        });
     }
 }
