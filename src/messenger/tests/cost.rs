@@ -1,15 +1,18 @@
 //! What one envelope of a contact may cost at most: 64 reads, 64 rows, 8 operations with keys and 64 KiB of rows beside what it
 //! says; and for a report so much for each message that it names. A row that is asked for and opened counts as two reads.
 
+use std::collections::BTreeMap;
+
 use crate::base::{MessageId, Millis, limits};
 use crate::content::{self, Capsule, Item, Profile, StatusReport, mimi};
 use crate::crypto::operations;
 use crate::envelope::{self, EnvelopeKind};
 use crate::messenger::command::{Answer, Command};
 use crate::messenger::io::{Event, FrameToken, Input, Order, Output};
+use crate::messenger::tables::{SendingChains, Sessions};
 use crate::messenger::testing::Office;
 use crate::session::{SealedKind, SessionSet};
-use crate::store::{bytes_written, reads};
+use crate::store::{Table, bytes_written, reads};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
@@ -206,6 +209,41 @@ fn sessions_are_cheap() {
         envelope[len / 2] ^= 1;
         bob.is_cheap(what, envelope);
     }
+}
+
+/// SES-60, SES-65: the row of a session is written when one of its messages opens, once in each commit, and not otherwise; what is
+/// answered writes the row of its chain.
+#[test]
+fn the_row_of_a_session_is_written_when_it_opens_something_and_not_otherwise() {
+    let mut bob = Hostile::new();
+    let written = |bob: &mut Hostile, envelopes: Vec<Vec<u8>>| {
+        let rows = |bob: &Hostile| bob.office.written(ALICE).get(&Sessions::ID).copied().unwrap_or_default();
+        let (before, from) = (rows(bob), bob.office.id(BOB));
+        let token = FrameToken { stream: u64::MAX, frame: 0 };
+        let came = envelopes.into_iter().map(|bytes| Event::Envelope { from, origin: None, token, bytes });
+        bob.office.hand_in(ALICE, came.map(Input::Net).collect());
+        rows(bob) - before
+    };
+    let first = bob.seal(Vec::new());
+    assert_eq!(written(&mut bob, vec![first.clone()]), 1);
+    assert_eq!(written(&mut bob, vec![first; 3]), 0, "copies");
+    let many = (0..20).map(|_| bob.seal(Vec::new())).collect();
+    assert_eq!(written(&mut bob, many), 1, "of one commit");
+    let mut garbage = bob.seal(Vec::new());
+    *garbage.last_mut().unwrap() ^= 1;
+    assert_eq!(written(&mut bob, vec![garbage]), 0, "what does not open");
+    assert_eq!(written(&mut bob, Vec::new()), 0);
+    // What answers goes in another chain: it begins in the session's row, and leaves it.
+    let answers = |bob: &mut Hostile| {
+        let say = Command::Send(bob.office.text(BOB, "an answer"));
+        let before = bob.office.written(ALICE);
+        bob.office.hand_in(ALICE, vec![Input::Command(1, say)]);
+        let after = bob.office.written(ALICE);
+        let of = |rows: &BTreeMap<u8, u64>, table| rows.get(&table).copied().unwrap_or_default();
+        [Sessions::ID, SendingChains::ID].map(|table| of(&after, table) - of(&before, table))
+    };
+    (0..2).for_each(|_| _ = answers(&mut bob));
+    assert_eq!(answers(&mut bob), [0, 1]);
 }
 
 /// CON-29: whatever waits, a *reset* is one row, and what goes again goes with a later commit.
