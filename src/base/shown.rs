@@ -67,6 +67,9 @@ pub struct Message {
     pub from: PeerId,
     /// The name to show for the writer (may be empty).
     pub from_name: String,
+    /// What the writer, a contact, calls himself by now, if that is not the name to show and we gave him none.
+    #[serde(default)]
+    pub calls_himself: Option<String>,
     /// Which way it went.
     pub direction: Direction,
     /// `text`; `other` for an edit, a deletion or a reaction, which is not understood yet; `unreadable` for one whose row is damaged here, of which little is known; or the media type of what cannot be shown.

@@ -79,6 +79,7 @@ pub(crate) fn message(direction: Direction, text: &str) -> Message {
         conversation: peer(2),
         from: peer(if incoming { 2 } else { 1 }),
         from_name: if incoming { "Bob" } else { "Alice" }.to_owned(),
+        calls_himself: None,
         direction,
         kind: "text".to_owned(),
         text: text.to_owned(),

@@ -5,7 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
 use crate::cli::output::table::Cell;
-use crate::cli::output::{Form, Output, name_and_peer, safe, short_message};
+use crate::cli::output::{Form, Output, named, safe, short_message};
 
 use super::inbox::{body, when};
 use super::send::tint;
@@ -72,7 +72,7 @@ fn for_people(message: &Message, output: &mut Output) -> Result<()> {
     let paint = output.paint;
     let who = match message.direction {
         Direction::Out => "you".to_owned(),
-        Direction::In => safe::line(&name_and_peer(&message.from_name, &message.from)),
+        Direction::In => safe::line(&named(&message.from_name, &message.from, message.calls_himself.as_deref())),
     };
     let state = match (message.direction, message.state) {
         (Direction::Out, state) => Some(paint.tint(tint(state), state.word())),
@@ -135,6 +135,17 @@ mod tests {
         let mut unknown = message(Direction::In, "");
         unknown.kind = "image/x-\x07".to_owned();
         assert!(shown(unknown).ends_with("\n    [image/x-<U+0007>]\n"));
+    }
+
+    #[test]
+    fn who_renamed_himself_is_known_by_the_old_name() {
+        let mut renamed = message(Direction::In, "Hello");
+        renamed.calls_himself = Some("Alice (…12345678)".to_owned());
+        let short = peer(2).short();
+        let header = format!("14:02  Bob (…{short}), calls himself \"Alice (…12345678)\"  new  abababababab\n");
+        assert!(shown(renamed.clone()).starts_with(&header), "{}", shown(renamed));
+        renamed.from_name = String::new();
+        assert!(shown(renamed.clone()).contains(&format!("…{short}, calls himself ")), "{}", shown(renamed));
     }
 
     #[test]

@@ -178,5 +178,11 @@ pub(crate) fn name_and_peer(name: &str, peer: &PeerId) -> String {
     if name.trim().is_empty() { short } else { format!("{} ({short})", names::quoted_if_odd(name)) }
 }
 
+/// The same, and behind it what its owner calls himself by now. Not yet safe.
+pub(crate) fn named(name: &str, peer: &PeerId, calls_himself: Option<&str>) -> String {
+    let known = name_and_peer(name, peer);
+    calls_himself.map_or(known.clone(), |new| format!("{known}, calls himself {}", names::quoted_if_odd(new)))
+}
+
 #[cfg(test)]
 mod tests;

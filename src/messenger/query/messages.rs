@@ -216,6 +216,7 @@ struct Shown<'a, R> {
     me: PeerId,
     my_name: String,
     peer_name: String,
+    calls_himself: Option<String>,
     conversation: ConversationRow,
     clock: &'a ClockRow,
 }
@@ -223,8 +224,10 @@ struct Shown<'a, R> {
 impl<'a, R: Rows> Shown<'a, R> {
     fn open(rows: &'a R, me: PeerId, conversation: ConversationRow, clock: &'a ClockRow) -> Result<Self, StoreError> {
         let my_name = rows.get_sound::<Profile>(&RowKey::new())?.map_or_else(String::new, |profile| profile.name);
-        let peer_name = name_of(rows, &conversation.room.peer())?;
-        Ok(Self { rows, me, my_name, peer_name, conversation, clock })
+        let peer = rows.get_sound::<Peers>(&peer_key(&conversation.room.peer()))?;
+        let peer_name = peer.as_ref().map_or_else(String::new, |row| row.shown_name().to_owned());
+        let calls_himself = peer.as_ref().and_then(PeerRow::calls_himself).map(str::to_owned);
+        Ok(Self { rows, me, my_name, peer_name, calls_himself, conversation, clock })
     }
 
     /// A page of messages, the newest first; as they are shown, the oldest first.
@@ -287,6 +290,7 @@ impl<'a, R: Rows> Shown<'a, R> {
             conversation: peer,
             from,
             from_name: from_name.clone(),
+            calls_himself: self.calls_himself.clone().filter(|_| direction == Direction::In),
             direction,
             kind: UNREADABLE.to_owned(),
             text: String::new(),
@@ -321,6 +325,7 @@ impl<'a, R: Rows> Shown<'a, R> {
             conversation: self.conversation.room.peer(),
             from: row.author,
             from_name: from_name.clone(),
+            calls_himself: self.calls_himself.clone().filter(|_| direction == Direction::In),
             direction,
             kind,
             text,
