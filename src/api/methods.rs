@@ -146,8 +146,8 @@ methods! {
     /// Forgets a contact: what they write is a request again. The conversation stays.
     ContactsRemove = "contacts.remove" (Who) -> Resolved, [NotFound, Ambiguous, BadLink, NotAContact];
 
-    /// Says whom a name, a link, a peer ID or the end of one means.
-    Resolve = "resolve" (Who) -> Resolved, [NotFound, Ambiguous, BadLink];
+    /// Says whom a name, a link, a peer ID or the end of one means, and whether a request of theirs is pending.
+    Resolve = "resolve" (Who) -> Found, [NotFound, Ambiguous, BadLink];
     /// Shows what the node does.
     StatusShow = "status" (NoParams) -> Status, [];
     /// Looks at folder, key file, store, snapshots, disk, clock, socket and network, or at the ways to one peer, and says how to mend what is wrong.

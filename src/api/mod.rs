@@ -35,6 +35,6 @@ pub use params::{
     WaitFor, Who,
 };
 pub use types::{
-    ClockState, DeletedConversation, HeldMessage, Identity, Listening, OpenMailbox, Peer, PolicyState, Reach,
+    ClockState, DeletedConversation, Found, HeldMessage, Identity, Listening, OpenMailbox, Peer, PolicyState, Reach,
     ReadCount, RequestDetail, Resolved, Sent, Status, Stopping,
 };

@@ -124,6 +124,9 @@ pub struct ReplyParams {
     /// How long the message lives, here and there, in seconds: 1 to 31,622,400 (366 days); it stays when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_s: Option<u64>,
+    /// Accept their request, if one is pending: without this nothing is sent to them, and the error is `request_pending`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accept: bool,
 }
 
 /// Parameters of `message`.

@@ -96,13 +96,24 @@ pub struct DeletedConversation {
     pub unsent: u64,
 }
 
-/// Whom a name, a link, a peer ID or the end of one means.
+/// To whom it was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resolved {
     /// The peer.
     pub peer_id: PeerId,
     /// The name to show (may be empty).
     pub name: String,
+}
+
+/// Whom a name, a link, a peer ID or the end of one means, and whether they wait for an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Found {
+    /// The peer.
+    pub peer_id: PeerId,
+    /// The name to show (may be empty).
+    pub name: String,
+    /// Whether a request of theirs is pending: `send` accepts it, or refuses.
+    pub asks: bool,
 }
 
 /// The answer to `listen`.

@@ -1,12 +1,15 @@
 //! Sending from the prompt: through the running node, or with one that lives as long as the delivery takes.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::open::{self, Client, Reached};
 use super::run::Node;
 use crate::api::{
-    ApiError, Area, Code, DoctorParams, Finding, Health, MessageParams, SendParams, Sent, State, WaitFor, Who, method,
+    ApiError, Area, Code, DoctorParams, Finding, Found, Health, MessageParams, SendParams, Sent, State, WaitFor, Who,
+    method,
 };
+use crate::base::PeerId;
 use crate::node::{Ask, Passphrase, Place, RunOptions};
 
 /// How long a delivery may take when nothing else is said.
@@ -29,7 +32,7 @@ pub struct SendOptions {
 /// as the delivery takes. A state below `wait` is no error here.
 ///
 /// # Errors
-/// The outer one: nothing was tried; so it is when one of several recipients is not known. The inner ones: that message was refused.
+/// The outer one: nothing was tried; so it is when one of several recipients is not known, or asks to be a contact. The inner ones: that message was refused.
 pub fn send(
     place: &Place,
     ask: Ask<'_>,
@@ -56,11 +59,8 @@ pub fn send(
         }
         reached => (Client::over(place, reached, &mut ask_once)?, None),
     };
-    // Who is not known may be a word of the text: nobody gets what is left of it.
-    for message in messages.iter().filter(|message| messages.len() > 1 && !message.to.is_empty()) {
-        client
-            .ask::<method::Resolve>(&Who::new(message.to.clone()))
-            .map_err(|error| nothing_sent(error, &message.to))?;
+    if messages.len() > 1 {
+        check_all(&mut client, messages)?;
     }
     let mut sent = queue(&mut client, messages);
     match (options.wait, &node) {
@@ -85,6 +85,30 @@ pub fn send(
         node.shutdown()?;
     }
     Ok(sent)
+}
+
+/// Of several recipients nobody gets what is refused to one.
+fn check_all(client: &mut Client, messages: &[SendParams]) -> Result<(), ApiError> {
+    let mut peers = BTreeSet::new();
+    for message in messages {
+        let found = client.ask::<method::Resolve>(&Who::new(message.to.clone()));
+        found.and_then(|found| check(&found, message, &mut peers)).map_err(|error| nothing_sent(error, &message.to))?;
+    }
+    Ok(())
+}
+
+fn check(found: &Found, message: &SendParams, peers: &mut BTreeSet<PeerId>) -> Result<(), ApiError> {
+    if found.asks && !message.accept {
+        return Err(ApiError::new(
+            Code::RequestPending,
+            "their request is pending, and nothing goes to them before it is accepted",
+        ));
+    }
+    if !peers.insert(found.peer_id) {
+        let error = ApiError::new(Code::InvalidParams, "the same recipient stands there twice");
+        return Err(error.with_hint("name each of them once"));
+    }
+    Ok(())
 }
 
 fn nothing_sent(mut error: ApiError, to: &str) -> ApiError {

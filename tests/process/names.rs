@@ -33,6 +33,10 @@ fn what_strangers_call_themselves_takes_nothing_from_a_contact() {
         assert_eq!(error["code"], "request_pending", "{error}");
     }
     assert_eq!(alice.all(&["requests"]).len(), 1);
+    let error = alice.fails(&["send", "bob", eve.peer(), "To both", "--wait", "queued"], 1);
+    assert_eq!(error["code"], "request_pending", "{error}");
+    assert!(error["message"].as_str().unwrap().ends_with("nothing was sent to anybody"), "{error}");
+    assert!(!alice.texts(&bob).contains(&"To both".to_owned()));
     let accepted = alice.one(&["send", eve.peer(), "Hi", "--accept", "--wait", "queued"]);
     assert_eq!(accepted["to"], eve.peer());
     assert!(alice.all(&["requests"]).is_empty());
@@ -68,7 +72,12 @@ fn a_contact_who_renames_himself_is_known_by_the_old_name() {
     bob.send("alice", "Me again", "sent");
     alice_node.event("request.new", |_| true);
     assert_eq!(alice.one(&["requests"])["name"], "Boss");
-    assert_eq!(alice.one(&["requests", "accept", "boss"])["name"], "Boss");
+    // To answer what he wrote before accepts him only if it says so.
+    let before = first["message_id"].as_str().unwrap();
+    assert_eq!(alice.fails(&["reply", before, "Welcome back"], 1)["code"], "request_pending");
+    assert_eq!(alice.one(&["reply", before, "Welcome back", "--accept", "--wait", "queued"])["to"], bob.peer());
+    assert!(alice.all(&["requests"]).is_empty());
+    assert_eq!(alice.one(&["contacts", "show", "boss"])["name"], "Boss");
 }
 
 #[test]
@@ -86,6 +95,8 @@ fn with_several_recipients_nothing_is_sent_unless_all_are_known() {
     }
     alice_node.off();
     alice.fails(&["send", "bob", "Hello", "how are you?"], 6);
+    let again = alice.fails(&["send", "bob", bob.peer(), "how are you?"], 2);
+    assert_eq!(again["code"], "invalid_params", "{again}");
     assert!(alice.history(&bob).is_empty());
     bob_node.off();
 }

@@ -35,6 +35,7 @@ pub(crate) fn run(args: ReplyArgs, context: &mut Context) -> Result<()> {
         reply_to: Some(message),
         client_id: delivery.client_id.clone(),
         expires_s: delivery.expires,
+        accept: delivery.accept,
         ..SendParams::default()
     };
     send(&[message], &delivery, context)

@@ -49,10 +49,6 @@ pub(crate) struct SendArgs {
     #[arg(long, value_name = "MSG")]
     reply: Option<String>,
 
-    /// Accept their request, if one is pending
-    #[arg(long)]
-    accept: bool,
-
     #[command(flatten)]
     delivery: Delivery,
 }
@@ -75,11 +71,15 @@ pub(crate) struct Delivery {
     /// Your own key for this message: sending again with it sends nothing twice
     #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) client_id: Option<String>,
+
+    /// Accept their request, if one is pending
+    #[arg(long)]
+    pub(crate) accept: bool,
 }
 
 /// Sends to each recipient in turn. One who is not known keeps it from all; what fails otherwise does not.
 pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
-    let SendArgs { to, text, subject, reply, accept, delivery } = args;
+    let SendArgs { to, text, subject, reply, delivery } = args;
     if delivery.client_id.is_some() && to.len() > 1 {
         return Err(CliError::usage("--client-id names one message, but there are several recipients")
             .hint("send to each recipient with a key of its own"));
@@ -92,7 +92,7 @@ pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
         reply_to: reply.clone(),
         client_id: delivery.client_id.clone(),
         expires_s: delivery.expires,
-        accept,
+        accept: delivery.accept,
         ..SendParams::default()
     };
     let messages: Vec<SendParams> = to.iter().map(message).collect();

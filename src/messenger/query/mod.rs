@@ -128,6 +128,11 @@ pub fn request(rows: &impl Rows, peer: &PeerId, wall: WallTime) -> Result<Option
     shown_request(rows, &clock(rows, wall)?, &row)
 }
 
+/// Whether somebody's request is pending: nothing goes to him before it is accepted.
+pub fn asks(rows: &impl Rows, peer: &PeerId) -> Result<bool, StoreError> {
+    rows.contains::<Requests>(&peer_key(peer))
+}
+
 /// Contacts and blocked peers, by name.
 pub fn contacts(rows: &impl Rows, me: PeerId) -> Result<Vec<Contact>, StoreError> {
     let mut found = Vec::new();

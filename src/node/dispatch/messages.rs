@@ -39,9 +39,9 @@ impl Dispatcher {
 
     /// To send with a message to answer, which says to whom.
     pub(super) async fn reply(&self, params: ReplyParams) -> Result<Answering, ApiError> {
-        let ReplyParams { message, text, client_id, wait, timeout_ms, expires_s } = params;
-        let reply_to = Some(message);
-        self.send(SendParams { text, reply_to, client_id, wait, timeout_ms, expires_s, ..SendParams::default() }).await
+        let ReplyParams { message, text, client_id, wait, timeout_ms, expires_s, accept } = params;
+        let (to, subject, reply_to) = (String::new(), None, Some(message));
+        self.send(SendParams { to, text, subject, reply_to, client_id, wait, timeout_ms, expires_s, accept }).await
     }
 
     /// Hands in a message for which nothing must be looked up; other parameters come back.

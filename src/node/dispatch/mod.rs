@@ -104,7 +104,7 @@ impl Dispatcher {
             Call::History(params) => value(self.history(params).await),
             Call::Read(params) => value(self.mark_read(params).await),
             Call::ConversationDelete(who) => value(self.delete_conversation(who).await),
-            Call::Resolve(who) => value(self.resolve(who).await),
+            Call::Resolve(who) => value(self.found(who).await),
             Call::StatusShow(_) => value(self.status().await),
             Call::ClockConfirm(_) => value(self.confirm_clock().await),
             Call::Doctor(params) => value(self.doctor(params.who).await),

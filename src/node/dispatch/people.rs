@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Answering, Dispatcher, Meant, value, who_asks, whom, whom_exactly};
 use crate::api::{
-    AddContact, ApiError, Call, Code, Contact, HeldMessage, PolicyState, RenameParams, RequestDetail, Resolved,
+    AddContact, ApiError, Call, Code, Contact, Found, HeldMessage, PolicyState, RenameParams, RequestDetail, Resolved,
     SetContact, VerifyParams, Who,
 };
 use crate::base::PeerId;
@@ -49,6 +49,16 @@ impl Dispatcher {
             Call::ContactsRemove(who) => value(self.change_peer(who, Command::RemoveContact).await),
             call => Err(errors::internal(format!("nobody answers {}", call.name()))),
         }
+    }
+
+    pub(super) async fn found(&self, who: Who) -> Result<Found, ApiError> {
+        self.core
+            .read(move |reader, _| {
+                let peer_id = whom(reader, &who.who)?.peer;
+                let (name, asks) = (query::name(reader, &peer_id)?, query::asks(reader, &peer_id)?);
+                Ok(Found { peer_id, name, asks })
+            })
+            .await
     }
 
     pub(super) async fn resolve(&self, who: Who) -> Result<Resolved, ApiError> {
