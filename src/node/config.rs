@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::place::Place;
 use crate::api::{ApiError, Code};
+use crate::base::PeerId;
 use crate::base::words::MailService;
 
 /// Is shown every encoded envelope that is sent, as a wiretap would see it inside Noise.
@@ -24,7 +25,7 @@ pub struct RunOptions {
     pub mdns: Option<bool>,
     /// Whether to ask the router for a port.
     pub upnp: Option<bool>,
-    /// For whom to keep a mailbox: `open`, `contacts`, `off`, or peer IDs.
+    /// For whom to keep a mailbox: `open`, `contacts`, `off`, or some: names as wherever somebody is meant, and peer IDs.
     #[serde(deserialize_with = "words")]
     pub serve_mailbox: Option<Vec<String>>,
     /// Whether to be a relay for others.
@@ -63,10 +64,60 @@ pub(crate) struct Settings {
     pub(crate) bootstrap: Vec<String>,
     pub(crate) mdns: bool,
     pub(crate) upnp: bool,
-    pub(crate) serve_mailbox: MailService,
+    pub(crate) serve_mailbox: Keeps,
     pub(crate) serve_relay: bool,
     pub(crate) public: Option<bool>,
     pub(crate) metrics: Option<SocketAddr>,
+}
+
+/// For whom a mailbox is to be kept, before names are looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    /// For nobody.
+    Off,
+    /// For everybody.
+    Open,
+    /// For the contacts.
+    Contacts,
+    /// For these, as they were written.
+    These(Vec<String>),
+}
+
+impl Keeps {
+    /// `open`, `contacts`, `off`, or some.
+    fn read(words: Vec<String>) -> Self {
+        match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            [] | ["off"] => Self::Off,
+            ["open"] => Self::Open,
+            ["contacts"] => Self::Contacts,
+            _ => Self::These(words),
+        }
+    }
+
+    /// With everybody known.
+    ///
+    /// # Errors
+    /// `not_found` or `ambiguous` for one who is not.
+    pub(crate) fn known(self, whom: impl Fn(&str) -> Result<PeerId, ApiError>) -> Result<MailService, ApiError> {
+        let known = |who: &String| whom(who).map_err(|error| unknown_owner(error, who));
+        Ok(match self {
+            Self::Off => MailService::Off,
+            Self::Open => MailService::Open,
+            Self::Contacts => MailService::Contacts,
+            Self::These(some) => MailService::Listed(some.iter().map(known).collect::<Result<_, _>>()?),
+        })
+    }
+}
+
+fn unknown_owner(mut error: ApiError, who: &str) -> ApiError {
+    error.message = format!("no mailbox can be kept for '{who}': {}", error.message);
+    match error.is(Code::NotFound) {
+        true => error.with_hint(
+            "name a contact as `rohrpost contacts` shows it, or give a peer ID; `serve_mailbox` alone can be open, \
+             contacts or off",
+        ),
+        false => error,
+    }
 }
 
 impl RunOptions {
@@ -87,10 +138,6 @@ impl RunOptions {
             (None, None) => Ok(in_file),
         };
         let given = self.serve_mailbox.clone().or_else(|| list("ROHRPOST_SERVE_MAILBOX")).or(file.serve_mailbox);
-        let mail = mail_service(&given.unwrap_or_default()).map_err(|e| {
-            ApiError::new(Code::Config, format!("serve_mailbox is not understood: {e}"))
-                .with_hint("it is \"open\", \"contacts\", \"off\", or a list of peer IDs")
-        })?;
         let metrics = self.metrics.clone().or_else(|| env("ROHRPOST_METRICS")).or(file.metrics);
         let serves = !self.brief;
         Ok(Settings {
@@ -103,7 +150,7 @@ impl RunOptions {
                 .unwrap_or_default(),
             mdns: flag(self.mdns, "ROHRPOST_MDNS", file.mdns)?.unwrap_or(true),
             upnp: flag(self.upnp, "ROHRPOST_UPNP", file.upnp)?.unwrap_or(true) && serves,
-            serve_mailbox: if serves { mail } else { MailService::Off },
+            serve_mailbox: if serves { Keeps::read(given.unwrap_or_default()) } else { Keeps::Off },
             serve_relay: flag(self.serve_relay, "ROHRPOST_SERVE_RELAY", file.serve_relay)?.unwrap_or(false) && serves,
             public: flag(self.public, "ROHRPOST_PUBLIC", file.public)?,
             metrics: metrics.filter(|_| serves).map(|text| metrics_at(&text)).transpose()?,
@@ -117,7 +164,7 @@ fn read_file(place: &Place) -> Result<RunOptions, ApiError> {
         Ok(text) => toml::from_str(&text).map_err(|e| {
             ApiError::new(Code::Config, format!("{}: {}", path.display(), e.to_string().trim_end())).with_hint(
                 "it may say `listen`, `bootstrap` (lists of multiaddresses), `mdns`, `upnp`, `serve_relay`, `public` (true or \
-                 false), `serve_mailbox` (\"open\", \"contacts\" or a list of peer IDs) and `metrics` (\"HOST:PORT\")",
+                 false), `serve_mailbox` (\"open\", \"contacts\" or a list of names and peer IDs) and `metrics` (\"HOST:PORT\")",
             )
         }),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(RunOptions::default()),
@@ -134,19 +181,6 @@ fn metrics_at(text: &str) -> Result<SocketAddr, ApiError> {
     })
 }
 
-/// `open`, `contacts`, `off`, or peer IDs.
-fn mail_service(words: &[String]) -> Result<MailService, String> {
-    Ok(match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] | ["off"] => MailService::Off,
-        ["open"] => MailService::Open,
-        ["contacts"] => MailService::Contacts,
-        peers => {
-            let read = |text: &&str| text.parse().map_err(|e: crate::base::IdError| format!("'{text}': {e}"));
-            MailService::Listed(peers.iter().map(read).collect::<Result<_, _>>()?)
-        }
-    })
-}
-
 fn switch(name: &str, text: &str) -> Result<bool, ApiError> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),
@@ -158,7 +192,6 @@ fn switch(name: &str, text: &str) -> Result<bool, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::PeerId;
 
     fn place(config: &str) -> (tempfile::TempDir, Place) {
         let home = tempfile::tempdir().unwrap();
@@ -195,20 +228,20 @@ mod tests {
         let one = PeerId::from_key_bytes([7; 32]);
         let (_home, place) = place(&format!("serve_mailbox = ['{one}']\nserve_relay = true\nmetrics = '9464'"));
         let settings = RunOptions::default().settle(&place, &|_| None).unwrap();
-        assert_eq!(settings.serve_mailbox, MailService::Listed([one].into()));
+        assert_eq!(settings.serve_mailbox, Keeps::These(vec![one.to_string()]));
         assert_eq!((settings.serve_relay, settings.metrics), (true, Some("127.0.0.1:9464".parse().unwrap())));
         let brief = RunOptions { brief: true, ..RunOptions::default() }.settle(&place, &|_| None).unwrap();
-        assert_eq!((brief.serve_mailbox, brief.serve_relay, brief.metrics), (MailService::Off, false, None));
+        assert_eq!((brief.serve_mailbox, brief.serve_relay, brief.metrics), (Keeps::Off, false, None));
 
         let env = |name: &str| (name == "ROHRPOST_SERVE_MAILBOX").then(|| "contacts".to_owned());
         let settings = RunOptions::default().settle(&place, &env).unwrap();
-        assert_eq!(settings.serve_mailbox, MailService::Contacts);
+        assert_eq!(settings.serve_mailbox, Keeps::Contacts);
         let options = RunOptions { serve_mailbox: Some(vec!["open".to_owned()]), ..RunOptions::default() };
-        assert_eq!(options.settle(&place, &env).unwrap().serve_mailbox, MailService::Open);
+        assert_eq!(options.settle(&place, &env).unwrap().serve_mailbox, Keeps::Open);
         let env = |name: &str| (name == "ROHRPOST_SERVE_MAILBOX").then(|| "off".to_owned());
-        assert_eq!(RunOptions::default().settle(&place, &env).unwrap().serve_mailbox, MailService::Off);
+        assert_eq!(RunOptions::default().settle(&place, &env).unwrap().serve_mailbox, Keeps::Off);
 
-        for bad in ["serve_mailbox = 'everybody'", "metrics = 'localhost'", "metrics = '70000'"] {
+        for bad in ["serve_mailbox = 7", "metrics = 'localhost'", "metrics = '70000'"] {
             let (_home, place) = self::place(bad);
             let error = RunOptions::default().settle(&place, &|_| None).unwrap_err();
             assert!(error.is(Code::Config) && error.hint.is_some(), "{bad}: {error:?}");
@@ -223,5 +256,25 @@ mod tests {
         let (_home, place) = self::place("");
         let error = RunOptions::default().settle(&place, &|_| Some("perhaps".into())).unwrap_err();
         assert!(error.message.contains("perhaps"), "{error:?}");
+    }
+    #[test]
+    fn whose_mailbox_is_kept_is_known_by_name() {
+        let one = PeerId::from_key_bytes([7; 32]);
+        let whom = |who: &str| match who {
+            "bob" => Ok(one),
+            "some" => Err(ApiError::new(Code::Ambiguous, "more than one").with_hint("say more")),
+            who => who.parse().map_err(|_| ApiError::new(Code::NotFound, "nobody is known as that")),
+        };
+        let known = |words: &[&str]| Keeps::read(words.iter().map(|word| (*word).to_owned()).collect()).known(whom);
+        let (other, both) = (PeerId::from_key_bytes([8; 32]), [one, PeerId::from_key_bytes([8; 32])]);
+        assert_eq!(known(&["bob", &other.to_string()]), Ok(MailService::Listed(both.into())));
+        for (word, service) in
+            [("open", MailService::Open), ("contacts", MailService::Contacts), ("off", MailService::Off)]
+        {
+            assert_eq!(known(&[word]), Ok(service));
+        }
+        let nobody = known(&["bob", "open"]).unwrap_err();
+        assert!(nobody.is(Code::NotFound) && nobody.message.contains("'open'"), "{nobody:?}");
+        assert_eq!(known(&["some"]).unwrap_err().hint.as_deref(), Some("say more"));
     }
 }

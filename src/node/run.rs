@@ -9,9 +9,9 @@ use tokio::task::JoinHandle;
 
 use super::carry::Carrier;
 use super::clock::Clock;
-use super::config::{RunOptions, Settings};
+use super::config::{Keeps, RunOptions, Settings};
 use super::core::Core;
-use super::dispatch::{Dispatcher, Live};
+use super::dispatch::{Dispatcher, Live, whom};
 use super::engine::{self, Start};
 use super::metrics::{self, Source};
 use super::place::Place;
@@ -57,6 +57,8 @@ impl Node {
         };
         let clock = Clock::new();
         let (open, outputs) = profile.open(clock.now(), &mut random::system())?;
+        let reader = open.messenger.reader();
+        let wanted = settings.serve_mailbox.clone().known(|who| Ok(whom(&reader, who)?.peer))?;
         let bound = socket::bind(place)?;
         let listener = tokio::net::UnixListener::from_std(bound.listener).map_err(|e| errors::io(&place.socket, &e))?;
 
@@ -67,9 +69,7 @@ impl Node {
         });
         let (to_contacts, from_contacts) = mpsc::channel(LANE_CONTACTS);
         let (to_strangers, from_strangers) = mpsc::channel(LANE_STRANGERS);
-        let reader = open.messenger.reader();
         let keeps = query::mail_service(&reader)?;
-        let wanted = settings.serve_mailbox.clone();
         let net = net::start(
             net_config(settings, &profile, &reader, bootstrap)?,
             Lanes { contacts: to_contacts, strangers: to_strangers },
@@ -171,7 +171,7 @@ fn net_config(
         bootstrap,
         known: query::known_peers(reader)?,
         serve_relay: settings.serve_relay,
-        serve_mailbox: settings.serve_mailbox != MailService::Off,
+        serve_mailbox: settings.serve_mailbox != Keeps::Off,
         public: settings.public,
         ..NetConfig::new(profile.material.identity_seed.clone())
     })

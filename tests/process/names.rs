@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::node::Node;
 use crate::person::{Person, TCP, contacts};
 
 /// Whom a send went to.
@@ -99,4 +100,14 @@ fn with_several_recipients_nothing_is_sent_unless_all_are_known() {
     assert_eq!(again["code"], "invalid_params", "{again}");
     assert!(alice.history(&bob).is_empty());
     bob_node.off();
+}
+
+#[test]
+fn a_mailbox_is_kept_for_a_contact_by_name() {
+    let (alice, bob) = (Person::new("Alice"), Person::new("Bob"));
+    alice.one(&["contacts", "add", bob.peer(), "--name", "Bob"]);
+    assert_eq!(alice.fails(&["run", "--listen", TCP, "--mailbox-for", "nobody"], 6)["code"], "not_found");
+    let node = Node::run(&alice, &[&Node::args(TCP, &[])[..], &["--mailbox-for", "bob"]].concat());
+    assert_eq!(alice.status()["reach"]["mailbox_service"]["serves"], "listed");
+    node.off();
 }

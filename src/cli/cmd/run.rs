@@ -1,7 +1,6 @@
 //! `run`: the node, in the foreground.
 
 use crate::api::{Event, EventKind};
-use crate::base::PeerId;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
@@ -43,9 +42,9 @@ pub(crate) struct RunArgs {
     #[arg(value_parser = ["open", "contacts"])]
     serve_mailbox: Option<String>,
 
-    /// Keep messages for this peer only (may be repeated)
-    #[arg(long, value_name = "PEER-ID", conflicts_with = "serve_mailbox")]
-    mailbox_for: Vec<PeerId>,
+    /// Keep messages for these only: contacts, or peer IDs (repeatable)
+    #[arg(long, value_name = "WHO", conflicts_with = "serve_mailbox")]
+    mailbox_for: Vec<String>,
 
     /// Pass bytes on between peers who cannot reach each other
     #[arg(long)]
@@ -63,13 +62,12 @@ pub(crate) struct RunArgs {
 /// Runs it and prints its events.
 pub(crate) fn run(args: RunArgs, context: &mut Context) -> Result<()> {
     let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
-    let listed = args.mailbox_for.iter().map(PeerId::to_string).collect();
     let options = RunOptions {
         listen: some(args.listen),
         bootstrap: some(args.bootstrap),
         mdns: args.no_mdns.then_some(false),
         upnp: args.no_upnp.then_some(false),
-        serve_mailbox: args.serve_mailbox.map(|whom| vec![whom]).or_else(|| some(listed)),
+        serve_mailbox: args.serve_mailbox.map(|whom| vec![whom]).or_else(|| some(args.mailbox_for)),
         serve_relay: args.serve_relay.then_some(true),
         public: args.public.then_some(true),
         metrics: args.metrics,

@@ -160,13 +160,13 @@ impl Dispatcher {
 }
 
 /// Whom a text means, and what a link says besides.
-struct Meant {
-    peer: PeerId,
+pub(super) struct Meant {
+    pub(super) peer: PeerId,
     hints: Hints,
 }
 
 /// Understands what stands where a contact, or somebody with whom there is a conversation, is meant.
-fn whom(reader: &Reader, text: &str) -> Result<Meant, ApiError> {
+pub(super) fn whom(reader: &Reader, text: &str) -> Result<Meant, ApiError> {
     whom_among(reader, Scope::People, text)
 }
 
