@@ -1,6 +1,7 @@
 //! Many messengers in one process: a virtual clock, and a seeded network that drops, delays,
 //! doubles and reorders. A failure prints the seed.
 
+mod crowd;
 mod life;
 mod mail;
 mod table;
@@ -21,6 +22,7 @@ use rohrpost::messenger::{
 };
 use rohrpost::store::{Reader, Store};
 
+pub use crowd::Stranger;
 pub use mail::Lies;
 pub use table::{COPIES, Forgery, Table};
 
@@ -157,6 +159,7 @@ pub struct World {
     /// Cards in the hash table.
     pub table: Table,
     mail: mail::Post,
+    crowd: crowd::Crowd,
     /// Whose next envelope to whom is lost.
     losing: BTreeSet<(usize, usize)>,
     /// Shows all that leaves a messenger: for a look at a failing seed.
@@ -192,6 +195,7 @@ impl World {
             envelopes: BTreeMap::new(),
             table: Table::default(),
             mail: mail::Post::default(),
+            crowd: crowd::Crowd::default(),
             losing: BTreeSet::new(),
             trace: std::env::var_os("ROHRPOST_TRACE").is_some(),
         }
@@ -242,7 +246,14 @@ impl World {
         self.try_whisper(from, to, text, None)
     }
 
-    fn try_whisper(&mut self, from: Who, to: Who, text: &str, expires: Option<Millis>) -> Result<MessageId, Refusal> {
+    /// Says something that lives so long, or for ever.
+    pub fn try_whisper(
+        &mut self,
+        from: Who,
+        to: Who,
+        text: &str,
+        expires: Option<Millis>,
+    ) -> Result<MessageId, Refusal> {
         let to = self.id(to);
         let mut command = SendCommand { accept: true, ..SendCommand::text(to, text) };
         command.draft.expires = expires;
@@ -323,7 +334,10 @@ impl World {
         self.questions_die(index);
         // What was on the broken streams is gone; what was read from them is not.
         let flights = std::mem::take(&mut self.flights);
-        self.flights = flights.into_iter().filter(|f| f.to != index && f.what.from() != index).collect();
+        // That somebody was not there is known to who has dialled, whatever becomes of the other.
+        let is_kept =
+            |f: &Flight| f.to != index && (f.what.from() != index || matches!(f.what, Parcel::Unreachable { .. }));
+        self.flights = flights.into_iter().filter(is_kept).collect();
         let reload = std::mem::take(&mut self.weather.reload);
         for (a, b) in broken {
             let other = a + b - index;
@@ -539,19 +553,28 @@ impl World {
             Output::Net(Order::Acknowledge(token)) => {
                 let (from, old, ticket, acks) = self.tokens.remove(&token).expect("answered once");
                 self.note(index, from, Seen::Acknowledge);
-                if acks {
+                if from == crowd::NOBODY {
+                    self.crowd.letters.insert(ticket, Ok(()));
+                } else if acks {
                     self.post(from, Parcel::Acked { from: index, generation: old, ticket });
                 }
             }
             Output::Net(Order::Refuse(token, reason)) => {
                 let (from, old, ticket, _) = self.tokens.remove(&token).expect("answered once");
                 self.note(index, from, Seen::Refuse(reason));
+                if from == crowd::NOBODY {
+                    self.crowd.letters.insert(ticket, Err(reason));
+                    return;
+                }
                 let reason = reason_number(reason);
                 self.post(from, Parcel::Refused { from: index, generation: old, ticket, reason });
             }
             Output::Net(Order::AnswerBundle { request, card, prekey }) => {
                 let (from, old, ticket) = self.requests.remove(&request).expect("answered once");
                 self.note(index, from, Seen::Card);
+                if from == crowd::NOBODY {
+                    return self.crowd.card(ticket, card);
+                }
                 self.post(from, Parcel::Bundle { from: index, generation: old, ticket, card, prekey });
             }
             Output::Net(Order::Class { peer, class }) => {

@@ -44,6 +44,13 @@ pub struct Post {
     pub questions: BTreeMap<(usize, u8), u64>,
 }
 
+impl Post {
+    /// Somebody without a node asks.
+    pub(super) fn asked_by_nobody(&mut self, request: u64, house: usize) {
+        self.asked.insert(request, (house, crowd::NOBODY, 0, 0, false));
+    }
+}
+
 impl World {
     /// A node that keeps mail for everybody.
     pub fn house(&mut self, name: impl Into<String>) -> Who {
@@ -190,6 +197,9 @@ impl World {
     pub(super) fn answer_mail(&mut self, house: usize, request: u64, answer: &[u8]) {
         // What a process was asked before it died it does not answer.
         let Some((_, from, generation, ticket, arrives)) = self.mail.asked.remove(&request) else { return };
+        if from == crowd::NOBODY {
+            return self.crowd.mail(request, answer);
+        }
         let mailbox = self.nodes[house].id;
         let lies = self.mail.lies.get(&house).copied();
         let answer = lies.map_or(answer.to_vec(), |lies| self.bent(house, lies, answer));
