@@ -60,7 +60,7 @@ impl<B> Contained<B> {
         Self { hears: false, ..Self::new(inner) }
     }
 
-    #[cfg(test)]
+    /// How many there are.
     pub(super) fn connections(&self) -> usize {
         self.open.len()
     }

@@ -198,7 +198,8 @@ impl Task {
             let _ = self.swarm.disconnect_peer_id(to_libp2p(&peer));
         }
         let gone = async {
-            while self.swarm.connected_peers().next().is_some() {
+            // The swarm counts those that it has lost, too.
+            while self.swarm.behaviour().connections() > 0 {
                 self.swarm.select_next_some().await;
             }
         };
