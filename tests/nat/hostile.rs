@@ -194,3 +194,28 @@ pub(crate) fn nobody_is_public_by_the_word_of_liars() {
     let said = alice.node().errors().matches("a number that proves nothing").count();
     assert!(said >= 2, "{said} numbers were said");
 }
+
+/// A server who says of everybody that he has not reached him, beside an honest one of another network: whoever is public is found to be,
+/// and gives his relays back when a second network has reached him, and not before.
+pub(crate) fn nobody_is_private_by_the_word_of_a_liar() {
+    let net = Net::lay().unwrap();
+    let liar = Liar::on(&net);
+    liar.lies(Lie::Unreached);
+    let honest = Station::server_on(net.host_in([192, 0, 2]).unwrap(), "Honest", &["--serve-relay"], Vec::new());
+    let known = [vec![liar.addr()], honest.addrs()].concat();
+    let carol = Station::server_on(net.host().unwrap(), "Carol", &[], known);
+    // The address at which both see her, by both of them.
+    becomes("the end of the trials", || {
+        thread::park_timeout(BREATH);
+        let log = carol.node().errors();
+        ["Reached", "Unreached"].iter().all(|outcome| log.contains(&format!("outcome={outcome}")))
+    });
+    assert!(liar.asked().trials > 0);
+    carol.has_relays(1);
+    carol.settles("public", |status| status["reachability"] == "public");
+    let other = Station::server_on(net.host_in([203, 0, 113]).unwrap(), "Other", &[], carol.addrs().into());
+    carol.settles("public without relays", |status| {
+        status["reachability"] == "public" && status["reach"]["relays"].as_array().is_some_and(Vec::is_empty)
+    });
+    drop(other);
+}

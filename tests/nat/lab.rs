@@ -96,9 +96,14 @@ impl Net {
 
     /// A host in the net, without anything between.
     pub(crate) fn host(&self) -> Result<Host, String> {
+        self.host_in([198, 51, 100])
+    }
+
+    /// The same, in this network of the net. (Gateways are in networks of their own.)
+    pub(crate) fn host_in(&self, [a, b, c]: [u8; 3]) -> Result<Host, String> {
         let namespace = Namespace::add()?;
         let (_, number) = self.plug(&namespace, "eth0")?;
-        let addr = Ipv4Addr::new(198, 51, 100, number);
+        let addr = Ipv4Addr::new(a, b, c, number);
         self.lead(&namespace, "eth0", number, addr)?;
         Ok(Host { namespace, addr })
     }

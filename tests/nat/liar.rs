@@ -74,6 +74,8 @@ pub(crate) enum Lie {
     EndsAtOnce,
     /// Says that it has reached whom it has not dialled, and the number of the question on the connection over which that came.
     Reached,
+    /// Says that it has not reached whom it has not dialled.
+    Unreached,
 }
 
 impl Lie {
@@ -90,6 +92,8 @@ pub(crate) struct Asked {
     pub(crate) circuits: usize,
     /// Pieces about which it has lied.
     pub(crate) pieces: usize,
+    /// Addresses to be tried.
+    pub(crate) trials: usize,
     /// Whether it could read what goes through it.
     pub(crate) readable: bool,
 }
@@ -169,9 +173,13 @@ impl Relay {
         *self.lie.borrow()
     }
 
+    fn lies_of_addresses(&self) -> bool {
+        matches!(self.lie(), Lie::Reached | Lie::Unreached)
+    }
+
     /// What it takes: addresses to be tried only if it lies about them.
     fn spoken(&self) -> &'static [&'static str] {
-        if self.lie() == Lie::Reached { &[IDENTIFY, PING, HOP, ASK] } else { &[IDENTIFY, PING, HOP] }
+        if self.lies_of_addresses() { &[IDENTIFY, PING, HOP, ASK] } else { &[IDENTIFY, PING, HOP] }
     }
 
     async fn listen(self: Arc<Self>, listener: StdListener) {
@@ -256,15 +264,17 @@ impl Relay {
     /// A guest asks whether he can be reached at an address.
     async fn answer(&self, mut stream: yamux::Stream, guest: PeerId) -> io::Result<()> {
         let number = messages::question(&mut stream).await?;
+        let says = self.lie() == Lie::Reached;
         let opens = self.guests.lock().unwrap().get(&guest).cloned();
-        if let Some(opens) = opens {
+        if let Some(opens) = opens.filter(|_| says) {
             let mut saying = open(&opens, HEAR).await?;
             saying.write_all(&messages::framed(&messages::said(number))).await?;
             saying.close().await?;
             // Nobody thanks for it.
             let _ = saying.read(&mut [0]).await;
         }
-        stream.write_all(&messages::framed(&messages::reached())).await?;
+        stream.write_all(&messages::framed(&messages::tried(says))).await?;
+        self.asked.send_modify(|asked| asked.trials += 1);
         stream.close().await
     }
 

@@ -66,7 +66,7 @@ enum Needs {
 }
 
 /// All tests.
-const TESTS: [(&str, Needs, fn()); 40] = [
+const TESTS: [(&str, Needs, fn()); 41] = [
     ("mdns::an_envelope_goes_by_bare_peer_id", Needs::Cable, an_envelope_goes_by_bare_peer_id),
     ("mdns::both_may_dial_at_once", Needs::Cable, both_may_dial_at_once),
     (
@@ -123,6 +123,7 @@ const TESTS: [(&str, Needs, fn()); 40] = [
     ("hostile::circuits_lead_elsewhere", Needs::Lab, hostile::circuits_lead_elsewhere),
     ("hostile::reservations_are_not_what_they_seem", Needs::Lab, hostile::reservations_are_not_what_they_seem),
     ("hostile::nobody_is_public_by_the_word_of_liars", Needs::Lab, hostile::nobody_is_public_by_the_word_of_liars),
+    ("hostile::nobody_is_private_by_the_word_of_a_liar", Needs::Lab, hostile::nobody_is_private_by_the_word_of_a_liar),
     ("forged::handshakes_keep_nobody_out", Needs::Lab, forged::handshakes_keep_nobody_out),
     ("upnp::a_router_opens_a_door", Needs::Router, upnp::a_router_opens_a_door),
     (FIGURES[0], Needs::Lab, figures::figures),

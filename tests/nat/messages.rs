@@ -91,9 +91,9 @@ pub(crate) fn said(number: [u8; 8]) -> Vec<u8> {
     [&[1 << 3 | 1], number.as_slice()].concat()
 }
 
-/// The answer to a question: all went well, and so did the dial.
-pub(crate) fn reached() -> Vec<u8> {
-    message(&[Bytes(2, &message(&[Number(1, 200), Number(3, 200)]))])
+/// The answer to a question: all went well, and so did the dial, or not.
+pub(crate) fn tried(reached: bool) -> Vec<u8> {
+    message(&[Bytes(2, &message(&[Number(1, 200), Number(3, if reached { 200 } else { 100 })]))])
 }
 
 /// Somebody calls.

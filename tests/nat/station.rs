@@ -28,11 +28,15 @@ pub(crate) struct Station {
 impl Station {
     /// A node in the net, which serves as these flags say.
     pub(crate) fn server(net: &Net, name: &str, flags: &[&str], knowing: &[&Self]) -> Self {
-        let host = net.host().unwrap();
+        Self::server_on(net.host().unwrap(), name, flags, known(knowing))
+    }
+
+    /// The same, on this host of the net, with the addresses of servers.
+    pub(crate) fn server_on(host: Host, name: &str, flags: &[&str], servers: Vec<String>) -> Self {
         let listen = addrs(host.addr);
         let listen = listen.iter().flat_map(|addr| ["--listen", addr]);
         let flags: Vec<_> = listen.chain(["--no-upnp"]).chain(flags.iter().copied()).collect();
-        Self::on(host, name, &flags, known(knowing))
+        Self::on(host, name, &flags, servers)
     }
 
     /// A node at home, which does what nodes do, and knows nobody but these servers.
