@@ -103,7 +103,12 @@ impl Context {
     }
 
     /// Sends, with a node of its own when none runs.
-    pub(crate) fn send(&mut self, messages: &[SendParams], delivery: &Delivery) -> Result<Vec<Result<Sent, ApiError>>> {
+    pub(crate) fn send(
+        &mut self,
+        messages: &[SendParams],
+        delivery: &Delivery,
+        before: client::Before<'_>,
+    ) -> Result<Vec<Result<Sent, ApiError>>> {
         // The client holds the profile that the sending node needs.
         self.client = None;
         let mut options = SendOptions {
@@ -116,7 +121,7 @@ impl Context {
             options.wait = Some(WaitFor::Sent);
             options.timeout = Some(delivery.timeout.min(GLANCE));
         }
-        self.unlocked(|place, ask| client::send(place, ask, messages, &options))
+        self.unlocked(|place, ask| client::send(place, ask, messages, &options, before))
     }
 
     /// Runs the node; each event goes to `show`.

@@ -9,11 +9,14 @@ mod context;
 mod error;
 mod harden;
 mod logging;
+mod near;
 mod output;
 mod prompt;
+mod prose;
 mod qr;
 #[cfg(test)]
 mod testing;
+mod typed;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
@@ -33,6 +36,7 @@ use self::error::{CliError, Result};
 use self::output::style::Paint;
 use self::output::{Form, Output};
 use self::prompt::Prompter;
+use self::typed::Typed;
 
 /// Columns of a terminal that does not tell how many it has.
 const USUAL_COLUMNS: usize = 80;
@@ -44,7 +48,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Err(error) = harden::harden() {
         return before.refuse(&CliError::io("the keys cannot be kept out of core dumps", &error));
     }
-    let cli = match parse(args, before.color) {
+    let typed = Typed::read(&args);
+    let parsed = parse(args, before.color);
+    // What it says of options and words that are mixed is better than what the parser says.
+    let is_help = |error: &clap::Error| matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if !parsed.as_ref().is_err_and(is_help)
+        && let Err(error) = prose::check(&typed)
+    {
+        return before.refuse(&error);
+    }
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return before.end(&error),
     };

@@ -18,7 +18,7 @@ pub use events::Events;
 pub use open::Client;
 pub use remote::Heard;
 pub use run::{Node, run, stop};
-pub use send::{SendOptions, send};
+pub use send::{Before, SendOptions, send};
 
 /// What is wrong, and how to mend it: asks the node, or looks without one. Changes nothing.
 ///

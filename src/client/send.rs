@@ -28,16 +28,21 @@ pub struct SendOptions {
     pub run: RunOptions,
 }
 
+/// What is asked before anything is sent; its error is the end.
+pub type Before<'a> = &'a mut dyn FnMut(&mut Client) -> Result<(), ApiError>;
+
 /// Sends messages and tells how far each came: through the running node, or with a node of its own that lives as long
 /// as the delivery takes. A state below `wait` is no error here.
 ///
 /// # Errors
-/// The outer one: nothing was tried; so it is when one of several recipients is not known, or asks to be a contact. The inner ones: that message was refused.
+/// The outer one: nothing was tried; so it is when `before` fails, or one of several
+/// recipients is not known, or asks to be a contact. The inner ones: that message was refused.
 pub fn send(
     place: &Place,
     ask: Ask<'_>,
     messages: &[SendParams],
     options: &SendOptions,
+    before: Before<'_>,
 ) -> Result<Vec<Result<Sent, ApiError>>, ApiError> {
     let deadline = Deadline::after(options.timeout.unwrap_or(TIMEOUT));
     // What the lock guards is asked for once, even when the network cannot be started.
@@ -59,6 +64,7 @@ pub fn send(
         }
         reached => (Client::over(place, reached, &mut ask_once)?, None),
     };
+    before(&mut client)?;
     if messages.len() > 1 {
         check_all(&mut client, messages)?;
     }

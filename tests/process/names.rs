@@ -34,7 +34,8 @@ fn what_strangers_call_themselves_takes_nothing_from_a_contact() {
         assert_eq!(error["code"], "request_pending", "{error}");
     }
     assert_eq!(alice.all(&["requests"]).len(), 1);
-    let error = alice.fails(&["send", "bob", eve.peer(), "To both", "--wait", "queued"], 1);
+    let both = format!("bob,{}", eve.peer());
+    let error = alice.fails(&["send", &both, "To both", "--wait", "queued"], 1);
     assert_eq!(error["code"], "request_pending", "{error}");
     assert!(error["message"].as_str().unwrap().ends_with("nothing was sent to anybody"), "{error}");
     assert!(!alice.texts(&bob).contains(&"To both".to_owned()));
@@ -86,18 +87,18 @@ fn with_several_recipients_nothing_is_sent_unless_all_are_known() {
     let ((alice, alice_node), (bob, bob_node)) = contacts(TCP);
     alice.one(&["contacts", "add", Person::new("Carol").peer(), "--name", "Carol"]);
     alice.one(&["contacts", "add", Person::new("Caro").peer(), "--name", "Caroline"]);
-    let ambiguous = alice.fails(&["send", "bob", "caro", "how are you?"], 6);
+    let ambiguous = alice.fails(&["send", "bob,caro", "how are you?"], 6);
     assert_eq!((&ambiguous["code"], ambiguous["candidates"].as_array().unwrap().len()), (&json!("ambiguous"), 2));
     assert!(ambiguous["candidates"].as_array().unwrap().iter().all(|one| one["contact"] == true));
-    for words in [["bob", "Hello"], ["Hello", "bob"]] {
-        let error = alice.fails(&["send", words[0], words[1], "how are you?"], 6);
+    for whom in ["bob,Hello", "Hello,bob", "Hello, bob"] {
+        let error = alice.fails(&["send", whom, "how are you?"], 6);
         assert_eq!(error["code"], "not_found");
         assert!(error["message"].as_str().unwrap().ends_with("nothing was sent to anybody"), "{error}");
     }
-    alice_node.off();
-    alice.fails(&["send", "bob", "Hello", "how are you?"], 6);
-    let again = alice.fails(&["send", "bob", bob.peer(), "how are you?"], 2);
+    let again = alice.fails(&["send", &format!("bob,{}", bob.peer()), "how are you?"], 2);
     assert_eq!(again["code"], "invalid_params", "{again}");
+    alice_node.off();
+    alice.fails(&["send", "bob,Hello", "how are you?"], 6);
     assert!(alice.history(&bob).is_empty());
     bob_node.off();
 }
@@ -110,4 +111,25 @@ fn a_mailbox_is_kept_for_a_contact_by_name() {
     let node = Node::run(&alice, &[&Node::args(TCP, &[])[..], &["--mailbox-for", "bob"]].concat());
     assert_eq!(alice.status()["reach"]["mailbox_service"]["serves"], "listed");
     node.off();
+}
+
+#[test]
+fn a_name_that_was_not_quoted_sends_nothing() {
+    let alice = Person::new("Alice");
+    let (bob, smith, sue) = (Person::new("Bob"), Person::new("Smith"), Person::new("Sue"));
+    for (person, name) in [(&bob, "Bob"), (&smith, "Bob Smith"), (&sue, "Mary Sue Jones")] {
+        alice.one(&["contacts", "add", person.peer(), "--name", name]);
+    }
+    for words in [&["bob", "smith", "hello"][..], &["mary", "sue", "jones", "hello"], &["mary,Bob", "SMITH", "hi"]] {
+        let error = alice.fails(&[&["send", "--wait", "queued"], words].concat(), 2);
+        assert!(error["message"].as_str().unwrap().ends_with("nothing was sent"), "{error}");
+        assert!(error["hint"].as_str().unwrap().starts_with("`rohrpost send '"), "{error}");
+    }
+    assert!(alice.all(&["inbox"]).is_empty());
+    // The beginning of a name is none, nor is a text in quotes, unless it is the rest of one.
+    assert_eq!(sent_to(&alice, "bob", "smithers, hello"), bob.peer());
+    assert_eq!(alice.one(&["send", "bob", "smi", "--wait", "queued"])["to"], bob.peer());
+    alice.fails(&["send", "bob", "smith", "--wait", "queued"], 2);
+    assert_eq!(alice.one(&["send", "bob smith", "hello", "you", "--wait", "queued"])["to"], smith.peer());
+    assert_eq!(alice.texts(&smith), ["hello you"]);
 }

@@ -269,7 +269,7 @@ fn a_client_id_sends_once() {
         );
         assert!(error["data"]["hint"].as_str().unwrap().contains("leave it out"), "{error}");
     }
-    let error = alice.fails(&["send", bob.peer(), carol.peer(), "Hi", "--client-id", "k"], 2);
+    let error = alice.fails(&["send", &format!("{},{}", bob.peer(), carol.peer()), "Hi", "--client-id", "k"], 2);
     assert_eq!(error["code"], "usage");
     node.off();
     let (method, params) = &empty[0];

@@ -3,24 +3,27 @@
 use crate::api::SendParams;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
+use crate::cli::typed::quoted;
 
-use super::send::{Delivery, send, text_or_stdin};
+use super::send::{Delivery, send, text_of};
 
 /// Answer a message in its conversation
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 MSG is a message ID, or an unambiguous beginning of one, as `history` shows it.
 
+Options stand before MSG or behind the text, which is quoted if it holds one.
+
 Example:
-  rohrpost reply 01a3f9c2 'Yes, at eight'")]
+  rohrpost reply 01a3f9c2 Yes, at eight")]
 pub(crate) struct ReplyArgs {
     /// The message that is answered
     #[arg(value_name = "MSG")]
     message: String,
 
-    /// What to say; - reads it from standard input
-    #[arg(value_name = "TEXT|-")]
-    text: String,
+    /// What to say; - alone reads it from standard input
+    #[arg(value_name = "TEXT")]
+    text: Vec<String>,
 
     #[command(flatten)]
     delivery: Delivery,
@@ -28,8 +31,8 @@ pub(crate) struct ReplyArgs {
 
 /// Sends the reply.
 pub(crate) fn run(args: ReplyArgs, context: &mut Context) -> Result<()> {
-    let ReplyArgs { message, text, delivery } = args;
-    let text = text_or_stdin(text, context)?;
+    let ReplyArgs { message, text: words, delivery } = args;
+    let text = text_of(&words, &format!("rohrpost reply {}", quoted(&message)), context)?;
     let message = SendParams {
         text,
         reply_to: Some(message),
@@ -38,5 +41,5 @@ pub(crate) fn run(args: ReplyArgs, context: &mut Context) -> Result<()> {
         accept: delivery.accept,
         ..SendParams::default()
     };
-    send(&[message], &delivery, context)
+    send(&[message], &delivery, context, &mut |_| Ok(()))
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::api::{Code, SendParams, Sent, State, WaitFor};
-use crate::base::limits::MAX_TEXT;
-use crate::base::names::oddity;
+use crate::api::{ApiError, Code, SendParams, Sent, State, WaitFor, Who, method};
+use crate::base::limits::{MAX_NAME_CHARS, MAX_TEXT};
+use crate::base::names::{folded, oddity};
 use crate::cli::args::{duration, lifetime, one_of};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
@@ -15,31 +15,31 @@ use crate::cli::output::safe;
 use crate::cli::output::style::Tint;
 use crate::cli::output::{name_and_peer, short_message};
 use crate::cli::prompt::Source;
+use crate::cli::typed::{quoted, shell};
+use crate::client::{Before, Client};
+
+/// So many words behind the first may belong to a name that was not quoted.
+const MORE_OF_A_NAME: usize = 2;
 
 /// Send a message
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-TO is a name that you gave, a peer ID or its end as tables show it, a contact's own name, three
-letters and more of a name that you gave, or a `rohrpost:` link. Who has only sent a request is not
-meant by a name; with --accept the request is accepted, and the message goes. If somebody of several
-is not known, nothing is sent to anybody.
-What cannot be delivered now is kept and delivered later. With no node running, one is started
-for as long as the delivery takes.
+WHO is a name, a peer ID or its end, or a link; several have commas between them: bob,carol.
+Options stand before WHO or behind the text, which is quoted if it holds one.
+What cannot be delivered now is kept. With no node running, one is started for the delivery.
 
 Examples:
-  rohrpost send bob 'Hello!'
+  rohrpost send bob Hello, how are you
   rohrpost send 'rohrpost:12D3KooW…?t=…' 'We met on Monday' --subject 'From the fair'
-  date | rohrpost send bob carol -
-  rohrpost send bob 'The code is 4711' --expires 1h
-  rohrpost send bob 'Are you there?' --wait delivered --timeout 1m")]
+  date | rohrpost send bob,carol -")]
 pub(crate) struct SendArgs {
     /// To whom
-    #[arg(value_name = "TO", required = true, num_args = 1..)]
-    to: Vec<String>,
+    #[arg(value_name = "WHO")]
+    to: String,
 
-    /// What to say; - reads it from standard input
-    #[arg(value_name = "TEXT|-", required = true)]
-    text: String,
+    /// What to say; - alone reads it from standard input
+    #[arg(value_name = "TEXT")]
+    text: Vec<String>,
 
     /// A subject, shown with a request
     #[arg(long, value_name = "TEXT")]
@@ -79,12 +79,13 @@ pub(crate) struct Delivery {
 
 /// Sends to each recipient in turn. One who is not known keeps it from all; what fails otherwise does not.
 pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
-    let SendArgs { to, text, subject, reply, delivery } = args;
+    let SendArgs { to: whom, text: words, subject, reply, delivery } = args;
+    let to = recipients(&whom, &words)?;
     if delivery.client_id.is_some() && to.len() > 1 {
         return Err(CliError::usage("--client-id names one message, but there are several recipients")
             .hint("send to each recipient with a key of its own"));
     }
-    let text = text_or_stdin(text, context)?;
+    let text = text_of(&words, &format!("rohrpost send {}", quoted(&whom)), context)?;
     let message = |to: &String| SendParams {
         to: to.clone(),
         text: text.clone(),
@@ -96,13 +97,74 @@ pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
         ..SendParams::default()
     };
     let messages: Vec<SendParams> = to.iter().map(message).collect();
-    send(&messages, &delivery, context)
+    send(&messages, &delivery, context, &mut |client| name_is_whole(client, &whom, &words))
+}
+
+/// Whom the first word names: it is cut at commas, whatever anybody is called.
+fn recipients(whom: &str, words: &[String]) -> Result<Vec<String>> {
+    let to: Vec<String> = whom.split(',').map(|who| who.trim().to_owned()).collect();
+    if to.iter().any(String::is_empty) {
+        let error = match whom.trim() {
+            "" => CliError::usage("the recipient is empty"),
+            _ => CliError::usage(format!("a recipient is missing beside a comma in '{whom}'")),
+        };
+        return Err(error.hint("several recipients have commas between them, and no blanks: `bob,carol`"));
+    }
+    if let Some(name) = to.iter().find_map(|who| who.strip_prefix('@')).filter(|name| !name.is_empty()) {
+        let meant = shell(std::iter::once(whom.replace('@', "")).chain(words.iter().cloned()));
+        return Err(CliError::usage(format!("'{name}' is named without @")).hint(format!("`rohrpost send {meant}`")));
+    }
+    Ok(to)
+}
+
+/// Refuses the beginning of a name whose other words would go as a text: it may be somebody else's name.
+fn name_is_whole(client: &mut Client, whom: &str, words: &[String]) -> Result<(), ApiError> {
+    let (others, last) = whom.rsplit_once(',').map_or(("", whom), |(others, last)| (others, last));
+    for more in (1..=words.len().min(MORE_OF_A_NAME)).rev() {
+        let (named, rest) = words.split_at(more);
+        let name = format!("{} {}", last.trim(), named.join(" "));
+        // An empty word makes no other name.
+        if folded(&name) == folded(last) || !is_known_as(client, &name)? {
+            continue;
+        }
+        let comma = if others.is_empty() { "" } else { "," };
+        let text = if rest.is_empty() { "TEXT".to_owned() } else { shell([rest.join(" ")]) };
+        let mut hint = format!("`rohrpost send {} {text}`", quoted(&format!("{others}{comma}{name}")));
+        // As one word the rest of the text is no part of a name.
+        if words.len() > 1 {
+            hint = format!("{hint}; if '{last}' is meant: `rohrpost send {}`", shell([whom, &words.join(" ")]));
+        }
+        let message = format!(
+            "'{name}' is the name of somebody, and without quotes only '{last}' stands for it; nothing was sent"
+        );
+        return Err(CliError::usage(message).hint(hint).into_api());
+    }
+    Ok(())
+}
+
+/// Whether this is the whole name of a contact, or of somebody with whom there is a conversation.
+fn is_known_as(client: &mut Client, name: &str) -> Result<bool, ApiError> {
+    if oddity(name).is_some() || name.chars().count() > MAX_NAME_CHARS {
+        return Ok(false);
+    }
+    let known = match client.ask::<method::Resolve>(&Who::new(name)) {
+        Ok(found) => vec![found.name],
+        Err(error) if error.is(Code::NotFound) => Vec::new(),
+        Err(error) if error.is(Code::Ambiguous) => error.candidates.into_iter().map(|one| one.name).collect(),
+        Err(error) => return Err(error),
+    };
+    Ok(known.iter().any(|known| folded(known) == folded(name)))
 }
 
 /// Sends, and tells what became of each.
-pub(super) fn send(messages: &[SendParams], delivery: &Delivery, context: &mut Context) -> Result<()> {
+pub(super) fn send(
+    messages: &[SendParams],
+    delivery: &Delivery,
+    context: &mut Context,
+    before: Before<'_>,
+) -> Result<()> {
     let mut worst = None;
-    for (message, outcome) in messages.iter().zip(context.send(messages, delivery)?) {
+    for (message, outcome) in messages.iter().zip(context.send(messages, delivery, before)?) {
         let told = outcome.map_err(CliError::from).and_then(|sent| told(&sent, &message.to, delivery, context));
         if let Err(error) = told {
             let error = if messages.len() > 1 { error.about(&message.to) } else { error };
@@ -199,11 +261,23 @@ pub(super) const fn tint(state: State) -> Tint {
     }
 }
 
-/// The text, or all of standard input without its last line feed.
-pub(super) fn text_or_stdin(text: String, context: &Context) -> Result<String> {
-    if text != "-" {
-        return Ok(text);
+/// The words with a blank between them; of `-` alone all of standard input. `command` is what stands before them.
+pub(super) fn text_of(words: &[String], command: &str, context: &Context) -> Result<String> {
+    match words {
+        [] => Err(CliError::usage("there is no text")
+            .hint(format!("write it behind `{command}`, or pipe it in with `-`: `date | {command} -`"))),
+        [dash] if dash == "-" => from_stdin(context),
+        [.., last] if last == "-" => {
+            let text = quoted(&words.join(" "));
+            Err(CliError::usage("`-` is standard input only when it is the whole text")
+                .hint(format!("`date | {command} -` reads it; as a part of the text it is quoted: `{command} {text}`")))
+        }
+        words => Ok(words.join(" ")),
     }
+}
+
+/// All of standard input without its last line feed.
+fn from_stdin(context: &Context) -> Result<String> {
     if context.prompter.source == Some(Source::Stdin) {
         return Err(CliError::usage("text and passphrase cannot both come from standard input")
             .hint("put the passphrase into a file"));
