@@ -18,7 +18,7 @@ use super::frozen::{Backing, Frozen};
 use super::key::KeyId;
 use super::keyfiles::{BOTH, Contents, KeyFiles, Loaded};
 use super::keyring::{Entries, Entry, Keyring, Role};
-use super::log::is_torn;
+use super::log::{is_entangled, is_torn};
 use super::mark::Mark;
 use super::meta::{Meta, SCHEMA};
 use super::row::{DOOMED_TABLE, META_KEY, doomed_by};
@@ -194,6 +194,9 @@ impl Kept {
         }
         if let Some(what) = Remains::look(dir, key)?.fault()? {
             return Err(StoreError::Damaged { what });
+        }
+        if is_entangled(&log)? {
+            return Err(StoreError::damaged("the database file was changed"));
         }
         // The copies have their name when all of them are certain to be there: by that name they are put back.
         let unfinished = folder.join("torn.new");

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use message::{Kind, Message, SEGMENT, Segment};
 use page::{Change, Changes};
-pub(super) use table::rows_for_sled;
+pub(super) use table::{is_entangled, rows_for_sled};
 
 use super::StoreError;
 use super::beside::{position, tables};

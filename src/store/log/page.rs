@@ -1,8 +1,9 @@
 //! Bodies of messages: pages, and changes of pages.
 //!
 //! ```text
-//! link = 0 ‖ key ‖ value  |  1 ‖ key  |  2… (the shape of the tree)
+//! link = 0 ‖ key ‖ value  |  1 ‖ key  |  2… (the shape of the tree; 4: the page is going into the one before it)
 //! node = next (varint) ‖ merging child (varint) ‖ merging (1) ‖ length of prefix (1) ‖ low ‖ high ‖ 0 ‖ count (varint) ‖ keys ‖ values
+//!        … ‖ 1 ‖ count (varint) ‖ keys ‖ pages (varint each)        an inner page of the tree
 //! key, value, low, high = length (varint) ‖ bytes
 //! ```
 //!
@@ -23,6 +24,17 @@ pub(super) struct Change {
     pub(super) key: Vec<u8>,
     /// Where in the body its value begins, and its length; `None`: it is removed.
     pub(super) value: Option<(usize, usize)>,
+}
+
+/// What a page says of its place in the tree.
+pub(super) struct Shape {
+    pub(super) low: Vec<u8>,
+    /// Empty: nowhere.
+    pub(super) high: Vec<u8>,
+    /// It is going into the page before it.
+    pub(super) merging: bool,
+    /// Of an inner page: where each of the pages below it begins.
+    pub(super) children: Vec<(Vec<u8>, u64)>,
 }
 
 /// Reads a body, and knows where it is.
@@ -72,6 +84,32 @@ pub(super) fn link(body: &[u8], prefix: &[u8]) -> Option<Changes> {
         _ => Vec::new(),
     };
     Some(Changes { within: None, rows })
+}
+
+/// The change that says that a page is going into the one before it.
+pub(super) fn is_merging(link: &[u8]) -> bool {
+    link.first() == Some(&4)
+}
+
+/// What a whole page says of its place in the tree.
+pub(super) fn shape(body: &[u8]) -> Option<Shape> {
+    let mut cursor = Cursor::new(body);
+    cursor.number()?;
+    cursor.number()?;
+    let merging = cursor.byte()? != 0;
+    let prefix = usize::from(cursor.byte()?);
+    let (low, high) = (cursor.bytes()?.to_vec(), cursor.bytes()?.to_vec());
+    let mut children = Vec::new();
+    if cursor.byte()? != 0 {
+        let prefix = low.get(..prefix)?;
+        for _ in 0..cursor.number()? {
+            children.push(([prefix, cursor.bytes()?].concat(), 0));
+        }
+        for (_, child) in &mut children {
+            *child = cursor.number()?;
+        }
+    }
+    Some(Shape { low, high, merging, children })
 }
 
 /// A whole page, and its prefix; one of the tree's inner pages holds no rows.

@@ -12,9 +12,19 @@ use std::fs;
 use std::path::Path;
 
 use super::message::{HEADER, Kind, LAST, Message, SEGMENT, Segment, parse, varint};
+use super::page::Shape;
 use super::{Log, message, page};
 use crate::store::StoreError;
 use crate::store::beside::{is_sound, position, tables};
+
+/// More levels than a tree can have: each page has two below it at least.
+const MAX_HEIGHT: usize = 64;
+
+/// The pages, and how they hang together.
+struct Tree {
+    leaves: Vec<Leaf>,
+    shapes: BTreeMap<u64, Shape>,
+}
 
 /// Where a message is.
 #[derive(Clone, Copy)]
@@ -53,25 +63,11 @@ pub(in crate::store) fn rows_for_sled(
     path: &Path,
     each: &mut dyn FnMut(&[u8], &[u8]),
 ) -> Result<Option<()>, StoreError> {
-    let Some(log) = Log::over(path, &[])? else { return Ok(None) };
-    let (mut pages, mut stable) = (Pages::new(), 0);
-    for table in tables(path.parent().unwrap_or(path))?.iter().rev() {
-        if is_sound(table)? {
-            let bytes = fs::read(table).map_err(|error| StoreError::from_io(table, error))?;
-            let Some(known) = pages_of(&bytes) else { return Ok(None) };
-            (pages, stable) = (known, position(table).unwrap_or_default());
-            break;
-        }
-    }
-    let Some(erased) = log.replay(stable, &mut pages)? else { return Ok(None) };
-    let is_erased = |spot: &Spot| erased.contains(&(spot.at / SEGMENT as u64 * SEGMENT as u64));
-    if pages
-        .values()
-        .any(|page| matches!(page, Page::Present(whole, changes) if is_erased(whole) || changes.iter().any(is_erased)))
-    {
+    let Some((log, pages)) = known(path)? else { return Ok(None) };
+    let Some(Tree { mut leaves, shapes }) = log.tree(&pages)? else { return Ok(None) };
+    if are_entangled(&shapes) {
         return Ok(None);
     }
-    let Some(mut leaves) = log.leaves(&pages)? else { return Ok(None) };
     leaves.sort_unstable();
     let (mut until, mut together) = (Some(Vec::new()), Vec::<View>::new());
     for (low, high, number) in leaves {
@@ -89,6 +85,57 @@ pub(in crate::store) fn rows_for_sled(
     }
     tell(&together, each);
     Ok(until.is_none().then_some(()))
+}
+
+/// Whether the end of a division of pages is lost, though the tree leads to the page that was divided off: sled has all rows, as long as it
+/// does not divide the same page again. What comes off then hides the page that was there, and its rows with it. No crash leaves
+/// this: the tree leads to a page after the division is written.
+///
+/// # Errors
+/// Those of the disk.
+pub(in crate::store) fn is_entangled(path: &Path) -> Result<bool, StoreError> {
+    let Some((log, pages)) = known(path)? else { return Ok(false) };
+    Ok(log.tree(&pages)?.is_some_and(|tree| are_entangled(&tree.shapes)))
+}
+
+/// The log, and its pages as sled would know them; `None`: it would give up.
+fn known(path: &Path) -> Result<Option<(Log, Pages)>, StoreError> {
+    let Some(log) = Log::over(path, &[])? else { return Ok(None) };
+    let (mut pages, mut stable) = (Pages::new(), 0);
+    for table in tables(path.parent().unwrap_or(path))?.iter().rev() {
+        if is_sound(table)? {
+            let bytes = fs::read(table).map_err(|error| StoreError::from_io(table, error))?;
+            let Some(known) = pages_of(&bytes) else { return Ok(None) };
+            (pages, stable) = (known, position(table).unwrap_or_default());
+            break;
+        }
+    }
+    let Some(erased) = log.replay(stable, &mut pages)? else { return Ok(None) };
+    let is_erased = |spot: &Spot| erased.contains(&(spot.at / SEGMENT as u64 * SEGMENT as u64));
+    let is_lost = |page: &Page| matches!(page, Page::Present(whole, changes) if is_erased(whole) || changes.iter().any(is_erased));
+    Ok((!pages.values().any(is_lost)).then_some((log, pages)))
+}
+
+/// Whether of two pages to which the tree leads one begins within the other, which it is not going into.
+pub(super) fn are_entangled(shapes: &BTreeMap<u64, Shape>) -> bool {
+    let children = shapes.values().flat_map(|shape| &shape.children);
+    let children = children.filter_map(|(_, child)| shapes.get(child)).filter(|shape| !shape.merging);
+    let pages: BTreeSet<_> = children.map(|shape| (height(shapes, shape), &shape.low, &shape.high)).collect();
+    // A page ends where the next of its height begins, or before.
+    pages.iter().zip(pages.iter().skip(1)).any(|((height, low, high), (above, next, _))| {
+        height == above && low < next && (high.is_empty() || next < high)
+    })
+}
+
+/// How far a page is above those that hold rows. No tree is as high as a circle.
+fn height<'a>(shapes: &'a BTreeMap<u64, Shape>, mut shape: &'a Shape) -> usize {
+    let mut height = 0;
+    while let Some((_, child)) = shape.children.first().filter(|_| height < MAX_HEIGHT) {
+        height += 1;
+        let Some(next) = shapes.get(child) else { break };
+        shape = next;
+    }
+    height
 }
 
 /// Tells the rows of pages that overlap. They do where one was being divided or merged, and the end of that is missing: of each key
@@ -211,9 +258,9 @@ impl Log {
         Ok(end)
     }
 
-    /// Looks at every page, and says which hold rows.
-    fn leaves(&self, pages: &Pages) -> Result<Option<Vec<Leaf>>, StoreError> {
-        let mut leaves = Vec::new();
+    /// Looks at every page, and says which hold rows, and how all hang together.
+    fn tree(&self, pages: &Pages) -> Result<Option<Tree>, StoreError> {
+        let (mut leaves, mut shapes) = (Vec::new(), BTreeMap::new());
         for ((number, page), expected) in pages.iter().zip(0..) {
             // sled numbers pages one after another, and gives up over one of which it knows nothing.
             if *number != expected {
@@ -225,17 +272,23 @@ impl Log {
             if message.kind == Kind::Node {
                 let Some((read, _)) = page::node(message.body) else { return Ok(None) };
                 leaves.extend(read.within.map(|(low, high)| (low, high, *number)));
+                let Some(shape) = page::shape(message.body) else { return Ok(None) };
+                shapes.insert(*number, shape);
             } else if message.kind != Kind::Root {
                 return Ok(None);
             }
             for change in changes {
                 let Some(bytes) = self.message_at(*change)? else { return Ok(None) };
-                if of_page(&bytes, *change, *number).is_none_or(|message| message.kind != Kind::Link) {
+                let Some(message) = of_page(&bytes, *change, *number).filter(|message| message.kind == Kind::Link)
+                else {
                     return Ok(None);
+                };
+                if let Some(shape) = shapes.get_mut(number) {
+                    shape.merging |= page::is_merging(message.body);
                 }
             }
         }
-        Ok(Some(leaves))
+        Ok(Some(Tree { leaves, shapes }))
     }
 
     /// What a page says.

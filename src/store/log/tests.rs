@@ -220,6 +220,49 @@ fn a_log_that_ends_before_what_the_table_of_pages_knows_is_torn() {
     }
 }
 
+/// The half that stays of a page that was divided is lost, and the tree leads to the other: sled would divide it once more, and what
+/// comes off would hide the other. What a crash leaves is something else.
+#[test]
+fn a_division_of_which_one_half_is_lost_is_found() {
+    let page = |low: u8, high: &[u8], children: &[(u8, u64)]| page::Shape {
+        low: if low == 0 { Vec::new() } else { vec![low] },
+        high: high.to_vec(),
+        merging: false,
+        children: children.iter().map(|(low, child)| (vec![*low], *child)).collect(),
+    };
+    let tree = |pages: Vec<page::Shape>| (1..).zip(pages).collect::<BTreeMap<u64, _>>();
+    let entangled = |pages: Vec<page::Shape>| table::are_entangled(&tree(pages));
+    let root = || page(0, &[], &[(0, 2), (5, 3), (9, 4)]);
+    let sound = || vec![root(), page(0, &[5], &[]), page(5, &[9], &[]), page(9, &[], &[])];
+    assert!(!entangled(sound()));
+    for (lost, high) in [(1, &[][..]), (1, &[9]), (1, &[6]), (2, &[])] {
+        let mut pages = sound();
+        pages[lost].high = high.to_vec();
+        assert!(entangled(pages), "{lost}, {high:?}");
+    }
+    // The tree was not told of what came off; or the next page is going into this one, or is gone.
+    assert!(!entangled(vec![page(0, &[], &[(0, 2)]), page(0, &[], &[]), page(5, &[], &[])]));
+    let mut pages = sound();
+    (pages[1].high, pages[2].merging) = (vec![9], true);
+    assert!(!entangled(pages));
+    let mut pages = tree(sound());
+    pages.get_mut(&2).unwrap().high = vec![9];
+    pages.remove(&3);
+    assert!(!table::are_entangled(&pages));
+    // An inner page has its own pages within it, and no other inner page.
+    let high = |high: &[u8]| {
+        vec![
+            page(0, &[], &[(0, 2), (7, 3)]),
+            page(0, high, &[(0, 4), (5, 5)]),
+            page(7, &[], &[(7, 6)]),
+            page(0, &[5], &[]),
+            page(5, &[7], &[]),
+            page(7, &[], &[]),
+        ]
+    };
+    assert!(!entangled(high(&[7])) && entangled(high(&[])));
+}
+
 #[test]
 fn rubbish_is_no_log() {
     let dir = tempfile::tempdir().unwrap();
