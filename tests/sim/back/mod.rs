@@ -14,7 +14,7 @@ use rohrpost::base::{MessageId, Millis};
 use rohrpost::messenger::{Command, Hints};
 
 use crate::seeds;
-use crate::world::{Stranger, Weather, Who, World};
+use crate::world::{Lies, Stranger, Weather, Who, World};
 
 use clocks::{Clock, Seen};
 use oracle::{Back, Said};
@@ -168,6 +168,9 @@ impl Story {
             let house = story.world.house("north");
             people.iter().for_each(|who| story.world.use_mailbox(*who, house));
             story.house = Some(house);
+            // What came in one order may be given out in another.
+            let shuffles = plot == Plot::Apart;
+            story.world.lies(house, Lies { shuffles, ..Lies::default() });
         }
         story.befriend();
         story.pass(MINUTE);
@@ -297,6 +300,10 @@ impl Story {
     /// His process ends, and begins with another clock.
     fn start_wrong(&mut self, who: usize) {
         let wrong = self.any_clock();
+        // The profile knows what time it was up to a minute ago.
+        if self.below(2) == 0 {
+            self.whisper(who, Some(LONG_LIFE));
+        }
         let is_on = self.world.is_on(self.people[who]);
         self.world.end(self.people[who]);
         self.turn_clock(who, wrong);
