@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::{AsyncReadExt, AsyncWriteExt};
 use rohrpost::envelope::exchange::CardResponse;
 use rohrpost::envelope::frame::{self, Frame};
+use serde_json::json;
 
 use crate::node::{Node, becomes};
 use crate::person::{Person, TCP};
@@ -146,4 +147,72 @@ fn nobody_makes_a_node_try_without_end() {
     eprintln!("of all {}: {} KiB written, {} ms of a processor", ALL.len(), written / 1024, ticks * 10);
     assert!(written <= ALL.len() as u64 * 1024 * 1024, "{written} bytes written");
     assert!(ticks * 10 <= ALL.len() as u64 * 600, "{} ms", ticks * 10);
+}
+
+/// How contacts meet what waits for them who come and go.
+const COMERS: [Meets; 5] = [Meets::Refuses(5), Meets::Refuses(4), Meets::Breaks, Meets::Closes, Meets::Silent];
+/// So much waits for each.
+const WAITING: usize = 100;
+
+/// Connects each second for a minute. What the node has proposed in all that time, and how often there was a connection.
+async fn comes_and_goes(stranger: &Stranger, number: usize, meets: Meets, target: Target) -> (Vec<String>, usize) {
+    let card: &'static [u8] = Box::leak(stranger.card().into_boxed_slice());
+    let from = [127, 0, 2, u8::try_from(number).unwrap() + 1];
+    let (mut seen, mut came) = (Vec::new(), 0);
+    let mut each = tokio::time::interval(Duration::from_secs(1));
+    each.tick().await;
+    for _ in 0..60 {
+        let line = stranger.connect_as(target, from, Manner::Recipient(meets, card)).await;
+        each.tick().await;
+        if let Ok(line) = line {
+            seen.extend(line.proposed());
+            came += 1;
+        }
+    }
+    (seen, came)
+}
+
+/// Whoever was accepted, takes nothing and connects again each second gets no window of all that waits at each try.
+#[test]
+#[ignore = "takes a minute by itself; its figures stand in docs/threat-model.md"]
+fn nobody_who_comes_and_goes_gets_a_window_each_time() {
+    let alice = Person::new("Alice");
+    let node = Node::start(&alice, TCP, &[]);
+    let target = Target::parse(&node.addr());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut rpc = node.call();
+    let mut strangers: Vec<Stranger> = (0..COMERS.len() as u64).map(|number| Stranger::new(8_000 + number)).collect();
+    for (number, stranger) in strangers.iter_mut().enumerate() {
+        runtime.block_on(async {
+            let line = stranger.connect(target, [127, 0, 2, u8::try_from(number).unwrap() + 1]).await.unwrap();
+            stranger.begin(&line, target).await.unwrap();
+            let request = stranger.request(target, "Let me in");
+            let answer = line.deliver(&[request]).await.unwrap();
+            assert!(answer.iter().any(|frame| matches!(frame, Frame::Ack { .. })), "{answer:?}");
+        });
+        let peer = stranger.peer().to_string();
+        alice.all(&["requests", "accept", &peer]);
+        for text in 0..WAITING {
+            let sent = rpc.ask("send", &json!({"to": peer, "text": text.to_string()}));
+            assert_eq!(sent["result"]["state"], "queued", "{sent}");
+        }
+    }
+    let before = cost(&node);
+    let all = strangers.iter().zip(COMERS).enumerate();
+    let all = all.map(|(number, (stranger, meets))| comes_and_goes(stranger, number, meets, target));
+    let seen = runtime.block_on(futures::future::join_all(all));
+    let (written, ticks) = cost(&node);
+    let (written, ticks) = (written - before.0, ticks - before.1);
+    for ((seen, came), meets) in seen.iter().zip(COMERS) {
+        let count = |what: &str| seen.iter().filter(|seen| *seen == what).count();
+        let (envelopes, streams, cards) = (count("envelope"), count(ENVELOPES), count(CARDS));
+        eprintln!("{meets:?}: came {came} times, {envelopes} envelopes, {streams} streams, {cards} card questions");
+        assert!(*came > 20 && envelopes > 0, "{meets:?}: came {came} times, {envelopes} envelopes");
+        assert!(streams + cards <= 20, "{meets:?}: {streams} streams, {cards} card questions");
+        // Beside the one message goes what is none: that they are accepted.
+        assert!(envelopes <= WAITING + 2 * 20, "{meets:?}: {envelopes} envelopes");
+    }
+    eprintln!("of all {}: {} KiB written, {} ms of a processor", COMERS.len(), written / 1024, ticks * 10);
+    assert!(written <= COMERS.len() as u64 * 1024 * 1024, "{written} bytes written");
+    assert!(ticks * 10 <= COMERS.len() as u64 * 1_200, "{} ms", ticks * 10);
 }
