@@ -96,8 +96,8 @@ methods! {
     /// Makes a new request token: links given out before are no longer invitations.
     IdRotate = "id.rotate" (NoParams) -> Identity, [];
 
-    /// Queues a message durably, and waits for its delivery if asked to.
-    Send = "send" (SendParams) -> Sent, [NotFound, Ambiguous, BadLink, EmptyText, TooLong, ControlCharacters, Oneself, UnsoundPeer, Blocked, RequestPending, NoMessage, ClientIdReused, MessageGone, OutboxFull];
+    /// Queues a message durably, and waits for its delivery if asked to. One to oneself is a note, goes nowhere, and is *read*.
+    Send = "send" (SendParams) -> Sent, [NotFound, Ambiguous, BadLink, EmptyText, TooLong, ControlCharacters, UnsoundPeer, Blocked, RequestPending, NoMessage, ClientIdReused, MessageGone, OutboxFull];
     /// Queues a reply to a message, in the conversation of that message.
     Reply = "reply" (ReplyParams) -> Sent, [Ambiguous, EmptyText, TooLong, Blocked, RequestPending, NoMessage, ClientIdReused, MessageGone, OutboxFull];
     /// Shows one message, and waits until it has come so far if asked to.
@@ -151,7 +151,7 @@ methods! {
     /// Shows what the node does.
     StatusShow = "status" (NoParams) -> Status, [];
     /// Looks at folder, key file, store, snapshots, disk, clock, socket and network, or at the ways to one peer, and says how to mend what is wrong.
-    Doctor = "doctor" (DoctorParams) -> Diagnosis, [NotFound, Ambiguous, BadLink];
+    Doctor = "doctor" (DoctorParams) -> Diagnosis, [NotFound, Ambiguous, BadLink, Oneself];
     /// Says that the wall clock is right: what has passed by it has passed, and deadlines follow it from now on.
     ClockConfirm = "clock.confirm" (NoParams) -> ClockState, [];
     /// Lists the connected peers, and those by whom the node would find the network again.

@@ -75,7 +75,7 @@ impl WaitFor {
 #[serde(deny_unknown_fields)]
 pub struct SendParams {
     /// The recipient: a contact or somebody with whom there is a conversation, as wherever `who` is meant; anybody by a whole
-    /// peer ID or a `rohrpost:` link; empty: the other side of the message in `reply_to`.
+    /// peer ID or a `rohrpost:` link; oneself by `me` or the own peer ID; empty: the other side of the message in `reply_to`.
     pub to: String,
     /// The text, exact.
     pub text: String,

@@ -231,7 +231,7 @@ macro_rules! byte_id {
 }
 
 byte_id!(
-    /// A conversation; that of two people has the key of the other one. People see his peer ID.
+    /// A conversation; that of two people has the key of the other one, and that with oneself the own. People see the peer ID.
     RoomId,
     32
 );

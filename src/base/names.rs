@@ -14,6 +14,11 @@ pub fn folded(name: &str) -> String {
     composed.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Whether oneself is meant.
+pub fn is_me(name: &str) -> bool {
+    folded(name) == "me"
+}
+
 /// Why a name could be taken for something else at the prompt or in our tables; `None`: it can stand for its owner. One that
 /// is odd is not given to anybody; of others it is shown quoted, and means nobody.
 pub fn oddity(name: &str) -> Option<&'static str> {
@@ -28,7 +33,7 @@ pub fn oddity(name: &str) -> Option<&'static str> {
     if plain.starts_with(['-', '.']) {
         return Some("it begins with - or a full stop");
     }
-    if plain == "me" {
+    if is_me(name) {
         return Some("`me` is oneself");
     }
     if plain.starts_with("rohrpost:") || plain.starts_with("12d3koow") || name.parse::<PeerId>().is_ok() {

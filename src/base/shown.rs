@@ -17,6 +17,8 @@ words! {
         Direct = "direct",
         /// With a group.
         Group = "group",
+        /// With oneself: notes, which go nowhere.
+        Oneself = "self",
     }
 }
 
@@ -106,7 +108,7 @@ pub struct Message {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "api", derive(schemars::JsonSchema))]
 pub struct Conversation {
-    /// The conversation: the peer ID of the other side.
+    /// The conversation: the peer ID of the other side; with oneself the own.
     pub conversation: PeerId,
     /// Of which kind.
     pub kind: ConversationKind,

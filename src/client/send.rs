@@ -10,6 +10,7 @@ use crate::api::{
     method,
 };
 use crate::base::PeerId;
+use crate::base::names::is_me;
 use crate::node::{Ask, Passphrase, Place, RunOptions};
 
 /// How long a delivery may take when nothing else is said.
@@ -52,7 +53,7 @@ pub fn send(
         None => Ok(passphrase.insert(ask()?).clone()),
     };
     let (mut client, node) = match open::reach(place)? {
-        Reached::Lock(lock) if options.wait != Some(WaitFor::Queued) => {
+        Reached::Lock(lock) if options.wait != Some(WaitFor::Queued) && !messages.iter().all(is_note) => {
             match Node::with_lock(place, lock, &mut ask_once, options.run.clone()) {
                 Ok(node) => (node.client()?, Some(node)),
                 Err(error) if error.is(Code::Network) => {
@@ -91,6 +92,11 @@ pub fn send(
         node.shutdown()?;
     }
     Ok(sent)
+}
+
+/// A note to oneself goes nowhere.
+fn is_note(message: &SendParams) -> bool {
+    is_me(&message.to)
 }
 
 /// Of several recipients nobody gets what is refused to one.

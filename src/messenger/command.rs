@@ -16,7 +16,7 @@ pub enum Command {
     },
     /// Replace the request token, so that links given out before are no longer *invited*.
     RotateToken,
-    /// Queue a message.
+    /// Queue a message; to oneself: keep a note.
     Send(SendCommand),
     /// Mark a conversation as read up to a message, or wholly.
     Read {

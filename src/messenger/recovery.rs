@@ -203,11 +203,11 @@ impl Order<'_> {
         Ok(())
     }
 
-    /// Gives who has a conversation, and its place in the inbox.
+    /// Gives with whom there is a conversation, oneself among them, and its place in the inbox.
     fn conversations(&mut self, peers: &BTreeSet<PeerId>) -> Result<Vec<(u64, u64, RoomId)>, StoreError> {
         let rows = self.buf.scan::<Conversations>(&Scan::all())?;
         let mut known: BTreeMap<RoomId, Option<ConversationRow>> =
-            peers.iter().map(|peer| (RoomId::direct(*peer), None)).collect();
+            peers.iter().chain([&self.me]).map(|peer| (RoomId::direct(*peer), None)).collect();
         known.extend(rows.into_iter().map(|(_, row)| (row.room, Some(row))));
         let mut active = Vec::new();
         for (room, row) in known {
@@ -307,7 +307,7 @@ impl Order<'_> {
                 let beside = [self.buf.key_of::<States>(&place)?, self.buf.key_of::<Late>(&place)?];
                 walked.keys.extend(key.into_iter().chain(beside.into_iter().flatten()));
                 let outbox = if row.author == self.me {
-                    let is_settled = self.buf.contains::<States>(&place)?;
+                    let is_settled = room.peer() == self.me || self.buf.contains::<States>(&place)?;
                     Some(walked.note_own(position, &row, is_settled))
                 } else {
                     walked.note_other(&row, position > read || self.buf.contains::<Late>(&place)?);

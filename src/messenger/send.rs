@@ -2,16 +2,18 @@
 
 use crate::base::{MessageId, PeerId, RoomId, Tail, limits};
 use crate::content;
-use crate::content::mimi::{self, Bare};
+use crate::content::mimi::{self, Bare, Expires, Vanishes};
 use crate::crypto::hash::sha256;
 use crate::identity::{IdentityKey, Mailbox};
 use crate::store::Rows;
 
-use super::command::{Answer, Hints, Refusal, SendCommand};
+use super::command::{Answer, Draft, Hints, Refusal, SendCommand};
+use super::link::Names;
 use super::names::{check_length, check_name, note_name};
 use super::query;
 use super::tables::{
-    ClientIdQueue, ClientIdRow, ClientIds, Contact, MessageRow, OutKind, PeerRow, client_id_key, numbered,
+    ClientIdQueue, ClientIdRow, ClientIds, Contact, ConversationRow, MessageRow, OutKind, PeerRow, client_id_key,
+    numbered,
 };
 use super::tx::{Step, Tx};
 
@@ -22,6 +24,9 @@ impl Tx<'_> {
             return Ok(done);
         }
         let life = command.draft.expires.map(|life| self.lifetime(life)).transpose()?;
+        if command.to == self.my_id() {
+            return self.note(command, life);
+        }
         if self.mem.requests.iter().any(|pending| pending.peer == command.to) {
             // Accepting tells them who we are and where: that is nothing to happen by the way.
             if !command.accept {
@@ -31,24 +36,51 @@ impl Tx<'_> {
         }
         let mut peer = self.writable_peer(&command)?;
         self.apply_hints(&mut peer, &command.hints)?;
-        let reply_to = self.checked_reply(&peer, command.draft.reply_to)?;
+        self.check_reply(&peer.peer, command.draft.reply_to)?;
         if self.mem.out.of(&peer.peer).totals.messages as u64 >= limits::MAX_OUTBOX_PER_PEER {
             return Err(Refusal::OutboxFull.into());
         }
         // Whom one writes to may answer.
         self.welcome(&mut peer, String::new())?;
-        let mut conversation = self.open_conversation(RoomId::direct(peer.peer))?;
+        let conversation = self.open_conversation(RoomId::direct(peer.peer))?;
+        let number = self.queue(peer.peer, OutKind::Message(next_position(&conversation)))?;
+        let names = self.names(peer.peer);
+        let id = self.put_own(conversation, &names, number, life, command)?;
+        self.put_peer(&peer)?;
+        self.try_now(peer.peer);
+        self.sent_answer(id)
+    }
+
+    /// Keeps a note to oneself: it goes nowhere, and is read as it is written.
+    fn note(&mut self, command: SendCommand, life: Option<(Expires, Vanishes)>) -> Step<Answer> {
+        let me = self.my_id();
+        check_text(&command.draft)?;
+        check_lengths(&command.draft, "the note", limits::MAX_TEXT)?;
+        self.check_reply(&me, command.draft.reply_to)?;
+        let conversation = self.open_conversation(RoomId::direct(me))?;
+        let id = self.put_own(conversation, &Names::new(me, me), 0, life, command)?;
+        self.sent_answer(id)
+    }
+
+    /// Puts a message of ours into its conversation, and what a client calls it beside it. `outbox`: its number there; 0: none.
+    fn put_own(
+        &mut self,
+        mut conversation: ConversationRow,
+        names: &Names,
+        outbox: u64,
+        life: Option<(Expires, Vanishes)>,
+        command: SendCommand,
+    ) -> Step<MessageId> {
         conversation.sent_counter += 1;
         let mut salt = [0; 16];
         self.rng.fill_bytes(&mut salt);
-        let names = self.names(peer.peer);
+        let draft = &command.draft;
         let mut content =
-            mimi::text(salt, &names.me, &names.room, conversation.sent_counter, &command.draft.text, reply_to);
+            mimi::text(salt, &names.me, &names.room, conversation.sent_counter, &draft.text, draft.reply_to);
         content.expires = life.map(|(wish, _)| wish);
         let body = content.encode();
         let id = content::message_id(&names.me, &names.room, &body, &salt);
-        let position = conversation.last.saturating_add(1);
-        let number = self.queue(peer.peer, OutKind::Message(position))?;
+        let position = next_position(&conversation);
         let client = command.client_id.clone().map(|id| (id, digest(&command, &salt)));
         let row = MessageRow {
             id,
@@ -61,13 +93,11 @@ impl Tx<'_> {
             vanishes: life.map(|(_, own)| own),
             tail: Tail::new(),
         };
-        self.add_message(&mut conversation, position, &row, Some(number))?;
-        self.put_peer(&peer)?;
+        self.add_message(&mut conversation, position, &row, Some(outbox))?;
         if let Some((client_id, digest)) = client {
             self.remember_client(&client_id, &ClientIdRow { message: id, digest })?;
         }
-        self.try_now(peer.peer);
-        self.sent_answer(id)
+        Ok(id)
     }
 
     /// The answer that a client's ID already got.
@@ -105,9 +135,7 @@ impl Tx<'_> {
 
     /// Checks the text against what this peer may be sent.
     fn writable_peer(&self, command: &SendCommand) -> Step<PeerRow> {
-        if command.draft.text.trim().is_empty() {
-            return Err(Refusal::EmptyText.into());
-        }
+        check_text(&command.draft)?;
         let peer = self.known_or_new(command.to)?;
         if peer.blocked {
             return Err(Refusal::Blocked.into());
@@ -117,8 +145,7 @@ impl Tx<'_> {
         } else {
             ("a message to somebody who has not accepted yet", limits::MAX_REQUEST_TEXT)
         };
-        check_length(what, command.draft.text.len(), max, "bytes")?;
-        check_name("the subject", command.draft.subject.as_deref().unwrap_or_default())?;
+        check_lengths(&command.draft, what, max)?;
         Ok(peer)
     }
 
@@ -188,10 +215,10 @@ impl Tx<'_> {
         Ok(is_new)
     }
 
-    fn checked_reply(&self, peer: &PeerRow, reply_to: Option<MessageId>) -> Step<Option<MessageId>> {
-        let Some(id) = reply_to else { return Ok(None) };
+    fn check_reply(&self, peer: &PeerId, reply_to: Option<MessageId>) -> Step {
+        let Some(id) = reply_to else { return Ok(()) };
         match self.index(&id)? {
-            Some(index) if index.room.peer() == peer.peer => Ok(Some(id)),
+            Some(index) if index.room.peer() == *peer => Ok(()),
             _ => Err(Refusal::NoMessage.into()),
         }
     }
@@ -204,6 +231,22 @@ impl Tx<'_> {
         (link.seek_at, link.seeks, link.look_at) = (None, 0, None);
         self.touch(peer);
     }
+}
+
+/// Where the next message stands.
+const fn next_position(conversation: &ConversationRow) -> u64 {
+    conversation.last.saturating_add(1)
+}
+
+/// Checks what is to be sent before anything is read for it.
+fn check_text(draft: &Draft) -> Result<(), Refusal> {
+    if draft.text.trim().is_empty() { Err(Refusal::EmptyText) } else { Ok(()) }
+}
+
+/// Checks what is to be sent, `what` it is, of so many bytes at most.
+fn check_lengths(draft: &Draft, what: &'static str, max: usize) -> Result<(), Refusal> {
+    check_length(what, draft.text.len(), max, "bytes")?;
+    check_name("the subject", draft.subject.as_deref().unwrap_or_default())
 }
 
 /// What is kept of a command beside a client's ID. The salt is in the message alone, and is forgotten with it: nobody

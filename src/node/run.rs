@@ -58,7 +58,8 @@ impl Node {
         let clock = Clock::new();
         let (open, outputs) = profile.open(clock.now(), &mut random::system())?;
         let reader = open.messenger.reader();
-        let wanted = settings.serve_mailbox.clone().known(|who| Ok(whom(&reader, who)?.peer))?;
+        let me = profile.peer_id();
+        let wanted = settings.serve_mailbox.clone().known(|who| Ok(whom(&reader, me, who)?.peer))?;
         let bound = socket::bind(place)?;
         let listener = tokio::net::UnixListener::from_std(bound.listener).map_err(|e| errors::io(&place.socket, &e))?;
 

@@ -70,10 +70,14 @@ fn a_removed_contact_is_a_stranger_again() {
 }
 
 #[test]
-fn one_cannot_deal_with_oneself_or_with_nobody() {
+fn one_is_no_contact_of_ones_own_and_nobody_is_a_contact() {
     both_ways(|world| {
         let alice = world.join("alice");
-        assert_eq!(world.try_say(alice, alice, "note to self"), Err(Refusal::Oneself));
+        let note = world.try_say(alice, alice, "note to self").unwrap();
+        assert_eq!(
+            (world.state(alice, &note), world.talk(alice, alice)),
+            (State::Read, vec!["> note to self".to_owned()])
+        );
         let me = world.id(alice);
         assert_eq!(world.command(alice, Command::Block(me)).unwrap_err(), Refusal::Oneself);
         assert_eq!(world.command(alice, Command::AcceptRequest(me)).unwrap_err(), Refusal::NoRequest);

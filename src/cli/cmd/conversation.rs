@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use crate::api::{DeletedConversation, Who, method};
+use crate::base::names::is_me;
 use crate::cli::args::Whom;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
@@ -42,7 +43,7 @@ pub(crate) fn run(args: ConversationArgs, context: &mut Context) -> Result<()> {
             return context.output.note("nothing was deleted");
         }
         let deleted = context.client()?.ask::<method::ConversationDelete>(&who)?;
-        told(&deleted, &mut context.output)
+        told(&deleted, is_me(&who.who), &mut context.output)
     })
 }
 
@@ -52,6 +53,9 @@ fn is_sure(who: &Who, context: &mut Context) -> Result<bool> {
         return Err(CliError::usage("there is nobody to ask whether the conversation is to be deleted")
             .hint("`--yes` deletes it without asking"));
     }
+    if is_me(&who.who) {
+        return context.prompter.confirm("Delete your notes to yourself for good? [y/N] ");
+    }
     let found = context.client()?.ask::<method::Resolve>(who)?;
     let who = safe::line(&name_and_peer(&found.name, &found.peer_id));
     context.prompter.confirm(&format!(
@@ -59,7 +63,10 @@ fn is_sure(who: &Who, context: &mut Context) -> Result<bool> {
     ))
 }
 
-fn told(deleted: &DeletedConversation, output: &mut Output) -> Result<()> {
+fn told(deleted: &DeletedConversation, is_me: bool, output: &mut Output) -> Result<()> {
+    if is_me {
+        return output.done(deleted, "your notes to yourself are deleted");
+    }
     let who = name_and_peer(&deleted.name, &deleted.conversation);
     output.done(deleted, &format!("the conversation with {who} is deleted"))?;
     match deleted.unsent {
@@ -79,7 +86,7 @@ mod tests {
         for (unsent, told_of) in [(0, None), (1, Some("1 message in it was")), (7, Some("7 messages in it were"))] {
             let (mut output, _, err) = output(PEOPLE);
             let deleted = DeletedConversation { conversation: peer(2), name: HOSTILE.to_owned(), unsent };
-            told(&deleted, &mut output).unwrap();
+            told(&deleted, false, &mut output).unwrap();
             assert!(err.text().contains("is deleted\n") && !err.text().contains('\x1b'), "{}", err.text());
             assert_eq!(err.text().contains("not sent"), told_of.is_some());
             assert!(err.text().contains(told_of.unwrap_or_default()), "{}", err.text());

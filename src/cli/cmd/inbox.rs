@@ -1,6 +1,6 @@
 //! `inbox`: the conversations, newest first.
 
-use crate::api::{Conversation, Direction, InboxParams, Message, method};
+use crate::api::{Conversation, ConversationKind, Direction, InboxParams, Message, method};
 use crate::base::WallTime;
 use crate::base::shown::{OTHER, UNREADABLE};
 use crate::cli::context::Context;
@@ -33,7 +33,10 @@ fn show(conversations: &[Conversation], when_empty: &str, output: &mut Output) -
         let weight = if conversation.unread > 0 { Tint::Bold } else { Tint::Plain };
         let last = conversation.last.as_ref();
         [
-            Cell::name(&conversation.name, conversation.calls_himself.as_deref()),
+            match conversation.kind {
+                ConversationKind::Oneself => Cell::text("me"),
+                _ => Cell::name(&conversation.name, conversation.calls_himself.as_deref()),
+            },
             Cell::two(&short_peer(&conversation.peer_id), &conversation.peer_id.to_string()).tint(Tint::Dim),
             Cell::number(conversation.unread).tint(weight),
             Cell::text(&last.map(|message| output.time(when(message))).unwrap_or_default()).tint(Tint::Dim),
@@ -66,7 +69,6 @@ pub(super) fn body(message: &Message) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::ConversationKind;
     use crate::cli::output::Form;
     use crate::cli::testing::{HOSTILE, PEOPLE, message, peer, written};
 
@@ -92,6 +94,15 @@ mod tests {
         assert_eq!(plain, format!("Bob\t{id}\t3\t2024-03-12T14:02:11.042Z\tyou: see ⏎ you\n"));
         let json = written(Form::Json, |output| show(&all, "", output));
         assert_eq!(json.lines().count(), 2);
+    }
+
+    #[test]
+    fn notes_to_oneself_are_told_from_somebody_who_calls_himself_so() {
+        let mut notes = conversation("", None);
+        notes.kind = ConversationKind::Oneself;
+        let people = written(PEOPLE, |output| show(&[notes, conversation("me", None)], "", output));
+        let names: Vec<&str> = people.lines().skip(1).map(|line| line.split_whitespace().next().unwrap()).collect();
+        assert_eq!(names, ["me", "\"me\""]);
     }
 
     fn squeezed(text: &str) -> Vec<Vec<&str>> {

@@ -7,7 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::api::{ApiError, Code, SendParams, Sent, State, WaitFor, Who, method};
 use crate::base::limits::{MAX_NAME_CHARS, MAX_TEXT};
-use crate::base::names::{folded, oddity};
+use crate::base::names::{folded, is_me, oddity};
 use crate::cli::args::{duration, lifetime, one_of};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
@@ -24,7 +24,7 @@ const MORE_OF_A_NAME: usize = 2;
 /// Send a message
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-WHO is a name, a peer ID or its end, or a link; several have commas between them: bob,carol.
+WHO is a name, a peer ID or its end, a link, or `me`; several have commas between them: bob,carol.
 Options stand before WHO or behind the text, which is quoted if it holds one.
 What cannot be delivered now is kept. With no node running, one is started for the delivery.
 
@@ -183,9 +183,12 @@ fn told(sent: &Sent, to: &str, delivery: &Delivery, context: &mut Context) -> Re
     } else if output.is_plain() {
         output.line(&format!("{}\t{}\t{}", sent.message_id, sent.to, sent.state))?;
     } else {
-        // A link, a peer ID or the end of one is no name.
-        let name = if oddity(to).is_some() { "" } else { to };
-        let who = safe::line(&name_and_peer(name, &sent.to));
+        let who = match to {
+            me if is_me(me) => "me".to_owned(),
+            // A link, a peer ID or the end of one is no name.
+            link if oddity(link).is_some() => safe::line(&name_and_peer("", &sent.to)),
+            name => safe::line(&name_and_peer(name, &sent.to)),
+        };
         let state = output.paint.tint(tint(sent.state), sent.state.word());
         let id = output.paint.tint(Tint::Dim, &short_message(&sent.message_id));
         output.line(&format!("{state}  to {who}  {id}"))?;

@@ -56,7 +56,7 @@ fn contact(office: &Office, whose: usize, who: usize) -> Contact {
 
 /// Whom a text means to Alice; nobody, or several.
 fn meant(office: &Office, scope: Scope, text: &str) -> Option<usize> {
-    let found = query::resolve_peer(&office.rows(ALICE), scope, text).ok()?;
+    let found = query::resolve_peer(&office.rows(ALICE), office.id(ALICE), scope, text).ok()?;
     (0..3).find(|who| office.id(*who) == found)
 }
 

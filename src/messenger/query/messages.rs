@@ -180,6 +180,10 @@ pub(in crate::messenger) fn state(
         let unread = position > conversation.read || rows.contains::<Late>(&key)?;
         return Ok(if unread && !message.is_other() { State::Received } else { State::Read });
     }
+    // A note to oneself goes nowhere.
+    if conversation.room.peer() == me {
+        return Ok(State::Read);
+    }
     match rows.get::<States>(&key) {
         // It has come that far at least.
         Err(StoreError::Damaged { .. }) => return Ok(State::Sent),
@@ -281,6 +285,7 @@ impl<'a, R: Rows> Shown<'a, R> {
             index.as_ref().is_some_and(|(_, row)| row.outbox.is_some()) || self.rows.contains::<States>(&key)?;
         let is_read = position <= self.conversation.read;
         let (direction, from, from_name, state) = match (outgoing, is_read) {
+            (true, _) if peer == self.me => (Direction::Out, self.me, &self.my_name, State::Read),
             (true, _) => (Direction::Out, self.me, &self.my_name, State::Sent),
             (false, true) => (Direction::In, peer, &self.peer_name, State::Read),
             (false, false) => (Direction::In, peer, &self.peer_name, State::Received),

@@ -98,7 +98,7 @@ pub fn inbox(
             let peer = room.peer();
             found.push(Conversation {
                 conversation: peer,
-                kind: ConversationKind::Direct,
+                kind: if peer == me { ConversationKind::Oneself } else { ConversationKind::Direct },
                 name: messages::name_of(rows, &peer)?,
                 calls_himself: calls_himself(rows, &peer)?,
                 peer_id: peer,

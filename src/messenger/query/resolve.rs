@@ -1,7 +1,7 @@
 //! Who or what a person means: names, identifiers and what is printed of them. Text that others choose never takes what means
 //! somebody already.
 
-use crate::base::names::{folded, oddity};
+use crate::base::names::{folded, is_me, oddity};
 use crate::base::{MessageId, PeerId, RoomId, WallTime};
 use crate::store::{Rows, Scan, StoreError};
 
@@ -36,7 +36,7 @@ pub enum ResolveError<T: std::fmt::Debug> {
 /// Among whom somebody is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Contacts, who is blocked, and others with whom there is a conversation.
+    /// Oneself, contacts, who is blocked, and others with whom there is a conversation.
     People,
     /// Who asks to be a contact.
     Requests,
@@ -131,13 +131,19 @@ pub fn meant(known: &[Known], text: &str) -> Result<PeerId, ResolveError<Known>>
     one_of(fitting)
 }
 
-/// The peer that a text means among those of a scope.
+/// The peer that a text means among those of a scope; `me` is oneself.
 ///
 /// # Errors
 /// Nobody or several, or the store.
-pub fn resolve_peer(rows: &impl Rows, scope: Scope, text: &str) -> Result<PeerId, ResolveError<Known>> {
+pub fn resolve_peer(rows: &impl Rows, me: PeerId, scope: Scope, text: &str) -> Result<PeerId, ResolveError<Known>> {
     let known = match scope {
-        Scope::People => people(rows)?,
+        Scope::People if is_me(text) => return Ok(me),
+        Scope::People => {
+            let mut known = people(rows)?;
+            // The notes to oneself stand in the inbox with the end of the own peer ID.
+            known.extend(has_conversation(rows, &me)?.then(|| Known::nameless(me)));
+            known
+        }
         Scope::Requests => requests(rows)?,
     };
     meant(&known, text)

@@ -102,8 +102,8 @@ fn ask_everything(office: &Office, what: &str) {
         sound(history(&rows, me, &peer, None, 1000, wall).map(drop));
         sound(name(&rows, &peer).map(drop));
     }
-    assert!(!matches!(resolve_peer(&rows, Scope::People, "nobody"), Err(ResolveError::Store(_))), "{what}");
-    assert!(!matches!(resolve_peer(&rows, Scope::Requests, "nobody"), Err(ResolveError::Store(_))), "{what}");
+    assert!(!matches!(resolve_peer(&rows, me, Scope::People, "nobody"), Err(ResolveError::Store(_))), "{what}");
+    assert!(!matches!(resolve_peer(&rows, me, Scope::Requests, "nobody"), Err(ResolveError::Store(_))), "{what}");
     assert!(!matches!(resolve_message(&rows, "0", wall), Err(ResolveError::Store(_))), "{what}");
 }
 

@@ -1,8 +1,10 @@
 use super::*;
+use crate::base::words::State;
 use crate::base::{MessageId, Millis};
-use crate::messenger::command::Command;
+use crate::messenger::command::{Command, SendCommand};
 use crate::messenger::tables::{CardKeysTable, OneTimeTable, SendingChains, Sessions};
 use crate::messenger::testing::Office;
+use crate::messenger::tx::Tx;
 use crate::store::Reader;
 use crate::store::testing::Dump;
 
@@ -271,4 +273,24 @@ fn open_and_tell(order: &str) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     println!("KiB: {}", line.split_whitespace().nth(1).unwrap());
+}
+
+/// Nobody waits for what one writes to oneself, not even when all that is left of it is the notes.
+#[test]
+fn notes_to_oneself_come_back_and_are_not_sent() {
+    let mut office = Office::pair();
+    let me = office.id(0);
+    office.command(0, Command::Send(SendCommand::text(me, "milk"))).unwrap();
+    for is_lost in [false, true] {
+        let lose = |tx: &mut Tx<'_>| tx.buf.delete::<Conversations>(&room_key(&RoomId::direct(me)));
+        office.tx(0, |tx| {
+            if is_lost {
+                lose(tx);
+            }
+        });
+        assert_eq!(recover(&mut office, 0).queued, 0);
+        assert_eq!(office.texts(0, 0), ["milk"]);
+        assert_eq!(office.history(0, 0)[0].state, State::Read);
+        assert_eq!(office.undelivered(0), 0);
+    }
 }

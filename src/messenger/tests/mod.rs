@@ -5,4 +5,5 @@ mod damaged;
 mod deadlines;
 mod desks;
 mod model;
+mod notes;
 mod rows;

@@ -23,11 +23,11 @@ impl Dispatcher {
         let until = Until::new(params.wait, params.timeout_ms);
         let command = self
             .core
-            .read(move |reader, _| {
+            .read(move |reader, me| {
                 let answered = params.reply_to.as_ref().map(|text| which(reader, text)).transpose()?;
                 let to = match answered {
                     Some((peer, _)) if params.to.is_empty() => Meant { peer, hints: Hints::default() },
-                    _ => whom(reader, &params.to)?,
+                    _ => whom(reader, me, &params.to)?,
                 };
                 Ok(draft(params, to, answered.map(|(_, id)| id)))
             })
@@ -96,7 +96,7 @@ impl Dispatcher {
         let limit = page(params.limit, HISTORY)?;
         self.core
             .read(move |reader, me| {
-                let who = whom(reader, &params.who)?;
+                let who = whom(reader, me, &params.who)?;
                 let before = params.before.map(|text| which(reader, &text)).transpose()?.map(|(_, id)| id);
                 Ok(query::history(reader, me, &who.peer, before.as_ref(), limit, Clock::wall())?)
             })
@@ -106,8 +106,8 @@ impl Dispatcher {
     pub(super) async fn mark_read(&self, params: ReadParams) -> Result<ReadCount, ApiError> {
         let (peer, upto) = self
             .core
-            .read(move |reader, _| {
-                let who = whom(reader, &params.who)?;
+            .read(move |reader, me| {
+                let who = whom(reader, me, &params.who)?;
                 let upto = params.upto.map(|text| which(reader, &text)).transpose()?.map(|(_, id)| id);
                 Ok((who.peer, upto))
             })

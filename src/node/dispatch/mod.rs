@@ -165,21 +165,21 @@ pub(super) struct Meant {
     hints: Hints,
 }
 
-/// Understands what stands where a contact, or somebody with whom there is a conversation, is meant.
-pub(super) fn whom(reader: &Reader, text: &str) -> Result<Meant, ApiError> {
-    whom_among(reader, Scope::People, text)
+/// Understands what stands where a contact, or somebody with whom there is a conversation, is meant; `me` is oneself.
+pub(super) fn whom(reader: &Reader, me: PeerId, text: &str) -> Result<Meant, ApiError> {
+    whom_among(reader, me, Scope::People, text)
 }
 
 /// The same where somebody is meant who asks to be a contact.
-fn who_asks(reader: &Reader, text: &str) -> Result<Meant, ApiError> {
-    whom_among(reader, Scope::Requests, text)
+fn who_asks(reader: &Reader, me: PeerId, text: &str) -> Result<Meant, ApiError> {
+    whom_among(reader, me, Scope::Requests, text)
 }
 
-fn whom_among(reader: &Reader, scope: Scope, text: &str) -> Result<Meant, ApiError> {
+fn whom_among(reader: &Reader, me: PeerId, scope: Scope, text: &str) -> Result<Meant, ApiError> {
     if let Some(meant) = whom_exactly(text)? {
         return Ok(meant);
     }
-    match query::resolve_peer(reader, scope, text) {
+    match query::resolve_peer(reader, me, scope, text) {
         Ok(peer) => Ok(Meant { peer, hints: Hints::default() }),
         Err(error) => Err(errors::peer(error, text.trim(), scope)),
     }

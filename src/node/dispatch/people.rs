@@ -53,8 +53,8 @@ impl Dispatcher {
 
     pub(super) async fn found(&self, who: Who) -> Result<Found, ApiError> {
         self.core
-            .read(move |reader, _| {
-                let peer_id = whom(reader, &who.who)?.peer;
+            .read(move |reader, me| {
+                let peer_id = whom(reader, me, &who.who)?.peer;
                 let (name, asks) = (query::name(reader, &peer_id)?, query::asks(reader, &peer_id)?);
                 Ok(Found { peer_id, name, asks })
             })
@@ -63,8 +63,8 @@ impl Dispatcher {
 
     pub(super) async fn resolve(&self, who: Who) -> Result<Resolved, ApiError> {
         self.core
-            .read(move |reader, _| {
-                let peer_id = whom(reader, &who.who)?.peer;
+            .read(move |reader, me| {
+                let peer_id = whom(reader, me, &who.who)?.peer;
                 Ok(Resolved { peer_id, name: query::name(reader, &peer_id)? })
             })
             .await
@@ -73,8 +73,8 @@ impl Dispatcher {
     /// Who is meant of those who ask; whoever it is may not ask at all, if a whole peer ID says so.
     async fn asking(&self, who: Who) -> Result<Resolved, ApiError> {
         self.core
-            .read(move |reader, _| {
-                let peer_id = who_asks(reader, &who.who)?.peer;
+            .read(move |reader, me| {
+                let peer_id = who_asks(reader, me, &who.who)?.peer;
                 Ok(Resolved { peer_id, name: query::name(reader, &peer_id)? })
             })
             .await
@@ -93,14 +93,14 @@ impl Dispatcher {
             (None, true) => Ok(Command::TakeName(peer)),
             _ => Err(ApiError::new(Code::InvalidParams, "either a name or theirs, and not both")),
         };
-        let meant = self.core.read(move |reader, _| whom(reader, &who)).await?;
+        let meant = self.core.read(move |reader, me| whom(reader, me, &who)).await?;
         contact_now(self.core.submit(renaming(meant.peer)?).await).await
     }
 
     async fn request(&self, who: Who) -> Result<RequestDetail, ApiError> {
         self.core
-            .read(move |reader, _| {
-                let peer = who_asks(reader, &who.who)?.peer;
+            .read(move |reader, me| {
+                let peer = who_asks(reader, me, &who.who)?.peer;
                 let (request, texts) = query::request(reader, &peer, Clock::wall())?.ok_or_else(no_request)?;
                 let texts = texts.into_iter().map(|text| HeldMessage { text }).collect();
                 Ok(RequestDetail { request, texts })
@@ -126,7 +126,7 @@ impl Dispatcher {
     async fn contact(&self, who: String) -> Result<Contact, ApiError> {
         self.core
             .read(move |reader, me| {
-                let found = query::contact(reader, me, &whom(reader, &who)?.peer)?;
+                let found = query::contact(reader, me, &whom(reader, me, &who)?.peer)?;
                 found.ok_or_else(|| ApiError::new(Code::NotAContact, "this peer is not a contact"))
             })
             .await
@@ -144,7 +144,7 @@ impl Dispatcher {
 
     /// The contact as a command leaves it.
     async fn contact_after(&self, who: String, command: impl FnOnce(Meant) -> Command) -> Result<Contact, ApiError> {
-        let meant = self.core.read(move |reader, _| whom(reader, &who)).await?;
+        let meant = self.core.read(move |reader, me| whom(reader, me, &who)).await?;
         contact_now(self.core.submit(command(meant)).await).await
     }
 

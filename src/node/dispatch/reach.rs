@@ -74,7 +74,13 @@ impl Dispatcher {
         let (place, net) = (self.place.clone(), self.live.as_ref().map(|live| live.net.status()));
         self.core
             .read(move |reader, me| match who {
-                Some(who) => doctor::of_a_peer(reader, me, whom(reader, &who)?.peer, net.as_ref()),
+                Some(who) => match whom(reader, me, &who)?.peer {
+                    peer if peer == me => {
+                        Err(ApiError::new(Code::Oneself, "this is yourself, and there is no way to go")
+                            .with_hint("`rohrpost doctor` without a name looks at this profile"))
+                    }
+                    peer => doctor::of_a_peer(reader, me, peer, net.as_ref()),
+                },
                 None => doctor::of_a_node(&place, reader, net.as_ref()),
             })
             .await
@@ -130,7 +136,7 @@ impl Dispatcher {
 
     pub(super) async fn use_mailbox(&self, at: Vec<String>) -> Result<api::Mailbox, ApiError> {
         let net = self.live.as_ref().map(|live| live.net.clone());
-        let (peer, addrs) = self.core.read(move |reader, _| mailbox_at(reader, net.as_ref(), &at)).await?;
+        let (peer, addrs) = self.core.read(move |reader, me| mailbox_at(reader, me, net.as_ref(), &at)).await?;
         self.core.command(Command::UseMailbox { peer, addrs }).await?;
         let found = self.mailboxes().await?.into_iter().find(|mailbox| mailbox.peer_id == peer);
         found.ok_or_else(|| errors::internal("the mailbox is not among ours"))
@@ -151,7 +157,12 @@ impl Dispatcher {
 }
 
 /// Understands where a mailbox is: addresses of one node, or somebody of whom it is known.
-fn mailbox_at(reader: &Reader, net: Option<&NetHandle>, at: &[String]) -> Result<(PeerId, Vec<String>), ApiError> {
+fn mailbox_at(
+    reader: &Reader,
+    me: PeerId,
+    net: Option<&NetHandle>,
+    at: &[String],
+) -> Result<(PeerId, Vec<String>), ApiError> {
     let bad = |message: String| ApiError::new(Code::BadAddress, message);
     let is_address = |text: &String| text.trim().starts_with('/');
     let nowhere = || bad("give the address of a node".to_owned());
@@ -168,7 +179,7 @@ fn mailbox_at(reader: &Reader, net: Option<&NetHandle>, at: &[String]) -> Result
         return Ok((peer, addrs));
     }
     let [who] = at else { return Err(nowhere()) };
-    let meant = whom(reader, who)?;
+    let meant = whom(reader, me, who)?;
     let mut addrs = meant.hints.addrs;
     let connected = net.and_then(|net| net.status().peers.into_iter().find(|there| there.peer_id == meant.peer));
     // Who has dialled us has a port that nobody can dial: it is a hint like the others.
