@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
+use clap::{ArgAction, Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
 use crate::base::limits::{MAX_LIFETIME, MIN_LIFETIME};
 
@@ -16,17 +16,57 @@ use super::prompt::Source;
 #[command(
     name = "rohrpost",
     version,
-    about = "A messenger without a middle: your machine to theirs, end-to-end encrypted, no server, no account",
-    after_help = "New here? `rohrpost demo` shows two nodes talking to each other, in a few seconds.",
+    about = "A messenger without a middle: your machine to theirs, end-to-end encrypted",
+    help_template = "{about}\n\n{usage-heading} {usage}{after-help}",
+    after_help = GROUPS,
+    disable_help_flag = true,
+    disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true,
     max_term_width = 100
 )]
 pub(crate) struct Cli {
+    /// Print help; `rohrpost help options` has more
+    #[arg(short, long, global = true, action = ArgAction::Help, display_order = 1000)]
+    help: Option<bool>,
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// The commands in groups: all of them on a terminal of 24 lines.
+const GROUPS: &str = "\
+Begin     init              make an identity: the first thing to do
+          id, whoami        your peer ID, link, QR code, name, passphrase
+          demo              watch two nodes talk to each other
+Write     send, reply       send a message; answer one
+Read      inbox, history    the conversations; the messages of one
+          read, listen      mark as read; print events as they come
+          conversation      a whole conversation: show or delete it
+People    contacts, add     the people you know; add somebody
+          requests          first messages of people who are no contacts
+          accept, decline   take somebody's request; drop it
+          block, unblock    keep nothing of somebody's; undo that
+          policy            who may write to you
+Node      run, stop         run the node in the foreground; stop it
+          status, peers     what it does; who is connected
+          mailbox           where messages wait while your node is off
+          doctor, recover   find what is wrong; recover a damaged profile
+Programs  rpc, openrpc      call the node; what can be called
+          completions, man  for your shell; manual pages
+          help, version     `help COMMAND`, `help options`: what all understand";
+
+/// The definition as it understands arguments: what all commands understand is not said with each of them.
+pub(crate) fn definition() -> clap::Command {
+    let is_of_all = |arg: &clap::Arg| arg.is_global_set() && arg.get_id() != "help";
+    Cli::command().mut_args(|arg| if is_of_all(&arg) { arg.hide(true) } else { arg })
+}
+
+/// What all commands understand, for `help options`.
+pub(crate) fn of_all_commands() -> clap::Command {
+    let about = "What every command understands, before it or behind it:\n\n{options}";
+    Global::augment_args(clap::Command::new("rohrpost")).help_template(about).max_term_width(100)
 }
 
 /// What every command understands.
@@ -90,11 +130,35 @@ pub(crate) enum Command {
     Mailbox(cmd::mailbox::MailboxArgs),
     Peers(cmd::peers::PeersArgs),
     Contacts(cmd::contacts::ContactsArgs),
+    /// Short for `requests accept`
+    Accept(Whom),
+    /// Short for `requests decline`
+    Decline(Whom),
+    /// Short for `contacts block`
+    Block(Whom),
+    /// Short for `contacts unblock`
+    Unblock(Whom),
+    /// Short for `contacts add`
+    Add(cmd::contacts::AddArgs),
+    /// Short for `id show`
+    Whoami,
+    /// Print the version
+    Version,
+    /// Print the help of a command, or what all commands understand
+    Help(HelpArgs),
     Demo(cmd::demo::DemoArgs),
     Rpc(cmd::rpc::RpcArgs),
     Openrpc(cmd::openrpc::OpenrpcArgs),
     Completions(cmd::completions::CompletionsArgs),
     Man(cmd::man::ManArgs),
+}
+
+/// What help is wanted for.
+#[derive(Debug, Args)]
+pub(crate) struct HelpArgs {
+    /// A command, or `options`
+    #[arg(value_name = "COMMAND|options")]
+    pub(crate) topic: Vec<String>,
 }
 
 /// Whom a command is about.
@@ -168,9 +232,43 @@ pub(crate) fn one_of<T: Copy + Send + Sync>(
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
+
+    /// Every command, with its whole name.
+    fn all(command: &clap::Command, path: &str, found: &mut Vec<(String, clap::Command)>) {
+        found.push((path.to_owned(), command.clone()));
+        command.get_subcommands().for_each(|below| all(below, &format!("{path} {}", below.get_name()), found));
+    }
+
+    #[test]
+    fn help_fits_a_terminal_of_24_lines_and_80_columns() {
+        let mut root = definition().term_width(80);
+        root.build();
+        let mut commands = Vec::new();
+        all(&root, "rohrpost", &mut commands);
+        commands.push(("options".to_owned(), of_all_commands().term_width(80)));
+        assert!(commands.len() > 45, "{}", commands.len());
+        let told = commands.iter_mut().map(|(path, command)| (path, command.render_help().to_string()));
+        let fits = |text: &str| text.lines().count() <= 24 && text.lines().all(|line| line.chars().count() <= 80);
+        let wrong: Vec<_> =
+            told.filter(|(_, text)| !fits(text)).map(|(path, text)| format!("{path}:\n{text}")).collect();
+        assert!(wrong.is_empty(), "{} do not fit:\n{}", wrong.len(), wrong.join("\n"));
+    }
+
+    #[test]
+    fn every_command_stands_in_a_group() {
+        let listed: Vec<&str> = GROUPS
+            .lines()
+            .filter_map(|line| line.get(10..28))
+            .flat_map(|line| line.split(", "))
+            .map(str::trim)
+            .collect();
+        let mut commands: Vec<String> = Cli::command().get_subcommands().map(|one| one.get_name().to_owned()).collect();
+        let mut listed = listed;
+        commands.sort();
+        listed.sort_unstable();
+        assert_eq!(listed, commands);
+    }
 
     #[test]
     fn the_definition_is_consistent() {

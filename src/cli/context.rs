@@ -9,6 +9,7 @@ use crate::client::{self, Client, Passphrase, Place, RunOptions, SendOptions};
 use super::args::Whom;
 use super::cmd::send::Delivery;
 use super::error::{CliError, Result};
+use super::lead;
 use super::output::{Output, name_and_peer};
 use super::prompt::{Prompter, Source};
 
@@ -141,6 +142,15 @@ impl Context {
             let _ = show(event, output);
         };
         Ok(client::run(&self.place, &mut ask, options.clone(), &mut tell)?)
+    }
+
+    /// Shows whom a word behind a noun names; what is nobody's name may be meant as a command.
+    pub(crate) fn named_behind<M: Rpc<Params = Who>>(&mut self, noun: &str, who: &str) -> Result<M::Result> {
+        self.client()?.ask::<M>(&Who::new(who)).map_err(|error| {
+            let is_nobody = error.is(Code::NotFound) || error.is(Code::NoRequest);
+            let hint = if is_nobody { lead::behind_noun(noun, who) } else { None };
+            hint.map_or_else(|| error.clone(), |hint| error.clone().with_hint(hint)).into()
+        })
     }
 
     /// Does it for each; what fails is told, and the others are done nevertheless.

@@ -8,6 +8,7 @@ mod cmd;
 mod context;
 mod error;
 mod harden;
+mod lead;
 mod logging;
 mod near;
 mod output;
@@ -23,7 +24,7 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use jiff::tz::TimeZone;
 
@@ -48,18 +49,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Err(error) = harden::harden() {
         return before.refuse(&CliError::io("the keys cannot be kept out of core dumps", &error));
     }
-    let typed = Typed::read(&args);
-    let parsed = parse(args, before.color);
-    // What it says of options and words that are mixed is better than what the parser says.
-    let is_help = |error: &clap::Error| matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    if !parsed.as_ref().is_err_and(is_help)
-        && let Err(error) = prose::check(&typed)
-    {
-        return before.refuse(&error);
-    }
-    let cli = match parsed {
-        Ok(cli) => cli,
-        Err(error) => return before.end(&error),
+    let cli = match before.understand(args) {
+        Ok(Understood::Command(cli)) => *cli,
+        Ok(Understood::Shown(help)) => return shown(&help),
+        Err(error) => return before.refuse(&error),
     };
     let understood = Early { json: cli.global.json, color: cli.global.color, ..before };
     let outcome = start(cli).and_then(|(command, mut context)| dispatch(command, &mut context));
@@ -67,7 +60,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn start(cli: Cli) -> Result<(Command, Context)> {
-    let Cli { global, command } = cli;
+    let Cli { global, command, .. } = cli;
     // Only the node has something to tell from day to day.
     let base = if matches!(command, Command::Run(_)) { 2 } else { 1 };
     let output = output(&global);
@@ -98,6 +91,15 @@ fn dispatch(command: Command, context: &mut Context) -> Result<()> {
         Command::Mailbox(args) => cmd::mailbox::run(args, context),
         Command::Peers(args) => cmd::peers::run(args, context),
         Command::Contacts(args) => cmd::contacts::run(args, context),
+        Command::Accept(whom) => cmd::requests::accept(whom, context),
+        Command::Decline(whom) => cmd::requests::decline(whom, context),
+        Command::Block(whom) => cmd::contacts::block(whom, context),
+        Command::Unblock(whom) => cmd::contacts::unblock(whom, context),
+        Command::Add(args) => cmd::contacts::add(args, context),
+        Command::Whoami => cmd::id::whoami(context),
+        Command::Version => cmd::version::run(&mut context.output),
+        // It was printed before anything was begun.
+        Command::Help(_) => Ok(()),
         Command::Demo(args) => cmd::demo::run(args, &mut context.output),
         Command::Rpc(args) => cmd::rpc::run(&args, context),
         Command::Openrpc(args) => cmd::openrpc::run(&args, &mut context.output),
@@ -129,17 +131,81 @@ impl Early {
         ExitCode::from(error.exit())
     }
 
-    /// Help and version are no errors; everything else is told as all errors are.
-    fn end(&self, error: &clap::Error) -> ExitCode {
-        match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {}
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !self.json => {}
-            _ => return self.refuse(&CliError::of_parser(error, &self.command)),
+    /// Understands the arguments, or says what is wrong with them.
+    fn understand(&self, args: Vec<OsString>) -> Result<Understood> {
+        let typed = Typed::read(&args);
+        if let Some(topic) = lead::topic_behind_noun(&typed) {
+            return self.help(&typed, &topic).map(Understood::Shown);
         }
-        // A reader who has gone is no error here either.
-        let _ = error.print();
-        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+        let parsed = parse(args, self.color);
+        if let Err(error) = &parsed {
+            match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {}
+                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !self.json => {}
+                _ => {
+                    // What is said of what was typed is better than what the parser says of what it expected.
+                    prose::check(&typed)?;
+                    let led = if leads_astray(error) { lead::lead(&typed) } else { None };
+                    return Err(led.unwrap_or_else(|| CliError::of_parser(error, &self.command)));
+                }
+            }
+        }
+        match parsed {
+            Ok(Cli { command: Command::Help(help), .. }) => self.help(&typed, &help.topic).map(Understood::Shown),
+            Ok(cli) => prose::check(&typed).map(|()| Understood::Command(Box::new(cli))),
+            Err(help) => Ok(Understood::Shown(help)),
+        }
     }
+}
+
+impl Early {
+    /// The help of a command, or what all of them understand.
+    fn help(&self, typed: &Typed, topic: &[String]) -> Result<clap::Error> {
+        if topic == ["options"] {
+            let asked = ["rohrpost", "--help"];
+            let shown = args::of_all_commands().color(self.color).try_get_matches_from(asked);
+            return shown.err().ok_or_else(|| CliError::usage("there is no help"));
+        }
+        let line = ["rohrpost".to_owned()].into_iter().chain(topic.iter().cloned()).chain(["--help".to_owned()]);
+        match parse(line.map(OsString::from).collect(), self.color) {
+            Err(help) if help.kind() == ErrorKind::DisplayHelp && is_command(topic) => Ok(help),
+            _ => {
+                let wanted = Typed { command: topic.to_vec(), ..typed.clone() };
+                let error = || CliError::usage(format!("there is no command '{}'", topic.join(" ")));
+                Err(lead::lead(&wanted).unwrap_or_else(|| error().hint("`rohrpost --help` lists the commands")))
+            }
+        }
+    }
+}
+
+/// Whether these words name a command and nothing besides.
+fn is_command(words: &[String]) -> bool {
+    let root = Cli::command();
+    words.iter().try_fold(&root, |at, word| at.find_subcommand(word)).is_some()
+}
+
+/// What was typed.
+enum Understood {
+    /// A command.
+    Command(Box<Cli>),
+    /// A wish to see help or the version, and what there is to see.
+    Shown(clap::Error),
+}
+
+/// Whether there is a word where another command or none is expected.
+fn leads_astray(error: &clap::Error) -> bool {
+    match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::InvalidSubcommand, _) => true,
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => !word.starts_with('-'),
+        _ => false,
+    }
+}
+
+/// Prints help or the version.
+fn shown(help: &clap::Error) -> ExitCode {
+    // A reader who has gone is no error here either.
+    let _ = help.print();
+    ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(2))
 }
 
 /// Follows the arguments that are names of commands.
@@ -156,8 +222,8 @@ fn command_of(args: &[OsString]) -> String {
     path
 }
 
-fn parse(args: Vec<OsString>, color: ColorChoice) -> Result<Cli, clap::Error> {
-    let mut matches = Cli::command().color(color).try_get_matches_from(args)?;
+fn parse(typed: Vec<OsString>, color: ColorChoice) -> Result<Cli, clap::Error> {
+    let mut matches = args::definition().color(color).try_get_matches_from(typed)?;
     Cli::from_arg_matches_mut(&mut matches)
 }
 

@@ -3,6 +3,8 @@
 
 use clap::{Command, CommandFactory};
 
+use crate::api::Code;
+
 use super::args::Cli;
 use super::error::{CliError, Result};
 use super::typed::{Piece, Typed, pieces, quoted, shell};
@@ -23,6 +25,10 @@ pub(crate) fn check(typed: &Typed) -> Result<()> {
     if let Some(Piece::Unknown(unknown)) = pieces.iter().find(|piece| matches!(piece, Piece::Unknown(_))) {
         return Err(no_option(&program, name, unknown, &pieces, command));
     }
+    let words: Vec<&str> = pieces.iter().filter_map(word).map(String::as_str).collect();
+    if let [first, text @ ..] = words.as_slice() {
+        check_first(&typed.program, name, first, &text.join(" "))?;
+    }
     let is_word = |piece: &Piece| matches!(piece, Piece::Word(_));
     let words = pieces.iter().position(is_word).zip(pieces.iter().rposition(is_word));
     let between = words.and_then(|(first, last)| pieces.get(first..=last)?.iter().find(|piece| !is_word(piece)));
@@ -33,6 +39,23 @@ pub(crate) fn check(typed: &Typed) -> Result<()> {
     let as_option = format!("as an option: `{}`", line(&program, all, &pieces, &text));
     let as_text = format!("as a part of the text: `{}`", whole_text(&program, &pieces));
     Err(CliError::usage(message).hint(format!("{as_option}; {as_text}")))
+}
+
+/// Refuses what cannot be a recipient, or a message, and is one elsewhere.
+fn check_first(program: &str, name: &str, first: &str, text: &str) -> Result<()> {
+    let send = |who: &str| format!("`{program} send {}`", shell([who, text].iter().filter(|word| !word.is_empty())));
+    match name {
+        "send" if first.len() > 1 && first.starts_with('@') => {
+            let plain: Vec<&str> = first.split(',').map(|who| who.trim().trim_start_matches('@')).collect();
+            Err(CliError::usage(format!("a name has no @ before it, as in '{first}'")).hint(send(&plain.join(","))))
+        }
+        "reply" if !first.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            let error =
+                CliError::new(Code::NoMessage, format!("'{first}' is no message ID, and `reply` answers a message"));
+            Err(error.hint(format!("to write to somebody: {}", send(first))))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What looks like an option, and is none.
@@ -163,5 +186,15 @@ mod tests {
         assert_eq!(hint(&["send", "bob", "--message", "hi"]), format!("{first}hi`"));
         assert_eq!(hint(&["send", "--to", "bob", "hi", "you"]), format!("{first}'hi you'`"));
         assert_eq!(hint(&["send", "-t", "bob"]), "`rohrpost send --help` lists them");
+    }
+
+    #[test]
+    fn who_is_named_otherwise_elsewhere_is_told_how_he_is_named_here() {
+        assert_eq!(hint(&["send", "@bob", "hi", "you"]), "`rohrpost send bob 'hi you'`");
+        assert_eq!(hint(&["send", "@bob,@carol", "hi"]), "`rohrpost send bob,carol hi`");
+        let error = checked(&["reply", "bob", "hi"]).unwrap_err();
+        assert_eq!(error.exit(), 6);
+        assert_eq!(error.into_api().hint.unwrap(), "to write to somebody: `rohrpost send bob hi`");
+        assert_eq!(checked(&["reply", "01A3", "hi"]), Ok(()));
     }
 }

@@ -10,7 +10,8 @@ use crate::cli::output::Output;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  rohrpost completions bash > ~/.local/share/bash-completion/completions/rohrpost
+  rohrpost completions bash > \\
+    ~/.local/share/bash-completion/completions/rohrpost
   rohrpost completions zsh > ~/.zfunc/_rohrpost
   rohrpost completions fish > ~/.config/fish/completions/rohrpost.fish")]
 pub(crate) struct CompletionsArgs {

@@ -2,32 +2,41 @@
 
 use clap::Subcommand;
 
-use crate::api::{AddContact, Contact, NoParams, RenameParams, SetContact, VerifyParams, Who, method};
+use crate::api::{AddContact, Code, Contact, NoParams, RenameParams, SetContact, VerifyParams, Who, method};
 use crate::base::shown::bytes;
 use crate::cli::args::{Whom, size};
 use crate::cli::context::Context;
-use crate::cli::error::Result;
+use crate::cli::error::{CliError, Result};
 use crate::cli::output::style::Tint;
 use crate::cli::output::table::{Cell, Record};
 use crate::cli::output::{Output, name_and_peer, short_peer};
+use crate::cli::typed::quoted;
 
 /// The people you know
 #[derive(Debug, clap::Args)]
+#[command(disable_help_subcommand = true)]
 #[command(after_help = "\
-WHO is a name that you gave, a peer ID or its end as tables show it, a contact's own name, or three
-letters and more of a name that you gave. A contact who takes another name is shown under the old
-one until you take it over with `rename --theirs`.
-
-Examples:
-  rohrpost contacts add 'rohrpost:12D3KooW…' --name Bob
-  rohrpost contacts verify bob
-  rohrpost contacts verify bob 12345 67890 …
-  rohrpost contacts set bob --quota 2GiB
-  rohrpost contacts rename bob --theirs
-  rohrpost contacts block …K9DPeVUH")]
+WHO is a name that you gave, a peer ID or its end as tables show it, a contact's
+own name, or three letters and more of a name that you gave.")]
 pub(crate) struct ContactsArgs {
     #[command(subcommand)]
     action: Option<ContactsAction>,
+
+    /// Show this one, as `contacts show` does
+    #[arg(value_name = "WHO")]
+    who: Option<String>,
+}
+
+/// Whom to add.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AddArgs {
+    /// Peer ID or `rohrpost:` link
+    #[arg(value_name = "PEER-ID|LINK")]
+    who: String,
+
+    /// Your own name for them
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -35,21 +44,14 @@ enum ContactsAction {
     /// List the contacts (this is the default)
     List,
     /// Add somebody by peer ID or link, without writing
-    Add {
-        /// Peer ID or `rohrpost:` link
-        #[arg(value_name = "PEER-ID|LINK")]
-        who: String,
-        /// Your own name for them
-        #[arg(long, value_name = "NAME")]
-        name: Option<String>,
-    },
+    Add(AddArgs),
     /// Show a contact and your common safety number
     Show {
         /// Whom
         #[arg(value_name = "WHO")]
         who: String,
     },
-    /// Give a contact a name of your own; an empty one goes back to theirs as you first knew it
+    /// Name a contact; an empty name goes back to theirs
     Rename {
         /// Whom
         #[arg(value_name = "WHO")]
@@ -61,12 +63,12 @@ enum ContactsAction {
         #[arg(long, conflicts_with = "name")]
         theirs: bool,
     },
-    /// Show the safety number to compare, or compare it and mark the contact as verified
+    /// Show the safety number, or compare it and mark the contact
     Verify {
         /// Whom
         #[arg(value_name = "WHO")]
         who: String,
-        /// The 60 digits that the other side reads to you; blanks do not matter
+        /// The 60 digits that the other side reads to you
         #[arg(value_name = "NUMBER")]
         number: Vec<String>,
         /// Take the mark away
@@ -78,7 +80,7 @@ enum ContactsAction {
         /// Whom
         #[arg(value_name = "WHO")]
         who: String,
-        /// At most so much, such as 500MiB or 2GiB; beyond it their messages wait on their side
+        /// Such as 500MiB or 2GiB; beyond it theirs wait on their side
         #[arg(long, value_name = "SIZE", value_parser = size)]
         quota: u64,
     },
@@ -86,23 +88,27 @@ enum ContactsAction {
     Block(Whom),
     /// Undo a block
     Unblock(Whom),
-    /// Forget a contact: what they write is a request again. The conversation stays
+    /// Forget a contact: what they write is a request again
     Remove(Whom),
 }
 
 /// Lists, shows or changes contacts.
 pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
-    match args.action.unwrap_or(ContactsAction::List) {
+    let action = match (args.action, args.who) {
+        (action, None) => action.unwrap_or(ContactsAction::List),
+        (None, Some(who)) => {
+            let contact = context.named_behind::<method::ContactsShow>("contacts", &who)?;
+            return show(&contact, &mut context.output);
+        }
+        (Some(_), Some(who)) => return Err(before_the_command("contacts", &who)),
+    };
+    match action {
         ContactsAction::List => {
             let mut contacts = context.client()?.ask::<method::ContactsList>(&NoParams {})?;
             contacts.sort_by_cached_key(|contact| (contact.name.to_lowercase(), contact.peer_id));
             list(&contacts, &mut context.output)
         }
-        ContactsAction::Add { who, name } => {
-            let contact = context.client()?.ask::<method::ContactsAdd>(&AddContact { who, name })?;
-            context.output.done(&contact, &format!("{} is a contact now", named(&contact)))?;
-            remark_of_the_name(&contact, context)
-        }
+        ContactsAction::Add(args) => add(args, context),
         ContactsAction::Show { who } => {
             let contact = context.client()?.ask::<method::ContactsShow>(&Who::new(who))?;
             show(&contact, &mut context.output)
@@ -119,16 +125,48 @@ pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
                 .output
                 .done(&contact, &format!("at most {} of messages of {} are kept", bytes(quota), named(&contact)))
         }
-        ContactsAction::Block(whom) => {
-            context.each_done::<method::ContactsBlock>(whom, |who| format!("{who} is blocked; they are not told"))
-        }
-        ContactsAction::Unblock(whom) => {
-            context.each_done::<method::ContactsUnblock>(whom, |who| format!("{who} is no longer blocked"))
-        }
+        ContactsAction::Block(whom) => block(whom, context),
+        ContactsAction::Unblock(whom) => unblock(whom, context),
         ContactsAction::Remove(whom) => context.each_done::<method::ContactsRemove>(whom, |who| {
             format!("{who} is no longer a contact; the conversation stays")
         }),
     }
+}
+
+/// A name and a command: which of both is meant?
+pub(super) fn before_the_command(noun: &str, who: &str) -> CliError {
+    CliError::usage(format!("'{who}' stands before the command"))
+        .hint(format!("whom a command is about stands behind it; `rohrpost {noun} {}` alone shows them", quoted(who)))
+}
+
+/// Makes a contact of somebody.
+pub(crate) fn add(args: AddArgs, context: &mut Context) -> Result<()> {
+    let AddArgs { who, name } = args;
+    let contact = context.client()?.ask::<method::ContactsAdd>(&AddContact { who, name })?;
+    context.output.done(&contact, &format!("{} is a contact now", named(&contact)))?;
+    remark_of_the_name(&contact, context)
+}
+
+/// Blocks each. Who only asks is not meant by a name, and it is said where he is.
+pub(crate) fn block(whom: Whom, context: &mut Context) -> Result<()> {
+    context.each(whom, |who, context| {
+        let blocked = context.client()?.ask::<method::ContactsBlock>(&who);
+        let blocked = match blocked {
+            Err(error) if error.is(Code::NotFound) => {
+                let asks = context.client()?.ask::<method::RequestsShow>(&who).is_ok();
+                let hint = format!("somebody of that name asks: `rohrpost requests block {}`", quoted(&who.who));
+                return Err(if asks { error.with_hint(hint) } else { error }.into());
+            }
+            blocked => blocked?,
+        };
+        let named = name_and_peer(&blocked.name, &blocked.peer_id);
+        context.output.done(&blocked, &format!("{named} is blocked; they are not told"))
+    })
+}
+
+/// Undoes the block of each.
+pub(crate) fn unblock(whom: Whom, context: &mut Context) -> Result<()> {
+    context.each_done::<method::ContactsUnblock>(whom, |who| format!("{who} is no longer blocked"))
 }
 
 /// Says so if the name that somebody has now means others, too, or nobody.

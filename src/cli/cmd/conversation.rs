@@ -9,23 +9,28 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::{Output, name_and_peer, safe};
 
-/// Delete a conversation
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Deleting destroys the keys of the conversation: nobody can read it any more, on this machine. The
-other side keeps theirs, and is not told. The contact stays.
+use super::contacts::before_the_command;
+use super::{history, inbox};
 
-Examples:
-  rohrpost conversation delete bob
-  rohrpost conversation delete bob carol --yes")]
+/// A whole conversation: show or delete it
+#[derive(Debug, clap::Args)]
+#[command(disable_help_subcommand = true)]
+#[command(after_help = "\
+Alone it lists the conversations, as `inbox` does.
+Deleting destroys the keys of the conversation: nobody can read it any more, on
+this machine. The other side keeps theirs, and is not told. The contact stays.")]
 pub(crate) struct ConversationArgs {
     #[command(subcommand)]
-    action: ConversationAction,
+    action: Option<ConversationAction>,
+
+    /// Show it, as `history` does
+    #[arg(value_name = "WHO")]
+    who: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 enum ConversationAction {
-    /// Delete a conversation for good, with what waits to be sent in it. The contact stays
+    /// Delete it for good, with what waits to be sent in it
     Delete {
         #[command(flatten)]
         whom: Whom,
@@ -35,9 +40,14 @@ enum ConversationAction {
     },
 }
 
-/// Deletes conversations.
+/// Lists or shows conversations, or deletes some.
 pub(crate) fn run(args: ConversationArgs, context: &mut Context) -> Result<()> {
-    let ConversationAction::Delete { whom, yes } = args.action;
+    let (whom, yes) = match (args.action, args.who) {
+        (Some(ConversationAction::Delete { whom, yes }), None) => (whom, yes),
+        (Some(_), Some(who)) => return Err(before_the_command("conversation", &who)),
+        (None, Some(who)) => return history::of(who, context),
+        (None, None) => return inbox::all(context),
+    };
     context.each(whom, |who, context| {
         if !yes && !is_sure(&who, context)? {
             return context.output.note("nothing was deleted");

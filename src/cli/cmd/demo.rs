@@ -20,7 +20,7 @@ use self::telling::Telling;
 
 /// Watch two nodes talk to each other, step by step, in a few seconds
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Everything happens on this machine and in a temporary folder; nothing of it stays.")]
+#[command(after_help = "Everything happens on this machine, in a temporary folder that is removed.")]
 pub(crate) struct DemoArgs {}
 
 const SUBJECT: &str = "the tubes under the city";

@@ -14,18 +14,11 @@ const TO_BE_MENDED: u8 = 1;
 /// Find what is wrong, and say how to mend it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Looks at the folder, the key file, the store, the snapshots, the disk, the clock, the socket and
-the network, and changes nothing. Without a node it reads the whole store, which takes a moment
-when it is large. With WHO it looks at the ways to somebody instead: what is known of them, whether
-they can be reached, and what waits for them. The exit code is 1 when there is something to mend.
-
-A clock that was wrong once gives nothing up: what it says is believed when it has stood for a day,
-agrees with two contacts, or was seen on three days. With --clock you say that it is right now.
-
-Examples:
-  rohrpost doctor
-  rohrpost doctor bob
-  rohrpost doctor --clock")]
+Looks at the folder, the key file, the store, the disk, the clock, the socket and
+the network, and changes nothing. Without a node it reads the whole store, which
+takes a moment when it is large. The exit code is 1 when something is to mend.
+With WHO: what is known of them, how they are reached, and what waits for them.
+A clock that was wrong once gives nothing up; it is believed after a day.")]
 pub(crate) struct DoctorArgs {
     /// Look at the ways to them instead
     #[arg(value_name = "WHO")]

@@ -24,7 +24,7 @@ pub(crate) struct HistoryArgs {
     who: String,
 
     /// How many, counted from the newest
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 30)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = USUAL)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     number: u32,
 
@@ -33,13 +33,24 @@ pub(crate) struct HistoryArgs {
     before: Option<String>,
 }
 
+/// Messages that are shown unless it is said how many.
+const USUAL: u32 = 30;
+
 /// What stands before each line of a message: nobody can write there.
 const INDENT: &str = "    ";
 
 /// Shows the messages.
 pub(crate) fn run(args: HistoryArgs, context: &mut Context) -> Result<()> {
-    let params = HistoryParams { who: args.who, limit: Some(args.number), before: args.before };
-    let messages = context.client()?.ask::<method::History>(&params)?;
+    tell(&HistoryParams { who: args.who, limit: Some(args.number), before: args.before }, context)
+}
+
+/// Shows as many as one is used to.
+pub(super) fn of(who: String, context: &mut Context) -> Result<()> {
+    tell(&HistoryParams { who, limit: Some(USUAL), before: None }, context)
+}
+
+fn tell(params: &HistoryParams, context: &mut Context) -> Result<()> {
+    let messages = context.client()?.ask::<method::History>(params)?;
     show(&messages, &mut context.output)
 }
 

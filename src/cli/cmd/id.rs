@@ -12,6 +12,7 @@ use crate::cli::qr;
 
 /// Your identity: peer ID, link, QR code, name, passphrase
 #[derive(Debug, clap::Args)]
+#[command(disable_help_subcommand = true)]
 #[command(after_help = "\
 Examples:
   rohrpost id
@@ -27,11 +28,11 @@ pub(crate) struct IdArgs {
 enum IdAction {
     /// Peer ID, name, link and addresses (this is the default)
     Show,
-    /// The link to hand out: whoever writes with it is shown as invited
+    /// The link to hand out: who writes with it is shown as invited
     Link,
     /// The link as a QR code in the terminal
     Qr,
-    /// Change the name that others are shown; without a name: print it
+    /// Change the name that others are shown; without one: print it
     Name {
         /// The new name; an empty one removes it
         #[arg(value_name = "NAME")]
@@ -46,14 +47,19 @@ enum IdAction {
         #[arg(long, conflicts_with = "new_passphrase_file")]
         no_passphrase: bool,
     },
-    /// Make a new request token: links given out before are no longer invitations
+    /// Make a new token: links given out before invite no longer
     Rotate,
+}
+
+/// Shows the identity.
+pub(crate) fn whoami(context: &mut Context) -> Result<()> {
+    show(&context.client()?.ask::<method::IdShow>(&NoParams {})?, &mut context.output)
 }
 
 /// Shows or changes the identity.
 pub(crate) fn run(args: IdArgs, context: &mut Context) -> Result<()> {
     match args.action.unwrap_or(IdAction::Show) {
-        IdAction::Show => show(&context.client()?.ask::<method::IdShow>(&NoParams {})?, &mut context.output),
+        IdAction::Show => whoami(context),
         IdAction::Link => {
             let identity = context.client()?.ask::<method::IdShow>(&NoParams {})?;
             context.output.value(&identity, &safe::line(&identity.link))

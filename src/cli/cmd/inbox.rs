@@ -18,6 +18,11 @@ pub(crate) struct InboxArgs {
     unread: bool,
 }
 
+/// Lists all conversations.
+pub(super) fn all(context: &mut Context) -> Result<()> {
+    run(&InboxArgs { unread: false }, context)
+}
+
 /// Lists the conversations.
 pub(crate) fn run(args: &InboxArgs, context: &mut Context) -> Result<()> {
     let params = InboxParams { unread: args.unread, limit: None };

@@ -10,13 +10,12 @@ use super::id;
 /// Make an identity: the first thing to do
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The passphrase protects the key file on this disk. It is asked for at the terminal, or taken
-from --passphrase-file. There is no way back to a lost passphrase.
+The passphrase protects the key file on this disk. It is asked for, or taken from
+--passphrase-file. There is no way back to a lost passphrase.
 
 Examples:
   rohrpost init --name Alice
-  rohrpost -P work init --passphrase-file ~/secrets/work
-  rohrpost -P bot init --no-passphrase")]
+  rohrpost -P work init --passphrase-file ~/secrets/work")]
 pub(crate) struct InitArgs {
     /// The name that others are shown with your requests and messages
     #[arg(long, value_name = "NAME")]

@@ -13,8 +13,8 @@ use super::inbox::preview;
 /// Print events as they come, one a line
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each event has a number (`seq`) and is kept. Who asks --since the last one seen misses nothing;
---since 0 begins with the oldest that is kept.
+Each event has a number (`seq`) and is kept. Who asks --since the last one seen
+misses nothing; --since 0 begins with the oldest that is kept.
 
 Example:
   rohrpost --json listen --since 0 | while read -r event; do …; done")]

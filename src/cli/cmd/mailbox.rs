@@ -12,15 +12,13 @@ use crate::cli::output::{Output, name_and_peer, short_peer};
 
 /// Where messages wait for you while your node is off
 #[derive(Debug, clap::Args)]
+#[command(disable_help_subcommand = true)]
 #[command(after_help = "\
-A mailbox is somebody's node, started with `run --serve-mailbox`. It keeps sealed messages for you
-until your node fetches them; it cannot read them, and it is not told who wrote them. Two are better
-than one: who writes to you leaves a message at both.
+A mailbox is somebody's node, run with --serve-mailbox. It keeps sealed messages
+for you until your node fetches them; it cannot read them, and is not told who
+wrote them. Two are better than one.
 
-Examples:
-  rohrpost mailbox use /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3KooW…
-  rohrpost mailbox list --find
-  rohrpost mailbox drop …K9DPeVUH")]
+Example: rohrpost mailbox use /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3KooW…")]
 pub(crate) struct MailboxArgs {
     #[command(subcommand)]
     action: Option<MailboxAction>,
@@ -36,7 +34,7 @@ enum MailboxAction {
     },
     /// Have a node keep a mailbox for you, one of at most three
     Use {
-        /// Its address, which ends in /p2p/PEER-ID (more than one of the same node is good), or a contact
+        /// Its addresses, which end in /p2p/PEER-ID, or a contact
         #[arg(value_name = "ADDR", required = true)]
         at: Vec<String>,
     },

@@ -9,10 +9,11 @@ use crate::cli::error::Result;
 
 /// Who may write to you
 #[derive(Debug, clap::Args)]
+#[command(disable_help_subcommand = true)]
 #[command(after_help = "\
 requests  strangers' first messages wait as requests (the default)
-contacts  contacts, and whoever has your link asks; what others send is dropped quietly
-nobody    nobody who is not a contact yet, and no new contacts by invitation either")]
+contacts  contacts, and whoever has your link asks; others are dropped quietly
+nobody    nobody who is not a contact yet, and no new contacts by invitation")]
 pub(crate) struct PolicyArgs {
     #[command(subcommand)]
     action: Option<PolicyAction>,

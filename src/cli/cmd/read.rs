@@ -6,7 +6,7 @@ use crate::cli::error::Result;
 
 /// Mark a conversation as read
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A contact is told what was read. Somebody with a pending request is told nothing.")]
+#[command(after_help = "A contact is told what was read. Whose request is pending is told nothing.")]
 pub(crate) struct ReadArgs {
     /// With whom
     #[arg(value_name = "WHO")]

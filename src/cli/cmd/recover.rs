@@ -11,10 +11,10 @@ use crate::client;
 /// Recover a profile whose store is damaged
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-What can be read in the damaged database is taken from there, the rest from the newest of the
-automatic snapshots. The damaged folder is kept beside the new one; nothing in it is changed.
-You stay who you are. Sessions are made anew, so contacts' next messages may take a moment, and a
-message that you cannot see may be marked as missing on either side.
+What can be read in the damaged database is taken from there, the rest from the
+newest of the automatic snapshots. The damaged folder is kept beside the new one.
+You stay who you are. Sessions are made anew, so contacts' next messages may take
+a moment, and a message that you cannot see may be marked as missing.
 
 No node may be running: `rohrpost stop` ends it.")]
 pub(crate) struct RecoverArgs {}

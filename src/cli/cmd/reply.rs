@@ -11,8 +11,7 @@ use super::send::{Delivery, send, text_of};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 MSG is a message ID, or an unambiguous beginning of one, as `history` shows it.
-
-Options stand before MSG or behind the text, which is quoted if it holds one.
+Options stand before MSG or behind the text.
 
 Example:
   rohrpost reply 01a3f9c2 Yes, at eight")]

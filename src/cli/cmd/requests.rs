@@ -10,24 +10,22 @@ use crate::cli::output::style::Tint;
 use crate::cli::output::table::{Cell, Record};
 use crate::cli::output::{Output, name_and_peer, safe, short_peer};
 
-use super::contacts::remark_of_the_name;
+use super::contacts::{before_the_command, remark_of_the_name};
 
 /// First messages of people who are not contacts
 #[derive(Debug, clap::Args)]
+#[command(disable_help_subcommand = true)]
 #[command(after_help = "\
-WHO is the name of somebody who asks, as it stands here, or a peer ID or its end. Nobody else is
-meant by it, and no other command knows these names.
-
-Nobody is told that a request was seen, declined or blocked. Accepting makes a contact and moves
-the messages into the inbox.
-
-Examples:
-  rohrpost requests
-  rohrpost requests show …K9DPeVUH
-  rohrpost requests accept bob")]
+WHO is the name of somebody who asks, as it stands here, or a peer ID or its end.
+Nobody is told that a request was seen, declined or blocked. Accepting makes a
+contact and moves the messages into the inbox.")]
 pub(crate) struct RequestsArgs {
     #[command(subcommand)]
     action: Option<RequestsAction>,
+
+    /// Show theirs, as `requests show` does
+    #[arg(value_name = "WHO")]
+    who: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -46,7 +44,15 @@ enum RequestsAction {
 
 /// Lists, shows or decides requests.
 pub(crate) fn run(args: RequestsArgs, context: &mut Context) -> Result<()> {
-    match args.action.unwrap_or(RequestsAction::List) {
+    let action = match (args.action, args.who) {
+        (action, None) => action.unwrap_or(RequestsAction::List),
+        (None, Some(who)) => {
+            let request = context.named_behind::<method::RequestsShow>("requests", &who)?;
+            return show(&request, &mut context.output);
+        }
+        (Some(_), Some(who)) => return Err(before_the_command("requests", &who)),
+    };
+    match action {
         RequestsAction::List => {
             let requests = context.client()?.ask::<method::RequestsList>(&NoParams {})?;
             list(&requests, &mut context.output)
@@ -55,19 +61,27 @@ pub(crate) fn run(args: RequestsArgs, context: &mut Context) -> Result<()> {
             let request = context.client()?.ask::<method::RequestsShow>(&who)?;
             show(&request, &mut context.output)
         }),
-        RequestsAction::Accept(whom) => context.each(whom, |who, context| {
-            let contact = context.client()?.ask::<method::RequestsAccept>(&who)?;
-            let text = format!("{} is a contact now", name_and_peer(&contact.name, &contact.peer_id));
-            context.output.done(&contact, &text)?;
-            remark_of_the_name(&contact, context)
-        }),
-        RequestsAction::Decline(whom) => context.each_done::<method::RequestsDecline>(whom, |who| {
-            format!("the request of {who} is gone; they are not told")
-        }),
+        RequestsAction::Accept(whom) => accept(whom, context),
+        RequestsAction::Decline(whom) => decline(whom, context),
         RequestsAction::Block(whom) => {
             context.each_done::<method::RequestsBlock>(whom, |who| format!("{who} is blocked; they are not told"))
         }
     }
+}
+
+/// Makes contacts of those who ask.
+pub(crate) fn accept(whom: Whom, context: &mut Context) -> Result<()> {
+    context.each(whom, |who, context| {
+        let contact = context.client()?.ask::<method::RequestsAccept>(&who)?;
+        let text = format!("{} is a contact now", name_and_peer(&contact.name, &contact.peer_id));
+        context.output.done(&contact, &text)?;
+        remark_of_the_name(&contact, context)
+    })
+}
+
+/// Drops the requests of each.
+pub(crate) fn decline(whom: Whom, context: &mut Context) -> Result<()> {
+    context.each_done::<method::RequestsDecline>(whom, |who| format!("the request of {who} is gone; they are not told"))
 }
 
 fn list(requests: &[Request], output: &mut Output) -> Result<()> {

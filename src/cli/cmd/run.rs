@@ -12,20 +12,17 @@ use super::listen;
 /// Run the node in the foreground until it is stopped
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Prints `ready` with the addresses, then each event as `listen` does. Logs go to stderr.
-End it with Ctrl-C or `rohrpost stop`.
+Prints `ready` with the addresses, then events. Ctrl-C or `rohrpost stop` ends it.
 
 Examples:
-  rohrpost run
-  rohrpost run --listen /ip4/0.0.0.0/tcp/4001 --listen /ip4/0.0.0.0/udp/4001/quic-v1
-  rohrpost run --serve-mailbox --serve-relay --listen /ip4/0.0.0.0/udp/4001/quic-v1
-  rohrpost --json run --listen /ip4/127.0.0.1/tcp/0 --no-mdns")]
+  rohrpost run --listen /ip4/0.0.0.0/udp/4001/quic-v1
+  rohrpost run --bootstrap /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…")]
 pub(crate) struct RunArgs {
-    /// Listen on this multiaddress instead of on all interfaces (may be repeated)
+    /// Listen there only (may be repeated)
     #[arg(long, value_name = "MULTIADDR")]
     listen: Vec<String>,
 
-    /// Dial this address at the start; it ends in /p2p/PEER-ID (may be repeated)
+    /// A node to begin with: …/p2p/PEER-ID (repeatable)
     #[arg(long, value_name = "MULTIADDR")]
     bootstrap: Vec<String>,
 
@@ -37,24 +34,24 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     no_upnp: bool,
 
-    /// Keep messages for others while their nodes are off: for everybody, or for your contacts only
+    /// Keep messages for who is off: open or contacts
     #[arg(long, value_name = "WHOM", num_args = 0..=1, require_equals = true, default_missing_value = "open")]
-    #[arg(value_parser = ["open", "contacts"])]
+    #[arg(value_parser = ["open", "contacts"], hide_possible_values = true)]
     serve_mailbox: Option<String>,
 
-    /// Keep messages for these only: contacts, or peer IDs (repeatable)
+    /// Keep them for these only (repeatable)
     #[arg(long, value_name = "WHO", conflicts_with = "serve_mailbox")]
     mailbox_for: Vec<String>,
 
-    /// Pass bytes on between peers who cannot reach each other
+    /// Pass bytes on between others
     #[arg(long)]
     serve_relay: bool,
 
-    /// Others can reach the addresses it listens on: count them as public without a test
+    /// The addresses are public, without a test
     #[arg(long)]
     public: bool,
 
-    /// Serve figures in the format of Prometheus here; without a host: on 127.0.0.1
+    /// Serve figures for Prometheus there
     #[arg(long, value_name = "[HOST:]PORT")]
     metrics: Option<String>,
 }

@@ -24,14 +24,12 @@ const MORE_OF_A_NAME: usize = 2;
 /// Send a message
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-WHO is a name, a peer ID or its end, a link, or `me`; several have commas between them: bob,carol.
-Options stand before WHO or behind the text, which is quoted if it holds one.
-What cannot be delivered now is kept. With no node running, one is started for the delivery.
+WHO is a name, a peer ID or its end, a link, or `me`; several: bob,carol.
+Options stand before WHO or behind the text. What cannot be delivered is kept.
 
 Examples:
   rohrpost send bob Hello, how are you
-  rohrpost send 'rohrpost:12D3KooW…?t=…' 'We met on Monday' --subject 'From the fair'
-  date | rohrpost send bob,carol -")]
+  date | rohrpost send bob,carol - --expires 1h")]
 pub(crate) struct SendArgs {
     /// To whom
     #[arg(value_name = "WHO")]
@@ -56,11 +54,11 @@ pub(crate) struct SendArgs {
 /// How long a message lives, and how long it is looked after.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Delivery {
-    /// It vanishes on both sides after this time: 30s, 10m, 12h, 1d, 4w
+    /// It vanishes on both sides after 30s, 10m, 12h, 1d, 4w
     #[arg(long, value_name = "TIME", value_parser = lifetime)]
     pub(crate) expires: Option<u64>,
 
-    /// Wait until it is that far: queued, sent, delivered or read
+    /// Wait until it is queued, sent, delivered or read
     #[arg(long, value_name = "STATE", value_parser = one_of(WaitFor::ALL, WaitFor::word), hide_possible_values = true)]
     pub(crate) wait: Option<WaitFor>,
 
@@ -68,7 +66,7 @@ pub(crate) struct Delivery {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15s")]
     pub(crate) timeout: Duration,
 
-    /// Your own key for this message: sending again with it sends nothing twice
+    /// Your key for it: sent again with it, it goes once
     #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) client_id: Option<String>,
 
@@ -80,7 +78,7 @@ pub(crate) struct Delivery {
 /// Sends to each recipient in turn. One who is not known keeps it from all; what fails otherwise does not.
 pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
     let SendArgs { to: whom, text: words, subject, reply, delivery } = args;
-    let to = recipients(&whom, &words)?;
+    let to = recipients(&whom)?;
     if delivery.client_id.is_some() && to.len() > 1 {
         return Err(CliError::usage("--client-id names one message, but there are several recipients")
             .hint("send to each recipient with a key of its own"));
@@ -101,7 +99,7 @@ pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
 }
 
 /// Whom the first word names: it is cut at commas, whatever anybody is called.
-fn recipients(whom: &str, words: &[String]) -> Result<Vec<String>> {
+fn recipients(whom: &str) -> Result<Vec<String>> {
     let to: Vec<String> = whom.split(',').map(|who| who.trim().to_owned()).collect();
     if to.iter().any(String::is_empty) {
         let error = match whom.trim() {
@@ -109,10 +107,6 @@ fn recipients(whom: &str, words: &[String]) -> Result<Vec<String>> {
             _ => CliError::usage(format!("a recipient is missing beside a comma in '{whom}'")),
         };
         return Err(error.hint("several recipients have commas between them, and no blanks: `bob,carol`"));
-    }
-    if let Some(name) = to.iter().find_map(|who| who.strip_prefix('@')).filter(|name| !name.is_empty()) {
-        let meant = shell(std::iter::once(whom.replace('@', "")).chain(words.iter().cloned()));
-        return Err(CliError::usage(format!("'{name}' is named without @")).hint(format!("`rohrpost send {meant}`")));
     }
     Ok(to)
 }

@@ -1,0 +1,245 @@
+//! Where a command leads that does not exist: what people type first who know other programs. It only tells, with what was
+//! typed filled in; and it tells of nothing that deletes, blocks or resets.
+
+use clap::{Command, CommandFactory};
+
+use super::args::Cli;
+use super::error::CliError;
+use super::near::nearest;
+use super::typed::{Piece, Typed, pieces, quoted, shell};
+
+/// Synonyms, and the command that is meant; `/` stands between a command and what is wrong behind it. Capitals are filled with
+/// what was typed: `TEXT` with all that is left, as one word, `REST` with all that is left. Behind `|` stands what is meant
+/// if nothing was typed behind the synonym.
+const COMMANDS: &[(&str, &str)] = &[
+    ("msg message write tell dm text whisper say post notice mail", "send WHO TEXT"),
+    ("note memo self notetoself", "send me TEXT"),
+    ("log chat query open talk view", "history WHO | inbox"),
+    ("inbox", "history WHO"),
+    ("ls list messages chats conversations rooms dialogs mails", "inbox"),
+    ("unread new-messages", "inbox --unread"),
+    ("friends people names buddies roster users listcontacts listidentities addressbook knownhosts remote", "contacts"),
+    ("contacts/ls contacts/all", "contacts list"),
+    ("whois finger lookup", "contacts show WHO"),
+    ("trust verify safetynumber contacts/trust contacts/check", "contacts verify WHO REST"),
+    ("fingerprint", "contacts verify WHO | id"),
+    ("rename alias contacts/name contacts/alias", "contacts rename WHO NAME"),
+    ("addcontact addfriend friend befriend contacts/new contacts/create", "contacts add LINK"),
+    ("unban unignore", "contacts unblock WHO"),
+    ("me identity account address addr pubkey key", "id"),
+    ("link invite share url copyid invitation", "id link"),
+    ("qr qrcode", "id qr"),
+    ("name nick nickname setname displayname updateprofile profile", "id name NAME"),
+    ("passwd password passphrase changepassword", "id passphrase"),
+    ("start up daemon node serve server login online launch sync pull fetch poll", "run"),
+    ("quit exit shutdown down kill halt close offline", "stop"),
+    ("receive watch tail follow events subscribe monitor", "listen"),
+    ("status", "doctor WHO"),
+    ("info stat state outbox queue", "status"),
+    ("ping connect trace reach", "doctor WHO"),
+    ("check fsck test diagnose repair fix debug health restore", "doctor"),
+    ("new register create setup signup keygen adduser genkey", "init"),
+    ("pending waiting strangers requests/ls requests/all", "requests"),
+    ("allow approve requests/allow requests/approve", "requests accept WHO"),
+    ("markread seen ack", "read WHO"),
+    ("who connections network netstat", "peers"),
+    ("privacy", "policy"),
+    ("policy/contacts", "policy set contacts"),
+    ("policy/requests", "policy set requests"),
+    ("policy/nobody", "policy set nobody"),
+    ("mailbox/add mailbox/new mailbox/set", "mailbox use ADDR"),
+    ("mailbox/find mailbox/search", "mailbox list --find"),
+    ("checkout switch", "-P NAME status"),
+    ("ver about", "version"),
+    ("usage commands", "help"),
+    ("manual", "man"),
+    // What deletes or blocks is not filled in: its help says what it does.
+    ("ignore ban contacts/ban contacts/ignore", "help contacts block"),
+    (
+        "reject deny refuse requests/reject requests/deny requests/refuse requests/rm requests/ignore",
+        "help requests decline",
+    ),
+    ("rm del remove unfriend contacts/rm contacts/del contacts/delete contacts/forget", "help contacts remove"),
+    ("clear purge wipe forget delete", "help conversation delete"),
+    ("mailbox/rm mailbox/remove mailbox/delete mailbox/leave mailbox/del", "help mailbox drop"),
+    ("revoke", "help id rotate"),
+];
+
+/// What there is not, and what to do without.
+const TRUTHS: &[(&str, &str)] = &[
+    ("search find grep", "there is no search yet: `rohrpost history WHO -n 1000` shows up to 1,000 messages at a time"),
+    (
+        "export backup dump import",
+        "there is no export yet: end the node, and copy the folder that `rohrpost status` names; never run both",
+    ),
+    (
+        "group groups join part leave room kick joingroup quitgroup channel",
+        "there are no groups yet: `rohrpost send bob,carol TEXT` writes to several people",
+    ),
+    (
+        "react sendreaction edit redact unsend remotedelete undo forward",
+        "there are no edits, reactions, deletions or forwarding of single messages yet",
+    ),
+    (
+        "file files attach upload scp sendfile download",
+        "there are no attachments yet: a text of up to 48 KiB can be piped in with `rohrpost send WHO -`",
+    ),
+    ("call voice video", "there are no calls: it is for text"),
+    ("device devices adddevice linkdevice clone", "one identity runs on one machine: there are no linked devices"),
+    ("mute archive pin draft away typing", "there is nothing of the kind yet"),
+    (
+        "profiles accounts branch",
+        "no command lists them yet: a profile is a folder beside the one that `rohrpost status` names, and `-P NAME` chooses it",
+    ),
+    (
+        "config settings set options preferences",
+        "there is no command for it: `rohrpost help options`, and the chapter Configuration of docs/guide.md",
+    ),
+    ("logout", "there is no account that one is logged in to: `rohrpost stop` ends the node"),
+    ("restart reload", "`rohrpost stop`, then `rohrpost run`"),
+    ("update upgrade uninstall install", "rohrpost does not change itself: whatever installed it does"),
+    ("commit push merge", "what is sent leaves by itself: `rohrpost status` shows what waits"),
+    ("show", "a message is shown in its conversation: `rohrpost history WHO`"),
+];
+
+/// Commands that delete, block or reset, or tell somebody else: they are not what a mistyped word is taken for.
+const DANGEROUS: &[&str] = &[
+    "block",
+    "decline",
+    "recover",
+    "conversation",
+    "read",
+    "contacts block",
+    "contacts remove",
+    "requests block",
+    "requests decline",
+    "conversation delete",
+    "mailbox drop",
+    "id rotate",
+];
+
+/// What to tell whoever typed what is no command, or words behind one that takes none; `None`: nothing that the parser does not
+/// say as well.
+pub(crate) fn lead(typed: &Typed) -> Option<CliError> {
+    let (first, behind) = typed.command.split_first()?;
+    let mut root = Cli::command();
+    root.build();
+    let known = root.find_subcommand(first);
+    let second = behind.iter().position(|arg| !arg.starts_with('-')).filter(|_| known.is_some());
+    let is_noun = known.is_some_and(Command::has_subcommands);
+    let mut without = behind.to_vec();
+    let second = second.map(|at| without.remove(at));
+    let named = match &second {
+        Some(second) if is_noun => format!("{first} {second}"),
+        _ => first.clone(),
+    };
+    let unknown = |hint: String| {
+        let message = match (known, behind.first()) {
+            (Some(_), Some(_)) if !is_noun => format!("`{first}` takes no '{}'", second.as_deref().unwrap_or_default()),
+            _ => format!("there is no command '{named}'"),
+        };
+        CliError::usage(message).hint(hint)
+    };
+    let pair = second.as_ref().map(|second| (format!("{}/{}", key(first), key(second)), without.as_slice()));
+    for (key, args) in pair.iter().map(|(key, args)| (key.clone(), *args)).chain([(key(first), behind)]) {
+        if let Some(hint) = told(&root, typed, &key, args) {
+            return Some(unknown(hint));
+        }
+    }
+    let near = |parent: &Command, path: &str, word: &str, args: &[String]| {
+        let near = near_command(parent, path, word)?;
+        let line = [typed.program.clone(), path.to_owned(), near, shell(args)];
+        Some(format!(
+            "did you mean `{}`?",
+            line.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" ")
+        ))
+    };
+    let hint = match (known, &second) {
+        (None, _) => {
+            near(&root, "", first, behind).unwrap_or_else(|| "`rohrpost --help` lists the commands".to_owned())
+        }
+        (Some(noun), Some(second)) if is_noun => near(noun, first, second, &without)
+            .unwrap_or_else(|| format!("`rohrpost {first} --help` lists the commands")),
+        _ => return None,
+    };
+    Some(unknown(hint))
+}
+
+/// What help is wanted for by `help` behind a noun: there it would be somebody's name.
+pub(crate) fn topic_behind_noun(typed: &Typed) -> Option<Vec<String>> {
+    let [noun, help, rest @ ..] = typed.command.as_slice() else { return None };
+    let is_noun = Cli::command().find_subcommand(noun).is_some_and(Command::has_subcommands);
+    (is_noun && help == "help").then(|| std::iter::once(noun).chain(rest).cloned().collect())
+}
+
+/// A hint for a noun behind which stands what is neither its command nor anybody's name.
+pub(crate) fn behind_noun(noun: &str, word: &str) -> Option<String> {
+    let mut root = Cli::command();
+    root.build();
+    let typed = Typed { program: "rohrpost".to_owned(), command: Vec::new() };
+    let synonym = told(&root, &typed, &format!("{noun}/{}", key(word)), &[]);
+    let near = || {
+        near_command(root.find_subcommand(noun)?, noun, word)
+            .map(|near| format!("did you mean `rohrpost {noun} {near}`?"))
+    };
+    synonym.or_else(near)
+}
+
+/// The command below another one that a mistyped word is near, unless that is dangerous.
+fn near_command(parent: &Command, path: &str, word: &str) -> Option<String> {
+    let is_harmless = |name: &String| !DANGEROUS.contains(&format!("{path} {name}").trim());
+    nearest(word, parent.get_subcommands().map(|below| below.get_name().to_owned()).filter(is_harmless))
+}
+
+/// How synonyms are compared: caseless, without a slash before them, and whatever joins their words.
+fn key(word: &str) -> String {
+    word.trim_start_matches('/').to_lowercase().replace(['-', '_'], "")
+}
+
+/// What is told of a synonym.
+fn told(root: &Command, typed: &Typed, key: &str, args: &[String]) -> Option<String> {
+    let find = |table: &'static [(&str, &str)]| {
+        table.iter().find(|(words, _)| words.split(' ').any(|word| word == key)).map(|(_, lead)| *lead)
+    };
+    if let Some(truth) = find(TRUTHS) {
+        return Some(truth.to_owned());
+    }
+    let template = find(COMMANDS)?;
+    // Of what exists there is something to tell only if words are behind it that should not be.
+    if args.is_empty() && root.find_subcommand(key).is_some() {
+        return None;
+    }
+    let (with, without) = template.split_once(" | ").unwrap_or((template, template));
+    let template = if args.is_empty() { without } else { with };
+    Some(format!("`{} {}`", typed.program, filled(root, template, args)))
+}
+
+/// A template with what was typed in its places.
+fn filled(root: &Command, template: &str, args: &[String]) -> String {
+    let is_place = |word: &&str| word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase());
+    let target = template.split(' ').filter(|word| !is_place(word)).try_fold(root, |at, name| at.find_subcommand(name));
+    let pieces = pieces(target.unwrap_or(root), args);
+    let mut words =
+        pieces.iter().filter_map(|piece| if let Piece::Word(word) = piece { Some(word.as_str()) } else { None });
+    let mut parts: Vec<String> = Vec::new();
+    for part in template.split(' ') {
+        match part {
+            "REST" => parts.extend(words.by_ref().map(quoted)),
+            "TEXT" => {
+                let text = words.by_ref().collect::<Vec<_>>().join(" ");
+                parts.push(if text.is_empty() { part.to_owned() } else { quoted(&text) });
+            }
+            place if is_place(&place) => parts.push(words.next().map_or_else(|| place.to_owned(), quoted)),
+            fixed => parts.push(fixed.to_owned()),
+        }
+    }
+    for option in &pieces {
+        if let Piece::Option(option) = option {
+            parts.extend(option.iter().map(|part| quoted(part)));
+        }
+    }
+    parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests;
