@@ -272,7 +272,8 @@ impl AsyncWrite for Served {
 mod tests {
     use std::future::poll_fn;
 
-    use futures::{AsyncReadExt, AsyncWriteExt};
+    use futures::{AsyncReadExt, AsyncWriteExt, poll};
+    use tokio::sync::oneshot;
     use tokio::time::{Instant, timeout};
     use tokio_util::compat::TokioAsyncReadCompatExt;
 
@@ -337,12 +338,24 @@ mod tests {
             let mut reading = poll_fn(|cx| Pin::new(&mut muxer).poll_outbound(cx)).await.unwrap();
             let mut writing = poll_fn(|cx| Pin::new(&mut muxer).poll_outbound(cx)).await.unwrap();
             reading.write_all(b"a question").await.unwrap();
-            let wait = tokio::spawn(async move {
-                let more_than_fits = vec![0; 1 << 20];
-                tokio::join!(async { reading.read(&mut [0]).await.unwrap_or_default() }, async {
-                    writing.write_all(&more_than_fits).await.is_err()
-                })
+            // Each by itself: whoever is woken for the one would look at the other, too. Both wait before anything is closed.
+            let (reader, reads_now) = oneshot::channel();
+            let reads = tokio::spawn(async move {
+                let mut buffer = [0];
+                let mut read = reading.read(&mut buffer);
+                assert!(poll!(&mut read).is_pending());
+                reader.send(()).unwrap();
+                read.await.unwrap_or_default()
             });
+            let (writer, writes_now) = oneshot::channel();
+            let writes = tokio::spawn(async move {
+                let mut write = writing.write_all(&[0; 1 << 20]);
+                assert!(poll!(&mut write).is_pending());
+                writer.send(()).unwrap();
+                write.await.is_err()
+            });
+            reads_now.await.unwrap();
+            writes_now.await.unwrap();
             let heard = tokio::select! {
                 heard = poll_fn(|cx| Pin::new(&mut far).poll_inbound(cx)) => heard.unwrap(),
                 ended = poll_fn(|cx| Pin::new(&mut muxer).poll(cx)) => panic!("{:?}", ended.err()),
@@ -355,8 +368,8 @@ mod tests {
                 }
                 None => drop(muxer),
             }
-            let ended = timeout(span(MAIL_DEADLINE), wait).await.expect("it still waits").unwrap();
-            assert_eq!(ended, (0, true), "{closes:?}");
+            let ended = timeout(span(MAIL_DEADLINE), async { (reads.await.unwrap(), writes.await.unwrap()) }).await;
+            assert_eq!(ended.expect("it still waits"), (0, true), "{closes:?}");
             drop(heard);
         }
     }
