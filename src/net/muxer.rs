@@ -86,7 +86,7 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> OutboundConnectionUpgra
 #[derive(Debug, Default)]
 struct Open {
     /// By the numbers of their places: who waits to read, and who to write.
-    streams: HashMap<u64, [Option<Waker>; 2]>,
+    streams: HashMap<u64, (Option<Waker>, Option<Waker>)>,
     /// The number of the last.
     last: u64,
     /// Who waits for one of them to end.
@@ -100,7 +100,7 @@ fn end(open: &Mutex<Open>) {
     let waiting: Vec<_> = {
         let open = &mut *lock(open);
         open.closed = true;
-        open.streams.values_mut().flatten().filter_map(Option::take).collect()
+        open.streams.values_mut().flat_map(|(read, write)| [read.take(), write.take()]).flatten().collect()
     };
     waiting.into_iter().for_each(Waker::wake);
 }
@@ -128,7 +128,10 @@ impl Place {
                 return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
             }
             if let Some(wakers) = open.streams.get_mut(&self.number) {
-                let waker = &mut wakers[half as usize];
+                let waker = match half {
+                    Half::Read => &mut wakers.0,
+                    Half::Write => &mut wakers.1,
+                };
                 match waker {
                     Some(known) => known.clone_from(cx.waker()),
                     None => *waker = Some(cx.waker().clone()),
@@ -185,7 +188,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Muxer<C> {
         }
         open.last += 1;
         let number = open.last;
-        open.streams.insert(number, [None, None]);
+        open.streams.insert(number, (None, None));
         Some(Place { open: Arc::clone(&self.open), number })
     }
 
