@@ -76,7 +76,7 @@ fn one_is_no_contact_of_ones_own_and_nobody_is_a_contact() {
         let note = world.try_say(alice, alice, "note to self").unwrap();
         assert_eq!(
             (world.state(alice, &note), world.talk(alice, alice)),
-            (State::Read, vec!["> note to self".to_owned()])
+            (State::Read, vec!["> (read) note to self".to_owned()])
         );
         let me = world.id(alice);
         assert_eq!(world.command(alice, Command::Block(me)).unwrap_err(), Refusal::Oneself);
