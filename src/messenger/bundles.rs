@@ -119,7 +119,8 @@ impl Tx<'_> {
     pub(super) fn pin_verified(&mut self, card: Card) -> Step<Option<Card>> {
         let peer = card.owner().peer_id();
         let key = peer_key(&peer);
-        let pinned = self.buf.get::<Cards>(&key)?;
+        // One that does not open is asked for anew.
+        let pinned = self.buf.get_sound::<Cards>(&key)?;
         let is_first = pinned.is_none();
         if let Some(pinned) = pinned {
             let same = pinned.bytes == card.bytes();
@@ -178,7 +179,7 @@ impl Tx<'_> {
 
     /// The pinned card of a peer, as long as its owner has the secrets behind it, though its time may be over.
     pub(super) fn pinned(&self, peer: &PeerId) -> Step<Option<Card>> {
-        let Some(row) = self.buf.get::<Cards>(&peer_key(peer))? else { return Ok(None) };
+        let Some(row) = self.buf.get_sound::<Cards>(&peer_key(peer))? else { return Ok(None) };
         let Ok(identity) = IdentityKey::from_peer_id(*peer) else { return Ok(None) };
         let card = CardIn::decode(&row.bytes).and_then(|card| card.verify(&identity, WallTime(0))).ok();
         Ok(card.filter(|card| card.expires + limits::PREKEY_GRACE > self.earliest()))

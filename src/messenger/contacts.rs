@@ -4,6 +4,7 @@ use crate::base::PeerId;
 use crate::base::event::EventKind;
 use crate::base::words::{Policy, RequestEnd};
 use crate::identity::{IdentityKey, RequestToken, safety_number};
+use crate::store::Rows;
 
 use super::command::{Answer, Command, Hints, Refusal};
 use super::names::{check_name, given_name};
@@ -120,6 +121,16 @@ impl Tx<'_> {
         Ok(self.peer(peer)?.filter(|row| row.contact.is_some()).ok_or(Refusal::NotAContact)?)
     }
 
+    /// Whoever's row does not open can be blocked and removed all the same: it is left behind. Whether it was so.
+    fn leave_unreadable(&mut self, peer: &PeerId) -> Step<bool> {
+        let key = peer_key(peer);
+        let is_lost = self.buf.contains::<Peers>(&key)? && self.buf.get_sound::<Peers>(&key)?.is_none();
+        if is_lost {
+            self.buf.delete::<Peers>(&key);
+        }
+        Ok(is_lost)
+    }
+
     fn rename_contact(&mut self, peer: &PeerId, name: &str) -> Step<Answer> {
         let name = given_name(name)?;
         let mut row = self.contact_row(peer)?;
@@ -162,6 +173,7 @@ impl Tx<'_> {
     }
 
     fn block(&mut self, peer: PeerId) -> Step<Answer> {
+        self.leave_unreadable(&peer)?;
         let mut row = self.known_or_new(peer)?;
         if let Some(request) = self.close_request(&peer, RequestEnd::Blocked)?
             && !request.name.is_empty()
@@ -194,6 +206,10 @@ impl Tx<'_> {
     }
 
     fn remove_contact(&mut self, peer: &PeerId) -> Step<Answer> {
+        if self.leave_unreadable(peer)? {
+            self.estrange(*peer)?;
+            return Ok(Answer::Done);
+        }
         let mut row = self.contact_row(peer)?;
         row.contact = None;
         row.accepted = false;

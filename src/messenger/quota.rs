@@ -81,7 +81,7 @@ impl Tx<'_> {
             return Ok(true);
         }
         if let Some(card) = card
-            && self.buf.get::<Cards>(&peer_key(&row.peer))?.is_none_or(|pinned| pinned.bytes != *card)
+            && self.buf.get_sound::<Cards>(&peer_key(&row.peer))?.is_none_or(|pinned| pinned.bytes != *card)
         {
             return Ok(true);
         }

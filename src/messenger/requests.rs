@@ -33,9 +33,14 @@ fn may_wait(body: &[u8]) -> bool {
 }
 
 impl Tx<'_> {
-    /// The pending request of a peer.
+    /// The pending request of a peer. One that does not open holds nothing any more: that comes again when it is accepted (REQ-12).
     pub(super) fn request(&self, peer: &PeerId) -> Step<Option<RequestRow>> {
-        Ok(self.buf.get::<Requests>(&peer_key(peer))?)
+        let at = peer_key(peer);
+        if let Some(row) = self.buf.get_sound::<Requests>(&at)? {
+            return Ok(Some(row));
+        }
+        let key = self.buf.key_of::<Requests>(&at)?;
+        Ok(key.map(|key| RequestRow { key, ..RequestRow::empty(*peer, self.deadline_clock()) }))
     }
 
     /// Somebody who is no contact says this. The same is read, checked and looked up of everybody; then it is held, or dropped by
@@ -85,20 +90,15 @@ impl Tx<'_> {
     }
 
     fn hold_messages(&mut self, from: PeerId, said: Said, messages: Vec<HeldMessage>) -> Step {
-        let row = self.request(&from)?;
-        let first = row.is_none();
-        let mut row = match row {
+        // One that did not open is in no list.
+        let first = self.mem.requests.iter().all(|pending| pending.peer != from);
+        let mut row = match self.request(&from)? {
             Some(row) => row,
             None if !self.make_room(said.invited)? => return Ok(()),
-            None => RequestRow {
-                peer: from,
-                key: self.buf.create_key(&mut *self.rng),
-                name: String::new(),
-                addrs: Vec::new(),
-                received_at: self.deadline_clock(),
-                invited: said.invited,
-                messages: Vec::new(),
-            },
+            None => {
+                let key = self.buf.create_key(&mut *self.rng);
+                RequestRow { key, invited: said.invited, ..RequestRow::empty(from, self.deadline_clock()) }
+            }
         };
         let before = row.messages.len();
         for held in messages {

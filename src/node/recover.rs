@@ -6,7 +6,7 @@ use crate::api::{ApiError, Code, Recovery, time};
 use crate::base::Now;
 use crate::messenger::query;
 use crate::messenger::recovery::{InOrder, SNAPSHOT, put_in_order};
-use crate::store::{Salvaged, StagedDir, StoreError, examine, salvage};
+use crate::store::{Salvaged, StagedDir, Store, StoreError, examine, salvage};
 
 use super::clock::Clock;
 use super::doctor;
@@ -52,20 +52,18 @@ fn damage(profile: &Profile, now: Now) -> Result<String, ApiError> {
         Ok(None) => {}
         Err(error) => return Err(error.into()),
     }
+    // Before anything is opened that would write some of them anew.
+    let because = StoreError::ReadOnly { path: profile.dir.path().to_owned() };
+    let looked = Store::open_frozen(profile.dir.path(), &profile.material.store_key, because)
+        .and_then(|store| query::unsound(&store.reader()));
+    match looked {
+        Ok(unsound) if unsound.is_empty() => {}
+        Ok(unsound) => return Ok(doctor::rows_that_do_not_open(&unsound)),
+        Err(StoreError::Damaged { what }) => return Ok(what),
+        Err(error) => return Err(error.into()),
+    }
     match profile.open(now, &mut random::system()) {
-        Ok((open, _)) => {
-            let unsound = match query::unsound(&open.messenger.reader()) {
-                Err(StoreError::Damaged { what }) => return Ok(what),
-                unsound => unsound?,
-            };
-            if unsound.is_empty() {
-                return Err(ApiError::new(
-                    Code::Sound,
-                    "the store of this profile is sound: there is nothing to recover",
-                ));
-            }
-            Ok(doctor::rows_that_do_not_open(&unsound))
-        }
+        Ok(_) => Err(ApiError::new(Code::Sound, "the store of this profile is sound: there is nothing to recover")),
         Err(StoreError::Damaged { what }) => Ok(what),
         Err(error) => Err(error.into()),
     }

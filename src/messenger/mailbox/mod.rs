@@ -16,7 +16,7 @@ use crate::base::words::MailService;
 use crate::base::{Millis, Origin, PeerId, limits};
 use crate::envelope::WireError;
 use crate::envelope::mailbox::{Answer as MailAnswer, Question, Tag, day_of};
-use crate::store::{RowKey, Rows};
+use crate::store::{RowKey, Rows, Scan, StoreError};
 
 use super::command::{Answer, Refusal};
 use super::io::Order;
@@ -41,6 +41,20 @@ const FULL: MailAnswer = MailAnswer::Full { retry_after: retry_after() };
 #[allow(clippy::cast_possible_truncation)] // An hour.
 const fn retry_after() -> u32 {
     (limits::BOX_RETRY.0 / 1000) as u32
+}
+
+/// What all boxes amount to. Should its row not open, it is added up.
+pub(super) fn totals(rows: &impl Rows) -> Result<TotalsRow, StoreError> {
+    if let Some(known) = rows.get_sound::<MailTotals>(&RowKey::new())? {
+        return Ok(known);
+    }
+    let mut totals = TotalsRow::default();
+    for (_, row) in rows.scan_sound::<Boxes>(&Scan::all())?.0 {
+        totals.boxes += 1;
+        totals.last_box = totals.last_box.max(row.number);
+        totals.change(0, row.bytes);
+    }
+    Ok(totals)
 }
 
 impl Tx<'_> {
@@ -95,7 +109,7 @@ impl Tx<'_> {
 
     /// Whether a box is kept for this owner (MBX-5).
     pub(super) fn serves(&self, owner: &PeerId) -> Step<bool> {
-        Ok(match self.buf.get::<MailServices>(&RowKey::new())?.unwrap_or_default() {
+        Ok(match self.buf.get_sound::<MailServices>(&RowKey::new())?.unwrap_or_default() {
             MailService::Off => false,
             MailService::Open => true,
             MailService::Contacts => self.peer(owner)?.is_some_and(|row| row.is_contact()),
@@ -104,7 +118,7 @@ impl Tx<'_> {
     }
 
     fn mail_totals(&self) -> Step<TotalsRow> {
-        Ok(self.buf.get::<MailTotals>(&RowKey::new())?.unwrap_or_default())
+        Ok(totals(&*self.buf)?)
     }
 
     fn put_mail_totals(&mut self, totals: &TotalsRow) -> Step {

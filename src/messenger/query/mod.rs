@@ -14,10 +14,11 @@ use crate::identity::{IdentityKey, Link, safety_number};
 use crate::store::{RowKey, Rows, Scan, StoreError};
 
 pub use super::clock::ClockRow;
+use super::mailbox::totals;
 use super::memory::number;
 use super::tables::{
-    Conversations, Events, HeldMessage, MailServices, MailTotals, PeerRow, Peers, Profile, Recent, RequestRow,
-    Requests, peer_key, room_key,
+    Conversations, Events, HeldMessage, MailServices, PeerRow, Peers, Profile, Recent, RequestRow, Requests, peer_key,
+    room_key,
 };
 
 pub use clocks::clock;
@@ -54,12 +55,12 @@ pub fn policy(rows: &impl Rows) -> Result<Policy, StoreError> {
 
 /// For whom we keep a mailbox.
 pub fn mail_service(rows: &impl Rows) -> Result<MailService, StoreError> {
-    Ok(rows.get::<MailServices>(&RowKey::new())?.unwrap_or_default())
+    Ok(rows.get_sound::<MailServices>(&RowKey::new())?.unwrap_or_default())
 }
 
 /// What we do for others as a mailbox.
 pub fn mailbox(rows: &impl Rows) -> Result<MailboxService, StoreError> {
-    let totals = rows.get::<MailTotals>(&RowKey::new())?.unwrap_or_default();
+    let totals = totals(rows)?;
     let serves = mail_service(rows)?.serves();
     Ok(MailboxService { serves, boxes: totals.boxes.into(), bytes: totals.bytes })
 }
@@ -124,7 +125,7 @@ pub fn requests(rows: &impl Rows, wall: WallTime) -> Result<Vec<Request>, StoreE
 
 /// One pending request, and the texts it holds, oldest first.
 pub fn request(rows: &impl Rows, peer: &PeerId, wall: WallTime) -> Result<Option<(Request, Vec<String>)>, StoreError> {
-    let Some(row) = rows.get::<Requests>(&peer_key(peer))? else { return Ok(None) };
+    let Some(row) = rows.get_sound::<Requests>(&peer_key(peer))? else { return Ok(None) };
     shown_request(rows, &clock(rows, wall)?, &row)
 }
 
@@ -215,7 +216,8 @@ pub struct Counts {
 
 /// Numbers for `status`.
 pub fn counts(rows: &impl Rows, me: PeerId, wall: WallTime) -> Result<Counts, StoreError> {
-    let mut counts = Counts { requests: rows.count::<Requests>(&Scan::all())?, ..Counts::default() };
+    let mut counts =
+        Counts { requests: rows.scan_sound::<Requests>(&Scan::all())?.0.len() as u64, ..Counts::default() };
     for (_, row) in rows.scan_sound::<Conversations>(&Scan::all())?.0 {
         counts.unread += row.unread;
     }

@@ -63,7 +63,7 @@ pub fn card_is_current(rows: &impl Rows, me: PeerId) -> Result<bool, StoreError>
 
 /// Nodes that were good to begin with.
 pub fn known_peers(rows: &impl Rows) -> Result<Vec<(PeerId, Vec<String>)>, StoreError> {
-    let known = rows.get::<KnownPeers>(&RowKey::new())?.unwrap_or_default();
+    let known = rows.get_sound::<KnownPeers>(&RowKey::new())?.unwrap_or_default();
     Ok(known.into_iter().map(|node| (node.peer, node.addrs)).collect())
 }
 
@@ -164,7 +164,7 @@ pub fn unreadable(rows: &impl Rows) -> Result<usize, StoreError> {
 
 /// The pinned card; its time may be over.
 fn card(rows: &impl Rows, peer: &PeerId) -> Result<Option<Card>, StoreError> {
-    let Some(row) = rows.get::<Cards>(&peer_key(peer))? else { return Ok(None) };
+    let Some(row) = rows.get_sound::<Cards>(&peer_key(peer))? else { return Ok(None) };
     let Ok(owner) = IdentityKey::from_peer_id(*peer) else { return Ok(None) };
     Ok(CardIn::decode(&row.bytes).and_then(|card| card.verify(&owner, WallTime(0))).ok())
 }

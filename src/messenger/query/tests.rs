@@ -4,7 +4,7 @@ use crate::base::words::{Direction, State};
 use crate::base::{Millis, WallTime};
 use crate::messenger::tables::{
     BoxCards, BoxPrekeys, BoxTokens, BoxedPrekeys, Boxes, CardKeysTable, Cards, ClientIdQueue, ClientIds, Clocks,
-    DepositBodies, DepositMarks, Deposits, EnvelopeMarks, GivenTokens, Hours, KnownPeers, Late, MarkQueue,
+    DepositBodies, DepositMarks, Deposits, EnvelopeMarks, GivenTokens, Hours, KnownPeers, Late, MailTotals, MarkQueue,
     MessageIndex, Offers, OneTimeTable, Outbox, OwnBoxes, PrekeyMarks, Queues, Reaches, SendingChains, Sessions, Slots,
     States, Strangers, Timed, Tombs, VoidTags,
 };

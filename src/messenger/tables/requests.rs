@@ -33,6 +33,14 @@ pub struct RequestRow {
     pub messages: Vec<HeldMessage>,
 }
 
+impl RequestRow {
+    /// One that holds nothing, under no key yet.
+    pub fn empty(peer: PeerId, received_at: WallTime) -> Self {
+        let (name, addrs, messages) = Default::default();
+        Self { peer, key: KeyId::default(), name, addrs, received_at, invited: false, messages }
+    }
+}
+
 /// A message that waits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HeldMessage {
