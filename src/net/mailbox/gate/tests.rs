@@ -71,14 +71,16 @@ fn what_is_held_has_places_of_its_own() {
 }
 
 #[test]
-fn those_who_wait_are_bounded_by_address_and_in_all() {
+fn those_who_wait_are_bounded_by_address_by_network_and_in_all() {
     let mut gate = Gate::default();
     let waits = |gate: &mut Gate, origin: Option<Origin>| {
         (0..100).filter(|n| gate.wait(Who::new(Stranger, Some(peer(*n)), origin)).is_some()).count()
     };
     assert_eq!(waits(&mut gate, at("192.0.2.1")), 8);
-    let others: usize = (2..100).map(|n| waits(&mut gate, at(&format!("192.0.2.{n}")))).sum();
-    assert_eq!(others, 64 - 8);
+    let neighbours: usize = (2..100).map(|n| waits(&mut gate, at(&format!("192.0.2.{n}")))).sum();
+    assert_eq!(neighbours, 16 - 8);
+    let others: usize = (1..100).map(|n| waits(&mut gate, at(&format!("150.0.{n}.1")))).sum();
+    assert_eq!(others, 64 - 16);
     let (one, _) = gate.waiting.held().iter().find(|(_, who)| who.address == at("192.0.2.1")).unwrap();
     gate.leave(*one);
     assert_eq!(waits(&mut gate, at("192.0.2.1")), 1);
