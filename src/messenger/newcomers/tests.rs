@@ -291,6 +291,33 @@ fn a_strangers_fifth_session_of_a_day_is_not_left_in_the_mailbox() {
     assert_eq!(office.greets(0, sent, None), TAKEN);
 }
 
+/// REQ-1, REQ-6: of who is no contact any more counts what he began within a day, as if he had never been one.
+#[test]
+fn who_was_a_contact_for_a_while_begins_as_many_sessions_a_day_as_others() {
+    let ends: [&[fn(PeerId) -> Command]; 4] = [
+        &[],
+        &[Command::Block],
+        &[Command::AcceptRequest, Command::Block],
+        &[Command::AcceptRequest, Command::RemoveContact],
+    ];
+    for acts in ends {
+        let mut office = Office::new(2);
+        let peer = office.id(1);
+        let mut fate = |office: &mut Office, n| {
+            let sent = (office.id(1), office.first_contact(1, 0, n, "hello"));
+            office.greets(0, sent, None)
+        };
+        assert_eq!(fate(&mut office, 0), TAKEN);
+        for act in acts {
+            office.command(0, act(peer)).unwrap();
+        }
+        for n in 1..limits::MAX_STRANGER_SESSIONS_A_DAY as u64 {
+            assert_eq!(fate(&mut office, n), TAKEN, "{} acts: {n}", acts.len());
+        }
+        assert_eq!(fate(&mut office, 9), UNAVAILABLE, "{} acts", acts.len());
+    }
+}
+
 /// ID-31: one-time prekeys that were taken and not used make room after an hour, those of mailboxes stay.
 #[test]
 fn prekeys_that_nobody_uses_make_room() {

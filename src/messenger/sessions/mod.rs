@@ -43,7 +43,7 @@ impl Tx<'_> {
         // Nothing is answered soon, and contacts' turns need the room.
         self.mem.sessions.due.remove(peer);
         if opened.is_new_session {
-            self.add_stranger(*peer, opened.session, true)?;
+            self.add_stranger(*peer, opened.session)?;
         }
         Ok(())
     }

@@ -23,9 +23,12 @@ impl Tx<'_> {
     }
 
     /// A session of somebody who is no contact has begun. The oldest of all makes room (REQ-6).
-    pub(in crate::messenger) fn add_stranger(&mut self, peer: PeerId, session: SessionId, is_new: bool) -> Step {
+    pub(in crate::messenger) fn add_stranger(&mut self, peer: PeerId, session: SessionId) -> Step {
+        self.keep_stranger(StrangerRow { peer, session, since: self.deadline_clock(), is_new: true })
+    }
+
+    fn keep_stranger(&mut self, row: StrangerRow) -> Step {
         let number = self.mem.strangers.last_key_value().map_or(1, |(last, _)| last + 1);
-        let row = StrangerRow { peer, session, since: self.deadline_clock(), is_new };
         self.buf.put::<Strangers>(&numbered(number), &row)?;
         self.mem.strangers.insert(number, row);
         self.mem.mail.crowd_changed = true;
@@ -37,14 +40,17 @@ impl Tx<'_> {
     }
 
     /// Who was a contact is none any more, or is not heard as one: his sessions stand with those of all others, and for the network he is
-    /// a stranger (REQ-1).
+    /// a stranger (REQ-1). What he began within a day is of his four, as it would be had he never been one.
     pub(in crate::messenger) fn estrange(&mut self, peer: PeerId) -> Step {
         self.push(Order::Class { peer, class: Class::Stranger });
         let (mut sessions, _) = self.buf.scan_sound::<Sessions>(&Scan::new(peer_key(&peer)))?;
         sessions.sort_by_key(|(_, row)| row.begun());
+        let now = self.deadline_clock();
         for (_, row) in sessions {
             if !self.mem.strangers.values().any(|known| known.peer == peer && known.session == row.id()) {
-                self.add_stranger(peer, row.id(), false)?;
+                let is_new = !row.is_ours() && row.begun() + DAY > now;
+                let since = if is_new { row.begun() } else { now };
+                self.keep_stranger(StrangerRow { peer, session: row.id(), since, is_new })?;
             }
         }
         Ok(())

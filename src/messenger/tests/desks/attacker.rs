@@ -255,7 +255,7 @@ impl Attacker {
                     for n in 0..count as u64 {
                         let bytes = from.wrapping_add(n).to_be_bytes();
                         let peer = PeerId::from_key_bytes(std::array::from_fn(|i| bytes[i % 8]));
-                        tx.add_stranger(peer, SessionId::new(std::array::from_fn(|i| bytes[i % 8])), true).unwrap();
+                        tx.add_stranger(peer, SessionId::new(std::array::from_fn(|i| bytes[i % 8]))).unwrap();
                     }
                 });
             }

@@ -366,7 +366,7 @@ fn every_fault_is_answered_as_the_page_says_whatever_the_sender_is() {
         for n in 0..limits::MAX_STRANGER_SESSIONS {
             let number = u64::try_from(n).unwrap().to_be_bytes();
             let peer = PeerId::from_key_bytes(std::array::from_fn(|i| number[i % 8] ^ 0x5a));
-            tx.add_stranger(peer, SessionId::new(std::array::from_fn(|i| number[i % 8])), true).unwrap();
+            tx.add_stranger(peer, SessionId::new(std::array::from_fn(|i| number[i % 8]))).unwrap();
         }
     });
     let later = sender.seal(Made::Text, hall.desks[0].office.now.wall);

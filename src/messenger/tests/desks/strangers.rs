@@ -20,7 +20,7 @@ impl Office {
             for n in 0..count as u64 {
                 let number = n.to_be_bytes();
                 let peer = PeerId::from_key_bytes(std::array::from_fn(|i| number[i % 8] ^ 0x5a));
-                tx.add_stranger(peer, SessionId::new(std::array::from_fn(|i| number[i % 8])), true).unwrap();
+                tx.add_stranger(peer, SessionId::new(std::array::from_fn(|i| number[i % 8]))).unwrap();
             }
         });
     }
