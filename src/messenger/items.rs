@@ -254,8 +254,22 @@ impl Tx<'_> {
             return Ok(());
         }
         link.again_at = Some(earliest.max(now));
-        // What is put off is not put off for ever by a restart.
-        if earliest > now { self.change_reach(peer, |reach| reach.again = true) } else { Ok(()) }
+        if earliest <= now {
+            return Ok(());
+        }
+        // A restart does not put it off any further, however often there is one.
+        let at = self.deadline_clock() + earliest.since(now);
+        self.change_reach(peer, |reach| reach.again = Some(at))
+    }
+
+    /// At the start: what was put off has waited for a part of its hour.
+    pub(super) fn go_on_waiting(&mut self) -> Step {
+        let put_off = self.mem.links.iter().filter(|(_, link)| link.again_at.is_some());
+        for peer in put_off.map(|(peer, _)| *peer).collect::<Vec<_>>() {
+            let left = self.reach(&peer)?.again.map(|at| at.since(self.deadline_clock())).unwrap_or_default();
+            self.link(peer).again_at = Some(self.now.mono + left.min(limits::HEALING_INTERVAL));
+        }
+        Ok(())
     }
 
     /// Does so when it is time.
@@ -266,12 +280,10 @@ impl Tx<'_> {
             return Ok(());
         }
         link.again_at = None;
-        if self.reach(&peer)?.again {
-            self.change_reach(peer, |reach| reach.again = false)?;
-        }
-        // What is not acknowledged goes in any case.
-        let is_somewhere = |letter: &Letter| letter.way.sent || !letter.way.held.is_empty();
-        if !self.mem.out.of(&peer).letters.values().any(is_somewhere) {
+        self.change_reach(peer, |reach| reach.again = None)?;
+        // What is sealed and not acknowledged may be there, dropped, and would be a second copy as it is.
+        let is_begun = |letter: &Letter| letter.is_message() && letter.is_begun();
+        if !self.mem.out.of(&peer).letters.values().any(is_begun) {
             return Ok(());
         }
         self.link(peer).came_again_at = Some(now);

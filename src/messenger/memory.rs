@@ -216,9 +216,13 @@ impl Memory {
         fresh.mail = self.mail.clone();
         fresh.mail.own.values_mut().for_each(|own| *own = OwnBox::default());
         fresh.mail.load(rows)?;
-        fresh.links = std::mem::take(&mut self.links);
+        let put_off = std::mem::replace(&mut fresh.links, std::mem::take(&mut self.links));
         for link in fresh.all_links() {
             (link.dialling, link.bundle, link.seek, link.unreadable, link.due) = (false, None, None, false, None);
+        }
+        for (peer, known) in put_off {
+            let link = fresh.link(peer);
+            link.again_at = link.again_at.or(known.again_at);
         }
         fresh.touched.append(&mut self.touched);
         fresh.touched.append(&mut self.later);
@@ -238,24 +242,20 @@ impl Memory {
         Ok(())
     }
 
-    /// How often everything for a peer has begun anew, once more where that cannot be read; and whether it is to do so again, which
-    /// is noted.
+    /// How often everything for a peer has begun anew, once more where that cannot be read. That it is to do so again is noted.
     fn times_anew(&mut self, rows: &impl Rows, peer: &PeerId) -> u64 {
         let Ok(reach) = rows.get::<Reaches>(&peer_key(peer)) else { return u64::MAX };
         let reach = reach.unwrap_or_default();
-        if reach.again {
+        if reach.again.is_some() {
             self.link(*peer).again_at = Some(MonoTime::default());
         }
         reach.anew
     }
 
-    /// Begins: what was put off waits for its hour from now on, as nothing says when that began (REQ-12).
+    /// Begins.
     pub(super) fn start(&mut self, now: MonoTime) {
         self.maintenance_at = now;
         self.mail.start(now);
-        for link in self.all_links() {
-            link.again_at = link.again_at.map(|_| now + limits::HEALING_INTERVAL);
-        }
     }
 
     /// Marks what memory is like now.

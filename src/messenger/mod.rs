@@ -146,6 +146,7 @@ impl Messenger {
         // Should it not open, the time begins anew with that of the wall.
         let clock = tx.buf.get_sound::<Clocks>(&RowKey::new())?.unwrap_or_else(|| ClockRow::new(now.wall));
         tx.mem.clock = Clock::open(clock, now);
+        tx.go_on_waiting()?;
         tx.ensure_profile()?;
         tx.contacts_at_start()?;
         tx.compare_card()?;

@@ -193,7 +193,7 @@ fn what_is_said_of_a_message_is_kept_and_neither_rings_nor_is_unread() {
     assert!(query::inbox(&office.rows(1), me, true, 10, office.now.wall).unwrap().is_empty());
 }
 
-/// REQ-12: what is put off until the hour is over goes then, though the program was restarted meanwhile.
+/// REQ-12: what is put off until the hour is over goes then, however often the program was restarted meanwhile.
 #[test]
 fn what_goes_again_in_an_hour_does_so_after_a_restart() {
     use crate::base::Millis;
@@ -214,17 +214,18 @@ fn what_goes_again_in_an_hour_does_so_after_a_restart() {
         tx.come_again(peer).unwrap();
     });
     assert_eq!(is_sent(&office), [true]);
-    for round in 0..2 {
+    for minutes in [20, 20, 19] {
         office.open(0);
-        office.pass(Millis::from_secs(1_800));
-        assert_eq!(is_sent(&office), [true], "{round}");
+        office.pass(Millis::from_secs(60 * minutes));
+        assert_eq!(is_sent(&office), [true]);
     }
-    office.pass(Millis::from_secs(1_801));
+    office.open(0);
+    office.pass(Millis::from_secs(61));
     assert_eq!(is_sent(&office), [false]);
     // Once.
     office.open(0);
     office.hand_in(0, vec![Input::Net(Event::Connected(peer))]);
-    office.tx(0, |tx| assert!(tx.link(peer).again_at.is_none() && !tx.reach(&peer).unwrap().again));
+    office.tx(0, |tx| assert!(tx.link(peer).again_at.is_none() && tx.reach(&peer).unwrap().again.is_none()));
 }
 
 /// SES-11: a newer header is told from a fault.
@@ -247,4 +248,58 @@ fn a_first_contact_of_another_version_is_not_called_malformed() {
     assert_eq!(refusal(vec![9]), Some(RefuseReason::Unsupported));
     assert_eq!(refusal([&[1_u8][..], &[7; 2000]].concat()), Some(RefuseReason::Malformed));
     assert_eq!(refusal(vec![1]), Some(RefuseReason::Malformed));
+}
+
+/// REQ-12: whoever is removed and accepted again and again gets all through that he wrote meanwhile, at once or when the hour is over,
+/// whether the program was restarted meanwhile or not.
+#[test]
+fn what_is_accepted_again_within_the_hour_goes_when_that_is_over() {
+    use crate::base::Millis;
+    for restarts in [false, true] {
+        let mut office = Office::pair();
+        let alice = office.id(0);
+        let mut said = office.texts(1, 0);
+        for round in 0..2 {
+            office.command(1, Command::RemoveContact(alice)).unwrap();
+            for n in 0..5 {
+                office.say(0, 1, &format!("{round}.{n}"));
+                said.push(format!("{round}.{n}"));
+            }
+            office.command(1, Command::AcceptRequest(alice)).unwrap();
+            office.pass(Millis::from_secs(60));
+        }
+        assert_eq!(office.texts(1, 0), said[..said.len() - 2], "the hour is not over");
+        for _ in 0..3 {
+            if restarts {
+                office.open(0);
+            }
+            office.pass(Millis::from_secs(1_200));
+        }
+        assert_eq!((office.texts(1, 0), office.undelivered(0)), (said, 0), "{restarts}");
+    }
+}
+
+/// REQ-12: what was dropped and is not acknowledged yet when he says that he has accepted goes again, too: as it was sealed it would
+/// be a second copy.
+#[test]
+fn what_is_under_way_when_somebody_accepts_goes_again() {
+    let mut office = Office::pair();
+    let (alice, bob) = (office.id(0), office.id(1));
+    office.command(1, Command::RemoveContact(alice)).unwrap();
+    for n in 0..3 {
+        office.say(0, 1, &n.to_string());
+    }
+    let fourth = Command::Send(office.text(1, "3"));
+    let outputs = office.hand_in(0, vec![Input::Command(1, fourth)]);
+    let sent = outputs.into_iter().find_map(|output| match output {
+        Output::Net(Order::Send { ticket, bytes, .. }) => Some((ticket, bytes.to_vec())),
+        _ => None,
+    });
+    let (ticket, bytes) = sent.unwrap();
+    office.inject(0, 1, bytes);
+    office.command(1, Command::AcceptRequest(alice)).unwrap();
+    office.hand_in(0, vec![Input::Net(Event::Acked { peer: bob, ticket })]);
+    office.pass(crate::base::Millis::from_hours(2));
+    assert_eq!(office.texts(1, 0), ["hello", "hello", "0", "1", "2", "3"]);
+    assert_eq!(office.undelivered(0), 0);
 }

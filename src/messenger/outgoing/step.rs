@@ -218,12 +218,17 @@ impl Letter {
     /// The same when the session it was sealed in, or what it was sealed from, is void: it begins anew, with all others that wait
     /// for the peer. That is one row, whatever waits. `None`: it is nowhere yet.
     pub(in crate::messenger) fn anew(&self) -> Option<Self> {
-        let is_sealed = self.sealed.is_some() || self.ticket.is_some() || !self.deposits.is_empty();
-        if !(is_sealed || self.barred || self.way.sent || !self.way.held.is_empty()) {
+        if !(self.is_begun() || self.barred) {
             return None;
         }
         let way = Way { sent: false, held: Vec::new(), counted: self.way.counted, tail: self.way.tail.clone() };
         Some(Self { way, unreadable: self.unreadable, ..Self::new(self.what, self.queued_at) })
+    }
+
+    /// Whether it was sealed, as far as it matters still: it may be somewhere.
+    pub(in crate::messenger) fn is_begun(&self) -> bool {
+        let is_sealed = self.sealed.is_some() || self.ticket.is_some() || !self.deposits.is_empty();
+        is_sealed || self.way.sent || !self.way.held.is_empty()
     }
 
     /// What waits, as its row says, now that all has begun anew so often.

@@ -117,8 +117,8 @@ pub struct ReachRow {
     pub next_try: Option<WallTime>,
     /// How often everything that waits for them has begun anew.
     pub anew: u64,
-    /// They have said *accepted*, and all that waits goes again when it may (REQ-12).
-    pub again: bool,
+    /// When all that waits for them goes again, by the profile's time; `None`: nothing was put off (REQ-12).
+    pub again: Option<WallTime>,
 }
 
 /// An offer that was made and not answered: asked again it says the same, so that no prekey is lost with an answer.
