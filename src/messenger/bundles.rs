@@ -148,14 +148,16 @@ impl Tx<'_> {
         Ok(Some(card))
     }
 
-    /// Whether it is time to look for a newer card because that which is known lets nothing in of what waits or was sent (ID-26).
+    /// Whether it is time to look for a newer card because that which is known does not let everybody ask (ID-26): the token that we
+    /// have may be void.
     pub(super) fn looks_for_way_in(&self, row: &PeerRow) -> Step<bool> {
         let is_put_off =
             self.mem.links.get(&row.peer).is_some_and(|link| link.look_at.is_some_and(|at| at > self.now.mono));
         if row.accepted || is_put_off {
             return Ok(false);
         }
-        Ok(self.pinned(&row.peer)?.is_some_and(|card| shuts_out(&card, row)))
+        let lets_all = |card: Card| matches!(card.policy, RequestPolicy::Requests | RequestPolicy::Other(_));
+        Ok(self.pinned(&row.peer)?.is_some_and(|card| !lets_all(card)))
     }
 
     /// It is looked for now, and not before a while has passed again.

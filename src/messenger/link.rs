@@ -63,7 +63,7 @@ pub(super) struct Link {
     pub seek_at: Option<MonoTime>,
     /// …because that was done so often without help.
     pub seeks: u32,
-    /// His card shuts us out, and a newer one is not looked for before this time.
+    /// His card may shut us out, and a newer one is not looked for before this time.
     pub look_at: Option<MonoTime>,
     /// The rows of this peer do not open: he waits for the next start.
     pub unreadable: bool,

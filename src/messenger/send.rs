@@ -175,8 +175,12 @@ impl Tx<'_> {
         if !hints.addrs.is_empty() {
             merge_addrs(&mut peer.addrs, &hints.addrs);
         }
-        if hints.token.is_some() {
+        if hints.token.is_some() && hints.token != peer.token {
             peer.token.clone_from(&hints.token);
+            // REQ-13: what he acknowledged may have been dropped for want of it.
+            if !peer.accepted && !self.mem.out.of(&peer.peer).letters.is_empty() {
+                self.come_again(peer.peer)?;
+            }
         }
         if hints.mailboxes.is_empty() {
             return Ok(());

@@ -392,6 +392,70 @@ fn what_a_policy_dropped_is_asked_when_it_lets_ask() {
     }
 }
 
+/// How Alice comes to be let in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    /// She adds the new link.
+    Adds,
+    /// She writes with it.
+    Writes,
+    /// She adds it before the first is acknowledged.
+    AddsEarly,
+    /// He lets everybody ask.
+    Policy,
+}
+
+/// REQ-13: who wrote with the token of an old link, and was dropped, asks when she has the new one, or needs none.
+#[test]
+fn what_an_old_token_dropped_is_asked_when_another_lets_ask() {
+    let away = [Way::Adds, Way::Writes, Way::Policy].map(|way| (way, false));
+    for (way, online) in [(Way::Adds, true), (Way::AddsEarly, true), (Way::Policy, true)].into_iter().chain(away) {
+        let mut office = office();
+        let (alice, bob) = (office.id(ALICE), office.id(BOB));
+        let link = |office: &mut Office| {
+            let mut token = None;
+            office.tx(BOB, |tx| token = Some(tx.profile().unwrap().token));
+            Hints { token, ..Hints::default() }
+        };
+        office.command(BOB, Command::SetPolicy(Policy::Contacts)).unwrap();
+        let old = link(&mut office);
+        office.command(BOB, Command::RotateToken).unwrap();
+        let new = link(&mut office);
+        office.pass(Millis::from_hours(1));
+        office.online = online;
+        office.loses_letters = way == Way::AddsEarly;
+        let early: Vec<String> = (0..3).map(|i| format!("early {i}")).collect();
+        let write = |office: &mut Office, text: &str, hints: &Hints| {
+            let command = SendCommand { hints: hints.clone(), ..office.text(BOB, text) };
+            office.send(ALICE, command).unwrap();
+        };
+        for text in &early {
+            write(&mut office, text, &old);
+        }
+        if way != Way::AddsEarly {
+            office.pass(Millis::from_hours(3));
+            let states: Vec<_> = office.history(ALICE, BOB).into_iter().map(|message| message.state).collect();
+            assert_eq!(states, [State::Sent; 3], "{way:?}, online: {online}");
+        }
+        office.loses_letters = false;
+        assert!(held(&office).is_empty());
+        match way {
+            Way::Adds | Way::AddsEarly => {
+                office.command(ALICE, Command::AddContact { peer: bob, name: None, hints: new }).unwrap();
+            }
+            Way::Writes => write(&mut office, "late", &new),
+            Way::Policy => drop(office.command(BOB, Command::SetPolicy(Policy::Requests)).unwrap()),
+        }
+        office.pass(if way == Way::Policy { Millis::from_hours(3) } else { MINUTE });
+        assert_eq!(held(&office), early, "{way:?}, online: {online}");
+        office.online = true;
+        office.command(BOB, Command::AcceptRequest(alice)).unwrap();
+        office.pass(Millis::from_hours(3));
+        let late = (way == Way::Writes).then(|| "late".to_owned());
+        assert_eq!(office.texts(BOB, ALICE), early.into_iter().chain(late).collect::<Vec<_>>(), "{way:?}");
+    }
+}
+
 /// ID-26: whose card shuts one out is asked for another once an hour at most.
 #[test]
 fn a_card_that_shuts_out_is_looked_for_in_pauses() {
