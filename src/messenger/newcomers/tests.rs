@@ -10,6 +10,7 @@ use crate::content::{self, Introduction};
 use crate::envelope::{EnvelopeKind, encode};
 use crate::identity::{Card, CardIn, IdentityKeypair};
 use crate::messenger::bundles::bundle_of;
+use crate::messenger::command::Command;
 use crate::messenger::io::{Event, FrameToken, Input, Order, Output};
 use crate::messenger::query;
 use crate::messenger::tables::{CardKeysTable, OneTimeTable, PrekeyMarks, Profile};
@@ -294,7 +295,8 @@ fn a_strangers_fifth_session_of_a_day_is_not_left_in_the_mailbox() {
 /// REQ-1, REQ-6: of who is no contact any more counts what he began within a day, as if he had never been one.
 #[test]
 fn who_was_a_contact_for_a_while_begins_as_many_sessions_a_day_as_others() {
-    let ends: [&[fn(PeerId) -> Command]; 4] = [
+    type Act = fn(PeerId) -> Command;
+    let ends: [&[Act]; 4] = [
         &[],
         &[Command::Block],
         &[Command::AcceptRequest, Command::Block],
@@ -303,7 +305,7 @@ fn who_was_a_contact_for_a_while_begins_as_many_sessions_a_day_as_others() {
     for acts in ends {
         let mut office = Office::new(2);
         let peer = office.id(1);
-        let mut fate = |office: &mut Office, n| {
+        let fate = |office: &mut Office, n| {
             let sent = (office.id(1), office.first_contact(1, 0, n, "hello"));
             office.greets(0, sent, None)
         };
