@@ -1,15 +1,15 @@
 //! Messengers in one process, driven by hand, and a look at their disks with the keys at hand.
 
 mod disk;
+mod wires;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::bundles::bundle_of;
 use super::command::{Answer, Command, Refusal, SendCommand};
-use super::io::{Event, FrameToken, Input, Order, Output};
+use super::io::{Event, FrameToken, Input, Output};
 use super::tables::HeldMessage;
 use super::tx::Tx;
 use super::{Messenger, query};
@@ -18,15 +18,12 @@ use crate::base::shown::Message;
 use crate::base::{MessageId, Millis, MonoTime, Now, PeerId, Secret};
 use crate::content::mimi::Vanishes;
 use crate::content::{self, Capsule, Item, mimi};
-use crate::envelope::mailbox::Answer as MailAnswer;
 use crate::envelope::{self, EnvelopeKind};
 use crate::identity::{CardIn, IdentityKey, IdentityKeypair};
-use crate::session::SessionSet;
+use crate::session::{RemoteBundle, SessionSet};
 use crate::store::testing::{Dump, Place};
 use crate::store::{Reader, Rows};
 
-/// Marks questions that one desk asked another.
-const MAIL: u64 = 1 << 63;
 /// How often timers may ring at one moment.
 const MAX_RINGS: u32 = 2000;
 
@@ -153,7 +150,7 @@ impl Office {
         let owner = IdentityKey::from_peer_id(self.id(to)).unwrap();
         let card = CardIn::decode(&self.card_of(to)).unwrap().verify(&owner, now).unwrap();
         let mut sessions = SessionSet::default();
-        sessions.begin(&me, &bundle_of(&card), &mut rng, now).unwrap();
+        sessions.begin(&me, &RemoteBundle::of_card(&card), &mut rng, now).unwrap();
         let (sender, room) = (content::sender_uri(me.peer_id()), content::direct_room_uri(me.peer_id(), self.id(to)));
         let body = mimi::text([1; 16], &sender, &room, number + 1, text, None).encode();
         let items = vec![Item::Message { sent_at: now, body }];
@@ -403,113 +400,5 @@ impl Office {
             assert!(messenger.mem.links_are_in_order());
             self.carry_out(who, outputs);
         }
-    }
-
-    fn carry_out(&mut self, who: usize, outputs: Vec<Output>) {
-        for output in outputs {
-            self.one(who, output);
-        }
-    }
-
-    fn one(&mut self, who: usize, output: Output) {
-        let me = self.id(who);
-        let index = |office: &Self, peer: PeerId| office.desks.iter().position(|desk| desk.id == peer).unwrap();
-        match output {
-            Output::Reply(_, answer) => self.reply = Some(answer),
-            Output::Net(Order::Connect { peer, .. }) if !self.online => self.tell(who, Event::Unreachable(peer)),
-            Output::Net(Order::Connect { peer, .. }) => {
-                let other = index(self, peer);
-                self.tell(who, Event::Connected(peer));
-                if self.links.insert((who.min(other), who.max(other))) {
-                    self.tell(other, Event::Connected(me));
-                }
-            }
-            Output::Net(Order::Send { peer, ticket, bytes }) => {
-                self.envelopes.insert(who, bytes.to_vec());
-                if self.loses_letters {
-                    return;
-                }
-                if !self.online {
-                    self.tell(who, Event::Lost { peer, ticket });
-                    self.links.remove(&(who.min(index(self, peer)), who.max(index(self, peer))));
-                    return self.tell(who, Event::Disconnected(peer));
-                }
-                let token = FrameToken { stream: who as u64, frame: ticket };
-                self.tell(index(self, peer), Event::Envelope { from: me, origin: None, token, bytes: bytes.to_vec() });
-            }
-            Output::Net(Order::FetchBundle { peer, ticket, want_prekey }) => {
-                let request = ((who as u64) << 32) | ticket;
-                self.tell(index(self, peer), Event::BundleRequested { from: me, request, want_prekey });
-            }
-            Output::Net(Order::AnswerBundle { request, card, prekey }) => {
-                let (other, ticket) = (usize::try_from(request >> 32).unwrap(), request & u64::from(u32::MAX));
-                self.tell(other, Event::Bundle { peer: me, ticket, card, prekey });
-            }
-            Output::Net(Order::Acknowledge(token)) if token.stream != u64::MAX => {
-                let other = usize::try_from(token.stream).unwrap();
-                self.tell(other, Event::Acked { peer: me, ticket: token.frame });
-            }
-            Output::Net(Order::Refuse(token, reason)) if token.stream != u64::MAX => {
-                let other = usize::try_from(token.stream).unwrap();
-                self.tell(other, Event::Refused { peer: me, ticket: token.frame, reason });
-            }
-            Output::WakeAt(at) => self.desks[who].wake = at,
-            Output::Net(Order::AskMailbox { ticket, mailbox, anonymous, question, .. }) => {
-                self.questions.push((who, mailbox, anonymous, question.clone()));
-                match self.desks.iter().position(|desk| desk.id == mailbox).filter(|_| self.mail) {
-                    Some(house) => {
-                        let from = if anonymous { PeerId::from_key_bytes([0x55; 32]) } else { me };
-                        let request = MAIL | ((who as u64) << 32) | ticket;
-                        self.mail_comes(house, Event::Mail { from, origin: None, request, question });
-                    }
-                    None => self.tell(who, Event::MailFailed { mailbox, ticket }),
-                }
-            }
-            Output::Net(Order::AnswerMail { request, answer }) if request & MAIL != 0 => {
-                let other = usize::try_from((request & !MAIL) >> 32).unwrap();
-                let ticket = request & u64::from(u32::MAX);
-                self.tell(other, Event::MailAnswered { mailbox: me, ticket, answer });
-            }
-            Output::Net(Order::HoldMail { request }) => {
-                let owner = self.desks[usize::try_from((request & !MAIL) >> 32).unwrap()].id;
-                // MBX-82: the newest question is held.
-                self.ends_wait(who, owner, false);
-                self.held.insert((who, owner), request);
-            }
-            Output::Net(Order::RingMail { owner }) => self.ends_wait(who, owner, true),
-            Output::Net(Order::PublishCard { owner, card }) => {
-                // NET-53
-                let sequence = |card: &[u8]| CardIn::decode(card).map_or(0, |card| card.claimed_sequence());
-                if self.table.get(&owner).is_none_or(|held| sequence(held) < sequence(&card)) {
-                    self.table.insert(owner, card);
-                }
-            }
-            Output::Net(Order::FindCard { peer, ticket }) => match self.table.get(&peer).cloned() {
-                _ if !self.mail => self.tell(who, Event::CardNotFound { peer, ticket, asked: 0 }),
-                Some(card) => self.tell(who, Event::CardFound { peer, ticket, card }),
-                None => self.tell(who, Event::CardNotFound { peer, ticket, asked: 3 }),
-            },
-            _ => {}
-        }
-    }
-
-    fn mail_comes(&mut self, house: usize, question: Event) {
-        let input = Input::Net(question);
-        match self.mail_overtakes {
-            true => self.queue.push_front((house, input)),
-            false => self.queue.push_back((house, input)),
-        }
-    }
-
-    /// A mailbox answers what it holds, if it does.
-    fn ends_wait(&mut self, house: usize, owner: PeerId, came: bool) {
-        if let Some(request) = self.held.remove(&(house, owner)) {
-            let answer = MailAnswer::Waited { came }.encode().unwrap();
-            self.one(house, Output::Net(Order::AnswerMail { request, answer }));
-        }
-    }
-
-    fn tell(&mut self, who: usize, input: Event) {
-        self.queue.push_back((who, Input::Net(input)));
     }
 }
