@@ -86,14 +86,7 @@ fn template() -> &'static Template {
 /// What Bob wrote, and what he did not.
 fn letters(alice: &Card, rng: &mut ChaCha20Rng) -> Vec<Vec<u8>> {
     let bob = bob();
-    let bundle = RemoteBundle {
-        identity: *alice.owner(),
-        prekey_id: alice.prekey_id,
-        prekey: alice.prekey,
-        kem_id: alice.kem_id,
-        kem: alice.kem.clone(),
-        one_time: None,
-    };
+    let bundle = RemoteBundle::of_card(alice);
     let mut set = SessionSet::default();
     set.begin(&bob, &bundle, rng, BEGIN.wall).expect("the card is sound");
     let (sender, room) = (sender_uri(bob.peer_id()), direct_room_uri(bob.peer_id(), alice.peer()));

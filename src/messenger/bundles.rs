@@ -92,7 +92,7 @@ impl Tx<'_> {
         let one_time = prekey
             .and_then(|bytes| OneTimePrekeyIn::decode(bytes).ok())
             .and_then(|found| found.verify(card.owner(), now).ok());
-        Ok(Some(RemoteBundle { one_time, ..bundle_of(&card) }))
+        Ok(Some(RemoteBundle { one_time, ..RemoteBundle::of_card(&card) }))
     }
 
     /// Pins a card that is valid at this time, if none is pinned that is newer.
@@ -210,17 +210,5 @@ fn shuts_out(card: &Card, row: &PeerRow) -> bool {
         RequestPolicy::Nobody => true,
         RequestPolicy::Contacts => row.token.is_none(),
         RequestPolicy::Requests | RequestPolicy::Other(_) => false,
-    }
-}
-
-/// What a session can be begun with, of a card alone.
-pub(super) fn bundle_of(card: &Card) -> RemoteBundle {
-    RemoteBundle {
-        identity: *card.owner(),
-        prekey_id: card.prekey_id,
-        prekey: card.prekey,
-        kem_id: card.kem_id,
-        kem: card.kem.clone(),
-        one_time: None,
     }
 }

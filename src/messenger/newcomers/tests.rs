@@ -9,13 +9,12 @@ use crate::content::mimi;
 use crate::content::{self, Introduction};
 use crate::envelope::{EnvelopeKind, encode};
 use crate::identity::{Card, CardIn, IdentityKeypair};
-use crate::messenger::bundles::bundle_of;
 use crate::messenger::command::Command;
 use crate::messenger::io::{Event, FrameToken, Input, Order, Output};
 use crate::messenger::query;
 use crate::messenger::tables::{CardKeysTable, OneTimeTable, PrekeyMarks, Profile};
 use crate::messenger::testing::Office;
-use crate::session::SessionSet;
+use crate::session::{RemoteBundle, SessionSet};
 use crate::store::{RowKey, Rows, Scan, reads};
 
 /// What somebody is told.
@@ -36,7 +35,7 @@ fn hello(n: u64, card: &Card, invitation: Option<[u8; 16]>, now: WallTime) -> (P
     rng.fill_bytes(&mut seed);
     let me = IdentityKeypair::from_seed(&Secret::new(seed));
     let mut sessions = SessionSet::default();
-    sessions.begin(&me, &bundle_of(card), &mut rng, now).unwrap();
+    sessions.begin(&me, &RemoteBundle::of_card(card), &mut rng, now).unwrap();
     let (sender, to) = (content::sender_uri(me.peer_id()), card.owner().peer_id());
     let room = content::direct_room_uri(me.peer_id(), to);
     let body = mimi::text([1; 16], &sender, &room, 1, "hello", None).encode();

@@ -6,11 +6,11 @@ use std::collections::VecDeque;
 use crate::base::{PeerId, limits};
 use crate::envelope::mailbox::Question;
 use crate::identity::{Card, IdentityKey, Mailbox};
-use crate::messenger::bundles::bundle_of;
 use crate::messenger::io::Order;
 use crate::messenger::mailing::{Seek, What};
 use crate::messenger::pace::pause;
 use crate::messenger::tx::{Step, Tx};
+use crate::session::RemoteBundle;
 
 impl Tx<'_> {
     /// Looks for a card, or goes on with that. To be called when the inputs of a commit are done.
@@ -81,7 +81,7 @@ impl Tx<'_> {
             let clock = self.earliest();
             let card = self.pinned(&id)?.filter(|card| card.expires > clock && !card.mailboxes.is_empty());
             if let Some(card) = card {
-                self.begin_with(id, &bundle_of(&card))?;
+                self.begin_with(id, &RemoteBundle::of_card(&card))?;
             }
         }
         let link = self.link(id);

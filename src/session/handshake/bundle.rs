@@ -3,7 +3,7 @@
 use crate::crypto::dh::{DhPublic, DhSecret};
 use crate::crypto::kem::KemPublic;
 use crate::crypto::kem::KemSecret;
-use crate::identity::{CardKeys, IdentityKey, IdentityKeypair, OneTimePrekey, PrekeyId};
+use crate::identity::{Card, CardKeys, IdentityKey, IdentityKeypair, OneTimePrekey, PrekeyId};
 
 /// What is known of a peer with whom a session is begun: from his verified card and, when one was to be had,
 /// a verified one-time prekey of his (SES-10).
@@ -24,6 +24,18 @@ pub struct RemoteBundle {
 }
 
 impl RemoteBundle {
+    /// What a session can be begun with, of a card alone.
+    pub fn of_card(card: &Card) -> Self {
+        Self {
+            identity: *card.owner(),
+            prekey_id: card.prekey_id,
+            prekey: card.prekey,
+            kem_id: card.kem_id,
+            kem: card.kem.clone(),
+            one_time: None,
+        }
+    }
+
     /// What somebody's card says whose secrets are here: for both sides in one process.
     pub fn of(owner: &IdentityKeypair, card: &CardKeys, one_time: Option<OneTimePrekey>) -> Self {
         Self {

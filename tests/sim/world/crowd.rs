@@ -81,14 +81,7 @@ impl World {
     /// A stranger begins a session, whatever he had before.
     pub fn begins(&mut self, stranger: &mut Stranger, card: &Card) {
         let now = self.clock().wall;
-        let bundle = RemoteBundle {
-            identity: *card.owner(),
-            prekey_id: card.prekey_id,
-            prekey: card.prekey,
-            kem_id: card.kem_id,
-            kem: card.kem.clone(),
-            one_time: None,
-        };
+        let bundle = RemoteBundle::of_card(card);
         stranger.set.give_up(now);
         stranger.set.begin(&stranger.me, &bundle, &mut self.rng, now).unwrap();
     }

@@ -11,7 +11,6 @@ use crate::content::mimi::{self, Expires};
 use crate::content::{self, Capsule, Introduction, Item, Profile, StatusReport};
 use crate::envelope::{self, EnvelopeKind, encode};
 use crate::identity::{CardContent, CardIn, CardKeys, IdentityKeypair, OneTimePrekeyIn};
-use crate::messenger::bundles::bundle_of;
 use crate::session::{RemoteBundle, SealedKind, SessionSet};
 
 /// Bytes of the header of a first contact (SES-11).
@@ -101,7 +100,7 @@ impl Attacker {
         let card = card.verify(&owner, WallTime(0)).unwrap();
         let one_time =
             prekey.map(|bytes| OneTimePrekeyIn::decode(&bytes).unwrap().verify(&owner, WallTime(0)).unwrap());
-        let bundle = RemoteBundle { one_time, ..bundle_of(&card) };
+        let bundle = RemoteBundle { one_time, ..RemoteBundle::of_card(&card) };
         self.begin_with(&bundle, now);
         self.bundles.push(bundle);
     }
