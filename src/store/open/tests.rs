@@ -349,7 +349,8 @@ fn damage_is_an_error_or_does_not_matter() {
             }
         }
     }
-    assert!(opened > 5 && refused > 30, "{opened} opened, {refused} refused");
+    // How many of each differs from run to run: where sled has put what is known to it alone.
+    assert!(opened > 5 && refused > 5, "{opened} opened, {refused} refused");
     assert!(thread_panics() < 4, "sled has lost {} threads", thread_panics());
 }
 
