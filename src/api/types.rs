@@ -116,6 +116,12 @@ pub struct Found {
     pub asks: bool,
 }
 
+impl From<Found> for Resolved {
+    fn from(Found { peer_id, name, .. }: Found) -> Self {
+        Self { peer_id, name }
+    }
+}
+
 /// The answer to `listen`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Listening {

@@ -40,7 +40,7 @@ pub(crate) struct RunArgs {
     serve_mailbox: Option<String>,
 
     /// Keep them for these only (repeatable)
-    #[arg(long, value_name = "WHO", conflicts_with = "serve_mailbox")]
+    #[arg(long, value_name = "WHO", conflicts_with = "serve_mailbox", value_parser = somebody)]
     mailbox_for: Vec<String>,
 
     /// Pass bytes on between others
@@ -54,6 +54,14 @@ pub(crate) struct RunArgs {
     /// Serve figures for Prometheus there
     #[arg(long, value_name = "[HOST:]PORT")]
     metrics: Option<String>,
+}
+
+/// Somebody, and none of the words that mean many: whoever has one for a name is meant by the peer ID.
+fn somebody(who: &str) -> std::result::Result<String, String> {
+    match ["open", "contacts", "off"].contains(&who) {
+        true => Err(format!("'{who}' is nobody's name here: give the peer ID, or use --serve-mailbox")),
+        false => Ok(who.to_owned()),
+    }
 }
 
 /// Runs it and prints its events.

@@ -104,7 +104,7 @@ impl Dispatcher {
             Call::History(params) => value(self.history(params).await),
             Call::Read(params) => value(self.mark_read(params).await),
             Call::ConversationDelete(who) => value(self.delete_conversation(who).await),
-            Call::Resolve(who) => value(self.found(who).await),
+            Call::Resolve(who) => value(self.found(Scope::People, who).await),
             Call::StatusShow(_) => value(self.status().await),
             Call::ClockConfirm(_) => value(self.confirm_clock().await),
             Call::Doctor(params) => value(self.doctor(params.who).await),
@@ -170,11 +170,7 @@ pub(super) fn whom(reader: &Reader, me: PeerId, text: &str) -> Result<Meant, Api
     whom_among(reader, me, Scope::People, text)
 }
 
-/// The same where somebody is meant who asks to be a contact.
-fn who_asks(reader: &Reader, me: PeerId, text: &str) -> Result<Meant, ApiError> {
-    whom_among(reader, me, Scope::Requests, text)
-}
-
+/// The same where others may be meant: those who ask to be a contact.
 fn whom_among(reader: &Reader, me: PeerId, scope: Scope, text: &str) -> Result<Meant, ApiError> {
     if let Some(meant) = whom_exactly(text)? {
         return Ok(meant);

@@ -3,13 +3,13 @@
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::{Answering, Dispatcher, Meant, value, who_asks, whom, whom_exactly};
+use super::{Answering, Dispatcher, Meant, value, whom, whom_among, whom_exactly};
 use crate::api::{
     AddContact, ApiError, Call, Code, Contact, Found, HeldMessage, PolicyState, RenameParams, RequestDetail, Resolved,
     SetContact, VerifyParams, Who,
 };
 use crate::base::PeerId;
-use crate::messenger::query;
+use crate::messenger::query::{self, Scope};
 use crate::messenger::{Answer, Command};
 use crate::node::clock::Clock;
 use crate::node::core::Submitted;
@@ -24,10 +24,10 @@ impl Dispatcher {
             }
             Call::RequestsShow(who) => value(self.request(who).await),
             Call::RequestsAccept(who) => {
-                let asking = self.asking(who).await?;
+                let asking = self.found(Scope::Requests, who).await?;
                 value(contact_now(self.core.submit(Command::AcceptRequest(asking.peer_id)).await).await)
             }
-            Call::RequestsDecline(who) => value(self.decline_request(who).await),
+            Call::RequestsDecline(who) => value(self.change_peer(Scope::Requests, who, Command::DeclineRequest).await),
             Call::RequestsBlock(who) => value(self.block_request(who).await),
             Call::PolicyShow(_) => value(self.policy().await),
             Call::PolicySet(params) => {
@@ -44,17 +44,18 @@ impl Dispatcher {
             Call::ContactsSet(SetContact { who, quota }) => {
                 value(self.contact_after(who, |meant| Command::SetQuota { peer: meant.peer, bytes: quota }).await)
             }
-            Call::ContactsBlock(who) => value(self.change_peer(who, Command::Block).await),
-            Call::ContactsUnblock(who) => value(self.change_peer(who, Command::Unblock).await),
-            Call::ContactsRemove(who) => value(self.change_peer(who, Command::RemoveContact).await),
+            Call::ContactsBlock(who) => value(self.change_peer(Scope::People, who, Command::Block).await),
+            Call::ContactsUnblock(who) => value(self.change_peer(Scope::People, who, Command::Unblock).await),
+            Call::ContactsRemove(who) => value(self.change_peer(Scope::People, who, Command::RemoveContact).await),
             call => Err(errors::internal(format!("nobody answers {}", call.name()))),
         }
     }
 
-    pub(super) async fn found(&self, who: Who) -> Result<Found, ApiError> {
+    /// Whom something means of these, and whether they ask; by a whole peer ID or a link anybody may be meant.
+    pub(super) async fn found(&self, scope: Scope, who: Who) -> Result<Found, ApiError> {
         self.core
             .read(move |reader, me| {
-                let peer_id = whom(reader, me, &who.who)?.peer;
+                let peer_id = whom_among(reader, me, scope, &who.who)?.peer;
                 let (name, asks) = (query::name(reader, &peer_id)?, query::asks(reader, &peer_id)?);
                 Ok(Found { peer_id, name, asks })
             })
@@ -62,28 +63,7 @@ impl Dispatcher {
     }
 
     pub(super) async fn resolve(&self, who: Who) -> Result<Resolved, ApiError> {
-        self.core
-            .read(move |reader, me| {
-                let peer_id = whom(reader, me, &who.who)?.peer;
-                Ok(Resolved { peer_id, name: query::name(reader, &peer_id)? })
-            })
-            .await
-    }
-
-    /// Who is meant of those who ask; whoever it is may not ask at all, if a whole peer ID says so.
-    async fn asking(&self, who: Who) -> Result<Resolved, ApiError> {
-        self.core
-            .read(move |reader, me| {
-                let peer_id = who_asks(reader, me, &who.who)?.peer;
-                Ok(Resolved { peer_id, name: query::name(reader, &peer_id)? })
-            })
-            .await
-    }
-
-    async fn decline_request(&self, who: Who) -> Result<Resolved, ApiError> {
-        let asking = self.asking(who).await?;
-        self.core.command(Command::DeclineRequest(asking.peer_id)).await?;
-        Ok(asking)
+        self.found(Scope::People, who).await.map(Resolved::from)
     }
 
     async fn rename_contact(&self, params: RenameParams) -> Result<Contact, ApiError> {
@@ -100,7 +80,7 @@ impl Dispatcher {
     async fn request(&self, who: Who) -> Result<RequestDetail, ApiError> {
         self.core
             .read(move |reader, me| {
-                let peer = who_asks(reader, me, &who.who)?.peer;
+                let peer = whom_among(reader, me, Scope::Requests, &who.who)?.peer;
                 let (request, texts) = query::request(reader, &peer, Clock::wall())?.ok_or_else(no_request)?;
                 let texts = texts.into_iter().map(|text| HeldMessage { text }).collect();
                 Ok(RequestDetail { request, texts })
@@ -110,13 +90,12 @@ impl Dispatcher {
 
     /// Only who asks can be blocked here, so that a typing error blocks nobody else.
     async fn block_request(&self, who: Who) -> Result<Resolved, ApiError> {
-        let asking = self.asking(who).await?;
-        let peer = asking.peer_id;
-        if self.core.read(move |reader, _| Ok(query::request(reader, &peer, Clock::wall())?)).await?.is_none() {
+        let asking = self.found(Scope::Requests, who).await?;
+        if !asking.asks {
             return Err(no_request());
         }
-        self.core.command(Command::Block(peer)).await?;
-        Ok(asking)
+        self.core.command(Command::Block(asking.peer_id)).await?;
+        Ok(asking.into())
     }
 
     async fn policy(&self) -> Result<PolicyState, ApiError> {
@@ -165,10 +144,15 @@ impl Dispatcher {
     }
 
     /// The name is looked up first: afterwards the peer may have none any more.
-    async fn change_peer(&self, who: Who, command: impl FnOnce(PeerId) -> Command) -> Result<Resolved, ApiError> {
-        let meant = self.resolve(who).await?;
+    async fn change_peer(
+        &self,
+        scope: Scope,
+        who: Who,
+        command: impl FnOnce(PeerId) -> Command,
+    ) -> Result<Resolved, ApiError> {
+        let meant = self.found(scope, who).await?;
         self.core.command(command(meant.peer_id)).await?;
-        Ok(meant)
+        Ok(meant.into())
     }
 }
 
