@@ -11,7 +11,7 @@ use crate::envelope::mailbox::TokenIn;
 use crate::session::Opened;
 use crate::store::Rows;
 
-use super::names::check_name;
+use super::names::{check_name, told_name};
 use super::outgoing::{Letter, What};
 use super::send::merge_addrs;
 use super::tables::{HeldMessage, IndexRow, Late, MessageIndex, MessageRow, Messages, PeerRow, index_key, message_key};
@@ -34,12 +34,10 @@ impl Tx<'_> {
             self.try_now(peer);
         }
         let (mut subject, mut is_accepted, mut names) = (None, false, limits::MAX_STATUS_IDS);
+        self.note_own_name(&mut row, told_name(&capsule.items))?;
         for item in latest(capsule.items) {
             match item {
-                Item::Introduction(said) => {
-                    subject = good_subject(&said);
-                    self.note_own_name(&mut row, said.name.as_deref())?;
-                }
+                Item::Introduction(said) => subject = good_subject(&said),
                 Item::Message { sent_at, body } => {
                     let subject = subject.take();
                     self.mem.reading = Some((peer, sent_at));
@@ -48,7 +46,6 @@ impl Tx<'_> {
                     }
                 }
                 Item::Status(report) => self.apply_status(peer, &report, &mut names)?,
-                Item::Profile(profile) => self.note_own_name(&mut row, Some(&profile.name))?,
                 Item::Addresses(addrs) => merge_addrs(&mut row.addrs, &addrs),
                 Item::Card(bytes) => self.told_card(peer, &bytes).map_or(Ok(()), |card| self.keep_card(card))?,
                 Item::Token(token) => {
@@ -66,7 +63,7 @@ impl Tx<'_> {
                 Item::Reset if opened.is_first_contact => self.obey_reset(&mut row)?,
                 Item::Accepted => is_accepted = true,
                 // What is not known (yet) is skipped.
-                Item::Reset | Item::Unknown { .. } => {}
+                Item::Profile(_) | Item::Reset | Item::Unknown { .. } => {}
             }
         }
         if is_accepted {

@@ -3,6 +3,7 @@
 use crate::base::event::EventKind;
 use crate::base::limits;
 use crate::base::names::{folded, oddity};
+use crate::content::Item;
 
 use super::command::Refusal;
 use super::query;
@@ -13,11 +14,8 @@ impl Tx<'_> {
     /// A contact calls himself so. He is shown under the name that he had when he was accepted; one who had none, under the
     /// first that he tells: for that, once, all names are looked through. Who takes his name away keeps what he told.
     pub(super) fn note_own_name(&mut self, row: &mut PeerRow, said: Option<&str>) -> Step {
-        let before = row.announced_name.clone();
-        note_name(&mut row.announced_name, said.filter(|name| !folded(name).is_empty()));
-        if row.announced_name == before {
-            return Ok(());
-        }
+        let Some(name) = said.filter(|name| is_seen(name) && *name != row.announced_name) else { return Ok(()) };
+        let before = std::mem::replace(&mut row.announced_name, name.to_owned());
         if before.is_empty() && row.known_as.is_empty() {
             row.known_as.clone_from(&row.announced_name);
             row.is_name_taken = !query::is_free(&*self.buf, &row.known_as)?;
@@ -26,6 +24,21 @@ impl Tx<'_> {
         }
         Ok(())
     }
+}
+
+/// The name that somebody gives himself in a capsule: the last that is one and can be seen, so that a capsule tells of one change.
+pub(super) fn told_name(items: &[Item]) -> Option<&str> {
+    let mut names = items.iter().filter_map(|item| match item {
+        Item::Introduction(said) => said.name.as_deref(),
+        Item::Profile(profile) => Some(profile.name.as_str()),
+        _ => None,
+    });
+    names.rfind(|name| is_seen(name))
+}
+
+/// Whether this can be shown as a name.
+fn is_seen(name: &str) -> bool {
+    check_name("the name", name).is_ok() && !folded(name).is_empty()
 }
 
 /// Takes over a name that somebody gives himself, if it is one.

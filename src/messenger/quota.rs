@@ -8,7 +8,7 @@ use crate::envelope::mailbox::TokenIn;
 use crate::store::Rows;
 
 use super::command::{Answer, Refusal};
-use super::names::note_name;
+use super::names::told_name;
 use super::send::merge_addrs;
 use super::tables::{Cards, PeerRow, peer_key};
 use super::tx::{Step, Tx};
@@ -66,18 +66,16 @@ impl Tx<'_> {
 
     /// Whether something that he says of himself is to be looked at: it is not what is known.
     fn changes(&self, row: &PeerRow, said: &Capsule) -> Step<bool> {
-        let (mut name, mut addrs, mut card, mut token) = (row.announced_name.clone(), row.addrs.clone(), None, None);
+        let (mut addrs, mut card, mut token) = (row.addrs.clone(), None, None);
         for item in &said.items {
             match item {
-                Item::Introduction(said) => note_name(&mut name, said.name.as_deref()),
-                Item::Profile(profile) => note_name(&mut name, Some(&profile.name)),
                 Item::Addresses(told) => merge_addrs(&mut addrs, told),
                 Item::Card(bytes) => card = Some(bytes),
                 Item::Token(bytes) => token = Some(TokenIn::from_bytes(bytes)),
                 _ => {}
             }
         }
-        if name != row.announced_name || addrs != row.addrs {
+        if told_name(&said.items).is_some_and(|name| name != row.announced_name) || addrs != row.addrs {
             return Ok(true);
         }
         if let Some(card) = card

@@ -319,6 +319,39 @@ fn whoever_changes_all_the_time_is_refused_and_what_he_says_comes_again() {
     }
 }
 
+/// However many names a capsule has, the last that can be seen counts: it changes nothing, or is one change.
+#[test]
+fn a_capsule_of_names_is_one_change() {
+    let mut office = Office::pair();
+    office.loses_letters = true;
+    office.pass(Millis::from_hours(2));
+    let mut set = office.sessions(BOB, ALICE);
+    let mut says_names = |office: &mut Office, names: &[&str]| {
+        let named = |name: &&str| {
+            let name = Some((*name).to_owned());
+            Item::Introduction(content::Introduction { name, ..content::Introduction::default() })
+        };
+        let bytes = says(office, &mut set, names.iter().map(named).collect());
+        assert!(takes(office, &bytes).0);
+        let peer_id = office.id(BOB);
+        office.events(ALICE).into_iter().filter(|event| *event == EventKind::ContactRenamed { peer_id }).count()
+    };
+    let before = says_names(&mut office, &["Bob"]);
+    let changes = |office: &mut Office| {
+        let peer = office.id(BOB);
+        let mut full = None;
+        office.tx(ALICE, |tx| full = tx.link(peer).changes);
+        full
+    };
+    let counted = changes(&mut office);
+    assert_eq!(says_names(&mut office, &["a", "b", "c", "Bob"]), before);
+    assert_eq!(says_names(&mut office, &["a", "Bob", "\u{200b}"]), before);
+    assert_eq!(changes(&mut office), counted);
+    assert_eq!(says_names(&mut office, &["a", "b", "c", "Bobby"]), before + 1);
+    assert!(changes(&mut office) > counted);
+    assert_eq!(shown(&office).announced_name, "Bobby");
+}
+
 /// What is said twice is written once: the session's rows are all that the second costs.
 #[test]
 fn what_is_known_is_not_written_again() {
