@@ -150,14 +150,10 @@ impl Tx<'_> {
 
     /// Whether it is time to look for a newer card because that which is known does not let everybody ask (ID-26): the token that we
     /// have may be void.
-    pub(super) fn looks_for_way_in(&self, row: &PeerRow) -> Step<bool> {
-        let is_put_off =
-            self.mem.links.get(&row.peer).is_some_and(|link| link.look_at.is_some_and(|at| at > self.now.mono));
-        if row.accepted || is_put_off {
-            return Ok(false);
-        }
-        let lets_all = |card: Card| matches!(card.policy, RequestPolicy::Requests | RequestPolicy::Other(_));
-        Ok(self.pinned(&row.peer)?.is_some_and(|card| !lets_all(card)))
+    pub(super) fn looks_for_way_in(&self, row: &PeerRow, card: Option<&Card>) -> bool {
+        let put_off = self.mem.links.get(&row.peer).and_then(|link| link.look_at);
+        let lets_all = |card: &Card| matches!(card.policy, RequestPolicy::Requests | RequestPolicy::Other(_));
+        !row.accepted && put_off.is_none_or(|at| at <= self.now.mono) && card.is_some_and(|card| !lets_all(card))
     }
 
     /// It is looked for now, and not before a while has passed again.

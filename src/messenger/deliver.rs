@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::base::{PeerId, limits};
+use crate::base::{Millis, PeerId, WallTime, limits};
 use crate::content::{Capsule, Item};
 use crate::session::SessionSet;
 use crate::store::Rows;
@@ -156,7 +156,7 @@ impl Tx<'_> {
             return Ok(());
         }
         let rebuild = link.rebuild;
-        let looks = self.looks_for_way_in(&peer)?;
+        let looks = !peer.accepted && self.looks_for_way_in(&peer, self.pinned(&id)?.as_ref());
         if !(waits || heal || looks) {
             return Ok(());
         }
@@ -311,12 +311,14 @@ impl Tx<'_> {
         let link = self.link(peer);
         let until = link.retry_at.max(link.pace.until()).filter(|at| *at > now && link.presence.may_note(now));
         let Some(until) = until else { return Ok(()) };
-        let next_try = Some(clock + until.since(now));
-        if self.reach(&peer)?.next_try == next_try {
+        let next_try = clock + until.since(now);
+        // The clocks are drawn to each other, by little.
+        let is_known = |at: WallTime| at.since(next_try).max(next_try.since(at)) < Millis::from_secs(1);
+        if self.reach(&peer)?.next_try.is_some_and(is_known) {
             return Ok(());
         }
         self.link(peer).presence.noted(now);
-        self.change_reach(peer, |reach| reach.next_try = next_try)
+        self.change_reach(peer, |reach| reach.next_try = Some(next_try))
     }
 }
 

@@ -40,7 +40,7 @@ impl Tx<'_> {
             return Ok(Some(row));
         }
         let key = self.buf.key_of::<Requests>(&at)?;
-        Ok(key.map(|key| RequestRow { key, ..RequestRow::empty(*peer, self.deadline_clock()) }))
+        Ok(key.map(|key| RequestRow::empty(*peer, key, self.deadline_clock())))
     }
 
     /// Somebody who is no contact says this. The same is read, checked and looked up of everybody; then it is held, or dropped by
@@ -97,7 +97,7 @@ impl Tx<'_> {
             None if !self.make_room(said.invited)? => return Ok(()),
             None => {
                 let key = self.buf.create_key(&mut *self.rng);
-                RequestRow { key, invited: said.invited, ..RequestRow::empty(from, self.deadline_clock()) }
+                RequestRow { invited: said.invited, ..RequestRow::empty(from, key, self.deadline_clock()) }
             }
         };
         let before = row.messages.len();

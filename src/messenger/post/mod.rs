@@ -62,7 +62,7 @@ impl Tx<'_> {
         let stale = self.is_stale(&peer, &set);
         let card = self.pinned(&id)?;
         let is_left = self.is_all_left(&id, card.as_ref());
-        let looks = self.looks_for_way_in(&peer)?;
+        let looks = self.looks_for_way_in(&peer, card.as_ref());
         if is_left && !heal && !stale && !looks {
             return Ok(());
         }

@@ -34,10 +34,9 @@ pub struct RequestRow {
 }
 
 impl RequestRow {
-    /// One that holds nothing, under no key yet.
-    pub fn empty(peer: PeerId, received_at: WallTime) -> Self {
-        let (name, addrs, messages) = Default::default();
-        Self { peer, key: KeyId::default(), name, addrs, received_at, invited: false, messages }
+    /// One that holds nothing.
+    pub const fn empty(peer: PeerId, key: KeyId, received_at: WallTime) -> Self {
+        Self { peer, key, name: String::new(), addrs: Vec::new(), received_at, invited: false, messages: Vec::new() }
     }
 }
 
