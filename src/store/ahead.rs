@@ -48,7 +48,7 @@ pub(super) fn fault_for_sled(dir: &Path, key: &Secret<32>) -> Result<Option<Stri
         Err(StoreError::Damaged { what }) => return Ok(Some(what)),
         Err(error) => return Err(error),
     };
-    Ok(meta.behind(commits, key_files.generation).or_else(|| meta.totals.differ(totals)))
+    Ok(meta.fault(commits, key_files.generation, totals))
 }
 
 #[cfg(test)]

@@ -173,7 +173,7 @@ impl Drop for Database {
 ///
 /// # Errors
 /// Those of the disk.
-fn blobs(folder: &Path) -> Result<BTreeSet<OsString>, StoreError> {
+pub(super) fn blobs(folder: &Path) -> Result<BTreeSet<OsString>, StoreError> {
     let blobs = folder.join(BLOBS);
     let at = |error| StoreError::from_io(&blobs, error);
     let mut found = BTreeSet::new();

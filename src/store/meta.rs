@@ -74,6 +74,11 @@ impl Meta {
         (self.keys_generation > generation).then(|| "its key files are older than its database".to_owned())
     }
 
+    /// What is missing in a log in which all rows amount to this.
+    pub(super) fn fault(&self, commits: u64, generation: u64, totals: Totals) -> Option<String> {
+        self.behind(commits, generation).or_else(|| self.totals.differ(totals))
+    }
+
     /// `schema (4) ‖ the rest`, sealed under the Root key: the schema is readable whatever the rest has become.
     pub(super) fn seal(&self, schema: u32, secrets: &Secrets, rng: &mut dyn CryptoRng) -> Result<Write, StoreError> {
         let fault = || StoreError::Fault("the store's own row cannot be written".to_owned());

@@ -70,10 +70,6 @@ impl Remains {
         let Some(keys) = &self.keys else {
             return Ok(Some(format!("neither {} nor {} can be read", KEYS[0], KEYS[1])));
         };
-        let commits = keys.commits.max(self.witness.commits);
-        if let Some(what) = meta.behind(commits, self.generation) {
-            return Ok(Some(what));
-        }
         let mut totals = Totals::default();
         for (key, found) in log.range(&[], None).filter(|(key, _)| key.as_slice() != META_KEY) {
             if let Some(row) = log.bytes(*found)? {
@@ -83,7 +79,7 @@ impl Remains {
                 }
             }
         }
-        Ok(meta.totals.differ(totals))
+        Ok(meta.fault(keys.commits.max(self.witness.commits), self.generation, totals))
     }
 
     /// Whether a row under this key was sealed for a while only, and is never taken over (SES-63).
