@@ -183,10 +183,10 @@ impl Table {
     /// Who ends for a newcomer for whom there is no place by this: one of the network that holds most, then of the
     /// address; of these one who has said nothing; of these the oldest.
     fn loser(&self, newcomer: &Who, by: By) -> Option<u64> {
-        let network = |who: &Who| who.address.map(Origin::neighbours);
-        let (mut of_network, mut of_address) = (HashMap::new(), HashMap::new());
+        let neighbours = |who: &Who| who.address.map(Origin::neighbours);
+        let (mut of_neighbours, mut of_address) = (HashMap::new(), HashMap::new());
         for who in self.held.values().map(|held| &held.who).chain([newcomer]) {
-            *of_network.entry(network(who)).or_insert(0) += 1;
+            *of_neighbours.entry(neighbours(who)).or_insert(0) += 1;
             *of_address.entry(who.address).or_insert(0) += 1;
         }
         let counted_with = |who: &Who| match by {
@@ -195,8 +195,9 @@ impl Table {
             By::All | By::Peer => true,
         };
         let rank = |(name, held): &(&u64, &Held)| {
-            let (of_network, of_address) = (of_network.get(&network(&held.who)), of_address.get(&held.who.address));
-            (Reverse(of_network), Reverse(of_address), held.heard, **name)
+            let (of_neighbours, of_address) =
+                (of_neighbours.get(&neighbours(&held.who)), of_address.get(&held.who.address));
+            (Reverse(of_neighbours), Reverse(of_address), held.heard, **name)
         };
         let rivals = self.held.iter().filter(|(_, held)| counted_with(&held.who));
         rivals.min_by_key(rank).map(|(name, _)| *name)

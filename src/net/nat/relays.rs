@@ -121,9 +121,9 @@ impl Relays {
             let paused = self.pauses.get(relay).is_some_and(|pause| pause.until > now);
             !paused && self.held.iter().all(|held| held.relay != **relay)
         });
-        let network = |addr: &Multiaddr| Origin::of(addr).map(Origin::neighbours);
+        let neighbours = |addr: &Multiaddr| Origin::of(addr).map(Origin::neighbours);
         let rank = |candidate: &Candidate| {
-            let other = self.held.iter().all(|held| network(&held.place) != network(&candidate.addr));
+            let other = self.held.iter().all(|held| neighbours(&held.place) != neighbours(&candidate.addr));
             let known = now.saturating_duration_since(candidate.since) >= span(RELAY_KNOWN);
             (candidate.rank, other, known)
         };
