@@ -59,7 +59,7 @@ impl World {
     pub fn stranger(&mut self) -> Stranger {
         let number = self.crowd.strangers;
         self.crowd.strangers += 1;
-        let address = (10 << 24) + (number / NEIGHBOURS * 256) + number % NEIGHBOURS + 1;
+        let address = (150 << 24) + (number / NEIGHBOURS * 256) + number % NEIGHBOURS + 1;
         let origin = Origin::of_ip(Ipv4Addr::from_bits(address).into());
         let me = IdentityKeypair::generate(&mut self.rng);
         Stranger { me, origin, set: SessionSet::default(), said: 0 }
@@ -70,7 +70,7 @@ impl World {
         self.next += 1;
         let (request, ticket) = (self.next, self.next);
         self.requests.insert(request, (NOBODY, 0, ticket));
-        let from = PeerId::from_key_bytes([0x55; 32]);
+        let from = ANONYMOUS;
         let asked = Event::BundleRequested { from, request, want_prekey: false };
         self.handle(who.0, vec![Input::Net(asked)]);
         let card = self.crowd.cards.remove(&ticket).expect("everybody is given it");
@@ -164,7 +164,7 @@ impl World {
             loop {
                 let deposit = Deposit { recipient, token: None, proof, sealed: &sealed };
                 let question = Question::Deposit(deposit).encode().unwrap();
-                match self.ask(house, &[(PeerId::from_key_bytes([0x55; 32]), None, question)])[0] {
+                match self.ask(house, &[(ANONYMOUS, None, question)])[0] {
                     MailAnswer::Work { level } => {
                         let hash = rohrpost::crypto::hash::sha256(&[&sealed]);
                         let nonce = search(&recipient, day, &hash, level, 0, u64::MAX).unwrap();
@@ -201,7 +201,7 @@ impl World {
     /// Whether a house keeps a box for somebody.
     pub fn has_box(&mut self, house: Who, owner: Who) -> bool {
         let question = Question::Card { owner: self.id(owner), want_prekey: false }.encode().unwrap();
-        let answers = self.ask(house, &[(PeerId::from_key_bytes([0x55; 32]), None, question)]);
+        let answers = self.ask(house, &[(ANONYMOUS, None, question)]);
         matches!(answers[0], MailAnswer::Card { .. })
     }
 }

@@ -163,7 +163,7 @@ impl World {
             return self.answer_mail(house, request, &Answer::Stored.encode().unwrap());
         }
         // A key made for the question: the mailbox learns nobody's name.
-        let from = if anonymous { PeerId::from_key_bytes([0x55; 32]) } else { self.nodes[from].id };
+        let from = if anonymous { ANONYMOUS } else { self.nodes[from].id };
         self.handle(house, vec![Input::Net(Event::Mail { from, origin: None, request, question: bytes })]);
     }
 
