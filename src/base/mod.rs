@@ -3,6 +3,7 @@
 //! Owns no behaviour of the protocol: no cryptography, no parsing of anything a peer sent beyond
 //! the textual form of an identifier and the bare form of CBOR, no input or output.
 
+pub mod address;
 pub mod budget;
 pub(crate) mod cbor;
 pub mod event;
