@@ -119,7 +119,7 @@ pub const ONE_TIME_HANDED_LIFE: Millis = Millis::from_hours(1);
 pub const ONE_TIME_LIFE: Millis = Millis::from_days(60);
 /// Mailboxes in a card.
 pub const MAX_MAILBOXES: usize = 3;
-/// Addresses of one mailbox or relay in a card, and of the owner in a link.
+/// Addresses of one mailbox or relay in a card.
 pub const MAX_ADDRS: usize = 8;
 /// Length of one address in its textual form.
 pub const MAX_ADDR_LEN: usize = 256;
@@ -127,8 +127,12 @@ pub const MAX_ADDR_LEN: usize = 256;
 pub const MAX_RELAYS: usize = 3;
 /// Leading zero bits that a card may ask of a stranger's proof of work: more would take minutes.
 pub const MAX_WORK: u8 = 24;
-/// Length of a `rohrpost:` link: the longest name and all addresses, percent-encoded, fit.
+/// Length of a `rohrpost:` link, with what stands around it: the longest name and the longest addresses fit in a third.
 pub const MAX_LINK: usize = 8 * 1024;
+/// Addresses of the owner in a link: more than three ways that differ help nobody, and it stays short.
+pub const MAX_LINK_ADDRS: usize = 3;
+/// Length of the short form of a link: what a message of 160 characters holds.
+pub const SHORT_LINK: usize = 160;
 
 // ---- Requests -----------------------------------------------------------------------------------
 

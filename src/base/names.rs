@@ -36,7 +36,7 @@ pub fn oddity(name: &str) -> Option<&'static str> {
     if is_me(name) {
         return Some("`me` is oneself");
     }
-    if plain.starts_with("rohrpost:") || plain.starts_with("12d3koow") || name.parse::<PeerId>().is_ok() {
+    if plain.contains("rohrpost:") || plain.starts_with("12d3koow") || name.parse::<PeerId>().is_ok() {
         return Some("it looks like a peer ID or a link");
     }
     let blanks = |pair: &[char]| pair.iter().all(|c| c.is_whitespace());
@@ -101,6 +101,7 @@ mod tests {
             "m\u{200B}e",
             "rohrpost:x",
             "Rohrpost:x",
+            "[see](rohrpost:x)",
             "12D3KooWx",
             &id,
             "Zoë  x",

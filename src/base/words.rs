@@ -83,6 +83,18 @@ words! {
 }
 
 words! {
+    /// What a link says besides whom it leads to, and may leave out.
+    LinkPart {
+        /// Addresses, or further ones.
+        Addresses = "addresses",
+        /// The name.
+        Name = "name",
+        /// The mailboxes.
+        Mailboxes = "mailboxes",
+    }
+}
+
+words! {
     /// How a request ended.
     RequestEnd {
         /// Accepted by us.

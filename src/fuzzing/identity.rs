@@ -4,9 +4,9 @@ use super::{Bytes, rng};
 use crate::base::{PeerId, Secret, WallTime};
 use crate::crypto::password::{Cost, Passphrase};
 use crate::crypto::sign::Signature;
-use crate::identity::fuzzing::{right_checksum, signed_card, signed_prekey};
+use crate::identity::fuzzing::{checked_link, right_checksum, signed_card, signed_prekey};
 use crate::identity::{
-    CardIn, IdentityKey, IdentityKeypair, KeyMaterial, Link, OneTimePrekeyIn, RecordError, RequestToken, SafetyNumber,
+    CardIn, IdentityKey, IdentityKeypair, KeyMaterial, Link, OneTimePrekeyIn, RecordError, SafetyNumber,
     key_file_needs_passphrase, open_key_file, safety_number, seal_key_file,
 };
 
@@ -139,26 +139,19 @@ fn change_file(mut bytes: Bytes<'_>) -> bool {
     true
 }
 
-/// A link, a peer ID, a token, or a safety number that somebody typed.
+/// A link with whatever stands around it, the hints of one, a peer ID, or a safety number that somebody typed.
 pub(super) fn link(bytes: &[u8]) -> bool {
     let mut bytes = Bytes(bytes);
     let kind = bytes.u8() % 4;
+    if kind == 2 {
+        return shown_again(&checked_link(&owner().peer_id(), bytes.0));
+    }
     let Ok(text) = std::str::from_utf8(bytes.0) else { return false };
     match kind {
-        0 => {
-            let Ok(link) = text.parse::<Link>() else { return false };
-            // What is shown always parses, to the same.
-            assert_eq!(link.to_string().parse::<Link>(), Ok(link));
-            true
-        }
+        0 => shown_again(text),
         1 => {
             let Ok(peer) = text.parse::<PeerId>() else { return false };
             assert_eq!(peer.to_string(), text);
-            true
-        }
-        2 => {
-            let Ok(token) = text.parse::<RequestToken>() else { return false };
-            assert_eq!(token.to_string(), text.to_lowercase());
             true
         }
         _ => {
@@ -169,6 +162,16 @@ pub(super) fn link(bytes: &[u8]) -> bool {
             matched.is_ok()
         }
     }
+}
+
+/// What is shown of a link always parses, to the same; whatever is left out of it.
+fn shown_again(text: &str) -> bool {
+    let Ok(link) = text.parse::<Link>() else { return false };
+    assert!(Link::is_meant(text));
+    for shown in [link.short(), link.within(106).0, link] {
+        assert_eq!(shown.to_string().parse(), Ok(shown));
+    }
+    true
 }
 
 /// Computed once: it takes ten thousand hashes.

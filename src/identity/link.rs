@@ -1,32 +1,37 @@
-//! Links: a peer ID, hints where it is found, and the token that makes a request an invited one.
+//! Links: a peer ID, hints where it is found, and the token that makes a request an invited one (ID-50 to ID-58).
 //!
 //! ```text
-//! rohrpost:<peer-id>?name=…&addr=<multiaddr>&addr=…&t=<token>&mbox=<multiaddr>/p2p/<peer-id>
+//! rohrpost:<peer-id>/<base64url of hints and check>
+//! hints = [token / null, ? name, 0*3 [mailbox, ? address], 0*3 address, ? later]
 //! ```
 
 use std::fmt;
 use std::str::FromStr;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
 use super::card::{Mailbox, is_address};
 use super::key::IdentityKey;
-use crate::base::ids::parse_hex;
-use crate::base::limits::{MAX_ADDR_LEN, MAX_ADDRS, MAX_LINK, MAX_MAILBOXES, MAX_NAME_CHARS};
-use crate::base::{CryptoRng, IdError, PeerId, Secret};
+use crate::base::address::Address;
+use crate::base::cbor::{CborError, Reader, Writer};
+use crate::base::limits::{MAX_ADDR_LEN, MAX_LINK, MAX_LINK_ADDRS, MAX_MAILBOXES, MAX_NAME_CHARS, SHORT_LINK};
+use crate::base::words::LinkPart;
+use crate::base::{CryptoRng, PeerId, Secret};
+use crate::crypto::hash::sha256;
 
 const SCHEME: &str = "rohrpost:";
-/// What stands between an address and the peer ID of who is there.
-const P2P: &str = "/p2p/";
+/// Before what the check is of, `0x00` between (ID-52).
+const LABEL: &[u8] = b"rohrpost/identity/link/v1";
+/// What stands in place of the peer ID in the link of a group.
+const GROUP: &str = "group";
+/// What the hints of a later program may nest.
+const MAX_LEVELS: usize = 4;
+/// Characters that may belong to the link or to what stands around it, and how many of them are tried off (ID-57).
+const DOUBTFUL: [char; 4] = ['_', '-', '/', ':'];
+const MAX_TRIED: usize = 8;
 
-/// What is percent-encoded in a name: all but RFC 3986's unreserved characters.
-const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// In an address `/` and `:` stay, too: a query may hold them, and it stays legible.
-const ADDR: &AsciiSet = &NAME.remove(b'/').remove(b':');
-
-/// The owner's request token: whoever shows it was invited. 128 random bits; its text is 32
-/// hexadecimal digits, for links only. Compared in constant time, never shown by `Debug`.
+/// The owner's request token: whoever shows it was invited. 128 random bits. Compared in constant time, never shown by `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestToken(Secret<16>);
 
@@ -53,22 +58,6 @@ impl fmt::Debug for RequestToken {
     }
 }
 
-impl fmt::Display for RequestToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes().iter().try_for_each(|b| write!(f, "{b:02x}"))
-    }
-}
-
-impl FromStr for RequestToken {
-    type Err = LinkError;
-
-    fn from_str(text: &str) -> Result<Self, LinkError> {
-        let mut bytes = [0; 16];
-        parse_hex(text, &mut bytes).map_err(|_| LinkError::Token)?;
-        Ok(Self::from_bytes(bytes))
-    }
-}
-
 /// A parsed link. The key of `peer` is sound; name and addresses are hints, to be believed by nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -76,169 +65,283 @@ pub struct Link {
     pub peer: PeerId,
     /// The name they gave themselves; at most 64 characters, no control characters.
     pub name: Option<String>,
-    /// Multiaddresses in textual form, at most 8.
+    /// Multiaddresses in textual form, best first: the text of the link holds the first three that help others.
     pub addrs: Vec<String>,
     /// The request token.
     pub token: Option<RequestToken>,
-    /// Mailboxes that the owner uses, at most 3, each with the addresses that the link gives; hints.
+    /// Mailboxes that the owner uses, at most 3, each with the address that the link gives; hints.
     pub mailboxes: Vec<Mailbox>,
 }
 
 /// Why a text is not a link.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
-    /// Longer than any link of ours (ID-50).
-    #[error("this link is too long: {0} bytes, at most {MAX_LINK}")]
+    /// Longer than any link of ours, with what stands around it (ID-50).
+    #[error("it is too long: {0} bytes, at most {MAX_LINK}")]
     TooLong(usize),
     /// It does not begin with `rohrpost:`.
     #[error("a link begins with 'rohrpost:'")]
     Scheme,
-    /// A character that cannot stand in a link: a blank, a control character, not ASCII (ID-50).
-    #[error("this link contains a character that no link contains")]
-    Character,
-    /// What follows `rohrpost:` is not a peer ID.
-    #[error(transparent)]
-    Peer(#[from] IdError),
+    /// Words stand behind it, or another link (ID-57).
+    #[error("something else stands behind it")]
+    Behind,
+    /// The link of a group (ID-50).
+    #[error("it is that of a group, and this program knows of none")]
+    Group,
+    /// Its check is wrong, or too little is left of it to have one (ID-52).
+    #[error("it was cut short or changed on its way")]
+    Damaged,
     /// A peer ID, but not of a sound key (ID-51).
-    #[error("the peer ID in this link is not a sound Ed25519 key")]
+    #[error("its peer ID is not a sound Ed25519 key")]
     UnsoundKey,
-    /// A `%` without two hexadecimal digits, or bytes that are not UTF-8 (ID-52).
-    #[error("the percent-encoding of this link is broken")]
-    Encoding,
-    /// The name is too long or contains control characters (ID-53).
-    #[error("the name in this link is not a name: at most {MAX_NAME_CHARS} characters, no control characters")]
-    Name,
-    /// An address does not begin with `/`, is too long or not printable ASCII (ID-53).
-    #[error("an address in this link is not an address: at most {MAX_ADDR_LEN} characters, beginning with '/'")]
-    Address,
-    /// More addresses than a link may hold (ID-53).
-    #[error("there are too many addresses in this link, at most {MAX_ADDRS}")]
-    TooManyAddresses,
-    /// What stands for a mailbox is not an address that ends in `/p2p/` and a peer ID (ID-56).
-    #[error("a mailbox in this link is not an address that ends in '/p2p/' and a peer ID")]
-    Mailbox,
-    /// More mailboxes than a link may hold (ID-56).
-    #[error("there are too many mailboxes in this link, at most {MAX_MAILBOXES}")]
-    TooManyMailboxes,
-    /// The token is not 32 hexadecimal digits (ID-53).
-    #[error("a request token has 32 hexadecimal digits")]
-    Token,
-    /// `name` or `t` stands there twice (ID-53).
-    #[error("'{0}' stands twice in this link")]
-    Twice(&'static str),
+    /// The hints are not what hints may be, though nobody changed them on the way (ID-53, ID-56).
+    #[error("what it says is not understood")]
+    Hints,
+}
+
+impl From<CborError> for LinkError {
+    fn from(_: CborError) -> Self {
+        Self::Hints
+    }
 }
 
 impl fmt::Display for Link {
-    /// Leaves out what [`Link::from_str`] would refuse, so that what is shown always parses.
+    /// Leaves out what [`Link::from_str`] would refuse or skip, so that what is shown always parses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let start = format!("{SCHEME}{}", self.peer);
-        f.write_str(&start)?;
-        let (mut separator, mut len) = ('?', start.len());
-        // Only mailboxes may not fit: all else is bounded so that it does.
-        let mut pair = |key: &str, value: &dyn fmt::Display| {
-            let pair = format!("{separator}{key}={value}");
-            if len + pair.len() <= MAX_LINK {
-                (separator, len) = ('&', len + pair.len());
-                f.write_str(&pair)?;
-            }
-            Ok(())
-        };
-        if let Some(name) = self.name.as_deref().filter(|name| !name.is_empty() && is_name(name)) {
-            pair("name", &utf8_percent_encode(name, NAME))?;
-        }
-        for addr in self.addrs.iter().filter(|addr| is_address(addr)).take(MAX_ADDRS) {
-            pair("addr", &utf8_percent_encode(addr, ADDR))?;
-        }
-        if let Some(token) = &self.token {
-            pair("t", token)?;
-        }
-        for mailbox in self.mailboxes.iter().take(MAX_MAILBOXES) {
-            let addr = mailbox_addr(mailbox);
-            if is_address(&addr) {
-                pair("mbox", &utf8_percent_encode(&addr, ADDR))?;
-            }
-        }
-        Ok(())
+        f.write_str(&text(&self.peer, &self.hints()))
     }
 }
 
 impl FromStr for Link {
     type Err = LinkError;
 
-    /// Blanks around the link are ignored, unknown keys too (ID-54).
+    /// What may stand around it is tried off until the check is right (ID-57).
     fn from_str(text: &str) -> Result<Self, LinkError> {
-        let text = text.trim_ascii();
         if text.len() > MAX_LINK {
             return Err(LinkError::TooLong(text.len()));
         }
-        let rest = match text.split_at_checked(SCHEME.len()) {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => rest,
-            _ => return Err(LinkError::Scheme),
-        };
-        if !rest.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(LinkError::Character);
-        }
-        let (peer, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let peer: PeerId = peer.parse()?;
-        IdentityKey::from_peer_id(peer).map_err(|_| LinkError::UnsoundKey)?;
-
-        let mut link = Self { peer, name: None, addrs: Vec::new(), token: None, mailboxes: Vec::new() };
-        for pair in query.split('&') {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            link.take_pair(key, value)?;
-        }
-        link.name = link.name.filter(|name| !name.is_empty());
-        Ok(link)
+        let found = begin(text).ok_or(LinkError::Scheme)?;
+        bare(found).or_else(|error| bare(&unwrapped(found)).map_err(|_| error))
     }
 }
 
 impl Link {
-    fn take_pair(&mut self, key: &str, value: &str) -> Result<(), LinkError> {
-        match key {
-            "name" if self.name.is_some() => return Err(LinkError::Twice("name")),
-            "name" => self.name = Some(Some(decode(value)?).filter(|name| is_name(name)).ok_or(LinkError::Name)?),
-            "addr" if self.addrs.len() >= MAX_ADDRS => return Err(LinkError::TooManyAddresses),
-            "addr" => {
-                self.addrs.push(Some(decode(value)?).filter(|addr| is_address(addr)).ok_or(LinkError::Address)?);
-            }
-            "t" if self.token.is_some() => return Err(LinkError::Twice("t")),
-            "t" => self.token = Some(decode(value)?.parse()?),
-            "mbox" if self.mailboxes.len() >= MAX_MAILBOXES => return Err(LinkError::TooManyMailboxes),
-            "mbox" => self.mailboxes.push(mailbox(&decode(value)?).ok_or(LinkError::Mailbox)?),
-            _ => {}
+    /// Whether a text is meant as a link, be it a sound one or not.
+    pub fn is_meant(text: &str) -> bool {
+        begin(text).is_some()
+    }
+
+    /// The same with less (ID-58), so that it has at most `longest` characters if it can: further addresses are left out, then the name, then
+    /// mailboxes, at last what is too long for an address; the token never. And what was left out.
+    pub fn within(&self, longest: usize) -> (Self, Vec<LinkPart>) {
+        let (mut link, mut left_out) = (self.clone(), Vec::new());
+        link.addrs = given(&self.addrs).map(|addr| addr.to_string()).take(MAX_LINK_ADDRS).collect();
+        let all = link.addrs.clone();
+        while link.addrs.len() > 1 && link.len() > longest {
+            link.addrs.pop();
         }
-        Ok(())
+        if link.len() > longest {
+            link.name = None;
+        }
+        if link.len() > longest {
+            link.mailboxes.clear();
+        }
+        if link.len() > longest {
+            let one = |addr: &String| Self { addrs: vec![addr.clone()], ..link.clone() };
+            let fits = all.iter().map(one).find(|link| link.len() <= longest);
+            link = fits.unwrap_or_else(|| Self { addrs: Vec::new(), ..link.clone() });
+        }
+        for (part, is_left_out) in [
+            (LinkPart::Addresses, link.addrs.len() < all.len()),
+            (LinkPart::Name, link.name.is_none() && self.name.is_some()),
+            (LinkPart::Mailboxes, link.mailboxes.len() < self.mailboxes.len()),
+        ] {
+            if is_left_out {
+                left_out.push(part);
+            }
+        }
+        (link, left_out)
+    }
+
+    /// The token and one mailbox, in at most 160 characters; an address in place of what does not fit or is not there.
+    pub fn short(&self) -> Self {
+        let only = |mailboxes: Vec<Mailbox>, addrs: Vec<String>| Self { name: None, mailboxes, addrs, ..self.clone() };
+        let mailbox = |peer: PeerId, addrs: Vec<String>| vec![Mailbox { peer, addrs }];
+        let by_mail = self.mailboxes.iter().flat_map(|node| {
+            given(&node.addrs).map(move |addr| only(mailbox(node.peer, vec![addr.to_string()]), Vec::new()))
+        });
+        let bare: Vec<_> =
+            self.mailboxes.first().map(|node| Mailbox { peer: node.peer, addrs: Vec::new() }).into_iter().collect();
+        let beside = given(&self.addrs).map(|addr| only(bare.clone(), vec![addr.to_string()]));
+        let found = by_mail.chain(beside).find(|link| link.len() <= SHORT_LINK);
+        found.unwrap_or_else(|| only(bare.clone(), Vec::new()))
+    }
+
+    fn len(&self) -> usize {
+        self.to_string().len()
+    }
+
+    /// ID-53, ID-56.
+    fn hints(&self) -> Vec<u8> {
+        let name = self.name.as_deref().filter(|name| is_name(name));
+        let mailboxes = self.mailboxes.iter().take(MAX_MAILBOXES);
+        let addrs: Vec<Address> = given(&self.addrs).take(MAX_LINK_ADDRS).collect();
+        let mut hints = Writer::new();
+        hints.array(1 + usize::from(name.is_some()) + mailboxes.len() + addrs.len());
+        hints.bytes_or_null(self.token.as_ref().map(|token| &token.as_bytes()[..]));
+        if let Some(name) = name {
+            hints.put(name);
+        }
+        for node in mailboxes {
+            let addr = given(&node.addrs).next();
+            hints.array(1 + usize::from(addr.is_some())).bytes(node.peer.key_bytes());
+            if let Some(addr) = addr {
+                hints.bytes(&addr.to_bytes());
+            }
+        }
+        for addr in &addrs {
+            hints.bytes(&addr.to_bytes());
+        }
+        hints.into_bytes()
+    }
+
+    /// The other way round; what stands there in another order is left, and refused.
+    fn read(peer: PeerId, hints: &[u8]) -> Result<Self, LinkError> {
+        let mut hints = Reader::new(hints);
+        let mut left = hints.array("hints")?.checked_sub(1).ok_or(LinkError::Hints)?;
+        let token = if hints.null() { None } else { Some(RequestToken::from_bytes(hints.byte_array("token")?)) };
+        let name = next(&mut hints, &mut left, |hints| hints.text("name", 4 * MAX_NAME_CHARS).map(str::to_owned));
+        if name.as_deref().is_some_and(|name| !is_name(name)) {
+            return Err(LinkError::Hints);
+        }
+        let mut link = Self { peer, name, addrs: Vec::new(), token, mailboxes: Vec::new() };
+        for _ in 0..MAX_MAILBOXES {
+            let Some(node) = next(&mut hints, &mut left, mailbox) else { break };
+            IdentityKey::from_peer_id(node.peer).map_err(|_| LinkError::Hints)?;
+            link.mailboxes.push(node);
+        }
+        for _ in 0..MAX_LINK_ADDRS {
+            let Some(addr) = next(&mut hints, &mut left, address) else { break };
+            link.addrs.extend(addr);
+        }
+        // What later programs say.
+        next(&mut hints, &mut left, |hints| {
+            hints.clone().map("later")?;
+            hints.any(MAX_LEVELS)
+        });
+        hints.finish()?;
+        if left == 0 { Ok(link) } else { Err(LinkError::Hints) }
     }
 }
 
-/// The first address, with who is there: what follows is for whoever gets the card.
-fn mailbox_addr(mailbox: &Mailbox) -> String {
-    let addr = mailbox.addrs.iter().find(|addr| is_address(addr)).map_or("", String::as_str);
-    format!("{addr}{P2P}{}", mailbox.peer)
+/// Reads the next item of the hints if it is there and of this form.
+fn next<'b, T>(
+    hints: &mut Reader<'b>,
+    left: &mut u64,
+    read: impl FnOnce(&mut Reader<'b>) -> Result<T, CborError>,
+) -> Option<T> {
+    let (mut ahead, less) = (hints.clone(), left.checked_sub(1)?);
+    let said = read(&mut ahead).ok()?;
+    (*hints, *left) = (ahead, less);
+    Some(said)
 }
 
 /// ID-56.
-fn mailbox(text: &str) -> Option<Mailbox> {
-    let (addr, peer) = Some(text).filter(|text| is_address(text))?.rsplit_once(P2P)?;
-    let peer: PeerId = peer.parse().ok()?;
-    IdentityKey::from_peer_id(peer).ok()?;
-    let addrs = if addr.is_empty() { Vec::new() } else { vec![addr.to_owned()] };
-    addrs.iter().all(|addr| is_address(addr)).then_some(Mailbox { peer, addrs })
+fn mailbox(hints: &mut Reader<'_>) -> Result<Mailbox, CborError> {
+    let len = hints.array("mailbox")?;
+    let peer = PeerId::from_key_bytes(hints.byte_array("mailbox")?);
+    let addrs = match len {
+        1 => Vec::new(),
+        2 => address(hints)?.into_iter().collect(),
+        _ => return Err(CborError::Field("mailbox")),
+    };
+    Ok(Mailbox { peer, addrs })
+}
+
+/// An address in its textual form; nothing if it is one that helps nobody (ID-53).
+fn address(hints: &mut Reader<'_>) -> Result<Option<String>, CborError> {
+    let bytes = hints.bytes("address", MAX_ADDR_LEN)?;
+    Ok(Address::from_bytes(bytes).filter(helps).map(|addr| addr.to_string()).filter(|addr| is_address(addr)))
+}
+
+/// Those addresses that a link may hold.
+fn given(addrs: &[String]) -> impl Iterator<Item = Address> {
+    addrs.iter().filter(|addr| is_address(addr)).filter_map(|addr| addr.parse().ok()).filter(helps)
+}
+
+/// Whether somebody else can dial this address (ID-53).
+fn helps(addr: &Address) -> bool {
+    addr.is_dialable() && !addr.is_an_example()
 }
 
 /// ID-53.
 fn is_name(name: &str) -> bool {
-    name.chars().count() <= MAX_NAME_CHARS && !name.chars().any(char::is_control)
+    !name.is_empty() && name.chars().count() <= MAX_NAME_CHARS && !name.chars().any(char::is_control)
 }
 
-/// Strict percent-decoding (ID-52): the crate lets a broken `%` pass, so it is looked at first. `+` is a plus.
-fn decode(value: &str) -> Result<String, LinkError> {
-    let broken = |after: &str| after.get(..2).is_none_or(|pair| !pair.bytes().all(|digit| digit.is_ascii_hexdigit()));
-    if value.split('%').skip(1).any(broken) {
-        return Err(LinkError::Encoding);
+/// ID-52.
+fn check(peer: &PeerId, hints: &[u8]) -> [u8; 2] {
+    let [first, second, ..] = sha256(&[LABEL, &[0], peer.key_bytes(), hints]);
+    [first, second]
+}
+
+/// The text of a link with these hints; also for the fuzz targets, which have the check made right.
+pub(super) fn text(peer: &PeerId, hints: &[u8]) -> String {
+    let checked = [hints, &check(peer, hints)].concat();
+    format!("{SCHEME}{peer}/{}", BASE64URL_NOPAD.encode(&checked))
+}
+
+/// Where the link begins: behind what are no letters, or behind the text that Markdown shows for it (ID-57).
+fn begin(text: &str) -> Option<&str> {
+    inside(text).or_else(|| {
+        inside(
+            text.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '[').strip_prefix('[')?.split_once("](")?.1,
+        )
+    })
+}
+
+/// What begins with the first letter, if that is a link.
+fn inside(text: &str) -> Option<&str> {
+    let text = text.get(text.find(char::is_alphanumeric)?..)?;
+    text.get(..SCHEME.len()).filter(|scheme| scheme.eq_ignore_ascii_case(SCHEME)).map(|_| text)
+}
+
+/// In one line, as it was before a mail program wrapped and quoted it.
+fn unwrapped(text: &str) -> String {
+    let quoting = |c: char| c == '>' || c.is_whitespace();
+    text.lines().map(|line| line.trim_matches(quoting)).collect()
+}
+
+/// The link with which a text begins, and behind which is nothing but marks (ID-57).
+fn bare(text: &str) -> Result<Link, LinkError> {
+    let len = text.bytes().take_while(|b| b.is_ascii_alphanumeric() || DOUBTFUL.contains(&char::from(*b))).count();
+    let (link, behind) = text.split_at_checked(len).ok_or(LinkError::Damaged)?;
+    // Markdown that shows the link itself.
+    let behind = behind.strip_prefix("](").and_then(|behind| behind.strip_prefix(link)).unwrap_or(behind);
+    if behind.contains(char::is_alphanumeric) {
+        return Err(LinkError::Behind);
     }
-    let text = percent_decode_str(value).decode_utf8().map_err(|_| LinkError::Encoding)?;
-    Ok(text.into_owned())
+    let less = std::iter::successors(Some(link), |link| link.strip_suffix(DOUBTFUL));
+    let mut tried = less.take(MAX_TRIED).map(exactly);
+    let first = tried.next().unwrap_or(Err(LinkError::Damaged));
+    first.or_else(|error| tried.find_map(Result::ok).ok_or(error))
+}
+
+/// ID-50 to ID-52.
+fn exactly(link: &str) -> Result<Link, LinkError> {
+    let rest = link.get(SCHEME.len()..).ok_or(LinkError::Scheme)?;
+    let (peer, hints) = rest.split_once('/').ok_or(LinkError::Damaged)?;
+    if peer == GROUP {
+        return Err(LinkError::Group);
+    }
+    let peer: PeerId = peer.parse().map_err(|_| LinkError::Damaged)?;
+    let bytes = BASE64URL_NOPAD.decode(hints.as_bytes()).map_err(|_| LinkError::Damaged)?;
+    let (hints, found) = bytes.split_last_chunk().ok_or(LinkError::Damaged)?;
+    if *found != check(&peer, hints) {
+        return Err(LinkError::Damaged);
+    }
+    IdentityKey::from_peer_id(peer).map_err(|_| LinkError::UnsoundKey)?;
+    Link::read(peer, hints)
 }
 
 #[cfg(test)]

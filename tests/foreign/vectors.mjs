@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { multiaddr } from '@multiformats/multiaddr'
 import { ml_kem768 as kem } from '@noble/post-quantum/ml-kem.js'
 
-import { dhPublic, hex, unhex } from './bytes.mjs'
+import { ascii, concat, dhPublic, hex, sha256, unhex } from './bytes.mjs'
 import { envelope, id, padded, payload } from './envelope.mjs'
+import { cbor, checkKey } from './identity.mjs'
 import { begin } from './session.mjs'
 
 const vectors = (name) => JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url)))
@@ -20,6 +22,17 @@ for (const { kind, payload: inner, envelope: whole, envelope_id: name } of ENVEL
   assert.equal(hex(payload(made).payload), inner)
 }
 for (const { length, padded: expected } of ENVELOPES.padding) assert.equal(padded(length), expected)
+
+// ID-50 to ID-56.
+const { link } = vectors('values')
+const hints = unhex(link.hints)
+const check = sha256(concat(ascii('rohrpost/identity/link/v1'), Uint8Array.of(0), unhex(link.owner), hints)).slice(0, 2)
+assert.equal(hex(check), link.check)
+assert.equal(link.link.split('/')[1], Buffer.from(concat(hints, check)).toString('base64url'))
+const [token, name, [mailbox, at], ...addresses] = cbor(hints)
+checkKey(mailbox)
+assert.deepEqual([hex(token), name, hex(mailbox)], [link.request_token, link.name, link.mailbox])
+assert.deepEqual([at, ...addresses].map((bytes) => `${multiaddr(bytes)}`), [link.mailbox_address, ...link.addresses])
 
 const { alice, bob, conversations } = vectors('session')
 let [sealed, opened] = [0, 0]

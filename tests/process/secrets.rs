@@ -8,6 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rohrpost::identity::Link;
 use rustix::process::Signal;
 
 use crate::node::{Node, Talker, Watchdog, becomes};
@@ -218,8 +219,8 @@ fn logs_arguments_and_environment_tell_no_secret() {
     alice_node.arrived(TEXTS[1]);
     // Also what goes wrong is told: a node that cannot be dialled, and one that is somebody else's.
     let carol = Person::new("Carol");
-    let wrong = bob_node.addr().replace(bob.peer(), carol.peer());
-    alice.one(&["send", &format!("rohrpost:{}?addr={wrong}", carol.peer()), "Hello"]);
+    let wrong = Link { addrs: vec![bob_node.addr()], ..carol.link().parse().unwrap() };
+    alice.one(&["send", &wrong.to_string(), "Hello"]);
     alice_node.says("dial failed");
 
     let key_file = read(alice.path().join("data/default/key"));

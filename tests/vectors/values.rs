@@ -6,7 +6,7 @@ use rohrpost::content::mimi::text;
 use rohrpost::content::{Capsule, Introduction, Item, MimiContent, direct_room_uri, message_id, sender_uri};
 use rohrpost::crypto::hash::sha256;
 use rohrpost::envelope::mailbox::{Deposit, InvitationKey, Proof, Question, QueueKey, Tag, TokenIn};
-use rohrpost::identity::{CardIn, IdentityKey, IdentityKeypair, RequestToken};
+use rohrpost::identity::{CardIn, IdentityKey, IdentityKeypair, Link, Mailbox, RequestToken};
 use serde_json::Value;
 
 fn values() -> Value {
@@ -102,5 +102,28 @@ fn deposits_with_work_an_invitation_and_a_token() {
         let made = Question::Deposit(Deposit { recipient, token, proof, sealed: &sealed });
         assert_eq!(made.encode().unwrap(), bytes(&said[name]), "{name}");
         assert_eq!(Question::decode(&bytes(&said[name])).unwrap(), made, "{name}");
+    }
+}
+
+/// ID-50, ID-52, ID-53, ID-56: a link with all that it may hold, and one with nothing but who it is.
+#[test]
+fn links() {
+    let said = &values()["link"];
+    let key = |name: &str| PeerId::from_key_bytes(fixed(&said[name]));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let full = Link {
+        peer: key("owner"),
+        name: Some(text(&said["name"])),
+        addrs: said["addresses"].as_array().unwrap().iter().map(text).collect(),
+        token: Some(RequestToken::from_bytes(fixed(&said["request_token"]))),
+        mailboxes: vec![Mailbox { peer: key("mailbox"), addrs: vec![text(&said["mailbox_address"])] }],
+    };
+    let hints = bytes(&said["hints"]);
+    let check = sha256(&[b"rohrpost/identity/link/v1\0", full.peer.key_bytes(), &hints]);
+    assert_eq!(check[..2], bytes(&said["check"]));
+    let bare = Link { name: None, addrs: vec![], token: None, mailboxes: vec![], ..full.clone() };
+    for (link, expected) in [(full, text(&said["link"])), (bare, text(&said["bare"]))] {
+        assert_eq!(link.to_string(), expected);
+        assert_eq!(expected.parse(), Ok(link));
     }
 }

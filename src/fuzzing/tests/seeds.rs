@@ -216,7 +216,7 @@ fn link() -> Seeds {
     let full = Link {
         peer,
         name: Some("Ada L. \u{1f4ef}".to_owned()),
-        addrs: vec!["/ip4/192.0.2.1/tcp/4001".to_owned(), "/dns4/example.org/udp/4001/quic-v1".to_owned()],
+        addrs: vec!["/ip4/100.64.0.1/tcp/4001".to_owned(), "/dns4/example.org/udp/4001/quic-v1".to_owned()],
         token: Some(RequestToken::from_bytes([7; 16])),
         mailboxes: (0..3).map(mailbox_at).collect(),
     };
@@ -225,10 +225,11 @@ fn link() -> Seeds {
     vec![
         seed("full", 0, full.to_string()),
         seed("bare", 0, bare.to_string()),
-        seed("later", 0, format!(" {bare}?x=1&name=%c3%a4&&t=00112233445566778899aabbccddeeff ")),
+        seed("markdown", 0, format!("[Ada](<{full}>).")),
+        seed("quoted", 0, full.to_string().replace("KooW", "KooW\n> ")),
         seed("peer", 1, peer.to_string()),
-        seed("token", 2, RequestToken::from_bytes([7; 16]).to_string()),
-        seed("capital-token", 2, "00112233445566778899AABBCCDDEEFF"),
+        seed("hints", 2, b"\x84\xf6\x63Ada\x4b\x04\x64\x40\0\x01\x91\x02\x0f\xa1\xcd\x03\xa1\x01\x81\x02"),
+        seed("unknown-address", 2, b"\x83\xf6\x43\x01\x02\x03\x48\x04\x64\x40\0\x01\x06\x01\xbb"),
         seed("number", 3, number.to_string()),
         seed("digits", 3, number.digits()),
         seed("qr", 3, format!("ROHRPOST-SAFETY:1:{}", number.digits())),

@@ -184,7 +184,7 @@ fn whom_among(reader: &Reader, me: PeerId, scope: Scope, text: &str) -> Result<M
 /// The same for what means somebody without a look at the store: a link or a whole peer ID.
 fn whom_exactly(text: &str) -> Result<Option<Meant>, ApiError> {
     let text = text.trim();
-    if text.get(..9).is_some_and(|scheme| scheme.eq_ignore_ascii_case("rohrpost:")) {
+    if Link::is_meant(text) {
         let link: Link = text.parse()?;
         let hints = Hints { name: link.name, addrs: link.addrs, token: link.token, mailboxes: link.mailboxes };
         return Ok(Some(Meant { peer: link.peer, hints }));
