@@ -1,5 +1,6 @@
 //! What the network tells of connections.
 
+use crate::base::address::{Address, best_first};
 use crate::base::event::EventKind;
 use crate::base::{PeerId, limits};
 use crate::store::{Rows, Scan};
@@ -100,10 +101,12 @@ impl Tx<'_> {
         if addrs.iter().any(|a| !is_loopback(a)) {
             addrs.retain(|a| !is_loopback(a));
         }
-        addrs.retain(|a| a.len() <= limits::MAX_ADDR_LEN);
+        // One that nobody else can dial takes no place, and tells of the machine what concerns nobody.
+        addrs.retain(|a| a.len() <= limits::MAX_ADDR_LEN && a.parse::<Address>().is_ok_and(|a| a.is_dialable()));
         // Through relays we are reached where nothing else leads: some are told, whatever else there is.
         let (mut circuits, mut addrs): (Vec<_>, Vec<_>) = addrs.into_iter().partition(|a| a.ends_with(CIRCUIT));
         circuits.truncate(MAX_CIRCUITS);
+        best_first(&mut addrs);
         addrs.truncate(limits::MAX_ADDRS - circuits.len());
         addrs.append(&mut circuits);
         let mut profile = self.profile()?;
