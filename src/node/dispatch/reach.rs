@@ -8,6 +8,7 @@ use crate::api::{
 };
 use crate::base::PeerId;
 use crate::base::words::{BoxState, Reachability, ServeMailbox};
+use crate::identity::Link;
 use crate::messenger::Command;
 use crate::messenger::query::{self, Known};
 use crate::net::{self, NetHandle, NetStatus};
@@ -164,7 +165,7 @@ fn mailbox_at(
     at: &[String],
 ) -> Result<(PeerId, Vec<String>), ApiError> {
     let bad = |message: String| ApiError::new(Code::BadAddress, message);
-    let is_address = |text: &String| text.trim().starts_with('/');
+    let is_address = |text: &String| text.trim().starts_with('/') || at.len() > 1 && Link::is_meant(text);
     let nowhere = || bad("give the address of a node".to_owned());
     if at.iter().any(is_address) {
         let mut peers = addresses::by_peer(at).map_err(|e| bad(e.message))?;
