@@ -90,7 +90,7 @@ macro_rules! methods {
 
 methods! {
     /// Shows the own identity: peer ID, name, shareable link and addresses.
-    IdShow = "id.show" (NoParams) -> Identity, [];
+    IdShow = "id.show" (LinkParams) -> Identity, [];
     /// Sets the own display name.
     IdName = "id.name" (NameParams) -> Identity, [TooLong, ControlCharacters];
     /// Makes a new request token: links given out before are no longer invitations.

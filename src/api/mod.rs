@@ -21,8 +21,8 @@ pub use crate::base::shown::{
 };
 pub use crate::base::time::text as time;
 pub use crate::base::words::{
-    BoxState, DhtStatus, Direction, MessageEnd, Nat, Policy, Reachability, RelayService, RequestEnd, ServeMailbox,
-    State, Upnp,
+    BoxState, DhtStatus, Direction, LinkPart, MessageEnd, Nat, Policy, Reachability, RelayService, RequestEnd,
+    ServeMailbox, State, Upnp,
 };
 pub use error::{ApiError, CODES, Candidate, Code, CodeInfo};
 pub use event::{Event, EventKind, EventPage};
@@ -30,9 +30,9 @@ pub use health::{Area, Diagnosis, Finding, Health, Recovery};
 pub use methods::{Call, METHODS, Method, Rpc, method};
 pub use openrpc::{COMMON_ERRORS, openrpc};
 pub use params::{
-    AddContact, DoctorParams, EventsParams, HistoryParams, InboxParams, ListenParams, MailboxParams, MessageParams,
-    NameParams, NoParams, PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, SetContact, VerifyParams,
-    WaitFor, Who,
+    AddContact, DoctorParams, EventsParams, HistoryParams, InboxParams, LinkParams, ListenParams, MailboxParams,
+    MessageParams, NameParams, NoParams, PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, SetContact,
+    VerifyParams, WaitFor, Who,
 };
 pub use types::{
     ClockState, DeletedConversation, Found, HeldMessage, Identity, Listening, OpenMailbox, Peer, PolicyState, Reach,

@@ -30,6 +30,18 @@ impl Who {
     }
 }
 
+/// Parameters of `id.show`: how long the link may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkParams {
+    /// The short link, of at most 160 characters: it holds the token and one mailbox.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub short: bool,
+    /// So many characters at most, if it can: `left_out` says what it then does not hold. The token is never left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest: Option<u32>,
+}
+
 /// Parameters of `id.name`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::shown::{ClockWarning, Connection, Elsewhere, MailboxService, RelayInUse, Request};
-use crate::base::words::{DhtStatus, Nat, Policy, Reachability, RelayService, State, Upnp};
+use crate::base::words::{DhtStatus, LinkPart, Nat, Policy, Reachability, RelayService, State, Upnp};
 use crate::base::{MessageId, PeerId, WallTime};
 
 /// The own identity.
@@ -18,6 +18,8 @@ pub struct Identity {
     pub name: String,
     /// What to give to others: peer ID, name, addresses and request token.
     pub link: String,
+    /// What the link does not hold, because it would have been longer than was asked for.
+    pub left_out: Vec<LinkPart>,
     /// Where the node listens; empty when none runs.
     pub addrs: Vec<String>,
 }

@@ -245,6 +245,7 @@ fn output(global: &Global) -> Output {
         paint: paint(global.color, &io::stdout()),
         paint_err: paint(global.color, &io::stderr()),
         quiet: global.quiet,
+        verbose: global.verbose > 0,
         now: now(),
         zone: TimeZone::system(),
         out: Box::new(io::stdout()),

@@ -51,6 +51,7 @@ pub(crate) fn output(form: Form) -> (Output, Stream, Stream) {
         paint: Paint { on: false },
         paint_err: Paint { on: false },
         quiet: false,
+        verbose: false,
         now: NOW,
         zone: TimeZone::UTC,
         out: Box::new(out.clone()),

@@ -1,6 +1,6 @@
 //! A profile, opened: folder, lock, key file, store and messenger, in this order.
 
-use crate::api::{ApiError, Code, Identity};
+use crate::api::{ApiError, Code, Identity, LinkParams};
 use crate::base::{CryptoRng, Now, PeerId};
 use crate::crypto::password::{Cost, Passphrase};
 use crate::identity::{self, IdentityKeypair, KeyMaterial};
@@ -188,7 +188,7 @@ pub fn create(place: &Place, passphrase: Option<&Passphrase>, name: Option<&str>
     let found = found?.ok_or_else(|| errors::internal("the new profile is empty"))?;
     drop(open);
     drop(staged.publish()?);
-    Ok(views::identity(found, Vec::new()))
+    Ok(views::identity(found, Vec::new(), LinkParams::default()))
 }
 
 /// Wraps the key file anew. The store's key stays, so a running node is not disturbed.

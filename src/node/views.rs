@@ -8,10 +8,15 @@ use crate::messenger::query;
 use crate::node::clock::Clock;
 use crate::store::{Reader, StoreError};
 
-/// The identity and its link. Without a node the addresses are those it last listened on, which the link says too.
-pub(crate) fn identity(link: Link, listening: Vec<String>) -> api::Identity {
-    let text = link.to_string();
-    api::Identity { peer_id: link.peer, name: link.name.unwrap_or_default(), link: text, addrs: listening }
+/// The identity and its link. Without a node the link says where it last listened.
+pub(crate) fn identity(link: Link, listening: Vec<String>, params: api::LinkParams) -> api::Identity {
+    let (shown, left_out) = match params.longest {
+        _ if params.short => (link.short(), Vec::new()),
+        Some(longest) => link.within(usize::try_from(longest).unwrap_or(usize::MAX)),
+        None => (link.clone(), Vec::new()),
+    };
+    let text = shown.to_string();
+    api::Identity { peer_id: link.peer, name: link.name.unwrap_or_default(), link: text, left_out, addrs: listening }
 }
 
 pub(crate) fn sent(message: &api::Message, client_id: Option<String>) -> api::Sent {

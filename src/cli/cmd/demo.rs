@@ -9,7 +9,8 @@ mod stage;
 mod telling;
 
 use crate::api::{
-    EventKind, HistoryParams, InboxParams, NoParams, ReadParams, SendParams, Sent, State, WaitFor, Who, method,
+    EventKind, HistoryParams, InboxParams, LinkParams, NoParams, ReadParams, SendParams, Sent, State, WaitFor, Who,
+    method,
 };
 use crate::cli::error::Result;
 use crate::cli::output::{Output, hex};
@@ -79,7 +80,7 @@ fn first_message(stage: &mut Stage, telling: &mut Telling<'_>) -> Result<Sent> {
         "Bob has handed out his link. Alice writes to it: her node fetches his signed card, agrees on keys\n\
          with it (X25519 and ML-KEM-768) and sends the message encrypted, over an encrypted connection.",
     )?;
-    let link = stage.bob.ask::<method::IdShow>(&NoParams {})?.link;
+    let link = stage.bob.ask::<method::IdShow>(&LinkParams::default())?.link;
     telling.fact(&link)?;
     let sent = stage.alice.ask::<method::Send>(&SendParams {
         to: link,

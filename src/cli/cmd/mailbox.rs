@@ -18,7 +18,7 @@ A mailbox is somebody's node, run with --serve-mailbox. It keeps sealed messages
 for you until your node fetches them; it cannot read them, and is not told who
 wrote them. Two are better than one.
 
-Example: rohrpost mailbox use /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3KooW…")]
+Example: rohrpost mailbox use rohrpost:12D3KooW…/…")]
 pub(crate) struct MailboxArgs {
     #[command(subcommand)]
     action: Option<MailboxAction>,
@@ -34,8 +34,8 @@ enum MailboxAction {
     },
     /// Have a node keep a mailbox for you, one of at most three
     Use {
-        /// Its addresses, which end in /p2p/PEER-ID, or a contact
-        #[arg(value_name = "ADDR", required = true)]
+        /// Its link, its addresses, which end in /p2p/PEER-ID, or a contact
+        #[arg(value_name = "LINK|ADDR", required = true)]
         at: Vec<String>,
     },
     /// Leave a mailbox

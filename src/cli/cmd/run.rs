@@ -16,14 +16,14 @@ Prints `ready` with the addresses, then events. Ctrl-C or `rohrpost stop` ends i
 
 Examples:
   rohrpost run --listen /ip4/0.0.0.0/udp/4001/quic-v1
-  rohrpost run --bootstrap /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…")]
+  rohrpost run --bootstrap rohrpost:12D3KooW…/…")]
 pub(crate) struct RunArgs {
     /// Listen there only (may be repeated)
     #[arg(long, value_name = "MULTIADDR")]
     listen: Vec<String>,
 
-    /// A node to begin with: …/p2p/PEER-ID (repeatable)
-    #[arg(long, value_name = "MULTIADDR")]
+    /// A node to begin with (repeatable)
+    #[arg(long, value_name = "LINK|ADDR")]
     bootstrap: Vec<String>,
 
     /// Do not look for peers in the local network
@@ -85,7 +85,8 @@ fn show(event: &Event, output: &mut Output) -> Result<()> {
     match (&event.kind, output.form) {
         (EventKind::Ready { peer_id, addrs, .. }, Form::People { .. }) => {
             output.line(&format!("{}  {peer_id}", output.paint.tint(Tint::Green, "ready")))?;
-            addrs.iter().try_for_each(|addr| output.line(&format!("       {}", safe::line(addr))))?;
+            let shown = output.helpful(addrs);
+            shown.iter().try_for_each(|addr| output.line(&format!("       {}", safe::line(addr))))?;
             output.note("Ctrl-C or `rohrpost stop` ends it")
         }
         _ => listen::show(event, output),

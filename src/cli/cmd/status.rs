@@ -52,7 +52,7 @@ fn show(status: &Status, output: &mut Output) -> Result<()> {
     }
     record.row("folder", "data_dir", Cell::text(&status.data_dir.display().to_string()));
     if status.running {
-        record.rows("address", "addr", status.addrs.iter().map(|addr| Cell::text(addr)));
+        record.rows("address", "addr", output.helpful(&status.addrs).iter().map(|addr| Cell::text(addr)));
         reach(status, &mut record);
         record.row("connected", "peers", Cell::number(status.peers));
         for connection in &status.connections {

@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::api;
+use crate::base::address::best_first;
 use crate::base::{MessageId, PeerId, WallTime};
 
 use self::style::{Paint, Tint};
@@ -47,6 +48,8 @@ pub(crate) struct Output {
     pub(crate) paint_err: Paint,
     /// `-q`: no notes.
     pub(crate) quiet: bool,
+    /// `-v`: all of what people are else told the best of.
+    pub(crate) verbose: bool,
     /// The present, for short times.
     pub(crate) now: WallTime,
     /// The reader's time zone.
@@ -151,6 +154,16 @@ impl Output {
         let label = self.paint_err.tint(Tint::Yellow, "warning:");
         writeln!(self.err, "{label} {}", safe::message(text))?;
         Ok(self.err.flush()?)
+    }
+
+    /// Those addresses that help: people are told the best two, with `-v` all.
+    pub(crate) fn helpful(&self, addrs: &[String]) -> Vec<String> {
+        let mut addrs = addrs.to_vec();
+        best_first(&mut addrs);
+        if self.is_people() && !self.verbose {
+            addrs.truncate(2);
+        }
+        addrs
     }
 
     /// A time as this form shows it.

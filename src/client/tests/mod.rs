@@ -8,7 +8,7 @@ mod socket;
 
 use super::*;
 use crate::api::{
-    Contact, Event, EventKind, Identity, ListenParams, PolicyParams, SendParams, Sent, State, WaitFor, Who,
+    Contact, Event, EventKind, Identity, LinkParams, ListenParams, PolicyParams, SendParams, Sent, State, WaitFor, Who,
 };
 use crate::base::PeerId;
 
@@ -73,7 +73,7 @@ fn until(events: &mut Events, wanted: impl Fn(&Event) -> bool) -> Event {
 
 /// The link of a running node.
 fn link(client: &mut Client) -> String {
-    client.ask::<method::IdShow>(&NoParams {}).unwrap().link
+    client.ask::<method::IdShow>(&LinkParams::default()).unwrap().link
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn profiles_are_made_once_and_locked_with_a_passphrase() {
     change_passphrase(&place, Some(&word("one")), None).unwrap();
     assert!(!needs_passphrase(&place).unwrap());
     let mut client = Client::open(&place, &mut nobody).unwrap();
-    assert_eq!(client.ask::<method::IdShow>(&NoParams {}).unwrap().peer_id, id.peer_id);
+    assert_eq!(client.ask::<method::IdShow>(&LinkParams::default()).unwrap().peer_id, id.peer_id);
     assert_eq!(status(&place).unwrap().peer_id, None, "the profile is in use");
 }
 

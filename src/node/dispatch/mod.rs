@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::core::Core;
 use super::place::Place;
 use super::{addresses, errors, views};
-use crate::api::{self, ApiError, Call, Code, EventPage, Listening, Stopping, WaitFor};
+use crate::api::{self, ApiError, Call, Code, EventPage, LinkParams, Listening, Stopping, WaitFor};
 use crate::base::limits::MAX_PAGE;
 use crate::base::{MessageId, PeerId};
 use crate::identity::Link;
@@ -97,7 +97,7 @@ impl Dispatcher {
     /// Calls about ourselves, the node, and messages.
     async fn simple(&self, call: Call) -> Result<Value, ApiError> {
         match call {
-            Call::IdShow(_) => value(self.identity().await),
+            Call::IdShow(params) => value(self.identity(params).await),
             Call::IdName(params) => value(self.change_identity(Command::SetName { name: params.name }).await),
             Call::IdRotate(_) => value(self.change_identity(Command::RotateToken).await),
             Call::Inbox(params) => value(self.inbox(params).await),
@@ -143,19 +143,19 @@ impl Dispatcher {
             .await
     }
 
-    async fn identity(&self) -> Result<api::Identity, ApiError> {
+    async fn identity(&self, params: LinkParams) -> Result<api::Identity, ApiError> {
         let listening = self.live.as_ref().map(|live| live.net.status().listen_addrs).unwrap_or_default();
         self.core
             .read(move |reader, me| {
                 let link = query::link(reader, me)?.ok_or_else(|| errors::internal("the profile is empty"))?;
-                Ok(views::identity(link, addresses::full(&listening, me)))
+                Ok(views::identity(link, addresses::full(&listening, me), params))
             })
             .await
     }
 
     async fn change_identity(&self, command: Command) -> Result<api::Identity, ApiError> {
         self.core.command(command).await?;
-        self.identity().await
+        self.identity(LinkParams::default()).await
     }
 }
 
