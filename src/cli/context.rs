@@ -149,7 +149,8 @@ impl Context {
         self.client()?.ask::<M>(&Who::new(who)).map_err(|error| {
             let is_nobody = error.is(Code::NotFound) || error.is(Code::NoRequest);
             let hint = if is_nobody { lead::behind_noun(noun, who) } else { None };
-            hint.map_or_else(|| error.clone(), |hint| error.clone().with_hint(hint)).into()
+            let Some(hint) = hint else { return error.into() };
+            error.with_hint(hint).into()
         })
     }
 

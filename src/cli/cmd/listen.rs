@@ -4,7 +4,7 @@ use crate::api::{Code, Direction, Event, EventKind};
 use crate::base::{MessageId, PeerId};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
-use crate::cli::output::names::quoted_if_odd;
+use crate::cli::output::names::by_now;
 use crate::cli::output::style::Tint;
 use crate::cli::output::{Output, name_and_peer, safe, short_message, short_peer};
 
@@ -83,8 +83,7 @@ fn words(kind: &EventKind, whole: bool) -> (String, String) {
         | EventKind::PeerOnline { peer_id, name }
         | EventKind::PeerOffline { peer_id, name } => (named(name, peer_id), String::new()),
         EventKind::ContactRenamed { peer_id, name, calls_himself } => {
-            let told = calls_himself.as_ref().map(|new| format!("calls himself {}", quoted_if_odd(new)));
-            (named(name, peer_id), told.unwrap_or_default())
+            (named(name, peer_id), by_now(String::new(), calls_himself.as_deref()))
         }
         EventKind::ContactFull { peer_id, name } => {
             (named(name, peer_id), "their quota is full: what they write waits on their side".to_owned())

@@ -193,8 +193,7 @@ pub(crate) fn name_and_peer(name: &str, peer: &PeerId) -> String {
 
 /// The same, and behind it what its owner calls himself by now. Not yet safe.
 pub(crate) fn named(name: &str, peer: &PeerId, calls_himself: Option<&str>) -> String {
-    let known = name_and_peer(name, peer);
-    calls_himself.map_or(known.clone(), |new| format!("{known}, calls himself {}", names::quoted_if_odd(new)))
+    names::by_now(name_and_peer(name, peer), calls_himself)
 }
 
 #[cfg(test)]

@@ -2,17 +2,34 @@
 
 use crate::base::names::oddity;
 
-/// A name, and behind it what its owner calls himself by now. Not yet safe.
-pub(super) fn named(name: &str, calls_himself: Option<&str>) -> String {
-    let shown = quoted_if_odd(name);
+/// How somebody is known, which may be nothing, and behind it what he calls himself by now. Not yet safe.
+pub(crate) fn by_now(known: String, calls_himself: Option<&str>) -> String {
     match calls_himself.map(quoted_if_odd) {
-        None => shown,
-        Some(new) if shown.is_empty() => format!("calls himself {new}"),
-        Some(new) => format!("{shown}, calls himself {new}"),
+        None => known,
+        Some(new) if known.is_empty() => format!("calls himself {new}"),
+        Some(new) => format!("{known}, calls himself {new}"),
     }
 }
 
 /// A name, in quotes if it looks like something of ours: none that we give does. Not yet safe.
 pub(crate) fn quoted_if_odd(name: &str) -> String {
     if oddity(name).is_none() { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\\\"")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_calls_himself_stands_behind_how_he_is_known() {
+        for (known, new, shown) in [
+            ("Bob", None, "Bob"),
+            ("Bob", Some("Robert"), "Bob, calls himself Robert"),
+            ("", Some("Robert"), "calls himself Robert"),
+            ("Bob (…12345678)", Some("me"), "Bob (…12345678), calls himself \"me\""),
+            ("", None, ""),
+        ] {
+            assert_eq!(by_now(known.to_owned(), new), shown);
+        }
+    }
 }

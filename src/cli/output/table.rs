@@ -4,7 +4,7 @@
 //! script wants to work with (`2024-03-12T14:02:11.000Z`, the whole peer ID). The plain form has no
 //! header and is never cut.
 
-use super::names::named;
+use super::names::{by_now, quoted_if_odd};
 use super::safe;
 use super::style::{Paint, Tint};
 
@@ -46,7 +46,7 @@ impl Cell {
 
     /// What somebody is called, and what he calls himself by now if that is something else. Programs get the name as it is.
     pub(crate) fn name(name: &str, calls_himself: Option<&str>) -> Self {
-        Self { fit: Fit::Cut, ..Self::two(&named(name, calls_himself), name) }.tint(Tint::Cyan)
+        Self { fit: Fit::Cut, ..Self::two(&by_now(quoted_if_odd(name), calls_himself), name) }.tint(Tint::Cyan)
     }
 
     /// A number.
