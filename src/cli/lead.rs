@@ -6,7 +6,7 @@ use clap::{Command, CommandFactory};
 use super::args::Cli;
 use super::error::CliError;
 use super::near::nearest;
-use super::typed::{Piece, Typed, pieces, quoted, shell};
+use super::typed::{Piece, Typed, first_word, pieces, quoted, shell};
 
 /// Synonyms, and the command that is meant; `/` stands between a command and what is wrong behind it. Capitals are filled with
 /// what was typed: `TEXT` with all that is left, as one word, `REST` with all that is left. Behind `|` stands what is meant
@@ -125,17 +125,24 @@ pub(crate) fn lead(typed: &Typed) -> Option<CliError> {
     let mut root = Cli::command();
     root.build();
     let known = root.find_subcommand(first);
-    let second = behind.iter().position(|arg| !arg.starts_with('-')).filter(|_| known.is_some());
     let is_noun = known.is_some_and(Command::has_subcommands);
     let mut without = behind.to_vec();
-    let second = second.map(|at| without.remove(at));
+    let second = known.and_then(|known| first_word(known, behind)).map(|at| without.remove(at));
+    // The command is there: of what stands behind it the parser says which word is too many.
+    if known.zip(second.as_ref()).is_some_and(|(noun, second)| noun.find_subcommand(second).is_some()) {
+        return None;
+    }
     let named = match &second {
         Some(second) if is_noun => format!("{first} {second}"),
         _ => first.clone(),
     };
     let unknown = |hint: String| {
-        let message = match (known, behind.first()) {
-            (Some(_), Some(_)) if !is_noun => format!("`{first}` takes no '{}'", second.as_deref().unwrap_or_default()),
+        let message = match known {
+            Some(verb) if !is_noun => {
+                let found = pieces(verb, behind);
+                let word = found.iter().find_map(|piece| if let Piece::Word(word) = piece { Some(word) } else { None });
+                format!("`{first}` takes no '{}'", word.map_or("", String::as_str))
+            }
             _ => format!("there is no command '{named}'"),
         };
         CliError::usage(message).hint(hint)

@@ -65,6 +65,20 @@ pub(crate) fn pieces(command: &Command, behind: &[String]) -> Vec<Piece> {
     found
 }
 
+/// Which of the arguments behind a command is its first word, so that before it there are only options with their values;
+/// `None` if there is none before `--`, behind which no command is meant.
+pub(crate) fn first_word(command: &Command, behind: &[String]) -> Option<usize> {
+    let mut at = 0;
+    for piece in pieces(command, behind) {
+        match piece {
+            Piece::Word(word) => return behind.get(at).is_some_and(|arg| *arg == word).then_some(at),
+            Piece::Option(option) => at += option.len(),
+            Piece::Unknown(_) => at += 1,
+        }
+    }
+    None
+}
+
 /// Whether the value of an option is the next argument; `None` if it is no option.
 fn wants_more(command: &Command, option: &str) -> Option<bool> {
     let takes = |arg: &Arg| arg.get_action().takes_values();
@@ -149,6 +163,26 @@ mod tests {
         ] {
             assert_eq!(kinds(line), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn the_value_of_an_option_is_no_word() {
+        let mut root = Cli::command();
+        root.build();
+        let contacts = root.find_subcommand("contacts").unwrap();
+        for (line, expected) in [
+            ("bob", Some(0)),
+            ("-P work bob", Some(2)),
+            ("-Pwork --json bob", Some(2)),
+            ("--data-dir d -x bob list", Some(3)),
+            ("-P work", None),
+            ("-q -- bob", None),
+            ("", Some(0)),
+        ] {
+            let behind: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            assert_eq!(first_word(contacts, &behind), expected, "{line}");
+        }
+        assert_eq!(first_word(contacts, &[]), None);
     }
 
     #[test]

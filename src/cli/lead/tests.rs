@@ -110,8 +110,26 @@ fn what_is_mistyped_comes_back_with_its_arguments() {
         (&["rename", "bob"], "`rohrpost contacts rename bob NAME`"),
         (&["status", "bob"], "`rohrpost doctor bob`"),
         (&["mailbox", "rm", "bob"], "`rohrpost help mailbox drop`"),
+        (&["contacts", "-P", "work", "vreify", "bob"], "did you mean `rohrpost contacts verify -P work bob`?"),
+        (&["contacts", "--data-dir", "d", "rm", "bob"], "`rohrpost help contacts remove --data-dir d`"),
+        (&["inbox", "-P", "work", "bob"], "`rohrpost history bob -P work`"),
     ] {
         assert_eq!(leads(line), told, "{line:?}");
+    }
+}
+
+#[test]
+fn of_a_command_that_there_is_the_parser_says_which_word_is_too_many() {
+    for (line, command) in [
+        ("contacts rename bob Rob Smith", "contacts rename"),
+        ("contacts list foo", "contacts list"),
+        ("contacts -P work list foo", "contacts list"),
+        ("contacts add LINK extra", "contacts add"),
+        ("id rotate now", "id rotate"),
+        ("requests list foo", "requests list"),
+        ("contacts -- bob carol", "contacts"),
+    ] {
+        assert_eq!(leads(&line.split(' ').collect::<Vec<_>>()), format!("`rohrpost {command} --help` says more"));
     }
 }
 
