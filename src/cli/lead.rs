@@ -6,10 +6,11 @@ use clap::{Command, CommandFactory};
 use super::args::Cli;
 use super::error::CliError;
 use super::near::nearest;
-use super::typed::{Piece, Typed, first_word, pieces, quoted, shell};
+use super::prose::without_text_options;
+use super::typed::{Line, Piece, Typed, first_word, pieces, placed};
 
 /// Synonyms, and the command that is meant; `/` stands between a command and what is wrong behind it. Capitals are filled with
-/// what was typed: `TEXT` with all that is left, as one word, `REST` with all that is left. Behind `|` stands what is meant
+/// what was typed: `TEXT` with all that is left, as one word, `REST` with all words that are left, and so is `NAME` at the end, as one word. Behind `|` stands what is meant
 /// if nothing was typed behind the synonym.
 const COMMANDS: &[(&str, &str)] = &[
     ("msg message write tell dm text whisper say post notice mail", "send WHO TEXT"),
@@ -140,8 +141,7 @@ pub(crate) fn lead(typed: &Typed) -> Option<CliError> {
         let message = match known {
             Some(verb) if !is_noun => {
                 let found = pieces(verb, behind);
-                let word = found.iter().find_map(|piece| if let Piece::Word(word) = piece { Some(word) } else { None });
-                format!("`{first}` takes no '{}'", word.map_or("", String::as_str))
+                format!("`{first}` takes no '{}'", found.iter().find_map(Piece::word).unwrap_or_default())
             }
             _ => format!("there is no command '{named}'"),
         };
@@ -155,11 +155,12 @@ pub(crate) fn lead(typed: &Typed) -> Option<CliError> {
     }
     let near = |parent: &Command, path: &str, word: &str, args: &[String]| {
         let near = near_command(parent, path, word)?;
-        let line = [typed.program.clone(), path.to_owned(), near, shell(args)];
-        Some(format!(
-            "did you mean `{}`?",
-            line.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" ")
-        ))
+        let mut line = vec![typed.program.clone()];
+        line.extend((!path.is_empty()).then(|| path.to_owned()));
+        line.push(near);
+        // Only the word that is wrong is another.
+        line.extend(args.iter().map(|arg| placed("TEXT", arg)));
+        Some(format!("did you mean `{}`?", line.join(" ")))
     };
     let hint = match (known, &second) {
         (None, _) => {
@@ -218,34 +219,39 @@ fn told(root: &Command, typed: &Typed, key: &str, args: &[String]) -> Option<Str
     }
     let (with, without) = template.split_once(" | ").unwrap_or((template, template));
     let template = if args.is_empty() { without } else { with };
-    Some(format!("`{} {}`", typed.program, filled(root, template, args)))
+    Some(format!("`{}`", filled(root, &typed.program, template, args)))
 }
 
 /// A template with what was typed in its places.
-fn filled(root: &Command, template: &str, args: &[String]) -> String {
+fn filled(root: &Command, program: &str, template: &str, args: &[String]) -> String {
     let is_place = |word: &&str| word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase());
-    let target = template.split(' ').filter(|word| !is_place(word)).try_fold(root, |at, name| at.find_subcommand(name));
-    let pieces = pieces(target.unwrap_or(root), args);
-    let mut words =
-        pieces.iter().filter_map(|piece| if let Piece::Word(word) = piece { Some(word.as_str()) } else { None });
-    let mut parts: Vec<String> = Vec::new();
-    for part in template.split(' ') {
+    let parts: Vec<&str> = template.split(' ').collect();
+    let names = parts.iter().filter(|part| !is_place(part) && !part.starts_with('-'));
+    let target = names.into_iter().try_fold(root, |at, name| at.find_subcommand(name)).unwrap_or(root);
+    let pieces = pieces(target, args);
+    if target.get_name() == "send"
+        && let Some((who, text)) = without_text_options(&pieces)
+    {
+        return Line::new(format!("{program} send"), &pieces).with(&[("WHO", &who), ("TEXT", &text)]);
+    }
+    let mut left = pieces.iter().filter(|piece| !piece.is_option());
+    let joined = |words: &mut dyn Iterator<Item = &str>| words.collect::<Vec<_>>().join(" ");
+    let (mut command, mut words) = (program.to_owned(), Vec::new());
+    for (nth, part) in (1..).zip(parts.iter().copied()) {
+        let is_last = nth == parts.len();
         match part {
-            "REST" => parts.extend(words.by_ref().map(quoted)),
-            "TEXT" => {
-                let text = words.by_ref().collect::<Vec<_>>().join(" ");
-                parts.push(if text.is_empty() { part.to_owned() } else { quoted(&text) });
-            }
-            place if is_place(&place) => parts.push(words.next().map_or_else(|| place.to_owned(), quoted)),
-            fixed => parts.push(fixed.to_owned()),
+            "REST" => words.extend(left.by_ref().filter_map(Piece::word).map(|word| (part, word.to_owned()))),
+            // Of a text nothing is left out.
+            "TEXT" => words.push((part, joined(&mut left.by_ref().flat_map(Piece::args).map(String::as_str)))),
+            "NAME" if is_last => words.push((part, joined(&mut left.by_ref().filter_map(Piece::word)))),
+            // The value of an option of the program.
+            "NAME" => command = format!("{command} {}", placed(part, left.find_map(Piece::word).unwrap_or_default())),
+            place if is_place(&place) => words.push((part, left.find_map(Piece::word).unwrap_or_default().to_owned())),
+            fixed => command = format!("{command} {fixed}"),
         }
     }
-    for option in &pieces {
-        if let Piece::Option(option) = option {
-            parts.extend(option.iter().map(|part| quoted(part)));
-        }
-    }
-    parts.join(" ")
+    let words: Vec<(&str, &str)> = words.iter().map(|(place, word)| (*place, word.as_str())).collect();
+    Line::new(command, &pieces).with(&words)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use clap::{Arg, Args, Command};
 
 use super::args::Global;
 
-/// The longest piece of what was typed that a hint repeats, in characters.
+/// The longest word that a hint repeats, in characters: what is pasted is whole or not there.
 const LONGEST: usize = 200;
 
 /// The arguments of a run.
@@ -43,6 +43,54 @@ pub(crate) enum Piece {
     Option(Vec<String>),
     /// What looks like an option, and is none.
     Unknown(String),
+}
+
+impl Piece {
+    /// The word, if it is one.
+    pub(crate) fn word(&self) -> Option<&str> {
+        if let Self::Word(word) = self { Some(word) } else { None }
+    }
+
+    /// Whether it is an option of the command.
+    pub(crate) const fn is_option(&self) -> bool {
+        matches!(self, Self::Option(_))
+    }
+
+    /// The arguments it was made of.
+    pub(crate) fn args(&self) -> &[String] {
+        match self {
+            Self::Word(arg) | Self::Unknown(arg) => std::slice::from_ref(arg),
+            Self::Option(args) => args,
+        }
+    }
+}
+
+/// A command line that is written anew, so that it can be pasted: its options stand before its words.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// The command and what stands before it, for a shell.
+    command: String,
+    options: Vec<String>,
+}
+
+impl Line {
+    /// A command, written for a shell, with those of the pieces that are options.
+    pub(crate) fn new<'a>(command: String, pieces: impl IntoIterator<Item = &'a Piece>) -> Self {
+        let options = pieces.into_iter().filter(|piece| piece.is_option()).flat_map(Piece::args).cloned().collect();
+        Self { command, options }
+    }
+
+    /// With these words, each with its placeholder. The first that looks like an option stands behind `--`.
+    pub(crate) fn with(&self, words: &[(&str, &str)]) -> String {
+        let mut parts = vec![self.command.clone()];
+        parts.extend(self.options.iter().map(|option| quoted(option)));
+        let dashes = words.iter().position(|(_, word)| word.len() > 1 && word.starts_with('-'));
+        for (at, (place, word)) in words.iter().enumerate() {
+            parts.extend((dashes == Some(at)).then(|| "--".to_owned()));
+            parts.push(placed(place, word));
+        }
+        parts.join(" ")
+    }
 }
 
 /// Takes apart what stands behind a command, whose definition was built.
@@ -102,16 +150,21 @@ pub(crate) fn shell(args: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     args.into_iter().map(|arg| quoted(arg.as_ref())).collect::<Vec<_>>().join(" ")
 }
 
-/// An argument as one writes it in a shell; one that is long is cut.
-pub(crate) fn quoted(arg: &str) -> String {
-    let mut short: String = arg.chars().take(LONGEST).collect();
-    if short.len() < arg.len() {
-        short.push('…');
+/// A word as one writes it in a shell; its placeholder if it is empty or too long for a hint.
+pub(crate) fn placed(place: &str, word: &str) -> String {
+    match word.chars().nth(LONGEST) {
+        None if !word.is_empty() => quoted(word),
+        Some(_) if word.starts_with("rohrpost:") => "LINK".to_owned(),
+        _ => place.to_owned(),
     }
+}
+
+/// An argument as one writes it in a shell.
+pub(crate) fn quoted(arg: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_-./:=@%+,…".contains(c);
-    match !short.is_empty() && short.chars().all(plain) {
-        true => short,
-        false => format!("'{}'", short.replace('\'', "'\\''")),
+    match !arg.is_empty() && arg.chars().all(plain) {
+        true => arg.to_owned(),
+        false => format!("'{}'", arg.replace('\'', "'\\''")),
     }
 }
 
@@ -200,6 +253,40 @@ mod tests {
         ] {
             assert_eq!(quoted(arg), expected);
         }
-        assert_eq!(quoted(&"x".repeat(1000)).chars().count(), LONGEST + 1);
+        let long = "x".repeat(LONGEST);
+        assert_eq!(placed("TEXT", &long), long);
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_hint_is_no_part_of_it() {
+        let long = "é".repeat(LONGEST + 1);
+        assert_eq!([placed("TEXT", &long), placed("TEXT", "")], ["TEXT", "TEXT"]);
+        assert_eq!(placed("WHO", &format!("rohrpost:{long}")), "LINK");
+        // Without an option the line would do something else.
+        let option = Piece::Option(vec!["--data-dir".to_owned(), long.clone()]);
+        let line = Line::new("rohrpost send".to_owned(), [&option]);
+        assert_eq!(line.with(&[("WHO", "bob"), ("TEXT", &long)]), format!("rohrpost send --data-dir {long} bob TEXT"));
+    }
+
+    #[test]
+    fn a_line_is_understood_as_it_is_meant() {
+        let pieces = [
+            Piece::Option(vec!["--subject".to_owned(), "it's".to_owned()]),
+            Piece::Word("x".to_owned()),
+            Piece::Unknown("-y".to_owned()),
+            Piece::Option(vec!["-q".to_owned()]),
+        ];
+        let line = Line::new("rohrpost -P work send".to_owned(), &pieces);
+        for (words, expected) in [
+            (&[("WHO", "bob"), ("TEXT", "see you")][..], "bob 'see you'"),
+            (&[("WHO", "bob"), ("TEXT", "")], "bob TEXT"),
+            (&[("WHO", "bob"), ("TEXT", "-")], "bob -"),
+            (&[("WHO", "bob"), ("TEXT", "-x"), ("TEXT", "-y")], "bob -- -x -y"),
+            (&[("WHO", "-bob"), ("TEXT", "-x")], "-- -bob -x"),
+            (&[], ""),
+        ] {
+            let expected = format!("rohrpost -P work send --subject 'it'\\''s' -q {expected}");
+            assert_eq!(line.with(words), expected.trim_end());
+        }
     }
 }

@@ -103,7 +103,7 @@ fn what_is_mistyped_comes_back_with_its_arguments() {
         (&["contacts", "bob", "carol"], "`rohrpost contacts --help` lists the commands"),
         (
             &["-P", "work", "tell", "bob", "it's", "--wait", "sent", "late"],
-            "`rohrpost -P work send bob 'it'\\''s late' --wait sent`",
+            "`rohrpost -P work send --wait sent bob 'it'\\''s late'`",
         ),
         (&["verify", "bob", "12345", "67890"], "`rohrpost contacts verify bob 12345 67890`"),
         (&["msg"], "`rohrpost send WHO TEXT`"),
@@ -112,7 +112,17 @@ fn what_is_mistyped_comes_back_with_its_arguments() {
         (&["mailbox", "rm", "bob"], "`rohrpost help mailbox drop`"),
         (&["contacts", "-P", "work", "vreify", "bob"], "did you mean `rohrpost contacts verify -P work bob`?"),
         (&["contacts", "--data-dir", "d", "rm", "bob"], "`rohrpost help contacts remove --data-dir d`"),
-        (&["inbox", "-P", "work", "bob"], "`rohrpost history bob -P work`"),
+        (&["inbox", "-P", "work", "bob"], "`rohrpost history -P work bob`"),
+        (&["tell", "bob", "it", "is", "-5", "outside"], "`rohrpost send bob 'it is -5 outside'`"),
+        (&["msg", "bob", "--", "-x"], "`rohrpost send bob -- -x`"),
+        (&["msg", "--expires", "1h", "bob", "-m", "hi", "you"], "`rohrpost send --expires 1h bob 'hi you'`"),
+        (&["sned", "bob", "--", "-x"], "did you mean `rohrpost send bob -- -x`?"),
+        (&["nick", "Alice", "Smith"], "`rohrpost id name 'Alice Smith'`"),
+        (&["rename", "bob", "Rob", "Smith"], "`rohrpost contacts rename bob 'Rob Smith'`"),
+        (&["checkout", "work"], "`rohrpost -P work status`"),
+        (&["checkout"], "`rohrpost -P NAME status`"),
+        (&["tell", "bob", &"x".repeat(201)], "`rohrpost send bob TEXT`"),
+        (&["sned", &format!("rohrpost:{}", "x".repeat(200)), "hi"], "did you mean `rohrpost send LINK hi`?"),
     ] {
         assert_eq!(leads(line), told, "{line:?}");
     }
