@@ -12,6 +12,7 @@ use super::error::{CliError, Result};
 use super::lead;
 use super::output::{Output, name_and_peer};
 use super::prompt::{Prompter, Source};
+use super::typed::Typed;
 
 /// How long a person is kept waiting who did not ask to wait.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -27,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) prompter: Prompter,
     /// Where the profile is.
     pub(crate) place: Place,
+    /// What was typed, for hints that can be pasted.
+    pub(crate) typed: Typed,
     client: Option<Client>,
     /// Asked for once.
     passphrase: Option<Passphrase>,
@@ -34,8 +37,8 @@ pub(crate) struct Context {
 
 impl Context {
     /// With no client yet.
-    pub(crate) const fn new(output: Output, prompter: Prompter, place: Place) -> Self {
-        Self { output, prompter, place, client: None, passphrase: None }
+    pub(crate) const fn new(output: Output, prompter: Prompter, place: Place, typed: Typed) -> Self {
+        Self { output, prompter, place, typed, client: None, passphrase: None }
     }
 
     /// The client: of the running node, otherwise of the same code in this process.
@@ -146,9 +149,10 @@ impl Context {
 
     /// Shows whom a word behind a noun names; what is nobody's name may be meant as a command.
     pub(crate) fn named_behind<M: Rpc<Params = Who>>(&mut self, noun: &str, who: &str) -> Result<M::Result> {
-        self.client()?.ask::<M>(&Who::new(who)).map_err(|error| {
+        let asked = self.client()?.ask::<M>(&Who::new(who));
+        asked.map_err(|error| {
             let is_nobody = error.is(Code::NotFound) || error.is(Code::NoRequest);
-            let hint = if is_nobody { lead::behind_noun(noun, who) } else { None };
+            let hint = if is_nobody { lead::behind_noun(&self.typed, noun, who) } else { None };
             let Some(hint) = hint else { return error.into() };
             error.with_hint(hint).into()
         })

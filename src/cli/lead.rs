@@ -149,7 +149,7 @@ pub(crate) fn lead(typed: &Typed) -> Option<CliError> {
     };
     let pair = second.as_ref().map(|second| (format!("{}/{}", key(first), key(second)), without.as_slice()));
     for (key, args) in pair.iter().map(|(key, args)| (key.clone(), *args)).chain([(key(first), behind)]) {
-        if let Some(hint) = told(&root, typed, &key, args) {
+        if let Some(hint) = told(&root, &typed.program, &key, args) {
             return Some(unknown(hint));
         }
     }
@@ -181,14 +181,14 @@ pub(crate) fn topic_behind_noun(typed: &Typed) -> Option<Vec<String>> {
 }
 
 /// A hint for a noun behind which stands what is neither its command nor anybody's name.
-pub(crate) fn behind_noun(noun: &str, word: &str) -> Option<String> {
+pub(crate) fn behind_noun(typed: &Typed, noun: &str, word: &str) -> Option<String> {
     let mut root = Cli::command();
     root.build();
-    let typed = Typed { program: "rohrpost".to_owned(), command: Vec::new() };
-    let synonym = told(&root, &typed, &format!("{noun}/{}", key(word)), &[]);
+    let program = typed.everywhere();
+    let synonym = told(&root, &program, &format!("{noun}/{}", key(word)), &[]);
     let near = || {
         near_command(root.find_subcommand(noun)?, noun, word)
-            .map(|near| format!("did you mean `rohrpost {noun} {near}`?"))
+            .map(|near| format!("did you mean `{program} {noun} {near}`?"))
     };
     synonym.or_else(near)
 }
@@ -205,7 +205,7 @@ fn key(word: &str) -> String {
 }
 
 /// What is told of a synonym.
-fn told(root: &Command, typed: &Typed, key: &str, args: &[String]) -> Option<String> {
+fn told(root: &Command, program: &str, key: &str, args: &[String]) -> Option<String> {
     let find = |table: &'static [(&str, &str)]| {
         table.iter().find(|(words, _)| words.split(' ').any(|word| word == key)).map(|(_, lead)| *lead)
     };
@@ -219,7 +219,7 @@ fn told(root: &Command, typed: &Typed, key: &str, args: &[String]) -> Option<Str
     }
     let (with, without) = template.split_once(" | ").unwrap_or((template, template));
     let template = if args.is_empty() { without } else { with };
-    Some(format!("`{}`", filled(root, &typed.program, template, args)))
+    Some(format!("`{}`", filled(root, program, template, args)))
 }
 
 /// A template with what was typed in its places.

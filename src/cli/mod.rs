@@ -49,17 +49,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Err(error) = harden::harden() {
         return before.refuse(&CliError::io("the keys cannot be kept out of core dumps", &error));
     }
-    let cli = match before.understand(args) {
-        Ok(Understood::Command(cli)) => *cli,
+    let (cli, typed) = match before.understand(args) {
+        Ok(Understood::Command(cli, typed)) => (*cli, typed),
         Ok(Understood::Shown(help)) => return shown(&help),
         Err(error) => return before.refuse(&error),
     };
     let understood = Early { json: cli.global.json, color: cli.global.color, ..before };
-    let outcome = start(cli).and_then(|(command, mut context)| dispatch(command, &mut context));
+    let outcome = start(cli, typed).and_then(|(command, mut context)| dispatch(command, &mut context));
     outcome.map_or_else(|error| understood.refuse(&error), |()| ExitCode::SUCCESS)
 }
 
-fn start(cli: Cli) -> Result<(Command, Context)> {
+fn start(cli: Cli, typed: Typed) -> Result<(Command, Context)> {
     let Cli { global, command, .. } = cli;
     // Only the node has something to tell from day to day.
     let base = if matches!(command, Command::Run(_)) { 2 } else { 1 };
@@ -67,7 +67,7 @@ fn start(cli: Cli) -> Result<(Command, Context)> {
     logging::start(base, global.verbose, global.quiet, output.paint_err.on);
     let prompter = Prompter::new(global.passphrase_file, global.no_input);
     let place = Place::resolve(&global.profile, global.data_dir.as_deref())?;
-    Ok((command, Context::new(output, prompter, place)))
+    Ok((command, Context::new(output, prompter, place, typed)))
 }
 
 fn dispatch(command: Command, context: &mut Context) -> Result<()> {
@@ -152,7 +152,7 @@ impl Early {
         }
         match parsed {
             Ok(Cli { command: Command::Help(help), .. }) => self.help(&typed, &help.topic).map(Understood::Shown),
-            Ok(cli) => prose::check(&typed).map(|()| Understood::Command(Box::new(cli))),
+            Ok(cli) => prose::check(&typed).map(|()| Understood::Command(Box::new(cli), typed)),
             Err(help) => Ok(Understood::Shown(help)),
         }
     }
@@ -186,8 +186,8 @@ fn is_command(words: &[String]) -> bool {
 
 /// What was typed.
 enum Understood {
-    /// A command.
-    Command(Box<Cli>),
+    /// A command, and how it was typed.
+    Command(Box<Cli>, Typed),
     /// A wish to see help or the version, and what there is to see.
     Shown(clap::Error),
 }

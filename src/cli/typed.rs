@@ -3,9 +3,9 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, Args, Command};
+use clap::{Arg, Args, Command, CommandFactory};
 
-use super::args::Global;
+use super::args::{Cli, Global};
 
 /// The longest word that a hint repeats, in characters: what is pasted is whole or not there.
 const LONGEST: usize = 200;
@@ -31,6 +31,43 @@ impl Typed {
         let program = std::iter::once("rohrpost".to_owned()).chain(text(before).into_iter().skip(1));
         let program = if behind == 0 { "rohrpost".to_owned() } else { shell(program) };
         Self { program, command: text(command) }
+    }
+
+    /// The same command with all its options.
+    pub(crate) fn again(&self) -> Line {
+        let (names, pieces) = self.taken_apart();
+        Line::new(format!("{}{names}", self.program), &pieces)
+    }
+
+    /// Another command, of the same profile.
+    pub(crate) fn other(&self, command: &str) -> Line {
+        Line::new(format!("{} {command}", self.everywhere()), [])
+    }
+
+    /// The program with what every command understands, wherever that stood: another command needs it to act where this one did.
+    pub(crate) fn everywhere(&self) -> String {
+        let of_all = Global::augment_args(Command::new("rohrpost"));
+        let is_of_all = |piece: &&Piece| piece.args().first().is_some_and(|arg| wants_more(&of_all, arg).is_some());
+        let (_, pieces) = self.taken_apart();
+        Line::new(self.program.clone(), pieces.iter().filter(is_of_all)).with(&[])
+    }
+
+    /// The names of the command, a blank before each, and what else stands behind them and between them.
+    fn taken_apart(&self) -> (String, Vec<Piece>) {
+        let mut root = Cli::command();
+        root.build();
+        let (mut at, mut rest) = (&root, self.command.as_slice());
+        let (mut names, mut found) = (String::new(), Vec::new());
+        while let Some(nth) = first_word(at, rest)
+            && let (before, [name, behind @ ..]) = rest.split_at(nth)
+            && let Some(below) = at.find_subcommand(name)
+        {
+            found.extend(pieces(at, before));
+            names = format!("{names} {name}");
+            (at, rest) = (below, behind);
+        }
+        found.extend(pieces(at, rest));
+        (names, found)
     }
 }
 
@@ -160,7 +197,7 @@ pub(crate) fn placed(place: &str, word: &str) -> String {
 }
 
 /// An argument as one writes it in a shell.
-pub(crate) fn quoted(arg: &str) -> String {
+fn quoted(arg: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_-./:=@%+,…".contains(c);
     match !arg.is_empty() && arg.chars().all(plain) {
         true => arg.to_owned(),
@@ -170,10 +207,7 @@ pub(crate) fn quoted(arg: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
-    use crate::cli::args::Cli;
 
     fn typed(line: &[&str]) -> Typed {
         Typed::read(&std::iter::once(&"rp").chain(line).map(OsString::from).collect::<Vec<_>>())
@@ -189,6 +223,25 @@ mod tests {
         for none in [&[][..], &["--json"], &["--nonsense", "send"], &["--help"], &["-q", "-v", "send"]] {
             assert_eq!(typed(none), Typed { program: "rohrpost".to_owned(), command: Vec::new() }, "{none:?}");
         }
+    }
+
+    #[test]
+    fn another_command_acts_where_this_one_did() {
+        for (line, program) in [
+            (&["contacts", "bob", "list"][..], "rohrpost"),
+            (&["-P", "my work", "contacts", "bob"], "rohrpost -P 'my work'"),
+            (&["contacts", "-P", "work", "list", "--data-dir=d"], "rohrpost -P work --data-dir=d"),
+            (&["-P", "work", "contacts", "add", "--name", "-q", "x", "--json"], "rohrpost -P work --json"),
+            (&["send", "--expires", "1h", "bob", "-qP", "work", "hi", "--", "--json"], "rohrpost -qP work"),
+        ] {
+            assert_eq!(typed(line).everywhere(), program, "{line:?}");
+            assert_eq!(typed(line).other("doctor").with(&[("WHO", "bob")]), format!("{program} doctor bob"));
+        }
+        let send = typed(&["-P", "work", "send", "--expires", "1h", "bob", "hi", "you", "-q"]);
+        let again = send.again().with(&[("WHO", "bob"), ("TEXT", "")]);
+        assert_eq!(again, "rohrpost -P work send --expires 1h -q bob TEXT");
+        let verify = typed(&["contacts", "-q", "verify", "bob", "--undo"]);
+        assert_eq!(verify.again().with(&[("WHO", "bob")]), "rohrpost contacts verify -q --undo bob");
     }
 
     #[test]

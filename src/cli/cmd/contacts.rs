@@ -10,7 +10,7 @@ use crate::cli::error::{CliError, Result};
 use crate::cli::output::style::Tint;
 use crate::cli::output::table::{Cell, Record};
 use crate::cli::output::{Output, name_and_peer, short_peer};
-use crate::cli::typed::quoted;
+use crate::cli::typed::Typed;
 
 /// The people you know
 #[derive(Debug, clap::Args)]
@@ -100,7 +100,7 @@ pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
             let contact = context.named_behind::<method::ContactsShow>("contacts", &who)?;
             return show(&contact, &mut context.output);
         }
-        (Some(_), Some(who)) => return Err(before_the_command("contacts", &who)),
+        (Some(_), Some(who)) => return Err(before_the_command("contacts", &who, &context.typed)),
     };
     match action {
         ContactsAction::List => {
@@ -134,9 +134,10 @@ pub(crate) fn run(args: ContactsArgs, context: &mut Context) -> Result<()> {
 }
 
 /// A name and a command: which of both is meant?
-pub(super) fn before_the_command(noun: &str, who: &str) -> CliError {
+pub(super) fn before_the_command(noun: &str, who: &str, typed: &Typed) -> CliError {
+    let shows = typed.other(noun).with(&[("WHO", who)]);
     CliError::usage(format!("'{who}' stands before the command"))
-        .hint(format!("whom a command is about stands behind it; `rohrpost {noun} {}` alone shows them", quoted(who)))
+        .hint(format!("whom a command is about stands behind it; `{shows}` alone shows them"))
 }
 
 /// Makes a contact of somebody.
@@ -154,7 +155,8 @@ pub(crate) fn block(whom: Whom, context: &mut Context) -> Result<()> {
         let blocked = match blocked {
             Err(error) if error.is(Code::NotFound) => {
                 let asks = context.client()?.ask::<method::RequestsShow>(&who).is_ok();
-                let hint = format!("somebody of that name asks: `rohrpost requests block {}`", quoted(&who.who));
+                let block = context.typed.other("requests block").with(&[("WHO", &who.who)]);
+                let hint = format!("somebody of that name asks: `{block}`");
                 return Err(if asks { error.with_hint(hint) } else { error }.into());
             }
             blocked => blocked?,

@@ -44,7 +44,7 @@ enum ConversationAction {
 pub(crate) fn run(args: ConversationArgs, context: &mut Context) -> Result<()> {
     let (whom, yes) = match (args.action, args.who) {
         (Some(ConversationAction::Delete { whom, yes }), None) => (whom, yes),
-        (Some(_), Some(who)) => return Err(before_the_command("conversation", &who)),
+        (Some(_), Some(who)) => return Err(before_the_command("conversation", &who, &context.typed)),
         (None, Some(who)) => return history::of(who, context),
         (None, None) => return inbox::all(context),
     };

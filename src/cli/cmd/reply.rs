@@ -3,7 +3,6 @@
 use crate::api::SendParams;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
-use crate::cli::typed::quoted;
 
 use super::send::{Delivery, send, text_of};
 
@@ -31,7 +30,7 @@ pub(crate) struct ReplyArgs {
 /// Sends the reply.
 pub(crate) fn run(args: ReplyArgs, context: &mut Context) -> Result<()> {
     let ReplyArgs { message, text: words, delivery } = args;
-    let text = text_of(&words, &format!("rohrpost reply {}", quoted(&message)), context)?;
+    let text = text_of(&words, ("MSG", &message), context)?;
     let message = SendParams {
         text,
         reply_to: Some(message),

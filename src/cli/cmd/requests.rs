@@ -50,7 +50,7 @@ pub(crate) fn run(args: RequestsArgs, context: &mut Context) -> Result<()> {
             let request = context.named_behind::<method::RequestsShow>("requests", &who)?;
             return show(&request, &mut context.output);
         }
-        (Some(_), Some(who)) => return Err(before_the_command("requests", &who)),
+        (Some(_), Some(who)) => return Err(before_the_command("requests", &who, &context.typed)),
     };
     match action {
         RequestsAction::List => {

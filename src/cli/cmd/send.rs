@@ -13,9 +13,9 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::safe;
 use crate::cli::output::style::Tint;
-use crate::cli::output::{name_and_peer, short_message};
+use crate::cli::output::{name_and_peer, short_message, short_peer};
 use crate::cli::prompt::Source;
-use crate::cli::typed::{quoted, shell};
+use crate::cli::typed::Typed;
 use crate::client::{Before, Client};
 
 /// So many words behind the first may belong to a name that was not quoted.
@@ -83,7 +83,7 @@ pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
         return Err(CliError::usage("--client-id names one message, but there are several recipients")
             .hint("send to each recipient with a key of its own"));
     }
-    let text = text_of(&words, &format!("rohrpost send {}", quoted(&whom)), context)?;
+    let text = text_of(&words, ("WHO", &whom), context)?;
     let message = |to: &String| SendParams {
         to: to.clone(),
         text: text.clone(),
@@ -95,7 +95,8 @@ pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
         ..SendParams::default()
     };
     let messages: Vec<SendParams> = to.iter().map(message).collect();
-    send(&messages, &delivery, context, &mut |client| name_is_whole(client, &whom, &words))
+    let typed = context.typed.clone();
+    send(&messages, &delivery, context, &mut |client| name_is_whole(client, &typed, &whom, &words))
 }
 
 /// Whom the first word names: it is cut at commas, whatever anybody is called.
@@ -112,7 +113,7 @@ fn recipients(whom: &str) -> Result<Vec<String>> {
 }
 
 /// Refuses the beginning of a name whose other words would go as a text: it may be somebody else's name.
-fn name_is_whole(client: &mut Client, whom: &str, words: &[String]) -> Result<(), ApiError> {
+fn name_is_whole(client: &mut Client, typed: &Typed, whom: &str, words: &[String]) -> Result<(), ApiError> {
     let (others, last) = whom.rsplit_once(',').map_or(("", whom), |(others, last)| (others, last));
     for more in (1..=words.len().min(MORE_OF_A_NAME)).rev() {
         let (named, rest) = words.split_at(more);
@@ -122,11 +123,11 @@ fn name_is_whole(client: &mut Client, whom: &str, words: &[String]) -> Result<()
             continue;
         }
         let comma = if others.is_empty() { "" } else { "," };
-        let text = if rest.is_empty() { "TEXT".to_owned() } else { shell([rest.join(" ")]) };
-        let mut hint = format!("`rohrpost send {} {text}`", quoted(&format!("{others}{comma}{name}")));
+        let line = |whom: &str, text: &[String]| typed.again().with(&[("WHO", whom), ("TEXT", &text.join(" "))]);
+        let mut hint = format!("`{}`", line(&format!("{others}{comma}{name}"), rest));
         // As one word the rest of the text is no part of a name.
         if words.len() > 1 {
-            hint = format!("{hint}; if '{last}' is meant: `rohrpost send {}`", shell([whom, &words.join(" ")]));
+            hint = format!("{hint}; if '{last}' is meant: `{}`", line(whom, words));
         }
         let message = format!(
             "'{name}' is the name of somebody, and without quotes only '{last}' stands for it; nothing was sent"
@@ -189,18 +190,18 @@ fn told(sent: &Sent, to: &str, delivery: &Delivery, context: &mut Context) -> Re
     }
     let is_that_far = delivery.wait.is_none_or(|wait| wait.reached_by(sent.state));
     if is_that_far && (delivery.wait.is_none() || sent.shut_out) && output.is_people() {
-        for note in remarks(sent) {
+        for note in remarks(sent, &context.typed) {
             output.note(&note)?;
         }
     }
     match delivery.wait {
-        Some(wait) if !wait.reached_by(sent.state) => Err(not_that_far(sent, wait, delivery.timeout)),
+        Some(wait) if !wait.reached_by(sent.state) => Err(not_that_far(sent, wait, delivery.timeout, &context.typed)),
         _ => Ok(()),
     }
 }
 
 /// What there is to know of a message that is not there yet.
-fn remarks(sent: &Sent) -> Vec<String> {
+fn remarks(sent: &Sent, typed: &Typed) -> Vec<String> {
     let mut notes = Vec::new();
     match &sent.missing {
         None if sent.state == State::Queued => {
@@ -209,7 +210,7 @@ fn remarks(sent: &Sent) -> Vec<String> {
             );
         }
         Some(missing) if sent.state == State::Queued => {
-            notes.push(format!("it is kept here: {}; {}", safe::line(missing), doctor(sent)));
+            notes.push(format!("it is kept here: {}; {}", safe::line(missing), doctor(sent, typed)));
         }
         Some(missing) if sent.shut_out => notes.push(safe::line(missing)),
         _ => {}
@@ -224,7 +225,7 @@ fn remarks(sent: &Sent) -> Vec<String> {
 }
 
 /// It did not come as far as was waited for: why, and what becomes of it.
-fn not_that_far(sent: &Sent, wait: WaitFor, timeout: Duration) -> CliError {
+fn not_that_far(sent: &Sent, wait: WaitFor, timeout: Duration, typed: &Typed) -> CliError {
     let message = format!("not {wait} within {timeout:?}, but {}", sent.state);
     let missing = sent.missing.as_deref().unwrap_or_default();
     if sent.shut_out {
@@ -233,7 +234,7 @@ fn not_that_far(sent: &Sent, wait: WaitFor, timeout: Duration) -> CliError {
     let error = CliError::new(Code::WaitTimeout, message);
     match sent.state {
         State::Queued if missing.is_empty() => error,
-        State::Queued => error.hint(format!("the message stays in the outbox: {missing}; {}", doctor(sent))),
+        State::Queued => error.hint(format!("the message stays in the outbox: {missing}; {}", doctor(sent, typed))),
         State::Sent if missing.is_empty() => {
             error.hint("it is with their node or a mailbox of theirs, which has not said more yet")
         }
@@ -243,8 +244,8 @@ fn not_that_far(sent: &Sent, wait: WaitFor, timeout: Duration) -> CliError {
     }
 }
 
-fn doctor(sent: &Sent) -> String {
-    format!("`rohrpost doctor …{}` says more", sent.to.short())
+fn doctor(sent: &Sent, typed: &Typed) -> String {
+    format!("`{}` says more", typed.other("doctor").with(&[("WHO", &short_peer(&sent.to))]))
 }
 
 /// What colour a state has.
@@ -258,16 +259,21 @@ pub(super) const fn tint(state: State) -> Tint {
     }
 }
 
-/// The words with a blank between them; of `-` alone all of standard input. `command` is what stands before them.
-pub(super) fn text_of(words: &[String], command: &str, context: &Context) -> Result<String> {
+/// The words with a blank between them; of `-` alone all of standard input. `first` is the word before them, behind
+/// its placeholder.
+pub(super) fn text_of(words: &[String], first: (&str, &str), context: &Context) -> Result<String> {
+    let piped = || context.typed.again().with(&[first, ("TEXT", "-")]);
     match words {
-        [] => Err(CliError::usage("there is no text")
-            .hint(format!("write it behind `{command}`, or pipe it in with `-`: `date | {command} -`"))),
+        [] => {
+            let command = context.typed.again().with(&[first]);
+            Err(CliError::usage("there is no text")
+                .hint(format!("write it behind `{command}`, or pipe it in with `-`: `date | {}`", piped())))
+        }
         [dash] if dash == "-" => from_stdin(context),
         [.., last] if last == "-" => {
-            let text = quoted(&words.join(" "));
+            let quoted = context.typed.again().with(&[first, ("TEXT", &words.join(" "))]);
             Err(CliError::usage("`-` is standard input only when it is the whole text")
-                .hint(format!("`date | {command} -` reads it; as a part of the text it is quoted: `{command} {text}`")))
+                .hint(format!("`date | {}` reads it; as a part of the text it is quoted: `{quoted}`", piped())))
         }
         words => Ok(words.join(" ")),
     }

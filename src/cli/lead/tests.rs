@@ -145,8 +145,16 @@ fn of_a_command_that_there_is_the_parser_says_which_word_is_too_many() {
 
 #[test]
 fn a_noun_knows_what_is_meant_behind_it() {
-    assert_eq!(behind_noun("contacts", "lsit").unwrap(), "did you mean `rohrpost contacts list`?");
-    assert_eq!(behind_noun("contacts", "rm").unwrap(), "`rohrpost help contacts remove`");
-    assert_eq!(behind_noun("contacts", "remov"), None);
-    assert_eq!(behind_noun("requests", "bob"), None);
+    let at =
+        |line: &[&str]| Typed::read(&std::iter::once(&"rohrpost").chain(line).map(OsString::from).collect::<Vec<_>>());
+    let told = |noun, word| behind_noun(&at(&[noun, word]), noun, word);
+    assert_eq!(told("contacts", "lsit").unwrap(), "did you mean `rohrpost contacts list`?");
+    assert_eq!(told("contacts", "rm").unwrap(), "`rohrpost help contacts remove`");
+    assert_eq!(told("contacts", "remov"), None);
+    assert_eq!(told("requests", "bob"), None);
+    let typed = at(&["--data-dir", "d", "contacts", "-P", "work", "lsit"]);
+    let told = behind_noun(&typed, "contacts", "lsit").unwrap();
+    assert_eq!(told, "did you mean `rohrpost --data-dir d -P work contacts list`?");
+    let told = behind_noun(&typed, "contacts", "check").unwrap();
+    assert_eq!(told, "`rohrpost --data-dir d -P work contacts verify WHO`");
 }
