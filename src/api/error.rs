@@ -188,6 +188,9 @@ pub struct Candidate {
     pub peer_id: PeerId,
     /// The name it is known by (may be empty).
     pub name: String,
+    /// Whether the name is one that we gave.
+    #[serde(default)]
+    pub given: bool,
     /// Whether it is a contact.
     #[serde(default)]
     pub contact: bool,

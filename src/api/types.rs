@@ -114,6 +114,8 @@ pub struct Found {
     pub peer_id: PeerId,
     /// The name to show (may be empty).
     pub name: String,
+    /// Whether the name is one that we gave.
+    pub given: bool,
     /// Whether a request of theirs is pending: `send` accepts it, or refuses.
     pub asks: bool,
 }

@@ -182,6 +182,7 @@ mod tests {
         let candidate = |name: &str, contact, verified| Candidate {
             peer_id: PeerId::from_key_bytes([7; 32]),
             name: name.to_owned(),
+            given: false,
             contact,
             verified,
         };

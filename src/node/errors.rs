@@ -112,6 +112,7 @@ pub(crate) fn peer(error: ResolveError<Known>, text: &str, scope: Scope) -> ApiE
             let candidate = |known: &Known| Candidate {
                 peer_id: known.peer,
                 name: known.name().to_owned(),
+                given: !known.given.is_empty(),
                 contact: known.contact,
                 verified: known.verified,
             };

@@ -145,6 +145,7 @@ fn an_answer_comes_back_as_it_was_given() {
     let error = ApiError::new(Code::Ambiguous, text).with_candidates(vec![Candidate {
         peer_id: crate::base::PeerId::from_key_bytes([3; 32]),
         name: text.into(),
+        given: true,
         contact: true,
         verified: false,
     }]);

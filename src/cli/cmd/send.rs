@@ -112,43 +112,57 @@ fn recipients(whom: &str) -> Result<Vec<String>> {
     Ok(to)
 }
 
-/// Refuses the beginning of a name whose other words would go as a text: it may be somebody else's name.
+/// Refuses the beginning of a name that we gave, whose other words would go as a text to whoever the beginning means.
 fn name_is_whole(client: &mut Client, typed: &Typed, whom: &str, words: &[String]) -> Result<(), ApiError> {
-    let (others, last) = whom.rsplit_once(',').map_or(("", whom), |(others, last)| (others, last));
-    for more in (1..=words.len().min(MORE_OF_A_NAME)).rev() {
+    let (others, last) = whom.rsplit_once(',').map_or(("", whom), |(others, last)| (others, last.trim()));
+    for more in (1..=may_be_of_a_name(last, words)).rev() {
         let (named, rest) = words.split_at(more);
-        let name = format!("{} {}", last.trim(), named.join(" "));
+        let name = format!("{last} {}", named.join(" "));
         // An empty word makes no other name.
-        if folded(&name) == folded(last) || !is_known_as(client, &name)? {
+        if folded(&name) == folded(last) || !is_given(client, &name)? {
             continue;
         }
-        let comma = if others.is_empty() { "" } else { "," };
-        let line = |whom: &str, text: &[String]| typed.again().with(&[("WHO", whom), ("TEXT", &text.join(" "))]);
-        let mut hint = format!("`{}`", line(&format!("{others}{comma}{name}"), rest));
-        // As one word the rest of the text is no part of a name.
-        if words.len() > 1 {
-            hint = format!("{hint}; if '{last}' is meant: `{}`", line(whom, words));
+        let line = |last: &str, text: &[String]| {
+            let whom = if others.is_empty() { last.to_owned() } else { format!("{others},{last}") };
+            typed.again().with(&[("WHO", &whom), ("TEXT", &text.join(" "))])
+        };
+        let mut hint = format!("`{}`", line(&name, rest));
+        let short = match words {
+            // A single word cannot be told from a part of a name; the end of a peer ID can.
+            [_] => client.ask::<method::Resolve>(&Who::new(last)).ok().map(|meant| short_peer(&meant.peer_id)),
+            _ => Some(last.to_owned()),
+        };
+        if let Some(short) = short {
+            hint = format!("{hint}; if '{last}' is meant: `{}`", line(&short, words));
         }
         let message = format!(
-            "'{name}' is the name of somebody, and without quotes only '{last}' stands for it; nothing was sent"
+            "'{name}' is a name that you gave, and without quotes only '{last}' stands for it; nothing was sent"
         );
         return Err(CliError::usage(message).hint(hint).into_api());
     }
     Ok(())
 }
 
-/// Whether this is the whole name of a contact, or of somebody with whom there is a conversation.
-fn is_known_as(client: &mut Client, name: &str) -> Result<bool, ApiError> {
+/// How many of the words may belong to a name that begins before them. What was quoted does not, and what is no name begins none.
+fn may_be_of_a_name(begin: &str, words: &[String]) -> usize {
+    if oddity(begin).is_some() {
+        return 0;
+    }
+    words.iter().take(MORE_OF_A_NAME).take_while(|word| !word.contains(char::is_whitespace)).count()
+}
+
+/// Whether this is the whole of a name that we gave. Others choose theirs, and could choose what stands in the way of a text.
+fn is_given(client: &mut Client, name: &str) -> Result<bool, ApiError> {
     if oddity(name).is_some() || name.chars().count() > MAX_NAME_CHARS {
         return Ok(false);
     }
-    let known = match client.ask::<method::Resolve>(&Who::new(name)) {
-        Ok(found) => vec![found.name],
-        Err(error) if error.is(Code::NotFound) => Vec::new(),
-        Err(error) if error.is(Code::Ambiguous) => error.candidates.into_iter().map(|one| one.name).collect(),
-        Err(error) => return Err(error),
-    };
-    Ok(known.iter().any(|known| folded(known) == folded(name)))
+    let is_it = |given: bool, known: &str| given && folded(known) == folded(name);
+    match client.ask::<method::Resolve>(&Who::new(name)) {
+        Ok(found) => Ok(is_it(found.given, &found.name)),
+        Err(error) if error.is(Code::NotFound) => Ok(false),
+        Err(error) if error.is(Code::Ambiguous) => Ok(error.candidates.iter().any(|one| is_it(one.given, &one.name))),
+        Err(error) => Err(error),
+    }
 }
 
 /// Sends, and tells what became of each.
@@ -298,4 +312,27 @@ fn from_stdin(context: &Context) -> Result<String> {
         return Err(CliError::new(Code::TooLong, format!("the text is longer than {MAX_TEXT} bytes")));
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_quoted_is_no_part_of_a_name() {
+        for (begin, words, expected) in [
+            ("bob", &["smith"][..], 1),
+            ("bob smith", &["jr", "see", "you"], 2),
+            ("bob", &["smith jr"], 0),
+            ("bob", &["smith", "see you"], 1),
+            ("bob", &["smith\tjr"], 0),
+            ("bob", &[], 0),
+            ("me", &["too"], 0),
+            ("…K9DPeVUH", &["smith"], 0),
+            ("rohrpost:x", &["smith"], 0),
+        ] {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(may_be_of_a_name(begin, &words), expected, "{begin} {words:?}");
+        }
+    }
 }

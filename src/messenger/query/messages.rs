@@ -357,6 +357,11 @@ pub fn name(rows: &impl Rows, peer: &PeerId) -> Result<String, StoreError> {
     Ok(rows.get_sound::<Requests>(&peer_key(peer))?.map(|row| row.name).unwrap_or_default())
 }
 
+/// Whether a peer is shown under a name that we gave.
+pub fn is_named(rows: &impl Rows, peer: &PeerId) -> Result<bool, StoreError> {
+    Ok(rows.get_sound::<Peers>(&peer_key(peer))?.is_some_and(|row| !row.given_name().is_empty()))
+}
+
 /// What a contact calls himself by now, if that is another name than the one under which he is shown.
 pub fn calls_himself(rows: &impl Rows, peer: &PeerId) -> Result<Option<String>, StoreError> {
     let row = rows.get_sound::<Peers>(&peer_key(peer))?;

@@ -23,7 +23,7 @@ use super::tables::{
 };
 
 pub use clocks::clock;
-pub use messages::{calls_himself, history, message, name};
+pub use messages::{calls_himself, history, is_named, message, name};
 pub(super) use messages::{find, index, is_hidden, state, waiting};
 pub(super) use reach::mailboxes_in_use;
 pub use reach::{ReachView, card_is_current, known_peers, mailboxes, reach, unreadable, unsound};

@@ -62,7 +62,7 @@ pub struct Known {
 impl Known {
     fn of(row: PeerRow) -> Self {
         let own = row.own_name().to_owned();
-        let given = row.contact.as_ref().map(|contact| contact.own_name.clone()).unwrap_or_default();
+        let given = row.given_name().to_owned();
         Self {
             peer: row.peer,
             given,

@@ -109,17 +109,23 @@ impl PeerRow {
         if is_told { &self.announced_name } else { &self.known_as }
     }
 
+    /// The name that we gave them (empty: none).
+    pub fn given_name(&self) -> &str {
+        self.contact.as_ref().map_or("", |contact| &contact.own_name)
+    }
+
     /// The name to show: ours for them, else their own.
     pub fn shown_name(&self) -> &str {
-        match &self.contact {
-            Some(Contact { own_name, .. }) if !own_name.is_empty() => own_name,
-            _ => self.own_name(),
+        match self.given_name() {
+            "" => self.own_name(),
+            given => given,
         }
     }
 
     /// What a contact to whom we gave no name calls himself by now, if it is another name than the one that is shown.
     pub fn calls_himself(&self) -> Option<&str> {
-        let has_renamed = self.contact.as_ref().is_some_and(|contact| contact.own_name.is_empty())
+        let has_renamed = self.contact.is_some()
+            && self.given_name().is_empty()
             && !self.announced_name.is_empty()
             && self.announced_name != self.known_as;
         has_renamed.then_some(&self.announced_name)

@@ -56,8 +56,8 @@ impl Dispatcher {
         self.core
             .read(move |reader, me| {
                 let peer_id = whom_among(reader, me, scope, &who.who)?.peer;
-                let (name, asks) = (query::name(reader, &peer_id)?, query::asks(reader, &peer_id)?);
-                Ok(Found { peer_id, name, asks })
+                let (name, given) = (query::name(reader, &peer_id)?, query::is_named(reader, &peer_id)?);
+                Ok(Found { peer_id, name, given, asks: query::asks(reader, &peer_id)? })
             })
             .await
     }

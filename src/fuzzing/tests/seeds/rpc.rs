@@ -29,8 +29,13 @@ pub(super) fn lines() -> Seeds {
         seeds.push(seed(&method.name.replace('.', "-"), 0, call.to_string()));
     }
     let notification = r#"{"jsonrpc":"2.0","method":"status"}"#;
-    let ada =
-        Candidate { peer_id: PeerId::from_key_bytes([1; 32]), name: "Ada".to_owned(), contact: true, verified: true };
+    let ada = Candidate {
+        peer_id: PeerId::from_key_bytes([1; 32]),
+        name: "Ada".to_owned(),
+        given: true,
+        contact: true,
+        verified: true,
+    };
     let error = ApiError::new(Code::Ambiguous, "two of them").with_candidates(vec![ada]);
     let answer = Response { id: Id::number(7), outcome: Ok(serde_json::json!({"a": [1, null, "\u{202e}"]})) };
     let refusal = Response { id: Id::NULL, outcome: Err(error) };
