@@ -1,6 +1,6 @@
 //! What the network tells of connections.
 
-use crate::base::address::{Address, best_first};
+use crate::base::address::best_first;
 use crate::base::event::EventKind;
 use crate::base::{PeerId, limits};
 use crate::store::{Rows, Scan};
@@ -101,11 +101,11 @@ impl Tx<'_> {
         if addrs.iter().any(|a| !is_loopback(a)) {
             addrs.retain(|a| !is_loopback(a));
         }
-        // One that nobody else can dial takes no place, and tells of the machine what concerns nobody.
-        addrs.retain(|a| a.len() <= limits::MAX_ADDR_LEN && a.parse::<Address>().is_ok_and(|a| a.is_dialable()));
+        addrs.retain(|a| a.len() <= limits::MAX_ADDR_LEN);
         // Through relays we are reached where nothing else leads: some are told, whatever else there is.
         let (mut circuits, mut addrs): (Vec<_>, Vec<_>) = addrs.into_iter().partition(|a| a.ends_with(CIRCUIT));
         circuits.truncate(MAX_CIRCUITS);
+        // One that nobody else can dial takes nobody's place. It is kept for its port, which the node takes again.
         best_first(&mut addrs);
         addrs.truncate(limits::MAX_ADDRS - circuits.len());
         addrs.append(&mut circuits);
@@ -121,4 +121,42 @@ impl Tx<'_> {
 
 fn is_loopback(addr: &str) -> bool {
     addr.starts_with("/ip4/127.") || addr.starts_with("/ip6/::1/")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::base::{Millis, limits};
+    use crate::messenger::io::{Event, Input};
+    use crate::messenger::query;
+    use crate::messenger::tables::{Peers, peer_key};
+    use crate::messenger::testing::Office;
+    use crate::store::Rows;
+
+    const ALICE: usize = 0;
+    const BOB: usize = 1;
+
+    /// However many addresses of a network a machine has, and whatever leads nowhere: a contact is told one of each kind.
+    #[test]
+    fn contacts_are_told_where_we_can_be_dialled() {
+        let mut office = Office::pair();
+        let link_local = "/ip6/fe80::1/tcp/4001".to_owned();
+        let mut here: Vec<String> = (1..=40).map(|n| format!("/ip4/10.0.0.{n}/tcp/4001")).collect();
+        here.insert(0, link_local.clone());
+        here.extend(["/ip4/127.0.0.1/tcp/4001", "/ip4/9.9.9.9/udp/4001/quic-v1"].map(str::to_owned));
+        office.in_commits(ALICE, vec![Input::Net(Event::Listening(here))]);
+        office.say(ALICE, BOB, "where I am");
+        office.pass(Millis::from_secs(60));
+        let told = office.rows(BOB).get::<Peers>(&peer_key(&office.id(ALICE))).unwrap().unwrap().addrs;
+        assert_eq!(&told[..2], ["/ip4/9.9.9.9/udp/4001/quic-v1", "/ip4/10.0.0.1/tcp/4001"]);
+        assert!(told.len() <= limits::MAX_ADDRS && told.iter().all(|addr| addr.starts_with("/ip4/")), "{told:?}");
+
+        // What leads nowhere is kept where there is room: the node takes its port again.
+        office.in_commits(ALICE, vec![Input::Net(Event::Listening(vec![link_local.clone(), told[1].clone()]))]);
+        office.say(ALICE, BOB, "where I am now");
+        office.pass(Millis::from_secs(60));
+        let kept = query::link(&office.rows(ALICE), office.id(ALICE)).unwrap().unwrap().addrs;
+        assert_eq!(kept, [told[1].clone(), link_local]);
+        let told = office.rows(BOB).get::<Peers>(&peer_key(&office.id(ALICE))).unwrap().unwrap().addrs;
+        assert!(told.iter().all(|addr| addr.starts_with("/ip4/")), "{told:?}");
+    }
 }

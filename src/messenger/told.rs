@@ -58,7 +58,7 @@ impl Tx<'_> {
 
     /// Changes when what we tell of ourselves does.
     pub(super) fn profile_digest(&self, profile: &ProfileRow) -> u64 {
-        let addrs = profile.addrs.join("\n");
+        let addrs = profile.told_addrs().join("\n");
         let len = (profile.name.len() as u64).to_be_bytes();
         let mail = &self.mem.mail;
         let boxes = match mail.queue.filter(|_| !mail.card.mailboxes.is_empty()) {
@@ -80,5 +80,5 @@ pub(super) fn introduction(profile: &ProfileRow, peer: &PeerRow, subject: Option
 
 /// Where we can be reached: whoever gets our message could otherwise not answer when we have moved.
 pub(super) fn addresses_item(profile: &ProfileRow) -> Option<Item> {
-    (!profile.addrs.is_empty()).then(|| Item::Addresses(profile.addrs.clone()))
+    Some(profile.told_addrs()).filter(|addrs| !addrs.is_empty()).map(Item::Addresses)
 }

@@ -96,7 +96,7 @@ impl Net {
 
     /// A host in the net, without anything between.
     pub(crate) fn host(&self) -> Result<Host, String> {
-        self.host_in([198, 51, 100])
+        self.host_in([150, 51, 100])
     }
 
     /// The same, in this network of the net. (Gateways are in networks of their own.)
@@ -181,7 +181,7 @@ impl Net {
 /// The address of a gateway. One that forwards ports, and who asks for it, take an address set aside for documentation for
 /// none of the internet.
 fn outside(upnp: bool, number: u8) -> Ipv4Addr {
-    if upnp { Ipv4Addr::new(11, 0, 0, number) } else { Ipv4Addr::new(203, 0, 113, number) }
+    if upnp { Ipv4Addr::new(11, 0, 0, number) } else { Ipv4Addr::new(152, 0, 113, number) }
 }
 
 impl Gateway {

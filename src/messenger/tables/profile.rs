@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::table;
+use crate::base::address::Address;
 use crate::base::words::Policy;
 use crate::base::{Tail, WallTime};
 use crate::identity::RequestToken;
@@ -43,6 +44,14 @@ pub struct ProfileRow {
     pub recovered: Option<WallTime>,
     /// What other versions know.
     pub tail: Tail,
+}
+
+impl ProfileRow {
+    /// Those of the addresses that are told to others: what nobody else can dial tells of the machine what concerns nobody.
+    pub fn told_addrs(&self) -> Vec<String> {
+        let is_told = |addr: &&String| addr.parse::<Address>().is_ok_and(|addr| addr.is_dialable());
+        self.addrs.iter().filter(is_told).cloned().collect()
+    }
 }
 
 /// A card of ours that was found and that this store did not make.
