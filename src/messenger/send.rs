@@ -114,7 +114,7 @@ impl Tx<'_> {
     }
 
     fn sent_answer(&self, id: MessageId) -> Step<Answer> {
-        let view = query::message(&*self.buf, self.my_id(), &id, self.now.wall)?.ok_or(Refusal::NoMessage)?;
+        let view = query::message(&*self.buf, self.my_id(), &id, self.now.wall)?.ok_or(Refusal::Gone)?;
         Ok(Answer::Sent(Box::new(view)))
     }
 

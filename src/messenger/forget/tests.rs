@@ -203,6 +203,14 @@ fn a_clients_id_tells_nothing_of_a_message_that_is_gone() {
     office.pass(minutes(2));
     assert_eq!(office.send(0, first).unwrap_err(), Refusal::Gone, "and it is not sent a second time");
     assert_eq!(office.texts(1, 0), ["hello", "hello"]);
+    // One that is not to be seen any more is gone as well, though a clock that nobody has confirmed destroys nothing.
+    let third = command(&office, "three");
+    let hidden = office.send(0, third.clone()).unwrap().message_id;
+    office.close(0);
+    office.forward(Millis::from_hours(100));
+    office.open(0);
+    assert!(query::find(&office.rows(0), &hidden).unwrap().is_some(), "it is there");
+    assert_eq!(office.send(0, third).unwrap_err(), Refusal::Gone);
 }
 
 #[test]
