@@ -220,14 +220,12 @@ impl ClockRow {
         }
     }
 
-    /// The time goes on by so much, and nobody was there.
+    /// The time goes on by so much, and nobody was there. A leap that ends here stays one of its own: whoever noted it may have
+    /// dated something behind it, and not have noted that.
     fn go_on(&mut self, len: Millis, what: Passed) {
         let at = self.time;
         self.time = at + len;
-        match self.leaps.last_mut().filter(|last| last.end() == at && last.what == what) {
-            Some(last) => last.len = Millis(last.len.0.saturating_add(len.0)),
-            None => self.leaps.push(Leap { at, len, what }),
-        }
+        self.leaps.push(Leap { at, len, what });
         self.tidy();
     }
 

@@ -224,6 +224,26 @@ fn an_end_is_hidden_by_the_wall_clock_and_final_when_it_is_confirmed() {
     assert!(machine.age(BEGIN) < HOUR, "which is no reason to give anything else up");
 }
 
+/// A process that dies has dated something behind the leap that it noted when it began: the next leap is another.
+#[test]
+fn what_was_dated_between_two_leaps_is_behind_the_first() {
+    let mut machine = Machine::new();
+    machine.off(WEEK);
+    let noted = machine.clock.row.clone();
+    machine.run(Millis(20));
+    let (date, minute) = (machine.time(), Millis::from_secs(60));
+    machine.run(Millis(20));
+    machine.clock.row = noted;
+    machine.reopen_at(machine.now.wall + minute - Millis(40));
+    assert_eq!(machine.clock.row.over_from(date, date + HOUR), date + HOUR + minute);
+    // The same where the clock is set ahead while it runs, twice in one moment.
+    let mut machine = Machine::new();
+    machine.set_ahead(WEEK);
+    let date = machine.time();
+    machine.set_ahead(DAY);
+    assert_eq!(machine.clock.row.over_from(date, date + HOUR), date + HOUR + DAY);
+}
+
 #[test]
 fn a_look_finds_what_an_opening_would() {
     let mut machine = Machine::new();
