@@ -147,7 +147,11 @@ impl Desk {
                 Output::Net(Order::AskMailbox { mailbox, ticket, anonymous, question, .. }) => {
                     // MBX-60: as herself she asks for nothing but what is hers.
                     let question = Question::decode(&question).expect("was made here");
-                    let hidden = matches!(question, Question::Deposit(_) | Question::Card { .. });
+                    let hidden = match question {
+                        Question::Deposit(_) => true,
+                        Question::Card { owner: of, .. } => of != owner().peer_id(),
+                        _ => false,
+                    };
                     assert_eq!(hidden, anonymous);
                     assert!(houses().contains(&mailbox));
                     self.mail.push((mailbox, ticket));
