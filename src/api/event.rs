@@ -63,6 +63,17 @@ macro_rules! shown {
                     Self::Unknown => "unknown",
                 }
             }
+
+            /// The same without what was looked up to be shown: neither a name nor a text is left.
+            #[must_use]
+            pub fn bare(self) -> Self {
+                match self {
+                    $( Self::$variant { $($field,)* .. } => {
+                        Self::$variant { $($field,)* $($added: Default::default(),)* }
+                    } )*
+                    other => other,
+                }
+            }
         }
     };
 }

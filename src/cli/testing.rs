@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::tz::TimeZone;
 
-use crate::api::{Direction, Message, State};
+use crate::api::{ConversationKind, Direction, Message, Request, State};
 use crate::base::{MessageId, PeerId, WallTime};
 
 use super::output::style::Paint;
@@ -70,6 +70,20 @@ pub(crate) fn written(form: Form, show: impl FnOnce(&mut Output) -> super::error
 /// Somebody.
 pub(crate) fn peer(n: u8) -> PeerId {
     PeerId::from_key_bytes([n; 32])
+}
+
+/// A request of somebody who calls himself so, and says that.
+pub(crate) fn request(text: &str) -> Request {
+    Request {
+        peer_id: peer(2),
+        name: text.to_owned(),
+        subject: Some(text.to_owned()),
+        text: text.to_owned(),
+        received_at: NOW,
+        messages: 2,
+        invited: true,
+        kind: ConversationKind::Direct,
+    }
 }
 
 /// A message of `peer(2)` named `Bob`, or ours to them.

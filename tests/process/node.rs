@@ -169,9 +169,9 @@ impl Node {
         Self::begin(person, args).unwrap_or_else(|talker| panic!("no node; its log:\n{}", talker.errors()))
     }
 
-    /// With these arguments; the process alone when it ended before it was ready.
+    /// With these arguments, telling texts; the process alone when it ended before it was ready.
     pub fn begin(person: &Person, args: &[&str]) -> Result<Self, Box<Talker>> {
-        let talker = Talker::spawn(person, args);
+        let talker = Talker::spawn(person, &[args, &["--texts"]].concat());
         match talker.until(|seen| seen.first().cloned()) {
             Ok(ready) => {
                 assert_eq!(ready["event"], "ready");

@@ -173,6 +173,34 @@ fn a_node_that_dies_leaves_no_core_dump() {
     assert_eq!((status.signal(), status.core_dumped()), (Some(Signal::ABORT.as_raw()), false));
 }
 
+/// What a service manager writes down of a node outlives what the store forgets.
+#[test]
+fn what_is_no_terminal_is_told_no_text_and_no_name() {
+    for (flag, is_told) in [(None, false), (Some("--texts"), true)] {
+        let (alice, bob, eve) = (Person::new("Alicia"), Person::new("Bob"), Person::new("Evelyn"));
+        let told = bob.path().join("told");
+        let args = [&["run", "--listen", TCP, "--no-mdns", "--no-upnp"], flag.as_slice()].concat();
+        let mut child = bob.command(&args).stdout(fs::File::create(&told).unwrap()).spawn().unwrap();
+        let _guard = Watchdog::over(&child);
+        becomes("a node", || bob.status()["running"] == true);
+        let (alice_node, eve_node) = (alice.on(), eve.on());
+        bob.one(&["contacts", "add", &alice.link(), "--name", "Alicia"]);
+        let message = alice.send(&bob.link(), "the plan is off", "delivered");
+        eve.send(&bob.link(), "do you know me", "sent");
+        becomes("a request", || !bob.all(&["requests"]).is_empty());
+        bob.one(&["stop"]);
+        assert!(child.wait().unwrap().success());
+        let told = fs::read_to_string(&told).unwrap();
+        for shown in ["the plan is off", "do you know me", "Alicia", "Evelyn"] {
+            assert_eq!(told.contains(shown), is_told, "{shown}:\n{told}");
+        }
+        for shown in ["ready", "message.new", "request.new", message.as_str(), eve.peer()] {
+            assert!(told.contains(shown), "{shown}:\n{told}");
+        }
+        drop((alice_node, eve_node));
+    }
+}
+
 /// The forms in which bytes could be written down, by whoever writes a log line without thinking.
 fn spelled(name: &str, bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -129,27 +129,14 @@ fn show(detail: &RequestDetail, output: &mut Output) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{ConversationKind, HeldMessage};
+    use crate::api::HeldMessage;
     use crate::cli::output::Form;
-    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, output, peer, written};
-
-    fn request() -> Request {
-        Request {
-            peer_id: peer(2),
-            name: HOSTILE.to_owned(),
-            subject: Some(HOSTILE.to_owned()),
-            text: HOSTILE.to_owned(),
-            received_at: NOW,
-            messages: 2,
-            invited: true,
-            kind: ConversationKind::Direct,
-        }
-    }
+    use crate::cli::testing::{HOSTILE, PEOPLE, output, peer, request, written};
 
     #[test]
     fn a_stranger_cannot_draw_on_the_terminal() {
         for form in [PEOPLE, Form::Plain, Form::Json] {
-            let text = written(form, |output| list(&[request(), request()], output));
+            let text = written(form, |output| list(&[request(HOSTILE), request(HOSTILE)], output));
             assert!(!text.contains(['\x1b', '\u{202E}']), "{text}");
             assert_eq!(text.lines().count(), if form == PEOPLE { 3 } else { 2 }, "{text}");
         }
@@ -158,7 +145,7 @@ mod tests {
     #[test]
     fn a_request_is_shown_with_all_its_texts_indented() {
         let held = |text: &str| HeldMessage { text: text.to_owned() };
-        let detail = RequestDetail { request: request(), texts: vec![held("one\ntwo"), held("three")] };
+        let detail = RequestDetail { request: request(HOSTILE), texts: vec![held("one\ntwo"), held("three")] };
         let (mut output, out, err) = output(PEOPLE);
         show(&detail, &mut output).unwrap();
         assert!(out.text().ends_with("\n\n    one\n    two\n\n    three\n\n"), "{}", out.text());

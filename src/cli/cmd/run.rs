@@ -1,5 +1,7 @@
 //! `run`: the node, in the foreground.
 
+use std::io::IsTerminal as _;
+
 use crate::api::{Event, EventKind};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
@@ -12,7 +14,8 @@ use super::listen;
 /// Run the node in the foreground until it is stopped
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Prints `ready` with the addresses, then events. Ctrl-C or `rohrpost stop` ends it.
+Prints `ready` with the addresses, then events; names and texts only on a
+terminal or with --texts. Ctrl-C or `rohrpost stop` ends it.
 
 Examples:
   rohrpost run --listen /ip4/0.0.0.0/udp/4001/quic-v1
@@ -54,6 +57,10 @@ pub(crate) struct RunArgs {
     /// Serve figures for Prometheus there
     #[arg(long, value_name = "[HOST:]PORT")]
     metrics: Option<String>,
+
+    /// Print names and texts into a pipe, a file or a journal, too
+    #[arg(long)]
+    texts: bool,
 }
 
 /// Somebody, and none of the words that mean many: whoever has one for a name is meant by the peer ID.
@@ -78,7 +85,12 @@ pub(crate) fn run(args: RunArgs, context: &mut Context) -> Result<()> {
         metrics: args.metrics,
         ..RunOptions::default()
     };
-    context.run(&options, show)
+    // What stands in a file or a journal outlives what the store forgets.
+    let with_texts = args.texts || std::io::stdout().is_terminal();
+    context.run(&options, |event, output| match with_texts {
+        true => show(event, output),
+        false => show(&Event { kind: event.kind.clone().bare(), ..event.clone() }, output),
+    })
 }
 
 fn show(event: &Event, output: &mut Output) -> Result<()> {
@@ -90,5 +102,33 @@ fn show(event: &Event, output: &mut Output) -> Result<()> {
             output.note("Ctrl-C or `rohrpost stop` ends it")
         }
         _ => listen::show(event, output),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Direction;
+    use crate::cli::testing::{NOW, PEOPLE, message, peer, request, written};
+
+    #[test]
+    fn a_bare_event_has_neither_name_nor_text() {
+        const TEXT: &str = "Schnittlauch";
+        let new = message(Direction::In, TEXT);
+        let kinds = [
+            EventKind::MessageNew { conversation: peer(2), message_id: new.message_id, message: Some(Box::new(new)) },
+            EventKind::RequestNew { peer_id: peer(2), request: Some(Box::new(request(TEXT))) },
+            EventKind::ContactAdded { peer_id: peer(2), name: TEXT.to_owned() },
+            EventKind::ContactRenamed { peer_id: peer(2), name: TEXT.to_owned(), calls_himself: Some(TEXT.to_owned()) },
+        ];
+        for kind in kinds {
+            for form in [PEOPLE, Form::Plain, Form::Json] {
+                let told = |kind| written(form, |output| show(&Event { seq: 7, at: NOW, kind }, output));
+                assert!(told(kind.clone()).contains(TEXT) || form == Form::Plain, "{kind:?}");
+                let bare = told(kind.clone().bare());
+                assert!(!bare.contains(TEXT) && bare.contains(kind.name()), "{bare}");
+                assert!(bare.contains(&peer(2).to_string()) || form == PEOPLE, "{bare}");
+            }
+        }
     }
 }
