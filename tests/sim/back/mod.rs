@@ -4,6 +4,7 @@
 mod clocks;
 mod crowds;
 mod oracle;
+mod standings;
 
 use std::collections::BTreeSet;
 
@@ -219,17 +220,6 @@ impl Story {
         }
     }
 
-    /// Each takes the other for a contact, whatever was before.
-    fn befriend(&mut self) {
-        for (who, peer) in [(0, 1), (1, 0)] {
-            self.policy[who] = Policy::Requests;
-            let (who, peer) = (self.people[who], self.world.id(self.people[peer]));
-            drop(self.world.command(who, Command::Unblock(peer)));
-            self.world.command(who, Command::SetPolicy(Policy::Requests)).unwrap();
-            drop(self.world.command(who, Command::AddContact { peer, name: None, hints: Hints::default() }));
-        }
-    }
-
     /// Somebody without a node is a contact, too.
     fn befriend_echo(&mut self, who: usize) {
         let eve = self.eve.take().unwrap_or_else(|| self.world.stranger());
@@ -249,28 +239,18 @@ impl Story {
         if self.world.try_whisper(writer, reader, &text, life).is_ok() {
             self.note(&format!("says {text}, {life:?}"));
             let (at, unsound) = (self.world.now(), self.wrong != [0; 2]);
-            self.said.push(Said { from, text, at, life, unsaid: false, unheard: false, seen: false, unsound });
+            self.said.push(Said {
+                from,
+                text,
+                at,
+                life,
+                unsaid: false,
+                unheard: false,
+                seen: false,
+                unsound,
+                barred: false,
+            });
         }
-    }
-
-    /// What somebody does with the other, or with everybody.
-    fn stand(&mut self, who: usize) {
-        let peer = self.world.id(self.people[1 - who]);
-        let act = match self.below(8) {
-            0 => Command::RemoveContact(peer),
-            1 => Command::DeclineRequest(peer),
-            2 => Command::Block(peer),
-            3 | 4 => Command::Unblock(peer),
-            5 => Command::AcceptRequest(peer),
-            6 => {
-                self.policy[who] = [Policy::Requests, Policy::Contacts, Policy::Nobody][self.below(3)];
-                Command::SetPolicy(self.policy[who])
-            }
-            _ => Command::AddContact { peer, name: None, hints: Hints::default() },
-        };
-        let shown = format!("{who}: {act:?}");
-        let done = self.world.command(self.people[who], act).is_ok();
-        self.note(&format!("{shown} {done}"));
     }
 
     fn any_clock(&mut self) -> i64 {
@@ -322,7 +302,11 @@ impl Story {
             self.copies[who] = Some(Copied { folder, said: self.said.len(), clock: self.clocks[who].clone() });
             return self.note(&format!("{who}: a copy is made"));
         };
+        let had_blocked = self.has_blocked(who);
         self.world.swap_folder(self.people[who], &mut old.folder);
+        if had_blocked && !self.has_blocked(who) {
+            self.end_of_block(who);
+        }
         self.clocks[who] = old.clock;
         self.clocks[who].see(self.world.now(), self.wrong[who], Seen::AtStart);
         for (number, said) in self.said.iter_mut().enumerate() {

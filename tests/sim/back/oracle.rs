@@ -26,6 +26,9 @@ pub struct Said {
     pub seen: bool,
     /// A clock was wrong before it was seen.
     pub unsound: bool,
+    /// Whom it was for had blocked its writer, a contact, and it had not come when he unblocked him: it stays away until something
+    /// makes all go again, if anything does (REQ-12).
+    pub barred: bool,
 }
 
 /// What was there when an old copy was put back: at whom, and how much had been said.
@@ -78,6 +81,7 @@ impl Story {
             let may_lack = said.unheard || (said.life.is_some() && !said.seen) || is_gone(1 - from);
             let ok = match state {
                 State::Delivered | State::Read => times == 1 || may_lack,
+                State::Sent => times == 0 && said.barred,
                 State::Undelivered => self.is_over(from, said, GIVEN_UP, false),
                 _ => false,
             };
