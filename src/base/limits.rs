@@ -129,10 +129,6 @@ pub const MAX_RELAYS: usize = 3;
 pub const MAX_WORK: u8 = 24;
 /// Length of a `rohrpost:` link, with what stands around it: the longest name and the longest addresses fit in a third.
 pub const MAX_LINK: usize = 8 * 1024;
-/// Addresses of the owner in a link: more than three ways that differ help nobody, and it stays short.
-pub const MAX_LINK_ADDRS: usize = 3;
-/// Length of the short form of a link: what a message of 160 characters holds.
-pub const SHORT_LINK: usize = 160;
 
 // ---- Requests -----------------------------------------------------------------------------------
 

@@ -15,12 +15,16 @@ use super::card::{Mailbox, is_address};
 use super::key::IdentityKey;
 use crate::base::address::Address;
 use crate::base::cbor::{CborError, Reader, Writer};
-use crate::base::limits::{MAX_ADDR_LEN, MAX_LINK, MAX_LINK_ADDRS, MAX_MAILBOXES, MAX_NAME_CHARS, SHORT_LINK};
+use crate::base::limits::{MAX_ADDR_LEN, MAX_LINK, MAX_MAILBOXES, MAX_NAME_CHARS};
 use crate::base::words::LinkPart;
 use crate::base::{CryptoRng, PeerId, Secret};
 use crate::crypto::hash::sha256;
 
 const SCHEME: &str = "rohrpost:";
+/// Addresses of the owner in a link: more than three ways that differ help nobody, and it stays short.
+const MAX_LINK_ADDRS: usize = 3;
+/// Length of the short form of a link: what a message of 160 characters holds.
+const SHORT_LINK: usize = 160;
 /// Before what the check is of, `0x00` between (ID-52).
 const LABEL: &[u8] = b"rohrpost/identity/link/v1";
 /// What stands in place of the peer ID in the link of a group.
