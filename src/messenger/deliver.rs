@@ -156,6 +156,7 @@ impl Tx<'_> {
             return Ok(());
         }
         let rebuild = link.rebuild;
+        // Of whoever has accepted us the card is not read for it.
         let looks = !peer.accepted && self.looks_for_way_in(&peer, self.pinned(&id)?.as_ref());
         if !(waits || heal || looks) {
             return Ok(());

@@ -102,13 +102,17 @@ impl Tx<'_> {
             addrs.retain(|a| !is_loopback(a));
         }
         addrs.retain(|a| a.len() <= limits::MAX_ADDR_LEN);
-        // Through relays we are reached where nothing else leads: some are told, whatever else there is.
-        let (mut circuits, mut addrs): (Vec<_>, Vec<_>) = addrs.into_iter().partition(|a| a.ends_with(CIRCUIT));
-        circuits.truncate(MAX_CIRCUITS);
         // One that nobody else can dial takes nobody's place. It is kept for its port, which the node takes again.
         best_first(&mut addrs);
-        addrs.truncate(limits::MAX_ADDRS - circuits.len());
-        addrs.append(&mut circuits);
+        // Through relays we are reached where nothing else leads: some are told, whatever else there is.
+        let circuits = addrs.iter().filter(|a| a.ends_with(CIRCUIT)).count().min(MAX_CIRCUITS);
+        let (mut straight, mut relayed) = (limits::MAX_ADDRS - circuits, circuits);
+        addrs.retain(|a| {
+            let left = if a.ends_with(CIRCUIT) { &mut relayed } else { &mut straight };
+            let has_room = *left > 0;
+            *left = left.saturating_sub(1);
+            has_room
+        });
         let mut profile = self.profile()?;
         if profile.addrs == addrs {
             return Ok(());

@@ -5,7 +5,6 @@ mod messages;
 mod reach;
 mod resolve;
 
-use crate::base::address::best_first;
 use crate::base::event::Event;
 use crate::base::shown::{Contact, Conversation, ConversationKind, Elsewhere, MailboxService, Request};
 use crate::base::words::{MailService, Policy};
@@ -40,9 +39,7 @@ const EVENT_ROWS: usize = 64;
 pub fn link(rows: &impl Rows, me: PeerId) -> Result<Option<Link>, StoreError> {
     let Some(row) = rows.get::<Profile>(&RowKey::new())? else { return Ok(None) };
     let (name, mailboxes) = (Some(row.name).filter(|name| !name.is_empty()), mailboxes_in_use(rows)?);
-    let mut addrs = row.addrs;
-    best_first(&mut addrs);
-    Ok(Some(Link { peer: me, name, addrs, token: Some(row.token), mailboxes }))
+    Ok(Some(Link { peer: me, name, addrs: row.addrs, token: Some(row.token), mailboxes }))
 }
 
 /// A card of ours that this store did not make, if one was found lately.

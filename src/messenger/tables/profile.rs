@@ -34,7 +34,7 @@ pub struct ProfileRow {
     pub card: Vec<u8>,
     /// When it was issued, by the wall clock.
     pub card_issued: WallTime,
-    /// Addresses the node last listened on.
+    /// Addresses the node last listened on, those first that help others most.
     pub addrs: Vec<String>,
     /// When the secrets of prekeys were last looked through, by the profile's time.
     pub swept: WallTime,
