@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_alice() {
+    fn the_whole_identity() {
         let people = written(PEOPLE, |output| show(&alice(), output));
         assert!(
             people.contains("\naddress  /ip4/192.0.2.1/udp/1/quic-v1\n         /ip4/192.0.2.1/tcp/1\n"),
@@ -232,6 +232,7 @@ mod tests {
         let (mut narrow, ..) = output(Form::People { columns: 20 });
         assert_eq!(show_qr(&alice(), &mut narrow).unwrap_err().exit(), 1);
     }
+
     #[test]
     fn the_code_fits_and_says_what_it_lacks() {
         let parts = vec![LinkPart::Addresses, LinkPart::Name, LinkPart::Mailboxes];

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use crate::api::{Event, EventKind};
+use crate::api::{Event, EventKind, ServeMailbox};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
@@ -65,7 +65,7 @@ pub(crate) struct RunArgs {
 
 /// Somebody, and none of the words that mean many: whoever has one for a name is meant by the peer ID.
 fn somebody(who: &str) -> std::result::Result<String, String> {
-    match ["open", "contacts", "off"].contains(&who) {
+    match ServeMailbox::named(who).is_some() {
         true => Err(format!("'{who}' is nobody's name here: give the peer ID, or use --serve-mailbox")),
         false => Ok(who.to_owned()),
     }
