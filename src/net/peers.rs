@@ -186,7 +186,7 @@ impl Peers {
             // A double begins when the later of the two is made.
             let Some(begun) = peer.links.iter().map(|link| link.since).max() else { continue };
             for link in peer.links.iter().filter(|link| link.id != peer.preferred) {
-                let end = end(self.me < *id, link.way, begun, traffic(link.id));
+                let end = end(self.me < *id, link, begun, traffic(link.id));
                 if end <= now {
                     due.push(link.id);
                 } else {
@@ -202,12 +202,19 @@ impl Peers {
 
 /// When a double that began then is closed. The side with the lower peer ID does it; the other one only when that did not
 /// happen (NET-41).
-fn end(we_rank_first: bool, way: Way, begun: Instant, traffic: Traffic) -> Instant {
+fn end(we_rank_first: bool, link: &Link, begun: Instant, traffic: Traffic) -> Instant {
     let grace = span(DOUBLE_GRACE);
     if traffic.streams == 0 {
-        // A trial has to live until it is over, and its end is the end of nothing.
-        let lingers = we_rank_first && way != Way::Trial;
-        return begun + if lingers { span(DOUBLE_LINGER) } else { grace };
+        return begun
+            + match (link.way, link.ours) {
+                // A trial has to live until it is over, and its end is the end of nothing.
+                (Way::Trial, true) => grace,
+                // One that he has made may be none: both sides, who asked each other, would close what the other keeps.
+                (Way::Trial, false) if we_rank_first => grace,
+                (Way::Trial, false) => 2 * grace,
+                _ if we_rank_first => span(DOUBLE_LINGER),
+                _ => grace,
+            };
     }
     // Of what is being answered on a slow line nothing is to be sent twice.
     let silent = traffic.answered.map_or(begun, |at| at.max(begun)) + grace;

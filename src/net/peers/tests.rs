@@ -106,17 +106,39 @@ fn a_way_that_is_not_to_stay_never_takes_over() {
     assert_eq!(preferred(&peers, &HIGH), id(2), "among themselves the later");
 }
 
-/// NET-41: a trial lives as long as a trial takes, whoever looks at it.
+/// NET-41: a trial lives as long as a trial takes; then whoever made it closes it, or the other side does.
 #[test]
-fn a_trial_is_closed_by_either_side_when_it_is_over() {
+fn a_trial_is_closed_when_it_is_over() {
     let begun = Instant::now();
     for (me, other) in [(LOW, HIGH), (HIGH, LOW)] {
-        let mut peers = Peers::new(me);
-        opened(&mut peers, other, link(1, Way::Quic, true, begun));
-        opened(&mut peers, other, link(2, Way::Trial, false, begun));
-        assert_eq!(peers.overdue(begun + span(DOUBLE_GRACE) - Duration::from_millis(1), |_| idle()).0, []);
-        assert_eq!(peers.overdue(begun + span(DOUBLE_GRACE), |_| idle()).0, [id(2)]);
+        for ours in [true, false] {
+            let mut peers = Peers::new(me);
+            opened(&mut peers, other, link(1, Way::Quic, true, begun));
+            opened(&mut peers, other, link(2, Way::Trial, ours, begun));
+            let end = begun + if ours || me == LOW { 1 } else { 2 } * span(DOUBLE_GRACE);
+            assert_eq!(peers.overdue(end - Duration::from_millis(1), |_| idle()).0, []);
+            assert_eq!(peers.overdue(end, |_| idle()).0, [id(2)]);
+        }
     }
+}
+
+/// NET-41: both have asked each other to try an address, and dial for a hole: each takes the other's dial for a trial.
+#[test]
+fn what_both_take_for_a_trial_leaves_one_connection() {
+    let begun = Instant::now();
+    let (by_low, by_high) = (1, 2);
+    let see = |me: PeerId, other: PeerId, own: usize, others: usize| {
+        let mut peers = Peers::new(me);
+        opened(&mut peers, other, link(own, Way::Quic, true, begun));
+        opened(&mut peers, other, link(others, Way::Trial, false, begun));
+        peers
+    };
+    let low = see(LOW, HIGH, by_low, by_high);
+    let mut high = see(HIGH, LOW, by_high, by_low);
+    assert_eq!(low.overdue(begun + span(DOUBLE_GRACE), |_| idle()).0, [id(by_high)]);
+    assert_eq!(high.overdue(begun + span(DOUBLE_GRACE), |_| idle()).0, []);
+    high.closed(&LOW, id(by_high));
+    assert_eq!(high.overdue(begun + 9 * span(DOUBLE_GRACE), |_| idle()).0, []);
 }
 
 #[test]
