@@ -172,6 +172,12 @@ impl Peers {
             self.map.remove(peer);
             return Change::Gone;
         }
+        // What is left is where he is, whatever it was made for.
+        if let [left] = known.links.as_mut_slice()
+            && left.way == Way::Trial
+        {
+            left.way = Way::of(&left.addr);
+        }
         known.choose(we_rank_first)
     }
 

@@ -122,6 +122,18 @@ fn a_trial_is_closed_when_it_is_over() {
     }
 }
 
+#[test]
+fn a_trial_that_is_left_alone_is_a_connection_like_others() {
+    let begun = Instant::now();
+    let mut peers = Peers::new(LOW);
+    opened(&mut peers, HIGH, link(1, Way::Quic, true, begun));
+    opened(&mut peers, HIGH, link(2, Way::Trial, false, begun));
+    peers.closed(&HIGH, id(1));
+    assert!(peers.preferred(&HIGH).unwrap().0.way.is_lasting());
+    opened(&mut peers, HIGH, link(3, Way::Relay, true, begun));
+    assert_eq!(preferred(&peers, &HIGH), id(2));
+}
+
 /// NET-41: both have asked each other to try an address, and dial for a hole: each takes the other's dial for a trial.
 #[test]
 fn what_both_take_for_a_trial_leaves_one_connection() {
