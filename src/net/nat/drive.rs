@@ -197,23 +197,31 @@ impl Task {
         for (peer, connection, reply) in self.nat.probe.ask(&self.peers, now) {
             self.swarm.behaviour_mut().asked.open(to_libp2p(&peer), connection, reply);
         }
+        for found in self.nat.probe.settled(&self.peers) {
+            self.on_found(found);
+        }
     }
 
     /// Something was heard of our addresses.
     pub(in crate::net) fn on_heard(&mut self, number: u64, heard: Heard) {
-        match self.nat.probe.on_heard(number, heard, &self.peers) {
-            Some(_) if !self.nat.reach.is_open() => {}
-            Some(Found::Reached(addr, voice)) => {
+        let found = self.nat.probe.on_heard(number, heard, &self.peers);
+        if let Some(found) = found.filter(|_| self.nat.reach.is_open()) {
+            self.on_found(found);
+        }
+    }
+
+    fn on_found(&mut self, found: Found) {
+        match found {
+            Found::Reached(addr, voice) => {
                 self.swarm.add_external_address(addr.clone());
                 self.reached(&addr, Some(voice));
             }
-            Some(Found::Unreached(addr)) => {
+            Found::Unreached(addr) => {
                 if self.nat.reach.failed(&addr) {
                     self.swarm.remove_external_address(&addr);
                 }
                 self.reach_changed();
             }
-            None => {}
         }
     }
 

@@ -322,6 +322,16 @@ impl Probe {
         Some(Found::Unreached(candidate.addr.clone()))
     }
 
+    /// Addresses of which nobody is left who could say something else: whoever could when somebody said no has gone since.
+    pub(in crate::net) fn settled(&mut self, peers: &Peers) -> Vec<Found> {
+        let is_open = |probe: &Self, at: usize| {
+            let addr = probe.candidates.get(at).map(|candidate| &candidate.addr);
+            probe.open.values().any(|question| Some(&question.addr) == addr)
+        };
+        let all = 0..self.candidates.len();
+        all.filter_map(|at| if is_open(self, at) { None } else { self.unreached(at, peers) }).collect()
+    }
+
     #[cfg(test)]
     pub(in crate::net) fn count(&self) -> usize {
         self.offers.len() + self.asked.len() + self.trials()

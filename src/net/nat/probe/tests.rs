@@ -181,6 +181,36 @@ async fn that_it_was_not_reached_is_believed_of_two() {
     );
 }
 
+/// NET-71: whoever could have said something else has gone before he was asked.
+#[tokio::test]
+async fn that_it_was_not_reached_is_believed_of_the_only_one_who_is_left() {
+    let (mut probe, mut peers) = (Probe::new(Scope::Global), Peers::new(peer(0)));
+    server(&mut probe, &mut peers, 1, "/ip4/198.51.100.1/tcp/1");
+    server(&mut probe, &mut peers, 2, "/ip4/192.0.2.9/tcp/1");
+    probe.candidate(&addr(OURS));
+    let [(who, number)] = asks(&mut probe, &peers, 10)[..] else { panic!("one is asked") };
+    assert_eq!(probe.on_answer(number, Some(false), &peers), None);
+    assert_eq!(probe.settled(&peers), [], "another one can be asked");
+    let other = if who == peer(1) { 2 } else { 1 };
+    let [(_, number)] = asks(&mut probe, &peers, 20)[..] else { panic!("the other one is asked") };
+    peers.closed(&peer(other), ConnectionId::new_unchecked(usize::try_from(other).unwrap()));
+    probe.gone(&peer(other));
+    assert_eq!(probe.settled(&peers), [], "he may have answered");
+    assert_eq!(probe.on_broken(number, &peers), Some(Found::Unreached(addr(OURS))));
+    assert_eq!(probe.settled(&peers), [], "it is told once");
+
+    probe.again();
+    server(&mut probe, &mut peers, other, "/ip4/203.0.113.9/tcp/1");
+    probe.candidate(&addr(OURS));
+    let [(who, number)] = asks(&mut probe, &peers, 30)[..] else { panic!("one is asked") };
+    assert_eq!(probe.on_answer(number, Some(false), &peers), None);
+    let other = if who == peer(1) { 2 } else { 1 };
+    peers.closed(&peer(other), ConnectionId::new_unchecked(usize::try_from(other).unwrap()));
+    probe.gone(&peer(other));
+    assert_eq!(probe.settled(&peers), [Found::Unreached(addr(OURS))]);
+    assert_eq!(probe.settled(&peers), []);
+}
+
 /// NET-73: a question that breaks says nothing: it is put again, to another peer first, but not without end.
 #[tokio::test]
 async fn a_question_that_breaks_is_put_again() {
