@@ -182,6 +182,8 @@ pub const MARKS_PAGE: usize = 1_024;
 
 /// A wall clock that differs by so much from what the monotonic clock says was set.
 pub const CLOCK_STEP: Millis = Millis::from_secs(5);
+/// How often the clocks are written down, if nothing is seen of them.
+pub const CLOCK_NOTE: Millis = Millis::from_secs(60);
 /// One that was set by more is told, and what was seen of it before is no sign of what it is now.
 pub const CLOCK_WARNING: Millis = Millis::from_secs(600);
 /// The same of a clock that has gone on so far while nobody was there: most are away for less.

@@ -7,6 +7,10 @@
 //! it never does. A clock that is set while we run moves deadlines with it: such a leap counts for nothing but messages with
 //! a time to live, whose end is a promise about the wall clock.
 //!
+//! A clock that stands before where it should be is *behind* from there on, and makes that up first. Whether it does because it
+//! was set right, or because time passed by it, is not to be known of a profile that was closed meanwhile: messages with a time
+//! to live that were dated since it was behind end by what it says, and nothing else does.
+//!
 //! Pure: the clocks are arguments. What is done with it stands with each deadline.
 
 use std::collections::BTreeSet;
@@ -14,7 +18,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::base::limits::{
-    CLOCK_AGREEMENT, CLOCK_BELIEVED, CLOCK_DAYS, CLOCK_LEAP, CLOCK_PEERS, CLOCK_STEP, CLOCK_WARNING, LONGEST_LIFE,
+    CLOCK_AGREEMENT, CLOCK_BELIEVED, CLOCK_DAYS, CLOCK_LEAP, CLOCK_NOTE, CLOCK_PEERS, CLOCK_STEP, CLOCK_WARNING,
+    LONGEST_LIFE,
 };
 use crate::base::shown::{ClockFault, ClockWarning};
 use crate::base::{Aging, Millis, MonoTime, Now, PeerId, WallTime};
@@ -22,6 +27,8 @@ use crate::base::{Aging, Millis, MonoTime, Now, PeerId, WallTime};
 /// Leaps that are remembered. Where there are more, the two that are nearest to each other become one: what is dated between
 /// them is as young as the second.
 const MAX_LEAPS: usize = 32;
+/// The same of how far it was set back: the two oldest become one.
+const MAX_BACKS: usize = 8;
 /// The end of the year 9999: a clock beyond it stands there.
 const LAST: WallTime = WallTime(253_402_300_799_999);
 const DAY: u64 = Millis::from_days(1).0;
@@ -33,17 +40,25 @@ pub struct ClockRow {
     pub time: WallTime,
     /// …when the wall clock stood here.
     pub wall: WallTime,
-    /// The wall clock is so far before where it was and should be.
-    pub behind: Millis,
-    /// That was so when the profile was opened: how long it was closed is not known yet, and has room in the leap that begins
-    /// here.
-    pub room: Option<WallTime>,
+    /// How far the wall clock was set back, beyond what it had claimed before, and has not made up for; ascending.
+    pub backs: Vec<Back>,
+    /// When the profile was opened last.
+    pub opened: WallTime,
     /// Where the profile's time went on by what the wall clock says alone; ascending.
     pub leaps: Vec<Leap>,
     /// How long we have run with the wall clock as it is, while something is to be confirmed.
     pub stood: Millis,
     /// Days of the wall clock on which we did.
     pub days: Vec<u32>,
+}
+
+/// The wall clock was set back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Back {
+    /// What is dated from here on was dated by a clock that was behind.
+    pub at: WallTime,
+    /// So far it still is.
+    pub by: Millis,
 }
 
 /// A stretch of the profile's time in which nobody was there to see it pass.
@@ -55,6 +70,29 @@ pub struct Leap {
     pub len: Millis,
     /// What is known of it.
     pub what: Passed,
+    /// For what it may have passed.
+    pub of: Dated,
+}
+
+/// For which of what is dated before a leap it counts. For the rest there was no such time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Dated {
+    /// For all of it.
+    Any,
+    /// For what was dated from here on: by a clock that was behind, and made up for it.
+    Since(WallTime),
+    /// For what was dated before: what came later was seen to be young.
+    Before(WallTime),
+}
+
+impl Dated {
+    fn has(self, date: WallTime) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Since(at) => date >= at,
+            Self::Before(at) => date < at,
+        }
+    }
 }
 
 /// What is known of a leap.
@@ -62,9 +100,11 @@ pub struct Leap {
 pub enum Passed {
     /// The profile was closed, and the wall clock says for so long. Confirmed, it is no leap any more.
     Closed,
+    /// The same of one that was behind: whether that time passed then or earlier is not known.
+    Unplaced,
     /// The wall clock was set ahead while we ran.
     Set,
-    /// The same, and that was right.
+    /// One of these, and that was right.
     Shifted,
     /// The wall clock was set back again: there was no such time.
     Never,
@@ -73,7 +113,7 @@ pub enum Passed {
 impl Passed {
     /// Whether it is still to be confirmed.
     const fn is_open(self) -> bool {
-        matches!(self, Self::Closed | Self::Set)
+        matches!(self, Self::Closed | Self::Unplaced | Self::Set)
     }
 }
 
@@ -81,13 +121,18 @@ impl Leap {
     fn end(&self) -> WallTime {
         self.at + self.len
     }
+
+    /// Whether it says that the time is later than it would be, and not only that a clock that was behind made up for it.
+    fn is_claim(&self, what: Passed) -> bool {
+        self.what == what && !matches!(self.of, Dated::Since(_))
+    }
 }
 
 impl ClockRow {
     /// The clock of a new profile.
     pub fn new(wall: WallTime) -> Self {
         let wall = wall.min(LAST);
-        Self { time: wall, wall, ..Self::default() }
+        Self { time: wall, wall, opened: wall, ..Self::default() }
     }
 
     /// The clock of a profile that is opened, or looked at, when the wall clock stands here.
@@ -95,34 +140,41 @@ impl ClockRow {
     pub fn at(mut self, wall: WallTime) -> Self {
         let wall = wall.min(LAST);
         let (gap, back) = (wall.since(self.wall), self.wall.since(wall));
+        let mut left = Millis(0);
         if gap > Millis(0) {
             self.leap(gap, Passed::Closed);
-        } else if back > Millis(0) {
-            self.set_back(back);
-            if self.behind > Millis(0) && self.room.is_none() {
-                self.room = Some(self.time);
-                self.go_on(LONGEST_LIFE, Passed::Never);
-            }
+        } else if back > CLOCK_STEP {
+            left = self.unclaim(back);
         }
-        self.wall = wall;
+        // Less is no other time, as while it runs.
+        self.wall = if back > CLOCK_STEP { wall } else { wall.max(self.wall) };
+        if left > Millis(0) || !self.backs.is_empty() {
+            // Whoever ran before may have dated something behind what he noted; that is from before it was opened.
+            self.go_on(CLOCK_NOTE, Passed::Never, Dated::Any);
+        }
+        self.fall_back(left);
+        self.opened = self.time;
         self.note_day();
         self
     }
 
+    /// How far the wall clock is before where it was and should be.
+    pub fn behind(&self) -> Millis {
+        Millis(self.backs.iter().fold(0, |sum, back| sum.saturating_add(back.by.0)))
+    }
+
     /// Whether something is to be confirmed.
     pub fn is_open(&self) -> bool {
-        self.behind > Millis(0) || self.leaps.iter().any(|leap| leap.what.is_open())
+        !self.backs.is_empty() || self.leaps.iter().any(|leap| leap.what.is_open())
     }
 
     /// The wall clock is right: what is said to have passed has passed.
     pub fn confirm(&mut self) {
         self.leaps.retain(|leap| leap.what != Passed::Closed);
-        for leap in &mut self.leaps {
-            if leap.what == Passed::Set {
-                leap.what = Passed::Shifted;
-            }
+        for leap in self.leaps.iter_mut().filter(|leap| leap.what.is_open()) {
+            leap.what = Passed::Shifted;
         }
-        (self.behind, self.room) = (Millis(0), None);
+        self.backs.clear();
         self.begin_anew();
     }
 
@@ -150,12 +202,12 @@ impl ClockRow {
     /// When something that was dated at `since` to end at `end` has ended as far as the wall clock says: behind it nobody is
     /// shown it. A clock that is set back shows it again.
     pub fn hidden_from(&self, since: WallTime, end: WallTime) -> WallTime {
-        end + self.after(since, |what| what == Passed::Never)
+        end + self.other(since, |what| what != Passed::Never)
     }
 
     /// When it has ended as far as is confirmed: behind it, it is destroyed.
     pub fn over_from(&self, since: WallTime, end: WallTime) -> WallTime {
-        end + self.after(since, |what| what != Passed::Shifted)
+        end + self.other(since, |what| what == Passed::Shifted)
     }
 
     /// Whether nothing is to be told apart: what has ended has ended.
@@ -175,96 +227,129 @@ impl ClockRow {
 
     /// The earliest that it may be: without what is to be confirmed. What others have signed is over by this clock only.
     pub fn earliest(&self) -> WallTime {
-        self.wall - self.after(WallTime(0), Passed::is_open)
+        let open = [Passed::Closed, Passed::Unplaced, Passed::Set];
+        open.into_iter().fold(self.wall, |wall, what| wall - self.claimed(what))
     }
 
     /// The latest that it may be.
     pub fn latest(&self) -> WallTime {
-        self.wall + self.behind
+        self.wall + self.behind()
     }
 
     /// What the user is to be told.
     pub fn warning(&self) -> Option<ClockWarning> {
-        let open = |what| self.after(WallTime(0), |it| it == what);
-        let (closed, set) = (open(Passed::Closed), open(Passed::Set));
+        let closed = self.claimed(Passed::Closed).and(self.claimed(Passed::Unplaced));
+        let set = self.claimed(Passed::Set);
         let told = |fault, by: u64| ClockWarning { fault, seconds: by / 1000 };
-        if self.behind > CLOCK_WARNING {
-            return Some(told(ClockFault::Behind, self.behind.0));
+        if self.behind() > CLOCK_WARNING {
+            return Some(told(ClockFault::Behind, self.behind().0));
         }
         let is_far = closed > CLOCK_LEAP || set > CLOCK_WARNING;
         is_far.then(|| told(ClockFault::Ahead, closed.0.saturating_add(set.0)))
     }
 
-    /// The length of the leaps behind this time. A date within a leap is one from before it: a leap begins where the clock was
-    /// written down last, and nothing is dated in it by whoever knows of it.
-    fn after(&self, since: WallTime, counts: impl Fn(Passed) -> bool) -> Millis {
-        let leaps = self.leaps.iter().rev().take_while(|leap| leap.end() > since).filter(|leap| counts(leap.what));
-        Millis(leaps.fold(0, |sum, leap| sum.saturating_add(leap.len.0)))
+    /// The length of the leaps behind this date that do not count for it. A date within a leap is one from before it: a leap
+    /// begins where the clock was written down last, and nothing is dated in it by whoever knows of it.
+    fn other(&self, date: WallTime, counts: impl Fn(Passed) -> bool) -> Millis {
+        let leaps = self.leaps.iter().rev().take_while(|leap| leap.end() > date);
+        length(leaps.filter(|leap| !(counts(leap.what) && leap.of.has(date))))
+    }
+
+    /// By how much the wall clock claims in this way that it is later, and nobody has confirmed it.
+    fn claimed(&self, what: Passed) -> Millis {
+        length(self.leaps.iter().filter(|leap| leap.is_claim(what)))
     }
 
     /// The wall clock is ahead of where it should be, by so much. What it was behind is made up for first.
     fn leap(&mut self, by: Millis, what: Passed) {
-        let back = by.min(self.behind);
-        self.behind = Millis(self.behind.0 - back.0);
-        let len = Millis(by.0 - back.0);
-        let room = self.room.filter(|_| self.behind == Millis(0));
-        self.room = self.room.filter(|_| self.behind > Millis(0));
+        let mut left = by;
+        let (mut made_up, mut of) = (Millis(0), Dated::Any);
+        while left > Millis(0)
+            && let Some(Back { at, by: behind }) = self.backs.pop()
+        {
+            let back = left.min(behind);
+            (left, made_up) = (Millis(left.0 - back.0), made_up.and(back));
+            if back < behind {
+                self.backs.push(Back { at, by: Millis(behind.0 - back.0) });
+            }
+            match what {
+                Passed::Closed => self.go_on(back, Passed::Unplaced, Dated::Since(at)),
+                _ if at <= self.opened => of = Dated::Before(self.opened),
+                _ => {}
+            }
+        }
         let most = if what == Passed::Closed { CLOCK_LEAP } else { CLOCK_WARNING };
-        if len > most || back > CLOCK_WARNING {
+        if left > most || made_up > CLOCK_WARNING {
             self.begin_anew();
         }
-        match room {
-            Some(at) => self.fill(at, len),
-            None if len > Millis(0) => self.go_on(len, what),
-            None => {}
-        }
+        let is_placed = what != Passed::Closed || made_up == Millis(0);
+        self.go_on(left, if is_placed { what } else { Passed::Unplaced }, of);
     }
 
     /// The time goes on by so much, and nobody was there. A leap that ends here stays one of its own: whoever noted it may have
     /// dated something behind it, and not have noted that.
-    fn go_on(&mut self, len: Millis, what: Passed) {
-        let at = self.time;
-        self.time = at + len;
-        self.leaps.push(Leap { at, len, what });
-        self.tidy();
+    fn go_on(&mut self, len: Millis, what: Passed, of: Dated) {
+        if len > Millis(0) {
+            let at = self.time;
+            self.time = at + len;
+            self.leaps.push(Leap { at, len, what, of });
+            self.tidy();
+        }
     }
 
-    /// The profile was closed for so long, before it was opened behind: as far as there is room for it.
-    fn fill(&mut self, at: WallTime, len: Millis) {
-        let is_it = |leap: &Leap| leap.at <= at && at < leap.end() && leap.what == Passed::Never;
-        let Some(place) = self.leaps.iter().position(is_it) else { return };
-        let Some(leap) = self.leaps.get_mut(place) else { return };
-        let len = len.min(leap.len);
-        let end = leap.end();
-        leap.len = Millis(leap.len.0 - len.0);
-        self.leaps.insert(place + 1, Leap { at: end - len, len, what: Passed::Closed });
-        self.leaps.retain(|leap| leap.len > Millis(0));
-        self.tidy();
-    }
-
-    /// The wall clock is before where it should be, by so much: what it claimed and nobody has confirmed never was.
+    /// The wall clock is before where it should be, by so much.
     fn set_back(&mut self, by: Millis) {
+        let left = self.unclaim(by);
+        // What is dated in this millisecond is from before.
+        self.go_on(Millis(left.0.min(1)), Passed::Never, Dated::Any);
+        self.fall_back(left);
+    }
+
+    /// What the wall clock claimed last and nobody has confirmed never was, as far as it was set back. Gives what is left of that.
+    fn unclaim(&mut self, by: Millis) -> Millis {
         let mut left = by;
         let mut leaps = Vec::with_capacity(self.leaps.len() + 1);
         for mut leap in std::mem::take(&mut self.leaps).into_iter().rev() {
-            if leap.what.is_open() && left > Millis(0) {
-                let never = leap.len.min(left);
-                left = Millis(left.0 - never.0);
-                leap.len = Millis(leap.len.0 - never.0);
-                leaps.push(Leap { at: leap.end(), len: never, what: Passed::Never });
-                if leap.len == Millis(0) {
-                    continue;
+            let undone = left.min(leap.len);
+            if !leap.what.is_open() || undone == Millis(0) {
+                leaps.push(leap);
+                continue;
+            }
+            left = Millis(left.0 - undone.0);
+            leap.len = Millis(leap.len.0 - undone.0);
+            leaps.push(Leap { at: leap.end(), len: undone, what: Passed::Never, of: Dated::Any });
+            if leap.len > Millis(0) {
+                leaps.push(leap);
+            }
+            if let Dated::Since(at) = leap.of {
+                // It made up for that, and is behind again.
+                match self.backs.last_mut().filter(|back| back.at == at) {
+                    Some(back) => back.by = back.by.and(undone),
+                    None => self.backs.push(Back { at, by: undone }),
                 }
             }
-            leaps.push(leap);
         }
         leaps.reverse();
         self.leaps = leaps;
-        self.behind = Millis(self.behind.0.saturating_add(left.0));
         if by > CLOCK_WARNING {
             self.begin_anew();
         }
         self.tidy();
+        left
+    }
+
+    /// The wall clock is behind, by so much more.
+    fn fall_back(&mut self, by: Millis) {
+        if by > Millis(0) {
+            self.backs.push(Back { at: self.time, by });
+        }
+        if self.backs.len() > MAX_BACKS {
+            let first = self.backs.remove(0);
+            if let Some(second) = self.backs.first_mut() {
+                // What was dated between the two ends later than it might.
+                second.by = second.by.and(first.by);
+            }
+        }
     }
 
     /// What was seen of the wall clock as it was is no sign of what it is now.
@@ -286,15 +371,20 @@ impl ClockRow {
         self.leaps.retain(|leap| leap.what.is_open() || leap.end() > oldest);
         while self.leaps.len() > MAX_LEAPS {
             let pairs = self.leaps.iter().zip(self.leaps.iter().skip(1));
-            let apart = pairs.map(|(a, b)| (a.what != b.what, b.at.since(a.end())));
+            let apart = pairs.map(|(a, b)| ((a.what, a.of) != (b.what, b.of), b.at.since(a.end())));
             let Some((place, _)) = apart.enumerate().min_by_key(|(_, apart)| *apart) else { return };
             let first = self.leaps.remove(place);
             let Some(second) = self.leaps.get_mut(place) else { return };
-            let what = if first.what == second.what { first.what } else { Passed::Never };
-            let len = Millis(first.len.0.saturating_add(second.len.0));
-            *second = Leap { at: second.end() - len, len, what };
+            let are_alike = (first.what, first.of) == (second.what, second.of);
+            let (what, of) = if are_alike { (first.what, first.of) } else { (Passed::Never, Dated::Any) };
+            let len = first.len.and(second.len);
+            *second = Leap { at: second.end() - len, len, what, of };
         }
     }
+}
+
+fn length<'a>(leaps: impl Iterator<Item = &'a Leap>) -> Millis {
+    leaps.fold(Millis(0), |sum, leap| sum.and(leap.len))
 }
 
 /// The clock of an open profile.

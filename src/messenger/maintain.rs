@@ -12,8 +12,6 @@ use super::tx::{Step, Tx};
 
 /// How often ageing rows are looked at.
 const MAINTENANCE: Millis = Millis::from_hours(1);
-/// How often the clocks are written down, if nothing is seen of them.
-const NOTE: Millis = Millis::from_secs(60);
 
 impl Tx<'_> {
     /// The timer rang: peers whose pause is over are looked at, and, once an hour, what ages.
@@ -58,7 +56,7 @@ impl Tx<'_> {
     pub(super) fn note_clock(&mut self) -> Step {
         let clock = &mut self.mem.clock;
         let is_news = std::mem::take(&mut clock.is_news);
-        if !is_news && clock.noted + NOTE > clock.row.time {
+        if !is_news && clock.noted + limits::CLOCK_NOTE > clock.row.time {
             return Ok(());
         }
         clock.noted = clock.row.time;

@@ -11,6 +11,7 @@ use crate::store::{RowKey, Rows};
 
 const HOUR: Millis = Millis::from_hours(1);
 const DAY: Millis = Millis::from_days(1);
+const MINUTE: Millis = Millis::from_secs(60);
 const WEEKS: Millis = Millis::from_days(40);
 const BRIEF: &str = "BRIEF-lives-for-a-day";
 
@@ -147,6 +148,45 @@ fn what_seems_to_be_over_waits_until_that_is_known() {
     office.say(0, 1, "and this");
     office.pass(HOUR);
     assert!(office.texts(1, 0).contains(&BRIEF.to_owned()));
+}
+
+/// What is said while the clock is behind ends by that clock, also while nobody is there: at who has it, in a request, and on its way.
+#[test]
+fn what_is_said_while_the_clock_is_behind_ends_by_it() {
+    for back in [Millis(3_000), Millis(6_000), HOUR, Millis(WEEKS.0 * 20)] {
+        let mut office = Office::new(3);
+        office.befriend(0, 1);
+        office.close(0);
+        office.now.wall = office.now.wall - back;
+        office.open(0);
+        let life = Millis(2 * HOUR.0);
+        office.whisper(1, 0, BRIEF, life);
+        office.whisper(2, 0, "HELD", life);
+        office.online = false;
+        office.whisper(0, 1, "QUEUED", life);
+        office.close(0);
+        for (after, shown) in [(HOUR, true), (Millis(20 * HOUR.0), false)] {
+            office.forward(after);
+            office.rest(0);
+            let requests = query::requests(&office.rows(0), office.now.wall).unwrap();
+            assert_eq!(requests.len(), usize::from(shown), "{back:?}");
+            for text in [BRIEF, "QUEUED"] {
+                assert_eq!(office.texts(0, 1).contains(&text.to_owned()), shown, "{back:?}: {text}");
+            }
+            office.close(0);
+        }
+        office.online = true;
+        for who in [1, 0] {
+            office.open(who);
+        }
+        office.pass(MINUTE);
+        assert!(!office.texts(1, 0).contains(&"QUEUED".to_owned()), "{back:?}: it is sent");
+        office.command(0, Command::ConfirmClock).unwrap();
+        office.pass(limits::EXPIRY_GRACE.and(HOUR));
+        for text in [BRIEF, "HELD", "QUEUED"] {
+            assert!(!office.can_be_had(0, text), "{back:?}: {text}");
+        }
+    }
 }
 
 /// What waited in a request ends as it would have there.

@@ -71,6 +71,7 @@ const DEADLINES: &[(&str, Kept)] = &[
     ("DECLINE_LIFE", Ages(declined)),
     ("ENVELOPE_MARK_LIFE", Ages(marks)),
     ("CLOCK_STEP", Bound),
+    ("CLOCK_NOTE", Bound),
     ("CLOCK_WARNING", Bound),
     ("CLOCK_LEAP", Bound),
     ("CLOCK_BELIEVED", Bound),
@@ -346,6 +347,22 @@ const MOVES: &[(&str, Move)] = &[
         office.pass(HOUR);
         move_wall(office, true, YEARS);
         office.pass(HOUR);
+        look(office);
+        office.command(ALICE, Command::ConfirmClock).unwrap();
+        office.pass(HOUR);
+    }),
+    ("behind, and closed again", |office, look| {
+        office.close(ALICE);
+        move_wall(office, false, YEARS);
+        for _ in 0..2 {
+            office.open(ALICE);
+            look(office);
+            office.pass(MINUTE);
+            office.close(ALICE);
+            office.forward(MINUTE);
+        }
+        move_wall(office, true, YEARS);
+        office.open(ALICE);
         look(office);
         office.command(ALICE, Command::ConfirmClock).unwrap();
         office.pass(HOUR);
