@@ -216,8 +216,7 @@ pub struct Counts {
 
 /// Numbers for `status`.
 pub fn counts(rows: &impl Rows, me: PeerId, wall: WallTime) -> Result<Counts, StoreError> {
-    let mut counts =
-        Counts { requests: rows.scan_sound::<Requests>(&Scan::all())?.0.len() as u64, ..Counts::default() };
+    let mut counts = Counts { requests: requests(rows, wall)?.len() as u64, ..Counts::default() };
     for (_, row) in rows.scan_sound::<Conversations>(&Scan::all())?.0 {
         counts.unread += row.unread;
     }

@@ -21,6 +21,10 @@ pub enum Seen {
 struct Leap {
     at: u64,
     len: u64,
+    /// The same with what it made up for, and since when it was behind: what was dated from then on vanishes by the clock that it was
+    /// dated by, if the program was closed.
+    full: u64,
+    since: u64,
     seen: Seen,
     believed: bool,
 }
@@ -33,6 +37,8 @@ pub struct Clock {
     leaps: Vec<Leap>,
     /// It has been set back by so much, beyond what it was set ahead.
     behind: u64,
+    /// Since when.
+    fell: u64,
     /// Since when it stands as it does.
     since: u64,
 }
@@ -45,13 +51,16 @@ impl Clock {
         if wrong > self.wrong {
             let len = by - by.min(self.behind);
             self.behind -= by.min(self.behind);
-            self.leaps.push(Leap { at: now, len, seen, believed: false });
+            self.leaps.push(Leap { at: now, len, full: by, since: self.fell, seen, believed: false });
         } else {
             // What nobody has believed yet never was.
             let mut left = by;
             for leap in self.leaps.iter_mut().rev().filter(|leap| !leap.believed) {
                 let never = leap.len.min(left);
-                (leap.len, left) = (leap.len - never, left - never);
+                (leap.len, leap.full, left) = (leap.len - never, leap.full - never, left - never);
+            }
+            if self.behind == 0 {
+                self.fell = now;
             }
             if self.leaps.iter().all(|leap| !leap.believed) {
                 self.behind += left;
@@ -77,6 +86,7 @@ impl Clock {
         let mut clock = self.clone();
         clock.settle(now);
         let counts = |leap: &&Leap| leap.believed && leap.at >= dated && (vanishes || leap.seen == Seen::AtStart);
-        clock.leaps.iter().filter(counts).map(|leap| leap.len).sum()
+        let made_up = |leap: &Leap| vanishes && leap.seen == Seen::AtStart && dated >= leap.since;
+        clock.leaps.iter().filter(counts).map(|leap| if made_up(leap) { leap.full } else { leap.len }).sum()
     }
 }

@@ -202,6 +202,7 @@ impl Story {
         }
         self.world.pass(span);
         self.look();
+        self.judge_ends();
     }
 
     /// What is to vanish, and has come while both clocks were right, has the same end for both.
@@ -249,6 +250,7 @@ impl Story {
                 seen: false,
                 unsound,
                 barred: false,
+                fell: false,
             });
         }
     }
@@ -270,6 +272,9 @@ impl Story {
     }
 
     fn turn_clock(&mut self, who: usize, wrong: i64) {
+        if wrong < self.wrong[who] {
+            self.said.iter_mut().filter(|said| said.from == who).for_each(|said| said.fell = true);
+        }
         self.wrong[who] = wrong;
         self.set[who] = true;
         self.world.set_clock(self.people[who], wrong);
@@ -277,14 +282,17 @@ impl Story {
         self.said.iter_mut().filter(|said| !said.seen).for_each(|said| said.unsound |= !is_right);
     }
 
-    /// His process ends, and begins with another clock.
+    /// His process ends, and begins with another clock, or after hours with the same.
     fn start_wrong(&mut self, who: usize) {
-        let wrong = self.any_clock();
+        let wrong = if self.below(3) == 0 { self.wrong[who] } else { self.any_clock() };
         // The profile knows what time it was up to a minute ago.
         if self.below(2) == 0 {
             self.whisper(who, Some(LONG_LIFE));
         }
         let is_on = self.world.is_on(self.people[who]);
+        self.world.stop(self.people[who]);
+        let off = [Millis(0), HOUR, Millis::from_hours(20)][self.below(3)];
+        self.pass(off);
         self.world.end(self.people[who]);
         self.turn_clock(who, wrong);
         self.clocks[who].see(self.world.now(), wrong, Seen::AtStart);
@@ -313,6 +321,7 @@ impl Story {
             // What was said before may have come only after the copy was made.
             said.unheard |= said.from != who;
             said.unsaid |= said.from == who && number >= old.said;
+            said.fell |= said.from == who;
         }
         let shown = [self.shown(0), self.shown(1)];
         self.back = Some(Back { said: self.said.len(), shown });

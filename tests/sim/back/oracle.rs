@@ -29,6 +29,8 @@ pub struct Said {
     /// Whom it was for had blocked its writer, a contact, and it had not come when he unblocked him: it stays away until something
     /// makes all go again, if anything does (REQ-12).
     pub barred: bool,
+    /// Its writer's clock was set back since, or his folder: then it may live for longer.
+    pub fell: bool,
 }
 
 /// What was there when an old copy was put back: at whom, and how much had been said.
@@ -38,6 +40,24 @@ pub struct Back {
 }
 
 impl Story {
+    /// From the end by his clock on its writer sees it no more, be his program closed meanwhile, and his clock behind.
+    pub(super) fn judge_ends(&self) {
+        // Small steps of a clock are none, and a minute may not have been noted.
+        let by = self.world.now().saturating_sub(70_000);
+        for from in 0..2 {
+            let over =
+                |said: &&Said| said.from == from && !said.fell && said.life.is_some_and(|life| said.at + life.0 <= by);
+            let over: Vec<_> = self.said.iter().filter(over).collect();
+            if over.is_empty() {
+                continue;
+            }
+            let own = self.world.texts(self.people[from], self.people[1 - from], Direction::Out);
+            for said in over {
+                assert!(!own.contains(&said.text), "its end has come: {}", said.text);
+            }
+        }
+    }
+
     pub(super) fn judge(&self) {
         for from in 0..2 {
             self.judge_one(from);

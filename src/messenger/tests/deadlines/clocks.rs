@@ -170,6 +170,8 @@ fn what_is_said_while_the_clock_is_behind_ends_by_it() {
             office.rest(0);
             let requests = query::requests(&office.rows(0), office.now.wall).unwrap();
             assert_eq!(requests.len(), usize::from(shown), "{back:?}");
+            let counts = query::counts(&office.rows(0), office.id(0), office.now.wall).unwrap();
+            assert_eq!(counts.requests, u64::from(shown), "{back:?}");
             for text in [BRIEF, "QUEUED"] {
                 assert_eq!(office.texts(0, 1).contains(&text.to_owned()), shown, "{back:?}: {text}");
             }
