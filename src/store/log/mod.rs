@@ -11,25 +11,22 @@
 //! message = crc (4) ‖ kind (1) ‖ length (varint) ‖ number of the segment (varint) ‖ page (varint) ‖ body
 //! ```
 
+mod file;
 mod message;
 mod page;
 mod table;
 
 use std::collections::btree_map::Range;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io;
 use std::ops::Bound;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use file::LogFile;
 use message::{Kind, Message, SEGMENT, Segment};
 use page::{Change, Changes};
 pub(super) use table::{is_entangled, rows_for_sled};
 
 use super::StoreError;
-use super::beside::{position, tables};
-use super::files::existing;
 
 /// Whether there is something sound behind damage in that part of the log which sled reads when it opens, or the log ends before
 /// that part: there it would stop, and erase what comes behind. What a power cut has torn looks the same.
@@ -37,9 +34,9 @@ use super::files::existing;
 /// # Errors
 /// Those of the disk.
 pub(super) fn is_torn(path: &Path) -> Result<bool, StoreError> {
-    let Some(log) = Log::over(path, &[])? else { return Ok(false) };
-    let stable = log.stable_position()?;
-    let segments = log.segments()?;
+    let Some(file) = LogFile::open(path)? else { return Ok(false) };
+    let stable = file.stable_position()?;
+    let segments = file.segments()?;
     let last = segments.last().copied();
     let mut end = 0;
     for (position, at) in segments {
@@ -47,7 +44,7 @@ pub(super) fn is_torn(path: &Path) -> Result<bool, StoreError> {
         if position + SEGMENT as u64 <= stable && !is_last {
             continue;
         }
-        let bytes = log.segment(at)?;
+        let bytes = file.segment(at)?;
         let mut segment = Segment::new(&bytes, position);
         while segment.next().is_some() {}
         end = position + segment.end() as u64;
@@ -86,8 +83,7 @@ impl Found {
 
 /// What is left of a log.
 pub(super) struct Log {
-    path: PathBuf,
-    file: File,
+    file: LogFile,
     rows: BTreeMap<Vec<u8>, Found>,
     /// The pages: where each begins, where it ends (empty: nowhere), and where it was last written.
     pages: BTreeMap<Vec<u8>, (Vec<u8>, u64)>,
@@ -104,15 +100,16 @@ impl Log {
     /// # Errors
     /// Those of the disk.
     pub(super) fn read(path: &Path, watched: &[u8]) -> Result<Option<Self>, StoreError> {
-        let Some(mut log) = Self::over(path, watched)? else { return Ok(None) };
+        let Some(file) = LogFile::open(path)? else { return Ok(None) };
+        let mut log = Self::over(file, watched);
         let (mut batch, mut pages) = (None::<Batch>, Pages::default());
         let mut gaps = 0;
-        let segments = log.segments()?;
+        let segments = log.file.segments()?;
         // What sled's table of pages knows has been whole, whatever sled has given up since: a segment without anything
         // that is still so is used anew, and leaves a gap.
-        let stable = log.stable_position()?;
+        let stable = log.file.stable_position()?;
         for (index, (position, at)) in segments.iter().copied().enumerate() {
-            let bytes = log.segment(at)?;
+            let bytes = log.file.segment(at)?;
             let mut segment = Segment::new(&bytes, position);
             while let Some(message) = segment.next() {
                 // Behind a gap nobody knows what a message belongs to: the beginning of its batch may be what is missing.
@@ -160,21 +157,9 @@ impl Log {
     }
 
     /// Nothing was read yet.
-    fn over(path: &Path, watched: &[u8]) -> Result<Option<Self>, StoreError> {
-        let Some(file) = existing(path, File::open(path))? else { return Ok(None) };
+    fn over(file: LogFile, watched: &[u8]) -> Self {
         let (rows, pages, history) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        Ok(Some(Self { path: path.to_owned(), file, rows, pages, history, watched: watched.to_vec(), gaps: 0 }))
-    }
-
-    fn at(&self, error: io::Error) -> StoreError {
-        StoreError::from_io(&self.path, error)
-    }
-
-    /// Up to where sled's table of pages knows the log, which is where it begins to read: the newest says it.
-    fn stable_position(&self) -> Result<u64, StoreError> {
-        // A table that is damaged still has its name.
-        let tables = tables(self.path.parent().unwrap_or(&self.path))?;
-        Ok(tables.iter().rev().find_map(|table| position(table)).unwrap_or(0))
+        Self { file, rows, pages, history, watched: watched.to_vec(), gaps: 0 }
     }
 
     /// The last that is known of the row at `key`.
@@ -199,9 +184,7 @@ impl Log {
     /// Those of the disk.
     pub(super) fn bytes(&self, found: Found) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(place) = found.place else { return Ok(None) };
-        let mut bytes = vec![0; place.len];
-        self.file.read_exact_at(&mut bytes, place.at).map_err(|error| self.at(error))?;
-        Ok(Some(bytes))
+        self.file.read_exact(place.at, place.len).map(Some)
     }
 
     /// The bytes of the row at `key`.
@@ -229,44 +212,6 @@ impl Log {
             self.pages.remove(&low);
         }
         self.pages.insert(low, (high, position));
-    }
-
-    /// The positions of the segments, in order, and where in the file each is.
-    fn segments(&self) -> Result<Vec<(u64, u64)>, StoreError> {
-        let length = self.file.metadata().map_err(|error| self.at(error))?.len();
-        let mut found = Vec::new();
-        for at in (0..length).step_by(SEGMENT) {
-            // Most are sound, and a few bytes tell; of the others any message in them says where they belong.
-            let head = self.read_up_to(at, message::HEADER)?;
-            let position = match message::position(&head) {
-                Some(position) => Some(position),
-                None => message::guess_position(&self.segment(at)?),
-            };
-            found.extend(position.map(|position| (position, at)));
-        }
-        found.sort_unstable();
-        Ok(found)
-    }
-
-    fn segment(&self, at: u64) -> Result<Vec<u8>, StoreError> {
-        self.read_up_to(at, SEGMENT)
-    }
-
-    fn read_up_to(&self, at: u64, wanted: usize) -> Result<Vec<u8>, StoreError> {
-        let mut bytes = vec![0; wanted];
-        let mut filled = 0;
-        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.file.read_at(rest, at + filled as u64) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // A block that the disk cannot give back: a gap as any other.
-                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => break,
-                Err(error) => return Err(self.at(error)),
-            }
-        }
-        bytes.truncate(filled);
-        Ok(bytes)
     }
 
     fn apply_all(&mut self, batch: Option<Batch>, pages: &mut Pages) {

@@ -11,9 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use super::file::LogFile;
 use super::message::{HEADER, Kind, LAST, Message, SEGMENT, Segment, parse, varint};
 use super::page::Shape;
-use super::{Log, message, page};
+use super::{message, page};
 use crate::store::StoreError;
 use crate::store::beside::{is_sound, position, tables};
 
@@ -99,8 +100,8 @@ pub(in crate::store) fn is_entangled(path: &Path) -> Result<bool, StoreError> {
 }
 
 /// The log, and its pages as sled would know them; `None`: it would give up.
-fn known(path: &Path) -> Result<Option<(Log, Pages)>, StoreError> {
-    let Some(log) = Log::over(path, &[])? else { return Ok(None) };
+fn known(path: &Path) -> Result<Option<(LogFile, Pages)>, StoreError> {
+    let Some(log) = LogFile::open(path)? else { return Ok(None) };
     let (mut pages, mut stable) = (Pages::new(), 0);
     for table in tables(path.parent().unwrap_or(path))?.iter().rev() {
         if is_sound(table)? {
@@ -192,7 +193,7 @@ fn place(bytes: &[u8]) -> Option<((u64, u64), &[u8])> {
     Some(((u64::from_le_bytes(*position), at), rest))
 }
 
-impl Log {
+impl LogFile {
     /// Brings pages up to date with what was written behind the table that knows them, as far as sled gets. Says which segments it
     /// would erase; `None`: it would give up.
     fn replay(&self, stable: u64, pages: &mut Pages) -> Result<Option<Vec<u64>>, StoreError> {
