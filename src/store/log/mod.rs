@@ -15,6 +15,7 @@ mod file;
 mod message;
 mod page;
 mod table;
+mod tree;
 
 use std::collections::btree_map::Range;
 use std::collections::{BTreeMap, HashMap};
@@ -102,7 +103,7 @@ impl Log {
     pub(super) fn read(path: &Path, watched: &[u8]) -> Result<Option<Self>, StoreError> {
         let Some(file) = LogFile::open(path)? else { return Ok(None) };
         let mut log = Self::over(file, watched);
-        let (mut batch, mut pages) = (None::<Batch>, Pages::default());
+        let (mut batch, mut pages, strays) = (None::<Batch>, Pages::default(), table::strays(path)?);
         let mut gaps = 0;
         let segments = log.file.segments()?;
         // What sled's table of pages knows has been whole, whatever sled has given up since: a segment without anything
@@ -132,8 +133,9 @@ impl Log {
                     };
                     batch = Some(Batch { last, before, whole, steps });
                 } else if matches!(message.kind, Kind::Link | Kind::Node | Kind::Free) {
-                    let changes = pages.changes(&message);
                     let (at, position) = (at + message.body_start as u64, position + message.start as u64);
+                    let changes = pages.changes(&message);
+                    let changes = changes.filter(|changes| !strays.has(position, message.page, changes));
                     let step = Step { position, at, page: message.page, is_link: message.kind == Kind::Link, changes };
                     match &mut batch {
                         Some(Batch { steps, .. }) => steps.push(step),
@@ -223,21 +225,29 @@ impl Log {
     fn apply(&mut self, Step { position, at, page, is_link, changes }: Step, pages: &mut Pages) {
         if !is_link {
             // A page that was written anew says itself what its changes came to. What it does not say was none of its
-            // rows: a change that had outlived its own page.
+            // rows: a change that had outlived its own page, and was taken for one of what had this number before. The row that
+            // is really there counts again.
             let within = changes.as_ref().and_then(|changes| changes.within.as_ref());
-            for (key, position) in pages.changed.remove(&page).into_iter().flatten() {
+            for Named { key, position, before } in pages.changed.remove(&page).into_iter().flatten().rev() {
                 let is_its_own = within.is_some_and(|(low, high)| *low <= key && (high.is_empty() || key < *high));
                 if !is_its_own && self.find(&key).is_some_and(|found| found.position == position) {
-                    self.rows.remove(&key);
+                    match before {
+                        Some(before) => drop(self.rows.insert(key, before)),
+                        None => drop(self.rows.remove(&key)),
+                    }
                 }
             }
         }
         // What cannot be understood is of a page that was moved: it is written anew later.
-        let Some(Changes { within, rows }) = changes else { return };
+        let Some(Changes { within, rows, .. }) = changes else { return };
         let mut seen: BTreeMap<Vec<u8>, Found> = BTreeMap::new();
         for Change { key, value } in rows {
             if is_link {
-                pages.changed.entry(page).or_default().push((key.clone(), position));
+                pages.changed.entry(page).or_default().push(Named {
+                    key: key.clone(),
+                    position,
+                    before: self.find(&key),
+                });
             }
             let found = Found { position, place: value.map(|(start, len)| Place { at: at + start as u64, len }) };
             if key == self.watched {
@@ -265,8 +275,8 @@ impl Log {
 struct Pages {
     /// What the keys of each page begin with.
     prefixes: HashMap<u64, Vec<u8>>,
-    /// The rows that changes have named since the page was last written as a whole, and where.
-    changed: HashMap<u64, Vec<(Vec<u8>, u64)>>,
+    /// The rows that changes have named since the page was last written as a whole.
+    changed: HashMap<u64, Vec<Named>>,
 }
 
 impl Pages {
@@ -281,9 +291,21 @@ impl Pages {
             return None;
         }
         let (changes, prefix) = page::node(message.body)?;
-        self.prefixes.insert(message.page, prefix.to_vec());
+        // No change of an inner page is one of a row.
+        if changes.within.is_some() {
+            self.prefixes.insert(message.page, prefix.to_vec());
+        }
         Some(changes)
     }
+}
+
+/// A row that a change has named.
+struct Named {
+    key: Vec<u8>,
+    /// Where.
+    position: u64,
+    /// What it was until then.
+    before: Option<Found>,
 }
 
 /// One message that says something of rows.

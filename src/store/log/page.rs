@@ -1,21 +1,27 @@
 //! Bodies of messages: pages, and changes of pages.
 //!
 //! ```text
-//! link = 0 ‖ key ‖ value  |  1 ‖ key  |  2… (the shape of the tree; 4: the page is going into the one before it)
+//! link = 0 ‖ key ‖ value  |  1 ‖ key  |  2 ‖ page (this child is going into the one before it)  |  3 (it has gone)  |  4 (so is this page)
 //! node = next (varint) ‖ merging child (varint) ‖ merging (1) ‖ length of prefix (1) ‖ low ‖ high ‖ 0 ‖ count (varint) ‖ keys ‖ values
 //!        … ‖ 1 ‖ count (varint) ‖ keys ‖ pages (varint each)        an inner page of the tree
-//! key, value, low, high = length (varint) ‖ bytes
+//! root = name ‖ page (varint) ‖ name ‖ page …        where each tree begins; there is one
+//! key, value, low, high, name = length (varint) ‖ bytes
 //! ```
 //!
 //! Keys come without the prefix of their page: as many bytes of `low` as the node says.
 
 use super::message::varint;
 
+/// The name of the tree.
+const TREE: &[u8] = b"__sled__default";
+
 /// What a message changes.
 #[derive(Default)]
 pub(super) struct Changes {
     /// A whole page: from this key to below that one (empty: to the end) there are these rows and no others.
     pub(super) within: Option<(Vec<u8>, Vec<u8>)>,
+    /// It is one that is going into the page before it.
+    pub(super) merging: bool,
     pub(super) rows: Vec<Change>,
 }
 
@@ -27,14 +33,38 @@ pub(super) struct Change {
 }
 
 /// What a page says of its place in the tree.
+#[derive(Default)]
 pub(super) struct Shape {
     pub(super) low: Vec<u8>,
     /// Empty: nowhere.
     pub(super) high: Vec<u8>,
+    /// The page that begins where this one ends.
+    pub(super) next: u64,
     /// It is going into the page before it.
     pub(super) merging: bool,
+    /// It was changed since it was written as a whole.
+    pub(super) changed: bool,
     /// Of an inner page: where each of the pages below it begins.
     pub(super) children: Vec<(Vec<u8>, u64)>,
+    /// The one of them that is going into the one before it; 0: none.
+    pub(super) going: u64,
+}
+
+impl Shape {
+    /// What a change of the page makes of it.
+    pub(super) fn change(&mut self, link: &[u8]) -> Option<()> {
+        self.changed = true;
+        match link.split_first()? {
+            (2, child) => (self.going, _) = varint(child)?,
+            (3, _) => {
+                let gone = std::mem::take(&mut self.going);
+                self.children.retain(|(_, child)| *child != gone);
+            }
+            (4, _) => self.merging = true,
+            _ => {}
+        }
+        Some(())
+    }
 }
 
 /// Reads a body, and knows where it is.
@@ -83,19 +113,13 @@ pub(super) fn link(body: &[u8], prefix: &[u8]) -> Option<Changes> {
         1 => vec![Change { key: [prefix, cursor.bytes()?].concat(), value: None }],
         _ => Vec::new(),
     };
-    Some(Changes { within: None, rows })
-}
-
-/// The change that says that a page is going into the one before it.
-pub(super) fn is_merging(link: &[u8]) -> bool {
-    link.first() == Some(&4)
+    Some(Changes { rows, ..Changes::default() })
 }
 
 /// What a whole page says of its place in the tree.
 pub(super) fn shape(body: &[u8]) -> Option<Shape> {
     let mut cursor = Cursor::new(body);
-    cursor.number()?;
-    cursor.number()?;
+    let (next, going) = (cursor.number()?, cursor.number()?);
     let merging = cursor.byte()? != 0;
     let prefix = usize::from(cursor.byte()?);
     let (low, high) = (cursor.bytes()?.to_vec(), cursor.bytes()?.to_vec());
@@ -109,7 +133,16 @@ pub(super) fn shape(body: &[u8]) -> Option<Shape> {
             *child = cursor.number()?;
         }
     }
-    Some(Shape { low, high, merging, children })
+    Some(Shape { low, high, next, merging, changed: false, children, going })
+}
+
+/// Where the tree begins.
+pub(super) fn root(body: &[u8]) -> Option<u64> {
+    let mut cursor = Cursor::new(body);
+    while cursor.bytes()? != TREE {
+        cursor.number()?;
+    }
+    cursor.number()
 }
 
 /// A whole page, and its prefix; one of the tree's inner pages holds no rows.
@@ -117,7 +150,7 @@ pub(super) fn node(body: &[u8]) -> Option<(Changes, &[u8])> {
     let mut cursor = Cursor::new(body);
     cursor.number()?;
     cursor.number()?;
-    cursor.byte()?;
+    let merging = cursor.byte()? != 0;
     let prefix = usize::from(cursor.byte()?);
     let low = cursor.bytes()?;
     let high = cursor.bytes()?;
@@ -134,5 +167,5 @@ pub(super) fn node(body: &[u8]) -> Option<(Changes, &[u8])> {
     for row in &mut rows {
         row.value = Some(cursor.place()?);
     }
-    Some((Changes { within: Some((low.to_vec(), high.to_vec())), rows }, prefix))
+    Some((Changes { within: Some((low.to_vec(), high.to_vec())), merging, rows }, prefix))
 }

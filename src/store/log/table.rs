@@ -7,25 +7,19 @@
 //! place = 0 ‖ where in the file (varint)
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use super::file::LogFile;
 use super::message::{HEADER, Kind, LAST, Message, SEGMENT, Segment, parse, varint};
-use super::page::Shape;
+use super::tree::Tree;
 use super::{message, page};
 use crate::store::StoreError;
 use crate::store::beside::{is_sound, position, tables};
 
-/// More levels than a tree can have: each page has two below it at least.
-const MAX_HEIGHT: usize = 64;
-
-/// The pages, and how they hang together.
-struct Tree {
-    leaves: Vec<Leaf>,
-    shapes: BTreeMap<u64, Shape>,
-}
+/// The page that says where the tree begins.
+const ROOTS: u64 = 0;
 
 /// Where a message is.
 #[derive(Clone, Copy)]
@@ -52,8 +46,31 @@ struct Headed {
 
 /// Pages by their numbers.
 type Pages = BTreeMap<u64, Page>;
-/// A page of rows: where it begins and ends, and its number.
-type Leaf = (Vec<u8>, Vec<u8>, u64);
+/// Rows by their keys.
+type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// The log, its pages as sled would know them, and up to where it reads it.
+struct Known {
+    file: LogFile,
+    pages: Pages,
+    end: u64,
+}
+
+/// What of the log does not count, because the tree leads to other pages.
+#[derive(Default)]
+pub(super) struct Strays {
+    /// What is behind this position may have made another tree of it.
+    end: u64,
+    tree: Tree,
+}
+
+impl Strays {
+    /// Whether a page that was written there is none of the tree.
+    pub(super) fn has(&self, position: u64, page: u64, changes: &page::Changes) -> bool {
+        let within = changes.within.as_ref().filter(|_| position < self.end);
+        within.is_some_and(|(low, high)| self.tree.is_stray(page, low, high, changes.merging))
+    }
+}
 
 /// Reads every page of the log at `path` as sled would, and calls `each` with each of its rows. `None`: a page that sled needs is
 /// not as it was written.
@@ -64,28 +81,15 @@ pub(in crate::store) fn rows_for_sled(
     path: &Path,
     each: &mut dyn FnMut(&[u8], &[u8]),
 ) -> Result<Option<()>, StoreError> {
-    let Some((log, pages)) = known(path)? else { return Ok(None) };
-    let Some(Tree { mut leaves, shapes }) = log.tree(&pages)? else { return Ok(None) };
-    if are_entangled(&shapes) {
-        return Ok(None);
+    let Some(Known { file, pages, .. }) = known(path)? else { return Ok(None) };
+    let (tree, is_whole) = file.tree(&pages)?;
+    let leaves = tree.leaves(&[], &[]).filter(|_| is_whole && !tree.is_entangled());
+    let Some(leaves) = leaves else { return Ok(None) };
+    for (from, number) in leaves {
+        let Some(rows) = file.rows_of(number, &pages)? else { return Ok(None) };
+        rows.range(from..).for_each(|(key, row)| each(key, row));
     }
-    leaves.sort_unstable();
-    let (mut until, mut together) = (Some(Vec::new()), Vec::<View>::new());
-    for (low, high, number) in leaves {
-        let is_behind = until.as_ref().is_some_and(|until| low >= *until);
-        if is_behind {
-            if until.as_ref() != Some(&low) {
-                return Ok(None);
-            }
-            tell(&together, each);
-            together.clear();
-        }
-        let Some(view) = log.view_of(number, (low, high), &pages)? else { return Ok(None) };
-        until = until.filter(|_| !view.high.is_empty()).map(|until| until.max(view.high.clone()));
-        together.push(view);
-    }
-    tell(&together, each);
-    Ok(until.is_none().then_some(()))
+    Ok(Some(()))
 }
 
 /// Whether the end of a division of pages is lost, though the tree leads to the page that was divided off: sled has all rows, as long as it
@@ -95,13 +99,24 @@ pub(in crate::store) fn rows_for_sled(
 /// # Errors
 /// Those of the disk.
 pub(in crate::store) fn is_entangled(path: &Path) -> Result<bool, StoreError> {
-    let Some((log, pages)) = known(path)? else { return Ok(false) };
-    Ok(log.tree(&pages)?.is_some_and(|tree| are_entangled(&tree.shapes)))
+    let Some(Known { file, pages, .. }) = known(path)? else { return Ok(false) };
+    let (tree, is_whole) = file.tree(&pages)?;
+    Ok(is_whole && tree.is_entangled())
+}
+
+/// What of the log at `path` does not count, though it is sound, and may stand behind what does.
+///
+/// # Errors
+/// Those of the disk.
+pub(super) fn strays(path: &Path) -> Result<Strays, StoreError> {
+    let Some(Known { file, pages, end }) = known(path)? else { return Ok(Strays::default()) };
+    let (tree, _) = file.tree(&pages)?;
+    Ok(Strays { end, tree })
 }
 
 /// The log, and its pages as sled would know them; `None`: it would give up.
-fn known(path: &Path) -> Result<Option<(LogFile, Pages)>, StoreError> {
-    let Some(log) = LogFile::open(path)? else { return Ok(None) };
+fn known(path: &Path) -> Result<Option<Known>, StoreError> {
+    let Some(file) = LogFile::open(path)? else { return Ok(None) };
     let (mut pages, mut stable) = (Pages::new(), 0);
     for table in tables(path.parent().unwrap_or(path))?.iter().rev() {
         if is_sound(table)? {
@@ -111,45 +126,12 @@ fn known(path: &Path) -> Result<Option<(LogFile, Pages)>, StoreError> {
             break;
         }
     }
-    let Some(erased) = log.replay(stable, &mut pages)? else { return Ok(None) };
+    let segments = file.segments_behind(stable)?;
+    let end = file.end_for_sled(stable, &segments)?;
+    let Some(erased) = file.replay((stable, end), &segments, &mut pages)? else { return Ok(None) };
     let is_erased = |spot: &Spot| erased.contains(&(spot.at / SEGMENT as u64 * SEGMENT as u64));
     let is_lost = |page: &Page| matches!(page, Page::Present(whole, changes) if is_erased(whole) || changes.iter().any(is_erased));
-    Ok((!pages.values().any(is_lost)).then_some((log, pages)))
-}
-
-/// Whether of two pages to which the tree leads one begins within the other, which it is not going into.
-pub(super) fn are_entangled(shapes: &BTreeMap<u64, Shape>) -> bool {
-    let children = shapes.values().flat_map(|shape| &shape.children);
-    let children = children.filter_map(|(_, child)| shapes.get(child)).filter(|shape| !shape.merging);
-    let pages: BTreeSet<_> = children.map(|shape| (height(shapes, shape), &shape.low, &shape.high)).collect();
-    // A page ends where the next of its height begins, or before.
-    pages.iter().zip(pages.iter().skip(1)).any(|((height, low, high), (above, next, _))| {
-        height == above && low < next && (high.is_empty() || next < high)
-    })
-}
-
-/// How far a page is above those that hold rows. No tree is as high as a circle.
-fn height<'a>(shapes: &'a BTreeMap<u64, Shape>, mut shape: &'a Shape) -> usize {
-    let mut height = 0;
-    while let Some((_, child)) = shape.children.first().filter(|_| height < MAX_HEIGHT) {
-        height += 1;
-        let Some(next) = shapes.get(child) else { break };
-        shape = next;
-    }
-    height
-}
-
-/// Tells the rows of pages that overlap. They do where one was being divided or merged, and the end of that is missing: of each key
-/// the last that was written counts.
-fn tell(pages: &[View], each: &mut dyn FnMut(&[u8], &[u8])) {
-    let keys: BTreeSet<&Vec<u8>> = pages.iter().flat_map(|page| page.rows.keys()).collect();
-    for key in keys {
-        let of_page = |page: &'_ View| page.rows.get(key).map_or(page.position, |(position, _)| *position);
-        let last = pages.iter().filter(|page| page.covers(key)).max_by_key(|page| of_page(page));
-        if let Some(row) = last.and_then(|page| page.rows.get(key)?.1.as_ref()) {
-            each(key, row);
-        }
-    }
+    Ok((!pages.values().any(is_lost)).then_some(Known { file, pages, end }))
 }
 
 /// The pages that a table names.
@@ -196,9 +178,12 @@ fn place(bytes: &[u8]) -> Option<((u64, u64), &[u8])> {
 impl LogFile {
     /// Brings pages up to date with what was written behind the table that knows them, as far as sled gets. Says which segments it
     /// would erase; `None`: it would give up.
-    fn replay(&self, stable: u64, pages: &mut Pages) -> Result<Option<Vec<u64>>, StoreError> {
-        let segments = self.segments_behind(stable)?;
-        let end = self.end_for_sled(stable, &segments)?;
+    fn replay(
+        &self,
+        (stable, end): (u64, u64),
+        segments: &[Headed],
+        pages: &mut Pages,
+    ) -> Result<Option<Vec<u64>>, StoreError> {
         let (mut read, mut upto) = (0, None);
         'segments: for Headed { position, at, .. } in segments.iter().take_while(|segment| segment.position < end) {
             read += 1;
@@ -259,55 +244,58 @@ impl LogFile {
         Ok(end)
     }
 
-    /// Looks at every page, and says which hold rows, and how all hang together.
-    fn tree(&self, pages: &Pages) -> Result<Option<Tree>, StoreError> {
-        let (mut leaves, mut shapes) = (Vec::new(), BTreeMap::new());
+    /// How the pages hang together, as far as they can be read, and whether all can.
+    fn tree(&self, pages: &Pages) -> Result<(Tree, bool), StoreError> {
+        let (mut tree, mut is_whole) = (Tree::default(), true);
         for ((number, page), expected) in pages.iter().zip(0..) {
             // sled numbers pages one after another, and gives up over one of which it knows nothing.
-            if *number != expected {
-                return Ok(None);
-            }
+            is_whole &= *number == expected;
             let Page::Present(whole, changes) = page else { continue };
-            let Some(bytes) = self.message_at(*whole)? else { return Ok(None) };
-            let Some(message) = of_page(&bytes, *whole, *number) else { return Ok(None) };
-            if message.kind == Kind::Node {
-                let Some((read, _)) = page::node(message.body) else { return Ok(None) };
-                leaves.extend(read.within.map(|(low, high)| (low, high, *number)));
-                let Some(shape) = page::shape(message.body) else { return Ok(None) };
-                shapes.insert(*number, shape);
-            } else if message.kind != Kind::Root {
-                return Ok(None);
-            }
-            for change in changes {
-                let Some(bytes) = self.message_at(*change)? else { return Ok(None) };
-                let Some(message) = of_page(&bytes, *change, *number).filter(|message| message.kind == Kind::Link)
-                else {
-                    return Ok(None);
-                };
-                if let Some(shape) = shapes.get_mut(number) {
-                    shape.merging |= page::is_merging(message.body);
-                }
-            }
+            is_whole &= self.look_at(*number, *whole, changes, &mut tree)?.is_some();
         }
-        Ok(Some(Tree { leaves, shapes }))
+        Ok((tree, is_whole))
     }
 
-    /// What a page says.
-    fn view_of(&self, number: u64, (low, high): (Vec<u8>, Vec<u8>), pages: &Pages) -> Result<Option<View>, StoreError> {
+    /// Puts a page in its place in the tree; `None`: it cannot be read.
+    fn look_at(&self, number: u64, whole: Spot, changes: &[Spot], tree: &mut Tree) -> Result<Option<()>, StoreError> {
+        let Some(bytes) = self.message_at(whole)? else { return Ok(None) };
+        let Some(message) = of_page(&bytes, whole, number) else { return Ok(None) };
+        if message.kind == Kind::Root {
+            let root = if number == ROOTS { page::root(message.body) } else { Some(tree.root) };
+            tree.root = root.unwrap_or_default();
+            return Ok(root.map(drop));
+        }
+        if message.kind != Kind::Node || page::node(message.body).is_none() {
+            return Ok(None);
+        }
+        let Some(mut shape) = page::shape(message.body) else { return Ok(None) };
+        for change in changes {
+            let Some(bytes) = self.message_at(*change)? else { return Ok(None) };
+            let link = of_page(&bytes, *change, number).filter(|message| message.kind == Kind::Link);
+            if link.and_then(|message| shape.change(message.body)).is_none() {
+                return Ok(None);
+            }
+        }
+        tree.pages.insert(number, shape);
+        Ok(Some(()))
+    }
+
+    /// The rows of a page.
+    fn rows_of(&self, number: u64, pages: &Pages) -> Result<Option<Rows>, StoreError> {
         let Some(Page::Present(whole, changes)) = pages.get(&number) else { return Ok(None) };
         let Some(bytes) = self.message_at(*whole)? else { return Ok(None) };
         let read = of_page(&bytes, *whole, number).and_then(|message| Some((page::node(message.body)?, message.body)));
         let Some(((read, prefix), body)) = read else { return Ok(None) };
-        let mut view = View { low, high, position: whole.position, rows: BTreeMap::new() };
-        view.apply(whole.position, read, body);
-        for change in changes {
-            let Some(bytes) = self.message_at(*change)? else { return Ok(None) };
-            let read = of_page(&bytes, *change, number)
+        let mut rows = Rows::new();
+        change(&mut rows, read, body);
+        for spot in changes {
+            let Some(bytes) = self.message_at(*spot)? else { return Ok(None) };
+            let read = of_page(&bytes, *spot, number)
                 .and_then(|message| Some((page::link(message.body, prefix)?, message.body)));
             let Some((read, body)) = read else { return Ok(None) };
-            view.apply(change.position, read, body);
+            change(&mut rows, read, body);
         }
-        Ok(Some(view))
+        Ok(Some(rows))
     }
 
     /// The bytes at a spot; `None`: the file is shorter.
@@ -340,26 +328,20 @@ fn of_page(bytes: &[u8], spot: Spot, number: u64) -> Option<Message<'_>> {
     (is_it && message.end == bytes.len()).then_some(message)
 }
 
-/// What a page says of the rows between its ends.
-struct View {
-    low: Vec<u8>,
-    /// Empty: nowhere.
-    high: Vec<u8>,
-    /// Where it was written as a whole.
-    position: u64,
-    /// Rows, removed ones included, and where that was written.
-    rows: BTreeMap<Vec<u8>, (u64, Option<Vec<u8>>)>,
-}
-
-impl View {
-    fn covers(&self, key: &Vec<u8>) -> bool {
-        self.low <= *key && (self.high.is_empty() || *key < self.high)
-    }
-
-    fn apply(&mut self, position: u64, read: page::Changes, body: &[u8]) {
-        for page::Change { key, value } in read.rows {
-            let row = value.and_then(|(start, length)| body.get(start..start + length)).map(<[u8]>::to_vec);
-            self.rows.insert(key, (position, row));
+/// Makes the changes that a body says.
+fn change(rows: &mut Rows, read: page::Changes, body: &[u8]) {
+    for page::Change { key, value } in read.rows {
+        match value.and_then(|(start, length)| body.get(start..start + length)) {
+            Some(row) => drop(rows.insert(key, row.to_vec())),
+            None => drop(rows.remove(&key)),
         }
     }
+}
+
+/// How many pages of the log at `path` do not count.
+#[cfg(test)]
+pub(super) fn stray_pages(path: &Path) -> usize {
+    let Strays { tree, .. } = strays(path).unwrap();
+    let leaves = tree.pages.iter().filter(|(_, page)| page.children.is_empty());
+    leaves.filter(|(number, page)| tree.is_stray(**number, &page.low, &page.high, page.merging)).count()
 }

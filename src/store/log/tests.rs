@@ -1,6 +1,7 @@
 // The numbers in here are small.
 #![allow(clippy::cast_possible_truncation)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 
@@ -8,9 +9,12 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::message::HEADER;
+use super::tree::Tree;
 use super::*;
 use crate::store::database::Database;
 use crate::store::durable::Disk;
+
+mod killed;
 
 fn read(path: &Path) -> Result<Log, StoreError> {
     Log::read(path, &[]).map(Option::unwrap)
@@ -227,11 +231,11 @@ fn a_division_of_which_one_half_is_lost_is_found() {
     let page = |low: u8, high: &[u8], children: &[(u8, u64)]| page::Shape {
         low: if low == 0 { Vec::new() } else { vec![low] },
         high: high.to_vec(),
-        merging: false,
         children: children.iter().map(|(low, child)| (vec![*low], *child)).collect(),
+        ..page::Shape::default()
     };
-    let tree = |pages: Vec<page::Shape>| (1..).zip(pages).collect::<BTreeMap<u64, _>>();
-    let entangled = |pages: Vec<page::Shape>| table::are_entangled(&tree(pages));
+    let tree = |pages: Vec<page::Shape>| Tree { root: 1, pages: (1..).zip(pages).collect() };
+    let entangled = |pages: Vec<page::Shape>| tree(pages).is_entangled();
     let root = || page(0, &[], &[(0, 2), (5, 3), (9, 4)]);
     let sound = || vec![root(), page(0, &[5], &[]), page(5, &[9], &[]), page(9, &[], &[])];
     assert!(!entangled(sound()));
@@ -245,10 +249,10 @@ fn a_division_of_which_one_half_is_lost_is_found() {
     let mut pages = sound();
     (pages[1].high, pages[2].merging) = (vec![9], true);
     assert!(!entangled(pages));
-    let mut pages = tree(sound());
-    pages.get_mut(&2).unwrap().high = vec![9];
-    pages.remove(&3);
-    assert!(!table::are_entangled(&pages));
+    let mut tree = tree(sound());
+    tree.pages.get_mut(&2).unwrap().high = vec![9];
+    tree.pages.remove(&3);
+    assert!(!tree.is_entangled());
     // An inner page has its own pages within it, and no other inner page.
     let high = |high: &[u8]| {
         vec![
