@@ -34,8 +34,8 @@ const CHECKSUM_LEN: usize = 16;
 const OVERHEAD: usize = MAGIC.len() + 8 + 24 + TAG_LEN + CHECKSUM_LEN;
 /// Files fill whole blocks of this many bytes.
 const BLOCK: usize = 4096;
-/// The largest file that is read: some hundred thousand keys.
-const MAX_FILE: u64 = 64 * 1024 * 1024;
+/// The largest file that is written and read: more than a million keys.
+const MAX_FILE: usize = 64 * 1024 * 1024;
 
 /// What the files say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +123,8 @@ impl KeyFiles {
         let path = if self.second { second } else { first };
         let at = |error| StoreError::from_io(path, error);
         let held = existing(path, fs::metadata(path))?;
-        let held = held.map_or(0, |found| usize::try_from(found.len()).unwrap_or(usize::MAX));
+        // What is behind the largest file there can be was not written here.
+        let held = held.map_or(0, |found| usize::try_from(found.len()).unwrap_or(MAX_FILE).min(MAX_FILE));
         let bytes = self.encode(generation, contents, held, rng)?;
         if held == 0 {
             // The first time there is nothing to overwrite, and a torn file would look like damage.
@@ -135,6 +136,7 @@ impl KeyFiles {
             tighten(path)?;
             let file = private_file().open(path).map_err(at)?;
             file.write_all_at(&bytes, 0).map_err(at)?;
+            file.set_len(bytes.len() as u64).map_err(at)?;
             failpoint("key-file-written");
             self.disk.sync(&file, Synced::Keys).map_err(at)?;
             failpoint("key-file-synced");
@@ -152,8 +154,10 @@ impl KeyFiles {
     ) -> Result<Vec<u8>, StoreError> {
         let fault = |error| StoreError::Fault(format!("the keys cannot be written: {error}"));
         let contents = Zeroizing::new(postcard::to_allocvec(contents).map_err(fault)?);
-        let length = u32::try_from(contents.len()).map_err(|_| StoreError::Fault("too many keys".to_owned()))?;
         let total = (OVERHEAD + 4 + contents.len()).max(held).next_multiple_of(BLOCK);
+        // A larger one would not be read again.
+        let length = u32::try_from(contents.len()).ok().filter(|_| total <= MAX_FILE);
+        let length = length.ok_or_else(|| StoreError::Fault("too many keys".to_owned()))?;
         let mut padded = Zeroizing::new(Vec::with_capacity(total - OVERHEAD));
         padded.extend_from_slice(&length.to_be_bytes());
         padded.extend_from_slice(&contents);
@@ -175,7 +179,7 @@ impl KeyFiles {
     fn read(&self, path: &Path) -> Result<Copy, StoreError> {
         let Some(file) = existing(path, File::open(path))? else { return Ok(Copy::Missing) };
         let mut bytes = Vec::new();
-        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(|error| StoreError::from_io(path, error))?;
+        file.take(MAX_FILE as u64).read_to_end(&mut bytes).map_err(|error| StoreError::from_io(path, error))?;
         self.decode(&bytes)
     }
 

@@ -132,6 +132,29 @@ fn another_key_is_not_damage() {
     assert!(matches!(folder.files(2).load(), Err(StoreError::WrongKey)));
 }
 
+/// A larger file is damage, so none is written; what else has become so large is brought back.
+#[test]
+fn no_file_is_larger_than_one_that_is_read() {
+    let mut folder = Folder::new();
+    let (keys, mut files) = (folder.keys(1), folder.files(1));
+    let contents = saying(&keys, 1);
+    files.write(&contents, &mut folder.rng).unwrap();
+    assert!(matches!(files.encode(1, &contents, MAX_FILE + 1, &mut folder.rng), Err(StoreError::Fault(_))));
+    // Sound, were it not for its length.
+    let sealed = postcard::to_allocvec(&contents).unwrap();
+    let mut padded = [&u32::try_from(sealed.len()).unwrap().to_be_bytes()[..], &sealed].concat();
+    padded.resize(MAX_FILE - OVERHEAD + 1, 0);
+    let large = files.seal(9, &padded, &mut folder.rng);
+    assert!(matches!(files.decode(&large), Ok(Copy::Sound(9, _))));
+    let path = folder.dir.path().join("keys.b");
+    fs::write(&path, &large).unwrap();
+    let mut files = folder.files(1);
+    assert_eq!(files.load().unwrap().unwrap().files, [Condition::Sound, Condition::Damaged]);
+    files.write(&contents, &mut folder.rng).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().len(), MAX_FILE as u64);
+    assert_eq!(folder.files(1).load().unwrap().unwrap().files, BOTH);
+}
+
 #[test]
 fn another_version_is_named() {
     let mut folder = Folder::new();
