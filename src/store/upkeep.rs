@@ -77,9 +77,7 @@ impl Inner {
         for table in writer.meta.state_tables.clone() {
             let mut from = vec![table];
             while let Some((changes, next)) = self.reseal_page(writer, table, &from, rng)? {
-                if !changes.is_empty() {
-                    self.finish(writer, Step { changes, ..Step::default() }, rng)?;
-                }
+                self.finish(writer, Step { changes, ..Step::default() }, rng)?;
                 from = next;
             }
         }
