@@ -39,14 +39,7 @@ impl Store {
     /// As [`Store::commit`].
     pub fn sweep(&self, rows: usize, rng: &mut dyn CryptoRng) -> Result<bool, StoreError> {
         let mut writer = self.inner.writer();
-        let (changes, next) = self.inner.dead_rows(&writer, rows)?;
-        let finished = next.is_none();
-        writer.swept = next.unwrap_or_default();
-        if !changes.is_empty() {
-            let step = Step { changes, ..Step::default() };
-            self.inner.finish(&mut writer, step, rng).map_err(|error| self.inner.failed(error))?;
-        }
-        Ok(finished)
+        self.inner.sweep(&mut writer, rows, rng).map_err(|error| self.inner.failed(error))
     }
 
     /// Goes on counting whether all rows are there, by `rows` rows. Says whether that is done.
@@ -58,14 +51,7 @@ impl Store {
     /// [`StoreError::Damaged`] when rows are missing; the store is closed then.
     pub fn check(&self, rows: usize) -> Result<bool, StoreError> {
         let mut writer = self.inner.writer();
-        let Some(mut count) = writer.count.take() else { return self.inner.view().opened().map(|_| true) };
-        let done = self.inner.view().opened().and_then(|opened| count.go_on(opened, rows));
-        match done {
-            Ok(false) => writer.count = Some(count),
-            Ok(true) => writer.compare(&count).map_err(|error| self.inner.failed(error))?,
-            Err(error) => return Err(self.inner.failed(error)),
-        }
-        Ok(writer.count.is_none())
+        self.inner.check(&mut writer, rows).map_err(|error| self.inner.failed(error))
     }
 }
 
@@ -83,6 +69,27 @@ impl Inner {
         }
         let destroyed = self.view().opened()?.keyring.old_states.clone();
         self.finish(writer, Step { destroyed, ..Step::default() }, rng)
+    }
+
+    fn sweep(&self, writer: &mut Writer, rows: usize, rng: &mut dyn CryptoRng) -> Result<bool, StoreError> {
+        let (changes, next) = self.dead_rows(writer, rows)?;
+        let finished = next.is_none();
+        writer.swept = next.unwrap_or_default();
+        if !changes.is_empty() {
+            self.finish(writer, Step { changes, ..Step::default() }, rng)?;
+        }
+        Ok(finished)
+    }
+
+    fn check(&self, writer: &mut Writer, rows: usize) -> Result<bool, StoreError> {
+        let Some(mut count) = writer.count.take() else { return self.view().opened().map(|_| true) };
+        let finished = count.go_on(self.view().opened()?, rows)?;
+        if finished {
+            writer.compare(&count)?;
+        } else {
+            writer.count = Some(count);
+        }
+        Ok(finished)
     }
 
     /// Seals the next rows of a table anew, and says where to go on; `None` when there are no more.

@@ -153,6 +153,44 @@ fn swept_rows_are_off_the_disk() {
     place.open().unwrap();
 }
 
+/// Whatever it is that fails, at its first sync or before.
+#[test]
+fn upkeep_that_fails_closes_the_store() {
+    type Upkeep = fn(&Store, &mut Place) -> Result<(), StoreError>;
+    let works: [Upkeep; 3] = [
+        |store, place| store.stock_keys(&mut place.rng),
+        |store, place| store.renew_state_key(&mut place.rng, place.now),
+        |store, place| store.sweep(100, &mut place.rng).map(|_| ()),
+    ];
+    for work in works {
+        let mut place = Place::new(10);
+        let watched = Arc::new(Watched::default());
+        let store = place.open_with(&watched.options()).unwrap();
+        let mut buffer = store.begin();
+        let key = buffer.create_key(&mut place.rng);
+        buffer.put_under::<Erasable>(&at(1, 1), key, &note("goes")).unwrap();
+        store.commit(buffer, &mut place.rng).unwrap();
+        let mut buffer = store.begin();
+        buffer.destroy_key(key);
+        // Few are left.
+        let _taken: Vec<_> = (0..200).map(|_| buffer.create_key(&mut place.rng)).collect();
+        store.commit(buffer, &mut place.rng).unwrap();
+        *watched.fails_after.lock().unwrap() = Some(0);
+        assert!(matches!(work(&store, &mut place), Err(StoreError::Full)));
+        *watched.fails_after.lock().unwrap() = None;
+        let because = StoreError::Full.to_string();
+        let closed = store.reader().count::<Plain>(&Scan::all());
+        assert!(matches!(closed, Err(StoreError::Poisoned { because: b }) if b == because));
+    }
+    // It cannot read on.
+    let mut place = Place::new(11);
+    let store = place.open().unwrap();
+    let no_row = vec![(vec![201, 1], Some(vec![9]))];
+    store.inner.view_mut().opened_mut().unwrap().database.apply(no_row).unwrap();
+    assert!(matches!(store.sweep(100, &mut place.rng), Err(StoreError::Damaged { .. })));
+    assert!(matches!(store.reader().count::<Plain>(&Scan::all()), Err(StoreError::Poisoned { .. })));
+}
+
 /// A store with rows under the State key, some of them long.
 fn with_ratchets(place: &mut Place, store: &Store) {
     let mut buffer = store.begin();
