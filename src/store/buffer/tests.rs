@@ -331,6 +331,35 @@ fn a_rollback_undoes_keys_too() {
 }
 
 #[test]
+fn a_row_goes_with_its_key_also_when_it_was_not_written_yet() {
+    let mut place = Place::new(7);
+    let store = place.open().unwrap();
+    let mut buffer = store.begin();
+    let key = buffer.create_key(&mut place.rng);
+    buffer.put_under::<Erasable>(&at(1, 1), key, &Note(vec![1])).unwrap();
+    buffer.put::<Plain>(&at(1, 1), &Note(vec![1])).unwrap();
+    buffer.destroy_key(key);
+    assert_eq!(buffer.get::<Erasable>(&at(1, 1)).unwrap(), None);
+    assert!(!buffer.contains::<Erasable>(&at(1, 1)).unwrap());
+    assert_eq!(buffer.count::<Erasable>(&Scan::all()).unwrap(), 0);
+    store.commit(buffer, &mut place.rng).unwrap();
+    // The other one, and the name of the key.
+    assert_eq!(store.inner.writer().meta.totals.rows, 2);
+}
+
+#[test]
+fn a_key_is_kept_also_when_no_row_is_under_it() {
+    let mut place = Place::new(8);
+    let store = place.open().unwrap();
+    let mut buffer = store.begin();
+    let key = buffer.create_key(&mut place.rng);
+    assert!(!buffer.is_empty());
+    store.commit(buffer, &mut place.rng).unwrap();
+    store.close();
+    assert!(place.open().unwrap().begin().has_key(key));
+}
+
+#[test]
 fn handles_go_to_any_thread() {
     fn anywhere<T: Send + Sync + Clone>() {}
     fn elsewhere<T: Send>() {}

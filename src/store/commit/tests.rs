@@ -109,6 +109,24 @@ fn a_new_store_takes_no_name_of_another() {
     assert!(names(3).is_disjoint(&names(4)));
 }
 
+/// A simulation is played again by its seed: also what many keys leave that go at once.
+#[test]
+fn the_same_randomness_makes_the_same_rows() {
+    let dump = || {
+        let mut place = Place::new(7);
+        let store = place.open().unwrap();
+        let mut buffer = store.begin();
+        let keys: Vec<_> = (0..20).map(|number| take(&mut buffer, &mut place, number)).collect();
+        store.commit(buffer, &mut place.rng).unwrap();
+        let mut buffer = store.begin();
+        keys.iter().for_each(|key| buffer.destroy_key(*key));
+        store.commit(buffer, &mut place.rng).unwrap();
+        store.close();
+        place.dump()
+    };
+    assert!(dump() == dump());
+}
+
 /// A disk beside which another is kept that has what was synced, and nothing else: what is left when the power is cut.
 struct Mirrored {
     dir: PathBuf,

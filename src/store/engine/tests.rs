@@ -67,9 +67,34 @@ fn every_commit_syncs_the_database_file_and_keys_in_their_order() {
     store.commit(buffer, &mut place.rng).unwrap();
     assert_eq!(watched.take(), [Synced::Database, Synced::Keys, Synced::Keys]);
 
+    // It is gone: nothing has to be forgotten, and no key file follows.
+    let mut buffer = store.begin();
+    buffer.destroy_key(key);
+    store.commit(buffer, &mut place.rng).unwrap();
+    assert_eq!(watched.take(), [Synced::Database]);
+
     // Nothing to do, nothing to sync.
     store.commit(store.begin(), &mut place.rng).unwrap();
     assert_eq!(watched.take(), []);
+}
+
+#[test]
+fn rows_that_are_put_and_deleted_are_counted_by_table() {
+    let mut place = Place::new(11);
+    let store = place.open().unwrap();
+    assert_eq!(store.written(), BTreeMap::new());
+    let mut buffer = store.begin();
+    buffer.put::<Plain>(&at(1, 1), &note("short")).unwrap();
+    buffer.put::<Plain>(&at(1, 2), &Note(vec![1; 9_000])).unwrap();
+    buffer.put::<Ratchet>(&at(1, 1), &note("short")).unwrap();
+    // It was never there.
+    buffer.delete::<Plain>(&at(1, 3));
+    store.commit(buffer, &mut place.rng).unwrap();
+    assert_eq!(store.written(), BTreeMap::from([(201, 2), (202, 1), (240, 2)]));
+    let mut buffer = store.begin();
+    buffer.delete::<Plain>(&at(1, 2));
+    store.commit(buffer, &mut place.rng).unwrap();
+    assert_eq!(store.written(), BTreeMap::from([(201, 3), (202, 1), (240, 4)]));
 }
 
 #[test]
@@ -117,8 +142,9 @@ fn a_failed_sync_closes_the_store_until_it_is_opened_again() {
         *watched.fails_after.lock().unwrap() = Some(step);
         let reader = store.reader();
         assert!(matches!(store.commit(buffer, &mut place.rng), Err(StoreError::Full)), "{step}");
-        // Nothing goes on: not reading, not writing.
+        // Nothing goes on: not reading, not writing. What has closed it first is why.
         *watched.fails_after.lock().unwrap() = None;
+        store.close();
         let because = StoreError::Full.to_string();
         assert!(matches!(reader.get::<Plain>(&at(1, 1)), Err(StoreError::Poisoned { because: b }) if b == because));
         assert!(matches!(store.begin().scan::<Plain>(&Scan::all()), Err(StoreError::Poisoned { .. })));

@@ -50,6 +50,7 @@ fn it_shows_what_the_store_shows_and_writes_nothing() {
     assert!(matches!(frozen.frozen(), Some(StoreError::Full)));
 
     // Nothing can be written, and that does not close it.
+    frozen.stock_keys(&mut place.rng).expect("keys are made ahead for what can be written");
     for round in 0..2 {
         let mut buffer = frozen.begin();
         if round == 0 {

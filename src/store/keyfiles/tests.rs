@@ -57,9 +57,14 @@ fn the_newer_file_counts_and_the_older_is_overwritten() {
     let second = folder.bytes("keys.b");
     assert_eq!(files.write(&saying(&three, 9), &mut folder.rng).unwrap(), 3);
     assert_eq!(folder.bytes("keys.b"), second, "the newer file was overwritten");
-    assert_eq!(folder.files(1).load().unwrap().unwrap().contents.keys, three);
+    // Whichever of the two is the newer.
+    let mut files = folder.files(1);
+    let loaded = files.load().unwrap().unwrap();
+    assert_eq!((loaded.contents.keys, loaded.files), (three.clone(), [Condition::Sound, Condition::Behind]));
+    let first = folder.bytes("keys.a");
     // At rest, both hold the same.
     files.write(&saying(&three, 9), &mut folder.rng).unwrap();
+    assert_eq!(folder.bytes("keys.a"), first, "the newer file was overwritten");
     assert!(folder.files(1).load().unwrap().unwrap().files == BOTH);
 }
 
@@ -104,9 +109,11 @@ fn a_torn_or_damaged_file_leaves_the_other() {
         bad[at] ^= 0x10;
         fs::write(&path, &bad).unwrap();
         let loaded = load(&folder);
-        assert!(loaded.contents.keys == old && loaded.contents.commits == 1 && loaded.files != BOTH, "{at}");
+        let damaged = [Condition::Sound, Condition::Damaged];
+        assert!(loaded.contents.keys == old && loaded.contents.commits == 1 && loaded.files == damaged, "{at}");
         fs::write(&path, &good[..at]).unwrap();
-        assert!(load(&folder).contents.keys == old, "{at}");
+        let loaded = load(&folder);
+        assert!(loaded.contents.keys == old && loaded.files == damaged, "{at}");
     }
     // The damaged one is the one that is written next.
     let mut files = folder.files(1);
@@ -130,6 +137,86 @@ fn another_key_is_not_damage() {
     assert!(matches!(folder.files(2).load(), Err(StoreError::WrongKey)));
     fs::write(folder.dir.path().join("keys.a"), b"rubbish").unwrap();
     assert!(matches!(folder.files(2).load(), Err(StoreError::WrongKey)));
+    // One of another profile beside a sound one is said to be that.
+    let mut other = Folder::new();
+    other.files(2).write(&saying(&keys, 1), &mut other.rng).unwrap();
+    fs::write(folder.dir.path().join("keys.a"), other.bytes("keys.a")).unwrap();
+    let loaded = folder.files(1).load().unwrap().unwrap();
+    assert_eq!((loaded.contents.keys, loaded.files), (keys, [Condition::Foreign, Condition::Sound]));
+}
+
+/// They come of two copies of a profile, both of which were used.
+#[test]
+fn of_two_files_of_one_generation_the_second_counts() {
+    let (mut folder, mut other) = (Folder::new(), Folder::new());
+    let (one, two) = (folder.keys(1), other.keys(2));
+    folder.files(1).write(&saying(&one, 1), &mut folder.rng).unwrap();
+    other.files(1).write(&saying(&two, 1), &mut other.rng).unwrap();
+    fs::write(folder.dir.path().join("keys.b"), other.bytes("keys.a")).unwrap();
+    let mut files = folder.files(1);
+    let loaded = files.load().unwrap().unwrap();
+    assert_eq!((loaded.contents.keys, loaded.files), (two.clone(), [Condition::Behind, Condition::Sound]));
+    files.write(&saying(&two, 2), &mut folder.rng).unwrap();
+    assert_eq!(folder.bytes("keys.b"), other.bytes("keys.a"), "the one that counts was overwritten");
+}
+
+#[test]
+fn an_older_file_cannot_be_passed_off_as_a_newer_one() {
+    let mut folder = Folder::new();
+    let (old, new) = (folder.keys(2), folder.keys(1));
+    let mut files = folder.files(1);
+    files.write(&saying(&old, 1), &mut folder.rng).unwrap();
+    files.write(&saying(&new, 2), &mut folder.rng).unwrap();
+    let mut bytes = folder.bytes("keys.a");
+    bytes[15] = 9;
+    fs::write(folder.dir.path().join("keys.a"), summed(&bytes)).unwrap();
+    let loaded = folder.files(1).load().unwrap().unwrap();
+    assert_eq!((loaded.contents.keys, loaded.files), (new, [Condition::Foreign, Condition::Sound]));
+}
+
+#[test]
+fn a_file_that_others_could_read_is_private_when_it_is_written() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let mut folder = Folder::new();
+    let (keys, mut files) = (folder.keys(1), folder.files(1));
+    let paths = KEYS.map(|name| folder.dir.path().join(name));
+    for round in 0..4 {
+        files.write(&saying(&keys, 1), &mut folder.rng).unwrap();
+        let path = &paths[round % 2];
+        assert_eq!(fs::metadata(path).unwrap().mode() & 0o777, 0o600, "{round}");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+}
+
+#[test]
+fn keys_of_any_length_fill_whole_blocks() {
+    let mut folder = Folder::new();
+    let files = folder.files(1);
+    let mut beyond = Vec::new();
+    let mut keys = folder.keys(110);
+    for longer in 0..100 {
+        // A later moment takes one byte more.
+        keys.get_mut(&KeyId(longer)).unwrap().role = Role::State { made: WallTime(1_000) };
+        let bytes = files.encode(1, &saying(&keys, 1), 0, &mut folder.rng).unwrap();
+        let length = OVERHEAD + 4 + postcard::to_allocvec(&saying(&keys, 1)).unwrap().len();
+        assert!(bytes.len().is_multiple_of(BLOCK) && bytes.len() >= length && bytes.len() < length + BLOCK, "{length}");
+        assert!(matches!(files.decode(&bytes), Ok(Copy::Sound(1, found)) if found.keys == keys), "{length}");
+        beyond.push(length.checked_signed_diff(BLOCK).unwrap());
+    }
+    assert!((-8..=8).all(|length| beyond.contains(&length)), "{beyond:?}");
+}
+
+#[test]
+fn what_is_said_to_be_longer_than_it_is_does_not_open() {
+    let mut folder = Folder::new();
+    let (keys, files) = (folder.keys(1), folder.files(1));
+    let contents = postcard::to_allocvec(&saying(&keys, 1)).unwrap();
+    let length = u32::try_from(contents.len()).unwrap();
+    for (said, opens) in [(length, true), (length + 1, false), (u32::MAX, false), (length - 1, false)] {
+        let padded = [&said.to_be_bytes()[..], &contents].concat();
+        let found = files.decode(&files.seal(1, &padded, &mut folder.rng)).unwrap();
+        assert_eq!(matches!(found, Copy::Sound(..)), opens, "{said}");
+    }
 }
 
 /// A larger file is damage, so none is written; what else has become so large is brought back.
@@ -163,14 +250,23 @@ fn another_version_is_named() {
     let mut bytes = folder.bytes("keys.a");
     for version in [3, 1] {
         bytes[7] = version;
-        let end = bytes.len() - CHECKSUM_LEN;
-        let sum = sha256(&[&bytes[..end]]);
-        bytes[end..].copy_from_slice(&sum[..CHECKSUM_LEN]);
-        fs::write(folder.dir.path().join("keys.a"), &bytes).unwrap();
+        fs::write(folder.dir.path().join("keys.a"), summed(&bytes)).unwrap();
         let error = folder.files(1).load().err().unwrap();
         assert!(matches!(
             (version, error),
             (3, StoreError::TooNew { found: 3, known: 2 }) | (1, StoreError::TooOld { found: 1, oldest: 2 })
         ));
     }
+    // What has another name is no such file, of whatever version.
+    for version in 1..=3 {
+        (bytes[0], bytes[7]) = (b'r', version);
+        fs::write(folder.dir.path().join("keys.a"), summed(&bytes)).unwrap();
+        assert!(matches!(folder.files(1).load(), Err(StoreError::Damaged { .. })), "{version}");
+    }
+}
+
+/// A file with the checksum that it should have.
+fn summed(file: &[u8]) -> Vec<u8> {
+    let rest = &file[..file.len() - CHECKSUM_LEN];
+    [rest, &sha256(&[rest])[..CHECKSUM_LEN]].concat()
 }

@@ -153,6 +153,23 @@ fn swept_rows_are_off_the_disk() {
     place.open().unwrap();
 }
 
+#[test]
+fn a_sweep_that_finds_nothing_commits_nothing() {
+    let mut place = Place::new(9);
+    let watched = Arc::new(Watched::default());
+    let store = place.open_with(&watched.options()).unwrap();
+    let mut buffer = store.begin();
+    let key = buffer.create_key(&mut place.rng);
+    for number in 0..30 {
+        buffer.put_under::<Erasable>(&at(1, number), key, &note("stays")).unwrap();
+    }
+    store.commit(buffer, &mut place.rng).unwrap();
+    let commits = store.inner.writer().meta.commits;
+    watched.take();
+    while !store.sweep(10, &mut place.rng).unwrap() {}
+    assert_eq!((watched.take(), store.inner.writer().meta.commits), (Vec::new(), commits));
+}
+
 /// Whatever it is that fails, at its first sync or before.
 #[test]
 fn upkeep_that_fails_closes_the_store() {
