@@ -102,12 +102,14 @@ fn what_comes_late_takes_the_place_that_was_left_for_it() {
     for ahead in (1..60).rev().step_by(2).chain((1..60).rev().skip(1).step_by(2)) {
         comes(&mut office, highest + ahead, &ahead.to_string());
     }
+    // The end is where it was.
+    office.say(1, 0, "mine again");
     comes(&mut office, highest + 30, "another 30");
     let numbers: Vec<String> = (1..=60).map(|ahead| ahead.to_string()).collect();
     let expected: Vec<&str> = ["hello", "hello"]
         .into_iter()
         .chain(numbers.iter().map(String::as_str))
-        .chain(["mine", "another 30"])
+        .chain(["mine", "mine again", "another 30"])
         .collect();
     assert_eq!(office.texts(1, 0), expected);
     assert!(office.history(1, 0).iter().all(|message| !message.gap));

@@ -43,15 +43,16 @@ fn closed(office: &Office, who: usize, with: usize) -> BTreeMap<u64, KeyId> {
     slots
 }
 
-/// A message of this length, as it would be when it arrives.
-fn add(office: &mut Office, who: usize, from: PeerId, length: u64) {
+/// A message with a subject, if it has one, and a body of this length, as it would be when it arrives.
+fn add(office: &mut Office, who: usize, from: PeerId, subject: &str, length: u64) {
     office.tx(who, |tx| {
         let mut conversation = tx.open_conversation(RoomId::direct(from)).unwrap();
         let (_, row) = tx.buf.scan::<Messages>(&Scan::all().limit(1)).unwrap().pop().unwrap();
         conversation.last += 1;
         let position = conversation.last;
         let body = Bare::new(vec![7; usize::try_from(length).unwrap()], &Origin::new("", ""));
-        let row = MessageRow { body, subject: None, vanishes: None, ..row };
+        let subject = Some(subject.to_owned()).filter(|subject| !subject.is_empty());
+        let row = MessageRow { body, subject, vanishes: None, ..row };
         tx.add_message(&mut conversation, position, &row, None).unwrap();
         tx.put_conversation(&conversation).unwrap();
     });
@@ -70,9 +71,9 @@ fn a_slot_ends_with_its_rows_or_its_bytes_and_what_is_larger_is_one_by_itself() 
     // What fits beside what is in it, and ten bytes more.
     let bytes = limits::KEY_SLOT_BYTES;
     let used = conversation(&office, 1, 0).slot.unwrap().bytes;
-    add(&mut office, 1, alice, bytes + 1);
-    add(&mut office, 1, alice, bytes - used);
-    add(&mut office, 1, alice, 10);
+    add(&mut office, 1, alice, "", bytes + 1);
+    add(&mut office, 1, alice, "", bytes - used);
+    add(&mut office, 1, alice, "", 10);
     let found = keys(&mut office, 1, 0);
     let counts: Vec<_> = found.iter().map(|(_, count)| *count).collect();
     assert_eq!(counts, [first, 600 + before - first, 1, 1, 1], "the large one stands between two of one slot");
@@ -81,6 +82,22 @@ fn a_slot_ends_with_its_rows_or_its_bytes_and_what_is_larger_is_one_by_itself() 
     assert_eq!((slot.key, slot.rows, slot.bytes), (found[4].0, 1, 10));
     let named = closed(&office, 1, 0);
     assert_eq!(named.into_values().collect::<Vec<_>>(), [found[0].0, found[2].0, found[1].0]);
+}
+
+#[test]
+fn a_message_as_large_as_a_slot_fills_one_with_its_subject() {
+    let mut office = Office::pair();
+    let (alice, before) = (office.id(0), conversation(&office, 1, 0).slot.unwrap());
+    let bytes = limits::KEY_SLOT_BYTES;
+    add(&mut office, 1, alice, "subject", bytes - 7);
+    let full = conversation(&office, 1, 0).slot.unwrap();
+    assert_eq!((full.rows, full.bytes, full.key == before.key), (1, bytes, false));
+    // One byte more, and it is one by itself.
+    add(&mut office, 1, alice, "subject", bytes - 6);
+    let after = conversation(&office, 1, 0).slot.unwrap();
+    assert_eq!((after.key, after.rows, after.bytes), (full.key, 1, bytes));
+    let named: Vec<_> = closed(&office, 1, 0).into_values().collect();
+    assert!(named.len() == 2 && named[0] == before.key);
 }
 
 #[test]
