@@ -165,6 +165,7 @@ fn what_is_said_of_a_message_is_kept_and_neither_rings_nor_is_unread() {
                 let held = tx.checked_message(peer, now, body.clone(), None).unwrap();
                 tx.insert_incoming(peer, held).unwrap();
                 assert!(tx.mem.receipts.iter().any(|(to, _, state)| *to == peer && *state == State::Delivered));
+                assert_eq!(tx.mem.told, []);
             }
         });
     };
