@@ -222,6 +222,33 @@ fn a_recovered_store_knows_every_slot() {
     }
 }
 
+/// The names of its slots, or its own row, do not open. What others wrote for the same hour stays, also while it moves.
+#[test]
+fn what_is_damaged_of_a_conversation_goes_with_it_and_nothing_of_others() {
+    for own_row in [false, true] {
+        let mut office = Office::new(4);
+        (1..4).for_each(|with| office.befriend(0, with));
+        let many = 2 * limits::MAX_MOVED_AT_ONCE as u64 + 10;
+        office.receive(0, 2, OTHER, Some(Millis::from_hours(2)), many);
+        for with in [1, 3] {
+            office.receive(0, with, MARK, Some(Millis::from_hours(2)), 1);
+        }
+        office.receive(0, 1, MARK, None, 600);
+        office.copy_disk(0);
+        let (peer, before) = (office.id(1), office.id(3));
+        office.command(0, Command::DeleteConversation(before)).unwrap();
+        office.tx(0, |tx| {
+            let of = Scan::new(room_key(&RoomId::direct(peer)));
+            let spoiled = if own_row { tx.buf.spoil::<Conversations>(&of) } else { tx.buf.spoil::<Slots>(&of) };
+            assert_eq!(spoiled, 1);
+        });
+        office.command(0, Command::DeleteConversation(peer)).unwrap();
+        office.pass(Millis(1));
+        assert!(!office.can_be_had(0, MARK), "own row: {own_row}");
+        assert_eq!(office.texts(0, 2).iter().filter(|text| *text == OTHER).count() as u64, many);
+    }
+}
+
 #[test]
 fn hours_that_fall_due_together_go_one_after_the_other() {
     let mut office = Office::pair();
