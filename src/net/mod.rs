@@ -10,7 +10,7 @@
 //! - `contained` stands between the swarm and all behaviours: every end of a connection is told.
 //! - `dht` puts cards where others find them, finds those of others, and holds some.
 //! - `shared` is what the handle, the task and the streams have in common: connections, and who is of which class.
-//! - `quic` is the transport of that name; `handshakes` bounds connections that are being set up, `doors` those of the other transports.
+//! - `quic` is the transport of that name, `ports` says from where TCP is dialled; `handshakes` bounds connections that are being set up, `doors` those of the other transports.
 //! - `peers` chooses one connection per peer, `limits` and `budget` bound what strangers may do,
 //!   `addresses` and `discovery` say where a peer may be, `notices` tells without waiting.
 //!
@@ -43,6 +43,7 @@ mod notices;
 mod origin;
 mod peers;
 mod places;
+mod ports;
 mod quic;
 mod seeks;
 mod shared;

@@ -6,7 +6,9 @@ use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{Boxed, OrTransport};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{PeerId, Transport, noise, relay, tcp};
+#[cfg(test)]
+use libp2p::tcp;
+use libp2p::{PeerId, Transport, noise, relay};
 
 use super::classes::Classes;
 use super::doors::{Doors, Ear};
@@ -14,6 +16,7 @@ use super::error::NetError;
 use super::handshakes::Entrances;
 use super::linger::Lingering;
 use super::muxer::Yamux;
+use super::ports::Ports;
 use super::{quic, span};
 use crate::base::limits::DIAL_TIMEOUT;
 
@@ -47,7 +50,7 @@ pub(super) fn build(
 
 fn direct(keypair: &Keypair, classes: &Classes, entrances: &Entrances) -> Result<Connections, NetError> {
     let (classes, places) = (classes.clone(), entrances.tcp.clone());
-    let tcp = tcp::tokio::Transport::new(tcp::Config::default())
+    let tcp = Ports::default()
         .map(move |socket, point| Ear::new(socket, point, places))
         .upgrade(Version::V1Lazy)
         .authenticate(noise(keypair)?)
