@@ -256,9 +256,9 @@ fn what_was_dated_behind_ends_by_the_wall_clock() {
             let mut machine = Machine::new();
             machine.run(HOUR);
             if way == "opened" {
-                machine.reopen_at(machine.now.wall - back)
+                machine.reopen_at(machine.now.wall - back);
             } else {
-                machine.set_back(back)
+                machine.set_back(back);
             }
             begin(&mut machine);
             machine.run(Millis(1_000));
