@@ -225,7 +225,7 @@ fn a_recovered_store_knows_every_slot() {
 /// The names of its slots, or its own row, do not open. What others wrote for the same hour stays, also while it moves.
 #[test]
 fn what_is_damaged_of_a_conversation_goes_with_it_and_nothing_of_others() {
-    for own_row in [false, true] {
+    for (own_row, moves) in [(false, true), (true, true), (true, false)] {
         let mut office = Office::new(4);
         (1..4).for_each(|with| office.befriend(0, with));
         let many = 2 * limits::MAX_MOVED_AT_ONCE as u64 + 10;
@@ -236,13 +236,19 @@ fn what_is_damaged_of_a_conversation_goes_with_it_and_nothing_of_others() {
         office.receive(0, 1, MARK, None, 600);
         office.copy_disk(0);
         let (peer, before) = (office.id(1), office.id(3));
-        office.command(0, Command::DeleteConversation(before)).unwrap();
+        if !moves {
+            office.command(0, Command::DeleteConversation(before)).unwrap();
+        }
         office.tx(0, |tx| {
+            if moves {
+                tx.delete_conversation(before).unwrap();
+            }
             let of = Scan::new(room_key(&RoomId::direct(peer)));
             let spoiled = if own_row { tx.buf.spoil::<Conversations>(&of) } else { tx.buf.spoil::<Slots>(&of) };
             assert_eq!(spoiled, 1);
+            tx.delete_conversation(peer).unwrap();
         });
-        office.command(0, Command::DeleteConversation(peer)).unwrap();
+        office.open(0);
         office.pass(Millis(1));
         assert!(!office.can_be_had(0, MARK), "own row: {own_row}");
         assert_eq!(office.texts(0, 2).iter().filter(|text| *text == OTHER).count() as u64, many);
