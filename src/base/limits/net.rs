@@ -72,9 +72,6 @@ pub const MAX_REFUSED_RUN: u32 = 256;
 /// How long a dial may take: both handshakes. A dial that tries an address for somebody must fail before he gives up
 /// waiting for the answer, after 10 s.
 pub const DIAL_TIMEOUT: Millis = Millis::from_secs(7);
-/// After how long without an answer TCP is dialled from another port than the listening one as well: the system has asked
-/// a second time by then.
-pub const PORT_PATIENCE: Millis = Millis(1_500);
 /// How long a wildcard listener may take to name its first address.
 pub const LISTEN_TIMEOUT: Millis = Millis::from_secs(3);
 /// After how long the local network is looked at again that was flooded with addresses.

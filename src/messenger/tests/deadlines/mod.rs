@@ -174,7 +174,6 @@ const OF_THE_NETWORK: &[&str] = &[
     "MAX_CIRCUIT_TIME",
     "CIRCUIT_IDLE",
     "RELAY_WAIT",
-    "PORT_PATIENCE",
     "RELAY_KNOWN",
     "TRIAL_TIMEOUT",
     "TRIAL_HEARD_TIMEOUT",
