@@ -59,7 +59,7 @@ impl Task {
         self.nat.dials.connected(&peer);
         self.nat.missed.remove(&peer);
         if link.way.is_direct() {
-            self.nat.redial.connected(&peer);
+            self.nat.redial.connected(&peer, link.since);
         }
         self.refresh_class(&peer);
         if !link.ours {
