@@ -22,6 +22,7 @@ const LONG_WAY: &str = "100";
 
 /// The gateway of every home.
 const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
+const ROUTER_MAC: &str = "02:00:c0:a8:00:01";
 
 /// How many ports a port-changing gateway has to give away, and the first of them.
 const PORTS: u32 = 1024;
@@ -128,7 +129,9 @@ impl Net {
     fn gateway_for(&self, nat: Nat, udp: bool, upnp: bool) -> Result<Gateway, String> {
         let namespace = Namespace::add()?;
         namespace.set("ipv4/ip_forward", "1")?;
-        namespace.ip(&["link", "add", "lan", "type", "bridge"])?;
+        // With an address of its own: it would have one of a socket, and another one whenever that is unplugged, so that those at
+        // home would send to nobody until they ask again, for a minute.
+        namespace.ip(&["link", "add", "lan", "address", ROUTER_MAC, "type", "bridge"])?;
         namespace.ip(&["addr", "add", &format!("{ROUTER}/24"), "dev", "lan"])?;
         namespace.ip(&["link", "set", "lan", "up"])?;
         let (link, number) = self.plug(&namespace, "wan")?;

@@ -66,7 +66,7 @@ enum Needs {
 }
 
 /// All tests.
-const TESTS: [(&str, Needs, fn()); 41] = [
+const TESTS: [(&str, Needs, fn()); 42] = [
     ("mdns::an_envelope_goes_by_bare_peer_id", Needs::Cable, an_envelope_goes_by_bare_peer_id),
     ("mdns::both_may_dial_at_once", Needs::Cable, both_may_dial_at_once),
     (
@@ -91,6 +91,7 @@ const TESTS: [(&str, Needs, fn()); 41] = [
     ("lab::tcp_opens_from_both_sides", Needs::Lab, proof::tcp_opens_from_both_sides),
     ("lab::a_gateway_may_let_no_udp_through", Needs::Lab, proof::a_gateway_may_let_no_udp_through),
     ("lab::addresses_change", Needs::Lab, proof::addresses_change),
+    ("lab::a_gateway_stays_the_same", Needs::Lab, proof::a_gateway_stays_the_same),
     ("lab::bytes_are_counted", Needs::Lab, proof::bytes_are_counted),
     ("lab::a_way_is_long_and_bad", Needs::Lab, proof::a_way_is_long_and_bad),
     ("lab::nothing_is_left", Needs::Lab, proof::nothing_is_left),

@@ -214,6 +214,22 @@ pub(crate) fn addresses_change() {
     assert_eq!(next(&socket).0, "you are here");
 }
 
+/// The gateway of a home is the same to those who are there when others have come and gone.
+pub(crate) fn a_gateway_stays_the_same() {
+    let net = Net::lay().unwrap();
+    let server = Server::on(&net);
+    let gateway = net.gateway(Nat::Home).unwrap();
+    let home = gateway.home().unwrap();
+    let socket = udp(&home, PORT);
+    let first = server.sees(&socket);
+    for _ in 0..8 {
+        let others = [(); 2].map(|()| gateway.home().unwrap());
+        assert_eq!(server.sees(&socket), first);
+        drop(others);
+        assert_eq!(server.sees(&socket), first);
+    }
+}
+
 /// What a host sends is counted, and nothing else.
 pub(crate) fn bytes_are_counted() {
     let net = Net::lay().unwrap();
