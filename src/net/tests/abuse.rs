@@ -6,6 +6,17 @@ use super::*;
 use crate::base::limits::{MAX_ENVELOPE, MAX_ENVELOPE_STREAMS};
 use crate::envelope::frame::{Frame, decode, put_envelope, put_hello};
 
+/// Above its bound of memory a node makes and takes no connection, and others hear of it.
+#[tokio::test]
+async fn without_memory_nobody_is_dialled_nor_taken() {
+    let mut full = Node::with(NetConfig { max_memory: 1, ..config(1, &[TCP]) }).await;
+    let mut other = Node::start(2, &[TCP]).await;
+    full.net.connect(other.id(), &other.addrs()).unwrap();
+    full.expect(|event| *event == Event::Unreachable(other.id())).await;
+    other.net.connect(full.id(), &full.addrs()).unwrap();
+    other.expect(|event| *event == Event::Unreachable(full.id())).await;
+}
+
 /// Reads to the end of the stream, however it ends: the frames that came.
 async fn rest(stream: &mut Stream) -> Vec<Frame> {
     let (mut bytes, mut frames) = (Vec::new(), Vec::new());
