@@ -3,7 +3,7 @@
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use libp2p::swarm::SwarmEvent;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::{Multiaddr, identify};
+use libp2p::{Multiaddr, identify, ping};
 
 use super::*;
 use crate::base::words::Reachability;
@@ -27,6 +27,9 @@ struct Liar {
     asked: streams::Behaviour,
     heard: streams::Behaviour,
     identify: identify::Behaviour,
+    /// Who gives no sign of life when he is asked for one (the network of this machine has changed, he makes another connection) loses his
+    /// connections before he can lie.
+    ping: ping::Behaviour,
 }
 
 /// Connects with the node, and answers its questions; how many there were.
@@ -38,6 +41,7 @@ async fn liar(seed: u8, node: &Node, lie: Lie) -> tokio::sync::watch::Receiver<u
         asked: stream(ASK, 8),
         heard: stream(HEAR, 0),
         identify: identify::Behaviour::new(identify::Config::new("liar".to_owned(), keypair.public())),
+        ping: ping::Behaviour::default(),
     };
     let transport =
         transport::build(&keypair, &Classes::default(), None, &crate::net::handshakes::Entrances::default()).unwrap();
