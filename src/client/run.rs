@@ -27,6 +27,7 @@ pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMu
         let mut signals = node::Signals::new()?;
         let node = node::Node::start(place, lock, profile, options).await?;
         let ready = node.ready();
+        let service = node.service();
         tell(&ready);
         let mut news = node::News::after(&node.dispatcher, ready.seq);
         loop {
@@ -36,6 +37,7 @@ pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMu
                 true = news.ready() => news.read(MAX_PAGE).await.iter().for_each(&mut *tell),
             }
         }
+        service.stopping();
         node.shutdown().await
     })
 }

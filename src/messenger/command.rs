@@ -84,6 +84,8 @@ pub enum Command {
     DropMailbox(PeerId),
     /// The wall clock is right: what has passed by it has passed.
     ConfirmClock,
+    /// Nothing: whoever hands it in learns that the messenger answers.
+    Nothing,
 }
 
 impl Command {

@@ -39,6 +39,7 @@ impl Tx<'_> {
                 self.mem.clock.confirm();
                 Ok(Answer::Done)
             }
+            Command::Nothing => Ok(Answer::Done),
         }
     }
 

@@ -30,6 +30,7 @@ mod random;
 mod recover;
 mod run;
 mod server;
+mod service;
 mod socket;
 mod upkeep;
 mod views;

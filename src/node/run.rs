@@ -16,6 +16,7 @@ use super::engine::{self, Start};
 use super::metrics::{self, Source};
 use super::place::Place;
 use super::profile::Profile;
+use super::service::Service;
 use super::socket::{self, SocketFile};
 use super::{addresses, errors, random, server};
 use crate::api::{ApiError, Event, EventKind};
@@ -127,6 +128,11 @@ impl Node {
                 socket: self.place.socket.clone(),
             },
         }
+    }
+
+    /// The service manager is told that it is up.
+    pub(crate) fn service(&self) -> Service {
+        Service::ready(&self.core)
     }
 
     /// Waits until somebody asks it to end, or it fails.

@@ -27,6 +27,7 @@ mod openrpc;
 mod person;
 mod quic;
 mod secrets;
+mod service;
 mod socket;
 mod recovery;
 mod refusing;
