@@ -6,7 +6,7 @@
 mod grant;
 mod net;
 
-use super::time::Millis;
+use super::time::{Millis, WallTime};
 
 pub use grant::{Amount, By, Grant, Of};
 pub use net::*;
@@ -180,6 +180,8 @@ pub const MARKS_PAGE: usize = 1_024;
 
 // ---- Clocks -------------------------------------------------------------------------------------
 
+/// A wall clock that stands before this is wrong: the beginning of 2020, in milliseconds since 1970.
+pub const CLOCK_FIRST: WallTime = WallTime(1_577_836_800_000);
 /// A wall clock that differs by so much from what the monotonic clock says was set.
 pub const CLOCK_STEP: Millis = Millis::from_secs(5);
 /// How often the clocks are written down, if nothing is seen of them.

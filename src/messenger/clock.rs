@@ -7,9 +7,10 @@
 //! it never does. A clock that is set while we run moves deadlines with it: such a leap counts for nothing but messages with
 //! a time to live, whose end is a promise about the wall clock.
 //!
-//! A clock that stands before where it should be is *behind* from there on, and makes that up first. Whether it does because it
-//! was set right, or because time passed by it, is not to be known of a profile that was closed meanwhile: messages with a time
-//! to live that were dated since it was behind end by what it says, and nothing else does.
+//! A clock that goes back falls back behind what was dated by it before, and makes that up first. Whether it does because it was
+//! set right, or because time passed by it, is not to be known of a profile that was closed meanwhile: messages with a time to
+//! live that were dated since then, or before the claim that it took back, end by what it says; nothing else does, and what was
+//! dated by that claim is as young as if the clock had stood.
 //!
 //! Pure: the clocks are arguments. What is done with it stands with each deadline.
 
@@ -18,8 +19,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::base::limits::{
-    CLOCK_AGREEMENT, CLOCK_BELIEVED, CLOCK_DAYS, CLOCK_LEAP, CLOCK_NOTE, CLOCK_PEERS, CLOCK_STEP, CLOCK_WARNING,
-    LONGEST_LIFE,
+    CLOCK_AGREEMENT, CLOCK_BELIEVED, CLOCK_DAYS, CLOCK_FIRST, CLOCK_LEAP, CLOCK_NOTE, CLOCK_PEERS, CLOCK_STEP,
+    CLOCK_WARNING, LONGEST_LIFE,
 };
 use crate::base::shown::{ClockFault, ClockWarning};
 use crate::base::{Aging, Millis, MonoTime, Now, PeerId, WallTime};
@@ -40,7 +41,7 @@ pub struct ClockRow {
     pub time: WallTime,
     /// …when the wall clock stood here.
     pub wall: WallTime,
-    /// How far the wall clock was set back, beyond what it had claimed before, and has not made up for; ascending.
+    /// How far the wall clock went back and has not made up for, what is made up first last.
     pub backs: Vec<Back>,
     /// When the profile was opened last.
     pub opened: WallTime,
@@ -48,17 +49,22 @@ pub struct ClockRow {
     pub leaps: Vec<Leap>,
     /// How long we have run with the wall clock as it is, while something is to be confirmed.
     pub stood: Millis,
-    /// Days of the wall clock on which we did.
+    /// The last days of the wall clock on which we did.
     pub days: Vec<u32>,
 }
 
-/// The wall clock was set back.
+/// The wall clock went back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Back {
-    /// What is dated from here on was dated by a clock that was behind.
+    /// What is dated from here on was dated after it.
     pub at: WallTime,
-    /// So far it still is.
+    /// So far it has not made up for it.
     pub by: Millis,
+    /// What is dated from here to there was dated by a claim that it took back; what is older was not. Zero: it took back what
+    /// was believed, and is behind.
+    pub from: WallTime,
+    /// The day of the wall clock.
+    pub day: u32,
 }
 
 /// A stretch of the profile's time in which nobody was there to see it pass.
@@ -72,26 +78,28 @@ pub struct Leap {
     pub what: Passed,
     /// For what it may have passed.
     pub of: Dated,
+    /// The day of the wall clock on which it was seen.
+    pub day: u32,
 }
 
 /// For which of what is dated before a leap it counts. For the rest there was no such time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Dated {
-    /// For all of it.
-    Any,
-    /// For what was dated from here on: by a clock that was behind, and made up for it.
-    Since(WallTime),
-    /// For what was dated before: what came later was seen to be young.
-    Before(WallTime),
+pub struct Dated {
+    /// For what was dated before…
+    pub before: WallTime,
+    /// …and from here on.
+    pub since: WallTime,
 }
 
 impl Dated {
+    const ANY: Self = Self::before(WallTime(u64::MAX));
+
+    const fn before(before: WallTime) -> Self {
+        Self { before, since: WallTime(u64::MAX) }
+    }
+
     fn has(self, date: WallTime) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Since(at) => date >= at,
-            Self::Before(at) => date < at,
-        }
+        date < self.before || date >= self.since
     }
 }
 
@@ -124,7 +132,7 @@ impl Leap {
 
     /// Whether it says that the time is later than it would be, and not only that a clock that was behind made up for it.
     fn is_claim(&self, what: Passed) -> bool {
-        self.what == what && !matches!(self.of, Dated::Since(_))
+        self.what == what && self.of.before > WallTime(0)
     }
 }
 
@@ -132,27 +140,28 @@ impl ClockRow {
     /// The clock of a new profile.
     pub fn new(wall: WallTime) -> Self {
         let wall = wall.min(LAST);
-        Self { time: wall, wall, opened: wall, ..Self::default() }
+        let mut new = Self { time: wall, wall, opened: wall, ..Self::default() };
+        // There was no such program then.
+        new.fall_back(&[(WallTime(0), CLOCK_FIRST.since(wall))]);
+        new
     }
 
     /// The clock of a profile that is opened, or looked at, when the wall clock stands here.
     #[must_use]
     pub fn at(mut self, wall: WallTime) -> Self {
         let wall = wall.min(LAST);
-        let (gap, back) = (wall.since(self.wall), self.wall.since(wall));
-        let mut left = Millis(0);
-        if gap > Millis(0) {
-            self.leap(gap, Passed::Closed);
-        } else if back > CLOCK_STEP {
-            left = self.unclaim(back);
-        }
+        let back = self.wall.since(wall);
         // Less is no other time, as while it runs.
-        self.wall = if back > CLOCK_STEP { wall } else { wall.max(self.wall) };
-        if left > Millis(0) || !self.backs.is_empty() {
+        let is_back = back > CLOCK_STEP;
+        let now = if is_back { wall } else { wall.max(self.wall) };
+        let before = std::mem::replace(&mut self.wall, now);
+        let fallen = if is_back { self.undo(back) } else { Vec::new() };
+        self.leap(self.wall.since(before), Passed::Closed);
+        if is_back || !self.backs.is_empty() {
             // Whoever ran before may have dated something behind what he noted; that is from before it was opened.
-            self.go_on(CLOCK_NOTE, Passed::Never, Dated::Any);
+            self.go_on(CLOCK_NOTE, Passed::Never, Dated::ANY);
         }
-        self.fall_back(left);
+        self.fall_back(&fallen);
         self.opened = self.time;
         self.note_day();
         self
@@ -160,7 +169,8 @@ impl ClockRow {
 
     /// How far the wall clock is before where it was and should be.
     pub fn behind(&self) -> Millis {
-        Millis(self.backs.iter().fold(0, |sum, back| sum.saturating_add(back.by.0)))
+        let behind = self.backs.iter().filter(|back| back.from == WallTime(0));
+        behind.fold(Millis(0), |sum, back| sum.and(back.by))
     }
 
     /// Whether something is to be confirmed.
@@ -170,12 +180,25 @@ impl ClockRow {
 
     /// The wall clock is right: what is said to have passed has passed.
     pub fn confirm(&mut self) {
-        self.leaps.retain(|leap| leap.what != Passed::Closed);
-        for leap in self.leaps.iter_mut().filter(|leap| leap.what.is_open()) {
+        self.confirm_until(u32::MAX);
+        self.begin_anew();
+    }
+
+    /// The same of what was seen until this day.
+    fn confirm_until(&mut self, day: u32) {
+        self.leaps.retain(|leap| leap.what != Passed::Closed || leap.day > day);
+        for leap in self.leaps.iter_mut().filter(|leap| leap.what.is_open() && leap.day <= day) {
             leap.what = Passed::Shifted;
         }
-        self.backs.clear();
-        self.begin_anew();
+        self.backs.retain(|back| back.day > day);
+    }
+
+    /// On the third day on which the profile was opened, what was seen on the first is confirmed. Whether anything was.
+    fn confirm_by_days(&mut self) -> bool {
+        let Some(first) = self.days.first().copied().filter(|_| self.days.len() == CLOCK_DAYS) else { return false };
+        let known = self.backs.len() + self.leaps.iter().filter(|leap| leap.what.is_open()).count();
+        self.confirm_until(first);
+        self.backs.len() + self.leaps.iter().filter(|leap| leap.what.is_open()).count() < known
     }
 
     /// The time to compare a deadline of `date + span` with: the deadline is over if so much of the time since that date is
@@ -260,29 +283,39 @@ impl ClockRow {
         length(self.leaps.iter().filter(|leap| leap.is_claim(what)))
     }
 
-    /// The wall clock is ahead of where it should be, by so much. What it was behind is made up for first.
+    /// The wall clock is ahead of where it should be, by so much. What it went back is made up for first.
     fn leap(&mut self, by: Millis, what: Passed) {
         let mut left = by;
-        let (mut made_up, mut of) = (Millis(0), Dated::Any);
+        let (mut made_up, mut behind, mut of) = (Millis(0), Millis(0), Dated::ANY);
         while left > Millis(0)
-            && let Some(Back { at, by: behind }) = self.backs.pop()
+            && let Some(mut last) = self.backs.pop()
         {
-            let back = left.min(behind);
-            (left, made_up) = (Millis(left.0 - back.0), made_up.and(back));
-            if back < behind {
-                self.backs.push(Back { at, by: Millis(behind.0 - back.0) });
+            let back = left.min(last.by);
+            (left, last.by, made_up) = (left.less(back), last.by.less(back), made_up.and(back));
+            if last.from == WallTime(0) {
+                behind = behind.and(back);
             }
-            match what {
-                Passed::Closed => self.go_on(back, Passed::Unplaced, Dated::Since(at)),
-                _ if at <= self.opened => of = Dated::Before(self.opened),
-                _ => {}
+            if what == Passed::Closed {
+                self.go_on(back, Passed::Unplaced, Dated { before: last.from, since: last.at });
+            } else {
+                if last.from > WallTime(0) {
+                    self.go_on(back, what, Dated::before(last.from));
+                }
+                if last.at <= self.opened {
+                    of = Dated::before(self.opened);
+                }
+            }
+            if last.by > Millis(0) {
+                self.backs.push(last);
             }
         }
-        let most = if what == Passed::Closed { CLOCK_LEAP } else { CLOCK_WARNING };
-        if left > most || made_up > CLOCK_WARNING {
+        if what == Passed::Closed && left > CLOCK_LEAP {
+            self.stood = Millis(0);
+        } else if what != Passed::Closed && left > CLOCK_WARNING || made_up > CLOCK_WARNING {
             self.begin_anew();
         }
-        let is_placed = what != Passed::Closed || made_up == Millis(0);
+        // By how much it was wrong is known where that was little.
+        let is_placed = what != Passed::Closed || (behind <= CLOCK_WARNING && made_up <= CLOCK_LEAP);
         self.go_on(left, if is_placed { what } else { Passed::Unplaced }, of);
     }
 
@@ -292,22 +325,23 @@ impl ClockRow {
         if len > Millis(0) {
             let at = self.time;
             self.time = at + len;
-            self.leaps.push(Leap { at, len, what, of });
+            self.leaps.push(Leap { at, len, what, of, day: day_of(self.wall) });
             self.tidy();
         }
     }
 
     /// The wall clock is before where it should be, by so much.
     fn set_back(&mut self, by: Millis) {
-        let left = self.unclaim(by);
+        let fallen = self.undo(by);
         // What is dated in this millisecond is from before.
-        self.go_on(Millis(left.0.min(1)), Passed::Never, Dated::Any);
-        self.fall_back(left);
+        self.go_on(Millis(1), Passed::Never, Dated::ANY);
+        self.fall_back(&fallen);
     }
 
-    /// What the wall clock claimed last and nobody has confirmed never was, as far as it was set back. Gives what is left of that.
-    fn unclaim(&mut self, by: Millis) -> Millis {
-        let mut left = by;
+    /// What the wall clock claimed last and nobody has confirmed never was, as far as it went back. Gives what is to be made up
+    /// for: the date before which what is dated is older than that claim, and how much.
+    fn undo(&mut self, by: Millis) -> Vec<(WallTime, Millis)> {
+        let (mut left, mut fallen) = (by, Vec::new());
         let mut leaps = Vec::with_capacity(self.leaps.len() + 1);
         for mut leap in std::mem::take(&mut self.leaps).into_iter().rev() {
             let undone = left.min(leap.len);
@@ -315,39 +349,38 @@ impl ClockRow {
                 leaps.push(leap);
                 continue;
             }
-            left = Millis(left.0 - undone.0);
-            leap.len = Millis(leap.len.0 - undone.0);
-            leaps.push(Leap { at: leap.end(), len: undone, what: Passed::Never, of: Dated::Any });
+            fallen.push((leap.of.before.min(leap.end()), undone));
+            left = left.less(undone);
+            leap.len = leap.len.less(undone);
+            leaps.push(Leap { at: leap.end(), len: undone, what: Passed::Never, of: Dated::ANY, day: leap.day });
             if leap.len > Millis(0) {
                 leaps.push(leap);
-            }
-            if let Dated::Since(at) = leap.of {
-                // It made up for that, and is behind again.
-                match self.backs.last_mut().filter(|back| back.at == at) {
-                    Some(back) => back.by = back.by.and(undone),
-                    None => self.backs.push(Back { at, by: undone }),
-                }
             }
         }
         leaps.reverse();
         self.leaps = leaps;
+        fallen.push((WallTime(0), left));
         if by > CLOCK_WARNING {
             self.begin_anew();
         }
         self.tidy();
-        left
+        fallen
     }
 
-    /// The wall clock is behind, by so much more.
-    fn fall_back(&mut self, by: Millis) {
-        if by > Millis(0) {
-            self.backs.push(Back { at: self.time, by });
-        }
-        if self.backs.len() > MAX_BACKS {
+    /// The wall clock went back, and is where it is from now on.
+    fn fall_back(&mut self, fallen: &[(WallTime, Millis)]) {
+        let fallen = fallen.iter().filter(|(_, by)| *by > Millis(0));
+        self.backs.extend(fallen.map(|(from, by)| Back {
+            at: self.time,
+            by: *by,
+            from: *from,
+            day: day_of(self.wall),
+        }));
+        while self.backs.len() > MAX_BACKS {
             let first = self.backs.remove(0);
             if let Some(second) = self.backs.first_mut() {
                 // What was dated between the two ends later than it might.
-                second.by = second.by.and(first.by);
+                (second.by, second.from) = (second.by.and(first.by), second.from.min(first.from));
             }
         }
     }
@@ -359,9 +392,12 @@ impl ClockRow {
     }
 
     fn note_day(&mut self) {
-        let day = u32::try_from(self.wall.0 / DAY).unwrap_or(u32::MAX);
-        if self.is_open() && !self.days.contains(&day) && self.days.len() < CLOCK_DAYS {
+        let day = day_of(self.wall);
+        if self.is_open() && !self.days.contains(&day) {
             self.days.push(day);
+            if self.days.len() > CLOCK_DAYS {
+                self.days.remove(0);
+            }
         }
     }
 
@@ -376,11 +412,15 @@ impl ClockRow {
             let first = self.leaps.remove(place);
             let Some(second) = self.leaps.get_mut(place) else { return };
             let are_alike = (first.what, first.of) == (second.what, second.of);
-            let (what, of) = if are_alike { (first.what, first.of) } else { (Passed::Never, Dated::Any) };
+            let (what, of) = if are_alike { (first.what, first.of) } else { (Passed::Never, Dated::ANY) };
             let len = first.len.and(second.len);
-            *second = Leap { at: second.end() - len, len, what, of };
+            *second = Leap { at: second.end() - len, len, what, of, day: second.day };
         }
     }
+}
+
+fn day_of(wall: WallTime) -> u32 {
+    u32::try_from(wall.0 / DAY).unwrap_or(u32::MAX)
 }
 
 fn length<'a>(leaps: impl Iterator<Item = &'a Leap>) -> Millis {
@@ -436,11 +476,11 @@ impl Clock {
             row.time = row.time + ran;
             row.wall = expected;
             if apart > CLOCK_STEP {
+                row.wall = wall;
                 match ahead > Millis(0) {
                     true => row.leap(ahead, Passed::Set),
                     false => row.set_back(back),
                 }
-                row.wall = wall;
                 self.is_news = true;
                 if apart > CLOCK_WARNING {
                     self.heard.clear();
@@ -473,10 +513,10 @@ impl Clock {
 
     fn judge(&mut self) {
         let row = &self.row;
-        let is_old = row.stood >= CLOCK_BELIEVED || row.days.len() >= CLOCK_DAYS;
-        if row.is_open() && (is_old || self.heard.len() >= CLOCK_PEERS) {
+        if row.is_open() && (row.stood >= CLOCK_BELIEVED || self.heard.len() >= CLOCK_PEERS) {
             self.confirm();
         }
+        self.is_news |= self.row.confirm_by_days();
     }
 }
 

@@ -72,7 +72,11 @@ pub(crate) struct Office {
 impl Office {
     /// So many, who reach each other.
     pub(crate) fn new(desks: u64) -> Self {
-        let now = Place::new(0).now;
+        Self::begun(desks, Place::new(0).now)
+    }
+
+    /// The same, when the clocks stand there.
+    pub(crate) fn begun(desks: u64, now: Now) -> Self {
         let mut office = Self {
             desks: Vec::new(),
             now,

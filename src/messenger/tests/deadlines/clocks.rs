@@ -1,6 +1,6 @@
 //! What follows from a wall clock that is set, and from one that is confirmed.
 
-use crate::base::{Millis, WallTime, limits};
+use crate::base::{Millis, Now, WallTime, limits};
 use crate::identity::{CardContent, CardKeys, IdentityKey, IdentityKeypair, OneTimePrekeyIn};
 use crate::messenger::command::Command;
 use crate::messenger::io::{Event, Input, Order, Output};
@@ -189,6 +189,75 @@ fn what_is_said_while_the_clock_is_behind_ends_by_it() {
             assert!(!office.can_be_had(0, text), "{back:?}: {text}");
         }
     }
+}
+
+/// Whoever was away, opens his profile, and has a clock that is back once before anything was confirmed, loses nothing of what came
+/// since: it is as young as it is.
+#[test]
+fn what_came_since_a_leap_does_not_age_by_a_clock_that_is_back_once() {
+    let hours = |n: u64| Millis(n * HOUR.0);
+    for (away, back) in
+        [(WEEKS, WEEKS), (WEEKS, Millis(WEEKS.0 * 20)), (hours(12), HOUR), (HOUR, HOUR), (DAY, hours(12))]
+    {
+        for runs in [false, true] {
+            let mut office = Office::new(3);
+            office.befriend(0, 1);
+            office.close(0);
+            office.forward(away);
+            office.open(0);
+            office.whisper(1, 0, BRIEF, HOUR);
+            office.say(2, 0, "may I?");
+            office.online = false;
+            office.say(0, 1, "queued");
+            if !runs {
+                office.close(0);
+            }
+            office.now.wall = office.now.wall - back;
+            if runs {
+                look(&mut office, 0)
+            } else {
+                office.open(0)
+            }
+            office.pass(Millis(1_000));
+            if !runs {
+                office.close(0);
+            }
+            office.now.wall = office.now.wall + back;
+            if runs {
+                look(&mut office, 0)
+            } else {
+                office.open(0)
+            }
+            let what = format!("away {away:?}, back {back:?}, runs {runs}");
+            for confirmed in [false, true] {
+                if confirmed {
+                    office.command(0, Command::ConfirmClock).unwrap();
+                }
+                office.pass(MINUTE);
+                assert!(office.texts(0, 1).contains(&BRIEF.to_owned()), "{what}, {confirmed}");
+                assert_eq!(query::requests(&office.rows(0), office.now.wall).unwrap().len(), 1, "{what}, {confirmed}");
+                assert_eq!(office.undelivered(0), 1, "{what}, {confirmed}");
+            }
+            office.pass(hours(2));
+            assert!(!office.texts(0, 1).contains(&BRIEF.to_owned()) && !office.can_be_had(0, BRIEF), "{what}");
+        }
+    }
+}
+
+/// What a machine without a battery queues at its first start is not older when it has the time.
+#[test]
+fn what_is_dated_before_there_was_such_a_program_is_young() {
+    let right = Office::new(0).now;
+    let mut office = Office::begun(2, Now { wall: WallTime(5_000), ..right });
+    assert!(warns(&office, 0));
+    office.online = false;
+    office.say(0, 1, "queued");
+    office.close(0);
+    office.now.wall = right.wall;
+    office.open(0);
+    office.command(0, Command::ConfirmClock).unwrap();
+    office.pass(HOUR);
+    assert_eq!(office.undelivered(0), 1);
 }
 
 /// What waited in a request ends as it would have there.
