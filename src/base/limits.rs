@@ -156,6 +156,8 @@ pub const STRANGER_SESSION_LIFE: Millis = REQUEST_LIFE;
 pub const DECLINE_LIFE: Millis = Millis::from_days(30);
 /// Messages transmitted to somebody who has not accepted.
 pub const MAX_UNACCEPTED_SENT: usize = 3;
+/// How long each of them counts: it may go again until it is given up, and lie there as a request from then on.
+pub const UNACCEPTED_LIFE: Millis = UNDELIVERED_AFTER.and(REQUEST_LIFE);
 
 // ---- Marks --------------------------------------------------------------------------------------
 

@@ -194,7 +194,11 @@ impl Tx<'_> {
         let mut row = self.peer(peer)?.filter(|row| row.blocked).ok_or(Refusal::NotAContact)?;
         row.blocked = false;
         // The name is kept with the conversation.
-        if row.contact.is_none() && row.declined_until.is_none() && row.known_as.is_empty() {
+        if row.contact.is_none()
+            && row.declined_until.is_none()
+            && row.known_as.is_empty()
+            && row.unaccepted_sent.is_empty()
+        {
             self.buf.delete::<Peers>(&peer_key(peer));
         } else {
             if row.contact.is_some() {
@@ -214,7 +218,6 @@ impl Tx<'_> {
         let mut row = self.contact_row(peer)?;
         row.contact = None;
         row.accepted = false;
-        row.unaccepted_sent = 0;
         self.void_token(&mut row)?;
         self.mem.contacts = self.mem.contacts.saturating_sub(1);
         self.put_peer(&row)?;

@@ -29,6 +29,7 @@ impl Tx<'_> {
         // Whoever writes to us within a session has accepted us: crossing requests accept each other.
         if !row.accepted {
             row.accepted = true;
+            row.unaccepted_sent.clear();
             self.event(EventKind::ContactAdded { peer_id: peer });
             self.send_profile(&mut row)?;
             self.try_now(peer);

@@ -104,6 +104,7 @@ impl Tx<'_> {
 
     fn age_peer(&mut self, mut row: PeerRow, daily: bool) -> Step {
         self.age_healing(&mut row)?;
+        self.free_places(&mut row)?;
         if daily && row.is_contact() {
             self.prune_sessions(&row.peer)?;
         }
@@ -117,6 +118,18 @@ impl Tx<'_> {
         }
         self.buf.delete::<Peers>(&peer_key(&row.peer));
         Ok(())
+    }
+
+    /// REQ-10: what was sent to somebody who has not accepted was given up, and lies with him no more, since a request ends.
+    fn free_places(&mut self, row: &mut PeerRow) -> Step {
+        let clock = self.believed(limits::UNACCEPTED_LIFE);
+        let before = row.unaccepted_sent.len();
+        row.unaccepted_sent.retain(|at| *at + limits::UNACCEPTED_LIFE > clock);
+        if row.unaccepted_sent.len() == before {
+            return Ok(());
+        }
+        self.touch(row.peer);
+        self.put_peer(row)
     }
 
     fn expire_requests(&mut self) {

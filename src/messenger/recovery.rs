@@ -161,7 +161,7 @@ impl Order<'_> {
             row.healed_at = None;
             row.profile_sent = 0;
             // What went to somebody who has not accepted goes again, and counts again.
-            row.unaccepted_sent = 0;
+            row.unaccepted_sent.clear();
             self.buf.put::<Peers>(&peer_key(&row.peer), &row)?;
             self.step(1)?;
         }

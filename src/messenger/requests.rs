@@ -180,6 +180,7 @@ impl Tx<'_> {
         row.messages.sort_by_key(|held| held.counter);
         let mut contact = self.peer(&peer)?.unwrap_or_else(|| PeerRow::new(peer));
         contact.accepted = true;
+        contact.unaccepted_sent.clear();
         if !row.name.is_empty() {
             contact.known_as.clone_from(&row.name);
             contact.announced_name = row.name;

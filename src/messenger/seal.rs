@@ -41,7 +41,7 @@ impl Sealing {
     pub(super) fn gate(&self) -> Gate {
         Gate {
             accepted: self.peer.accepted,
-            unaccepted_sent: self.peer.unaccepted_sent,
+            unaccepted_sent: self.peer.unaccepted_sent.len(),
             is_shut: self.set.is_stretched(),
             narrow: self.narrow,
         }
@@ -84,7 +84,7 @@ impl Tx<'_> {
         match self.attempt(|tx| tx.seal(work, number, &letter, for_mailbox)) {
             Ok(Some(sealed)) => {
                 let counts = !work.peer.accepted && !letter.way.counted && letter.is_message();
-                work.peer.unaccepted_sent += u32::from(counts);
+                work.peer.unaccepted_sent.extend(counts.then(|| self.deadline_clock()));
                 (work.sealed, work.changed) = (true, work.changed || counts);
                 self.happen(id, number, Happening::Sealed(Arc::clone(&sealed), counts))?;
                 Ok(Ready::Envelope(sealed))

@@ -88,6 +88,69 @@ fn what_was_deleted_does_not_come_back() {
     assert_eq!(office.texts(1, 0), ["lost on the way", "after"], "what had come before does not come again");
 }
 
+/// REQ-10: what was said to somebody who has not accepted may lie with him as a request, whatever is deleted here meanwhile: there is
+/// no room for a fourth. When it does so no more, she may ask again.
+#[test]
+fn what_is_deleted_makes_no_room_before_acceptance_until_its_request_is_over() {
+    let held = |office: &Office| {
+        let request = query::request(&office.rows(1), &office.id(0), office.now.wall).unwrap();
+        request.map(|(_, texts)| texts).unwrap_or_default()
+    };
+    const WAYS: [fn(PeerId) -> Vec<Command>; 3] = [
+        |bob| vec![Command::DeleteConversation(bob)],
+        |bob| vec![Command::RemoveContact(bob)],
+        |bob| vec![Command::RemoveContact(bob), Command::Block(bob), Command::Unblock(bob)],
+    ];
+    for forget in WAYS {
+        let mut office = Office::new(2);
+        let bob = office.id(1);
+        for text in ["one", "two", "three"] {
+            office.say(0, 1, text);
+        }
+        for command in forget(bob) {
+            office.command(0, command).unwrap();
+        }
+        let state = |office: &Office, id| {
+            query::message(&office.rows(0), office.id(0), &id, office.now.wall).unwrap().unwrap().state
+        };
+        let fourth = office.say(0, 1, "four");
+        office.open(0);
+        office.pass(Millis::from_hours(1));
+        assert_eq!(state(&office, fourth), State::Queued);
+        assert_eq!(held(&office), ["one", "two", "three"]);
+        assert!(query::reach(&office.rows(0), &bob, office.now.wall).unwrap().is_full);
+        office.leap(Millis::from_days(59));
+        // What she asked before Bob was there again is lost.
+        office.open(0);
+        let fifth = office.say(0, 1, "five");
+        office.pass(Millis::from_hours(2));
+        assert_eq!(state(&office, fifth), State::Queued);
+        office.pass(Millis::from_hours(26));
+        assert_eq!([fourth, fifth].map(|id| state(&office, id)), [State::Undelivered, State::Sent]);
+        assert_eq!(held(&office), ["five"]);
+        let alice = office.id(0);
+        office.command(1, Command::AcceptRequest(alice)).unwrap();
+        office.open(0);
+        for text in ["six", "seven", "eight", "nine"] {
+            office.say(0, 1, text);
+        }
+        assert_eq!(office.texts(1, 0), ["five", "six", "seven", "eight", "nine"]);
+    }
+}
+
+/// REQ-10: what counted before somebody accepted counts no more when he has, though he is removed then.
+#[test]
+fn acceptance_makes_room() {
+    let mut office = Office::new(2);
+    let (alice, bob) = (office.id(0), office.id(1));
+    for text in ["one", "two", "three"] {
+        office.say(0, 1, text);
+    }
+    office.command(1, Command::AcceptRequest(alice)).unwrap();
+    office.command(0, Command::RemoveContact(bob)).unwrap();
+    assert!(!query::reach(&office.rows(0), &bob, office.now.wall).unwrap().is_full);
+}
+
 /// Alice sends everything again, as if she had no word of any of it.
 fn requeue_all(office: &mut Office) {
     let bob = office.id(1);

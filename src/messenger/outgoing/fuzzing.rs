@@ -245,8 +245,8 @@ impl Desk {
         let counts = !gate.accepted && !letter.way.counted && letter.is_message();
         let Peer { session, number: taken, gate, .. } = &mut self.peers[who];
         *taken += 1;
-        gate.unaccepted_sent += u32::from(counts);
-        assert!(gate.unaccepted_sent as usize <= limits::MAX_UNACCEPTED_SENT, "a fourth before acceptance");
+        gate.unaccepted_sent += usize::from(counts);
+        assert!(gate.unaccepted_sent <= limits::MAX_UNACCEPTED_SENT, "a fourth before acceptance");
         let size =
             if let What::Message(position) = letter.what { usize::try_from(position).unwrap_or(0) / 8 } else { 0 };
         let (session, tells) = (SessionId::new([*session; 16]), letter.is_message().then_some(*taken));

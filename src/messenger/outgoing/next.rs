@@ -10,8 +10,8 @@ use super::step::{Control, Letter, What};
 pub(in crate::messenger) struct Gate {
     /// The peer has accepted us.
     pub accepted: bool,
-    /// Messages that were sealed for him before that.
-    pub unaccepted_sent: u32,
+    /// How many messages that were sealed for him before that count still.
+    pub unaccepted_sent: usize,
     /// Nothing more is sealed in this chain.
     pub is_shut: bool,
     /// So many messages may be on the stream, as he has failed; `None`: as many as the window takes.
@@ -48,7 +48,7 @@ impl Gate {
     /// Whether an envelope can be had: a fourth message to somebody who has not accepted stays queued here (REQ-10), and so does
     /// everything while nothing can be sealed.
     const fn lets(&self, letter: &Letter, is_sealed: bool) -> bool {
-        let is_fourth = self.unaccepted_sent as usize >= limits::MAX_UNACCEPTED_SENT;
+        let is_fourth = self.unaccepted_sent >= limits::MAX_UNACCEPTED_SENT;
         let counts = !self.accepted && !letter.way.counted && letter.is_message();
         is_sealed || !(self.is_shut || (is_fourth && counts))
     }

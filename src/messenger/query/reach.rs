@@ -111,7 +111,7 @@ pub fn reach(rows: &impl Rows, peer: &PeerId, wall: WallTime) -> Result<ReachVie
         hinted: known.hinted,
         accepted: row.accepted,
         invited: row.token.is_some(),
-        is_full: !row.accepted && row.unaccepted_sent as usize >= limits::MAX_UNACCEPTED_SENT,
+        is_full: !row.accepted && row.unaccepted_sent.len() >= limits::MAX_UNACCEPTED_SENT,
         addrs: row.addrs,
         has_session: rows.scan_sound::<Sessions>(&Scan::new(key.clone()))?.0.iter().any(|(_, row)| row.is_sending()),
         has_token: known.token.is_some(),

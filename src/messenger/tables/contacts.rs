@@ -38,8 +38,8 @@ pub struct PeerRow {
     pub declined_until: Option<WallTime>,
     /// Whether they have accepted us: they wrote to us, or said so.
     pub accepted: bool,
-    /// Messages transmitted before they accepted.
-    pub unaccepted_sent: u32,
+    /// When each of the messages was sealed that count before they accept (REQ-10).
+    pub unaccepted_sent: Vec<WallTime>,
     /// Addresses from a link, or that they told us.
     pub addrs: Vec<String>,
     /// Their request token, from a link.
@@ -74,7 +74,7 @@ impl PeerRow {
             blocked: false,
             declined_until: None,
             accepted: false,
-            unaccepted_sent: 0,
+            unaccepted_sent: Vec::new(),
             addrs: Vec::new(),
             token: None,
             profile_sent: 0,

@@ -9,11 +9,11 @@ mod seconds;
 use std::collections::BTreeSet;
 
 use crate::base::words::MailService;
-use crate::base::{EnvelopeId, Millis, limits};
+use crate::base::{EnvelopeId, Millis, PeerId, limits};
 use crate::messenger::command::Command;
 use crate::messenger::query;
 use crate::messenger::tables::{
-    Boxes, CardKeysTable, Deposits, EnvelopeMarks, OneTimeTable, OwnBoxes, Peers, Sessions, Strangers, Tombs,
+    Boxes, CardKeysTable, Deposits, EnvelopeMarks, OneTimeTable, OwnBoxes, PeerRow, Peers, Sessions, Strangers, Tombs,
 };
 use crate::messenger::testing::Office;
 use crate::store::{Rows, Scan};
@@ -69,6 +69,7 @@ const DEADLINES: &[(&str, Kept)] = &[
     ("REQUEST_LIFE", Ages(requests)),
     ("STRANGER_SESSION_LIFE", Ages(strangers)),
     ("DECLINE_LIFE", Ages(declined)),
+    ("UNACCEPTED_LIFE", Ages(unaccepted)),
     ("ENVELOPE_MARK_LIFE", Ages(marks)),
     ("CLOCK_STEP", Bound),
     ("CLOCK_NOTE", Bound),
@@ -228,6 +229,11 @@ fn declined(office: &Office) -> u64 {
     peers.iter().filter(|(_, row)| row.declined_until.is_some()).count() as u64
 }
 
+fn unaccepted(office: &Office) -> u64 {
+    let peers = office.rows(ALICE).scan::<Peers>(&Scan::all()).unwrap();
+    peers.iter().map(|(_, row)| row.unaccepted_sent.len() as u64).sum()
+}
+
 fn marks(office: &Office) -> u64 {
     office.rows(ALICE).count::<EnvelopeMarks>(&Scan::all()).unwrap()
 }
@@ -303,6 +309,9 @@ fn fill(office: &mut Office) -> Vec<u8> {
         tx.put_sessions(&bob, &set).unwrap();
         tx.put_mark(&tx.my_id(), EnvelopeId::new([1; 32]), false, None).unwrap();
         tx.flush_marks().unwrap();
+        let asked =
+            PeerRow { unaccepted_sent: vec![tx.deadline_clock()], ..PeerRow::new(PeerId::from_key_bytes([9; 32])) };
+        tx.put_peer(&asked).unwrap();
     });
     office.say(ALICE, BOB, "queued");
     office.take_snapshot(ALICE);

@@ -290,7 +290,7 @@ impl Facts {
     // ---- What leaves --------------------------------------------------------------------------------
 
     /// An envelope leaves for Bob's node.
-    pub(super) fn flies(&mut self, alice: &Side, ticket: u64, flight: Flight) {
+    pub(super) fn flies(&mut self, alice: &Side, ticket: u64, flight: Flight, now: Now) {
         assert!(self.connected && !self.blocked, "an envelope leaves for who is not there, or is blocked");
         let bytes: usize = self.flying.values().map(|flight| flight.bytes.len()).sum();
         assert!(self.flying.len() < limits::MAX_IN_FLIGHT, "the window has no end");
@@ -302,7 +302,7 @@ impl Facts {
             let acked = self.at.get(id).map(|at| self.all[*at].acked);
             assert_ne!(acked, Some(Known::Yes), "{id:?} is sent though Bob's node has it");
         }
-        self.leaves(alice, flight.says.as_ref(), false);
+        self.leaves(alice, flight.says.as_ref(), false, now);
         assert!(self.flying.insert(ticket, flight).is_none(), "a ticket is used twice");
     }
 
@@ -333,11 +333,11 @@ impl Facts {
             }
             self.deposits.insert((*id, asked.mailbox), Deposit { sealed: sealed.to_vec(), is_open: true });
         }
-        self.leaves(alice, asked.says.as_ref(), true);
+        self.leaves(alice, asked.says.as_ref(), true, now);
         assert!(self.asked.insert(ticket, asked).is_none(), "a ticket is used twice");
     }
 
-    fn leaves(&mut self, alice: &Side, says: Option<&Says>, to_mailbox: bool) {
+    fn leaves(&mut self, alice: &Side, says: Option<&Says>, to_mailbox: bool, now: Now) {
         for id in says.iter().flat_map(|says| &says.messages) {
             let state = alice.shown(id).map(|view| view.state);
             assert!(matches!(state, Some(State::Queued | State::Sent)), "{id:?} leaves, which is {state:?}");
@@ -346,7 +346,8 @@ impl Facts {
             let before = self.all.iter().take(ordinal).filter(is_due).find(|fact| alice.shown(&fact.id).is_some());
             assert!(before.is_none(), "{id:?} leaves before {before:?}");
             self.all[ordinal].emitted = true;
-            let strangers = self.all.iter().filter(|fact| fact.emitted).count();
+            let counts = |fact: &&Fact| fact.emitted && !fact.is_old(now, limits::UNACCEPTED_LIFE);
+            let strangers = self.all.iter().filter(counts).count();
             assert!(self.accepted || strangers <= limits::MAX_UNACCEPTED_SENT, "four messages to a stranger");
         }
     }

@@ -129,7 +129,7 @@ impl World {
                     let seen = self.bob.peek(self.alice.id, &bytes, self.now);
                     let says = self.known(&bytes, seen);
                     let flight = Flight { bytes: bytes.to_vec(), says, is_doubtful: false };
-                    self.facts.flies(&self.alice, ticket, flight);
+                    self.facts.flies(&self.alice, ticket, flight, self.now);
                 }
                 Output::Net(Order::FetchBundle { ticket, .. }) => self.facts.bundle = Some(ticket),
                 Output::Net(Order::Acknowledge(_)) => self.verdict = Some(Ok(())),
