@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::event::EventKind;
 use crate::base::words::State;
-use crate::base::{MessageId, PeerId, RoomId, Tail, WallTime, limits};
+use crate::base::{MessageId, Millis, PeerId, RoomId, Tail, WallTime, limits};
 use crate::content::mimi::Bare;
 use crate::content::{self, Capsule, Introduction, Item, MimiContent, StatusReport};
 use crate::envelope::mailbox::TokenIn;
@@ -244,28 +244,31 @@ impl Tx<'_> {
     /// REQ-12: he has accepted us, and may have dropped before what he acknowledged: all that is not delivered goes again, soon,
     /// but not twice within the hour, however often he says so.
     pub(super) fn come_again(&mut self, peer: PeerId) -> Step {
-        let now = self.now.mono;
         self.touch(peer);
-        let link = self.link(peer);
-        let earliest = link.came_again_at.map_or(now, |at| at + limits::HEALING_INTERVAL);
-        if link.again_at.is_some() {
+        if self.link(peer).again_at.is_some() {
             return Ok(());
         }
-        link.again_at = Some(earliest.max(now));
-        if earliest <= now {
+        let left = self.until_again(&peer)?;
+        self.link(peer).again_at = Some(self.now.mono + left);
+        if left == Millis(0) {
             return Ok(());
         }
-        // A restart does not put it off any further, however often there is one.
-        let at = self.deadline_clock() + earliest.since(now);
-        self.change_reach(peer, |reach| reach.again = Some(at))
+        self.change_reach(peer, |reach| reach.again = true)
+    }
+
+    /// How long it is until all may go again. A restart changes nothing of that, however often there is one.
+    fn until_again(&self, peer: &PeerId) -> Step<Millis> {
+        let went = self.reach(peer)?.came_again;
+        let left = went.map_or(Millis(0), |at| (at + limits::HEALING_INTERVAL).since(self.deadline_clock()));
+        Ok(left.min(limits::HEALING_INTERVAL))
     }
 
     /// At the start: what was put off has waited for a part of its hour.
     pub(super) fn go_on_waiting(&mut self) -> Step {
         let put_off = self.mem.links.iter().filter(|(_, link)| link.again_at.is_some());
         for peer in put_off.map(|(peer, _)| *peer).collect::<Vec<_>>() {
-            let left = self.reach(&peer)?.again.map(|at| at.since(self.deadline_clock())).unwrap_or_default();
-            self.link(peer).again_at = Some(self.now.mono + left.min(limits::HEALING_INTERVAL));
+            let left = self.until_again(&peer)?;
+            self.link(peer).again_at = Some(self.now.mono + left);
         }
         Ok(())
     }
@@ -278,13 +281,13 @@ impl Tx<'_> {
             return Ok(());
         }
         link.again_at = None;
-        self.change_reach(peer, |reach| reach.again = None)?;
         // What is sealed and not acknowledged may be there, dropped, and would be a second copy as it is.
         let is_begun = |letter: &Letter| letter.is_message() && letter.is_begun();
         if !self.mem.out.of(&peer).letters.values().any(is_begun) {
-            return Ok(());
+            return self.change_reach(peer, |reach| reach.again = false);
         }
-        self.link(peer).came_again_at = Some(now);
+        let clock = self.deadline_clock();
+        self.change_reach(peer, |reach| (reach.came_again, reach.again) = (Some(clock), false))?;
         self.begin_anew(peer)
     }
 

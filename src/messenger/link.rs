@@ -30,10 +30,8 @@ pub(super) struct Link {
     pub rebuild: bool,
     /// When a reset of theirs was last obeyed.
     pub reset_at: Option<MonoTime>,
-    /// When all that is not delivered goes again, because the peer has accepted us…
+    /// When all that is not delivered goes again, because the peer has accepted us.
     pub again_at: Option<MonoTime>,
-    /// …and when it did so last.
-    pub came_again_at: Option<MonoTime>,
     /// Receipts that became due again by a second copy since none waits to be sent: bounded, or whoever repeats himself could
     /// make the outbox grow.
     pub repeats: usize,
@@ -109,7 +107,7 @@ impl Link {
         !self.connected
             && !self.dialling
             && self.bundle.is_none()
-            && self.answered_at.or(self.reset_at).or(self.came_again_at).or(self.handshakes).or(self.changes).is_none()
+            && self.answered_at.or(self.reset_at).or(self.handshakes).or(self.changes).is_none()
             && !self.unreadable
             && self.pace.is_idle()
             && self.presence.is_idle()

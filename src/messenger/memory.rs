@@ -246,7 +246,7 @@ impl Memory {
     fn times_anew(&mut self, rows: &impl Rows, peer: &PeerId) -> u64 {
         let Ok(reach) = rows.get::<Reaches>(&peer_key(peer)) else { return u64::MAX };
         let reach = reach.unwrap_or_default();
-        if reach.again.is_some() {
+        if reach.again {
             self.link(*peer).again_at = Some(MonoTime::default());
         }
         reach.anew

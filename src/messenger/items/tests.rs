@@ -199,23 +199,39 @@ fn what_is_said_of_a_message_is_kept_and_neither_rings_nor_is_unread() {
 /// REQ-12: what is put off until the hour is over goes then, however often the program was restarted meanwhile.
 #[test]
 fn what_goes_again_in_an_hour_does_so_after_a_restart() {
+    goes_again_in_an_hour(false);
+}
+
+/// REQ-12: not twice within an hour, though the program was restarted before somebody says again that he has accepted.
+#[test]
+fn what_went_again_waits_for_its_hour_after_a_restart() {
+    goes_again_in_an_hour(true);
+}
+
+/// What Bob's node swallows goes again, and once more in an hour, however often Alice's program was restarted since the second time
+/// that he has accepted, or before that.
+fn goes_again_in_an_hour(restarts: bool) {
     use crate::base::Millis;
+    let accepted = |office: &mut Office| {
+        let peer = office.id(1);
+        office.hand_in(0, vec![Input::Net(Event::Disconnected(peer))]);
+        office.tx(0, |tx| tx.come_again(peer).unwrap());
+        office.hand_in(0, vec![Input::Timer]);
+    };
     let mut office = Office::pair();
     office.online = false;
     office.open(0);
     office.say(0, 1, "taken and dropped");
     let peer = office.id(1);
-    let outputs = office.hand_in(0, vec![Input::Net(Event::Connected(peer))]);
-    let acked = outputs.into_iter().filter_map(|output| match output {
-        Output::Net(Order::Send { ticket, .. }) => Some(Input::Net(Event::Acked { peer, ticket })),
-        _ => None,
-    });
-    office.hand_in(0, acked.collect());
     let is_sent = |office: &Office| office.waiting(0, 1).iter().map(|way| way.sent).collect::<Vec<_>>();
-    office.tx(0, |tx| {
-        tx.link(peer).came_again_at = Some(tx.now.mono);
-        tx.come_again(peer).unwrap();
-    });
+    office.swallow(0, 1);
+    accepted(&mut office);
+    office.swallow(0, 1);
+    assert_eq!(is_sent(&office), [true]);
+    if restarts {
+        office.open(0);
+    }
+    accepted(&mut office);
     assert_eq!(is_sent(&office), [true]);
     for minutes in [20, 20, 19] {
         office.open(0);
@@ -228,7 +244,7 @@ fn what_goes_again_in_an_hour_does_so_after_a_restart() {
     // Once.
     office.open(0);
     office.hand_in(0, vec![Input::Net(Event::Connected(peer))]);
-    office.tx(0, |tx| assert!(tx.link(peer).again_at.is_none() && tx.reach(&peer).unwrap().again.is_none()));
+    office.tx(0, |tx| assert!(tx.link(peer).again_at.is_none() && !tx.reach(&peer).unwrap().again));
 }
 
 /// SES-11: a newer header is told from a fault.
@@ -305,4 +321,44 @@ fn what_is_under_way_when_somebody_accepts_goes_again() {
     office.pass(crate::base::Millis::from_hours(2));
     assert_eq!(office.texts(1, 0), ["hello", "hello", "0", "1", "2", "3"]);
     assert_eq!(office.undelivered(0), 0);
+}
+
+/// REQ-12: whoever accepts says with it what the request held, so that the rest alone need go again.
+#[test]
+fn acceptance_tells_what_the_request_held() {
+    use crate::content::{Capsule, Item, StatusReport};
+    use crate::messenger::tables::{OutKind, Outbox, peer_key};
+    use crate::store::{Rows, Scan};
+    let mut office = Office::new(2);
+    let alice = office.id(0);
+    let delivered = ["one", "two", "three", "four"].map(|text| office.say(0, 1, text))[..3].to_vec();
+    office.hand_in(1, vec![Input::Command(1, Command::AcceptRequest(alice))]);
+    let row = office.rows(1).scan::<Outbox>(&Scan::new(peer_key(&alice))).unwrap().remove(0).1;
+    let OutKind::Control(bytes) = row.kind else { panic!("a message") };
+    let report = StatusReport { delivered, ..StatusReport::default() };
+    assert_eq!(Capsule::decode(&bytes).unwrap().items[..2], [Item::Status(report), Item::Accepted]);
+}
+
+/// REQ-12: that somebody is unblocked has nothing go again that he wrote meanwhile; a *reset* has.
+#[test]
+fn what_was_written_while_blocked_stays_away_until_a_reset() {
+    use crate::base::Millis;
+    let mut office = Office::pair();
+    let alice = office.id(0);
+    office.command(1, Command::Block(alice)).unwrap();
+    office.say(0, 1, "while blocked");
+    office.command(1, Command::Unblock(alice)).unwrap();
+    office.say(1, 0, "again");
+    office.say(0, 1, "yes");
+    // An hour later she begins a session because of it (SES-68).
+    office.pass(Millis::from_secs(3_000));
+    assert_eq!(office.texts(1, 0), ["hello", "hello", "again", "yes"]);
+    office.tx(1, |tx| {
+        let mut row = tx.peer(&alice).unwrap().unwrap();
+        row.heal_due = true;
+        tx.put_peer(&row).unwrap();
+    });
+    office.say(1, 0, "anew");
+    office.pass(Millis::from_secs(60));
+    assert!(office.texts(1, 0).contains(&"while blocked".to_owned()));
 }

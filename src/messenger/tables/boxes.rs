@@ -117,8 +117,10 @@ pub struct ReachRow {
     pub next_try: Option<WallTime>,
     /// How often everything that waits for them has begun anew.
     pub anew: u64,
-    /// When all that waits for them goes again, by the profile's time; `None`: nothing was put off (REQ-12).
-    pub again: Option<WallTime>,
+    /// When all that waits for them went again last because they have accepted us, by the profile's time (REQ-12)…
+    pub came_again: Option<WallTime>,
+    /// …and whether it is to do so once more when the hour is over.
+    pub again: bool,
 }
 
 /// An offer that was made and not answered: asked again it says the same, so that no prekey is lost with an answer.
