@@ -149,15 +149,20 @@ impl Office {
     /// The first contact of a session that somebody begins with another's card, apart from those that his messenger knows; the
     /// number makes it another.
     pub(crate) fn first_contact(&self, from: usize, to: usize, number: u64, text: &str) -> Vec<u8> {
+        let (me, peer) = (self.id(from), self.id(to));
+        let (sender, room) = (content::sender_uri(me), content::direct_room_uri(me, peer));
+        let body = mimi::text([1; 16], &sender, &room, number + 1, text, None).encode();
+        self.first_contact_of(from, to, number, vec![Item::Message { sent_at: self.now.wall, body }])
+    }
+
+    /// The same, and what it says.
+    pub(crate) fn first_contact_of(&self, from: usize, to: usize, number: u64, items: Vec<Item>) -> Vec<u8> {
         let (me, now) = (self.identity(from), self.now.wall);
         let mut rng = ChaCha20Rng::seed_from_u64(number);
         let owner = IdentityKey::from_peer_id(self.id(to)).unwrap();
         let card = CardIn::decode(&self.card_of(to)).unwrap().verify(&owner, now).unwrap();
         let mut sessions = SessionSet::default();
         sessions.begin(&me, &RemoteBundle::of_card(&card), &mut rng, now).unwrap();
-        let (sender, room) = (content::sender_uri(me.peer_id()), content::direct_room_uri(me.peer_id(), self.id(to)));
-        let body = mimi::text([1; 16], &sender, &room, number + 1, text, None).encode();
-        let items = vec![Item::Message { sent_at: now, body }];
         let sealed = sessions.encrypt(&Capsule { items }.encode(), &mut rng, now).unwrap();
         envelope::encode(EnvelopeKind::FirstContact, &sealed.payload).unwrap()
     }
