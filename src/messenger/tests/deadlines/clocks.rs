@@ -214,9 +214,9 @@ fn what_came_since_a_leap_does_not_age_by_a_clock_that_is_back_once() {
             }
             office.now.wall = office.now.wall - back;
             if runs {
-                look(&mut office, 0)
+                look(&mut office, 0);
             } else {
-                office.open(0)
+                office.open(0);
             }
             office.pass(Millis(1_000));
             if !runs {
@@ -224,9 +224,9 @@ fn what_came_since_a_leap_does_not_age_by_a_clock_that_is_back_once() {
             }
             office.now.wall = office.now.wall + back;
             if runs {
-                look(&mut office, 0)
+                look(&mut office, 0);
             } else {
-                office.open(0)
+                office.open(0);
             }
             let what = format!("away {away:?}, back {back:?}, runs {runs}");
             for confirmed in [false, true] {
