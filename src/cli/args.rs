@@ -60,7 +60,13 @@ Programs  rpc, openrpc      call the node; what can be called
 /// The definition as it understands arguments: what all commands understand is not said with each of them.
 pub(crate) fn definition() -> clap::Command {
     let is_of_all = |arg: &clap::Arg| arg.is_global_set() && arg.get_id() != "help";
-    Cli::command().mut_args(|arg| if is_of_all(&arg) { arg.hide(true) } else { arg })
+    Cli::command().mut_args(|arg| if is_of_all(&arg) { unless_empty(arg).hide(true) } else { arg })
+}
+
+/// An empty variable is an unset one.
+fn unless_empty(arg: clap::Arg) -> clap::Arg {
+    let is_empty = arg.get_env().and_then(std::env::var_os).is_some_and(|text| text.is_empty());
+    if is_empty { arg.env(clap::builder::Resettable::Reset) } else { arg }
 }
 
 /// What all commands understand, for `help options`.

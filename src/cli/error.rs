@@ -41,6 +41,13 @@ impl CliError {
         Self::own("usage", 2, message.into())
     }
 
+    /// An argument cannot be meant.
+    pub(crate) fn argument(error: ApiError) -> Self {
+        let mut wrong = Self::usage(error.message);
+        wrong.error.hint = error.hint;
+        wrong
+    }
+
     /// Errors before this one were told already; it only carries their exit code.
     pub(crate) fn told(exit: u8) -> Self {
         Self { told: true, ..Self::own("told", exit, String::new()) }

@@ -20,6 +20,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// `node_running` (with its process ID in the message), and whatever keeps a node from starting.
 pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMut(&Event)) -> Result<(), ApiError> {
     let lock = alone(place)?;
+    node::Node::settings(place, &options)?;
     let profile = Profile::unlock(place, ask)?;
     let runtime = open::runtime()?;
     runtime.block_on(async {

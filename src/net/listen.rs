@@ -64,6 +64,14 @@ fn with_port_of(default: &str, before: &[String]) -> Option<String> {
     Some(addr.iter().map(port).collect::<Multiaddr>().to_string())
 }
 
+/// Whether this is the form of an address to listen on.
+///
+/// # Errors
+/// [`NetError::BadAddress`].
+pub fn check_listen(text: &str) -> Result<(), NetError> {
+    parse(text).map(drop)
+}
+
 fn bind_one(swarm: &mut Swarm<Contained<Behaviour>>, text: &str) -> Result<ListenerId, NetError> {
     let (addr, socket, kind) = parse(text)?;
     probe(socket, kind).map_err(|error| explain(text, &error))?;

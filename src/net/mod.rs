@@ -65,6 +65,7 @@ pub use self::classes::Classes;
 pub use self::config::{Lanes, NetConfig};
 pub use self::error::{NetError, SendError};
 pub use self::handle::NetHandle;
+pub use self::listen::check_listen;
 pub use self::status::{MdnsStatus, NetStatus};
 pub use crate::envelope::border::{Class, Event, FrameToken, Order, RefuseReason};
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
+use super::addresses;
 use super::place::Place;
 use crate::api::{ApiError, Code};
 use crate::base::PeerId;
 use crate::base::words::MailService;
+use crate::net::check_listen;
 
 /// Is shown every encoded envelope that is sent, as a wiretap would see it inside Noise.
 pub type Tapping = Arc<dyn Fn(&[u8]) + Send + Sync>;
@@ -121,12 +123,23 @@ fn unknown_owner(mut error: ApiError, who: &str) -> ApiError {
 }
 
 impl RunOptions {
+    /// Whether what was given can be meant: before a passphrase is asked, or anything opened.
+    ///
+    /// # Errors
+    /// `config`, `bad_link`.
+    pub fn check(&self) -> Result<(), ApiError> {
+        check(self.listen.as_deref().unwrap_or_default(), self.bootstrap.as_deref().unwrap_or_default())?;
+        self.metrics.as_deref().map_or(Ok(()), |text| metrics_at(text).map(drop))
+    }
+
     /// Decides what holds. Environment variables are read by an argument, so that tests have some of their own.
     ///
     /// # Errors
     /// `config` when the file or a variable is not understood.
     pub(crate) fn settle(&self, place: &Place, env: &dyn Fn(&str) -> Option<String>) -> Result<Settings, ApiError> {
         let file = read_file(place)?;
+        // An empty variable is an unset one.
+        let env = |name: &str| env(name).filter(|text| !text.trim().is_empty());
         let list = |name: &str| {
             env(name).map(|text| {
                 text.split([',', ' ']).filter(|item| !item.is_empty()).map(str::to_owned).collect::<Vec<_>>()
@@ -140,7 +153,7 @@ impl RunOptions {
         let given = self.serve_mailbox.clone().or_else(|| list("ROHRPOST_SERVE_MAILBOX")).or(file.serve_mailbox);
         let metrics = self.metrics.clone().or_else(|| env("ROHRPOST_METRICS")).or(file.metrics);
         let serves = !self.brief;
-        Ok(Settings {
+        let settings = Settings {
             listen: self.listen.clone().or_else(|| list("ROHRPOST_LISTEN")).or(file.listen),
             bootstrap: self
                 .bootstrap
@@ -154,8 +167,15 @@ impl RunOptions {
             serve_relay: flag(self.serve_relay, "ROHRPOST_SERVE_RELAY", file.serve_relay)?.unwrap_or(false) && serves,
             public: flag(self.public, "ROHRPOST_PUBLIC", file.public)?,
             metrics: metrics.filter(|_| serves).map(|text| metrics_at(&text)).transpose()?,
-        })
+        };
+        check(settings.listen.as_deref().unwrap_or_default(), &settings.bootstrap)?;
+        Ok(settings)
     }
+}
+
+fn check(listen: &[String], bootstrap: &[String]) -> Result<(), ApiError> {
+    listen.iter().try_for_each(|addr| check_listen(addr))?;
+    addresses::by_peer(bootstrap).map(drop)
 }
 
 fn read_file(place: &Place) -> Result<RunOptions, ApiError> {
@@ -204,19 +224,23 @@ mod tests {
 
     #[test]
     fn flags_beat_environment_beats_file() {
-        let (_home, place) = place("listen = ['/file']\nbootstrap = ['/file']\nmdns = false");
+        const FAR: &str = "/ip4/192.0.2.1/tcp/1/p2p/12D3KooWDwTirQce1RRKnasT5fPVFgzXCy6SiRgSwrwPGLC7zE91";
+        let (_home, place) = place(&format!("listen = ['/ip4/127.0.0.1/tcp/1']\nbootstrap = ['{FAR}']\nmdns = false"));
         let settings = RunOptions::default().settle(&place, &|_| None).unwrap();
-        assert_eq!(settings.listen, Some(vec!["/file".to_owned()]));
-        assert_eq!((settings.bootstrap, settings.mdns), (vec!["/file".to_owned()], false));
+        assert_eq!(settings.listen, Some(vec!["/ip4/127.0.0.1/tcp/1".to_owned()]));
+        assert_eq!((settings.bootstrap, settings.mdns), (vec![FAR.to_owned()], false));
 
         let env = |name: &str| match name {
-            "ROHRPOST_LISTEN" => Some("/env/1, /env/2".to_owned()),
+            "ROHRPOST_LISTEN" => Some("/ip4/127.0.0.1/tcp/2, /ip4/127.0.0.1/tcp/3".to_owned()),
             "ROHRPOST_MDNS" => Some("yes".to_owned()),
+            // An empty variable is an unset one.
+            "ROHRPOST_UPNP" | "ROHRPOST_METRICS" | "ROHRPOST_BOOTSTRAP" => Some(String::new()),
             _ => None,
         };
         let settings = RunOptions::default().settle(&place, &env).unwrap();
-        assert_eq!(settings.listen, Some(vec!["/env/1".to_owned(), "/env/2".to_owned()]));
-        assert!(settings.mdns);
+        assert_eq!(settings.listen, Some(vec!["/ip4/127.0.0.1/tcp/2".to_owned(), "/ip4/127.0.0.1/tcp/3".to_owned()]));
+        assert!(settings.mdns && settings.upnp && settings.metrics.is_none());
+        assert_eq!(settings.bootstrap, [FAR]);
 
         let options = RunOptions { listen: Some(Vec::new()), mdns: Some(false), ..RunOptions::default() };
         let settings = options.settle(&place, &env).unwrap();

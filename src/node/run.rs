@@ -43,6 +43,11 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// With what it would run.
+    pub(crate) fn settings(place: &Place, options: &RunOptions) -> Result<Settings, ApiError> {
+        options.settle(place, &|name| std::env::var(name).ok())
+    }
+
     /// Starts it; when this returns, it listens, in the network and on its socket.
     pub(crate) async fn start(
         place: &Place,
@@ -50,7 +55,7 @@ impl Node {
         profile: Profile,
         options: RunOptions,
     ) -> Result<Self, ApiError> {
-        let settings = options.settle(place, &|name| std::env::var(name).ok())?;
+        let settings = Self::settings(place, &options)?;
         let bootstrap = addresses::by_peer(&settings.bootstrap)?;
         let figures = match settings.metrics {
             Some(addr) => Some(metrics::bind(addr).await?),

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use crate::api::{Event, EventKind, ServeMailbox};
 use crate::cli::context::Context;
-use crate::cli::error::Result;
+use crate::cli::error::{CliError, Result};
 use crate::cli::output::style::Tint;
 use crate::cli::output::{Form, Output, safe};
 use crate::client::RunOptions;
@@ -85,6 +85,7 @@ pub(crate) fn run(args: RunArgs, context: &mut Context) -> Result<()> {
         metrics: args.metrics,
         ..RunOptions::default()
     };
+    options.check().map_err(CliError::argument)?;
     // What stands in a file or a journal outlives what the store forgets.
     let with_texts = args.texts || std::io::stdout().is_terminal();
     context.run(&options, |event, output| match with_texts {
