@@ -11,7 +11,7 @@ use crate::store::{Rows, StoreError};
 use super::outgoing::{Gate, Happening, Letter, Sealed, What, next};
 use super::query;
 use super::tables::{OutKind, Outbox, PeerRow, ProfileRow, outbox_key};
-use super::told::{addresses_item, introduction};
+use super::told::{addresses_item, introduction, token};
 use super::tx::{Step, Tx};
 
 /// The work on what waits for one peer.
@@ -161,9 +161,10 @@ impl Tx<'_> {
                 tells = Some(digest);
                 items.extend(self.profile_items(&peer.peer, profile)?);
             }
-            if message.subject.is_some() {
-                let subject = message.subject.clone();
-                items.push(Item::Introduction(Introduction { subject, ..Introduction::default() }));
+            // CON-24: he may have removed us since.
+            let (subject, token) = (message.subject.clone(), token(peer));
+            if subject.is_some() || token.is_some() {
+                items.push(Item::Introduction(Introduction { name: None, subject, token }));
             }
         } else {
             items.push(introduction(profile, peer, message.subject.clone()));

@@ -177,8 +177,8 @@ impl Tx<'_> {
         }
         if hints.token.is_some() && hints.token != peer.token {
             peer.token.clone_from(&hints.token);
-            // REQ-13: what he acknowledged may have been dropped for want of it.
-            if !peer.accepted && !self.mem.out.of(&peer.peer).letters.is_empty() {
+            // REQ-13: what he acknowledged may have been dropped for want of it, also when he had accepted us once.
+            if !self.mem.out.of(&peer.peer).letters.is_empty() {
                 self.come_again(peer.peer)?;
             }
         }

@@ -74,8 +74,12 @@ impl Tx<'_> {
 /// Who writes, for somebody who is not known to have accepted us (CON-24).
 pub(super) fn introduction(profile: &ProfileRow, peer: &PeerRow, subject: Option<String>) -> Item {
     let name = Some(profile.name.clone()).filter(|name| !name.is_empty());
-    let token = peer.token.as_ref().map(|token| *token.as_bytes());
-    Item::Introduction(Introduction { name, subject, token })
+    Item::Introduction(Introduction { name, subject, token: token(peer) })
+}
+
+/// The token of his link, which goes with every message to him.
+pub(super) fn token(peer: &PeerRow) -> Option<[u8; 16]> {
+    peer.token.as_ref().map(|token| *token.as_bytes())
 }
 
 /// Where we can be reached: whoever gets our message could otherwise not answer when we have moved.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::base::event::Event;
+use crate::base::limits;
 use crate::base::shown::Contact;
 use crate::messenger::SendCommand;
 use crate::messenger::io::{Class, Input, Order, Output};
@@ -206,4 +207,50 @@ fn a_name_that_could_be_something_else_is_not_given() {
     }
     assert_eq!(contact(&office, ALICE, BOB).name, "Bob");
     assert!(query::contact(&office.rows(ALICE), office.id(ALICE), &eve).unwrap().is_none());
+}
+
+/// CON-24, REQ-5, REQ-13: who was a contact is not told that he is none any more. The token of the link goes with what he writes, so
+/// that he asks as one who is invited; what he wrote before he had it goes again with it.
+#[test]
+fn who_was_a_contact_asks_with_the_token_of_the_link() {
+    let mut office = Office::pair();
+    let (alice, bob) = (office.id(ALICE), office.id(BOB));
+    let held = |office: &Office| {
+        let request = query::request(&office.rows(ALICE), &bob, office.now.wall).unwrap();
+        request.map(|(request, texts)| (request.invited, texts.join(" ")))
+    };
+    let hints = |office: &Office| {
+        let token = query::link(&office.rows(ALICE), alice).unwrap().unwrap().token;
+        Hints { token, ..Hints::default() }
+    };
+    let accept = |office: &mut Office| {
+        office.command(ALICE, Command::AcceptRequest(bob)).unwrap();
+        office.pass(limits::HEALING_INTERVAL);
+        assert_eq!((office.texts(ALICE, BOB), office.undelivered(BOB)), (office.texts(BOB, ALICE), 0));
+        office.command(ALICE, Command::RemoveContact(bob)).unwrap();
+    };
+    office.command(ALICE, Command::SetPolicy(Policy::Contacts)).unwrap();
+    office.command(ALICE, Command::RemoveContact(bob)).unwrap();
+    // He knows no token: she has written first.
+    office.say(BOB, ALICE, "a");
+    assert_eq!(held(&office), None);
+    let with_link = SendCommand { hints: hints(&office), ..office.text(ALICE, "b") };
+    office.send(BOB, with_link).unwrap();
+    assert_eq!(held(&office), Some((true, "a b".to_owned())));
+    accept(&mut office);
+    // From then on he knows it.
+    office.say(BOB, ALICE, "c");
+    assert_eq!(held(&office), Some((true, "c".to_owned())));
+    accept(&mut office);
+    // It is void, until he has the new one.
+    office.command(ALICE, Command::RotateToken).unwrap();
+    office.say(BOB, ALICE, "d");
+    assert_eq!(held(&office), None);
+    let add = Command::AddContact { peer: alice, name: None, hints: hints(&office) };
+    office.command(BOB, add).unwrap();
+    assert_eq!(held(&office), Some((true, "d".to_owned())));
+    // REQ-10: nothing that he can see bounds what he writes; what is held is, and the rest comes.
+    (0..5).for_each(|n| _ = office.say(BOB, ALICE, &n.to_string()));
+    assert_eq!(held(&office), Some((true, "d 0 1".to_owned())));
+    accept(&mut office);
 }
