@@ -54,6 +54,7 @@ impl Tx<'_> {
         conversation.activity = 0;
         (conversation.unread, conversation.kept) = (0, 0);
         self.put_conversation(&conversation)?;
+        self.room_is_made(peer)?;
         self.bury(Tomb::Conversation { room, upto: conversation.forgotten, seen: Vec::new() })?;
         self.event(EventKind::ConversationDeleted { conversation: peer });
         Ok(Answer::Deleted { unsent })

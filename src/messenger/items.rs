@@ -281,14 +281,19 @@ impl Tx<'_> {
             return Ok(());
         }
         link.again_at = None;
+        // NET-95: he may have room again.
+        let was_paused = link.pace.let_in(now);
         // What is sealed and not acknowledged may be there, dropped, and would be a second copy as it is.
         let is_begun = |letter: &Letter| letter.is_message() && letter.is_begun();
-        if !self.mem.out.of(&peer).letters.values().any(is_begun) {
-            return self.change_reach(peer, |reach| reach.again = false);
-        }
+        let goes_again = self.mem.out.of(&peer).letters.values().any(is_begun);
         let clock = self.deadline_clock();
-        self.change_reach(peer, |reach| (reach.came_again, reach.again) = (Some(clock), false))?;
-        self.begin_anew(peer)
+        self.change_reach(peer, |reach| {
+            reach.again = false;
+            if goes_again || was_paused {
+                reach.came_again = Some(clock);
+            }
+        })?;
+        if goes_again { self.begin_anew(peer) } else { Ok(()) }
     }
 
     /// Whether a second copy makes its receipt due again: the first receipt may be lost (mailboxes lie). While receipts

@@ -84,6 +84,11 @@ impl Pace {
         self.tries.until = until.map(|until| until.min(at_most)).filter(|until| *until > now);
     }
 
+    /// What was sent goes again because he takes it by now. How often he did not is counted on. Says whether there was a pause.
+    pub(super) fn let_in(&mut self, now: MonoTime) -> bool {
+        self.tries.until.take().is_some_and(|until| until > now)
+    }
+
     /// He has begun a session himself.
     pub(super) fn session_begun(&mut self) {
         self.sessions.until = None;

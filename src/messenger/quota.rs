@@ -10,7 +10,7 @@ use crate::store::Rows;
 use super::command::{Answer, Refusal};
 use super::names::told_name;
 use super::send::merge_addrs;
-use super::tables::{Cards, PeerRow, peer_key};
+use super::tables::{Cards, Conversations, PeerRow, Peers, peer_key, room_key};
 use super::tx::{Step, Tx};
 
 /// After this time a contact may begin one more session.
@@ -34,6 +34,26 @@ impl Tx<'_> {
             }
         }
         Ok(is_full || self.mem.is_disk_low)
+    }
+
+    /// NET-95: there may be room again for what a contact writes. Whoever was refused for want of it learns so, and need not wait for
+    /// the end of his pause.
+    pub(super) fn room_is_made(&mut self, peer: PeerId) -> Step {
+        // A row that does not open is in the way of nothing that makes room.
+        let row = self.buf.get_sound::<Peers>(&peer_key(&peer))?;
+        let Some(mut row) = row.filter(|row| row.full_told) else { return Ok(()) };
+        let conversation = self.buf.get_sound::<Conversations>(&room_key(&RoomId::direct(peer)))?;
+        let kept = conversation.map_or(0, |conversation| conversation.kept);
+        if kept >= row.quota() {
+            return Ok(());
+        }
+        row.full_told = false;
+        self.put_peer(&row)?;
+        // Bounded like receipts, for one who fills it again and again and takes nothing.
+        if row.is_contact() && self.mem.out.of(&peer).totals.controls < limits::MAX_CONTROL_ROWS {
+            self.say_accepted(peer, Vec::new())?;
+        }
+        Ok(())
     }
 
     /// NET-94: whether a contact may begin a session now.
@@ -94,6 +114,7 @@ impl Tx<'_> {
         let mut row = self.contact_row(peer)?;
         row.quota = Some(bytes).filter(|bytes| *bytes != limits::CONTACT_QUOTA);
         self.put_peer(&row)?;
+        self.room_is_made(*peer)?;
         self.contact_answer(peer)
     }
 }

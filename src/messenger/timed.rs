@@ -173,6 +173,7 @@ impl Tx<'_> {
             self.buf.delete::<MessageIndex>(&index_key(&message.id));
         } else {
             self.bury(Tomb::Message(message.id))?;
+            self.room_is_made(peer)?;
         }
         self.event(EventKind::MessageDeleted {
             conversation: peer,

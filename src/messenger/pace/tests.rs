@@ -349,6 +349,19 @@ fn nobody_gets_a_window_at_each_try() {
     }
 }
 
+/// That he says *accepted* ends a pause once in an hour.
+#[test]
+fn nobody_makes_us_try_again_and_again_by_saying_that_he_accepts() {
+    let mut trial = Trial::new(Manner::Refuses(RefuseReason::Unavailable), true, 6);
+    let bob = trial.office.id(BOB);
+    for _ in 0..24 * 60 {
+        trial.pass(MINUTE);
+        trial.office.tx(ALICE, |tx| tx.come_again(bob).unwrap());
+    }
+    let day = trial.within(DAY);
+    assert!((24..=300).contains(&day), "{day} tries in a day");
+}
+
 /// What the user writes meanwhile waits for the pause.
 #[test]
 fn writing_does_not_end_the_pause() {

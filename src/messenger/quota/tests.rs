@@ -66,7 +66,9 @@ fn what_is_deleted_counts_no_more() {
     let (mut office, sent) = full();
     let peer = office.id(BOB);
     office.command(ALICE, Command::DeleteConversation(peer)).unwrap();
-    assert_eq!(shown(&office).kept, Some(0));
+    // The two that waited are there already.
+    assert_eq!(office.texts(ALICE, BOB).len(), 2);
+    assert!(shown(&office).kept.unwrap() < 3 * limits::MAX_TEXT as u64);
     office.pass(Millis::from_hours(3));
     assert_eq!(state(&office, &sent[23]), State::Delivered);
     assert!(!shown(&office).full && shown(&office).kept.unwrap() < limits::MIN_CONTACT_QUOTA);
@@ -109,6 +111,38 @@ fn a_larger_quota_lets_them_in() {
     office.pass(Millis::from_hours(3));
     assert_eq!(state(&office, &sent[23]), State::Delivered);
     assert!(!shown(&office).full);
+}
+
+/// NET-95: however long the pause is by now.
+#[test]
+fn what_waits_for_room_comes_when_room_is_made() {
+    let minute = Millis::from_secs(60);
+    for way in ["a larger quota", "a deleted conversation", "vanished messages"] {
+        let mut office = Office::pair();
+        let (alice, peer) = (office.id(ALICE), office.id(BOB));
+        quota(&mut office, limits::MIN_CONTACT_QUOTA).unwrap();
+        let long = "x".repeat(limits::MAX_TEXT);
+        (0..24).for_each(|_| _ = office.whisper(BOB, ALICE, &long, Millis::from_hours(1)));
+        let waits = office.say(BOB, ALICE, "waits");
+        office.pass(Millis(59 * minute.0));
+        let now = office.now.mono;
+        office.tx(BOB, |tx| {
+            let pace = &mut tx.link(alice).pace;
+            for _ in 0..12 {
+                pace.passed(now + Millis::from_hours(2));
+                pace.failed(now, 0);
+            }
+            assert!(pace.is_paused(now + Millis::from_secs(40 * 60)));
+        });
+        assert_eq!((state(&office, &waits), told(&office)), (State::Queued, 1), "{way}");
+        match way {
+            "a larger quota" => _ = quota(&mut office, limits::CONTACT_QUOTA).unwrap(),
+            "a deleted conversation" => _ = office.command(ALICE, Command::DeleteConversation(peer)).unwrap(),
+            _ => office.pass(minute),
+        }
+        office.pass(minute);
+        assert_eq!((state(&office, &waits), shown(&office).full), (State::Delivered, false), "{way}");
+    }
 }
 
 #[test]

@@ -209,7 +209,17 @@ fn look_at_way(known: &ReachView, now: WallTime, peer: &PeerId, net: Option<&Net
     };
     if let Some(there) = net.peers.iter().find(|there| there.peer_id == *peer) {
         let way = if there.direct { "straight" } else { "through a relay" };
-        return found.ok(Area::Way, format!("connected {way}, over {}", there.addr));
+        let message = format!("connected {way}, over {}", there.addr);
+        // NET-95: of somebody who is there a try failed, then.
+        return match known.next_try.filter(|at| known.queued > 0 && *at > now) {
+            Some(at) => {
+                let next = span(at.since(now));
+                let hint = "it goes by itself. Their node did not take it, perhaps for want of room for your messages or of disk; \
+                    if that lasts, ask them to look at `rohrpost doctor`";
+                found.note(Area::Way, format!("{message}; what waits is tried again in {next} at the latest"), hint);
+            }
+            None => found.ok(Area::Way, message),
+        };
     }
     let mailboxes = known.card.as_ref().map_or(known.hinted.len(), |card| card.mailboxes.len());
     let tried = match known.addrs.len() {
