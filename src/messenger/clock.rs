@@ -30,6 +30,10 @@ use crate::base::{Aging, Millis, MonoTime, Now, PeerId, WallTime};
 const MAX_LEAPS: usize = 32;
 /// The same of how far it was set back: the two oldest become one.
 const MAX_BACKS: usize = 8;
+/// The same of the stretches for which a leap does not count.
+const MAX_SPANS: usize = 4;
+/// Behind all that is dated.
+const END: WallTime = WallTime(u64::MAX);
 /// The end of the year 9999: a clock beyond it stands there.
 const LAST: WallTime = WallTime(253_402_300_799_999);
 const DAY: u64 = Millis::from_days(1).0;
@@ -54,21 +58,22 @@ pub struct ClockRow {
 }
 
 /// The wall clock went back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Back {
     /// What is dated from here on was dated after it.
     pub at: WallTime,
     /// So far it has not made up for it.
     pub by: Millis,
-    /// What is dated from here to there was dated by a claim that it took back; what is older was not. Zero: it took back what
-    /// was believed, and is behind.
-    pub from: WallTime,
+    /// It took back what was believed, and is behind; otherwise what it had claimed.
+    pub behind: bool,
+    /// For whom it makes up for that.
+    pub of: Dated,
     /// The day of the wall clock.
     pub day: u32,
 }
 
 /// A stretch of the profile's time in which nobody was there to see it pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leap {
     /// Where it begins.
     pub at: WallTime,
@@ -76,30 +81,55 @@ pub struct Leap {
     pub len: Millis,
     /// What is known of it.
     pub what: Passed,
+    /// It only made up for how far the clock was behind.
+    pub makes_up: bool,
     /// For what it may have passed.
     pub of: Dated,
     /// The day of the wall clock on which it was seen.
     pub day: u32,
 }
 
-/// For which of what is dated before a leap it counts. For the rest there was no such time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dated {
-    /// For what was dated before…
-    pub before: WallTime,
-    /// …and from here on.
-    pub since: WallTime,
-}
+/// For which of what is dated before a leap it counts: for the rest there was no such time. That rest is kept, from here on and
+/// before there, ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dated(Vec<(WallTime, WallTime)>);
 
 impl Dated {
-    const ANY: Self = Self::before(WallTime(u64::MAX));
-
-    const fn before(before: WallTime) -> Self {
-        Self { before, since: WallTime(u64::MAX) }
+    fn has(&self, date: WallTime) -> bool {
+        !self.0.iter().any(|(from, to)| *from <= date && date < *to)
     }
 
-    fn has(self, date: WallTime) -> bool {
-        date < self.before || date >= self.since
+    fn is_nobody(&self) -> bool {
+        self.0.first() == Some(&(WallTime(0), END))
+    }
+
+    /// The same of what was dated before; for what comes it counts.
+    fn until(&self, end: WallTime) -> Self {
+        Self(self.0.iter().map(|(from, to)| (*from, (*to).min(end))).filter(|(from, to)| from < to).collect())
+    }
+
+    /// Without what was dated in between.
+    fn without(&self, from: WallTime, to: WallTime) -> Self {
+        let mut rest: Vec<(WallTime, WallTime)> = Vec::with_capacity(self.0.len() + 1);
+        let mut all = self.0.clone();
+        all.push((from, to));
+        all.sort_unstable();
+        for (from, to) in all {
+            match rest.last_mut().filter(|last| from <= last.1) {
+                Some(last) => last.1 = last.1.max(to),
+                None => rest.push((from, to)),
+            }
+        }
+        while rest.len() > MAX_SPANS {
+            // What was dated between the two that are nearest to each other ends later than it might.
+            let gaps = rest.iter().zip(rest.iter().skip(1)).map(|(a, b)| b.0.since(a.1));
+            let Some((place, _)) = gaps.enumerate().min_by_key(|(_, gap)| *gap) else { break };
+            let (_, to) = rest.remove(place + 1);
+            if let Some(first) = rest.get_mut(place) {
+                first.1 = to;
+            }
+        }
+        Self(rest)
     }
 }
 
@@ -132,7 +162,7 @@ impl Leap {
 
     /// Whether it says that the time is later than it would be, and not only that a clock that was behind made up for it.
     fn is_claim(&self, what: Passed) -> bool {
-        self.what == what && self.of.before > WallTime(0)
+        self.what == what && !self.makes_up
     }
 }
 
@@ -142,7 +172,12 @@ impl ClockRow {
         let wall = wall.min(LAST);
         let mut new = Self { time: wall, wall, opened: wall, ..Self::default() };
         // There was no such program then.
-        new.fall_back(&[(WallTime(0), CLOCK_FIRST.since(wall))]);
+        new.fall_back(vec![Fallen {
+            by: CLOCK_FIRST.since(wall),
+            behind: true,
+            of: Dated::default(),
+            from: WallTime(0),
+        }]);
         new
     }
 
@@ -159,9 +194,9 @@ impl ClockRow {
         self.leap(self.wall.since(before), Passed::Closed);
         if is_back || !self.backs.is_empty() {
             // Whoever ran before may have dated something behind what he noted; that is from before it was opened.
-            self.go_on(CLOCK_NOTE, Passed::Never, Dated::ANY);
+            self.go_on(CLOCK_NOTE, Passed::Never, Dated::default());
         }
-        self.fall_back(&fallen);
+        self.fall_back(fallen);
         self.opened = self.time;
         self.note_day();
         self
@@ -169,7 +204,7 @@ impl ClockRow {
 
     /// How far the wall clock is before where it was and should be.
     pub fn behind(&self) -> Millis {
-        let behind = self.backs.iter().filter(|back| back.from == WallTime(0));
+        let behind = self.backs.iter().filter(|back| back.behind);
         behind.fold(Millis(0), |sum, back| sum.and(back.by))
     }
 
@@ -286,24 +321,28 @@ impl ClockRow {
     /// The wall clock is ahead of where it should be, by so much. What it went back is made up for first.
     fn leap(&mut self, by: Millis, what: Passed) {
         let mut left = by;
-        let (mut made_up, mut behind, mut of) = (Millis(0), Millis(0), Dated::ANY);
+        let (mut made_up, mut behind, mut of) = (Millis(0), Millis(0), Dated::default());
         while left > Millis(0)
             && let Some(mut last) = self.backs.pop()
         {
             let back = left.min(last.by);
             (left, last.by, made_up) = (left.less(back), last.by.less(back), made_up.and(back));
-            if last.from == WallTime(0) {
+            if last.behind {
                 behind = behind.and(back);
             }
-            if what == Passed::Closed {
-                self.go_on(back, Passed::Unplaced, Dated { before: last.from, since: last.at });
-            } else {
-                if last.from > WallTime(0) {
-                    self.go_on(back, what, Dated::before(last.from));
+            // What was dated since it went back was seen to be young, if that was while we run.
+            let (what, whose) = match what {
+                Passed::Closed => (Passed::Unplaced, last.of.clone()),
+                _ => (what, last.of.without(last.at, END)),
+            };
+            if !whose.is_nobody() {
+                self.go_on(back, what, whose);
+                if let Some(leap) = self.leaps.last_mut() {
+                    leap.makes_up = last.behind;
                 }
-                if last.at <= self.opened {
-                    of = Dated::before(self.opened);
-                }
+            }
+            if what != Passed::Unplaced && last.at <= self.opened {
+                of = Dated::default().without(self.opened, END);
             }
             if last.by > Millis(0) {
                 self.backs.push(last);
@@ -325,7 +364,7 @@ impl ClockRow {
         if len > Millis(0) {
             let at = self.time;
             self.time = at + len;
-            self.leaps.push(Leap { at, len, what, of, day: day_of(self.wall) });
+            self.leaps.push(Leap { at, len, what, makes_up: false, of, day: day_of(self.wall) });
             self.tidy();
         }
     }
@@ -334,13 +373,12 @@ impl ClockRow {
     fn set_back(&mut self, by: Millis) {
         let fallen = self.undo(by);
         // What is dated in this millisecond is from before.
-        self.go_on(Millis(1), Passed::Never, Dated::ANY);
-        self.fall_back(&fallen);
+        self.go_on(Millis(1), Passed::Never, Dated::default());
+        self.fall_back(fallen);
     }
 
-    /// What the wall clock claimed last and nobody has confirmed never was, as far as it went back. Gives what is to be made up
-    /// for: the date before which what is dated is older than that claim, and how much.
-    fn undo(&mut self, by: Millis) -> Vec<(WallTime, Millis)> {
+    /// What the wall clock claimed last and nobody has confirmed never was, as far as it went back. Gives what is to be made up for.
+    fn undo(&mut self, by: Millis) -> Vec<Fallen> {
         let (mut left, mut fallen) = (by, Vec::new());
         let mut leaps = Vec::with_capacity(self.leaps.len() + 1);
         for mut leap in std::mem::take(&mut self.leaps).into_iter().rev() {
@@ -349,17 +387,19 @@ impl ClockRow {
                 leaps.push(leap);
                 continue;
             }
-            fallen.push((leap.of.before.min(leap.end()), undone));
+            // It counts again for whom it counted; what was dated behind it was dated by what it claimed.
+            fallen.push(Fallen { by: undone, behind: leap.makes_up, of: leap.of.clone(), from: leap.end() });
             left = left.less(undone);
             leap.len = leap.len.less(undone);
-            leaps.push(Leap { at: leap.end(), len: undone, what: Passed::Never, of: Dated::ANY, day: leap.day });
+            let never = Leap { at: leap.end(), len: undone, what: Passed::Never, of: Dated::default(), ..leap.clone() };
+            leaps.push(never);
             if leap.len > Millis(0) {
                 leaps.push(leap);
             }
         }
         leaps.reverse();
         self.leaps = leaps;
-        fallen.push((WallTime(0), left));
+        fallen.push(Fallen { by: left, behind: true, of: Dated::default(), from: WallTime(0) });
         if by > CLOCK_WARNING {
             self.begin_anew();
         }
@@ -368,19 +408,17 @@ impl ClockRow {
     }
 
     /// The wall clock went back, and is where it is from now on.
-    fn fall_back(&mut self, fallen: &[(WallTime, Millis)]) {
-        let fallen = fallen.iter().filter(|(_, by)| *by > Millis(0));
-        self.backs.extend(fallen.map(|(from, by)| Back {
-            at: self.time,
-            by: *by,
-            from: *from,
-            day: day_of(self.wall),
-        }));
+    fn fall_back(&mut self, fallen: Vec<Fallen>) {
+        let (at, day) = (self.time, day_of(self.wall));
+        for Fallen { by, behind, of, from } in fallen.into_iter().filter(|fallen| fallen.by > Millis(0)) {
+            self.backs.push(Back { at, by, behind, of: of.until(from).without(from, at), day });
+        }
         while self.backs.len() > MAX_BACKS {
             let first = self.backs.remove(0);
             if let Some(second) = self.backs.first_mut() {
                 // What was dated between the two ends later than it might.
-                (second.by, second.from) = (second.by.and(first.by), second.from.min(first.from));
+                second.by = second.by.and(first.by);
+                second.of = first.of.0.iter().fold(second.of.clone(), |of, (from, to)| of.without(*from, *to));
             }
         }
     }
@@ -407,16 +445,29 @@ impl ClockRow {
         self.leaps.retain(|leap| leap.what.is_open() || leap.end() > oldest);
         while self.leaps.len() > MAX_LEAPS {
             let pairs = self.leaps.iter().zip(self.leaps.iter().skip(1));
-            let apart = pairs.map(|(a, b)| ((a.what, a.of) != (b.what, b.of), b.at.since(a.end())));
+            let alike = |a: &Leap, b: &Leap| (a.what, a.makes_up, &a.of) == (b.what, b.makes_up, &b.of);
+            let apart = pairs.map(|(a, b)| (!alike(a, b), b.at.since(a.end())));
             let Some((place, _)) = apart.enumerate().min_by_key(|(_, apart)| *apart) else { return };
             let first = self.leaps.remove(place);
             let Some(second) = self.leaps.get_mut(place) else { return };
-            let are_alike = (first.what, first.of) == (second.what, second.of);
-            let (what, of) = if are_alike { (first.what, first.of) } else { (Passed::Never, Dated::ANY) };
             let len = first.len.and(second.len);
-            *second = Leap { at: second.end() - len, len, what, of, day: second.day };
+            let at = second.end() - len;
+            *second = match alike(&first, second) {
+                true => Leap { at, len, ..second.clone() },
+                false => Leap { at, len, what: Passed::Never, of: Dated::default(), ..second.clone() },
+            };
         }
     }
+}
+
+/// What a clock that went back is to make up for.
+struct Fallen {
+    by: Millis,
+    behind: bool,
+    /// Whom it was claimed for…
+    of: Dated,
+    /// …but for what was dated from here on.
+    from: WallTime,
 }
 
 fn day_of(wall: WallTime) -> u32 {

@@ -341,6 +341,29 @@ fn what_is_written_before_a_board_has_the_time_is_as_young_as_was_seen() {
     assert!(row.over_from(dates[2], dates[2] + WEEK) > row.time);
 }
 
+/// A board that has the time for one start, and not for the next.
+#[test]
+fn a_clock_that_goes_back_again_goes_on_with_what_it_dated() {
+    for back in [HOUR, DAY, YEARS] {
+        let mut machine = Machine::new();
+        machine.run(HOUR);
+        machine.reopen_at(machine.now.wall - back);
+        machine.run(Millis(1_000));
+        let (date, end) = (machine.time(), machine.time() + Millis(600_000));
+        let is_hidden = |machine: &Machine| machine.clock.row.hidden_from(date, end) <= machine.time();
+        machine.reopen_at(machine.now.wall + back);
+        assert!(is_hidden(&machine), "{back:?}: by the clock that is right");
+        machine.reopen_at(machine.now.wall - back + Millis(60_000));
+        assert!(!is_hidden(&machine), "{back:?}: by the one that dated it");
+        machine.off(Millis(500_000));
+        assert!(!is_hidden(&machine), "{back:?}");
+        machine.off(Millis(60_000));
+        assert!(is_hidden(&machine), "{back:?}: it goes on");
+        machine.reopen_at(machine.now.wall + back);
+        assert!(is_hidden(&machine), "{back:?}");
+    }
+}
+
 /// Something that is to live for a while.
 struct Brief {
     /// When it was dated, in truth…
