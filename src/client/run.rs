@@ -20,13 +20,13 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// `node_running` (with its process ID in the message), and whatever keeps a node from starting.
 pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMut(&Event)) -> Result<(), ApiError> {
     let lock = alone(place)?;
-    node::Node::settings(place, &options)?;
+    let settings = options.settled(place)?;
     let profile = Profile::unlock(place, ask)?;
     let runtime = open::runtime()?;
     runtime.block_on(async {
         // Before anybody can know that the node runs, so that a signal after `ready` is never missed.
         let mut signals = node::Signals::new()?;
-        let node = node::Node::start(place, lock, profile, options).await?;
+        let node = node::Node::start(place, lock, profile, settings, options.tap).await?;
         let ready = node.ready();
         let service = node.service();
         tell(&ready);
@@ -106,9 +106,10 @@ impl Node {
         ask: Ask<'_>,
         options: RunOptions,
     ) -> Result<Self, ApiError> {
+        let settings = options.settled(place)?;
         let profile = Profile::unlock(place, ask)?;
         let runtime = open::runtime()?;
-        let node = runtime.block_on(node::Node::start(place, lock, profile, options))?;
+        let node = runtime.block_on(node::Node::start(place, lock, profile, settings, options.tap))?;
         Ok(Self { runtime, place: place.clone(), node: Some(node) })
     }
 

@@ -63,7 +63,8 @@ fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::E
 pub(crate) struct Settings {
     /// `None`: the defaults of the network.
     pub(crate) listen: Option<Vec<String>>,
-    pub(crate) bootstrap: Vec<String>,
+    /// Peers, and where each is.
+    pub(crate) bootstrap: Vec<(PeerId, Vec<String>)>,
     pub(crate) mdns: bool,
     pub(crate) upnp: bool,
     pub(crate) serve_mailbox: Keeps,
@@ -128,15 +129,21 @@ impl RunOptions {
     /// # Errors
     /// `config`, `bad_link`.
     pub fn check(&self) -> Result<(), ApiError> {
-        check(self.listen.as_deref().unwrap_or_default(), self.bootstrap.as_deref().unwrap_or_default())?;
+        self.listen.iter().flatten().try_for_each(|addr| check_listen(addr))?;
+        addresses::by_peer(self.bootstrap.as_deref().unwrap_or_default())?;
         self.metrics.as_deref().map_or(Ok(()), |text| metrics_at(text).map(drop))
     }
 
-    /// Decides what holds. Environment variables are read by an argument, so that tests have some of their own.
+    /// Decides what holds in the environment of this process.
     ///
     /// # Errors
-    /// `config` when the file or a variable is not understood.
-    pub(crate) fn settle(&self, place: &Place, env: &dyn Fn(&str) -> Option<String>) -> Result<Settings, ApiError> {
+    /// As [`Self::check`], and `config` when the file or a variable is not understood.
+    pub(crate) fn settled(&self, place: &Place) -> Result<Settings, ApiError> {
+        self.settle(place, &|name| std::env::var(name).ok())
+    }
+
+    /// The same in another environment.
+    fn settle(&self, place: &Place, env: &dyn Fn(&str) -> Option<String>) -> Result<Settings, ApiError> {
         let file = read_file(place)?;
         // An empty variable is an unset one.
         let env = |name: &str| env(name).filter(|text| !text.trim().is_empty());
@@ -152,30 +159,21 @@ impl RunOptions {
         };
         let given = self.serve_mailbox.clone().or_else(|| list("ROHRPOST_SERVE_MAILBOX")).or(file.serve_mailbox);
         let metrics = self.metrics.clone().or_else(|| env("ROHRPOST_METRICS")).or(file.metrics);
+        let bootstrap = self.bootstrap.clone().or_else(|| list("ROHRPOST_BOOTSTRAP")).or(file.bootstrap);
+        let listen = self.listen.clone().or_else(|| list("ROHRPOST_LISTEN")).or(file.listen);
+        listen.iter().flatten().try_for_each(|addr| check_listen(addr))?;
         let serves = !self.brief;
-        let settings = Settings {
-            listen: self.listen.clone().or_else(|| list("ROHRPOST_LISTEN")).or(file.listen),
-            bootstrap: self
-                .bootstrap
-                .clone()
-                .or_else(|| list("ROHRPOST_BOOTSTRAP"))
-                .or(file.bootstrap)
-                .unwrap_or_default(),
+        Ok(Settings {
+            listen,
+            bootstrap: addresses::by_peer(&bootstrap.unwrap_or_default())?,
             mdns: flag(self.mdns, "ROHRPOST_MDNS", file.mdns)?.unwrap_or(true),
             upnp: flag(self.upnp, "ROHRPOST_UPNP", file.upnp)?.unwrap_or(true) && serves,
             serve_mailbox: if serves { Keeps::read(given.unwrap_or_default()) } else { Keeps::Off },
             serve_relay: flag(self.serve_relay, "ROHRPOST_SERVE_RELAY", file.serve_relay)?.unwrap_or(false) && serves,
             public: flag(self.public, "ROHRPOST_PUBLIC", file.public)?,
             metrics: metrics.filter(|_| serves).map(|text| metrics_at(&text)).transpose()?,
-        };
-        check(settings.listen.as_deref().unwrap_or_default(), &settings.bootstrap)?;
-        Ok(settings)
+        })
     }
-}
-
-fn check(listen: &[String], bootstrap: &[String]) -> Result<(), ApiError> {
-    listen.iter().try_for_each(|addr| check_listen(addr))?;
-    addresses::by_peer(bootstrap).map(drop)
 }
 
 fn read_file(place: &Place) -> Result<RunOptions, ApiError> {
@@ -228,7 +226,7 @@ mod tests {
         let (_home, place) = place(&format!("listen = ['/ip4/127.0.0.1/tcp/1']\nbootstrap = ['{FAR}']\nmdns = false"));
         let settings = RunOptions::default().settle(&place, &|_| None).unwrap();
         assert_eq!(settings.listen, Some(vec!["/ip4/127.0.0.1/tcp/1".to_owned()]));
-        assert_eq!((settings.bootstrap, settings.mdns), (vec![FAR.to_owned()], false));
+        assert_eq!((settings.bootstrap, settings.mdns), (addresses::by_peer(&[FAR.to_owned()]).unwrap(), false));
 
         let env = |name: &str| match name {
             "ROHRPOST_LISTEN" => Some("/ip4/127.0.0.1/tcp/2, /ip4/127.0.0.1/tcp/3".to_owned()),
@@ -240,7 +238,7 @@ mod tests {
         let settings = RunOptions::default().settle(&place, &env).unwrap();
         assert_eq!(settings.listen, Some(vec!["/ip4/127.0.0.1/tcp/2".to_owned(), "/ip4/127.0.0.1/tcp/3".to_owned()]));
         assert!(settings.mdns && settings.upnp && settings.metrics.is_none());
-        assert_eq!(settings.bootstrap, [FAR]);
+        assert_eq!(settings.bootstrap.len(), 1);
 
         let options = RunOptions { listen: Some(Vec::new()), mdns: Some(false), ..RunOptions::default() };
         let settings = options.settle(&place, &env).unwrap();

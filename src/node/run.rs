@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::carry::Carrier;
 use super::clock::Clock;
-use super::config::{Keeps, RunOptions, Settings};
+use super::config::{Keeps, Settings, Tapping};
 use super::core::Core;
 use super::dispatch::{Dispatcher, Live, whom};
 use super::engine::{self, Start};
@@ -20,7 +20,6 @@ use super::service::Service;
 use super::socket::{self, SocketFile};
 use super::{addresses, errors, random, server};
 use crate::api::{ApiError, Event, EventKind};
-use crate::base::PeerId;
 use crate::base::limits::{LANE_CONTACTS, LANE_STRANGERS};
 use crate::base::words::MailService;
 use crate::messenger::{Command, Order, Output, query};
@@ -43,20 +42,14 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// With what it would run.
-    pub(crate) fn settings(place: &Place, options: &RunOptions) -> Result<Settings, ApiError> {
-        options.settle(place, &|name| std::env::var(name).ok())
-    }
-
     /// Starts it; when this returns, it listens, in the network and on its socket.
     pub(crate) async fn start(
         place: &Place,
         lock: ProfileLock,
         profile: Profile,
-        options: RunOptions,
+        settings: Settings,
+        tap: Option<Tapping>,
     ) -> Result<Self, ApiError> {
-        let settings = Self::settings(place, &options)?;
-        let bootstrap = addresses::by_peer(&settings.bootstrap)?;
         let figures = match settings.metrics {
             Some(addr) => Some(metrics::bind(addr).await?),
             None => None,
@@ -78,7 +71,7 @@ impl Node {
         let (to_strangers, from_strangers) = mpsc::channel(LANE_STRANGERS);
         let keeps = query::mail_service(&reader)?;
         let net = net::start(
-            net_config(settings, &profile, &reader, bootstrap)?,
+            net_config(settings, &profile, &reader)?,
             Lanes { contacts: to_contacts, strangers: to_strangers },
             classes.collect(),
         )
@@ -91,7 +84,7 @@ impl Node {
             open,
             outputs,
             clock,
-            carrier: Carrier::new(Some(Box::new(net.clone())), options.tap),
+            carrier: Carrier::new(Some(Box::new(net.clone())), tap),
             contacts: from_contacts,
             strangers: from_strangers,
             halt: halt_in,
@@ -168,19 +161,14 @@ impl Node {
 }
 
 /// How the network is started.
-fn net_config(
-    settings: Settings,
-    profile: &Profile,
-    reader: &Reader,
-    bootstrap: Vec<(PeerId, Vec<String>)>,
-) -> Result<NetConfig, StoreError> {
+fn net_config(settings: Settings, profile: &Profile, reader: &Reader) -> Result<NetConfig, StoreError> {
     let before = query::link(reader, profile.peer_id())?;
     Ok(NetConfig {
         listen: settings.listen.unwrap_or_default(),
         before: before.map(|found| found.addrs).unwrap_or_default(),
         mdns: settings.mdns,
         upnp: settings.upnp,
-        bootstrap,
+        bootstrap: settings.bootstrap,
         known: query::known_peers(reader)?,
         serve_relay: settings.serve_relay,
         serve_mailbox: settings.serve_mailbox != Keeps::Off,

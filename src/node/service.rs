@@ -1,5 +1,5 @@
 //! What the service manager is told (`sd_notify(3)`): that the node is up, that it ends, and, if it has a watchdog, that the
-//! node is alive. Without a manager nothing is told to nobody.
+//! node is alive. Without a manager nothing is told.
 
 use std::time::Duration;
 

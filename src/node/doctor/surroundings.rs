@@ -69,7 +69,7 @@ pub(super) fn look_at_identity(elsewhere: Option<Elsewhere>, found: &mut Finding
 }
 
 pub(super) fn look_at_config(place: &Place, found: &mut Findings) -> Option<Settings> {
-    match RunOptions::default().settle(place, &|name| std::env::var(name).ok()) {
+    match RunOptions::default().settled(place) {
         Ok(settings) => {
             let path = place.config.as_ref().filter(|path| path.exists());
             found.ok(
