@@ -34,7 +34,7 @@ use super::seeks::Seeks;
 use super::shared::{Open, Shared, Suspicion};
 use super::{from_libp2p, span, to_libp2p};
 use crate::base::PeerId;
-use crate::base::limits::{CLASS_REFRESH, DHT_TICK, LISTEN_TIMEOUT, MAX_LISTEN, TICK};
+use crate::base::limits::{CLASS_REFRESH, DHT_TICK, LISTEN_QUIET, LISTEN_TIMEOUT, MAX_LISTEN, TICK};
 use crate::envelope::border::Order;
 use crate::envelope::exchange::CardResponse;
 
@@ -102,8 +102,9 @@ impl Task {
         }
     }
 
-    /// Waits until each listener has named an address. They are bound already: one on all
-    /// interfaces of a machine that has none yet names nothing, and is not waited for too long.
+    /// Waits until each listener has named its addresses, so that whoever asks for them gets all.
+    /// They are bound already: one on all interfaces of a machine that has none yet names nothing,
+    /// and is not waited for too long.
     /// (The first dial comes after this: else its port would not be a listening one, trap 4.)
     pub(super) async fn listening(&mut self, listeners: HashSet<ListenerId>) {
         self.unheard.clone_from(&listeners);
@@ -113,8 +114,12 @@ impl Task {
                 let event = self.swarm.select_next_some().await;
                 self.on_event(event);
             }
+            while let Ok(event) = timeout(span(LISTEN_QUIET), self.swarm.select_next_some()).await {
+                self.on_event(event);
+            }
         };
-        if timeout(span(LISTEN_TIMEOUT), all).await.is_err() {
+        let in_time = timeout(span(LISTEN_TIMEOUT), all).await.is_ok();
+        if !in_time && !self.unheard.is_empty() {
             tracing::warn!(listeners = self.unheard.len(), "no address to listen on yet");
         }
     }

@@ -74,6 +74,8 @@ pub const MAX_REFUSED_RUN: u32 = 256;
 pub const DIAL_TIMEOUT: Millis = Millis::from_secs(7);
 /// How long a wildcard listener may take to name its first address.
 pub const LISTEN_TIMEOUT: Millis = Millis::from_secs(3);
+/// Once each listener has named an address: for how long nothing is heard when all are named, which come one after the other.
+pub const LISTEN_QUIET: Millis = Millis(10);
 /// After how long the local network is looked at again that was flooded with addresses.
 pub const MDNS_AGAIN: Millis = Millis::from_hours(1);
 /// How long opening a stream may take.

@@ -140,6 +140,7 @@ const OF_THE_NETWORK: &[&str] = &[
     "MUTE_TIMEOUT",
     "DIAL_TIMEOUT",
     "LISTEN_TIMEOUT",
+    "LISTEN_QUIET",
     "MDNS_AGAIN",
     "STREAM_OPEN_TIMEOUT",
     "LINGER_TIMEOUT",
