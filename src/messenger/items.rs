@@ -225,12 +225,11 @@ impl Tx<'_> {
 
     /// The other side lost its state: all that is not delivered goes again, at most once an hour.
     fn obey_reset(&mut self, row: &mut PeerRow) -> Step {
-        let now = self.now.mono;
-        let link = self.link(row.peer);
-        if link.reset_at.is_some_and(|at| now.since(at) < limits::HEALING_INTERVAL) {
+        let clock = self.deadline_clock();
+        if row.reset_at.is_some_and(|at| clock < at + limits::HEALING_INTERVAL) {
             return Ok(());
         }
-        link.reset_at = Some(now);
+        row.reset_at = Some(clock);
         row.heal_due = false;
         self.begin_anew(row.peer)?;
         // SES-70, SES-71: all of it goes again, and not on account of this envelope.

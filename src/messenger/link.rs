@@ -28,8 +28,6 @@ pub(super) struct Link {
     pub bundle: Option<u64>,
     /// The session is no good: begin a new one with a fresh card.
     pub rebuild: bool,
-    /// When a reset of theirs was last obeyed.
-    pub reset_at: Option<MonoTime>,
     /// When all that is not delivered goes again, because the peer has accepted us.
     pub again_at: Option<MonoTime>,
     /// Receipts that became due again by a second copy since none waits to be sent: bounded, or whoever repeats himself could
@@ -107,7 +105,7 @@ impl Link {
         !self.connected
             && !self.dialling
             && self.bundle.is_none()
-            && self.answered_at.or(self.reset_at).or(self.handshakes).or(self.changes).is_none()
+            && self.answered_at.or(self.handshakes).or(self.changes).is_none()
             && !self.unreadable
             && self.pace.is_idle()
             && self.presence.is_idle()

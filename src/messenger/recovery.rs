@@ -158,7 +158,7 @@ impl Order<'_> {
             peers.insert(row.peer);
             self.done.contacts += u64::from(row.contact.is_some());
             row.heal_due = row.contact.is_some() && row.accepted;
-            row.healed_at = None;
+            (row.healed_at, row.reset_at) = (None, None);
             row.profile_sent = 0;
             // What went to somebody who has not accepted goes again, and counts again.
             row.unaccepted_sent.clear();

@@ -182,7 +182,7 @@ fn a_step_that_fails_leaves_nothing_in_memory() {
     let (bob, carol) = (office.id(BOB), office.id(CAROL));
     office.say(ALICE, BOB, "waits");
     office.tx(ALICE, |tx| {
-        tx.link(bob).reset_at = Some(tx.now.mono);
+        tx.link(bob).handshakes = Some(tx.now.mono);
         tx.mem.forget_marks();
         let shown = |tx: &Tx<'_>| format!("{:?} {:?} {:?}", tx.mem.links, tx.mem.out, **tx.mem);
         let (before, rows) = (shown(tx), tx.buf.count::<Outbox>(&Scan::all()).unwrap());
@@ -192,7 +192,7 @@ fn a_step_that_fails_leaves_nothing_in_memory() {
             tx.event(EventKind::ContactAdded { peer_id: bob });
             tx.happen_to_all(bob, &Happening::Settled)?;
             let link = tx.link(bob);
-            (link.reset_at, link.attempts, link.rebuild) = (None, 9, true);
+            (link.handshakes, link.attempts, link.rebuild) = (None, 9, true);
             let stranger = PeerId::from_key_bytes([7; 32]);
             tx.link(stranger).connected = true;
             tx.mem.one_time.clear();

@@ -128,7 +128,10 @@ fn a_session_that_the_peer_begins_ends_the_pause_and_serves() {
     let refused = |tx: &mut crate::messenger::tx::Tx<'_>| {
         let link = tx.link(bob);
         (0..3).for_each(|_| link.pace.session_refused(now, MIDDLE));
-        (link.rebuild, link.reset_at) = (true, Some(now));
+        link.rebuild = true;
+        let mut row = tx.peer(&bob).unwrap().unwrap();
+        row.reset_at = Some(tx.deadline_clock());
+        tx.put_peer(&row).unwrap();
     };
     office.tx(ALICE, refused);
     // One that does not come to send, for its ID, serves nothing.

@@ -48,6 +48,8 @@ pub struct PeerRow {
     pub profile_sent: u64,
     /// When a healing handshake was last begun.
     pub healed_at: Option<WallTime>,
+    /// When a reset of theirs was last obeyed.
+    pub reset_at: Option<WallTime>,
     /// A healing handshake is due: their envelopes do not open.
     pub heal_due: bool,
     /// One was made for their mailboxes, and nothing of theirs has opened since: what waits goes again when something does.
@@ -79,6 +81,7 @@ impl PeerRow {
             token: None,
             profile_sent: 0,
             healed_at: None,
+            reset_at: None,
             heal_due: false,
             healing: false,
             heard_at: None,
