@@ -12,6 +12,7 @@ mod inside;
 mod liars;
 mod lost;
 mod mail;
+mod refusers;
 mod relayed;
 mod start;
 

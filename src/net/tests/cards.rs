@@ -1,14 +1,14 @@
 use super::*;
 use crate::base::limits::{MAX_CARD, MAX_ONE_TIME_PREKEY};
 
-async fn requested(node: &mut Node) -> (PeerId, u64, bool) {
+pub(super) async fn requested(node: &mut Node) -> (PeerId, u64, bool) {
     match node.expect(|event| matches!(event, Event::BundleRequested { .. })).await {
         Event::BundleRequested { from, request, want_prekey } => (from, request, want_prekey),
         other => panic!("{other:?}"),
     }
 }
 
-async fn fetched(node: &mut Node, wanted: u64) -> Event {
+pub(super) async fn fetched(node: &mut Node, wanted: u64) -> Event {
     let of = |event: &Event| match event {
         Event::Bundle { ticket, .. } | Event::BundleFailed { ticket, .. } => *ticket == wanted,
         _ => false,

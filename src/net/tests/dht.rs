@@ -48,7 +48,7 @@ async fn server(seed: u8) -> Node {
 
 impl Node {
     /// Waits until our part in the DHT is so.
-    async fn dht(&self, so: impl FnMut(&DhtStatus) -> bool) -> DhtStatus {
+    pub(super) async fn dht(&self, so: impl FnMut(&DhtStatus) -> bool) -> DhtStatus {
         let mut status = self.net.shared().dht.subscribe();
         *timeout(GUARD, status.wait_for(so)).await.expect("the DHT does not come to that").unwrap()
     }
