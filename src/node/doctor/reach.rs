@@ -203,7 +203,13 @@ fn look_at_acceptance(known: &ReachView, found: &mut Findings) {
     }
 }
 
-fn look_at_way(known: &ReachView, now: WallTime, peer: &PeerId, net: Option<&NetStatus>, found: &mut Findings) {
+pub(super) fn look_at_way(
+    known: &ReachView,
+    now: WallTime,
+    peer: &PeerId,
+    net: Option<&NetStatus>,
+    found: &mut Findings,
+) {
     let Some(net) = net else {
         return found.note(Area::Way, "no node runs here: nothing is sent", "`rohrpost run` starts one");
     };

@@ -1,4 +1,5 @@
 mod damage;
+mod way;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
