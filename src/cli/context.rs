@@ -85,6 +85,11 @@ impl Context {
         }
     }
 
+    /// Lets go of the profile, which something else needs then.
+    pub(crate) fn close(&mut self) {
+        self.client = None;
+    }
+
     /// The passphrase of the key file; `None` when it has none.
     pub(crate) fn passphrase(&mut self) -> Result<Option<Passphrase>> {
         if !client::needs_passphrase(&self.place)? {

@@ -6,6 +6,7 @@
 mod args;
 mod cmd;
 mod context;
+mod editor;
 mod error;
 mod harden;
 mod lead;

@@ -15,6 +15,7 @@ mod flood;
 mod crowd;
 mod dht;
 mod disk;
+mod editor;
 mod forgetting;
 mod hostile;
 mod liar;

@@ -1,6 +1,6 @@
 //! `reply`: answer a message in its conversation.
 
-use crate::api::SendParams;
+use crate::api::{MessageParams, SendParams, method};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 
@@ -19,7 +19,7 @@ pub(crate) struct ReplyArgs {
     #[arg(value_name = "MSG")]
     message: String,
 
-    /// What to say; - alone reads it from standard input
+    /// What to say; - alone is standard input; without, an editor opens
     #[arg(value_name = "TEXT")]
     text: Vec<String>,
 
@@ -30,14 +30,18 @@ pub(crate) struct ReplyArgs {
 /// Sends the reply.
 pub(crate) fn run(args: ReplyArgs, context: &mut Context) -> Result<()> {
     let ReplyArgs { message, text: words, delivery } = args;
-    let text = text_of(&words, ("MSG", &message), context)?;
+    let said = text_of(&words, ("MSG", &message), context, |client| {
+        client
+            .ask::<method::MessageShow>(&MessageParams { message: message.clone(), ..MessageParams::default() })
+            .map(|_| ())
+    })?;
     let message = SendParams {
-        text,
+        text: said.text.clone(),
         reply_to: Some(message),
         client_id: delivery.client_id.clone(),
         expires_s: delivery.expires,
         accept: delivery.accept,
         ..SendParams::default()
     };
-    send(&[message], &delivery, context, &mut |_| Ok(()))
+    send(&[message], &said, &delivery, context, &mut |_| Ok(()))
 }

@@ -10,6 +10,7 @@ use crate::base::limits::{MAX_NAME_CHARS, MAX_TEXT};
 use crate::base::names::{folded, is_me, oddity};
 use crate::cli::args::{duration, lifetime, one_of};
 use crate::cli::context::Context;
+use crate::cli::editor;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::safe;
 use crate::cli::output::style::Tint;
@@ -35,7 +36,7 @@ pub(crate) struct SendArgs {
     #[arg(value_name = "WHO")]
     to: String,
 
-    /// What to say; - alone reads it from standard input
+    /// What to say; - alone is standard input; without, an editor opens
     #[arg(value_name = "TEXT")]
     text: Vec<String>,
 
@@ -83,10 +84,10 @@ pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
         return Err(CliError::usage("--client-id names one message, but there are several recipients")
             .hint("send to each recipient with a key of its own"));
     }
-    let text = text_of(&words, ("WHO", &whom), context)?;
+    let said = text_of(&words, ("WHO", &whom), context, |client| to.iter().try_for_each(|who| is_known(client, who)))?;
     let message = |to: &String| SendParams {
         to: to.clone(),
-        text: text.clone(),
+        text: said.text.clone(),
         subject: subject.clone(),
         reply_to: reply.clone(),
         client_id: delivery.client_id.clone(),
@@ -96,7 +97,12 @@ pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<()> {
     };
     let messages: Vec<SendParams> = to.iter().map(message).collect();
     let typed = context.typed.clone();
-    send(&messages, &delivery, context, &mut |client| name_is_whole(client, &typed, &whom, &words))
+    send(&messages, &said, &delivery, context, &mut |client| name_is_whole(client, &typed, &whom, &words))
+}
+
+/// Refuses a name that means nobody, before a text is written for him.
+fn is_known(client: &mut Client, who: &str) -> Result<(), ApiError> {
+    if oddity(who).is_some() { Ok(()) } else { client.ask::<method::Resolve>(&Who::new(who)).map(|_| ()) }
 }
 
 /// Whom the first word names: it is cut at commas, whatever anybody is called.
@@ -168,12 +174,18 @@ fn is_given(client: &mut Client, name: &str) -> Result<bool, ApiError> {
 /// Sends, and tells what became of each.
 pub(super) fn send(
     messages: &[SendParams],
+    said: &Said,
     delivery: &Delivery,
     context: &mut Context,
     before: Before<'_>,
 ) -> Result<()> {
     let mut worst = None;
-    for (message, outcome) in messages.iter().zip(context.send(messages, delivery, before)?) {
+    let outcomes = context.send(messages, delivery, before);
+    let is_lost = outcomes.as_ref().map_or(true, |outcomes| outcomes.iter().any(Result::is_err));
+    if is_lost && said.is_written {
+        editor::give_back(&said.text, context)?;
+    }
+    for (message, outcome) in messages.iter().zip(outcomes?) {
         let told = outcome.map_err(CliError::from).and_then(|sent| told(&sent, &message.to, delivery, context));
         if let Err(error) = told {
             let error = if messages.len() > 1 { error.about(&message.to) } else { error };
@@ -273,9 +285,30 @@ pub(super) const fn tint(state: State) -> Tint {
     }
 }
 
-/// The words with a blank between them; of `-` alone all of standard input. `first` is the word before them, behind
-/// its placeholder.
-pub(super) fn text_of(words: &[String], first: (&str, &str), context: &Context) -> Result<String> {
+/// A text, and where it comes from.
+pub(super) struct Said {
+    pub(super) text: String,
+    /// In an editor: it is nowhere else.
+    is_written: bool,
+}
+
+/// The words with a blank between them; of `-` alone all of standard input; without any what is written in an editor, if somebody is
+/// there who could, once `check` has found that it could be sent. `first` is the word before them, behind its placeholder.
+pub(super) fn text_of(
+    words: &[String],
+    first: (&str, &str),
+    context: &mut Context,
+    check: impl FnOnce(&mut Client) -> Result<(), ApiError>,
+) -> Result<Said> {
+    if !words.is_empty() || !editor::is_possible(context) {
+        return Ok(Said { text: typed_text(words, first, context)?, is_written: false });
+    }
+    check(context.client()?)?;
+    context.close();
+    Ok(Said { text: editor::compose(context)?, is_written: true })
+}
+
+fn typed_text(words: &[String], first: (&str, &str), context: &Context) -> Result<String> {
     let piped = || context.typed.again().with(&[first, ("TEXT", "-")]);
     match words {
         [] => {
