@@ -37,9 +37,9 @@ pub(crate) struct Cli {
 
 /// The commands in groups: all of them on a terminal of 24 lines.
 const GROUPS: &str = "\
-Begin     init              make an identity: the first thing to do
+Begin     init, demo        make an identity: the first thing to do; watch two talk
           id, whoami        your peer ID, link, QR code, name, passphrase
-          demo              watch two nodes talk to each other
+          profiles, config  the identities here; what is in force, and from where
 Write     send, reply       send a message; answer one
 Read      inbox, history    the conversations; the messages of one
           read, listen      mark as read; print events as they come
@@ -119,6 +119,10 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     Init(cmd::init::InitArgs),
     Id(cmd::id::IdArgs),
+    /// List the profiles: the identities here
+    Profiles,
+    /// Show what is in force, and from where
+    Config,
     Run(cmd::run::RunArgs),
     Status(cmd::status::StatusArgs),
     Stop(cmd::stop::StopArgs),

@@ -44,6 +44,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("allow approve requests/allow requests/approve", "requests accept WHO"),
     ("markread seen ack", "read WHO"),
     ("who connections network netstat", "peers"),
+    ("accounts branch identities", "profiles"),
+    ("settings set options preferences env", "config"),
     ("privacy", "policy"),
     ("policy/contacts", "policy set contacts"),
     ("policy/requests", "policy set requests"),
@@ -88,14 +90,6 @@ const TRUTHS: &[(&str, &str)] = &[
     ("call voice video", "there are no calls: it is for text"),
     ("device devices adddevice linkdevice clone", "one identity runs on one machine: there are no linked devices"),
     ("mute archive pin draft away typing", "there is nothing of the kind yet"),
-    (
-        "profiles accounts branch",
-        "no command lists them yet: a profile is a folder beside the one that `rohrpost status` names, and `-P NAME` chooses it",
-    ),
-    (
-        "config settings set options preferences",
-        "there is no command for it: `rohrpost help options`, and the chapter Configuration of docs/guide.md",
-    ),
     ("logout", "there is no account that one is logged in to: `rohrpost stop` ends the node"),
     ("restart reload", "`rohrpost stop`, then `rohrpost run`"),
     ("update upgrade uninstall install", "rohrpost does not change itself: whatever installed it does"),

@@ -5,6 +5,7 @@
 
 mod args;
 mod cmd;
+mod complete;
 mod context;
 mod editor;
 mod error;
@@ -46,6 +47,9 @@ const USUAL_COLUMNS: usize = 80;
 /// Runs the program with these arguments (the first is its name) and says how it ended.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(answered) = complete::answer(&args) {
+        return answered;
+    }
     let before = Early::look(&args);
     if let Err(error) = harden::harden() {
         return before.refuse(&CliError::io("the keys cannot be kept out of core dumps", &error));
@@ -76,6 +80,8 @@ fn dispatch(command: Command, context: &mut Context) -> Result<()> {
         Command::Init(args) => cmd::init::run(&args, context),
         Command::Id(args) => cmd::id::run(args, context),
         Command::Run(args) => cmd::run::run(args, context),
+        Command::Profiles => cmd::profiles::run(context),
+        Command::Config => cmd::config::run(context),
         Command::Status(args) => cmd::status::run(args, context),
         Command::Stop(args) => cmd::stop::run(args, context),
         Command::Doctor(args) => cmd::doctor::run(args, context),

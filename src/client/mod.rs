@@ -11,7 +11,8 @@ mod send;
 use crate::api::{ApiError, Code, Diagnosis, DoctorParams, NoParams, Status, method};
 use crate::node;
 pub use crate::node::{
-    Ask, Passphrase, Place, RunOptions, Tapping, change_passphrase, create, exists, needs_passphrase, recover,
+    Ask, From, Passphrase, Place, RunOptions, Setting, Tapping, beside, change_passphrase, create, exists,
+    needs_passphrase, recover,
 };
 
 pub use events::Events;

@@ -1,9 +1,10 @@
 //! What a node is to do: flags beat environment variables, these beat the configuration file.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::addresses;
 use super::place::Place;
@@ -176,6 +177,68 @@ impl RunOptions {
     }
 }
 
+/// What a node is told, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// Its name in the configuration file.
+    pub setting: &'static str,
+    /// What is in force, in words.
+    pub value: String,
+    /// Where that comes from.
+    #[serde(flatten)]
+    pub from: From,
+}
+
+/// Who says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "from", content = "where", rename_all = "snake_case")]
+pub enum From {
+    /// Nobody says anything else.
+    Default,
+    /// This variable.
+    Environment(&'static str),
+    /// The configuration file.
+    File(PathBuf),
+}
+
+impl RunOptions {
+    /// What is in force where nothing is given at the start.
+    ///
+    /// # Errors
+    /// `config`, when the file or a variable is not understood.
+    pub fn in_force(place: &Place) -> Result<Vec<Setting>, ApiError> {
+        Self::listed(place, &|name| std::env::var(name).ok())
+    }
+
+    /// The same in another environment.
+    fn listed(place: &Place, env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Setting>, ApiError> {
+        Self::default().settle(place, env)?;
+        let file = read_file(place)?;
+        let list = |list: Option<Vec<String>>| list.map(|list| list.join(" "));
+        let flag = |flag: Option<bool>| flag.map(|flag| flag.to_string());
+        let all = [
+            ("listen", "ROHRPOST_LISTEN", list(file.listen), "every interface, at the ports of last time"),
+            ("bootstrap", "ROHRPOST_BOOTSTRAP", list(file.bootstrap), "nobody"),
+            ("mdns", "ROHRPOST_MDNS", flag(file.mdns), "true"),
+            ("upnp", "ROHRPOST_UPNP", flag(file.upnp), "true"),
+            ("public", "ROHRPOST_PUBLIC", flag(file.public), "as is found out"),
+            ("serve_mailbox", "ROHRPOST_SERVE_MAILBOX", list(file.serve_mailbox), "off"),
+            ("serve_relay", "ROHRPOST_SERVE_RELAY", flag(file.serve_relay), "false"),
+            ("metrics", "ROHRPOST_METRICS", file.metrics, "off"),
+        ];
+        let setting = |(setting, variable, in_file, default): (_, _, Option<String>, &str)| {
+            let in_env = env(variable).filter(|text| !text.trim().is_empty());
+            let (value, from) = match (in_env, in_file, &place.config) {
+                (Some(value), ..) => (value, From::Environment(variable)),
+                (None, Some(value), Some(path)) => (value, From::File(path.clone())),
+                (None, ..) => (default.to_owned(), From::Default),
+            };
+            Setting { setting, value, from }
+        };
+        Ok(all.into_iter().map(setting).collect())
+    }
+}
+
 fn read_file(place: &Place) -> Result<RunOptions, ApiError> {
     let Some(path) = &place.config else { return Ok(RunOptions::default()) };
     match std::fs::read_to_string(path) {
@@ -268,6 +331,29 @@ mod tests {
             let error = RunOptions::default().settle(&place, &|_| None).unwrap_err();
             assert!(error.is(Code::Config) && error.hint.is_some(), "{bad}: {error:?}");
         }
+    }
+
+    /// Whatever a node can be told stands in the list, and says where it comes from.
+    #[test]
+    fn what_is_in_force_is_told() {
+        let (_home, place) = place("listen = ['/ip4/127.0.0.1/tcp/1']\nmdns = false\nupnp = true");
+        let env = |name: &str| match name {
+            "ROHRPOST_UPNP" => Some("no".to_owned()),
+            "ROHRPOST_MDNS" => Some(" ".to_owned()),
+            _ => None,
+        };
+        let all = RunOptions::listed(&place, &env).unwrap();
+        let find = |name: &str| all.iter().find(|one| one.setting == name).map(|one| (one.value.as_str(), &one.from));
+        let of_file = From::File(place.config.clone().unwrap());
+        assert_eq!(find("listen"), Some(("/ip4/127.0.0.1/tcp/1", &of_file)));
+        assert_eq!(find("mdns"), Some(("false", &of_file)));
+        assert_eq!(find("upnp"), Some(("no", &From::Environment("ROHRPOST_UPNP"))));
+        assert_eq!(find("serve_relay"), Some(("false", &From::Default)));
+        // The error of an unknown name lists all that there are.
+        let error = toml::from_str::<RunOptions>("nothing = 1").err().unwrap().to_string();
+        let known: Vec<_> = error.split('`').skip(3).step_by(2).collect();
+        assert!(known.len() > 7 && known.iter().all(|name| find(name).is_some()), "{error}");
+        assert_eq!(all.len(), known.len());
     }
 
     #[test]

@@ -35,9 +35,9 @@ mod socket;
 mod upkeep;
 mod views;
 
-pub use config::{RunOptions, Tapping};
+pub use config::{From, RunOptions, Setting, Tapping};
 pub use place::Place;
-pub use profile::{Ask, change_passphrase, create, exists, needs_passphrase};
+pub use profile::{Ask, beside, change_passphrase, create, exists, needs_passphrase};
 pub use recover::recover;
 
 pub(crate) use doctor::doctor;

@@ -72,6 +72,12 @@ impl Place {
         Ok(Self { profile: profile.to_owned(), dir, socket, config })
     }
 
+    /// The profile of this name in the same folder, if it can be one.
+    pub(crate) fn sibling(&self, name: &str) -> Option<Self> {
+        check_profile(name).ok()?;
+        Some(Self { profile: name.to_owned(), dir: self.dir.with_file_name(name), ..self.clone() })
+    }
+
     /// That there is no such profile.
     pub(crate) fn missing(&self) -> ApiError {
         ApiError::new(Code::NoProfile, format!("there is no profile '{}'", self.profile))

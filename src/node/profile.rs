@@ -136,6 +136,15 @@ pub fn exists(place: &Place) -> bool {
     }
 }
 
+/// The profiles in the folder in which this one is, or would be, by their names.
+pub fn beside(place: &Place) -> Vec<Place> {
+    let folders = place.dir.parent().and_then(|folder| std::fs::read_dir(folder).ok());
+    let names = folders.into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut all: Vec<Place> = names.filter_map(|name| place.sibling(&name)).filter(exists).collect();
+    all.sort_by(|a, b| a.profile.cmp(&b.profile));
+    all
+}
+
 /// Whether the key file of a profile needs a passphrase.
 ///
 /// # Errors

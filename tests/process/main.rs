@@ -10,6 +10,7 @@
 
 mod alone;
 mod clocks;
+mod complete;
 mod crashes;
 mod flood;
 mod crowd;

@@ -1,18 +1,17 @@
 //! `completions SHELL`: what a shell needs to complete the command line.
 
-use clap::CommandFactory;
-
-use crate::cli::args::Cli;
+use crate::cli::complete;
 use crate::cli::error::Result;
 use crate::cli::output::Output;
 
 /// Print completions for a shell
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+It completes names of contacts and requests while the node runs, profiles,
+methods and options. Where the files go, docs/guide.md says.
+
 Examples:
-  rohrpost completions bash > \\
-    ~/.local/share/bash-completion/completions/rohrpost
-  rohrpost completions zsh > ~/.zfunc/_rohrpost
+  source <(rohrpost completions bash)
   rohrpost completions fish > ~/.config/fish/completions/rohrpost.fish")]
 pub(crate) struct CompletionsArgs {
     /// Which shell
@@ -22,8 +21,7 @@ pub(crate) struct CompletionsArgs {
 
 /// Prints the script.
 pub(crate) fn run(args: &CompletionsArgs, output: &mut Output) -> Result<()> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "rohrpost", &mut script);
-    output.out.write_all(&script)?;
+    let script = complete::script(&args.shell.to_string());
+    output.out.write_all(&script.unwrap_or_default())?;
     Ok(output.out.flush()?)
 }

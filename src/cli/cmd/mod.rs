@@ -1,6 +1,7 @@
 //! The verbs, one in each file: its arguments, what it asks the client, and what it prints.
 
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod contacts;
 pub(crate) mod conversation;
 pub(crate) mod demo;
@@ -15,6 +16,7 @@ pub(crate) mod man;
 pub(crate) mod openrpc;
 pub(crate) mod peers;
 pub(crate) mod policy;
+pub(crate) mod profiles;
 pub(crate) mod read;
 pub(crate) mod recover;
 pub(crate) mod reply;
