@@ -95,6 +95,10 @@ pub const HEALING_INTERVAL: Millis = Millis::from_hours(1);
 pub const HEALING_SILENCE: Millis = Millis::from_days(3);
 /// One healing handshake in this time for silence alone: he may just be away.
 pub const HEALING_SILENT_INTERVAL: Millis = Millis::from_days(7);
+/// Of what a contact passed over in his reports so much goes again in one commit (SES-72).
+pub const PASSED_OVER: usize = 16;
+/// That it went again counts no more when there was nothing of it for so long.
+pub const PASSED_OVER_FORGOTTEN: Millis = Millis::from_days(1);
 /// When something of a contact opened is written down once in this time.
 pub const HEARD_NOTE: Millis = Millis::from_days(1);
 /// A sealed first contact without an answer is rebuilt with a fresh card after this time.

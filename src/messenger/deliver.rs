@@ -85,7 +85,7 @@ impl Tx<'_> {
     }
 
     /// The row of what waits, as it is now.
-    fn write_row(&mut self, peer: PeerId, number: u64) -> Step {
+    pub(super) fn write_row(&mut self, peer: PeerId, number: u64) -> Step {
         let key = outbox_key(&peer, number);
         let Some(letter) = self.mem.out.of(&peer).letters.get(&number) else { return Ok(()) };
         let (queued_at, way) = (letter.queued_at, letter.way.clone());
@@ -131,6 +131,7 @@ impl Tx<'_> {
     pub(super) fn pump(&mut self, id: PeerId) -> Step {
         let now = self.now.mono;
         self.send_again(id)?;
+        self.send_passed_over(id)?;
         let Some(peer) = self.peer(&id)?.filter(PeerRow::is_contact) else {
             return Ok(());
         };

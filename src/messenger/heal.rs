@@ -3,8 +3,9 @@
 //! What does not open on a stream says so at once. What does not open out of a mailbox says nothing, since anybody may have sealed
 //! it; but that nothing opens for days, though messages of ours lie there, follows from own rows alone.
 
-use crate::base::{PeerId, limits};
+use crate::base::{Millis, PeerId, WallTime, limits};
 
+use super::outgoing::{Letter, What};
 use super::tables::PeerRow;
 use super::tx::{Step, Tx};
 
@@ -72,6 +73,53 @@ impl Tx<'_> {
         Ok(row.heal_due)
     }
 
+    /// He has reported something: what was said before it, and has been with him for a while, goes again (SES-72).
+    pub(super) fn look_at_passed_over(&mut self, peer: PeerId) {
+        let (now, clock) = (self.now.mono, self.deadline_clock());
+        let Some(passed) = self.mem.links.get(&peer).map(|link| link.passed) else { return };
+        let letters = &self.mem.out.of(&peer).letters;
+        let first = letters.values().find(|letter| is_passed_over(letter, passed.upto, clock));
+        if let (Some(letter), None) = (first, passed.due) {
+            let wait = (letter.queued_at + limits::RECEIPTS_OVERDUE).since(clock);
+            let due = (now + wait).max(passed.rests_until);
+            let passed = &mut self.link(peer).passed;
+            (passed.due, passed.from) = (Some(due), 0);
+        }
+    }
+
+    /// Does so when it is time, of so many at a time.
+    pub(super) fn send_passed_over(&mut self, peer: PeerId) -> Step {
+        let (now, clock) = (self.now.mono, self.deadline_clock());
+        let Some(passed) = self.mem.links.get(&peer).map(|link| link.passed) else { return Ok(()) };
+        if passed.due.is_none_or(|at| at > now) {
+            return Ok(());
+        }
+        let is_over = |letter: &Letter| {
+            is_passed_over(letter, passed.upto, clock) && letter.queued_at + limits::RECEIPTS_OVERDUE <= clock
+        };
+        let letters = self.mem.out.of(&peer).letters.range(passed.from..).filter(|(_, letter)| is_over(letter));
+        let anew = letters.filter_map(|(number, letter)| Some((*number, letter.anew()?)));
+        let over: Vec<_> = anew.take(limits::PASSED_OVER).collect();
+        let count = over.len();
+        let last = over.last().map(|(number, _)| *number);
+        for (number, letter) in over {
+            self.mem.set_letter(peer, number, Some(letter));
+            self.write_row(peer, number)?;
+        }
+        let passed = &mut self.link(peer).passed;
+        passed.due = None;
+        if let (Some(last), limits::PASSED_OVER) = (last, count) {
+            (passed.due, passed.from) = (Some(now), last + 1);
+        } else if last.is_some() || passed.from > 0 {
+            if now.since(passed.rests_until) > limits::PASSED_OVER_FORGOTTEN {
+                passed.times = 0;
+            }
+            let pause = Millis(limits::HEALING_INTERVAL.0 << passed.times.min(MAX_DOUBLINGS));
+            (passed.rests_until, passed.times) = (now + pause, passed.times + 1);
+        }
+        Ok(())
+    }
+
     /// Whether a message of ours has lain with him, or at his mailboxes, for that long.
     fn lies_with(&self, peer: &PeerId) -> bool {
         let clock = self.deadline_clock();
@@ -92,6 +140,17 @@ impl Tx<'_> {
         }
         Ok(())
     }
+}
+
+/// How often the pause between two goes of what is passed over doubles.
+const MAX_DOUBLINGS: u32 = 5;
+
+/// Whether it is a message that was said before that place, and that his node has taken, or that has lain at a mailbox for longer than
+/// he leaves it there while he is on.
+fn is_passed_over(letter: &Letter, upto: u64, clock: WallTime) -> bool {
+    let is_before = matches!(letter.what, What::Message(position) if position < upto);
+    let lies = letter.way.held.iter().any(|(_, at)| *at + limits::HEALING_INTERVAL <= clock);
+    is_before && !letter.is_under_way() && (letter.way.sent || lies)
 }
 
 #[cfg(test)]

@@ -153,6 +153,7 @@ impl Tx<'_> {
         }
         *left = left.saturating_sub(report.read.len() + report.delivered.len());
         self.touch(peer);
+        self.look_at_passed_over(peer);
         Ok(())
     }
 

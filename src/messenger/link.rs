@@ -61,12 +61,29 @@ pub(super) struct Link {
     pub seeks: u32,
     /// His card may shut us out, and a newer one is not looked for before this time.
     pub look_at: Option<MonoTime>,
+    /// What he passed over.
+    pub passed: PassedOver,
     /// The rows of this peer do not open: he waits for the next start.
     pub unreadable: bool,
     /// It was noted since this mark.
     pub noted: u64,
     /// Its place in the order of times.
     pub due: Option<MonoTime>,
+}
+
+/// What was said before something that he reported, and of which he says nothing (SES-72).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PassedOver {
+    /// The place in the conversation of the last that he reported.
+    pub upto: u64,
+    /// From this number in the outbox on it is still to be looked at, of the present go…
+    pub from: u64,
+    /// …which is at this time.
+    pub due: Option<MonoTime>,
+    /// There is none before this time…
+    pub rests_until: MonoTime,
+    /// …because there were so many.
+    pub times: u32,
 }
 
 /// What is known of a mailbox for one peer.
@@ -119,7 +136,8 @@ impl Link {
         let seek = self.seek.as_ref().and_then(Seek::until);
         let inquire_at = self.inquire_at.filter(|_| awaited);
         let pauses = [self.retry_at, self.pace.until(), self.presence.until()];
-        pauses.into_iter().chain([self.post_at, seek, self.look_at, self.again_at, inquire_at]).flatten().min()
+        let again = [self.again_at, self.passed.due, inquire_at];
+        pauses.into_iter().chain([self.post_at, seek, self.look_at]).chain(again).flatten().min()
     }
 
     /// What could be left at mailboxes is looked at then, if not before.

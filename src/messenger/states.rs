@@ -48,6 +48,8 @@ impl Tx<'_> {
             return Ok(());
         }
         if let Some(number) = index.outbox {
+            let passed = &mut self.link(index.room.peer()).passed;
+            passed.upto = passed.upto.max(index.position);
             self.unqueue(index.room.peer(), number, index.position)?;
         }
         self.put_beside::<States>(conversation, index.position, !index.timed, &row)?;

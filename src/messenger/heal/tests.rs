@@ -134,3 +134,42 @@ fn a_reset_is_obeyed_once_an_hour() {
         assert_eq!((!lies_there(&office), waits(&office).len() > 1), (goes, goes), "{number}");
     }
 }
+
+/// What waits with Bob: which of them his node has, as it says.
+fn with_bob(office: &Office) -> Vec<bool> {
+    office.waiting(ALICE, BOB).iter().map(|way| way.sent).collect()
+}
+
+/// SES-72: what was taken and not reported goes again when something that was said later is, whatever became of it; not before it is a minute
+/// old, and seldom while he goes on to say nothing of it.
+#[test]
+fn what_is_passed_over_goes_again() {
+    let mut office = swallowed();
+    office.online = true;
+    office.say(ALICE, BOB, "later");
+    office.pass(Millis::from_secs(30));
+    assert_eq!(with_bob(&office), [true], "the later one is reported, and the other is young");
+    office.pass(Millis::from_secs(29));
+    assert_eq!(with_bob(&office), [true]);
+    office.pass(Millis::from_secs(30));
+    assert_eq!(with_bob(&office), [false; 0], "it has arrived");
+    assert_eq!(office.texts(BOB, ALICE), office.texts(ALICE, BOB));
+
+    // He takes it each time, and goes on to say nothing of it.
+    let mut office = swallowed();
+    let bob = office.id(BOB);
+    let mut goes = Vec::new();
+    for minute in 1..=24 * 60 {
+        office.forward(Millis::from_secs(60));
+        office.tx(ALICE, |tx| {
+            tx.link(bob).passed.upto = u64::MAX;
+            tx.look_at_passed_over(bob);
+            tx.send_passed_over(bob).unwrap();
+        });
+        if !lies_there(&office) {
+            goes.push(minute);
+            office.swallow(ALICE, BOB);
+        }
+    }
+    assert_eq!(goes, [1, 61, 181, 421, 901]);
+}

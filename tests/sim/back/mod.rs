@@ -423,8 +423,18 @@ impl Story {
             self.say(1);
             self.days_pass(1);
         }
-        // Of what does not open out of a mailbox silence tells, once a week (SES-68).
-        self.days_pass(if self.plot == Plot::Apart { 13 } else { 8 });
+        let days = if self.plot == Plot::Apart { 13 } else { 8 };
+        if self.below(2) == 0 {
+            // Of what does not open out of a mailbox silence tells, once a week (SES-68).
+            self.days_pass(days);
+        } else {
+            // While they talk there is none, and what was passed over goes again (SES-72).
+            for _ in 0..days {
+                self.say(1);
+                self.say(0);
+                self.days_pass(1);
+            }
+        }
         for _ in 0..2 {
             self.say(1);
             self.say(0);

@@ -54,6 +54,7 @@ const DEADLINES: &[(&str, Kept)] = &[
     ("ARCHIVED_SESSION_LIFE", Ages(sessions)),
     ("KEM_INTERVAL", Repeats),
     ("HEALING_INTERVAL", Repeats),
+    ("PASSED_OVER_FORGOTTEN", Process),
     ("HEALING_SILENCE", Repeats),
     ("HEALING_SILENT_INTERVAL", Repeats),
     ("HEARD_NOTE", Repeats),

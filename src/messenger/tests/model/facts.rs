@@ -234,6 +234,17 @@ impl Facts {
                 (fact.delivered, fact.read) = (true, true);
             }
         }
+        let last = says.delivered.iter().chain(&says.read).filter_map(|id| self.at.get(id)).max().copied();
+        self.pass_over(last.unwrap_or_default());
+    }
+
+    /// SES-72: what was said before something that is reported may go again, whoever had it.
+    fn pass_over(&mut self, upto: usize) {
+        for fact in self.all.iter_mut().take(upto).filter(|fact| !fact.delivered) {
+            fact.acked = fact.acked.min(Known::Perhaps);
+            fact.holds.values_mut().for_each(|(_, known)| *known = Known::Perhaps);
+            self.deposits.retain(|(id, _), _| *id != fact.id);
+        }
     }
 
     /// What was on its way is perhaps forgotten, and goes again.
