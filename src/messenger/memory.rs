@@ -12,7 +12,7 @@ use crate::store::{Rows, Scan, StoreError, Table, WriteBuffer};
 
 use super::clock::Clock;
 use super::link::Link;
-use super::mailbox::{House, Void};
+use super::mailbox::House;
 use super::mailing::{Asks, Mailing, OwnBox};
 use super::newcomers::Newcomers;
 use super::outgoing::{Letter, Outgoing};
@@ -56,8 +56,6 @@ pub(super) struct Memory {
     pub newcomers: Newcomers,
     /// What is known of boxes kept for others beside their rows.
     pub house: House,
-    /// What came under void tokens to boxes that are kept for others.
-    pub void: Void,
     /// What is to be put back when a step fails.
     undo: Vec<Undo>,
     /// How many marks there were: what was noted since the last one need not be noted again.
@@ -232,7 +230,6 @@ impl Memory {
         fresh.newcomers = std::mem::take(&mut self.newcomers);
         fresh.house = std::mem::take(&mut self.house);
         fresh.house.reload();
-        fresh.void = std::mem::take(&mut self.void);
         fresh.next_ticket = self.next_ticket;
         fresh.clock = self.clock.clone();
         fresh.clock.is_news = true;

@@ -22,6 +22,7 @@ impl Tx<'_> {
         let found = self.served_box(&deposit.recipient)?;
         // MBX-21: who does not know the queue has no card of the owner's, and learns nothing of the box.
         let Some(mut row) = found.filter(|row| row.queue == *sealed.queue()) else { return Ok(Answer::NoBox) };
+        self.pass_hidden(&mut row)?;
         let hash = sha256(&[deposit.sealed]);
         let digest = hash.first_chunk().copied().unwrap_or_default();
         // MBX-27: a second copy, perhaps because the first answer was lost.
@@ -31,31 +32,26 @@ impl Tx<'_> {
             return Ok(Answer::Stored);
         }
         let size = deposit.sealed.len();
-        let mut token = self.good_token(&row, deposit)?;
-        // MBX-22: who has a void token is answered as if it were good; what he leaves is kept if it would be without.
-        let answer = match self.void_tag(&row, deposit)?.filter(|_| token.is_none()) {
-            None => None,
-            Some(tag) => match self.answer_void(&row, tag, digest, size)? {
-                Answer::Stored => Some(Answer::Stored),
-                refusal => return Ok(refusal),
-            },
-        };
+        let mut token = self.token(&row, deposit)?;
         // MBX-32: of this clock as it stands.
         let (day, today) = (self.mail_day(), day_of(self.now.wall));
+        let is_proven = |level| deposit.proof.is_enough(level, &deposit.recipient, today, &hash, &row.invitation);
         let on = match &token {
+            Some(token) if token.revoked => {
+                let is_given = self.has_room_for_void(&row, size)? && is_proven(needed_work(row.work, row.void_count));
+                if is_given { Room::Void(token.tag) } else { Room::Hidden(token.tag) }
+            }
             Some(token) => Room::Token(token.tag),
             None if deposit.proof.is_invitation(&deposit.recipient, today, &hash, &row.invitation) => Room::Invited,
             None => Room::Strangers,
         };
         if let Some(refusal) = self.room(&row, on, token.as_ref(), size)? {
-            return Ok(answer.unwrap_or(refusal));
+            return Ok(refusal);
         }
-        if on == Room::Strangers {
-            // MBX-31: before anything is written.
-            let level = needed_work(row.work, row.slot_count);
-            if !deposit.proof.is_enough(level, &deposit.recipient, today, &hash, &row.invitation) {
-                return Ok(answer.unwrap_or(Answer::Work { level }));
-            }
+        // MBX-31: before anything is written.
+        let level = needed_work(row.work, row.slot_count);
+        if on == Room::Strangers && !is_proven(level) {
+            return Ok(Answer::Work { level });
         }
         let number = row.last + 1;
         let bytes = size as u64;
@@ -65,70 +61,48 @@ impl Tx<'_> {
         self.buf.put_under::<DepositBodies>(&at, row.key, &DepositBody(deposit.sealed.to_vec()))?;
         self.buf.put_under::<DepositMarks>(&mark, row.key, &number)?;
         row.last = number;
-        row.count += 1;
-        row.bytes += bytes;
-        match (&mut token, on) {
-            (Some(token), _) => {
-                token.count += 1;
-                token.bytes += bytes;
-                self.put_token(&row, token)?;
-            }
-            (None, Room::Invited) => {
-                row.invited_count += 1;
-                row.invited_bytes += bytes;
-            }
-            (None, _) => {
-                row.slot_count += 1;
-                row.slot_bytes += bytes;
-            }
+        row.change(on, bytes, true);
+        if let Some(token) = &mut token {
+            token.count += 1;
+            token.bytes += bytes;
+            self.put_token(&row, token)?;
         }
         let mut totals = self.mail_totals()?;
         totals.change(row.bytes - bytes, row.bytes);
         self.put_mail_totals(&totals)?;
         self.put_box(&row)?;
-        // MBX-81: behind the commit, like the answer.
-        self.push(Order::RingMail { owner: row.owner });
+        if on.is_hidden() {
+            self.note_hidden(&row);
+        } else {
+            // MBX-81: behind the commit, like the answer.
+            self.push(Order::RingMail { owner: row.owner });
+        }
         Ok(Answer::Stored)
     }
 
-    /// What is known of a good token. One that is forged or void is none.
-    fn good_token(&self, row: &BoxRow, deposit: &Deposit<'_>) -> Step<Option<BoxTokenRow>> {
-        let Some(tag): Option<Tag> = deposit.token.as_ref().and_then(|token| token.verify(&row.tokens)) else {
-            return Ok(None);
-        };
-        let token = self.buf.get::<BoxTokens>(&tagged(row.number, &tag))?;
-        let token = token.unwrap_or(BoxTokenRow { tag, ..BoxTokenRow::default() });
-        Ok(Some(token).filter(|token| !token.revoked))
-    }
-
-    /// The tag of a token that is void: one that the owner has revoked, under the present key or the one before.
-    fn void_tag(&self, row: &BoxRow, deposit: &Deposit<'_>) -> Step<Option<Tag>> {
+    /// What is known of a token that is good, or was until its owner made it void, under the present key or the one before. One
+    /// that is forged is none.
+    fn token(&self, row: &BoxRow, deposit: &Deposit<'_>) -> Step<Option<BoxTokenRow>> {
         let Some(token) = &deposit.token else { return Ok(None) };
         for (key, is_old) in [(Some(&row.tokens), false), (row.tokens_before.as_ref(), true)] {
-            let Some(tag) = key.and_then(|key| token.verify(key)) else { continue };
+            let Some(tag): Option<Tag> = key.and_then(|key| token.verify(key)) else { continue };
             let known = self.buf.get::<BoxTokens>(&tagged(row.number, &tag))?;
-            if known.is_some_and(|known| known.revoked && known.is_old == is_old) {
-                return Ok(Some(tag));
+            match known {
+                Some(known) if known.revoked && known.is_old == is_old => return Ok(Some(known)),
+                Some(known) if !known.revoked && !is_old => return Ok(Some(known)),
+                None if !is_old => return Ok(Some(BoxTokenRow { tag, ..BoxTokenRow::default() })),
+                _ => {}
             }
         }
         Ok(None)
     }
 
-    /// What is answered under a void token, whatever becomes of the envelope.
-    fn answer_void(&mut self, row: &BoxRow, tag: Tag, digest: [u8; 16], size: usize) -> Step<Answer> {
-        let under = self.mem.void.under(row.number, tag);
-        if under.envelopes.contains(&digest) {
-            return Ok(Answer::Stored);
-        }
-        let waits = self.buf.get::<BoxTokens>(&tagged(row.number, &tag))?.unwrap_or_default();
-        let count = u32::try_from(under.envelopes.len()).unwrap_or(u32::MAX);
-        let as_good =
-            BoxTokenRow { count: waits.count.saturating_add(count), bytes: waits.bytes + under.bytes, ..waits };
-        if let Some(refusal) = self.room(row, Room::Token(tag), Some(&as_good), size)? {
-            return Ok(refusal);
-        }
-        self.mem.void.came((row.number, tag), digest, size as u64, self.now.mono);
-        Ok(Answer::Stored)
+    /// Whether the owner gets one more that comes under a void token: of them all as many as a stranger's half of the slot takes
+    /// (MBX-22).
+    fn has_room_for_void(&self, row: &BoxRow, size: usize) -> Step<bool> {
+        let (_, slot) = self.box_bounds(row)?;
+        let has_room = row.void_count < limits::SLOT_ENVELOPES / 2 && row.void_bytes + size as u64 <= slot;
+        Ok(has_room && size <= limits::MAX_SLOT_DEPOSIT)
     }
 
     /// Whether there is room (MBX-23 to MBX-26, NET-94); if not, what is answered.

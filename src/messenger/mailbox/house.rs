@@ -89,5 +89,6 @@ impl Tx<'_> {
     /// What is known beside rows of a box that is gone.
     pub(super) fn forget_box_number(&mut self, number: u64) {
         self.mem.house.forget(number);
+        self.mem.house.visits.remove(&number);
     }
 }

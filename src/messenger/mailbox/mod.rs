@@ -10,7 +10,7 @@ mod owner;
 #[cfg(test)]
 mod tests;
 mod trials;
-mod void;
+mod visits;
 
 use crate::base::words::MailService;
 use crate::base::{Millis, Origin, PeerId, limits};
@@ -22,12 +22,11 @@ use super::command::{Answer, Refusal};
 use super::io::Order;
 use super::tables::{
     BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositMarks, DepositRow, Deposits, MailServices, MailTotals,
-    Room, TotalsRow, in_box, peer_key, tagged,
+    TotalsRow, in_box, peer_key, tagged,
 };
 use super::tx::{Step, Tx};
 
 pub(super) use trials::House;
-pub(super) use void::Void;
 
 /// The answer when the store failed.
 pub(super) fn unavailable(request: u64) -> Order {
@@ -86,7 +85,7 @@ impl Tx<'_> {
             Question::Register { key, invitation, offer } => self.register_box(from, origin, (key, invitation), &offer),
             Question::Renew { invitation, revoked, offer } => self.renew_box(from, invitation, &revoked, &offer),
             Question::Fetch { queue, after } => self.fetch_mail(&from, &queue, after),
-            Question::Wait { queue, after, .. } => return self.wait_for_mail(&from, &queue, after),
+            Question::Wait { queue, after, seconds } => return self.wait_for_mail(&from, &queue, after, seconds),
             Question::Delete { queue, what } => self.delete_mail(&from, &queue, &what),
             Question::Drop { queue } => self.leave_box(&from, &queue),
             Question::Deposit(deposit) => self.deposit(&deposit),
@@ -162,15 +161,8 @@ impl Tx<'_> {
         self.buf.delete::<DepositBodies>(&in_box(row.number, number));
         self.buf.delete::<DepositMarks>(&tagged(row.number, &deposit.digest));
         let size = u64::from(deposit.size);
-        row.count = row.count.saturating_sub(1);
-        row.bytes = row.bytes.saturating_sub(size);
-        let (count, bytes) = match deposit.on {
-            Room::Strangers => (&mut row.slot_count, &mut row.slot_bytes),
-            Room::Invited => (&mut row.invited_count, &mut row.invited_bytes),
-            Room::Token(tag) => return self.take_of_token(row, &tag, size),
-        };
-        (*count, *bytes) = (count.saturating_sub(1), bytes.saturating_sub(size));
-        Ok(())
+        row.change(deposit.on, size, false);
+        deposit.on.tag().map_or(Ok(()), |tag| self.take_of_token(row, &tag, size))
     }
 
     fn take_of_token(&mut self, row: &BoxRow, tag: &Tag, size: u64) -> Step {

@@ -1,6 +1,6 @@
 //! What an owner may ask for his own box.
 
-use crate::base::{Origin, PeerId, limits};
+use crate::base::{Millis, Origin, PeerId, limits};
 use crate::envelope::mailbox::{Answer, Delete, InvitationKey, Offer, OfferIn, PageItem, QueueKey, Tag};
 use crate::identity::is_ahead;
 use crate::messenger::memory::number;
@@ -114,6 +114,9 @@ impl Tx<'_> {
             slot_bytes: 0,
             invited_count: 0,
             invited_bytes: 0,
+            void_count: 0,
+            void_bytes: 0,
+            hidden: 0,
             revoked: 0,
             prekeys: 0,
             last_prekey: 0,
@@ -175,31 +178,43 @@ impl Tx<'_> {
     /// A page of what waits behind a number (MBX-15).
     pub(super) fn fetch_mail(&mut self, owner: &PeerId, queue: &[u8; 16], after: u64) -> Step<Answer> {
         let Some(row) = self.own_box(owner, queue)? else { return Ok(Answer::NoBox) };
-        self.mem.void.visited(row.number, None);
-        let row = self.note_visit(row)?;
-        let (mut items, mut bytes, mut more) = (Vec::new(), 0, false);
+        let mut row = self.note_visit(row)?;
+        let (mut items, mut bytes, mut more, mut passed) = (Vec::new(), 0, false, after);
+        // What is hidden takes no place in a page, and may be as much as a box holds.
+        let all = usize::try_from(limits::BOX_ENVELOPES).unwrap_or(usize::MAX);
+        let limit = if row.hidden > 0 { all } else { limits::MAX_BOX_PAGE + 1 };
         if let Some(from) = after.checked_add(1) {
-            let page = Scan::new(of_box(row.number)).from(from).limit(limits::MAX_BOX_PAGE + 1);
+            let page = Scan::new(of_box(row.number)).from(from).limit(limit);
             for (key, deposit) in self.buf.scan_sound::<Deposits>(&page)?.0 {
-                bytes += usize::try_from(deposit.size).unwrap_or(usize::MAX);
-                if items.len() == limits::MAX_BOX_PAGE || bytes > limits::MAX_BOX_PAGE_BYTES {
-                    more = true;
-                    break;
-                }
                 let number = number(&key).unwrap_or_default();
-                if let Some(body) = self.buf.get_sound::<DepositBodies>(&in_box(row.number, number))? {
-                    items.push(PageItem { number, sealed: body.0 });
+                if !deposit.on.is_hidden() {
+                    bytes += usize::try_from(deposit.size).unwrap_or(usize::MAX);
+                    if items.len() == limits::MAX_BOX_PAGE || bytes > limits::MAX_BOX_PAGE_BYTES {
+                        more = true;
+                        break;
+                    }
+                    if let Some(body) = self.buf.get_sound::<DepositBodies>(&in_box(row.number, number))? {
+                        items.push(PageItem { number, sealed: body.0 });
+                    }
                 }
+                passed = number;
             }
         }
+        self.passed(&mut row, passed, items.is_empty())?;
         Ok(Answer::Page { more, prekeys: held(&row), items })
     }
 
     /// Whether an owner has to wait for something behind a number; if not, what he is told (MBX-80, MBX-81).
-    pub(super) fn wait_for_mail(&mut self, owner: &PeerId, queue: &[u8; 16], after: u64) -> Step<Option<Answer>> {
+    pub(super) fn wait_for_mail(
+        &mut self,
+        owner: &PeerId,
+        queue: &[u8; 16],
+        after: u64,
+        seconds: u16,
+    ) -> Step<Option<Answer>> {
         let Some(row) = self.own_box(owner, queue)? else { return Ok(Some(Answer::NoBox)) };
-        self.mem.void.visited(row.number, Some(self.now.mono + limits::MAX_MAIL_WAIT));
-        let row = self.note_visit(row)?;
+        let mut row = self.note_visit(row)?;
+        self.waits(&mut row, Millis::from_secs(u64::from(seconds)))?;
         let Some(from) = after.checked_add(1) else { return Ok(None) };
         let came = !self.buf.scan_sound::<Deposits>(&Scan::new(of_box(row.number)).from(from).limit(1))?.0.is_empty();
         Ok(came.then_some(Answer::Waited { came }))
@@ -225,6 +240,7 @@ impl Tx<'_> {
                 }
             }
         }
+        self.take_passed(&mut row)?;
         self.note_day(&mut row);
         self.settle_box(&row, before)?;
         Ok(Answer::Done)

@@ -12,6 +12,7 @@ use crate::envelope::{EnvelopeKind, encode};
 use crate::identity::{CardContent, CardKeys, IdentityKeypair, OneTimeKeys, PrekeyId, RequestToken, next_sequence};
 use crate::messenger::command::Command;
 use crate::messenger::io::{Event, Input, Order, Output};
+use crate::messenger::tables::Room;
 use crate::messenger::testing::Office;
 use crate::store::{Scan, Table};
 
@@ -21,6 +22,7 @@ mod house;
 mod owners;
 mod story;
 mod trouble;
+mod void;
 mod waits;
 
 const DAY: Millis = Millis::from_days(1);
@@ -278,8 +280,10 @@ impl House {
         assert_eq!((row.count, row.bytes), sum(&|_| true));
         assert_eq!((row.slot_count, row.slot_bytes), sum(&|d| d.on == Room::Strangers));
         assert_eq!((row.invited_count, row.invited_bytes), sum(&|d| d.on == Room::Invited));
+        assert_eq!((row.void_count, row.void_bytes), sum(&|d| matches!(d.on, Room::Void(_))));
+        assert_eq!(row.hidden, sum(&|d| d.on.is_hidden()).0);
         for (_, token) in rows.scan::<BoxTokens>(&of()).unwrap() {
-            assert_eq!((token.count, token.bytes), sum(&|d| d.on == Room::Token(token.tag)));
+            assert_eq!((token.count, token.bytes), sum(&|d| d.on.tag() == Some(token.tag)));
             assert!(token.count > 0 || token.revoked);
         }
         for table in [rows.count::<DepositBodies>(&of()), rows.count::<DepositMarks>(&of())] {

@@ -18,11 +18,24 @@ pub(in crate::messenger) struct House {
     pub(super) trials: Option<BTreeMap<u64, PeerId>>,
     /// By whom boxes were registered.
     pub(super) neighbours: HashMap<u64, Neighbours>,
+    /// What owners did last.
+    pub(super) visits: HashMap<u64, Visit>,
+}
+
+/// What the owner of a box did last, as long as the process lives.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Visit {
+    /// What has a number up to this he was shown, or would have been.
+    pub(super) passed: u64,
+    /// Until when he waits for what comes, if his connection stands.
+    pub(super) waits_until: MonoTime,
+    /// Since when there is something that he is not shown, if there is.
+    pub(super) hidden_at: MonoTime,
 }
 
 impl Default for House {
     fn default() -> Self {
-        Self { made: Budget::new(MAIL_BOXES), trials: None, neighbours: HashMap::new() }
+        Self { made: Budget::new(MAIL_BOXES), trials: None, neighbours: HashMap::new(), visits: HashMap::new() }
     }
 }
 

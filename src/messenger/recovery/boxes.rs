@@ -8,7 +8,7 @@ use crate::base::words::BoxState;
 use crate::messenger::memory::number;
 use crate::messenger::tables::{
     BoxCards, BoxPrekeys, BoxRow, BoxTokenRow, BoxTokens, Boxes, DepositBodies, DepositMarks, DepositRow, Deposits,
-    LOST_KEY, MailTotals, Offered, OwnBoxes, Room, TotalsRow, in_box, of_box, peer_key, tagged,
+    LOST_KEY, MailTotals, Offered, OwnBoxes, TotalsRow, in_box, of_box, peer_key, tagged,
 };
 use crate::store::{RowKey, Rows, Scan, StoreError, Table};
 
@@ -58,6 +58,7 @@ impl Order<'_> {
         self.buf.take::<BoxPrekeys>(&Scan::new(of_box(row.number)))?;
         (row.prekeys, row.count, row.bytes, row.revoked) = (0, 0, 0, 0);
         (row.slot_count, row.slot_bytes, row.invited_count, row.invited_bytes) = (0, 0, 0, 0);
+        (row.void_count, row.void_bytes, row.hidden) = (0, 0, 0);
         let mut tokens = HashMap::new();
         for (_, token) in self.buf.take::<BoxTokens>(&Scan::new(of_box(row.number)))? {
             // Those under the key before count no more.
@@ -100,22 +101,11 @@ impl Order<'_> {
             return self.step(2);
         }
         let size = u64::from(deposit.size);
-        row.count += 1;
-        row.bytes += size;
-        match deposit.on {
-            Room::Token(tag) => {
-                let token = tokens.entry(tag).or_insert(BoxTokenRow { tag, ..BoxTokenRow::default() });
-                token.count += 1;
-                token.bytes += size;
-            }
-            Room::Invited => {
-                row.invited_count += 1;
-                row.invited_bytes += size;
-            }
-            Room::Strangers => {
-                row.slot_count += 1;
-                row.slot_bytes += size;
-            }
+        row.change(deposit.on, size, true);
+        if let Some(tag) = deposit.on.tag() {
+            let token = tokens.entry(tag).or_insert(BoxTokenRow { tag, ..BoxTokenRow::default() });
+            token.count += 1;
+            token.bytes += size;
         }
         self.buf.put_under::<DepositMarks>(&mark, row.key, &number)?;
         self.step(1)

@@ -94,6 +94,12 @@ pub struct BoxRow {
     pub invited_count: u32,
     /// Their bytes.
     pub invited_bytes: u64,
+    /// Of these, under void tokens, and given to the owner.
+    pub void_count: u32,
+    /// Their bytes.
+    pub void_bytes: u64,
+    /// Of these, under void tokens, and given to nobody.
+    pub hidden: u32,
     /// Tags that are void.
     pub revoked: u32,
     /// One-time prekeys that are held.
@@ -104,6 +110,24 @@ pub struct BoxRow {
     pub allowance: u32,
     /// …as of this hour since 1970.
     pub allowance_hour: u64,
+}
+
+impl BoxRow {
+    /// An envelope comes into a room, or leaves it. What waits under a token stands in the row of that, too.
+    pub fn change(&mut self, on: Room, size: u64, comes: bool) {
+        let step = |count: &mut u32, bytes: &mut u64| {
+            *count = if comes { *count + 1 } else { count.saturating_sub(1) };
+            *bytes = if comes { *bytes + size } else { bytes.saturating_sub(size) };
+        };
+        step(&mut self.count, &mut self.bytes);
+        match on {
+            Room::Token(_) => {}
+            Room::Strangers => step(&mut self.slot_count, &mut self.slot_bytes),
+            Room::Invited => step(&mut self.invited_count, &mut self.invited_bytes),
+            Room::Void(_) => step(&mut self.void_count, &mut self.void_bytes),
+            Room::Hidden(_) => step(&mut self.hidden, &mut 0),
+        }
+    }
 }
 
 /// The card that is handed out.
@@ -163,6 +187,25 @@ pub enum Room {
     Invited,
     /// That of all other strangers.
     Strangers,
+    /// That of a token that was void when it came; the owner gets it.
+    Void(Tag),
+    /// The same, but that the owner does not get it.
+    Hidden(Tag),
+}
+
+impl Room {
+    /// The token under which it waits.
+    pub const fn tag(&self) -> Option<Tag> {
+        match self {
+            Self::Token(tag) | Self::Void(tag) | Self::Hidden(tag) => Some(*tag),
+            Self::Invited | Self::Strangers => None,
+        }
+    }
+
+    /// Whether the owner gets it.
+    pub const fn is_hidden(&self) -> bool {
+        matches!(self, Self::Hidden(_))
+    }
 }
 
 /// The sealed envelope.

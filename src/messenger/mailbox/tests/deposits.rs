@@ -244,12 +244,19 @@ fn a_void_token_is_none_and_nobody_is_told() {
     house.check(&owner);
     let three = owner.sealed(10);
     assert_eq!(house.raw(NOBODY, &owner.deposit(A, Proof::None, &three)), good);
-    assert_eq!(house.row(&owner).slot_count, 2, "and so is what comes under a void one, if it would be without");
-    // What is too large for the slot, or comes when that is full and wants work, is answered as under a good one, and nowhere.
+    let row = house.row(&owner);
+    assert_eq!(
+        (row.slot_count, row.void_count, row.hidden),
+        (1, 1, 0),
+        "what comes under a void one has a share of its own"
+    );
+    // What is too large for that, or comes when it is full and wants work, is answered as under a good one, and given to nobody.
     let parcel = owner.sealed(limits::MAX_SLOT_DEPOSIT);
     assert_eq!(house.raw(NOBODY, &owner.deposit(None, Proof::None, &parcel)), MailAnswer::TooLarge.encode().unwrap());
     assert_eq!(house.raw(NOBODY, &owner.deposit(A, Proof::None, &parcel)), good);
-    assert_eq!(house.row(&owner).count, 3);
+    let row = house.row(&owner);
+    assert_eq!((row.count, row.void_count, row.hidden), (4, 1, 1));
+    assert_eq!(house.waiting(&owner), [one, two, three]);
     assert_eq!(house.deposit(&owner, B, &parcel), MailAnswer::Stored, "others are as good as before");
     // It stays void when nothing waits under it any more, and after a second register with the same key.
     assert_eq!(house.delete(&owner, Delete::UpTo(u64::MAX)), MailAnswer::Done);
@@ -265,9 +272,11 @@ fn a_void_token_is_none_and_nobody_is_told() {
     owner.key = before;
     let other = owner.sealed(limits::MAX_SLOT_DEPOSIT);
     assert_eq!(house.raw(NOBODY, &owner.deposit(A, Proof::None, &other)), good);
-    assert_eq!(house.deposit(&owner, B, &other), MailAnswer::TooLarge);
+    assert_eq!(house.deposit(&owner, B, &other), MailAnswer::Stored, "a copy, whatever is with it");
+    let another = owner.sealed(limits::MAX_SLOT_DEPOSIT);
+    assert_eq!(house.deposit(&owner, B, &another), MailAnswer::TooLarge);
     owner.key = renewed;
-    assert_eq!(house.deposit(&owner, B, &other), MailAnswer::Stored);
+    assert_eq!(house.deposit(&owner, B, &another), MailAnswer::Stored);
 }
 
 /// MBX-22, MBX-23, MBX-27: the same deposits under a good token and a void one, and the same answers: until it is full, copies, and when the
@@ -360,9 +369,11 @@ fn strangers_work_under_load() {
     assert_eq!(answers[7..], [MailAnswer::Work { level: 16 }, MailAnswer::Work { level: 16 }]);
     // MBX-22: nor is any asked for under a token that is void.
     assert_eq!(house.renew(&mut owner, &[[1; 16]], 0), MailAnswer::Kept { prekeys: 0 });
-    let (letter, count) = (owner.sealed(10), house.row(&owner).count);
-    assert_eq!(house.deposit(&owner, A, &letter), MailAnswer::Stored);
-    assert_eq!(house.row(&owner).count, count, "it is nowhere");
+    let waiting = house.waiting(&owner).len();
+    assert!(house.fill(&mut owner, A, 9, 10).iter().all(|answer| *answer == MailAnswer::Stored));
+    let row = house.row(&owner);
+    assert_eq!((row.void_count, row.hidden), (8, 1));
+    assert_eq!(house.waiting(&owner).len(), waiting + 8, "what would have to be worked for is given to nobody");
     // An invitation stands for it, until the owner has another link.
     let envelope = owner.sealed(10);
     let hash = sha256(&[&envelope]);
