@@ -94,6 +94,11 @@ impl MimiContent {
         self.part.as_text()
     }
 
+    /// The text, if it is one that says nothing of an earlier message.
+    pub fn new_text(&self) -> Option<&str> {
+        self.as_text().filter(|_| self.act() == Act::Post)
+    }
+
     /// What it does.
     pub fn act(&self) -> Act<'_> {
         let symbols = self.part.symbols();
