@@ -176,8 +176,7 @@ impl Tx<'_> {
 
     /// Accepts: a contact from now on; what waited is in the inbox, and the other side learns it.
     pub(super) fn accept(&mut self, peer: PeerId) -> Step<Answer> {
-        let mut row = self.close_request(&peer, RequestEnd::Accepted)?.ok_or(Refusal::NoRequest)?;
-        row.messages.sort_by_key(|held| held.counter);
+        let row = self.close_request(&peer, RequestEnd::Accepted)?.ok_or(Refusal::NoRequest)?;
         let mut contact = self.peer(&peer)?.unwrap_or_else(|| PeerRow::new(peer));
         contact.accepted = true;
         contact.unaccepted_sent.clear();
@@ -190,6 +189,7 @@ impl Tx<'_> {
         self.event(EventKind::ContactAdded { peer_id: peer });
         // What was held is delivered, and need not come again.
         let delivered: Vec<MessageId> = row.messages.iter().map(|held| held.id).collect();
+        // CON-11: in the order in which they came, as of a contact.
         for held in row.messages {
             self.insert_incoming(peer, held)?;
         }

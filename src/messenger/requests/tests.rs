@@ -1,6 +1,8 @@
 use super::*;
+use crate::base::WallTime;
 use crate::content::mimi::{Body, Disposition, External, Part, Semantics};
 use crate::content::{self, mimi};
+use crate::messenger::command::Command;
 use crate::messenger::query;
 use crate::messenger::testing::Office;
 
@@ -134,4 +136,38 @@ fn what_is_no_new_text_takes_no_place_in_a_request() {
     office.inject(0, 1, bytes);
     let (_, held) = query::request(&office.rows(1), &peer, office.now.wall).unwrap().unwrap();
     assert_eq!(held, ["one", "two", "three"]);
+}
+
+/// CON-11: what a request holds stands, once it is accepted, where it would if its writer had been a contact when it came.
+#[test]
+fn what_a_request_held_stands_where_a_contacts_messages_do() {
+    let counters = [[1, 0, 2], [0, 1, 2], [2, 0, 1], [2, 1, 0], [3, 1, 2], [3, 2, 1], [0, 0, 0], [5, 5, 4], [2, 0, 0]];
+    for counters in counters {
+        let shown = [true, false].map(|is_contact| {
+            let mut office = Office::new(2);
+            office.online = false;
+            let (peer, me) = (office.id(0), office.id(1));
+            if is_contact {
+                office.command(1, Command::AddContact { peer, name: None, hints: Default::default() }).unwrap();
+            }
+            let (sender, room) = (content::sender_uri(peer), content::direct_room_uri(peer, me));
+            for (n, (counter, text)) in (1..).zip(counters.into_iter().zip(["one", "two", "three"])) {
+                let mut content = mimi::edit([n; 16], &sender, &room, MessageId::new([1; 32]), text, None);
+                content.replaces = None;
+                if counter > 0 {
+                    content = mimi::text([n; 16], &sender, &room, counter, text, None);
+                }
+                let sent_at = WallTime(office.now.wall.0 + u64::from(n));
+                let items = vec![Item::Message { sent_at, body: content.encode() }];
+                let bytes = office.first_contact_of(0, 1, n.into(), items);
+                office.inject(0, 1, bytes);
+            }
+            if !is_contact {
+                office.command(1, Command::AcceptRequest(peer)).unwrap();
+            }
+            office.texts(1, 0)
+        });
+        assert_eq!(shown[0].len(), 3);
+        assert_eq!(shown[0], shown[1], "{counters:?}");
+    }
 }
