@@ -175,12 +175,11 @@ impl Tx<'_> {
             self.bury(Tomb::Message(message.id))?;
             self.room_is_made(peer)?;
         }
-        self.event(EventKind::MessageDeleted {
-            conversation: peer,
-            message_id: message.id,
-            reason: MessageEnd::Expired,
-            state,
-        });
+        // What never was told does not end.
+        if !message.is_other() {
+            let reason = MessageEnd::Expired;
+            self.event(EventKind::MessageDeleted { conversation: peer, message_id: message.id, reason, state });
+        }
         Ok(())
     }
 

@@ -283,3 +283,35 @@ fn a_request_whose_only_message_vanishes_is_closed() {
     assert_eq!(office.texts(1, 0), [""; 0]);
     gone_for_good(&office, 1, MARK);
 }
+
+/// CON-12, CON-15: what another program says of a message vanishes as it came, without a word.
+#[test]
+fn what_is_said_of_a_message_vanishes_without_a_word() {
+    use crate::content::{direct_room_uri, mimi, sender_uri};
+    let mut office = Office::pair();
+    let (peer, me, now) = (office.id(0), office.id(1), office.now.wall);
+    let of = office.say(0, 1, "first");
+    let (sender, room) = (sender_uri(peer), direct_room_uri(me, peer));
+    let at = mimi::Expires::At(u32::try_from(now.0 / 1000 + 3_600).unwrap());
+    let said = [
+        mimi::edit([1; 16], &sender, &room, of, MARK, None),
+        mimi::reaction([2; 16], &sender, &room, "+", of),
+        mimi::deletion([3; 16], &sender, &room, of, None),
+    ];
+    let (texts, events) = (office.texts(1, 0).len(), office.events(1));
+    office.tx(1, |tx| {
+        for content in said {
+            let body = mimi::MimiContent { expires: Some(at), ..content }.encode();
+            let held = tx.checked_message(peer, now, body, None).unwrap();
+            assert!(held.vanishes.is_some());
+            tx.insert_incoming(peer, held).unwrap();
+        }
+    });
+    assert_eq!(office.texts(1, 0).len(), texts + 3);
+    office.pass(Millis(2 * HOUR.0));
+    assert_eq!(office.texts(1, 0).len(), texts);
+    assert_eq!(office.rows(1).count::<Timed>(&Scan::all()).unwrap(), 0);
+    assert_eq!(deleted(&office, 1), []);
+    assert_eq!(office.events(1), events);
+    gone_for_good(&office, 1, MARK);
+}
