@@ -68,11 +68,11 @@ impl Pace {
     }
 
     /// How many messages he may have on their way, if fewer than the window takes: whoever failed gets one first, and nothing more before
-    /// he has taken something; who has failed often, as many more as he has taken since. What comes and goes so gets no window each time.
+    /// he has taken something; who has failed often, or refused a session, as many more as he has taken since. What comes and goes so
+    /// gets no window each time, and who has everything go again in another session no more than he takes.
     pub(super) fn narrow(&self) -> Option<usize> {
-        let failures = self.tries.count.max(self.sessions.count);
-        let opens = if failures <= limits::RETRY_FORGIVEN { 1 } else { limits::RETRY_PROGRESS };
-        let is_narrow = failures > 0 && self.acknowledged < opens;
+        let opens = if self.tries.count <= limits::RETRY_FORGIVEN { 1 } else { limits::RETRY_PROGRESS };
+        let is_narrow = self.tries.count > 0 && self.acknowledged < opens || self.sessions.count > 0;
         is_narrow.then(|| self.acknowledged as usize + 1)
     }
 

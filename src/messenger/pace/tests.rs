@@ -162,8 +162,10 @@ enum Manner {
     Breaks,
     /// One is acknowledged, then the stream breaks.
     AcknowledgesOne,
-    /// Some are acknowledged, and the next is refused for its session, so that all goes again.
-    RefusesTheNext,
+    /// So many are acknowledged, and the next is refused for its session, so that all goes again.
+    RefusesBehind(usize),
+    /// The same, and he comes again at any time.
+    RefusesBehindAndComes(usize),
     /// The connection ends, and he makes another one.
     Leaves,
     /// The same after he has refused the session.
@@ -172,7 +174,7 @@ enum Manner {
     NoCard,
 }
 
-const MANNERS: [Manner; 12] = [
+const MANNERS: [Manner; 14] = [
     Manner::Refuses(RefuseReason::Unsupported),
     Manner::Refuses(RefuseReason::Malformed),
     Manner::Refuses(RefuseReason::PrekeyUnknown),
@@ -181,12 +183,16 @@ const MANNERS: [Manner; 12] = [
     Manner::Refuses(RefuseReason::Unavailable),
     Manner::Breaks,
     Manner::AcknowledgesOne,
-    Manner::RefusesTheNext,
+    Manner::RefusesBehind(5),
+    Manner::RefusesBehind(MANY),
+    Manner::RefusesBehindAndComes(MANY),
     Manner::Leaves,
     Manner::RefusesAndLeaves,
     Manner::NoCard,
 ];
 
+/// As many as have failures forgotten.
+const MANY: usize = limits::RETRY_PROGRESS as usize;
 const SESSION: RefuseReason = RefuseReason::SessionUnknown;
 
 /// Alice, who has something for Bob, and a Bob of such manners.
@@ -251,8 +257,8 @@ impl Trial {
                 events.extend(sent[..taken].iter().map(acked).chain(sent[taken..].iter().map(lost)));
                 self.taken = if sent.len() > taken { 0 } else { 1 };
             }
-            Manner::RefusesTheNext => {
-                let taken = sent.len().min(5 - self.taken);
+            Manner::RefusesBehind(most) | Manner::RefusesBehindAndComes(most) => {
+                let taken = sent.len().min(most - self.taken);
                 events.extend(sent[..taken].iter().map(acked).chain(sent[taken..].iter().map(refused(SESSION))));
                 self.taken = if sent.len() > taken { 0 } else { self.taken + taken };
             }
@@ -269,7 +275,11 @@ impl Trial {
     /// Lets so much time pass.
     fn pass(&mut self, span: Millis) {
         let end = self.office.now.mono + span;
-        let mut inputs = vec![Input::Net(Event::Connected(self.office.id(BOB)))];
+        let bob = self.office.id(BOB);
+        let mut inputs = vec![Input::Net(Event::Connected(bob))];
+        if matches!(self.manner, Manner::RefusesBehindAndComes(_)) {
+            inputs.insert(0, Input::Net(Event::Disconnected(bob)));
+        }
         loop {
             let outputs = self.office.hand_in(ALICE, inputs);
             assert!(self.tries.len() < 100_000, "{:?}: without end", self.manner);
@@ -284,7 +294,7 @@ impl Trial {
             }
             self.office.forward(wake.since(self.office.now.mono).max(Millis(1)));
             // He who may come again at any time does so.
-            if matches!(self.manner, Manner::Leaves | Manner::RefusesAndLeaves) {
+            if matches!(self.manner, Manner::Leaves | Manner::RefusesAndLeaves | Manner::RefusesBehindAndComes(_)) {
                 let bob = self.office.id(BOB);
                 inputs.extend([Event::Disconnected(bob), Event::Connected(bob)].map(Input::Net));
             }
@@ -311,7 +321,7 @@ fn nobody_makes_us_try_without_end() {
             let most = match manner {
                 Manner::Leaves => 300,
                 // What he takes at a try comes one after the other.
-                Manner::RefusesTheNext => 200,
+                Manner::RefusesBehind(_) | Manner::RefusesBehindAndComes(_) => 200,
                 _ => 100,
             };
             assert!(day <= most, "{manner:?}, {is_contact}: {day} tries in a day");
@@ -344,12 +354,25 @@ fn nobody_gets_a_window_at_each_try() {
         assert!(manner == Manner::NoCard || envelopes >= limits::MAX_IN_FLIGHT, "{manner:?}: {envelopes}");
         // Who takes something has it again at once, and twice after that. Beside the message goes what is none.
         let (windows, each) = match manner {
-            Manner::AcknowledgesOne | Manner::RefusesTheNext => (3, 8),
+            Manner::AcknowledgesOne => (3, 8),
+            // In another session he has as many more as he takes.
+            Manner::RefusesBehind(_) | Manner::RefusesBehindAndComes(_) => (1, 10),
             _ => (1, 2),
         };
         let most = windows * limits::MAX_IN_FLIGHT + each * tries;
         assert!(envelopes <= most, "{manner:?}: {envelopes} envelopes in {tries} tries");
     }
+}
+
+/// Who acknowledges as many as have his failures forgotten, refuses the next for its session, and comes again each second, has what
+/// waits once, and of it in each other session no more than twice what he took there.
+#[test]
+fn who_refuses_sessions_does_not_get_everything_in_each() {
+    let mut trial = Trial::new(Manner::RefusesBehindAndComes(MANY), true, 200);
+    for _ in 0..60 {
+        trial.pass(Millis::from_secs(1));
+    }
+    assert!((200..=350).contains(&trial.envelopes), "{} envelopes", trial.envelopes);
 }
 
 /// That he says *accepted* ends a pause once in an hour.
