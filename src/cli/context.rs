@@ -191,7 +191,7 @@ impl Context {
 
     /// Tells an error that is not the end.
     pub(crate) fn tell(&mut self, error: &CliError) {
-        let (as_json, paint) = (self.output.is_json(), self.output.paint_err);
-        error.write(&mut self.output.err, as_json, paint);
+        let (as_json, look) = (self.output.is_json(), (self.output.paint_err, self.output.columns_err));
+        error.write(&mut self.output.err, as_json, look);
     }
 }

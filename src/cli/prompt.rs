@@ -12,8 +12,10 @@ use zeroize::Zeroizing;
 
 use crate::api::Code;
 
+use super::USUAL_COLUMNS;
 use super::error::{CliError, Result};
 use super::output::Output;
+use super::output::wrap::{HANG, fold};
 
 /// Longest passphrase that is read, in bytes; a longer first line is not a passphrase.
 const MAX_PASSPHRASE: u64 = 4096;
@@ -105,10 +107,12 @@ impl Prompter {
     }
 }
 
-/// Asks on the terminal itself: standard input and output may be pipes.
+/// Asks on the terminal itself: standard input and output may be pipes. The question is safe.
 fn from_terminal(question: &str) -> io::Result<String> {
     let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
-    terminal.write_all(question.as_bytes())?;
+    let columns = rustix::termios::tcgetwinsize(&terminal).map_or(0, |size| usize::from(size.ws_col));
+    let shown = fold("", question.trim_end(), HANG, if columns == 0 { USUAL_COLUMNS } else { columns });
+    terminal.write_all(format!("{shown} ").as_bytes())?;
     let mut line = String::new();
     BufReader::new(terminal).take(MAX_PASSPHRASE).read_line(&mut line)?;
     Ok(line)

@@ -7,6 +7,7 @@ use qrcode::render::unicode::Dense1x2;
 use qrcode::{Color, EcLevel, QrCode};
 
 use super::error::{CliError, Result};
+use super::output::wrap::fold;
 
 /// Modules of light border that a reader needs around the code.
 const QUIET: usize = 4;
@@ -41,31 +42,16 @@ pub(crate) fn beside(code: &str, text: &str, columns: usize) -> String {
     // Colours have no columns.
     let side = code.lines().next().map_or(0, |line| line.chars().filter(|c| " █▀▄".contains(*c)).count());
     let room = columns.saturating_sub(side + GAP);
-    let wrapped = wrapped(text, if room < NARROWEST { columns } else { room });
+    let wrapped = fold("", text, "", if room < NARROWEST { columns } else { room });
     if room < NARROWEST {
-        return format!("{code}{}\n", wrapped.join("\n"));
+        return format!("{code}{wrapped}\n");
     }
-    let notes = iter::once(String::new()).chain(wrapped).chain(iter::repeat(String::new()));
-    let line = |(line, note): (&str, String)| match note.as_str() {
+    let notes = iter::once("").chain(wrapped.lines()).chain(iter::repeat(""));
+    let line = |(line, note): (&str, &str)| match note {
         "" => format!("{line}\n"),
         note => format!("{line}{}{note}\n", " ".repeat(GAP)),
     };
     code.lines().zip(notes).map(line).collect()
-}
-
-/// By words, in lines of so many columns.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.len() + 1 + word.len() <= columns => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 /// The code as a picture in PNG.

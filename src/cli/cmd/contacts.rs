@@ -219,7 +219,7 @@ fn show(contact: &Contact, output: &mut Output) -> Result<()> {
     if contact.announced_name != contact.name {
         record.row("calls himself", "announced_name", Cell::name(&contact.announced_name, None));
     }
-    record.row("peer ID", "peer_id", Cell::text(&contact.peer_id.to_string()));
+    record.row("peer ID", "peer_id", Cell::copied(&contact.peer_id.to_string()));
     record.row("contact", "contact", flag(contact.contact));
     record.row("verified", "verified", flag(contact.verified));
     record.row("blocked", "blocked", flag(contact.blocked));

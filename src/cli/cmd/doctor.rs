@@ -57,9 +57,9 @@ fn show(diagnosis: &Diagnosis, output: &mut Output) -> Result<()> {
             Some(hint) if output.is_plain() => format!("{}; {hint}", finding.message),
             _ => finding.message.clone(),
         };
-        table.row([area, Cell::text(finding.health.word()).tint(tint), Cell::text(&message)]);
+        table.row([area, Cell::text(finding.health.word()).tint(tint), Cell::folded(&message)]);
         if let Some(hint) = finding.hint.as_ref().filter(|_| !output.is_plain()) {
-            table.row([Cell::text(""), Cell::text(""), Cell::text(&format!("→ {hint}")).tint(Tint::Dim)]);
+            table.row([Cell::text(""), Cell::text(""), Cell::folded(&format!("→ {hint}")).tint(Tint::Dim)]);
         }
     }
     output.table(&table, "")
@@ -74,10 +74,24 @@ const fn named(area: Area) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::api::Finding;
     use crate::cli::output::Form;
-    use crate::cli::testing::{HOSTILE, PEOPLE, written};
+    use crate::cli::testing::{HOSTILE, PEOPLE, any_text, begun, written};
+
+    proptest! {
+        #[test]
+        fn no_width_lets_what_is_quoted_pass_for_a_finding(text in any_text(), columns in 20_usize..=200) {
+            let finding = |hint| Finding { area: Area::Clock, health: Health::Note, message: text.clone(), hint };
+            let findings = vec![finding(Some(text.clone())), finding(None)];
+            let shown = written(Form::People { columns }, |output| show(&Diagnosis { well: true, running: true, findings }, output));
+            let rows = begun(&shown, columns);
+            let is_ours = |row: &String| ["WHAT", "HOW", "clock"].iter().any(|word| row.starts_with(word));
+            prop_assert!(rows.iter().all(is_ours) && rows.len() <= 4, "{}", shown);
+        }
+    }
 
     #[test]
     fn each_finding_has_its_hint_below() {

@@ -38,6 +38,8 @@ const USUAL: u32 = 30;
 
 /// What stands before each line of a message: nobody can write there.
 const INDENT: &str = "    ";
+/// What stands before the further lines of a line about a message.
+const BESIDE: &str = "        ";
 
 /// Shows the messages.
 pub(crate) fn run(args: HistoryArgs, context: &mut Context) -> Result<()> {
@@ -78,7 +80,7 @@ fn show(messages: &[Message], output: &mut Output) -> Result<()> {
 /// A line about the message, then the message, indented: no text can pass for a line about another.
 fn for_people(message: &Message, output: &mut Output) -> Result<()> {
     if message.gap {
-        output.line(&output.paint.tint(Tint::Yellow, "… messages before this one are missing"))?;
+        output.folded("", &output.paint.tint(Tint::Yellow, "… messages before this one are missing"), BESIDE)?;
     }
     let paint = output.paint;
     let who = match message.direction {
@@ -99,22 +101,24 @@ fn for_people(message: &Message, output: &mut Output) -> Result<()> {
         message.expires_at.map(|at| paint.tint(Tint::Yellow, &format!("vanishes {}", output.time(at)))),
         Some(paint.tint(Tint::Dim, &short_message(&message.message_id))),
     ];
-    output.line(&parts.into_iter().flatten().collect::<Vec<_>>().join("  "))?;
+    output.folded("", &parts.into_iter().flatten().collect::<Vec<_>>().join("  "), BESIDE)?;
     if let Some(subject) = &message.subject {
-        output.line(&format!("{INDENT}{}", paint.tint(Tint::Bold, &safe::line(subject))))?;
+        output.folded(INDENT, &paint.tint(Tint::Bold, &safe::line(subject)), INDENT)?;
     }
-    output.line(&format!("{INDENT}{}", safe::block(&body(message), INDENT)))?;
+    output.folded(INDENT, &safe::block(&body(message)), INDENT)?;
     for (symbol, people) in &message.reactions {
-        output.line(&format!("{INDENT}{} × {}", safe::line(symbol), people.len()))?;
+        output.folded(INDENT, &format!("{} × {}", safe::line(symbol), people.len()), INDENT)?;
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::base::{MessageId, WallTime};
-    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, message, peer, written};
+    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, any_text, begun, message, peer, written};
 
     fn shown(message: Message) -> String {
         written(PEOPLE, |output| show(&[message], output))
@@ -166,6 +170,23 @@ mod tests {
         let text = shown(forged);
         assert_eq!(text.lines().filter(|line| !line.starts_with("    ")).count(), 1, "{text}");
         assert!(!text.contains(['\x1b', '\u{202E}', '\t']), "{text}");
+    }
+
+    proptest! {
+        /// Read back as a person reads it: what stands where a message begins is one of ours.
+        #[test]
+        fn no_width_lets_a_text_pass_for_another_message(texts in [any_text(), any_text(), any_text()], columns in 20_usize..=200) {
+            let [text, subject, name] = texts;
+            let mut forged = message(Direction::In, &text);
+            (forged.subject, forged.calls_himself, forged.kind) = (Some(subject), Some(name.clone()), "text".to_owned());
+            forged.reactions.insert(text.clone(), vec![peer(1)]);
+            forged.from_name = name;
+            let messages = [forged, message(Direction::Out, &text)];
+            let shown = written(Form::People { columns }, |output| show(&messages, output));
+            let headers = begun(&shown, columns);
+            prop_assert_eq!(headers.len(), messages.len(), "{}", shown);
+            prop_assert!(headers.iter().all(|header| header.starts_with("14:02")), "{}", shown);
+        }
     }
 
     #[test]

@@ -108,10 +108,10 @@ pub(crate) fn run(args: IdArgs, context: &mut Context) -> Result<()> {
 /// The whole identity.
 pub(super) fn show(identity: &Identity, output: &mut Output) -> Result<()> {
     let mut record = Record::default();
-    record.row("peer ID", "peer_id", Cell::text(&identity.peer_id.to_string()));
+    record.row("peer ID", "peer_id", Cell::copied(&identity.peer_id.to_string()));
     record.row("name", "name", Cell::text(&identity.name));
-    record.row("link", "link", Cell::text(&identity.link));
-    record.rows("address", "addr", output.helpful(&identity.addrs).iter().map(|addr| Cell::text(addr)));
+    record.row("link", "link", Cell::copied(&identity.link));
+    record.rows("address", "addr", output.helpful(&identity.addrs).iter().map(|addr| Cell::copied(addr)));
     output.record(identity, &record)
 }
 

@@ -32,8 +32,9 @@ pub(crate) fn run(args: &InboxArgs, context: &mut Context) -> Result<()> {
     show(&conversations, empty, &mut context.output)
 }
 
+const TITLES: [&str; 5] = ["NAME", "PEER", "UNREAD", "WHEN", "LAST MESSAGE"];
+
 fn show(conversations: &[Conversation], when_empty: &str, output: &mut Output) -> Result<()> {
-    let titles = ["NAME", "PEER", "UNREAD", "WHEN", "LAST MESSAGE"];
     let row = |output: &Output, conversation: &Conversation| {
         let weight = if conversation.unread > 0 { Tint::Bold } else { Tint::Plain };
         let last = conversation.last.as_ref();
@@ -48,7 +49,7 @@ fn show(conversations: &[Conversation], when_empty: &str, output: &mut Output) -
             Cell::long(&last.map(preview).unwrap_or_default()).tint(weight),
         ]
     };
-    output.list(conversations, titles, when_empty, row)
+    output.list(conversations, TITLES, when_empty, row)
 }
 
 /// What a peer says about the time is less sure than when it came.
@@ -73,9 +74,11 @@ pub(super) fn body(message: &Message) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::cli::output::Form;
-    use crate::cli::testing::{HOSTILE, PEOPLE, message, peer, written};
+    use crate::cli::testing::{HOSTILE, PEOPLE, any_text, is_table, message, peer, written};
 
     fn conversation(name: &str, last: Option<Message>) -> Conversation {
         let kind = ConversationKind::Direct;
@@ -108,6 +111,16 @@ mod tests {
         let people = written(PEOPLE, |output| show(&[notes, conversation("me", None)], "", output));
         let names: Vec<&str> = people.lines().skip(1).map(|line| line.split_whitespace().next().unwrap()).collect();
         assert_eq!(names, ["me", "\"me\""]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_width_lets_a_text_leave_its_column(text in any_text(), columns in 20_usize..=200) {
+            let mut all = [conversation(&text, Some(message(Direction::In, &text))), conversation("Bob", None)];
+            all[1].calls_himself = Some(text);
+            let shown = written(Form::People { columns }, |output| show(&all, "", output));
+            prop_assert!(is_table(&shown, columns, 2, &TITLES), "{}", shown);
+        }
     }
 
     fn squeezed(text: &str) -> Vec<Vec<&str>> {

@@ -52,7 +52,7 @@ pub(super) fn show(event: &Event, output: &mut Output) -> Result<()> {
     }
     let at = output.paint.tint(Tint::Dim, &at);
     let peer = output.paint.tint(Tint::Cyan, &peer);
-    output.line(format!("{at}  {name:<19}  {peer}  {text}").trim_end())
+    output.folded("", &format!("{at}  {name:<19}  {peer}  {text}"), "    ")
 }
 
 /// Whom it is about, and what there is to say. Not yet safe.
@@ -102,10 +102,13 @@ fn words(kind: &EventKind, whole: bool) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::api::{MessageEnd, RequestEnd, State};
     use crate::cli::output::Form;
-    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, message, peer, written};
+    use crate::cli::output::wrap::ENDLESS;
+    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, any_text, begun, message, peer, request, written};
 
     fn event(kind: EventKind) -> Event {
         Event { seq: 7, at: NOW, kind }
@@ -143,12 +146,29 @@ mod tests {
         for kind in kinds {
             for form in [PEOPLE, Form::Plain, Form::Json] {
                 let line = written(form, |output| show(&event(kind.clone()), output));
-                assert_eq!(line.matches('\n').count(), 1, "{line}");
+                assert_eq!(begun(&line, ENDLESS).len(), 1, "{line}");
                 assert!(!line.contains(['\x1b', '\u{202E}']), "{line}");
                 if form == Form::Plain {
                     assert_eq!(line.matches('\t').count(), 4, "{line}");
                 }
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_width_lets_a_text_pass_for_another_event(text in any_text(), columns in 20_usize..=200) {
+            let new = message(Direction::In, &text);
+            let of = |message| EventKind::MessageNew { conversation: peer(2), message_id: new.message_id, message };
+            let kinds = [
+                of(Some(Box::new(new.clone()))),
+                EventKind::ContactRenamed { peer_id: peer(2), name: text.clone(), calls_himself: Some(text.clone()) },
+                EventKind::RequestNew { peer_id: peer(2), request: Some(Box::new(request(&text))) },
+            ];
+            let shown = written(Form::People { columns }, |output| kinds.iter().try_for_each(|kind| show(&event(kind.clone()), output)));
+            let begun = begun(&shown, columns);
+            prop_assert_eq!(begun.len(), 3, "{}", shown);
+            prop_assert!(begun.iter().all(|row| row.starts_with("14:02")), "{}", shown);
         }
     }
 

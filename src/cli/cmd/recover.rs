@@ -27,7 +27,7 @@ pub(crate) fn run(_: RecoverArgs, context: &mut Context) -> Result<()> {
 
 fn show(recovery: &Recovery, output: &mut Output) -> Result<()> {
     let mut record = Record::default();
-    record.row("peer ID", "peer_id", Cell::text(&recovery.peer_id.to_string()));
+    record.row("peer ID", "peer_id", Cell::copied(&recovery.peer_id.to_string()));
     record.row("name", "name", Cell::text(&recovery.name));
     record.row("damage", "damage", Cell::text(&recovery.damage));
     record.row("contacts", "contacts", Cell::number(recovery.contacts));
@@ -38,7 +38,7 @@ fn show(recovery: &Recovery, output: &mut Output) -> Result<()> {
     let rows = format!("{} rows of the database, {} of a snapshot", recovery.from_database, recovery.from_snapshot);
     record.row("made of", "rows", Cell::two(&rows, &format!("{} {}", recovery.from_database, recovery.from_snapshot)));
     record.rows("lost", "lost", recovery.lost.iter().map(|lost| Cell::text(lost).tint(Tint::Yellow)));
-    record.row("kept", "kept", Cell::text(&recovery.kept.display().to_string()));
+    record.row("kept", "kept", Cell::copied(&recovery.kept.display().to_string()));
     output.record(recovery, &record)?;
     output.note("Look whether everything is there that you need. Then remove the damaged folder:")?;
     output.note("what you delete from now on is not deleted in it.")

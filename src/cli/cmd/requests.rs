@@ -12,6 +12,9 @@ use crate::cli::output::{Output, name_and_peer, safe, short_peer};
 
 use super::contacts::{before_the_command, remark_of_the_name};
 
+/// What stands before each line of a message.
+const INDENT: &str = "    ";
+
 /// First messages of people who are not contacts
 #[derive(Debug, clap::Args)]
 #[command(disable_help_subcommand = true)]
@@ -84,8 +87,9 @@ pub(crate) fn decline(whom: Whom, context: &mut Context) -> Result<()> {
     context.each_done::<method::RequestsDecline>(whom, |who| format!("the request of {who} is gone; they are not told"))
 }
 
+const TITLES: [&str; 7] = ["NAME", "PEER", "WHEN", "MESSAGES", "INVITED", "SUBJECT", "TEXT"];
+
 fn list(requests: &[Request], output: &mut Output) -> Result<()> {
-    let titles = ["NAME", "PEER", "WHEN", "MESSAGES", "INVITED", "SUBJECT", "TEXT"];
     let row = |output: &Output, request: &Request| {
         [
             Cell::name(&request.name, None),
@@ -97,14 +101,14 @@ fn list(requests: &[Request], output: &mut Output) -> Result<()> {
             Cell::long(&request.text),
         ]
     };
-    output.list(requests, titles, "no requests are pending", row)
+    output.list(requests, TITLES, "no requests are pending", row)
 }
 
 fn show(detail: &RequestDetail, output: &mut Output) -> Result<()> {
     let request = &detail.request;
     let mut record = Record::default();
     record.row("name", "name", Cell::name(&request.name, None));
-    record.row("peer ID", "peer_id", Cell::text(&request.peer_id.to_string()));
+    record.row("peer ID", "peer_id", Cell::copied(&request.peer_id.to_string()));
     record.row("received", "received_at", Cell::text(&output.time(request.received_at)));
     let invited = if request.invited { "yes: they have your link" } else { "no" };
     record.row("invited", "invited", Cell::two(invited, &request.invited.to_string()));
@@ -117,7 +121,8 @@ fn show(detail: &RequestDetail, output: &mut Output) -> Result<()> {
     output.record(detail, &record)?;
     if output.is_people() {
         for message in &detail.texts {
-            output.line(&format!("\n    {}", safe::block(&message.text, "    ")))?;
+            output.line("")?;
+            output.folded(INDENT, &safe::block(&message.text), INDENT)?;
         }
         output.line("")?;
         output
@@ -128,10 +133,12 @@ fn show(detail: &RequestDetail, output: &mut Output) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::api::HeldMessage;
     use crate::cli::output::Form;
-    use crate::cli::testing::{HOSTILE, PEOPLE, output, peer, request, written};
+    use crate::cli::testing::{HOSTILE, PEOPLE, any_text, begun, is_table, output, peer, request, written};
 
     #[test]
     fn a_stranger_cannot_draw_on_the_terminal() {
@@ -139,6 +146,24 @@ mod tests {
             let text = written(form, |output| list(&[request(HOSTILE), request(HOSTILE)], output));
             assert!(!text.contains(['\x1b', '\u{202E}']), "{text}");
             assert_eq!(text.lines().count(), if form == PEOPLE { 3 } else { 2 }, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_width_lets_a_stranger_write_where_a_line_of_ours_begins(text in any_text(), columns in 20_usize..=200) {
+            let requests = [request(&text), request(&text)];
+            let listed = written(Form::People { columns }, |output| list(&requests, output));
+            prop_assert!(is_table(&listed, columns, 2, &TITLES), "{}", listed);
+
+            let detail = RequestDetail { request: request(&text), texts: vec![HeldMessage { text }] };
+            let shown = written(Form::People { columns }, |output| show(&detail, output));
+            let id = peer(2).to_string();
+            let begun: Vec<_> = begun(&shown, columns).into_iter().filter(|row| !id.contains(row.as_str())).collect();
+            prop_assert_eq!(begun.len(), 5, "{}", shown);
+            for (row, label) in begun.iter().zip(["name", "peer ID", "received", "invited", "subject"]) {
+                prop_assert!(row.starts_with(label), "{}", shown);
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use crate::cli::editor;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::safe;
 use crate::cli::output::style::Tint;
+use crate::cli::output::wrap::HANG;
 use crate::cli::output::{name_and_peer, short_message, short_peer};
 use crate::cli::prompt::Source;
 use crate::cli::typed::Typed;
@@ -212,7 +213,7 @@ fn told(sent: &Sent, to: &str, delivery: &Delivery, context: &mut Context) -> Re
         };
         let state = output.paint.tint(tint(sent.state), sent.state.word());
         let id = output.paint.tint(Tint::Dim, &short_message(&sent.message_id));
-        output.line(&format!("{state}  to {who}  {id}"))?;
+        output.folded("", &format!("{state}  to {who}  {id}"), HANG)?;
     }
     let is_that_far = delivery.wait.is_none_or(|wait| wait.reached_by(sent.state));
     if is_that_far && (delivery.wait.is_none() || sent.shut_out) && output.is_people() {

@@ -28,7 +28,7 @@ fn show(status: &Status, output: &mut Output) -> Result<()> {
     };
     record.row("node", "running", Cell::two(&word, &status.running.to_string()).tint(tint));
     match &status.peer_id {
-        Some(peer) => record.row("peer ID", "peer_id", Cell::text(&peer.to_string())),
+        Some(peer) => record.row("peer ID", "peer_id", Cell::copied(&peer.to_string())),
         None => record.row("peer ID", "peer_id", Cell::two("locked with a passphrase", "")),
     }
     // Nothing is known of a locked profile.
@@ -50,9 +50,9 @@ fn show(status: &Status, output: &mut Output) -> Result<()> {
         let word = if elsewhere.running { "doubled" } else { "elsewhere" };
         record.row("identity", "identity", Cell::two(shown, word).tint(tint));
     }
-    record.row("folder", "data_dir", Cell::text(&status.data_dir.display().to_string()));
+    record.row("folder", "data_dir", Cell::copied(&status.data_dir.display().to_string()));
     if status.running {
-        record.rows("address", "addr", output.helpful(&status.addrs).iter().map(|addr| Cell::text(addr)));
+        record.rows("address", "addr", output.helpful(&status.addrs).iter().map(|addr| Cell::copied(addr)));
         reach(status, &mut record);
         record.row("connected", "peers", Cell::number(status.peers));
         for connection in &status.connections {
@@ -161,7 +161,7 @@ mod tests {
         let on = written(PEOPLE, |output| show(&status(true), output));
         assert!(on.starts_with("node       running, process 42\n"), "{on}");
         assert!(on.contains("outbox     2 messages are not delivered yet\n"), "{on}");
-        assert!(on.contains("since 14:02 over /ip4/192.0.2.1/tcp/1\n") && !on.contains('\x1b'), "{on}");
+        assert!(on.contains("since 14:02 over\n           /ip4/192.0.2.1/tcp/1\n") && !on.contains('\x1b'), "{on}");
         assert!(
             on.contains("others cannot dial this node\n") && on.contains("7 peers, own card is not there yet\n"),
             "{on}"

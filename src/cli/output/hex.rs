@@ -13,7 +13,7 @@ pub(crate) fn dump(bytes: &[u8], lines: usize) -> String {
         }
         let printable: String =
             row.iter().map(|&byte| if matches!(byte, 0x20..=0x7e) { char::from(byte) } else { '.' }).collect();
-        let _ = writeln!(out, "{:08x}  {digits:<49} |{printable}|", i * 16);
+        let _ = writeln!(out, "{:06x}  {digits:<49} |{printable}|", i * 16);
     }
     let left = bytes.len().saturating_sub(lines * 16);
     if left > 0 {
@@ -29,8 +29,8 @@ mod tests {
     #[test]
     fn it_looks_like_a_hexdump() {
         let expected = "\
-00000000  48 65 6c 6c 6f 00 1b 7f  ff 20 21 22 23 24 25 26  |Hello.... !\"#$%&|
-00000010  27                                                |'|
+000000  48 65 6c 6c 6f 00 1b 7f  ff 20 21 22 23 24 25 26  |Hello.... !\"#$%&|
+000010  27                                                |'|
 ";
         let bytes = b"Hello\x00\x1b\x7f\xff !\"#$%&'";
         assert_eq!(dump(bytes, 4), expected);

@@ -10,6 +10,7 @@ pub(crate) mod safe;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod time;
+pub(crate) mod wrap;
 
 use std::io::Write;
 
@@ -22,6 +23,7 @@ use crate::base::{MessageId, PeerId, WallTime};
 
 use self::style::{Paint, Tint};
 use self::table::{Cell, Record, Table};
+use self::wrap::{HANG, fold};
 use super::error::Result;
 
 /// What results look like.
@@ -46,6 +48,8 @@ pub(crate) struct Output {
     pub(crate) paint: Paint,
     /// Colours on stderr.
     pub(crate) paint_err: Paint,
+    /// Columns of the terminal that stderr is; [`wrap::ENDLESS`] when it is none.
+    pub(crate) columns_err: usize,
     /// `-q`: no notes.
     pub(crate) quiet: bool,
     /// `-v`: all of what people are else told the best of.
@@ -127,14 +131,27 @@ impl Output {
     pub(crate) fn record<T: Serialize>(&mut self, thing: &T, record: &Record) -> Result<()> {
         let text = match self.form {
             Form::Json => return self.json(thing),
-            Form::People { .. } => record.aligned(self.paint),
+            Form::People { columns } => record.aligned(columns, self.paint),
             Form::Plain => record.plain(),
         };
         self.out.write_all(text.as_bytes())?;
         Ok(self.out.flush()?)
     }
 
-    /// A line of data. The text must be safe.
+    /// Columns of the terminal for which results are.
+    fn columns(&self) -> usize {
+        match self.form {
+            Form::People { columns } => columns,
+            Form::Plain | Form::Json => wrap::ENDLESS,
+        }
+    }
+
+    /// A line of data of any length behind its beginning; what does not fit stands below it, behind the indent. The texts must be safe.
+    pub(crate) fn folded(&mut self, first: &str, text: &str, indent: &str) -> Result<()> {
+        self.line(&fold(first, text, indent, self.columns()))
+    }
+
+    /// A line of data, as it is. The text must be safe, and no longer than others may make it.
     pub(crate) fn line(&mut self, text: &str) -> Result<()> {
         writeln!(self.out, "{text}")?;
         Ok(self.out.flush()?)
@@ -145,14 +162,14 @@ impl Output {
         if !self.is_told() {
             return Ok(());
         }
-        writeln!(self.err, "{}", safe::message(text))?;
+        writeln!(self.err, "{}", fold("", &safe::block(text), HANG, self.columns_err))?;
         Ok(self.err.flush()?)
     }
 
     /// Something that wants attention, on stderr, whatever the flags.
     pub(crate) fn warn(&mut self, text: &str) -> Result<()> {
-        let label = self.paint_err.tint(Tint::Yellow, "warning:");
-        writeln!(self.err, "{label} {}", safe::message(text))?;
+        let label = format!("{} ", self.paint_err.tint(Tint::Yellow, "warning:"));
+        writeln!(self.err, "{}", fold(&label, &safe::block(text), HANG, self.columns_err))?;
         Ok(self.err.flush()?)
     }
 

@@ -6,11 +6,11 @@
 //! person sees that there was something. What ordinary writing needs (emoji sequences, joiners
 //! between Arabic or Indic letters, a few combining marks) stays as it is.
 //!
-//! Owns no layout: [`super::table`] does that. JSON does not pass through here, see [`super::json`].
+//! Owns no layout: [`super::table`] and [`super::wrap`] do that. JSON does not pass through here, see [`super::json`].
 
 use std::fmt::Write as _;
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthChar;
 
 use crate::base::names::is_invisible;
 
@@ -33,31 +33,39 @@ pub(crate) fn line(text: &str) -> String {
     out
 }
 
-/// Several lines, each after the first beginning with `indent`, so that no line of the text can
-/// pass for one of ours. Tabs become four blanks.
-pub(crate) fn block(text: &str, indent: &str) -> String {
+/// Several lines, which [`super::wrap`] indents. Tabs become four blanks.
+pub(crate) fn block(text: &str) -> String {
     let normal = text.replace("\r\n", "\n").replace('\t', "    ");
     let mut out = String::with_capacity(normal.len());
     for (i, part) in normal.trim_end_matches('\n').split('\n').enumerate() {
         if i > 0 {
             out.push('\n');
         }
-        if i > 0 && !part.is_empty() {
-            out.push_str(indent);
-        }
         push_visible(&mut out, part);
     }
     out
 }
 
-/// A message of this program that may quote others: what they wrote cannot begin a line of its own.
-pub(crate) fn message(text: &str) -> String {
-    block(text, "  ")
+/// How many columns of a terminal a safe text takes at most. Terminals differ in what they join (families of emoji, skin tones,
+/// ligatures of Arabic): one that joins leaves a gap then, and one that does not has no line that is too long.
+pub(crate) fn width(text: &str) -> usize {
+    let mut before = 0;
+    let columns = text.chars().map(|c| {
+        let columns = match c {
+            // The selector makes a picture of what was a sign.
+            '\u{FE0F}' if before == 1 => 1,
+            '\u{1F000}'..='\u{1FAFF}' => 2,
+            c => UnicodeWidthChar::width(c).unwrap_or_default(),
+        };
+        before = columns;
+        columns
+    });
+    columns.sum()
 }
 
-/// How many columns of a terminal a safe text takes.
-pub(crate) fn width(text: &str) -> usize {
-    UnicodeWidthStr::width(text)
+/// Whether a character belongs to the one before it: marks, joiners, selectors.
+pub(crate) fn is_mark(c: char) -> bool {
+    UnicodeWidthChar::width(c) == Some(0)
 }
 
 /// Cuts a safe text to so many columns; what was cut ends in `…`.

@@ -1,8 +1,10 @@
 //! One command's results in the three forms.
 
+use proptest::prelude::*;
+
 use super::table::Cell;
 use super::*;
-use crate::cli::testing::{NOW, PEOPLE, output};
+use crate::cli::testing::{NOW, PEOPLE, any_text, begun, output};
 
 fn table(rows: usize) -> Table {
     let mut table = Table::new(["NAME"]);
@@ -30,6 +32,19 @@ fn quiet_silences_notes_and_not_warnings() {
     assert_eq!(err.text(), "");
     quiet.warn("careful\n\x1b[2J").unwrap();
     assert_eq!(err.text(), "warning: careful\n  <U+001B>[2J\n");
+}
+
+proptest! {
+    #[test]
+    fn no_width_lets_a_remark_begin_a_second_line(text in any_text(), columns in 20_usize..=200) {
+        let (mut output, _, err) = output(PEOPLE);
+        output.columns_err = columns;
+        output.note(&format!("a note of {text}")).unwrap();
+        output.warn(&text).unwrap();
+        let begun = begun(&err.text(), columns);
+        prop_assert_eq!(begun.len(), 2, "{}", err.text());
+        prop_assert!(begun[0].starts_with("a note") && begun[1].starts_with("warning:"), "{}", err.text());
+    }
 }
 
 #[test]

@@ -6,6 +6,10 @@ use crate::cli::error::{CliError, Result};
 use crate::cli::output::style::Tint;
 use crate::cli::output::{Output, safe};
 
+/// What stands before each line of a step, and before those for which one has no room.
+const INDENT: &str = "   ";
+const FURTHER: &str = "     ";
+
 /// The teller, who remembers what failed.
 pub(super) struct Telling<'a> {
     output: &'a mut Output,
@@ -25,14 +29,19 @@ impl<'a> Telling<'a> {
         self.step += 1;
         let paint = self.output.paint;
         let heading = format!("{}. {title}", self.step);
-        let mut text = format!("{}{}", if self.step > 1 { "\n" } else { "" }, paint.tint(Tint::Bold, &heading));
-        about.lines().for_each(|line| text.extend(["\n   ", &paint.tint(Tint::Dim, line)]));
-        self.output.value(&json!({ "step": self.step, "title": title }), &text)
+        if self.output.is_json() {
+            return self.output.json(&json!({ "step": self.step, "title": title }));
+        }
+        if self.step > 1 {
+            self.output.line("")?;
+        }
+        self.output.line(&paint.tint(Tint::Bold, &heading))?;
+        about.lines().try_for_each(|line| self.output.folded(INDENT, &paint.tint(Tint::Dim, line), INDENT))
     }
 
     /// Something to look at, in one line.
     pub(super) fn fact(&mut self, text: &str) -> Result<()> {
-        if self.output.is_json() { Ok(()) } else { self.output.line(&format!("   {}", safe::line(text))) }
+        if self.output.is_json() { Ok(()) } else { self.output.folded(INDENT, &safe::line(text), FURTHER) }
     }
 
     /// Something to look at, in several lines.
@@ -47,8 +56,11 @@ impl<'a> Telling<'a> {
             self.failed.push(what.to_owned());
         }
         let (mark, tint) = if holds { ("✓", Tint::Green) } else { ("✗ FAILED:", Tint::Red) };
-        let line = format!("   {} {}", self.output.paint.tint(tint, mark), safe::line(what));
-        self.output.value(&json!({ "step": self.step, "check": what, "ok": holds }), &line)
+        if self.output.is_json() {
+            return self.output.json(&json!({ "step": self.step, "check": what, "ok": holds }));
+        }
+        let line = format!("{} {}", self.output.paint.tint(tint, mark), safe::line(what));
+        self.output.folded(INDENT, &line, FURTHER)
     }
 
     /// The end: an error if anything failed.

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::cli::testing::any_text;
 
 #[test]
 fn ordinary_writing_stays_as_it_is() {
@@ -18,7 +19,7 @@ fn ordinary_writing_stays_as_it_is() {
         "a\u{A0}b",
     ] {
         assert_eq!(line(text), text);
-        assert_eq!(block(text, ""), text);
+        assert_eq!(block(text), text);
     }
 }
 
@@ -43,9 +44,9 @@ fn names_cannot_be_turned_around_or_made_alike_unseen() {
 }
 
 #[test]
-fn a_line_is_one_line_and_a_block_is_indented() {
+fn a_line_is_one_line_and_a_block_is_several() {
     assert_eq!(line("one\ntwo\r\nthree\tx"), "one ⏎ two ⏎ three<U+0009>x");
-    assert_eq!(block("one\n\n12:00  Bob\n\tx\n\n", "  "), "one\n\n  12:00  Bob\n      x");
+    assert_eq!(block("one\n\n12:00  Bob\n\tx\n\n"), "one\n\n12:00  Bob\n    x");
 }
 
 #[test]
@@ -66,6 +67,10 @@ fn widths_are_those_of_a_terminal() {
     assert_eq!(truncate("hello", 4), "hel…");
     assert_eq!(truncate("hello", 0), "");
     assert!(width(&truncate("❤️❤️❤️❤️", 4)) <= 4, "a selector makes a heart wider");
+    for (text, columns) in [("❤️", 2), ("1️⃣", 2), ("e\u{301}", 1), ("👍🏽", 4), ("👩\u{200D}💻", 4), ("🇩🇪", 4), ("لا", 2)]
+    {
+        assert_eq!(width(text), columns, "{text}: what the plainest terminal takes for it");
+    }
 }
 
 proptest! {
@@ -73,9 +78,17 @@ proptest! {
     #[test]
     fn no_control_character_survives(text in "\\PC*|[\\x00-\\x{A0}\\x{2000}-\\x{206F}]*|\\p{Any}*") {
         prop_assert!(!line(&text).chars().any(char::is_control));
-        prop_assert!(!block(&text, " ").chars().any(|c| c.is_control() && c != '\n'));
+        prop_assert!(!block(&text).chars().any(|c| c.is_control() && c != '\n'));
         let bidi = |c| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{61C}');
         prop_assert!(!line(&text).chars().any(bidi));
+    }
+
+    /// Whoever joins more than we do takes less room.
+    #[test]
+    fn no_terminal_takes_more(text in any_text()) {
+        let text = line(&text);
+        prop_assert!(width(&text) >= unicode_width::UnicodeWidthStr::width(text.as_str()));
+        prop_assert!(width(&text) >= text.chars().filter_map(unicode_width::UnicodeWidthChar::width).sum());
     }
 
     #[test]
