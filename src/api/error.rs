@@ -6,7 +6,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::PeerId;
+use crate::base::shown::Message;
+use crate::base::words::Direction;
+use crate::base::{MessageId, PeerId, WallTime};
 
 macro_rules! codes {
     ($( $(#[doc = $doc:literal])+ $variant:ident = $name:literal, $number:literal, $exit:literal, $hint:expr; )*) => {
@@ -61,7 +63,7 @@ codes! {
 
     /// Nobody is meant: no contact and no conversation has this name, and no peer ID this end.
     NotFound = "not_found", -32001, 6, Some("give a name as `rohrpost contacts` shows it, or a peer ID or the end of one; `rohrpost requests` shows who asks to be a contact");
-    /// Several people or messages are meant; `candidates` lists people.
+    /// Several people or messages are meant: `candidates` or `messages` lists them.
     Ambiguous = "ambiguous", -32002, 6, Some("give the end of the peer ID, such as …abcdefgh, or more of the message ID");
     /// There is no pending request from this peer.
     NoRequest = "no_request", -32003, 6, Some("`rohrpost requests` lists the pending ones");
@@ -199,6 +201,39 @@ pub struct Candidate {
     pub verified: bool,
 }
 
+/// One of several messages that were meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CandidateMessage {
+    /// Its ID.
+    pub message_id: MessageId,
+    /// The digits of it that mean this one alone.
+    pub short_id: String,
+    /// The conversation: the peer ID of the other side.
+    pub conversation: PeerId,
+    /// The name to show for the writer (may be empty).
+    pub from_name: String,
+    /// Which way it went.
+    pub direction: Direction,
+    /// When it came, or was sent.
+    pub at: WallTime,
+    /// The first 80 characters of its text.
+    pub text: String,
+}
+
+impl From<Message> for CandidateMessage {
+    fn from(message: Message) -> Self {
+        Self {
+            message_id: message.message_id,
+            short_id: message.short_id,
+            conversation: message.conversation,
+            from_name: message.from_name,
+            direction: message.direction,
+            at: message.received_at.unwrap_or(message.sent_at),
+            text: message.text.chars().take(80).collect(),
+        }
+    }
+}
+
 /// An error that reaches a person or a script: `{"code","exit","message","hint"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 #[error("{message}")]
@@ -212,8 +247,11 @@ pub struct ApiError {
     /// The way out, where there is one.
     pub hint: Option<String>,
     /// What an ambiguous name could mean.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub candidates: Vec<Candidate>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub candidates: Box<[Candidate]>,
+    /// What an ambiguous beginning of a message ID could mean.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub messages: Box<[CandidateMessage]>,
 }
 
 impl ApiError {
@@ -224,7 +262,8 @@ impl ApiError {
             exit: code.exit(),
             message: message.into(),
             hint: code.info().hint.map(str::to_owned),
-            candidates: Vec::new(),
+            candidates: Box::default(),
+            messages: Box::default(),
         }
     }
 
@@ -238,7 +277,14 @@ impl ApiError {
     /// With what could be meant.
     #[must_use]
     pub fn with_candidates(mut self, candidates: Vec<Candidate>) -> Self {
-        self.candidates = candidates;
+        self.candidates = candidates.into();
+        self
+    }
+
+    /// With the messages that could be meant.
+    #[must_use]
+    pub fn with_messages(mut self, messages: Vec<CandidateMessage>) -> Self {
+        self.messages = messages.into();
         self
     }
 

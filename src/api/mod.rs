@@ -24,7 +24,7 @@ pub use crate::base::words::{
     BoxState, DhtStatus, Direction, LinkPart, MessageEnd, Nat, Policy, Reachability, RelayService, RequestEnd,
     ServeMailbox, State, Upnp,
 };
-pub use error::{ApiError, CODES, Candidate, Code, CodeInfo};
+pub use error::{ApiError, CODES, Candidate, CandidateMessage, Code, CodeInfo};
 pub use event::{Event, EventKind, EventPage};
 pub use health::{Area, Diagnosis, Finding, Health, Recovery};
 pub use methods::{Call, METHODS, Method, Rpc, method};

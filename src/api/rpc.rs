@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::error::{ApiError, Candidate, Code};
+use super::error::{ApiError, Candidate, CandidateMessage, Code};
 use super::event::Event;
 
 /// Calls in one batch: each may answer with a page, and the answers are held until the last one is there.
@@ -94,8 +94,10 @@ struct ErrorData {
     code: String,
     exit: u8,
     hint: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    candidates: Vec<Candidate>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    candidates: Box<[Candidate]>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    messages: Box<[CandidateMessage]>,
 }
 
 impl ErrorObject {
@@ -108,6 +110,7 @@ impl ErrorObject {
                 exit: error.exit,
                 hint: error.hint.clone(),
                 candidates: error.candidates.clone(),
+                messages: error.messages.clone(),
             }),
         }
     }
@@ -120,6 +123,7 @@ impl ErrorObject {
                 message: self.message,
                 hint: data.hint,
                 candidates: data.candidates,
+                messages: data.messages,
             },
             None => ApiError::new(Code::Internal, self.message),
         }

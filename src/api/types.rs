@@ -29,10 +29,16 @@ pub struct Identity {
 pub struct Sent {
     /// Its ID.
     pub message_id: MessageId,
+    /// The digits of it that people are shown, and type.
+    #[serde(default)]
+    pub short_id: String,
     /// The conversation: the peer ID of the recipient.
     pub conversation: PeerId,
     /// The recipient.
     pub to: PeerId,
+    /// The name to show for the recipient (may be empty); only the commands `send` and `reply` say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// How far it is.
     pub state: State,
     /// The client's own key, as given.

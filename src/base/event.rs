@@ -30,7 +30,12 @@ macro_rules! events {
                 message_id: MessageId,
                 /// How far it has come.
                 state: State,
-            } + {}
+            } + {
+                /// The name to show for the other side (may be empty).
+                name: String = conversation,
+                /// The digits of the message's ID that people are shown, and type.
+                short_id: String = message_id,
+            }
             /// A message is gone, and its key with it.
             MessageDeleted = "message.deleted" {
                 /// The conversation.
@@ -41,7 +46,10 @@ macro_rules! events {
                 reason: MessageEnd,
                 /// How far it had come: one of our own below `delivered` will not arrive any more, unless it was `sent`.
                 state: State,
-            } + {}
+            } + {
+                /// The name to show for the other side (may be empty).
+                name: String = conversation,
+            }
             /// A conversation was deleted by us, with all its messages.
             ConversationDeleted = "conversation.deleted" {
                 /// The conversation.

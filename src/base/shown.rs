@@ -63,6 +63,9 @@ pub const UNREADABLE: &str = "unreadable";
 pub struct Message {
     /// Its ID.
     pub message_id: MessageId,
+    /// What people are shown of it, and type: the least digits, six or more, by which it is meant and no other of the profile; without the first two, which all have. Empty when the ID is not known.
+    #[serde(default)]
+    pub short_id: String,
     /// The conversation: the peer ID of the other side.
     pub conversation: PeerId,
     /// Who wrote it.

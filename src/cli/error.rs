@@ -6,14 +6,15 @@
 use std::io::{self, Write};
 
 use clap::error::ErrorKind;
+use jiff::tz::TimeZone;
 use serde_json::json;
 
-use crate::api::{ApiError, Code};
+use crate::api::{ApiError, Code, Direction};
 
 use super::output::names::quoted_if_odd;
 use super::output::style::{Paint, Tint};
 use super::output::wrap::{HANG, fold};
-use super::output::{json, safe};
+use super::output::{QUOTED, json, name_and_peer, safe, time};
 
 /// An error on its way to the person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +57,10 @@ impl CliError {
 
     fn own(code: &'static str, exit: u8, message: String) -> Self {
         let code = code.into();
-        Self { error: ApiError { code, exit, message, hint: None, candidates: Vec::new() }, told: false }
+        Self {
+            error: ApiError { code, exit, message, hint: None, candidates: Box::default(), messages: Box::default() },
+            told: false,
+        }
     }
 
     /// With what to do about it.
@@ -113,6 +117,16 @@ impl CliError {
                 (false, false) => "",
             };
             let line = format!("{}  {name}{known}", candidate.peer_id);
+            writeln!(err, "{}", fold(HANG, &line, "      ", columns))?;
+        }
+        for message in &self.error.messages {
+            let who = match message.direction {
+                Direction::Out => "you".to_owned(),
+                Direction::In => name_and_peer(&message.from_name, &message.conversation),
+            };
+            let at = time::long(message.at, &TimeZone::system());
+            let text = safe::truncate(&safe::line(&message.text), QUOTED);
+            let line = format!("{}  {at}  {}: {text}", message.short_id, safe::line(&who));
             writeln!(err, "{}", fold(HANG, &line, "      ", columns))?;
         }
         if let Some(hint) = &self.error.hint {

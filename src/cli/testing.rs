@@ -170,6 +170,7 @@ pub(crate) fn message(direction: Direction, text: &str) -> Message {
     let incoming = direction == Direction::In;
     Message {
         message_id: MessageId::new([0xAB; 32]),
+        short_id: "abcdef".to_owned(),
         conversation: peer(2),
         from: peer(if incoming { 2 } else { 1 }),
         from_name: if incoming { "Bob" } else { "Alice" }.to_owned(),

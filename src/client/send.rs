@@ -72,9 +72,13 @@ pub fn send(
     let mut sent = queue(&mut client, messages);
     match (options.wait, &node) {
         // Nothing leaves without a node, and whoever did not ask does not wait for one that runs anyhow.
-        _ if !client.is_remote() => return Ok(sent),
+        _ if !client.is_remote() => {
+            name(&mut client, &mut sent);
+            return Ok(sent);
+        }
         (None, None) => {
             explain(&mut client, &mut sent, &[]);
+            name(&mut client, &mut sent);
             return Ok(sent);
         }
         (Some(wait), _) => follow(&mut client, &mut sent, true, |_| (wait, deadline.left())),
@@ -87,6 +91,7 @@ pub fn send(
         }
     }
     explain(&mut client, &mut sent, &[Area::Card, Area::Way]);
+    name(&mut client, &mut sent);
     drop(client);
     if let Some(node) = node {
         node.shutdown()?;
@@ -179,6 +184,13 @@ fn explain(client: &mut Client, all: &mut [Result<Sent, ApiError>], ways: &[Area
         };
         let told: Vec<_> = diagnosis.findings.into_iter().filter(counts).map(|finding| finding.message).collect();
         sent.missing = Some(told.join("; ")).filter(|told| !told.is_empty());
+    }
+}
+
+/// Says who they are to whom it went.
+fn name(client: &mut Client, all: &mut [Result<Sent, ApiError>]) {
+    for sent in all.iter_mut().flatten() {
+        sent.name = client.ask::<method::Resolve>(&Who::new(sent.to.to_string())).ok().map(|found| found.name);
     }
 }
 

@@ -3,11 +3,11 @@
 use std::io;
 use std::path::Path;
 
-use crate::api::{ApiError, Candidate, Code};
+use crate::api::{ApiError, Candidate, CandidateMessage, Code, Message};
 use crate::base::MessageId;
 use crate::identity::{KeyFileError, LinkError};
 use crate::messenger::Refusal;
-use crate::messenger::query::{Known, ResolveError, Scope};
+use crate::messenger::query::{Known, MAX_COUNTED, ResolveError, Scope};
 use crate::net::NetError;
 use crate::store::StoreError;
 
@@ -123,17 +123,23 @@ pub(crate) fn peer(error: ResolveError<Known>, text: &str, scope: Scope) -> ApiE
     }
 }
 
-pub(crate) fn message(error: ResolveError<MessageId>, text: &str) -> ApiError {
+/// `show` looks up a message that could be meant.
+pub(crate) fn message(
+    error: ResolveError<MessageId>,
+    text: &str,
+    show: impl Fn(&MessageId) -> Option<Message>,
+) -> ApiError {
     match error {
         ResolveError::NotFound => ApiError::new(Code::NoMessage, format!("there is no message '{}'", cut(text))),
         ResolveError::Ambiguous(found, more) => {
-            let ids: Vec<_> = found.iter().map(MessageId::to_string).collect();
-            let and_more = if more == 0 { String::new() } else { format!(", and {more} more") };
-            ApiError::new(
-                Code::Ambiguous,
-                format!("several message IDs begin with '{}': {}{and_more}", cut(text), ids.join(", ")),
-            )
-            .with_hint("type more of the message ID")
+            let and_more = match more {
+                0 => String::new(),
+                more if found.len() + more >= MAX_COUNTED => format!(": these and at least {more} more"),
+                more => format!(": these and {more} more"),
+            };
+            ApiError::new(Code::Ambiguous, format!("several messages begin with '{}'{and_more}", cut(text)))
+                .with_hint("type more of the message ID")
+                .with_messages(found.iter().filter_map(show).map(CandidateMessage::from).collect())
         }
         ResolveError::Store(error) => error.into(),
     }

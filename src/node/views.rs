@@ -22,8 +22,10 @@ pub(crate) fn identity(link: Link, listening: Vec<String>, params: api::LinkPara
 pub(crate) fn sent(message: &api::Message, client_id: Option<String>) -> api::Sent {
     api::Sent {
         message_id: message.message_id,
+        short_id: message.short_id.clone(),
         conversation: message.conversation,
         to: message.conversation,
+        name: None,
         state: message.state,
         client_id,
         missing: None,
@@ -51,6 +53,10 @@ pub(crate) fn event(reader: &Reader, me: PeerId, event: &Event) -> Result<api::E
 
 fn message(reader: &Reader, me: PeerId, id: &MessageId) -> Result<Option<Box<api::Message>>, StoreError> {
     Ok(query::message(reader, me, id, Clock::wall())?.map(Box::new))
+}
+
+fn short_id(reader: &Reader, _: PeerId, id: &MessageId) -> Result<String, StoreError> {
+    query::short_id(reader, id)
 }
 
 fn request(reader: &Reader, _: PeerId, peer: &PeerId) -> Result<Option<Box<api::Request>>, StoreError> {

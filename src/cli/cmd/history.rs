@@ -1,11 +1,14 @@
 //! `history`: the messages of one conversation.
 
-use crate::api::{Direction, HistoryParams, Message, State, method};
+use std::collections::BTreeMap;
+
+use crate::api::{Code, Direction, HistoryParams, Message, MessageParams, State, method};
+use crate::base::{MessageId, PeerId};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
 use crate::cli::output::table::Cell;
-use crate::cli::output::{Form, Output, named, safe, short_message};
+use crate::cli::output::{Form, Output, QUOTED, name_and_peer, named, safe, time};
 
 use super::inbox::{body, when};
 use super::send::tint;
@@ -17,7 +20,7 @@ Showing does not mark as read: `rohrpost read WHO` does.
 
 Examples:
   rohrpost history bob
-  rohrpost history bob -n 100 --before 01a3f9c2")]
+  rohrpost history bob -n 100 --before a3f9c2")]
 pub(crate) struct HistoryArgs {
     /// With whom
     #[arg(value_name = "WHO")]
@@ -33,13 +36,15 @@ pub(crate) struct HistoryArgs {
     before: Option<String>,
 }
 
-/// Messages that are shown unless it is said how many.
-const USUAL: u32 = 30;
+/// Messages that are shown unless it is said how many: as many as `history` of the local interface gives.
+const USUAL: u32 = 50;
 
-/// What stands before each line of a message: nobody can write there.
-const INDENT: &str = "    ";
-/// What stands before the further lines of a line about a message.
-const BESIDE: &str = "        ";
+/// What stands before each line of a text. Further to the left nobody can write.
+const TEXT: &str = "    ";
+/// What stands before a line about the message below its header: a text cannot pass for a quotation, a subject or a reaction.
+const ABOUT: &str = "  ";
+/// What stands before the further lines of such a line, and of a header.
+const FURTHER: &str = "      ";
 
 /// Shows the messages.
 pub(crate) fn run(args: HistoryArgs, context: &mut Context) -> Result<()> {
@@ -53,15 +58,40 @@ pub(super) fn of(who: String, context: &mut Context) -> Result<()> {
 
 fn tell(params: &HistoryParams, context: &mut Context) -> Result<()> {
     let messages = context.client()?.ask::<method::History>(params)?;
-    show(&messages, &mut context.output)
+    let is_people = context.output.is_people();
+    let mut look = |id: &MessageId| {
+        let params = MessageParams { message: id.to_string(), ..MessageParams::default() };
+        match context.client()?.ask::<method::MessageShow>(&params) {
+            Err(error) if error.is(Code::NoMessage) || error.is(Code::MessageGone) => Ok(None),
+            found => Ok(Some(found?)),
+        }
+    };
+    let answered = if is_people { answered(&messages, &mut look)? } else { Answered::new() };
+    show(&messages, &answered, &mut context.output)
 }
 
-fn show(messages: &[Message], output: &mut Output) -> Result<()> {
+/// Messages that others answer.
+type Answered = BTreeMap<MessageId, Message>;
+
+/// Those that the messages of a page answer, from wherever in the conversation. A reply names whatever it likes: what belongs to another
+/// conversation is not shown in this one.
+fn answered(messages: &[Message], look: &mut impl FnMut(&MessageId) -> Result<Option<Message>>) -> Result<Answered> {
+    let mut found: Answered = messages.iter().map(|message| (message.message_id, message.clone())).collect();
+    for message in messages {
+        let Some(id) = message.reply_to.filter(|id| !found.contains_key(id)) else { continue };
+        if let Some(other) = look(&id)?.filter(|other| other.conversation == message.conversation) {
+            found.insert(id, other);
+        }
+    }
+    Ok(found)
+}
+
+fn show(messages: &[Message], answered: &Answered, output: &mut Output) -> Result<()> {
     match output.form {
         Form::People { .. } if messages.is_empty() => output.note("there are no messages"),
-        Form::People { .. } => messages.iter().try_for_each(|message| for_people(message, output)),
+        Form::People { .. } => for_people(messages, answered, output),
         Form::Json | Form::Plain => {
-            let titles = ["ID", "TIME", "DIRECTION", "FROM", "NAME", "STATE", "TEXT"];
+            let titles = ["ID", "TIME", "DIRECTION", "FROM", "NAME", "STATE", "TEXT", "SUBJECT", "REPLY TO", "EXPIRES"];
             output.list(messages, titles, "", |output, message| {
                 [
                     Cell::text(&message.message_id.to_string()),
@@ -71,132 +101,101 @@ fn show(messages: &[Message], output: &mut Output) -> Result<()> {
                     Cell::text(&message.from_name),
                     Cell::text(message.state.word()),
                     Cell::text(&body(message)),
+                    Cell::text(message.subject.as_deref().unwrap_or_default()),
+                    Cell::text(&message.reply_to.map(|id| id.to_string()).unwrap_or_default()),
+                    Cell::text(&message.expires_at.map(|at| output.time(at)).unwrap_or_default()),
                 ]
             })
         }
     }
 }
 
-/// A line about the message, then the message, indented: no text can pass for a line about another.
-fn for_people(message: &Message, output: &mut Output) -> Result<()> {
-    if message.gap {
-        output.folded("", &output.paint.tint(Tint::Yellow, "… messages before this one are missing"), BESIDE)?;
+/// A line for each day, and one before what is new.
+fn for_people(messages: &[Message], answered: &Answered, output: &mut Output) -> Result<()> {
+    let first_new = messages.iter().position(is_new);
+    let mut today = None;
+    for (at, message) in messages.iter().enumerate() {
+        let day = Some(time::day(when(message), &output.zone));
+        if day != today {
+            rule(day.as_deref().unwrap_or_default(), Tint::Dim, output)?;
+            today = day;
+        }
+        if first_new == Some(at) {
+            rule("new from here", Tint::Yellow, output)?;
+        }
+        header(message, output)?;
+        about(message, answered, output)?;
+        output.folded(TEXT, &safe::block(&body(message)), TEXT)?;
     }
+    Ok(())
+}
+
+fn is_new(message: &Message) -> bool {
+    message.direction == Direction::In && message.state == State::Received
+}
+
+fn rule(text: &str, tint: Tint, output: &mut Output) -> Result<()> {
+    let line = output.paint.tint(tint, &format!("── {text} ──"));
+    output.folded("", &line, FURTHER)
+}
+
+/// When, who, how far, and by which digits it is meant.
+fn header(message: &Message, output: &mut Output) -> Result<()> {
     let paint = output.paint;
-    let who = match message.direction {
-        Direction::Out => "you".to_owned(),
-        Direction::In => safe::line(&named(&message.from_name, &message.from, message.calls_himself.as_deref())),
-    };
+    if message.gap {
+        output.folded("", &paint.tint(Tint::Yellow, "… messages before this one are missing"), FURTHER)?;
+    }
     let state = match (message.direction, message.state) {
         (Direction::Out, state) => Some(paint.tint(tint(state), state.word())),
-        (Direction::In, State::Received) => Some(paint.tint(Tint::Bold, "new")),
-        (Direction::In, _) => None,
+        (Direction::In, _) => is_new(message).then(|| paint.tint(Tint::Bold, "new")),
     };
     let parts = [
-        Some(paint.tint(Tint::Dim, &output.time(when(message)))),
-        Some(paint.tint(Tint::Cyan, &who)),
+        Some(paint.tint(Tint::Dim, &time::clock(when(message), &output.zone))),
+        Some(paint.tint(Tint::Cyan, &safe::line(&writer(message)))),
         state,
         message.edited.then(|| "edited".to_owned()),
-        message.reply_to.as_ref().map(|id| format!("↩ {}", short_message(id))),
         message.expires_at.map(|at| paint.tint(Tint::Yellow, &format!("vanishes {}", output.time(at)))),
-        Some(paint.tint(Tint::Dim, &short_message(&message.message_id))),
+        Some(paint.tint(Tint::Dim, &message.short_id)),
     ];
-    output.folded("", &parts.into_iter().flatten().collect::<Vec<_>>().join("  "), BESIDE)?;
-    if let Some(subject) = &message.subject {
-        output.folded(INDENT, &paint.tint(Tint::Bold, &safe::line(subject)), INDENT)?;
+    let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    output.folded("", &parts.join("  "), FURTHER)
+}
+
+fn writer(message: &Message) -> String {
+    match message.direction {
+        Direction::Out => "you".to_owned(),
+        Direction::In => named(&message.from_name, &message.from, message.calls_himself.as_deref()),
     }
-    output.folded(INDENT, &safe::block(&body(message)), INDENT)?;
-    for (symbol, people) in &message.reactions {
-        output.folded(INDENT, &format!("{} × {}", safe::line(symbol), people.len()), INDENT)?;
+}
+
+/// What it answers, its subject, what others say of it.
+fn about(message: &Message, answered: &Answered, output: &mut Output) -> Result<()> {
+    let paint = output.paint;
+    if let Some(id) = message.reply_to {
+        let quoted = match answered.get(&id) {
+            Some(other) => {
+                let text = safe::truncate(&safe::line(&body(other)), QUOTED);
+                let who = match other.direction {
+                    Direction::Out => "you".to_owned(),
+                    Direction::In => name_and_peer(&other.from_name, &other.from),
+                };
+                format!("{}: {text}", safe::line(&who))
+            }
+            None => "a message that is not here".to_owned(),
+        };
+        output.folded(ABOUT, &paint.tint(Tint::Dim, &format!("↩ {quoted}")), FURTHER)?;
+    }
+    if let Some(subject) = &message.subject {
+        let subject = paint.tint(Tint::Bold, &safe::line(subject));
+        output.folded(ABOUT, &format!("{} {subject}", paint.tint(Tint::Dim, "Subject:")), FURTHER)?;
+    }
+    if !message.reactions.is_empty() {
+        let of = |(symbol, people): (&String, &Vec<PeerId>)| format!("{} × {}", safe::line(symbol), people.len());
+        let all: Vec<String> = message.reactions.iter().map(of).collect();
+        output.folded(ABOUT, &format!("Reactions: {}", all.join("  ")), FURTHER)?;
     }
     Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::base::{MessageId, WallTime};
-    use crate::cli::testing::{HOSTILE, NOW, PEOPLE, any_text, begun, message, peer, written};
-
-    fn shown(message: Message) -> String {
-        written(PEOPLE, |output| show(&[message], output))
-    }
-
-    #[test]
-    fn a_line_about_a_message_and_the_message_indented() {
-        let expected = format!("14:02  Bob (…{})  new  abababababab\n    Hello\n\n    again\n", peer(2).short());
-        assert_eq!(shown(message(Direction::In, "Hello\n\nagain\n")), expected);
-        assert_eq!(shown(message(Direction::Out, "Hi")), "14:02  you  delivered  abababababab\n    Hi\n");
-    }
-
-    #[test]
-    fn everything_there_is_to_say_of_a_message_is_said() {
-        let mut full = message(Direction::In, "Hello");
-        full.gap = true;
-        full.edited = true;
-        full.state = State::Read;
-        full.subject = Some("About\x1b[0m".to_owned());
-        full.reply_to = Some(MessageId::new([0x01; 32]));
-        full.expires_at = Some(WallTime(NOW.0 + 3_600_000));
-        full.reactions.insert("👍".to_owned(), vec![peer(1), peer(2)]);
-        let expected = format!(
-            "… messages before this one are missing\n14:02  Bob (…{})  edited  ↩ 010101010101  vanishes 15:02  abababababab\n    \
-             About<U+001B>[0m\n    Hello\n    👍 × 2\n",
-            peer(2).short()
-        );
-        assert_eq!(shown(full), expected);
-        let mut unknown = message(Direction::In, "");
-        unknown.kind = "image/x-\x07".to_owned();
-        assert!(shown(unknown).ends_with("\n    [image/x-<U+0007>]\n"));
-    }
-
-    #[test]
-    fn who_renamed_himself_is_known_by_the_old_name() {
-        let mut renamed = message(Direction::In, "Hello");
-        renamed.calls_himself = Some("Alice (…12345678)".to_owned());
-        let short = peer(2).short();
-        let header = format!("14:02  Bob (…{short}), calls himself \"Alice (…12345678)\"  new  abababababab\n");
-        assert!(shown(renamed.clone()).starts_with(&header), "{}", shown(renamed));
-        renamed.from_name = String::new();
-        assert!(shown(renamed.clone()).contains(&format!("…{short}, calls himself ")), "{}", shown(renamed));
-    }
-
-    #[test]
-    fn no_text_can_pass_for_another_message() {
-        let mut forged = message(Direction::In, HOSTILE);
-        forged.from_name = HOSTILE.to_owned();
-        let text = shown(forged);
-        assert_eq!(text.lines().filter(|line| !line.starts_with("    ")).count(), 1, "{text}");
-        assert!(!text.contains(['\x1b', '\u{202E}', '\t']), "{text}");
-    }
-
-    proptest! {
-        /// Read back as a person reads it: what stands where a message begins is one of ours.
-        #[test]
-        fn no_width_lets_a_text_pass_for_another_message(texts in [any_text(), any_text(), any_text()], columns in 20_usize..=200) {
-            let [text, subject, name] = texts;
-            let mut forged = message(Direction::In, &text);
-            (forged.subject, forged.calls_himself, forged.kind) = (Some(subject), Some(name.clone()), "text".to_owned());
-            forged.reactions.insert(text.clone(), vec![peer(1)]);
-            forged.from_name = name;
-            let messages = [forged, message(Direction::Out, &text)];
-            let shown = written(Form::People { columns }, |output| show(&messages, output));
-            let headers = begun(&shown, columns);
-            prop_assert_eq!(headers.len(), messages.len(), "{}", shown);
-            prop_assert!(headers.iter().all(|header| header.starts_with("14:02")), "{}", shown);
-        }
-    }
-
-    #[test]
-    fn programs_get_one_line_for_each() {
-        let messages = [message(Direction::In, HOSTILE), message(Direction::Out, "Hi")];
-        let plain = written(Form::Plain, |output| show(&messages, output));
-        assert_eq!(plain.lines().map(|line| line.split('\t').count()).collect::<Vec<_>>(), [7, 7]);
-        let json = written(Form::Json, |output| show(&messages, output));
-        let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
-        assert_eq!(first["text"], HOSTILE, "exact");
-        assert!(!json.contains(['\x1b', '\u{202E}']), "and harmless");
-    }
-}
+mod tests;

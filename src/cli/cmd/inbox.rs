@@ -32,7 +32,7 @@ pub(crate) fn run(args: &InboxArgs, context: &mut Context) -> Result<()> {
     show(&conversations, empty, &mut context.output)
 }
 
-const TITLES: [&str; 5] = ["NAME", "PEER", "UNREAD", "WHEN", "LAST MESSAGE"];
+const TITLES: [&str; 6] = ["NAME", "PEER", "UNREAD", "WHEN", "", "LAST MESSAGE"];
 
 fn show(conversations: &[Conversation], when_empty: &str, output: &mut Output) -> Result<()> {
     let row = |output: &Output, conversation: &Conversation| {
@@ -46,7 +46,9 @@ fn show(conversations: &[Conversation], when_empty: &str, output: &mut Output) -
             Cell::two(&short_peer(&conversation.peer_id), &conversation.peer_id.to_string()).tint(Tint::Dim),
             Cell::number(conversation.unread).tint(weight),
             Cell::text(&last.map(|message| output.time(when(message))).unwrap_or_default()).tint(Tint::Dim),
-            Cell::long(&last.map(preview).unwrap_or_default()).tint(weight),
+            // A column of its own, since whatever stands in the text may be theirs.
+            last.map_or_else(|| Cell::text(""), |last| Cell::two(author(last), last.direction.word())).tint(Tint::Dim),
+            Cell::long(&last.map(body).unwrap_or_default()).tint(weight),
         ]
     };
     output.list(conversations, TITLES, when_empty, row)
@@ -57,9 +59,9 @@ pub(super) fn when(message: &Message) -> WallTime {
     message.received_at.unwrap_or(message.sent_at)
 }
 
-/// The message in one line. Not yet safe.
-pub(super) fn preview(message: &Message) -> String {
-    if message.direction == Direction::Out { format!("you: {}", body(message)) } else { body(message) }
+/// Who wrote it, where the other side stands already.
+fn author(message: &Message) -> &'static str {
+    if message.direction == Direction::Out { "you" } else { "" }
 }
 
 /// The text, or what stands for what cannot be shown.
@@ -91,15 +93,15 @@ mod tests {
         let all = [conversation("Bob", Some(message(Direction::Out, "see\nyou"))), conversation(HOSTILE, None)];
         let id = peer(2);
         let expected = format!(
-            "NAME                                     PEER       UNREAD  WHEN   LAST MESSAGE\n\
-             Bob                                      …{short}       3  14:02  you: see ⏎ you\n\
+            "NAME                                     PEER       UNREAD  WHEN        LAST MESSAGE\n\
+             Bob                                      …{short}       3  14:02  you  see ⏎ you\n\
              \"Bob<U+001B>[2J<U+202E><U+0009>x ⏎ 12:00  Alice\"  …{short}       3\n",
             short = id.short()
         );
         let shown = written(PEOPLE, |output| show(&all, "", output));
         assert_eq!(squeezed(&shown), squeezed(&expected));
         let plain = written(Form::Plain, |output| show(&all[..1], "", output));
-        assert_eq!(plain, format!("Bob\t{id}\t3\t2024-03-12T14:02:11.042Z\tyou: see ⏎ you\n"));
+        assert_eq!(plain, format!("Bob\t{id}\t3\t2024-03-12T14:02:11.042Z\tout\tsee ⏎ you\n"));
         let json = written(Form::Json, |output| show(&all, "", output));
         assert_eq!(json.lines().count(), 2);
     }

@@ -6,9 +6,9 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::names::by_now;
 use crate::cli::output::style::Tint;
-use crate::cli::output::{Output, name_and_peer, safe, short_message, short_peer};
+use crate::cli::output::{Output, gone_message, name_and_peer, safe, short_peer};
 
-use super::inbox::preview;
+use super::inbox::body;
 
 /// Print events as they come, one a line
 #[derive(Debug, clap::Args)]
@@ -59,17 +59,18 @@ pub(super) fn show(event: &Event, output: &mut Output) -> Result<()> {
 fn words(kind: &EventKind, whole: bool) -> (String, String) {
     let id = |peer: &PeerId| if whole { peer.to_string() } else { short_peer(peer) };
     let named = |name: &str, peer: &PeerId| if whole { peer.to_string() } else { name_and_peer(name, peer) };
-    let message = |message: &MessageId| if whole { message.to_string() } else { short_message(message) };
+    let message = |message: &MessageId| if whole { message.to_string() } else { gone_message(message) };
     match kind {
         EventKind::MessageNew { conversation, message: Some(new), .. } => {
             let name = if new.direction == Direction::In { new.from_name.as_str() } else { "" };
-            (named(name, conversation), preview(new))
+            (named(name, conversation), body(new))
         }
         EventKind::MessageNew { conversation, message_id, .. } => (id(conversation), message(message_id)),
-        EventKind::MessageState { conversation, message_id, state } => {
-            (id(conversation), format!("{} {state}", message(message_id)))
+        EventKind::MessageState { conversation, message_id, state, short_id, .. } => {
+            let digits = if whole || short_id.is_empty() { message(message_id) } else { short_id.clone() };
+            (id(conversation), format!("{digits} {state}"))
         }
-        EventKind::MessageDeleted { conversation, message_id, reason, state } => {
+        EventKind::MessageDeleted { conversation, message_id, reason, state, .. } => {
             (id(conversation), format!("{} {reason}, {state}", message(message_id)))
         }
         EventKind::ConversationDeleted { conversation, name } => (named(name, conversation), String::new()),
@@ -124,12 +125,19 @@ mod tests {
                 message: Some(Box::new(new.clone())),
             },
             EventKind::MessageNew { conversation: peer(2), message_id: new.message_id, message: None },
-            EventKind::MessageState { conversation: peer(2), message_id: new.message_id, state: State::Read },
+            EventKind::MessageState {
+                conversation: peer(2),
+                message_id: new.message_id,
+                state: State::Read,
+                name: HOSTILE.to_owned(),
+                short_id: "abcdef".to_owned(),
+            },
             EventKind::MessageDeleted {
                 conversation: peer(2),
                 message_id: new.message_id,
                 reason: MessageEnd::Expired,
                 state: State::Sent,
+                name: HOSTILE.to_owned(),
             },
             EventKind::ConversationDeleted { conversation: peer(2), name: HOSTILE.to_owned() },
             EventKind::RequestNew { peer_id: peer(2), request: None },
@@ -178,8 +186,10 @@ mod tests {
             conversation: peer(2),
             message_id: MessageId::new([0xAB; 32]),
             state: State::Delivered,
+            name: "Bob".to_owned(),
+            short_id: "abcdef".to_owned(),
         };
         let line = written(PEOPLE, |output| show(&event(state), output));
-        assert_eq!(line, format!("14:02  message.state        …{}  abababababab delivered\n", peer(2).short()));
+        assert_eq!(line, format!("14:02  message.state        …{}  abcdef delivered\n", peer(2).short()));
     }
 }

@@ -13,7 +13,7 @@ MSG is a message ID, or an unambiguous beginning of one, as `history` shows it.
 Options stand before MSG or behind the text.
 
 Example:
-  rohrpost reply 01a3f9c2 Yes, at eight")]
+  rohrpost reply a3f9c2 Yes, at eight")]
 pub(crate) struct ReplyArgs {
     /// The message that is answered
     #[arg(value_name = "MSG")]

@@ -15,7 +15,7 @@ use crate::cli::error::{CliError, Result};
 use crate::cli::output::safe;
 use crate::cli::output::style::Tint;
 use crate::cli::output::wrap::HANG;
-use crate::cli::output::{name_and_peer, short_message, short_peer};
+use crate::cli::output::{name_and_peer, short_peer};
 use crate::cli::prompt::Source;
 use crate::cli::typed::Typed;
 use crate::client::{Before, Client};
@@ -205,14 +205,12 @@ fn told(sent: &Sent, to: &str, delivery: &Delivery, context: &mut Context) -> Re
     } else if output.is_plain() {
         output.line(&format!("{}\t{}\t{}", sent.message_id, sent.to, sent.state))?;
     } else {
-        let who = match to {
-            me if is_me(me) => "me".to_owned(),
-            // A link, a peer ID or the end of one is no name.
-            link if oddity(link).is_some() => safe::line(&name_and_peer("", &sent.to)),
-            name => safe::line(&name_and_peer(name, &sent.to)),
+        let who = match is_me(to) {
+            true => "me".to_owned(),
+            false => safe::line(&name_and_peer(sent.name.as_deref().unwrap_or_default(), &sent.to)),
         };
         let state = output.paint.tint(tint(sent.state), sent.state.word());
-        let id = output.paint.tint(Tint::Dim, &short_message(&sent.message_id));
+        let id = output.paint.tint(Tint::Dim, &sent.short_id);
         output.folded("", &format!("{state}  to {who}  {id}"), HANG)?;
     }
     let is_that_far = delivery.wait.is_none_or(|wait| wait.reached_by(sent.state));

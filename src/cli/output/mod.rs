@@ -26,6 +26,9 @@ use self::table::{Cell, Record, Table};
 use self::wrap::{HANG, fold};
 use super::error::Result;
 
+/// Columns that a quotation takes at most.
+pub(crate) const QUOTED: usize = 40;
+
 /// What results look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -197,9 +200,9 @@ pub(crate) fn short_peer(peer: &PeerId) -> String {
     format!("…{}", peer.short())
 }
 
-/// A message as people see it: enough of the ID to name it.
-pub(crate) fn short_message(message: &MessageId) -> String {
-    message.to_string().chars().take(12).collect()
+/// A message that is not known any more: nothing can be done with it by these digits.
+pub(crate) fn gone_message(message: &MessageId) -> String {
+    message.to_string().chars().skip(2).take(6).collect()
 }
 
 /// A name, always with enough of the peer ID to tell two of one name apart. Not yet safe.

@@ -19,6 +19,25 @@ pub(crate) fn short(at: WallTime, now: WallTime, zone: &TimeZone) -> String {
     then.strftime(form).to_string()
 }
 
+/// To the minute, wherever one stands.
+pub(crate) fn long(at: WallTime, zone: &TimeZone) -> String {
+    written(at, zone, "%Y-%m-%d %H:%M")
+}
+
+/// The day.
+pub(crate) fn day(at: WallTime, zone: &TimeZone) -> String {
+    written(at, zone, "%A, %-d %B %Y")
+}
+
+/// The time of the day.
+pub(crate) fn clock(at: WallTime, zone: &TimeZone) -> String {
+    written(at, zone, "%H:%M")
+}
+
+fn written(at: WallTime, zone: &TimeZone, form: &str) -> String {
+    timestamp(at).to_zoned(zone.clone()).strftime(form).to_string()
+}
+
 /// What a peer says may lie outside all calendars; then it is the end of ours.
 fn timestamp(at: WallTime) -> Timestamp {
     i64::try_from(at.0).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok()).unwrap_or(Timestamp::MAX)
@@ -35,6 +54,13 @@ mod tests {
 
     fn at(text: &str) -> WallTime {
         WallTime(text.parse::<Timestamp>().unwrap().as_millisecond().try_into().unwrap())
+    }
+
+    #[test]
+    fn days_are_those_of_the_reader() {
+        let (at, zone) = (at("2024-03-12T23:30:00Z"), TimeZone::fixed(jiff::tz::offset(1)));
+        assert_eq!((day(at, &zone), clock(at, &zone)), ("Wednesday, 13 March 2024".to_owned(), "00:30".to_owned()));
+        assert_eq!(long(at, &zone), "2024-03-13 00:30");
     }
 
     #[test]

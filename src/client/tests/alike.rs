@@ -62,7 +62,7 @@ fn steady(mut value: Value) -> Value {
     match &mut value {
         Value::Object(map) => {
             for (key, value) in map {
-                let changes = ["at", "added_at", "sent_at", "received_at", "message_id", "addrs", "link"];
+                let changes = ["at", "added_at", "sent_at", "received_at", "message_id", "short_id", "addrs", "link"];
                 *value = if changes.contains(&key.as_str()) { json!("*") } else { steady(value.take()) };
             }
         }

@@ -17,6 +17,7 @@ use crate::messenger::tables::{
 use crate::store::{RowKey, Rows, Scan, StoreError};
 
 use super::clocks::clock;
+use super::short::short_id;
 
 /// The last `n` messages of a conversation before another one, oldest first.
 pub fn history(
@@ -291,6 +292,7 @@ impl<'a, R: Rows> Shown<'a, R> {
             (false, false) => (Direction::In, peer, &self.peer_name, State::Received),
         };
         Ok(Message {
+            short_id: index.as_ref().map(|(id, _)| short_id(self.rows, id)).transpose()?.unwrap_or_default(),
             message_id: index.map_or(MessageId::new([0; 32]), |(id, _)| id),
             conversation: peer,
             from,
@@ -326,6 +328,7 @@ impl<'a, R: Rows> Shown<'a, R> {
             None => None,
         };
         Ok(Message {
+            short_id: short_id(self.rows, &row.id)?,
             message_id: row.id,
             conversation: self.conversation.room.peer(),
             from: row.author,

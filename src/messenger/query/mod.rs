@@ -4,6 +4,7 @@ mod clocks;
 mod messages;
 mod reach;
 mod resolve;
+mod short;
 
 use crate::base::event::Event;
 use crate::base::shown::{Contact, Conversation, ConversationKind, Elsewhere, MailboxService, Request};
@@ -27,7 +28,8 @@ pub(super) use messages::{find, index, is_hidden, state, waiting};
 pub(super) use reach::mailboxes_in_use;
 pub use reach::{ReachView, card_is_current, known_peers, mailboxes, reach, unreadable, unsound};
 pub(super) use resolve::is_free;
-pub use resolve::{Known, ResolveError, Scope, meant, resolve_message, resolve_peer};
+pub use resolve::{Known, MAX_COUNTED, ResolveError, Scope, meant, resolve_message, resolve_peer};
+pub use short::short_id;
 
 /// Rows of events that are read at once.
 const EVENT_ROWS: usize = 64;

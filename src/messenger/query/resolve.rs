@@ -1,6 +1,8 @@
 //! Who or what a person means: names, identifiers and what is printed of them. Text that others choose never takes what means
 //! somebody already.
 
+use std::collections::BTreeMap;
+
 use crate::base::names::{folded, is_me, oddity};
 use crate::base::{MessageId, PeerId, RoomId, WallTime};
 use crate::store::{Rows, Scan, StoreError};
@@ -9,9 +11,15 @@ use super::super::tables::{
     Conversations, MessageIndex, Messages, PeerRow, Peers, RequestRow, Requests, indexed, message_key, room_key,
 };
 use super::clocks::clock;
+use super::short::beginnings;
+use crate::messenger::clock::ClockRow;
 
 /// How many candidates an ambiguous text lists.
 const MAX_CANDIDATES: usize = 10;
+/// Messages that an ambiguous beginning of an ID is counted of: those above are not looked for.
+pub const MAX_COUNTED: usize = 1000;
+/// The digits of a message ID.
+const ID_DIGITS: usize = 64;
 /// Index rows looked at in one go.
 const PAGE: usize = 40;
 /// The letters at the end of a peer ID that stand for it, at least: as many as tables print.
@@ -198,7 +206,7 @@ fn one_of(mut found: Vec<&Known>) -> Result<PeerId, ResolveError<Known>> {
     }
 }
 
-/// The message that a text means: a whole ID, or an unambiguous prefix of one.
+/// The message that a text means: the whole ID, or an unambiguous beginning of it, which may do without what all IDs begin with.
 ///
 /// # Errors
 /// None or several, or the store.
@@ -209,43 +217,52 @@ pub fn resolve_message(
 ) -> Result<(PeerId, MessageId), ResolveError<MessageId>> {
     let clock = clock(rows, wall)?;
     let digits = text.to_ascii_lowercase();
-    if digits.is_empty() || digits.len() > 64 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if digits.is_empty() || digits.len() > ID_DIGITS || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(ResolveError::NotFound);
     }
+    let mut found = BTreeMap::new();
+    for beginning in beginnings(&digits).iter().filter(|beginning| beginning.len() <= ID_DIGITS) {
+        begin_with(rows, &clock, beginning, &mut found)?;
+    }
+    if found.len() > 1 {
+        let more = found.len().saturating_sub(MAX_CANDIDATES);
+        return Err(ResolveError::Ambiguous(found.into_keys().take(MAX_CANDIDATES).collect(), more));
+    }
+    found.pop_first().map(|(id, peer)| (peer, id)).ok_or(ResolveError::NotFound)
+}
+
+/// Adds the messages whose IDs begin so, of those that are to be seen, until there are [`MAX_COUNTED`] of them.
+fn begin_with(
+    rows: &impl Rows,
+    clock: &ClockRow,
+    beginning: &str,
+    found: &mut BTreeMap<MessageId, PeerId>,
+) -> Result<(), StoreError> {
     // Keys begin with the ID: the first eight bytes bound the scan.
     let bound = |fill: char| {
-        let padded: String = digits.chars().chain(std::iter::repeat(fill)).take(16).collect();
+        let padded: String = beginning.chars().chain(std::iter::repeat(fill)).take(16).collect();
         u64::from_str_radix(&padded, 16).unwrap_or_default()
     };
     let mut scan = Scan::all().from(bound('0')).limit(PAGE);
     if let Some(end) = bound('f').checked_add(1) {
         scan = scan.to(end);
     }
-    let mut found = Vec::new();
     loop {
         let page = rows.scan_sound::<MessageIndex>(&scan)?.0;
         for (key, _) in &page {
-            let id = indexed(key).filter(|id| id.to_string().starts_with(&digits));
+            let id = indexed(key).filter(|id| id.to_string().starts_with(beginning));
             // Forgotten messages leave their row behind for a while.
             let Some(id) = id else { continue };
             let Some(index) = super::messages::index(rows, &id)? else { continue };
             let row = rows.get_sound::<Messages>(&message_key(&index.room, index.position))?;
             let vanishes = row.and_then(|row| row.vanishes);
-            if !super::messages::is_hidden(rows, &clock, &id, vanishes)? {
-                found.push((id, index.room.peer()));
+            if !super::messages::is_hidden(rows, clock, &id, vanishes)? {
+                found.insert(id, index.room.peer());
             }
         }
         match page.last() {
-            Some((key, _)) if page.len() == PAGE && found.len() < MAX_CANDIDATES => scan = scan.after_bytes(key),
-            _ => break,
-        }
-    }
-    match found.as_slice() {
-        [] => Err(ResolveError::NotFound),
-        [(id, peer)] => Ok((*peer, *id)),
-        many => {
-            let more = many.len().saturating_sub(MAX_CANDIDATES);
-            Err(ResolveError::Ambiguous(many.iter().take(MAX_CANDIDATES).map(|(id, _)| *id).collect(), more))
+            Some((key, _)) if page.len() == PAGE && found.len() < MAX_COUNTED => scan = scan.after_bytes(key),
+            _ => return Ok(()),
         }
     }
 }

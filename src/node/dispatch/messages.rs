@@ -24,7 +24,7 @@ impl Dispatcher {
         let command = self
             .core
             .read(move |reader, me| {
-                let answered = params.reply_to.as_ref().map(|text| which(reader, text)).transpose()?;
+                let answered = params.reply_to.as_ref().map(|text| which(reader, me, text)).transpose()?;
                 let to = match answered {
                     Some((peer, _)) if params.to.is_empty() => Meant { peer, hints: Hints::default() },
                     _ => whom(reader, me, &params.to)?,
@@ -81,7 +81,7 @@ impl Dispatcher {
 
     pub(super) async fn message(&self, params: MessageParams) -> Result<Answering, ApiError> {
         let until = Until::new(params.wait, params.timeout_ms);
-        let (_, id) = self.core.read(move |reader, _| which(reader, &params.message)).await?;
+        let (_, id) = self.core.read(move |reader, me| which(reader, me, &params.message)).await?;
         let Some(until) = until else { return value(self.shown(id).await).map(Answering::Now) };
         let this = self.clone();
         Ok(Answering::Later(Box::pin(async move { value(this.until(id, until).await) })))
@@ -97,7 +97,7 @@ impl Dispatcher {
         self.core
             .read(move |reader, me| {
                 let who = whom(reader, me, &params.who)?;
-                let before = params.before.map(|text| which(reader, &text)).transpose()?.map(|(_, id)| id);
+                let before = params.before.map(|text| which(reader, me, &text)).transpose()?.map(|(_, id)| id);
                 Ok(query::history(reader, me, &who.peer, before.as_ref(), limit, Clock::wall())?)
             })
             .await
@@ -108,7 +108,7 @@ impl Dispatcher {
             .core
             .read(move |reader, me| {
                 let who = whom(reader, me, &params.who)?;
-                let upto = params.upto.map(|text| which(reader, &text)).transpose()?.map(|(_, id)| id);
+                let upto = params.upto.map(|text| which(reader, me, &text)).transpose()?.map(|(_, id)| id);
                 Ok((who.peer, upto))
             })
             .await?;

@@ -17,7 +17,7 @@ use crate::api::{self, ApiError, Call, Code, EventPage, LinkParams, Listening, S
 use crate::base::limits::MAX_PAGE;
 use crate::base::{MessageId, PeerId};
 use crate::identity::Link;
-use crate::messenger::query::{self, ResolveError, Scope};
+use crate::messenger::query::{self, Scope};
 use crate::messenger::{Command, Hints};
 use crate::net::NetHandle;
 use crate::node::clock::Clock;
@@ -193,9 +193,10 @@ fn whom_exactly(text: &str) -> Result<Option<Meant>, ApiError> {
 }
 
 /// Understands what stands where a message is meant.
-fn which(reader: &Reader, text: &str) -> Result<(PeerId, MessageId), ApiError> {
-    query::resolve_message(reader, text.trim(), Clock::wall())
-        .map_err(|error: ResolveError<MessageId>| errors::message(error, text))
+fn which(reader: &Reader, me: PeerId, text: &str) -> Result<(PeerId, MessageId), ApiError> {
+    query::resolve_message(reader, text.trim(), Clock::wall()).map_err(|error| {
+        errors::message(error, text, |id| query::message(reader, me, id, Clock::wall()).ok().flatten())
+    })
 }
 
 /// The size of a page.

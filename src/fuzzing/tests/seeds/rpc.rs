@@ -40,7 +40,13 @@ pub(super) fn lines() -> Seeds {
     let answer = Response { id: Id::number(7), outcome: Ok(serde_json::json!({"a": [1, null, "\u{202e}"]})) };
     let refusal = Response { id: Id::NULL, outcome: Err(error) };
     let peer = PeerId::from_key_bytes([1; 32]);
-    let event = EventKind::MessageState { conversation: peer, message_id: MessageId::new([1; 32]), state: State::Sent };
+    let event = EventKind::MessageState {
+        conversation: peer,
+        message_id: MessageId::new([1; 32]),
+        state: State::Sent,
+        name: "Bob".to_owned(),
+        short_id: "010101".to_owned(),
+    };
     let event = event_line(&Event { seq: 1, at: WallTime(1_700_000_000_000), kind: event }).unwrap();
     seeds.extend([
         seed("notification", 0, notification),
