@@ -37,9 +37,9 @@ pub(crate) struct Cli {
 
 /// The commands in groups: all of them on a terminal of 24 lines.
 const GROUPS: &str = "\
-Begin     init, demo        make an identity: the first thing to do; watch two talk
+Begin     init, demo        make an identity: the first thing; watch two talk
           id, whoami        your peer ID, link, QR code, name, passphrase
-          profiles, config  the identities here; what is in force, and from where
+          profiles, config  the identities here; what is in force, from where
 Write     send, reply       send a message; answer one
 Read      inbox, history    the conversations; the messages of one
           read, listen      mark as read; print events as they come
@@ -96,6 +96,10 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
+    /// table (for people), tsv or json [default: table on a terminal]
+    #[arg(long, global = true, value_name = "FORM", value_enum, hide_possible_values = true, conflicts_with = "json")]
+    pub(crate) format: Option<Format>,
+
     /// No remarks, only results and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
@@ -112,6 +116,24 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
     #[arg(help = "When to write colours: auto, always or never")]
     pub(crate) color: ColorChoice,
+}
+
+/// What results look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// As on a terminal.
+    Table,
+    /// As in a pipe.
+    Tsv,
+    /// As with `--json`.
+    Json,
+}
+
+impl Global {
+    /// Whether programs are to read it.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json || self.format == Some(Format::Json)
+    }
 }
 
 /// The verbs.

@@ -21,7 +21,7 @@ mod qr;
 mod testing;
 mod typed;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
@@ -34,7 +34,7 @@ use jiff::tz::TimeZone;
 use crate::base::WallTime;
 use crate::client::Place;
 
-use self::args::{Cli, Command, Global};
+use self::args::{Cli, Command, Format, Global};
 use self::context::Context;
 use self::error::{CliError, Result};
 use self::output::style::Paint;
@@ -45,6 +45,9 @@ use self::typed::Typed;
 
 /// Columns of a terminal that does not tell how many it has.
 const USUAL_COLUMNS: usize = 80;
+/// What can be meant by the variable that tells how many it has.
+const NARROWEST: usize = 20;
+const WIDEST: usize = 10_000;
 
 /// Runs the program with these arguments (the first is its name) and says how it ended.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -61,7 +64,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Understood::Shown(help)) => return shown(&help),
         Err(error) => return before.refuse(&error),
     };
-    let understood = Early { json: cli.global.json, color: cli.global.color, ..before };
+    let understood = Early { json: cli.global.is_json(), color: cli.global.color, ..before };
     let outcome = start(cli, typed).and_then(|(command, mut context)| dispatch(command, &mut context));
     outcome.map_or_else(|error| understood.refuse(&error), |()| ExitCode::SUCCESS)
 }
@@ -128,10 +131,14 @@ struct Early {
 impl Early {
     fn look(args: &[OsString]) -> Self {
         let flags = || args.iter().take_while(|arg| *arg != "--").map(OsString::as_os_str);
-        let after = flags().zip(flags().skip(1)).find(|(flag, _)| *flag == "--color").map(|(_, when)| when);
-        let word = after.or_else(|| flags().find_map(|flag| flag.to_str()?.strip_prefix("--color=").map(OsStr::new)));
-        let color = word.and_then(OsStr::to_str).and_then(|word| word.parse().ok()).unwrap_or_default();
-        Self { json: flags().any(|flag| flag == "--json"), color, command: command_of(args) }
+        let value = |name: &str| {
+            let after =
+                flags().zip(flags().skip(1)).find(|(flag, _)| *flag == name).and_then(|(_, value)| value.to_str());
+            after.or_else(|| flags().find_map(|flag| flag.to_str()?.strip_prefix(name)?.strip_prefix('=')))
+        };
+        let color = value("--color").and_then(|word| word.parse().ok()).unwrap_or_default();
+        let json = flags().any(|flag| flag == "--json") || value("--format") == Some("json");
+        Self { json, color, command: command_of(args) }
     }
 
     /// Tells the error that is the end.
@@ -237,13 +244,24 @@ fn parse(typed: Vec<OsString>, color: ColorChoice) -> Result<Cli, clap::Error> {
     Cli::from_arg_matches_mut(&mut matches)
 }
 
-fn form(json: bool) -> Form {
-    let stdout = io::stdout();
-    match (json, stdout.is_terminal()) {
-        (true, _) => Form::Json,
-        (false, false) => Form::Plain,
-        (false, true) => Form::People { columns: columns(&stdout).unwrap_or(USUAL_COLUMNS) },
+/// Who asks for colours, wherever they go, is a person.
+fn form(global: &Global) -> Form {
+    let stdout = columns(&io::stdout());
+    match global.format {
+        _ if global.is_json() => Form::Json,
+        Some(Format::Tsv) => Form::Plain,
+        None if stdout.is_none() && global.color != ColorChoice::Always => Form::Plain,
+        // What goes into a pager of one's own is seen on the terminal that stderr is, mostly.
+        _ => Form::People {
+            columns: stdout.or_else(told_columns).or_else(|| columns(&io::stderr())).unwrap_or(USUAL_COLUMNS),
+        },
     }
+}
+
+/// How wide the reader's terminal is by the variable for that.
+fn told_columns() -> Option<usize> {
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    told.filter(|columns| (NARROWEST..=WIDEST).contains(columns))
 }
 
 /// How wide a terminal is; `None` when it is none.
@@ -254,7 +272,7 @@ fn columns(stream: &(impl AsFd + IsTerminal)) -> Option<usize> {
 
 fn output(global: &Global) -> Output {
     Output {
-        form: form(global.json),
+        form: form(global),
         paint: paint(global.color, &io::stdout()),
         paint_err: paint(global.color, &io::stderr()),
         columns_err: columns(&io::stderr()).unwrap_or(ENDLESS),
@@ -281,10 +299,24 @@ fn now() -> WallTime {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
     fn args(words: &[&str]) -> Vec<OsString> {
         words.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn who_asks_for_colours_is_a_person() {
+        let form = |words: &[&str]| form(&Cli::try_parse_from(words.iter().chain(&["inbox"])).unwrap().global);
+        let is_people = |form| matches!(form, Form::People { columns } if columns >= NARROWEST);
+        assert!(is_people(form(&["rohrpost", "--color", "always"])));
+        assert!(is_people(form(&["rohrpost", "--format", "table"])));
+        assert_eq!(form(&["rohrpost", "--format", "tsv", "--color", "always"]), Form::Plain);
+        assert_eq!(form(&["rohrpost", "--format", "json"]), Form::Json);
+        assert_eq!(form(&["rohrpost", "--json"]), Form::Json);
+        assert!(Cli::try_parse_from(["rohrpost", "--json", "--format", "table", "inbox"]).is_err());
     }
 
     #[test]
@@ -296,5 +328,9 @@ mod tests {
         );
         let early = Early::look(&args(&["rohrpost", "send", "--color=always", "bob", "--", "--json"]));
         assert_eq!((early.json, early.color, early.command.as_str()), (false, ColorChoice::Always, "rohrpost send"));
+        for words in [&["rohrpost", "--format", "json", "x"][..], &["rohrpost", "x", "--format=json"]] {
+            assert!(Early::look(&args(words)).json, "{words:?}");
+        }
+        assert!(!Early::look(&args(&["rohrpost", "--format", "tsv", "json"])).json);
     }
 }

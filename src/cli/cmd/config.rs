@@ -6,10 +6,12 @@ use crate::cli::output::style::Tint;
 use crate::cli::output::table::Cell;
 use crate::client::{From, RunOptions, Setting};
 
+pub(super) const TITLES: [&str; 3] = ["SETTING", "VALUE", "FROM"];
+
 /// Lists the settings of a node that would be begun here without options.
 pub(crate) fn run(context: &mut Context) -> Result<()> {
     let all = RunOptions::in_force(&context.place)?;
-    context.output.list(&all, ["SETTING", "VALUE", "FROM"], "", |_, one: &Setting| {
+    context.output.list(&all, TITLES, "", |_, one: &Setting| {
         let from = match &one.from {
             From::Default => Cell::text("default").tint(Tint::Dim),
             From::Environment(name) => Cell::text(name),

@@ -198,8 +198,9 @@ fn verify(who: String, number: &[String], undo: bool, context: &mut Context) -> 
     show_number(&contact, &mut context.output)
 }
 
+pub(super) const TITLES: [&str; 5] = ["NAME", "PEER", "VERIFIED", "BLOCKED", "SINCE"];
+
 fn list(contacts: &[Contact], output: &mut Output) -> Result<()> {
-    let titles = ["NAME", "PEER", "VERIFIED", "BLOCKED", "SINCE"];
     let row = |output: &Output, contact: &Contact| {
         [
             Cell::name(&contact.name, contact.calls_himself.as_deref()),
@@ -209,7 +210,7 @@ fn list(contacts: &[Contact], output: &mut Output) -> Result<()> {
             Cell::text(&contact.added_at.map(|at| output.time(at)).unwrap_or_default()).tint(Tint::Dim),
         ]
     };
-    output.list(contacts, titles, "there are no contacts yet; `rohrpost contacts add LINK` makes one", row)
+    output.list(contacts, TITLES, "there are no contacts yet; `rohrpost contacts add LINK` makes one", row)
 }
 
 fn show(contact: &Contact, output: &mut Output) -> Result<()> {

@@ -86,27 +86,27 @@ fn answered(messages: &[Message], look: &mut impl FnMut(&MessageId) -> Result<Op
     Ok(found)
 }
 
+pub(super) const TITLES: [&str; 10] =
+    ["ID", "TIME", "DIRECTION", "FROM", "NAME", "STATE", "TEXT", "SUBJECT", "REPLY TO", "EXPIRES"];
+
 fn show(messages: &[Message], answered: &Answered, output: &mut Output) -> Result<()> {
     match output.form {
         Form::People { .. } if messages.is_empty() => output.note("there are no messages"),
         Form::People { .. } => for_people(messages, answered, output),
-        Form::Json | Form::Plain => {
-            let titles = ["ID", "TIME", "DIRECTION", "FROM", "NAME", "STATE", "TEXT", "SUBJECT", "REPLY TO", "EXPIRES"];
-            output.list(messages, titles, "", |output, message| {
-                [
-                    Cell::text(&message.message_id.to_string()),
-                    Cell::text(&output.time(when(message))),
-                    Cell::text(message.direction.word()),
-                    Cell::text(&message.from.to_string()),
-                    Cell::text(&message.from_name),
-                    Cell::text(message.state.word()),
-                    Cell::text(&body(message)),
-                    Cell::text(message.subject.as_deref().unwrap_or_default()),
-                    Cell::text(&message.reply_to.map(|id| id.to_string()).unwrap_or_default()),
-                    Cell::text(&message.expires_at.map(|at| output.time(at)).unwrap_or_default()),
-                ]
-            })
-        }
+        Form::Json | Form::Plain => output.list(messages, TITLES, "", |output, message| {
+            [
+                Cell::text(&message.message_id.to_string()),
+                Cell::text(&output.time(when(message))),
+                Cell::text(message.direction.word()),
+                Cell::text(&message.from.to_string()),
+                Cell::text(&message.from_name),
+                Cell::text(message.state.word()),
+                Cell::text(&body(message)),
+                Cell::text(message.subject.as_deref().unwrap_or_default()),
+                Cell::text(&message.reply_to.map(|id| id.to_string()).unwrap_or_default()),
+                Cell::text(&message.expires_at.map(|at| output.time(at)).unwrap_or_default()),
+            ]
+        }),
     }
 }
 

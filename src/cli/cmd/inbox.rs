@@ -32,7 +32,7 @@ pub(crate) fn run(args: &InboxArgs, context: &mut Context) -> Result<()> {
     show(&conversations, empty, &mut context.output)
 }
 
-const TITLES: [&str; 6] = ["NAME", "PEER", "UNREAD", "WHEN", "", "LAST MESSAGE"];
+pub(super) const TITLES: [&str; 6] = ["NAME", "PEER", "UNREAD", "WHEN", "", "LAST MESSAGE"];
 
 fn show(conversations: &[Conversation], when_empty: &str, output: &mut Output) -> Result<()> {
     let row = |output: &Output, conversation: &Conversation| {

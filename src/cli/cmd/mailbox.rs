@@ -79,8 +79,10 @@ pub(crate) const fn told(state: BoxState) -> (&'static str, Tint) {
     }
 }
 
+pub(super) const TITLES: [&str; 6] = ["NAME", "PEER", "STATE", "FETCHED", "PREKEYS", "ADDRESS"];
+pub(super) const FOUND: [&str; 2] = ["PEER", "ADDRESS"];
+
 fn list(mailboxes: &[Mailbox], output: &mut Output) -> Result<()> {
-    let titles = ["NAME", "PEER", "STATE", "FETCHED", "PREKEYS", "ADDRESS"];
     let row = |output: &Output, mailbox: &Mailbox| {
         let (state, tint) = told(mailbox.state);
         [
@@ -93,14 +95,14 @@ fn list(mailboxes: &[Mailbox], output: &mut Output) -> Result<()> {
         ]
     };
     let none = "no mailbox keeps messages for you; `rohrpost mailbox list --find` looks for some";
-    output.list(mailboxes, titles, none, row)
+    output.list(mailboxes, TITLES, none, row)
 }
 
 fn offer(found: &[OpenMailbox], output: &mut Output) -> Result<()> {
     if output.is_json() {
         return found.iter().try_for_each(|mailbox| output.json(mailbox));
     }
-    let mut table = Table::new(["PEER", "ADDRESS"]);
+    let mut table = Table::new(FOUND);
     for mailbox in found {
         for addr in &mailbox.addrs {
             table.row([

@@ -27,3 +27,31 @@ pub(crate) mod send;
 pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod version;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scripts count columns: the guide names them.
+    #[test]
+    fn the_guide_tells_the_columns_of_every_list() {
+        let guide = include_str!("../../../docs/guide.md");
+        let lists: [(&str, &[&str]); 9] = [
+            ("inbox", &inbox::TITLES),
+            ("history", &history::TITLES),
+            ("requests", &requests::TITLES),
+            ("contacts", &contacts::TITLES),
+            ("mailbox", &mailbox::TITLES),
+            ("mailbox list --find", &mailbox::FOUND),
+            ("peers", &peers::TITLES),
+            ("profiles", &profiles::TITLES),
+            ("config", &config::TITLES),
+        ];
+        for (command, titles) in lists {
+            // The column without a title says which way the last message went.
+            let names = titles.iter().map(|title| if title.is_empty() { "direction" } else { title }.to_lowercase());
+            let row = format!("| `{command}` | {} |\n", names.collect::<Vec<_>>().join(", "));
+            assert!(guide.contains(&row), "the guide lacks: {row}");
+        }
+    }
+}

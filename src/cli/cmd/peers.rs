@@ -17,8 +17,9 @@ pub(crate) fn run(_: PeersArgs, context: &mut Context) -> Result<()> {
     show(&peers, &mut context.output)
 }
 
+pub(super) const TITLES: [&str; 6] = ["NAME", "PEER", "CONTACT", "WAY", "SINCE", "ADDRESS"];
+
 fn show(peers: &[Peer], output: &mut Output) -> Result<()> {
-    let titles = ["NAME", "PEER", "CONTACT", "WAY", "SINCE", "ADDRESS"];
     let row = |output: &Output, peer: &Peer| {
         let (way, tint) = match (peer.connected, peer.direct) {
             (false, _) => ("known", Tint::Dim),
@@ -34,7 +35,7 @@ fn show(peers: &[Peer], output: &mut Output) -> Result<()> {
             Cell::long(peer.addr.as_deref().unwrap_or_default()),
         ]
     };
-    output.list(peers, titles, "no peer is connected or known; `rohrpost doctor` says what would help", row)
+    output.list(peers, TITLES, "no peer is connected or known; `rohrpost doctor` says what would help", row)
 }
 
 #[cfg(test)]

@@ -32,24 +32,21 @@ pub(crate) fn run(context: &mut Context) -> Result<()> {
     show(&all.collect::<Vec<_>>(), &mut context.output)
 }
 
+pub(super) const TITLES: [&str; 4] = ["PROFILE", "NODE", "PASSPHRASE", "FOLDER"];
+
 fn show(all: &[Profile], output: &mut Output) -> Result<()> {
-    output.list(
-        all,
-        ["PROFILE", "NODE", "PASSPHRASE", "FOLDER"],
-        "there is no profile yet; `rohrpost init` makes one",
-        |_, one| {
-            let (node, tint) = if one.running { ("running", Tint::Green) } else { ("off", Tint::Plain) };
-            let locked = match one.locked {
-                Some(true) => ("yes", "true"),
-                Some(false) => ("no", "false"),
-                None => ("the key file cannot be read", ""),
-            };
-            [
-                Cell::text(&one.profile),
-                Cell::two(node, &one.running.to_string()).tint(tint),
-                Cell::two(locked.0, locked.1),
-                Cell::long(&one.data_dir),
-            ]
-        },
-    )
+    output.list(all, TITLES, "there is no profile yet; `rohrpost init` makes one", |_, one| {
+        let (node, tint) = if one.running { ("running", Tint::Green) } else { ("off", Tint::Plain) };
+        let locked = match one.locked {
+            Some(true) => ("yes", "true"),
+            Some(false) => ("no", "false"),
+            None => ("the key file cannot be read", ""),
+        };
+        [
+            Cell::text(&one.profile),
+            Cell::two(node, &one.running.to_string()).tint(tint),
+            Cell::two(locked.0, locked.1),
+            Cell::long(&one.data_dir),
+        ]
+    })
 }

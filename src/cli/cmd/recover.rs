@@ -35,8 +35,13 @@ fn show(recovery: &Recovery, output: &mut Output) -> Result<()> {
     record.row("messages", "messages", Cell::number(recovery.messages));
     record.row("requests", "requests", Cell::number(recovery.requests));
     record.row("sent again", "queued", Cell::number(recovery.queued));
-    let rows = format!("{} rows of the database, {} of a snapshot", recovery.from_database, recovery.from_snapshot);
-    record.row("made of", "rows", Cell::two(&rows, &format!("{} {}", recovery.from_database, recovery.from_snapshot)));
+    if output.is_plain() {
+        record.row("", "from_database", Cell::number(recovery.from_database));
+        record.row("", "from_snapshot", Cell::number(recovery.from_snapshot));
+    } else {
+        let rows = format!("{} rows of the database, {} of a snapshot", recovery.from_database, recovery.from_snapshot);
+        record.row("made of", "", Cell::text(&rows));
+    }
     record.rows("lost", "lost", recovery.lost.iter().map(|lost| Cell::text(lost).tint(Tint::Yellow)));
     record.row("kept", "kept", Cell::copied(&recovery.kept.display().to_string()));
     output.record(recovery, &record)?;
@@ -71,6 +76,11 @@ mod tests {
         assert!(shown.contains("made of        0 rows of the database, 7 of a snapshot\n"), "{shown}");
         assert!(shown.contains("lost           some\n               more\n") && !shown.contains('\x1b'), "{shown}");
         let plain = written(Form::Plain, |output| show(&recovery, output));
-        assert!(plain.contains("contacts\t2\n") && plain.contains("kept\t/data/default.damaged-1\n"), "{plain}");
+        assert!(
+            plain.contains("contacts\t2\n")
+                && plain.contains("from_database\t0\nfrom_snapshot\t7\n")
+                && plain.contains("kept\t/data/default.damaged-1\n"),
+            "{plain}"
+        );
     }
 }

@@ -87,7 +87,7 @@ pub(crate) fn decline(whom: Whom, context: &mut Context) -> Result<()> {
     context.each_done::<method::RequestsDecline>(whom, |who| format!("the request of {who} is gone; they are not told"))
 }
 
-const TITLES: [&str; 7] = ["NAME", "PEER", "WHEN", "MESSAGES", "INVITED", "SUBJECT", "TEXT"];
+pub(super) const TITLES: [&str; 7] = ["NAME", "PEER", "WHEN", "MESSAGES", "INVITED", "SUBJECT", "TEXT"];
 
 fn list(requests: &[Request], output: &mut Output) -> Result<()> {
     let row = |output: &Output, request: &Request| {
