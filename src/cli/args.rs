@@ -112,6 +112,10 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) no_input: bool,
 
+    /// Lists do not go through a pager
+    #[arg(long, global = true)]
+    pub(crate) no_pager: bool,
+
     /// When to write colours
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
     #[arg(help = "When to write colours: auto, always or never")]
@@ -183,6 +187,20 @@ pub(crate) enum Command {
     Openrpc(cmd::openrpc::OpenrpcArgs),
     Completions(cmd::completions::CompletionsArgs),
     Man(cmd::man::ManArgs),
+}
+
+impl Command {
+    /// Whether it lists what there is: then its beginning is not to scroll away.
+    pub(crate) const fn lists(&self) -> bool {
+        match self {
+            Self::Inbox(_) | Self::History(_) | Self::Peers(_) | Self::Profiles | Self::Config => true,
+            Self::Conversation(args) => args.lists(),
+            Self::Requests(args) => args.lists(),
+            Self::Contacts(args) => args.lists(),
+            Self::Mailbox(args) => args.lists(),
+            _ => false,
+        }
+    }
 }
 
 /// What help is wanted for.

@@ -14,6 +14,7 @@ mod lead;
 mod logging;
 mod near;
 mod output;
+mod pager;
 mod prompt;
 mod prose;
 mod qr;
@@ -40,6 +41,7 @@ use self::error::{CliError, Result};
 use self::output::style::Paint;
 use self::output::wrap::ENDLESS;
 use self::output::{Form, Output};
+use self::pager::Paged;
 use self::prompt::Prompter;
 use self::typed::Typed;
 
@@ -73,7 +75,7 @@ fn start(cli: Cli, typed: Typed) -> Result<(Command, Context)> {
     let Cli { global, command, .. } = cli;
     // Only the node has something to tell from day to day.
     let base = if matches!(command, Command::Run(_)) { 2 } else { 1 };
-    let output = output(&global);
+    let output = output(&global, command.lists());
     logging::start(base, global.verbose, global.quiet, output.paint_err.on);
     let prompter = Prompter::new(global.passphrase_file, global.no_input);
     let place = Place::resolve(&global.profile, global.data_dir.as_deref())?;
@@ -270,9 +272,11 @@ fn columns(stream: &(impl AsFd + IsTerminal)) -> Option<usize> {
     stream.is_terminal().then(|| size().filter(|&columns| columns > 0).unwrap_or(USUAL_COLUMNS))
 }
 
-fn output(global: &Global) -> Output {
+fn output(global: &Global, lists: bool) -> Output {
+    let form = form(global);
+    let is_paged = lists && !global.no_pager && matches!(form, Form::People { .. }) && io::stdout().is_terminal();
     Output {
-        form: form(global),
+        form,
         paint: paint(global.color, &io::stdout()),
         paint_err: paint(global.color, &io::stderr()),
         columns_err: columns(&io::stderr()).unwrap_or(ENDLESS),
@@ -280,7 +284,7 @@ fn output(global: &Global) -> Output {
         verbose: global.verbose > 0,
         now: now(),
         zone: TimeZone::system(),
-        out: Box::new(io::stdout()),
+        out: if is_paged { Box::new(Paged::stdout()) } else { Box::new(io::stdout()) },
         err: Box::new(io::stderr()),
     }
 }

@@ -18,6 +18,8 @@
 // Test code: what cannot be set up has to stop the run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod terminal;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -27,6 +27,13 @@ pub(crate) struct ContactsArgs {
     who: Option<String>,
 }
 
+impl ContactsArgs {
+    /// Whether it lists what there is.
+    pub(crate) const fn lists(&self) -> bool {
+        self.who.is_none() && matches!(self.action, None | Some(ContactsAction::List))
+    }
+}
+
 /// Whom to add.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AddArgs {

@@ -28,6 +28,13 @@ pub(crate) struct ConversationArgs {
     who: Option<String>,
 }
 
+impl ConversationArgs {
+    /// Whether it lists what there is.
+    pub(crate) const fn lists(&self) -> bool {
+        self.action.is_none()
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum ConversationAction {
     /// Delete it for good, with what waits to be sent in it

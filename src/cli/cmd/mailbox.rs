@@ -24,6 +24,13 @@ pub(crate) struct MailboxArgs {
     action: Option<MailboxAction>,
 }
 
+impl MailboxArgs {
+    /// Whether it lists what there is.
+    pub(crate) const fn lists(&self) -> bool {
+        matches!(self.action, None | Some(MailboxAction::List { .. }))
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum MailboxAction {
     /// List your mailboxes (this is the default)

@@ -31,6 +31,13 @@ pub(crate) struct RequestsArgs {
     who: Option<String>,
 }
 
+impl RequestsArgs {
+    /// Whether it lists what there is.
+    pub(crate) const fn lists(&self) -> bool {
+        self.who.is_none() && matches!(self.action, None | Some(RequestsAction::List))
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum RequestsAction {
     /// List the pending requests (this is the default)
