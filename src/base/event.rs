@@ -21,6 +21,8 @@ macro_rules! events {
             } + {
                 /// The message as it is now; `null` when it is gone since.
                 message: Option<Box<Message>> = message_id,
+                /// The name to show for the other side (may be empty).
+                name: String = conversation,
             }
             /// A message has come further.
             MessageState = "message.state" {

@@ -73,9 +73,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn start(cli: Cli, typed: Typed) -> Result<(Command, Context)> {
     let Cli { global, command, .. } = cli;
-    // Only the node has something to tell from day to day.
-    let base = if matches!(command, Command::Run(_)) { 2 } else { 1 };
     let output = output(&global, command.lists());
+    // Only the node has something to tell from day to day; on a terminal its events stand there.
+    let is_seen = output.columns_err != ENDLESS;
+    let base = if matches!(command, Command::Run(_)) && !is_seen { 2 } else { 1 };
     logging::start(base, global.verbose, global.quiet, output.paint_err.on);
     let prompter = Prompter::new(global.passphrase_file, global.no_input);
     let place = Place::resolve(&global.profile, global.data_dir.as_deref())?;

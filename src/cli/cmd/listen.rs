@@ -1,7 +1,7 @@
 //! `listen`: events as they come.
 
 use crate::api::{Code, Direction, Event, EventKind};
-use crate::base::{MessageId, PeerId};
+use crate::base::MessageId;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::names::by_now;
@@ -38,66 +38,122 @@ pub(crate) fn run(args: &ListenArgs, context: &mut Context) -> Result<()> {
     context.output.note(if remote { "the node has stopped" } else { "no node is running; this was the log so far" })
 }
 
+/// Columns of a text that an event tells at most: `history` shows the rest.
+const LONGEST: usize = 400;
+/// What stands before the further lines of an event, as far to the right as its first words.
+const FURTHER: &str = "         ";
+
 /// One event on one line.
 pub(super) fn show(event: &Event, output: &mut Output) -> Result<()> {
     if output.is_json() {
         return output.json(event);
     }
-    let name = event.kind.name();
     let at = output.time(event.at);
-    let (peer, text) = words(&event.kind, output.is_plain());
-    let (peer, text) = (safe::line(&peer), safe::line(&text));
     if output.is_plain() {
-        return output.line(&format!("{}\t{at}\t{name}\t{peer}\t{text}", event.seq));
+        let (peer, text, direction) = columns(&event.kind);
+        let (peer, text) = (safe::line(&peer), safe::line(&text));
+        return output.line(&format!("{}\t{at}\t{}\t{peer}\t{text}\t{direction}", event.seq, event.kind.name()));
     }
-    let at = output.paint.tint(Tint::Dim, &at);
-    let peer = output.paint.tint(Tint::Cyan, &peer);
-    output.folded("", &format!("{at}  {name:<19}  {peer}  {text}"), "    ")
+    let (mark, who, what) = told(&event.kind);
+    let paint = output.paint;
+    let who = paint.tint(Tint::Cyan, &safe::line(&who));
+    let what = safe::truncate(&safe::line(&what), LONGEST);
+    let line = [who, what].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+    output.folded("", &format!("{}  {mark} {line}", paint.tint(Tint::Dim, &at)), FURTHER)
 }
 
-/// Whom it is about, and what there is to say. Not yet safe.
-fn words(kind: &EventKind, whole: bool) -> (String, String) {
-    let id = |peer: &PeerId| if whole { peer.to_string() } else { short_peer(peer) };
-    let named = |name: &str, peer: &PeerId| if whole { peer.to_string() } else { name_and_peer(name, peer) };
-    let message = |message: &MessageId| if whole { message.to_string() } else { gone_message(message) };
-    match kind {
+/// What a program gets: whom it is about, what there is to say, which way a message went. Not yet safe.
+fn columns(kind: &EventKind) -> (String, String, &'static str) {
+    let (peer, text) = match kind {
         EventKind::MessageNew { conversation, message: Some(new), .. } => {
-            let name = if new.direction == Direction::In { new.from_name.as_str() } else { "" };
-            (named(name, conversation), body(new))
+            return (conversation.to_string(), body(new), new.direction.word());
         }
-        EventKind::MessageNew { conversation, message_id, .. } => (id(conversation), message(message_id)),
-        EventKind::MessageState { conversation, message_id, state, short_id, .. } => {
-            let digits = if whole || short_id.is_empty() { message(message_id) } else { short_id.clone() };
-            (id(conversation), format!("{digits} {state}"))
+        EventKind::MessageNew { conversation, message_id, .. } => (conversation.to_string(), message_id.to_string()),
+        EventKind::MessageState { conversation, message_id, state, .. } => {
+            (conversation.to_string(), format!("{message_id} {state}"))
         }
         EventKind::MessageDeleted { conversation, message_id, reason, state, .. } => {
-            (id(conversation), format!("{} {reason}, {state}", message(message_id)))
+            (conversation.to_string(), format!("{message_id} {reason}, {state}"))
         }
-        EventKind::ConversationDeleted { conversation, name } => (named(name, conversation), String::new()),
-        EventKind::RequestNew { peer_id, request } => match request {
-            Some(request) => (named(&request.name, peer_id), request.text.clone()),
-            None => (id(peer_id), String::new()),
-        },
-        EventKind::RequestClosed { peer_id, reason } => (id(peer_id), reason.to_string()),
-        EventKind::ContactAdded { peer_id, name }
-        | EventKind::ContactKeyChanged { peer_id, name }
-        | EventKind::PeerOnline { peer_id, name }
-        | EventKind::PeerOffline { peer_id, name } => (named(name, peer_id), String::new()),
-        EventKind::ContactRenamed { peer_id, name, calls_himself } => {
-            (named(name, peer_id), by_now(String::new(), calls_himself.as_deref()))
+        EventKind::ConversationDeleted { conversation, .. } => (conversation.to_string(), String::new()),
+        EventKind::RequestNew { peer_id, request } => {
+            (peer_id.to_string(), request.as_ref().map(|request| request.text.clone()).unwrap_or_default())
         }
-        EventKind::ContactFull { peer_id, name } => {
-            (named(name, peer_id), "their quota is full: what they write waits on their side".to_owned())
-        }
-        EventKind::ProfileElsewhere { running: true, .. } => {
-            (String::new(), "another node runs under this identity: see `rohrpost doctor`".to_owned())
-        }
-        EventKind::ProfileElsewhere { .. } => {
-            (String::new(), "a card of ours was made by another copy of the profile: see `rohrpost doctor`".to_owned())
+        EventKind::RequestClosed { peer_id, reason } => (peer_id.to_string(), reason.to_string()),
+        EventKind::ContactRenamed { peer_id, calls_himself, .. } => {
+            (peer_id.to_string(), by_now(String::new(), calls_himself.as_deref()))
         }
         EventKind::Ready { peer_id, addrs, .. } => (peer_id.to_string(), addrs.join(" ")),
-        EventKind::Recovered {} => (String::new(), "some events before this one may be missing".to_owned()),
-        EventKind::Unknown => (String::new(), String::new()),
+        EventKind::ContactAdded { peer_id, .. }
+        | EventKind::ContactKeyChanged { peer_id, .. }
+        | EventKind::PeerOnline { peer_id, .. }
+        | EventKind::PeerOffline { peer_id, .. } => (peer_id.to_string(), String::new()),
+        EventKind::ContactFull { peer_id, .. } => (peer_id.to_string(), FULL.to_owned()),
+        kind => (String::new(), of_oneself(kind).to_owned()),
+    };
+    (peer, text, "")
+}
+
+/// What a person reads: which way a message goes, in or out, or that it is none; who; what. Where that mark stands no text can begin. Not
+/// yet safe.
+fn told(kind: &EventKind) -> (&'static str, String, String) {
+    let gone = |id: &MessageId| format!("message {}", gone_message(id));
+    let (who, what) = match kind {
+        EventKind::MessageNew { conversation, message: Some(new), name, .. } => {
+            return match new.direction {
+                Direction::In => ("←", name_and_peer(name, conversation), body(new)),
+                Direction::Out if new.from == *conversation => ("→", "me".to_owned(), body(new)),
+                Direction::Out => ("→", name_and_peer(name, conversation), body(new)),
+            };
+        }
+        EventKind::MessageNew { conversation, message_id, .. } => (short_peer(conversation), gone(message_id)),
+        EventKind::MessageState { conversation, message_id, state, name, short_id } => {
+            let id = if short_id.is_empty() { gone(message_id) } else { format!("message {short_id}") };
+            (name_and_peer(name, conversation), format!("{id} is {state}"))
+        }
+        EventKind::MessageDeleted { conversation, message_id, reason, state, name } => {
+            (name_and_peer(name, conversation), format!("{} is gone ({reason}), {state}", gone(message_id)))
+        }
+        EventKind::ConversationDeleted { conversation, name } => {
+            (name_and_peer(name, conversation), "the conversation is deleted".to_owned())
+        }
+        EventKind::RequestNew { peer_id, request: Some(request) } => {
+            (name_and_peer(&request.name, peer_id), format!("asks to be a contact: {}", request.text))
+        }
+        EventKind::RequestNew { peer_id, request: None } => (short_peer(peer_id), "asked to be a contact".to_owned()),
+        EventKind::RequestClosed { peer_id, reason } => {
+            (short_peer(peer_id), format!("the request is closed: {reason}"))
+        }
+        EventKind::ContactAdded { peer_id, name } => (name_and_peer(name, peer_id), "is a contact now".to_owned()),
+        EventKind::ContactKeyChanged { peer_id, name } => {
+            (name_and_peer(name, peer_id), "the key changed, or the mark of verification is gone".to_owned())
+        }
+        EventKind::PeerOnline { peer_id, name } => (name_and_peer(name, peer_id), "is connected".to_owned()),
+        EventKind::PeerOffline { peer_id, name } => (name_and_peer(name, peer_id), "is no longer connected".to_owned()),
+        EventKind::ContactRenamed { peer_id, name, calls_himself } => {
+            (name_and_peer(name, peer_id), by_now(String::new(), calls_himself.as_deref()))
+        }
+        EventKind::ContactFull { peer_id, name } => (name_and_peer(name, peer_id), FULL.to_owned()),
+        EventKind::Ready { peer_id, .. } => (short_peer(peer_id), "ready".to_owned()),
+        kind => (String::new(), of_oneself(kind).to_owned()),
+    };
+    ("·", who, what)
+}
+
+/// No more of a contact is kept.
+const FULL: &str = "their quota is full: what they write waits on their side";
+
+/// What is about nobody else.
+const fn of_oneself(kind: &EventKind) -> &'static str {
+    match kind {
+        EventKind::ProfileElsewhere { running: true, .. } => {
+            "another node runs under this identity: see `rohrpost doctor`"
+        }
+        EventKind::ProfileElsewhere { .. } => {
+            "a card of ours was made by another copy of the profile: see `rohrpost doctor`"
+        }
+        EventKind::Recovered {} => "some events before this one may be missing",
+        _ => "something that only a newer version knows",
     }
 }
 
@@ -123,8 +179,14 @@ mod tests {
                 conversation: peer(2),
                 message_id: new.message_id,
                 message: Some(Box::new(new.clone())),
+                name: HOSTILE.to_owned(),
             },
-            EventKind::MessageNew { conversation: peer(2), message_id: new.message_id, message: None },
+            EventKind::MessageNew {
+                conversation: peer(2),
+                message_id: new.message_id,
+                message: None,
+                name: String::new(),
+            },
             EventKind::MessageState {
                 conversation: peer(2),
                 message_id: new.message_id,
@@ -157,7 +219,7 @@ mod tests {
                 assert_eq!(begun(&line, ENDLESS).len(), 1, "{line}");
                 assert!(!line.contains(['\x1b', '\u{202E}']), "{line}");
                 if form == Form::Plain {
-                    assert_eq!(line.matches('\t').count(), 4, "{line}");
+                    assert_eq!(line.matches('\t').count(), 5, "{line}");
                 }
             }
         }
@@ -167,7 +229,12 @@ mod tests {
         #[test]
         fn no_width_lets_a_text_pass_for_another_event(text in any_text(), columns in 20_usize..=200) {
             let new = message(Direction::In, &text);
-            let of = |message| EventKind::MessageNew { conversation: peer(2), message_id: new.message_id, message };
+            let of = |message| EventKind::MessageNew {
+                conversation: peer(2),
+                message_id: new.message_id,
+                message,
+                name: text.clone(),
+            };
             let kinds = [
                 of(Some(Box::new(new.clone()))),
                 EventKind::ContactRenamed { peer_id: peer(2), name: text.clone(), calls_himself: Some(text.clone()) },
@@ -176,20 +243,56 @@ mod tests {
             let shown = written(Form::People { columns }, |output| kinds.iter().try_for_each(|kind| show(&event(kind.clone()), output)));
             let begun = begun(&shown, columns);
             prop_assert_eq!(begun.len(), 3, "{}", shown);
-            prop_assert!(begun.iter().all(|row| row.starts_with("14:02")), "{}", shown);
+            prop_assert!(begun.iter().zip(["←", "·", "·"]).all(|(row, mark)| row.starts_with(&format!("14:02  {mark} ")) || row == &format!("14:02  {mark}")), "{}", shown);
         }
     }
 
     #[test]
     fn people_read_what_happened() {
-        let state = EventKind::MessageState {
-            conversation: peer(2),
-            message_id: MessageId::new([0xAB; 32]),
-            state: State::Delivered,
-            name: "Bob".to_owned(),
-            short_id: "abcdef".to_owned(),
+        let short = peer(2).short();
+        let new = |direction, text: &str| {
+            let message = message(direction, text);
+            let (message_id, message) = (message.message_id, Some(Box::new(message)));
+            EventKind::MessageNew { conversation: peer(2), message_id, message, name: "Bob".to_owned() }
         };
-        let line = written(PEOPLE, |output| show(&event(state), output));
-        assert_eq!(line, format!("14:02  message.state        …{}  abcdef delivered\n", peer(2).short()));
+        let (name, short_id, message_id) = ("Bob".to_owned(), "abcdef".to_owned(), MessageId::new([0xAB; 32]));
+        let state =
+            EventKind::MessageState { conversation: peer(2), message_id, state: State::Delivered, name, short_id };
+        let mut note = message(Direction::Out, "bins");
+        note.from = peer(2);
+        let note = EventKind::MessageNew {
+            conversation: peer(2),
+            message_id,
+            message: Some(Box::new(note)),
+            name: String::new(),
+        };
+        for (kind, expected) in [
+            (new(Direction::In, "Hello!\n· Bob: is gone"), format!("← Bob (…{short}): Hello! ⏎ · Bob: is gone")),
+            (new(Direction::Out, "Hello!"), format!("→ Bob (…{short}): Hello!")),
+            (note, "→ me: bins".to_owned()),
+            (state, format!("· Bob (…{short}): message abcdef is delivered")),
+            (
+                EventKind::PeerOnline { peer_id: peer(2), name: "→ Alice".to_owned() },
+                format!("· → Alice (…{short}): is connected"),
+            ),
+            (EventKind::Recovered {}, "· some events before this one may be missing".to_owned()),
+        ] {
+            let line = written(PEOPLE, |output| show(&event(kind), output));
+            assert_eq!(line, format!("14:02  {expected}\n"));
+        }
+        let long = new(Direction::In, &"word ".repeat(10_000));
+        let shown = written(PEOPLE, |output| show(&event(long), output));
+        assert!(shown.lines().count() < 10 && shown.ends_with("…\n"), "{shown}");
+    }
+
+    #[test]
+    fn programs_are_told_which_way_a_message_went() {
+        for direction in [Direction::In, Direction::Out] {
+            let message = message(direction, "Hello");
+            let (message_id, message) = (message.message_id, Some(Box::new(message)));
+            let kind = EventKind::MessageNew { conversation: peer(2), message_id, message, name: "Bob".to_owned() };
+            let line = written(Form::Plain, |output| show(&event(kind), output));
+            assert_eq!(line, format!("7\t2024-03-12T14:02:11.042Z\tmessage.new\t{}\tHello\t{direction}\n", peer(2)));
+        }
     }
 }
