@@ -11,10 +11,10 @@ use serde_json::json;
 
 use crate::api::{ApiError, Code, Direction};
 
-use super::output::names::quoted_if_odd;
+use super::output::names::{QUOTED, name_and_peer, quoted_if_odd};
 use super::output::style::{Paint, Tint};
 use super::output::wrap::{HANG, fold};
-use super::output::{QUOTED, json, name_and_peer, safe, time};
+use super::output::{json, safe, time};
 
 /// An error on its way to the person.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,13 +21,11 @@ use crate::api;
 use crate::base::address::best_first;
 use crate::base::{MessageId, PeerId, WallTime};
 
+pub(crate) use self::names::{QUOTED, name_and_peer, short_peer};
 use self::style::{Paint, Tint};
 use self::table::{Cell, Record, Table};
 use self::wrap::{HANG, fold};
 use super::error::Result;
-
-/// Columns that a quotation takes at most.
-pub(crate) const QUOTED: usize = 40;
 
 /// What results look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,20 +193,9 @@ impl Output {
     }
 }
 
-/// A peer as a table shows it: enough of the ID to tell two of one name apart.
-pub(crate) fn short_peer(peer: &PeerId) -> String {
-    format!("…{}", peer.short())
-}
-
 /// A message that is not known any more: nothing can be done with it by these digits.
 pub(crate) fn gone_message(message: &MessageId) -> String {
     message.to_string().chars().skip(2).take(6).collect()
-}
-
-/// A name, always with enough of the peer ID to tell two of one name apart. Not yet safe.
-pub(crate) fn name_and_peer(name: &str, peer: &PeerId) -> String {
-    let short = short_peer(peer);
-    if name.trim().is_empty() { short } else { format!("{} ({short})", names::quoted_if_odd(name)) }
 }
 
 /// The same, and behind it what its owner calls himself by now. Not yet safe.

@@ -1,6 +1,21 @@
 //! Names as people see them. Others choose theirs, and may choose what looks like something of ours.
 
+use crate::base::PeerId;
 use crate::base::names::oddity;
+
+/// Columns that a quotation takes at most.
+pub(crate) const QUOTED: usize = 40;
+
+/// A peer as a table shows it: enough of the ID to tell two of one name apart.
+pub(crate) fn short_peer(peer: &PeerId) -> String {
+    format!("…{}", peer.short())
+}
+
+/// A name, always with enough of the peer ID to tell two of one name apart. Not yet safe.
+pub(crate) fn name_and_peer(name: &str, peer: &PeerId) -> String {
+    let short = short_peer(peer);
+    if name.trim().is_empty() { short } else { format!("{} ({short})", quoted_if_odd(name)) }
+}
 
 /// How somebody is known, which may be nothing, and behind it what he calls himself by now. Not yet safe.
 pub(crate) fn by_now(known: String, calls_himself: Option<&str>) -> String {
