@@ -153,6 +153,8 @@ codes! {
     Busy = "busy", -32061, 9, Some("wait for it, or end it");
     /// A running node is needed.
     NodeNeeded = "node_needed", -32062, 9, Some("`rohrpost run` starts one");
+    /// The node does not answer: it was stopped (Ctrl-Z), or hangs.
+    NotAnswering = "not_answering", -32064, 9, Some("`kill -CONT` and the number of its process lets one that was stopped go on");
     /// The node is shutting down.
     Stopping = "stopping", -32063, 9, Some("try again in a moment");
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::words::words;
+use crate::base::words::{NodeState, words};
 use crate::base::{PeerId, WallTime};
 
 words! {
@@ -85,8 +85,11 @@ pub struct Finding {
 pub struct Diagnosis {
     /// Whether there is nothing to be mended.
     pub well: bool,
-    /// Whether a node runs.
+    /// Whether a node runs; one that does not answer runs, too.
     pub running: bool,
+    /// The same, more exactly.
+    #[serde(default)]
+    pub node: NodeState,
     /// Everything that was looked at.
     pub findings: Vec<Finding>,
 }

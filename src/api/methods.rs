@@ -168,6 +168,8 @@ methods! {
     Events = "events" (EventsParams) -> EventPage, [];
     /// Subscribes this connection: every event after the cursor comes as a notification `event`. A second call replaces the first.
     Listen = "listen" (ListenParams) -> Listening, [];
+    /// Answers at once, whatever the node does otherwise, and says by the nonce beside the profile's lock which profile it serves.
+    Ping = "ping" (NoParams) -> Pong, [NodeNeeded];
     /// Ends the node.
     Stop = "stop" (NoParams) -> Stopping, [NodeNeeded];
 }

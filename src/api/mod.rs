@@ -21,8 +21,8 @@ pub use crate::base::shown::{
 };
 pub use crate::base::time::text as time;
 pub use crate::base::words::{
-    BoxState, DhtStatus, Direction, LinkPart, MessageEnd, Nat, Policy, Reachability, RelayService, RequestEnd,
-    ServeMailbox, State, Upnp,
+    BoxState, DhtStatus, Direction, LinkPart, MessageEnd, Nat, NodeState, Policy, Reachability, RelayService,
+    RequestEnd, ServeMailbox, State, Upnp,
 };
 pub use error::{ApiError, CODES, Candidate, CandidateMessage, Code, CodeInfo};
 pub use event::{Event, EventKind, EventPage};
@@ -35,6 +35,6 @@ pub use params::{
     VerifyParams, WaitFor, Who,
 };
 pub use types::{
-    ClockState, DeletedConversation, Found, HeldMessage, Identity, Listening, OpenMailbox, Peer, PolicyState, Reach,
-    ReadCount, RequestDetail, Resolved, Sent, Status, Stopping,
+    ClockState, DeletedConversation, Found, HeldMessage, Identity, Listening, OpenMailbox, Peer, PolicyState, Pong,
+    Reach, ReadCount, RequestDetail, Resolved, Sent, Status, Stopping,
 };

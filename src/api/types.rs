@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::error::ApiError;
 use crate::base::shown::{ClockWarning, Connection, Elsewhere, MailboxService, RelayInUse, Request};
-use crate::base::words::{DhtStatus, LinkPart, Nat, Policy, Reachability, RelayService, State, Upnp};
+use crate::base::words::{DhtStatus, LinkPart, Nat, NodeState, Policy, Reachability, RelayService, State, Upnp};
 use crate::base::{MessageId, PeerId, WallTime};
 
 /// The own identity.
@@ -51,6 +52,9 @@ pub struct Sent {
     /// there. Only the command `send` says so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shut_out: bool,
+    /// Why it is not known whether it came farther; only in the process that has sent it.
+    #[serde(skip)]
+    pub unfollowed: Option<ApiError>,
 }
 
 /// A pending request and all of its messages.
@@ -139,6 +143,15 @@ pub struct Listening {
     pub since: u64,
 }
 
+/// The answer to `ping`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Pong {
+    /// What this node wrote beside the lock of its profile; another one at each start.
+    pub nonce: String,
+    /// Its process, as it counts them itself.
+    pub pid: u32,
+}
+
 /// The answer to `stop`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stopping {
@@ -153,8 +166,11 @@ pub struct Status {
     pub peer_id: Option<PeerId>,
     /// The own display name (may be empty).
     pub name: String,
-    /// Whether a node runs.
+    /// Whether a node runs; one that does not answer runs, too.
     pub running: bool,
+    /// The same, more exactly: whether it answers, and whether another process has the profile that may be none.
+    #[serde(default)]
+    pub node: NodeState,
     /// What is wrong with the wall clock; `null` when nothing is. `doctor` says what helps.
     #[serde(default)]
     pub clock: Option<ClockWarning>,
@@ -185,10 +201,10 @@ pub struct Status {
     pub addrs: Vec<String>,
     /// The connected peers.
     pub connections: Vec<Connection>,
-    /// The process of the node; `null` when none runs.
+    /// The process of the node, or whatever process has the profile; `null` when there is none, or it has no number here.
     pub pid: Option<u32>,
-    /// The socket of the node.
-    pub socket: PathBuf,
+    /// The socket of the node; `null` when none runs, or it has none.
+    pub socket: Option<PathBuf>,
     /// The folder of the profile.
     pub data_dir: PathBuf,
     /// The version of the program that answers.

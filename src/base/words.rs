@@ -40,6 +40,22 @@ macro_rules! words {
 pub(crate) use words;
 
 words! {
+    /// Whether a node runs.
+    #[derive(Default)]
+    NodeState {
+        /// No.
+        #[default]
+        Off = "off",
+        /// It answers.
+        On = "on",
+        /// It does not answer: it was stopped, or hangs.
+        Silent = "silent",
+        /// Another process has the profile: a command, or a node that cannot be reached.
+        InUse = "in_use",
+    }
+}
+
+words! {
     /// How far a message has come.
     #[derive(PartialOrd, Ord)]
     State {

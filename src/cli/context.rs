@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::api::{ApiError, Code, Event, Resolved, Rpc, SendParams, Sent, WaitFor, Who};
+use crate::api::{ApiError, Code, Event, Resolved, Rpc, SendParams, Sent, Status, WaitFor, Who};
 use crate::client::{self, Client, Passphrase, Place, RunOptions, SendOptions};
 
 use super::args::Whom;
@@ -66,14 +66,7 @@ impl Context {
         loop {
             let Self { output, prompter, place, passphrase, .. } = self;
             let prompt = format!("Passphrase of {}: ", place.profile);
-            let mut ask = || -> Result<Passphrase, ApiError> {
-                if passphrase.is_none() {
-                    let text = prompter.existing(&prompt, output).map_err(CliError::into_api)?;
-                    *passphrase = Some(Passphrase::new(text.as_str().to_owned()));
-                }
-                passphrase.clone().ok_or_else(|| ApiError::new(Code::PassphraseNeeded, "no passphrase"))
-            };
-            let outcome = call(place, &mut ask);
+            let outcome = call(place, &mut Somebody { output, prompter, passphrase, prompt: Some(&prompt) });
             tries -= 1;
             match outcome {
                 Err(error) if error.is(Code::WrongPassphrase) && tries > 0 => {
@@ -95,7 +88,7 @@ impl Context {
         if !client::needs_passphrase(&self.place)? {
             return Ok(None);
         }
-        Ok(Some(self.unlocked(|_, ask| ask())?))
+        Ok(Some(self.unlocked(|_, ask| ask.passphrase())?))
     }
 
     /// Wraps the key file anew.
@@ -126,17 +119,34 @@ impl Context {
             run: RunOptions { brief: true, ..RunOptions::default() },
         };
         // A running node takes a message at once; a person would rather see it leave, if it does.
-        if delivery.wait.is_none() && self.output.is_people() && client::status(&self.place)?.running {
+        if delivery.wait.is_none() && self.output.is_people() && self.is_running()? {
             options.wait = Some(WaitFor::Sent);
             options.timeout = Some(delivery.timeout.min(GLANCE));
         }
         self.unlocked(|place, ask| client::send(place, ask, messages, &options, before))
     }
 
+    /// Whether a node answers.
+    fn is_running(&self) -> Result<bool> {
+        Ok(Client::connect(&self.place)?.is_some())
+    }
+
+    /// What the node does, and what is wrong with it. The passphrase is not asked for, but used where it was given.
+    pub(crate) fn status(&mut self) -> Result<(Status, Option<ApiError>)> {
+        let Self { output, prompter, place, passphrase, .. } = self;
+        let mut given = Somebody { output, prompter, passphrase, prompt: None };
+        Ok(client::status(place, &mut given)?)
+    }
+
+    /// Ends the node; `false` when none ran.
+    pub(crate) fn stop(&mut self) -> Result<bool> {
+        self.unlocked(client::stop)
+    }
+
     /// Runs the node; each event goes to `show`.
     pub(crate) fn run(&mut self, options: &RunOptions, show: impl Fn(&Event, &mut Output) -> Result<()>) -> Result<()> {
         // The passphrase is asked for before the output is lent to the events.
-        let passphrase = match client::status(&self.place)?.running {
+        let passphrase = match self.is_running()? {
             true => None,
             false => self.passphrase()?,
         };
@@ -193,5 +203,30 @@ impl Context {
     pub(crate) fn tell(&mut self, error: &CliError) {
         let (as_json, look) = (self.output.is_json(), (self.output.paint_err, self.output.columns_err));
         error.write(&mut self.output.err, as_json, look);
+    }
+}
+
+/// Whoever is at the terminal, if somebody is.
+struct Somebody<'a> {
+    output: &'a mut Output,
+    prompter: &'a Prompter,
+    passphrase: &'a mut Option<Passphrase>,
+    /// `None`: they are not asked, and what was given is used.
+    prompt: Option<&'a str>,
+}
+
+impl client::Person for Somebody<'_> {
+    fn passphrase(&mut self) -> Result<Passphrase, ApiError> {
+        if self.passphrase.is_none() && (self.prompt.is_some() || self.prompter.source.is_some()) {
+            let prompt = self.prompt.unwrap_or_default();
+            let text = self.prompter.existing(prompt, self.output).map_err(CliError::into_api)?;
+            *self.passphrase = Some(Passphrase::new(text.as_str().to_owned()));
+        }
+        self.passphrase.clone().ok_or_else(|| ApiError::new(Code::PassphraseNeeded, "no passphrase"))
+    }
+
+    fn waits(&mut self, why: &str) {
+        // That it cannot be told changes nothing.
+        let _ = self.output.note(why);
     }
 }

@@ -1,10 +1,9 @@
 //! Events as they come.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::open::{Client, Inner, Running};
+use super::open::{Client, Inner, Inside};
 use super::remote::{Heard, Remote};
 use crate::api::{ApiError, Code, Event, ListenParams, Rpc, method};
 use crate::base::limits::MAX_PAGE;
@@ -17,7 +16,7 @@ enum Source {
     Node(Remote),
     /// No node: what the log has, then the end.
     Log {
-        profile: Arc<Running>,
+        profile: Inside,
         cursor: u64,
         ready: VecDeque<Event>,
     },
@@ -36,16 +35,16 @@ impl Client {
             (Inner::Remote(_), since) => {
                 let stream = node::connect(&self.place)?
                     .ok_or_else(|| ApiError::new(Code::NodeNeeded, "the node has ended meanwhile"))?;
-                let mut remote = Remote::new(stream);
+                let mut remote = Remote::new(&self.place, stream);
                 let params = serde_json::to_value(ListenParams { since });
                 let params = params.map_err(|e| ApiError::new(Code::Internal, e.to_string()))?;
                 remote.call(method::Listen::NAME, Some(params))?;
                 Ok(Events(Source::Node(remote)))
             }
-            (Inner::InProcess(own), Some(cursor)) => {
-                Ok(Events(Source::Log { profile: own.clone(), cursor, ready: VecDeque::new() }))
+            (Inner::Inside(inside), Some(cursor)) => {
+                Ok(Events(Source::Log { profile: inside.clone(), cursor, ready: VecDeque::new() }))
             }
-            (Inner::InProcess(_), None) => Ok(Events(Source::Ended)),
+            (Inner::Inside(_), None) => Ok(Events(Source::Ended)),
         }
     }
 }
@@ -64,7 +63,7 @@ impl Events {
             Source::Node(remote) => remote.hear(timeout),
             Source::Log { profile, cursor, ready } => {
                 if ready.is_empty() {
-                    let page = profile.runtime.block_on(profile.local.dispatcher.events(*cursor, MAX_PAGE))?;
+                    let page = profile.events(*cursor, MAX_PAGE)?;
                     *cursor = page.next;
                     ready.extend(page.events);
                 }

@@ -8,12 +8,14 @@ mod remote;
 mod run;
 mod send;
 
-use crate::api::{ApiError, Code, Diagnosis, DoctorParams, NoParams, Status, method};
+use crate::api::{ApiError, Code, Diagnosis, DoctorParams, NoParams, NodeState, Status, method};
 use crate::node;
 pub use crate::node::{
-    Ask, From, Passphrase, Place, RunOptions, Setting, Tapping, beside, change_passphrase, create, exists,
+    Ask, From, Passphrase, Person, Place, RunOptions, Setting, Tapping, beside, change_passphrase, create, exists,
     needs_passphrase, recover,
 };
+
+use open::Reached;
 
 pub use events::Events;
 pub use open::Client;
@@ -26,30 +28,38 @@ pub use send::{Before, SendOptions, send};
 /// # Errors
 /// `no_profile`, `wrong_passphrase`, and what the node says.
 pub fn doctor(place: &Place, ask: Ask<'_>) -> Result<Diagnosis, ApiError> {
-    match Client::connect(place) {
-        Ok(Some(mut client)) => client.ask::<method::Doctor>(&DoctorParams::default()),
-        // A socket that cannot be used is one of the things to be told.
-        Ok(None) | Err(_) => node::doctor(place, ask),
+    match open::look(place, ask) {
+        Ok(Reached::Node(stream)) => Client::at(place, stream).ask::<method::Doctor>(&DoctorParams::default()),
+        Ok(Reached::Free(())) => node::doctor(place, None, ask),
+        // Who is in the way, and what is in order besides, is what is to be told.
+        Err(error) if !error.is(Code::NoProfile) => node::doctor(place, Some(error), ask),
+        Err(error) => Err(error),
     }
 }
 
-/// What the node does. With none, what can be said without asking for a passphrase.
+/// What the node does. With none, what the profile says, if `ask` can open it. A node that does not answer, and another
+/// process that keeps the profile, are answers: the error says what helps.
 ///
 /// # Errors
-/// `no_profile`, and what the node says.
-pub fn status(place: &Place) -> Result<Status, ApiError> {
-    let mut refuse = || Err(ApiError::new(Code::PassphraseNeeded, "the profile is locked with a passphrase"));
-    match open::reach_now(place).and_then(|reached| Client::over(place, reached, &mut refuse)) {
-        Ok(mut client) => client.ask::<method::StatusShow>(&NoParams {}),
-        // A locked profile without a node, or one that another command has at the moment.
-        Err(error) if error.is(Code::PassphraseNeeded) || error.is(Code::Busy) => Ok(Status {
-            socket: place.socket.clone(),
-            data_dir: place.dir.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..Status::default()
-        }),
-        Err(error) => Err(error),
+/// `no_profile`, `wrong_passphrase`, and what the node says.
+pub fn status(place: &Place, ask: Ask<'_>) -> Result<(Status, Option<ApiError>), ApiError> {
+    let looked = open::reach(place, ask).and_then(|reached| Client::over(place, reached, ask));
+    let error = match looked {
+        Ok(mut client) => return Ok((client.ask::<method::StatusShow>(&NoParams {})?, None)),
+        Err(error) => error,
+    };
+    let mut status =
+        Status { data_dir: place.dir.clone(), version: env!("CARGO_PKG_VERSION").to_owned(), ..Status::default() };
+    if error.is(Code::PassphraseNeeded) {
+        return Ok((status, None));
     }
+    (status.node, status.running) = match error.known() {
+        Some(Code::NotAnswering) => (NodeState::Silent, true),
+        Some(Code::Busy) => (NodeState::InUse, false),
+        _ => return Err(error),
+    };
+    status.pid = node::holder(place)?.and_then(|process| process.number());
+    Ok((status, Some(error)))
 }
 
 #[cfg(test)]

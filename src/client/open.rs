@@ -3,46 +3,79 @@
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::remote::Remote;
-use crate::api::{ApiError, Call, Code, Rpc};
-use crate::node::{self, Ask, Local, Place, Profile};
+use crate::api::{ApiError, Call, Code, EventPage, Rpc};
+use crate::node::{self, Ask, Dispatcher, Found, Local, Place, Profile};
 
-/// Tries to reach a profile that another process has.
-const TRIES: u32 = 100;
-/// The pause between two of them: neither a lock nor a socket tells when it becomes free or appears.
+/// How long a profile is waited for that another process has.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// After so long a person is told what is waited for.
+const MOMENT: Duration = Duration::from_millis(300);
+/// The pause between two looks: neither a lock nor a socket tells when it becomes free or appears.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How a profile was reached.
-pub(super) enum Reached {
+pub(super) enum Reached<T> {
     Node(UnixStream),
-    Lock(node::Lock),
+    /// Nobody has it.
+    Free(T),
 }
 
-/// The node's socket, or else the profile's lock, or at once the error that keeps it.
-pub(super) fn reach_now(place: &Place) -> Result<Reached, ApiError> {
-    match node::connect(place)? {
-        Some(stream) => Ok(Reached::Node(stream)),
-        None => node::lock(place).map(Reached::Lock),
+/// The node, or else the profile's lock. When neither can be had, somebody else has the profile for a moment: waits up to
+/// 5 seconds for him to go, or to open his socket, and says so.
+///
+/// # Errors
+/// `busy` when he keeps it, `not_answering` when it is a node that says nothing; both say which process it is, and what helps.
+pub(super) fn reach(place: &Place, ask: Ask<'_>) -> Result<Reached<node::Lock>, ApiError> {
+    patiently(place, ask, || node::lock(place))
+}
+
+/// As [`reach`], and nothing is written.
+pub(super) fn look(place: &Place, ask: Ask<'_>) -> Result<Reached<()>, ApiError> {
+    patiently(place, ask, || Ok(()))
+}
+
+fn patiently<T>(place: &Place, ask: Ask<'_>, free: impl Fn() -> Result<T, ApiError>) -> Result<Reached<T>, ApiError> {
+    let wait = Wait::begin();
+    let mut is_told = false;
+    loop {
+        let held = match node::find(place)? {
+            Found::Node(stream) => return Ok(Reached::Node(stream)),
+            Found::Silent(error) => return Err(error),
+            Found::Held(error) => error,
+            Found::Nobody => match free() {
+                Err(error) if error.is(Code::Busy) => error,
+                free => return free.map(Reached::Free),
+            },
+        };
+        if wait.is_longer_than(PATIENCE) {
+            return Err(held);
+        }
+        if !is_told && wait.is_longer_than(MOMENT) {
+            ask.waits(&format!("{}: waiting up to {} seconds", held.message, PATIENCE.as_secs()));
+            is_told = true;
+        }
+        // No event to wait for: see there.
+        thread::sleep(PAUSE);
     }
 }
 
-/// The node's socket, or else the profile's lock. When neither can be had, somebody else has the profile for a moment:
-/// waits up to 5 seconds for him to go, or to open his socket.
-pub(super) fn reach(place: &Place) -> Result<Reached, ApiError> {
-    let mut tries = 1;
-    loop {
-        match reach_now(place) {
-            Err(error) if error.is(Code::Busy) && tries < TRIES => {}
-            reached => return reached,
-        }
-        tries += 1;
-        // No event to wait for: see there.
-        thread::sleep(PAUSE);
+/// How long somebody has waited.
+struct Wait(Instant);
+
+#[expect(clippy::disallowed_methods, reason = "how long a person waits is measured where they wait")]
+impl Wait {
+    fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    fn is_longer_than(&self, span: Duration) -> bool {
+        self.0.elapsed() > span
     }
 }
 
@@ -63,7 +96,16 @@ pub struct Client {
 
 pub(super) enum Inner {
     Remote(Remote),
-    InProcess(Arc<Running>),
+    Inside(Inside),
+}
+
+/// A dispatcher in this process, shared with the events that are read from it.
+#[derive(Clone)]
+pub(super) struct Inside {
+    runtime: Handle,
+    dispatcher: Dispatcher,
+    /// A profile that has no node, and is closed with the last who reads it; `None`: a node of this process.
+    own: Option<Arc<Running>>,
 }
 
 impl Client {
@@ -71,15 +113,16 @@ impl Client {
     /// profile, waits up to 5 seconds for it.
     ///
     /// # Errors
-    /// `no_profile`, `busy`, the passphrase's errors, and those of the store.
+    /// `no_profile`, `busy`, `not_answering`, the passphrase's errors, and those of the store.
     pub fn open(place: &Place, ask: Ask<'_>) -> Result<Self, ApiError> {
-        Self::over(place, reach(place)?, ask)
+        let reached = reach(place, ask)?;
+        Self::over(place, reached, ask)
     }
 
-    pub(super) fn over(place: &Place, reached: Reached, ask: Ask<'_>) -> Result<Self, ApiError> {
+    pub(super) fn over(place: &Place, reached: Reached<node::Lock>, ask: Ask<'_>) -> Result<Self, ApiError> {
         let inner = match reached {
-            Reached::Node(stream) => Inner::Remote(Remote::new(stream)),
-            Reached::Lock(lock) => Inner::InProcess(Arc::new(Running::start(place, lock, ask)?)),
+            Reached::Node(stream) => Inner::Remote(Remote::new(place, stream)),
+            Reached::Free(lock) => Inner::Inside(Running::start(place, lock, ask)?),
         };
         Ok(Self { place: place.clone(), inner })
     }
@@ -87,30 +130,36 @@ impl Client {
     /// Over the socket only; `None` when no node runs.
     ///
     /// # Errors
-    /// `io` when the socket is there but cannot be used.
+    /// `not_answering`, and `io` when the socket is there but cannot be used.
     pub fn connect(place: &Place) -> Result<Option<Self>, ApiError> {
         Ok(node::connect(place)?.map(|stream| Self::at(place, stream)))
     }
 
     pub(super) fn at(place: &Place, stream: UnixStream) -> Self {
-        Self { place: place.clone(), inner: Inner::Remote(Remote::new(stream)) }
+        Self { place: place.clone(), inner: Inner::Remote(Remote::new(place, stream)) }
     }
 
-    /// Whether there is a node at the other end.
+    /// To a node of this process, whether or not it has a socket.
+    pub(super) fn inside(place: &Place, runtime: &Runtime, dispatcher: Dispatcher) -> Self {
+        let inside = Inside { runtime: runtime.handle().clone(), dispatcher, own: None };
+        Self { place: place.clone(), inner: Inner::Inside(inside) }
+    }
+
+    /// Whether a node answers.
     pub const fn is_remote(&self) -> bool {
-        matches!(self.inner, Inner::Remote(_))
+        matches!(self.inner, Inner::Remote(_) | Inner::Inside(Inside { own: None, .. }))
     }
 
     /// Calls any method, with parameters as JSON.
     ///
     /// # Errors
-    /// What the method says; `io` when the node is gone.
+    /// What the method says; `io` when the node is gone, `not_answering` when it has stopped to answer.
     pub fn call(&mut self, method: &str, params: Option<Value>) -> Result<Value, ApiError> {
         match &mut self.inner {
             Inner::Remote(remote) => remote.call(method, params),
-            Inner::InProcess(own) => {
+            Inner::Inside(inside) => {
                 let call = Call::parse(method, params)?;
-                own.runtime.block_on(own.local.dispatcher.answer(call))
+                inside.run(inside.dispatcher.answer(call))
             }
         }
     }
@@ -126,17 +175,30 @@ impl Client {
     }
 }
 
-/// The dispatcher in this process, over a profile without a node; shared with the events that are read from it.
-pub(super) struct Running {
-    pub(super) runtime: Runtime,
-    pub(super) local: Local,
+impl Inside {
+    /// The events after a cursor.
+    pub(super) fn events(&self, cursor: u64, limit: usize) -> Result<EventPage, ApiError> {
+        self.run(self.dispatcher.events(cursor, limit))
+    }
+
+    fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+}
+
+/// The dispatcher in this process, over a profile without a node.
+struct Running {
+    runtime: Runtime,
+    local: Local,
 }
 
 impl Running {
-    fn start(place: &Place, lock: node::Lock, ask: Ask<'_>) -> Result<Self, ApiError> {
+    fn start(place: &Place, lock: node::Lock, ask: Ask<'_>) -> Result<Inside, ApiError> {
         let profile = Profile::unlock(place, ask)?;
         let runtime = runtime()?;
-        Ok(Self { runtime, local: Local::start(place, lock, profile)? })
+        let local = Local::start(place, lock, profile)?;
+        let (handle, dispatcher) = (runtime.handle().clone(), local.dispatcher.clone());
+        Ok(Inside { runtime: handle, dispatcher, own: Some(Arc::new(Self { runtime, local })) })
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::api::rpc::{FromNode, Id, Request, parse_from_node};
 use crate::api::{ApiError, Code, Event};
+use crate::node::{self, Place};
 
 /// What was heard.
 #[derive(Clone, Debug)]
@@ -23,6 +24,7 @@ pub enum Heard {
 
 /// A connection to a node.
 pub(super) struct Remote {
+    place: Place,
     stream: BufReader<UnixStream>,
     /// The beginning of a line of which the rest has not come.
     partial: Vec<u8>,
@@ -39,31 +41,60 @@ enum Came {
 }
 
 impl Remote {
-    pub(super) fn new(stream: UnixStream) -> Self {
-        Self { stream: BufReader::new(stream), partial: Vec::new(), events: VecDeque::new(), last_id: 0 }
+    pub(super) fn new(place: &Place, stream: UnixStream) -> Self {
+        let place = place.clone();
+        Self { place, stream: BufReader::new(stream), partial: Vec::new(), events: VecDeque::new(), last_id: 0 }
     }
 
-    /// Asks and waits for the answer.
+    /// Asks and waits for the answer, for as long as the node gives signs of life.
     pub(super) fn call(&mut self, method: &str, params: Option<Value>) -> Result<Value, ApiError> {
         self.last_id += 1;
         let id = Id::number(self.last_id);
         let line = Request { id: Some(id.clone()), method: method.to_owned(), params }.to_line() + "\n";
-        let written = self.stream.get_mut().write_all(line.as_bytes());
+        let written = self.write(line.as_bytes())?;
         loop {
             // Even when writing failed, the node may have said why before it closed.
-            match self.receive(None)? {
+            match self.receive(Some(node::SILENCE))? {
                 Came::Line(FromNode::Response(response)) if response.id == id => return response.outcome,
                 // An answer to no request of ours says why the node does not listen to us.
                 Came::Line(FromNode::Response(response)) if response.id == Id::NULL => {
                     response.outcome?;
                 }
-                Came::Line(FromNode::Response(_)) | Came::Nothing => {}
+                Came::Line(FromNode::Response(_)) => {}
+                Came::Nothing => self.is_alive()?,
                 Came::Line(FromNode::Event(event)) => self.events.push_back(event),
                 Came::End => {
                     let why = written.err().map_or_else(String::new, |e| format!(": {e}"));
                     return Err(gone(&format!("the node closed the connection{why}")));
                 }
             }
+        }
+    }
+
+    /// Writes all of it, or says why the node takes no more.
+    fn write(&mut self, mut bytes: &[u8]) -> Result<io::Result<()>, ApiError> {
+        let stream = self.stream.get_mut();
+        if let Err(error) = stream.set_write_timeout(Some(node::SILENCE)) {
+            return Ok(Err(error));
+        }
+        while !bytes.is_empty() {
+            match self.stream.get_mut().write(bytes) {
+                Ok(0) => return Ok(Err(ErrorKind::WriteZero.into())),
+                Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) if is_timeout(&e) => self.is_alive()?,
+                Err(e) => return Ok(Err(e)),
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// What was asked for takes its time: whether the node answers at all is asked on another connection.
+    fn is_alive(&self) -> Result<(), ApiError> {
+        // That it has ended is seen on this one; that it serves nobody more is a sign of life, too.
+        match node::connect(&self.place) {
+            Err(error) if error.is(Code::NotAnswering) => Err(error),
+            _ => Ok(()),
         }
     }
 
@@ -104,11 +135,15 @@ impl Remote {
                 parse_from_node(&std::mem::take(&mut self.partial)).map(Came::Line)
             }
             Ok(_) => Ok(Came::End),
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(Came::Nothing),
+            Err(e) if is_timeout(&e) => Ok(Came::Nothing),
             Err(e) if e.kind() == ErrorKind::ConnectionReset => Ok(Came::End),
             Err(e) => Err(broken(&e)),
         }
     }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 fn broken(error: &io::Error) -> ApiError {

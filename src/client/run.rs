@@ -6,7 +6,7 @@ use tokio::runtime::Runtime;
 
 use super::open::{self, Client, Reached};
 use super::remote::Remote;
-use crate::api::{ApiError, Code, Event, NoParams, Rpc, method};
+use crate::api::{ApiError, Code, Event, Rpc, method};
 use crate::base::limits::MAX_PAGE;
 use crate::node::{self, Ask, Passphrase, Place, Profile, RunOptions};
 
@@ -19,7 +19,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// # Errors
 /// `node_running` (with its process ID in the message), and whatever keeps a node from starting.
 pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMut(&Event)) -> Result<(), ApiError> {
-    let lock = alone(place)?;
+    let lock = alone(place, ask)?;
     let settings = options.settled(place)?;
     let profile = Profile::unlock(place, ask)?;
     let runtime = open::runtime()?;
@@ -44,26 +44,28 @@ pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMu
 }
 
 /// The lock of a profile that nobody serves. One that is only used for a moment is waited for.
-fn alone(place: &Place) -> Result<node::Lock, ApiError> {
-    let stream = match open::reach(place)? {
-        Reached::Lock(lock) => return Ok(lock),
-        Reached::Node(stream) => stream,
-    };
-    let status = Client::at(place, stream).ask::<method::StatusShow>(&NoParams {}).ok();
-    let pid = status.and_then(|status| status.pid).map_or_else(String::new, |pid| format!(": process {pid}"));
-    Err(ApiError::new(Code::NodeRunning, format!("a node of this profile runs already{pid}")))
+fn alone(place: &Place, ask: Ask<'_>) -> Result<node::Lock, ApiError> {
+    if let Reached::Free(lock) = open::reach(place, ask)? {
+        return Ok(lock);
+    }
+    // As it counts here, and not as the node counts itself.
+    let process = node::holder(place)?.map_or_else(String::new, |process| format!(": {process}"));
+    Err(ApiError::new(Code::NodeRunning, format!("a node of this profile runs already{process}")))
 }
 
 /// Ends the running node and waits until it is gone; `false` when none ran.
 ///
 /// # Errors
-/// `busy` when it does not end.
-pub fn stop(place: &Place) -> Result<bool, ApiError> {
+/// `busy` when it does not end, or another process has the profile; `not_answering`.
+pub fn stop(place: &Place, ask: Ask<'_>) -> Result<bool, ApiError> {
     if !node::exists(place) {
         return Err(place.missing());
     }
-    let Some(stream) = node::connect(place)? else { return Ok(false) };
-    let mut remote = Remote::new(stream);
+    let stream = match open::look(place, ask)? {
+        Reached::Node(stream) => stream,
+        Reached::Free(()) => return Ok(false),
+    };
+    let mut remote = Remote::new(place, stream);
     match remote.call(method::Stop::NAME, None) {
         Ok(_) => {}
         // Somebody else was quicker.
@@ -76,6 +78,10 @@ pub fn stop(place: &Place) -> Result<bool, ApiError> {
     }
     Err(ApiError::new(Code::Busy, "the node was asked to end, and still runs")
         .with_hint("`rohrpost status` names its process"))
+}
+
+fn ended() -> ApiError {
+    ApiError::new(Code::NodeNeeded, "the node has ended")
 }
 
 /// A whole node in this process, for demonstrations and tests.
@@ -96,7 +102,7 @@ impl Node {
             let needed = || ApiError::new(Code::PassphraseNeeded, "the profile is locked with a passphrase");
             passphrase.cloned().ok_or_else(needed)
         };
-        let lock = alone(place)?;
+        let lock = alone(place, &mut ask)?;
         Self::with_lock(place, lock, &mut ask, options)
     }
 
@@ -118,7 +124,13 @@ impl Node {
     /// # Errors
     /// `node_needed` when it has ended, `io`.
     pub fn client(&self) -> Result<Client, ApiError> {
-        Client::connect(&self.place)?.ok_or_else(|| ApiError::new(Code::NodeNeeded, "the node has ended"))
+        Client::connect(&self.place)?.ok_or_else(ended)
+    }
+
+    /// A client of it that needs no socket.
+    pub(super) fn inside(&self) -> Result<Client, ApiError> {
+        let node = self.node.as_ref().ok_or_else(ended)?;
+        Ok(Client::inside(&self.place, &self.runtime, node.dispatcher.clone()))
     }
 
     /// Where it listens, with `/p2p/<peer-id>`.

@@ -48,14 +48,15 @@ pub fn send(
     let deadline = Deadline::after(options.timeout.unwrap_or(TIMEOUT));
     // What the lock guards is asked for once, even when the network cannot be started.
     let mut passphrase = None;
+    let reached = open::reach(place, ask)?;
     let mut ask_once = || match &passphrase {
         Some(known) => Ok(Passphrase::clone(known)),
-        None => Ok(passphrase.insert(ask()?).clone()),
+        None => Ok(passphrase.insert(ask.passphrase()?).clone()),
     };
-    let (mut client, node) = match open::reach(place)? {
-        Reached::Lock(lock) if options.wait != Some(WaitFor::Queued) && !messages.iter().all(is_note) => {
+    let (mut client, node) = match reached {
+        Reached::Free(lock) if options.wait != Some(WaitFor::Queued) && !messages.iter().all(is_note) => {
             match Node::with_lock(place, lock, &mut ask_once, options.run.clone()) {
-                Ok(node) => (node.client()?, Some(node)),
+                Ok(node) => (node.inside()?, Some(node)),
                 Err(error) if error.is(Code::Network) => {
                     tracing::warn!(%error, "without a network the messages are only queued");
                     (Client::open(place, &mut ask_once)?, None)
@@ -164,6 +165,7 @@ fn follow(
                 }
             }
             // It is queued all the same; how far it came is told as far as it is known.
+            Err(error) if asked => sent.unfollowed = Some(error),
             Err(error) => tracing::warn!(%error, "the delivery could not be followed"),
         }
     }
@@ -171,7 +173,8 @@ fn follow(
 
 /// Says of what is not delivered what it waits for: until they accept us, or one of these.
 fn explain(client: &mut Client, all: &mut [Result<Sent, ApiError>], ways: &[Area]) {
-    for sent in all.iter_mut().flatten().filter(|sent| matches!(sent.state, State::Queued | State::Sent)) {
+    let is_open = |sent: &&mut Sent| matches!(sent.state, State::Queued | State::Sent) && sent.unfollowed.is_none();
+    for sent in all.iter_mut().flatten().filter(is_open) {
         let who = DoctorParams { who: Some(sent.to.to_string()) };
         let Ok(diagnosis) = client.ask::<method::Doctor>(&who) else { continue };
         let bad = |area| move |finding: &Finding| finding.area == area && finding.health != Health::Ok;

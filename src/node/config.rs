@@ -72,6 +72,8 @@ pub(crate) struct Settings {
     pub(crate) serve_relay: bool,
     pub(crate) public: Option<bool>,
     pub(crate) metrics: Option<SocketAddr>,
+    /// It lives for one delivery, and can do without a socket.
+    pub(crate) brief: bool,
 }
 
 /// For whom a mailbox is to be kept, before names are looked up.
@@ -173,6 +175,7 @@ impl RunOptions {
             serve_relay: flag(self.serve_relay, "ROHRPOST_SERVE_RELAY", file.serve_relay)?.unwrap_or(false) && serves,
             public: flag(self.public, "ROHRPOST_PUBLIC", file.public)?,
             metrics: metrics.filter(|_| serves).map(|text| metrics_at(&text)).transpose()?,
+            brief: self.brief,
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use super::find;
 use crate::api::{ApiError, Candidate, CandidateMessage, Code, Message};
 use crate::base::MessageId;
 use crate::identity::{KeyFileError, LinkError};
@@ -14,7 +15,7 @@ use crate::store::StoreError;
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         let code = match &error {
-            StoreError::Locked { .. } => Code::Busy,
+            StoreError::Locked { process } => return find::busy(*process),
             StoreError::Damaged { .. } | StoreError::WrongKey => Code::Damaged,
             StoreError::Full => Code::DiskFull,
             StoreError::TooNew { .. } => Code::TooNew,

@@ -21,6 +21,7 @@ mod dispatch;
 mod doctor;
 mod engine;
 mod errors;
+mod find;
 mod lanes;
 mod metrics;
 mod news;
@@ -34,17 +35,19 @@ mod service;
 mod socket;
 mod upkeep;
 mod views;
+mod whereabouts;
 
 pub use config::{From, RunOptions, Setting, Tapping};
 pub use place::Place;
-pub use profile::{Ask, beside, change_passphrase, create, exists, needs_passphrase};
+pub use profile::{Ask, Person, beside, change_passphrase, create, exists, needs_passphrase};
 pub use recover::recover;
 
+pub(crate) use dispatch::Dispatcher;
 pub(crate) use doctor::doctor;
+pub(crate) use find::{Found, SILENCE, connect, find, holder};
 pub(crate) use news::News;
 pub(crate) use profile::{Profile, lock};
 pub(crate) use run::{Local, Node, Signals};
-pub(crate) use socket::connect;
 
 pub(crate) use crate::store::ProfileLock as Lock;
 

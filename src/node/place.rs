@@ -7,8 +7,6 @@ use crate::api::{ApiError, Code};
 
 /// Longest profile name: it is part of a file name and of the path of a socket.
 const MAX_PROFILE_NAME: usize = 64;
-/// The socket's name inside the folder of the profile, where there is no `$XDG_RUNTIME_DIR` or `--data-dir` is given.
-const SOCKET_NAME: &str = "node.sock";
 
 /// A profile's places.
 ///
@@ -16,15 +14,17 @@ const SOCKET_NAME: &str = "node.sock";
 /// |---|---|
 /// | data | `$XDG_DATA_HOME/rohrpost/<profile>`, or `<data-dir>/<profile>` |
 /// | configuration | `$XDG_CONFIG_HOME/rohrpost/config.toml` |
-/// | socket | `$XDG_RUNTIME_DIR/rohrpost/<profile>.sock`; `node.sock` inside the data folder where there is no such directory, or with an explicit data folder |
+///
+/// The socket of a node is where the node says: in the data folder, or where that can hold none, in a folder of the node's own
+/// environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The name of the profile.
     pub profile: String,
     /// The folder with its data.
     pub dir: PathBuf,
-    /// The socket of its node.
-    pub socket: PathBuf,
+    /// Folders for the socket of a node of this process, where the folder with the data can hold none; the first that can is taken.
+    pub elsewhere: Vec<PathBuf>,
     /// The configuration file, which need not exist; `None` where no folder for it is known.
     pub config: Option<PathBuf>,
 }
@@ -61,15 +61,13 @@ impl Place {
                 .join("rohrpost"),
         }
         .join(profile);
-        let runtime = absolute("XDG_RUNTIME_DIR").filter(|path| data_dir.is_none() && path.is_dir());
-        let socket = match runtime {
-            Some(runtime) => runtime.join("rohrpost").join(format!("{profile}.sock")),
-            None => dir.join(SOCKET_NAME),
-        };
+        let runtime = absolute("XDG_RUNTIME_DIR").map(|path| path.join("rohrpost"));
+        let own = format!("rohrpost-{}", rustix::process::geteuid().as_raw());
+        let temporary = [absolute("TMPDIR"), Some("/tmp".into())].into_iter().flatten().map(|path| path.join(&own));
         let config = absolute("XDG_CONFIG_HOME")
             .or_else(|| Some(home()?.join(".config")))
             .map(|path| path.join("rohrpost/config.toml"));
-        Ok(Self { profile: profile.to_owned(), dir, socket, config })
+        Ok(Self { profile: profile.to_owned(), dir, elsewhere: runtime.into_iter().chain(temporary).collect(), config })
     }
 
     /// The profile of this name in the same folder, if it can be one.
@@ -117,7 +115,7 @@ mod tests {
         ]);
         let place = Place::resolve_with("default", None, &env).unwrap();
         assert_eq!(&place.dir, Path::new("/data/rohrpost/default"));
-        assert_eq!(place.socket, runtime.path().join("rohrpost/default.sock"));
+        assert_eq!(place.elsewhere[0], runtime.path().join("rohrpost"));
         assert_eq!(place.config.as_deref(), Some(Path::new("/config/rohrpost/config.toml")));
     }
 
@@ -130,16 +128,16 @@ mod tests {
         ]);
         let place = Place::resolve_with("work", None, &env).unwrap();
         assert_eq!(&place.dir, Path::new("/home/a/.local/share/rohrpost/work"));
-        assert_eq!(&place.socket, Path::new("/home/a/.local/share/rohrpost/work/node.sock"));
+        let own = format!("/tmp/rohrpost-{}", rustix::process::geteuid().as_raw());
+        assert_eq!(place.elsewhere, [Path::new("/does/not/exist/rohrpost"), Path::new(&own)]);
         assert_eq!(place.config.as_deref(), Some(Path::new("/home/a/.config/rohrpost/config.toml")));
     }
 
     #[test]
-    fn an_explicit_folder_has_its_socket_inside() {
-        let runtime = tempfile::tempdir().unwrap();
-        let env = env(&[("XDG_RUNTIME_DIR", runtime.path())]);
+    fn an_explicit_folder_stands_for_all_of_them() {
+        let env = env(&[("XDG_DATA_HOME", Path::new("/data"))]);
         let place = Place::resolve_with("a", Some(Path::new("/x")), &env).unwrap();
-        assert_eq!((place.dir.as_path(), place.socket.as_path()), (Path::new("/x/a"), Path::new("/x/a/node.sock")));
+        assert_eq!(place.dir.as_path(), Path::new("/x/a"));
         let here = Place::resolve_with("a", Some(Path::new("x")), &env).unwrap();
         assert!(here.dir.is_absolute() && here.dir.ends_with("x/a"));
     }

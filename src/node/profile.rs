@@ -11,8 +11,26 @@ use super::clock::Clock;
 use super::place::Place;
 use super::{errors, random, views};
 
-/// Asks the person for the passphrase.
-pub type Ask<'a> = &'a mut dyn FnMut() -> Result<Passphrase, ApiError>;
+/// Who can be asked, and told what is waited for.
+pub trait Person {
+    /// Asks for the passphrase.
+    ///
+    /// # Errors
+    /// `passphrase_needed` when there is nobody, or nobody says it.
+    fn passphrase(&mut self) -> Result<Passphrase, ApiError>;
+
+    /// Says why it takes longer than a moment.
+    fn waits(&mut self, _why: &str) {}
+}
+
+impl<F: FnMut() -> Result<Passphrase, ApiError>> Person for F {
+    fn passphrase(&mut self) -> Result<Passphrase, ApiError> {
+        self()
+    }
+}
+
+/// The person, wherever something may have to be asked.
+pub type Ask<'a> = &'a mut dyn Person;
 
 /// The secrets of a profile. Whoever opens its store holds its lock.
 pub(crate) struct Profile {
@@ -39,7 +57,7 @@ impl Profile {
         let dir = folder(place)?;
         let file = key_file(place, &dir)?;
         let locked = identity::key_file_needs_passphrase(&file)?;
-        let passphrase = if locked { Some(ask()?) } else { None };
+        let passphrase = if locked { Some(ask.passphrase()?) } else { None };
         let material = identity::open_key_file(&file, passphrase.as_ref())?;
         Ok(Self { material, dir })
     }

@@ -1,8 +1,8 @@
 //! A node: messenger, network and socket, from start to end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::UnixStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -16,9 +16,10 @@ use super::engine::{self, Start};
 use super::metrics::{self, Source};
 use super::place::Place;
 use super::profile::Profile;
+use super::server::{self, Door, Served};
 use super::service::Service;
-use super::socket::{self, SocketFile};
-use super::{addresses, errors, random, server};
+use super::whereabouts::Address;
+use super::{addresses, errors, random};
 use crate::api::{ApiError, Event, EventKind};
 use crate::base::limits::{LANE_CONTACTS, LANE_STRANGERS};
 use crate::base::words::MailService;
@@ -30,15 +31,15 @@ use crate::store::{ProfileLock, Reader, StoreError};
 const NET_CLOSING: Duration = Duration::from_secs(5);
 /// A running node.
 pub(crate) struct Node {
-    place: Place,
+    address: Arc<Address>,
     core: Core,
     net: NetHandle,
     pub(crate) dispatcher: Dispatcher,
     stop: watch::Sender<bool>,
     halt: watch::Sender<bool>,
-    server: JoinHandle<Vec<UnixStream>>,
-    socket: SocketFile,
-    lock: ProfileLock,
+    /// `None`: it has no socket, and needs none.
+    server: Option<JoinHandle<Served>>,
+    lock: Arc<ProfileLock>,
 }
 
 impl Node {
@@ -59,8 +60,8 @@ impl Node {
         let reader = open.messenger.reader();
         let me = profile.peer_id();
         let wanted = settings.serve_mailbox.clone().known(|who| Ok(whom(&reader, me, who)?.peer))?;
-        let bound = socket::bind(place)?;
-        let listener = tokio::net::UnixListener::from_std(bound.listener).map_err(|e| errors::io(&place.socket, &e))?;
+        let (lock, address) = (Arc::new(lock), Arc::new(Address::new()));
+        let door = open_door(place, &lock, &address, settings.brief)?;
 
         // From the first connection on.
         let classes = outputs.iter().filter_map(|output| match output {
@@ -92,7 +93,7 @@ impl Node {
         if begun.await.is_err() {
             core.ended().await?;
         }
-        let live = Live { net: net.clone(), stop: stop.clone() };
+        let live = Live { net: net.clone(), stop: stop.clone(), address: Arc::clone(&address) };
         let dispatcher = Dispatcher::new(core.clone(), place.clone(), Some(live));
         net.announce_mailbox(wanted == MailService::Open);
         // A store that can only be read is no reason not to start.
@@ -105,8 +106,8 @@ impl Node {
             let source = Source { core: core.clone(), net: net.clone() };
             tokio::spawn(metrics::serve(listener, source, stop_in.clone()));
         }
-        let server = tokio::spawn(server::serve(listener, dispatcher.clone(), stop_in));
-        Ok(Self { place: place.clone(), core, net, dispatcher, stop, halt, server, socket: bound.file, lock })
+        let server = door.map(|door| tokio::spawn(server::serve(door, dispatcher.clone(), stop_in)));
+        Ok(Self { address, core, net, dispatcher, stop, halt, server, lock })
     }
 
     /// Where it listens, each with the peer ID.
@@ -123,7 +124,7 @@ impl Node {
                 peer_id: self.core.me,
                 addrs: self.addrs(),
                 pid: std::process::id(),
-                socket: self.place.socket.clone(),
+                socket: self.address.socket().unwrap_or_default(),
             },
         }
     }
@@ -146,17 +147,37 @@ impl Node {
     /// then the profile is free. An error is how the messenger's thread ended.
     pub(crate) async fn shutdown(self) -> Result<(), ApiError> {
         self.stop.send_replace(true);
-        let clients = self.server.await.unwrap_or_default();
+        let served = match self.server {
+            Some(server) => server.await.ok(),
+            None => None,
+        };
+        let (clients, file) = served.map(|Served { clients, file }| (clients, file)).unzip();
         if tokio::time::timeout(NET_CLOSING, self.net.shutdown()).await.is_err() {
             tracing::warn!("the network did not close in time");
         }
         self.halt.send_replace(true);
         let result = self.core.ended().await;
-        drop(self.socket);
+        drop(file);
         drop(self.lock);
         // Only now do clients see the end of the connection, and know that the profile is free.
         drop(clients);
         result
+    }
+}
+
+/// The socket. A node that lives for one delivery can do without.
+fn open_door(
+    place: &Place,
+    lock: &Arc<ProfileLock>,
+    address: &Arc<Address>,
+    brief: bool,
+) -> Result<Option<Door>, ApiError> {
+    match Door::open(place, Arc::clone(lock), Arc::clone(address)) {
+        Err(error) if brief => {
+            tracing::debug!(%error, "others cannot ask this node");
+            Ok(None)
+        }
+        opened => opened.map(Some),
     }
 }
 

@@ -1,55 +1,120 @@
-//! Accepts clients on the Unix socket.
+//! Accepts clients on the Unix socket, and sees that it stays where it is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
 
-use super::connection;
 use super::dispatch::Dispatcher;
+use super::place::Place;
+use super::socket::{self, Bound, SocketFile};
+use super::whereabouts::{Address, Whereabouts};
+use super::{connection, errors};
 use crate::api::rpc::{Id, Response};
 use crate::api::{ApiError, Code};
 use crate::base::limits::MAX_RPC_CLIENTS;
+use crate::store::ProfileLock;
 
 /// How long clients may take to read their last answers when the node ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Pause after an error of `accept`: out of descriptors, it would fail again at once, and nothing tells when there are
 /// some again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often is looked whether the socket is still there. Whoever cleans up tells nobody, and commands wait longer than this.
+const LOOK: Duration = Duration::from_secs(2);
 
-/// Serves clients until the node ends. What is returned are their connections, still open: closing them tells the
-/// clients that the profile is free.
-pub(crate) async fn serve(
+/// The door of a node: clients come in by it, and it is made anew when it is gone.
+pub(crate) struct Door {
+    place: Place,
+    lock: Arc<ProfileLock>,
+    address: Arc<Address>,
     listener: UnixListener,
-    dispatcher: Dispatcher,
-    stop: watch::Receiver<bool>,
-) -> Vec<UnixStream> {
+    file: SocketFile,
+}
+
+impl Door {
+    /// Binds the socket, and writes down beside the lock where it is.
+    pub(crate) fn open(place: &Place, lock: Arc<ProfileLock>, address: Arc<Address>) -> Result<Self, ApiError> {
+        let (listener, file) = bind(place)?;
+        let door = Self { place: place.clone(), lock, address, listener, file };
+        door.tell();
+        Ok(door)
+    }
+
+    fn tell(&self) {
+        let socket = self.file.path().to_owned();
+        let told = Whereabouts { nonce: self.address.nonce.clone(), socket: socket.clone() };
+        self.address.is_at(socket);
+        self.lock.tell(&told.to_bytes(&self.place.dir));
+    }
+
+    /// Makes the socket anew when its file is gone.
+    fn look_after(&mut self) {
+        if self.file.is_there() {
+            return;
+        }
+        match bind(&self.place) {
+            Ok((listener, file)) => {
+                self.file.is_gone();
+                (self.listener, self.file) = (listener, file);
+                self.tell();
+                tracing::warn!(at = %self.file.path().display(), "the socket was removed, and is made anew");
+            }
+            Err(error) => tracing::warn!(%error, "the socket was removed, and cannot be made anew"),
+        }
+    }
+}
+
+fn bind(place: &Place) -> Result<(UnixListener, SocketFile), ApiError> {
+    let Bound { listener, file } = socket::bind(place)?;
+    let listener = UnixListener::from_std(listener).map_err(|error| errors::io(file.path(), &error))?;
+    Ok((listener, file))
+}
+
+/// What is left when the node ends.
+pub(crate) struct Served {
+    /// The connections of clients, still open: closing them tells the clients that the profile is free.
+    pub(crate) clients: Vec<UnixStream>,
+    /// The file of the socket, on which nobody listens any more.
+    pub(crate) file: SocketFile,
+}
+
+/// Serves clients until the node ends.
+pub(crate) async fn serve(mut door: Door, dispatcher: Dispatcher, stop: watch::Receiver<bool>) -> Served {
     let mut stopped = stop.clone();
     let mut clients = JoinSet::new();
     let mut open = Vec::new();
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => break,
-            accepted = listener.accept() => accepted,
+            accepted = door.listener.accept() => accepted,
             // Also when the node ends: a client may notice that before this loop does.
             Some(client) = clients.join_next() => {
                 open.extend(client.ok().flatten());
                 continue;
             }
+            _ = look.tick() => {
+                door.look_after();
+                continue;
+            }
         };
         match accepted {
-            Ok((stream, _)) if !same_user(&stream) => tracing::warn!("a client of another user was refused"),
-            Ok((stream, _)) if clients.len() >= MAX_RPC_CLIENTS => refuse(&stream),
-            Ok((stream, _)) => {
+            Ok((stream, _)) if is_welcome(&stream, clients.len()) => {
                 clients.spawn(connection::serve(stream, dispatcher.clone(), stop.clone()));
             }
+            Ok(_) => {}
             Err(error) => {
                 tracing::warn!(%error, "no client could be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
+    let Door { listener, file, .. } = door;
     drop(listener);
     let _ = tokio::time::timeout(LAST_ANSWERS, async {
         while let Some(client) = clients.join_next().await {
@@ -57,7 +122,20 @@ pub(crate) async fn serve(
         }
     })
     .await;
-    open
+    Served { clients: open, file }
+}
+
+/// Whether the client is served, where so many are; who is not may be told why.
+fn is_welcome(stream: &UnixStream, clients: usize) -> bool {
+    if !same_user(stream) {
+        tracing::warn!("a client of another user was refused");
+        return false;
+    }
+    if clients >= MAX_RPC_CLIENTS {
+        refuse(stream);
+        return false;
+    }
+    true
 }
 
 /// Whether the client is a process of the user to whom the node belongs.

@@ -1,19 +1,19 @@
-//! The Unix socket: where it is bound, who may use it, and what to do about one that is left over.
+//! The Unix socket of a node: where it is bound, who may use it, and what to do about one that is left over.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use rustix::fd::OwnedFd;
-
-use super::errors;
 use super::place::Place;
 use crate::api::{ApiError, Code};
-use crate::store::ProfileLock;
 
+/// The socket's name inside the folder of the profile.
+pub(crate) const SOCKET_NAME: &str = "node.sock";
+/// The name of one that is only tried; as long as the other.
+const TRIAL_NAME: &str = "try.sock.";
 /// The longest path that every Unix takes as a socket address (104 bytes on some, with the final zero).
 const MAX_SOCKET_PATH: usize = 103;
 
@@ -26,163 +26,129 @@ pub(crate) struct Bound {
 /// The file of a bound socket, removed on drop if it is still ours.
 pub(crate) struct SocketFile {
     path: PathBuf,
-    identity: (u64, u64),
+    /// `None`: it is gone, and whatever is there is another one.
+    identity: Option<(u64, u64)>,
+}
+
+impl SocketFile {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is still there: files are cleaned away, and whole folders with them.
+    pub(crate) fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|found| Some((found.dev(), found.ino())) == self.identity)
+    }
+
+    /// It is gone: a file that is made now may have its number.
+    pub(crate) const fn is_gone(&mut self) {
+        self.identity = None;
+    }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.identity) {
+        if self.is_there() {
             // Best effort: whoever comes next removes what is left over.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Binds the socket of a profile whose lock this process holds: what is left over of a former node is removed.
+/// Binds the socket of a profile whose lock this process holds: in the profile's folder, or else, where that can hold none
+/// (its path is too long, its file system knows no sockets, or nothing can be written there), in a folder of this user's.
 pub(crate) fn bind(place: &Place) -> Result<Bound, ApiError> {
-    let path = &place.socket;
-    let at = |e: io::Error| errors::io(path, &e);
-    private_parent(path)?;
-    let address = Address::of(path)?;
-    match UnixStream::connect(&address.path) {
-        // We hold the lock, so this is the node of another folder under the same name.
-        Ok(stream) => {
-            let pid = peer_pid(&stream).map_or_else(String::new, |pid| format!(" (process {pid})"));
-            let message = format!("{} belongs to the node of another data folder{pid}", path.display());
-            return Err(ApiError::new(Code::NodeRunning, message).with_hint("choose another profile name with `-P`"));
+    let inside = place.dir.join(SOCKET_NAME);
+    let mut refused = match bind_at(&inside) {
+        Ok(bound) => return Ok(bound),
+        Err(error) => vec![format!("{}: {error}", inside.display())],
+    };
+    for folder in &place.elsewhere {
+        match private(folder).and_then(|folder| bind_at(&folder.join(name_elsewhere(place)?))) {
+            Ok(bound) => {
+                tracing::info!(because = refused.join("; "), at = %bound.file.path.display(), "the socket is elsewhere");
+                return Ok(bound);
+            }
+            Err(error) => refused.push(format!("{}: {error}", folder.display())),
         }
-        Err(e) if e.kind() == ErrorKind::NotFound => {}
-        Err(_) => remove_left_over(path)?,
     }
-    let listener = UnixListener::bind(&address.path).map_err(at)?;
+    Err(ApiError::new(Code::Io, format!("no socket can be made ({})", refused.join("; ")))
+        .with_hint("set XDG_RUNTIME_DIR to a folder of yours on a file system that can hold sockets"))
+}
+
+/// Each profile has another name there, and the same one every time, so that one which was left over is found.
+fn name_elsewhere(place: &Place) -> io::Result<String> {
+    let folder = fs::metadata(&place.dir)?;
+    Ok(format!("{:x}-{:x}.sock", folder.dev(), folder.ino()))
+}
+
+fn bind_at(path: &Path) -> io::Result<Bound> {
+    let length = path.as_os_str().as_bytes().len();
+    if length > MAX_SOCKET_PATH {
+        return Err(io::Error::other(format!("the path has {length} bytes, at most {MAX_SOCKET_PATH} are possible")));
+    }
+    remove_left_over(path)?;
+    let listener = UnixListener::bind(path)?;
+    let found = fs::symlink_metadata(path)?;
+    let file = SocketFile { path: path.to_owned(), identity: Some((found.dev(), found.ino())) };
     // The folder lets nobody else in, so nobody can be quicker than this.
-    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(at)?;
-    listener.set_nonblocking(true).map_err(at)?;
-    let found = fs::symlink_metadata(path).map_err(at)?;
-    let file = SocketFile { path: path.to_owned(), identity: (found.dev(), found.ino()) };
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
     Ok(Bound { listener, file })
 }
 
-fn remove_left_over(path: &Path) -> Result<(), ApiError> {
-    use std::os::unix::fs::FileTypeExt;
-    let at = |e: io::Error| errors::io(path, &e);
-    if !fs::symlink_metadata(path).map_err(at)?.file_type().is_socket() {
-        let message = format!("{} is in the way of the socket, and is none", path.display());
-        return Err(ApiError::new(Code::Config, message).with_hint("move it away"));
-    }
-    fs::remove_file(path).map_err(at)
+/// Whether a node could have its socket in the folder of the profile: makes one of another name, and removes it again.
+pub(crate) fn try_in(place: &Place) -> io::Result<()> {
+    bind_at(&place.dir.join(TRIAL_NAME)).map(drop)
 }
 
-/// Makes the folder of the socket, for this user only.
-fn private_parent(path: &Path) -> Result<(), ApiError> {
-    let Some(parent) = path.parent() else { return Ok(()) };
-    let at = |e: io::Error| errors::io(parent, &e);
-    DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(at)?;
-    let found = fs::metadata(parent).map_err(at)?;
-    if found.uid() != rustix::process::geteuid().as_raw() {
-        return Err(ApiError::new(Code::Config, format!("{} belongs to another user", parent.display())));
+/// Removes what a node that was killed has left; nothing else.
+fn remove_left_over(path: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
+    if !found.file_type().is_socket() {
+        return Err(io::Error::other("something is there, and is no socket"));
+    }
+    if UnixStream::connect(path).is_ok() {
+        return Err(io::Error::other("another process listens there"));
+    }
+    fs::remove_file(path)
+}
+
+/// Makes the folder, for this user only, and gives the straight way to it. Nobody else can change any part of that way: what
+/// is bound there stays there.
+fn private(folder: &Path) -> io::Result<PathBuf> {
+    let wrong = |path: &Path, what: &str| Err(io::Error::other(format!("{} {what}", path.display())));
+    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
+        return wrong(folder, "is no folder");
+    };
+    let parent = fs::canonicalize(parent)?;
+    let me = rustix::process::geteuid().as_raw();
+    for above in parent.ancestors() {
+        let found = fs::symlink_metadata(above)?;
+        let is_shared = found.mode() & 0o022 != 0 && found.mode() & 0o1000 == 0;
+        if is_shared || ![0, me].contains(&found.uid()) {
+            return wrong(above, "can be changed by others");
+        }
+    }
+    let folder = parent.join(name);
+    match DirBuilder::new().mode(0o700).create(&folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let found = fs::symlink_metadata(&folder)?;
+    if !found.is_dir() {
+        return wrong(&folder, "is no folder");
+    }
+    if found.uid() != me {
+        return wrong(&folder, "belongs to another user");
     }
     if found.mode() & 0o077 != 0 {
-        fs::set_permissions(parent, Permissions::from_mode(0o700)).map_err(at)?;
+        fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
     }
-    Ok(())
-}
-
-/// Whether a node could bind a socket of this path.
-pub(crate) fn check_path(path: &Path) -> Result<(), ApiError> {
-    if path.as_os_str().as_bytes().len() <= MAX_SOCKET_PATH || !path.parent().is_some_and(Path::exists) {
-        return Ok(());
-    }
-    Address::of(path).map(|_| ())
-}
-
-/// Whether somebody listens at the socket of the profile, whoever it is.
-pub(crate) fn answers(place: &Place) -> Result<bool, ApiError> {
-    Ok(dial(&place.socket)?.is_some())
-}
-
-/// Connects to the node of a profile; `None` when none runs.
-pub(crate) fn connect(place: &Place) -> Result<Option<UnixStream>, ApiError> {
-    if !place.socket.exists() {
-        return Ok(None);
-    }
-    Ok(dial(&place.socket)?.filter(|stream| is_node_of(stream, place)))
-}
-
-/// Connects to whoever listens there.
-fn dial(path: &Path) -> Result<Option<UnixStream>, ApiError> {
-    match UnixStream::connect(&Address::of(path)?.path) {
-        Ok(stream) => Ok(Some(stream)),
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
-        Err(e) => Err(errors::io(path, &e)),
-    }
-}
-
-/// Whether the process at the other end holds the profile: another data folder can have a profile of the same name.
-fn is_node_of(stream: &UnixStream, place: &Place) -> bool {
-    let Some(pid) = peer_pid(stream) else { return true };
-    match ProfileLock::holder(&place.dir) {
-        Ok(Some(Some(holder))) => holder == pid,
-        // It could not be told who holds it.
-        Ok(Some(None)) | Err(_) => true,
-        Ok(None) => false,
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn peer_pid(stream: &UnixStream) -> Option<u32> {
-    let peer = rustix::net::sockopt::socket_peercred(stream).ok()?;
-    u32::try_from(peer.pid.as_raw_nonzero().get()).ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-const fn peer_pid(_: &UnixStream) -> Option<u32> {
-    None
-}
-
-/// A path that the kernel takes as a socket address.
-struct Address {
-    path: PathBuf,
-    /// Keeps the short way to the folder open.
-    _folder: Option<OwnedFd>,
-}
-
-impl Address {
-    fn of(path: &Path) -> Result<Self, ApiError> {
-        if path.as_os_str().as_bytes().len() <= MAX_SOCKET_PATH {
-            return Ok(Self { path: path.to_owned(), _folder: None });
-        }
-        Self::through_folder(path)
-    }
-
-    /// A socket address holds about 100 bytes; through a descriptor of its folder a longer path fits.
-    #[cfg(target_os = "linux")]
-    fn through_folder(path: &Path) -> Result<Self, ApiError> {
-        use rustix::fd::AsRawFd;
-        use rustix::fs::{Mode, OFlags};
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(too_long(path)) };
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = rustix::fs::open(parent, flags, Mode::empty()).map_err(|e| errors::io(parent, &e.into()))?;
-        let short = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name);
-        if short.as_os_str().as_bytes().len() > MAX_SOCKET_PATH || !short.parent().is_some_and(Path::exists) {
-            return Err(too_long(path));
-        }
-        Ok(Self { path: short, _folder: Some(folder) })
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn through_folder(path: &Path) -> Result<Self, ApiError> {
-        Err(too_long(path))
-    }
-}
-
-fn too_long(path: &Path) -> ApiError {
-    let length = path.as_os_str().len();
-    let message = format!(
-        "the path of the socket has {length} bytes, at most {MAX_SOCKET_PATH} are possible: {}",
-        path.display()
-    );
-    ApiError::new(Code::Config, message).with_hint("choose a shorter `--data-dir`, or set XDG_RUNTIME_DIR")
+    Ok(folder)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use super::beside;
 use super::durable::{Durable, Synced};
 use super::files::{DATABASE, LOG, existing, private_file, private_folder, sync_folder, tighten};
 use super::guard::{catch, thread_panics};
+use super::process::Process;
 use super::row::Write;
 use super::scan::directed;
 use crate::base::failpoint;
@@ -217,7 +218,7 @@ fn open_patiently(config: &Config, folder: &Path) -> Result<Db, StoreError> {
             result => return flatten(folder, result),
         }
     }
-    Err(StoreError::Locked { pid: None })
+    Err(StoreError::Locked { process: Process::Unknown })
 }
 
 fn flatten<T>(folder: &Path, result: Result<sled::Result<T>, String>) -> Result<T, StoreError> {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::process::Process;
 use crate::base::limits::MAX_VALUE;
 
 /// Why the store refused.
@@ -12,10 +13,10 @@ use crate::base::limits::MAX_VALUE;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process works on this profile.
-    #[error("this profile is in use{}", .pid.map_or_else(String::new, |pid| format!(" by process {pid}")))]
+    #[error("this profile is in use{}", if *.process == Process::Unknown { String::new() } else { format!(" by {}", .process) })]
     Locked {
-        /// Which one, when it could be found out.
-        pid: Option<u32>,
+        /// Which one.
+        process: Process,
     },
     /// Files are missing, torn or changed.
     #[error("the store is damaged: {what}")]
@@ -100,7 +101,7 @@ impl StoreError {
     /// The way out, when there is one.
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Locked { .. } => Some("stop the other process with `rohrpost stop`, or use another profile"),
+            Self::Locked { .. } => Some("wait until it has ended, or use another profile"),
             Self::Damaged { .. } => Some("copy the profile folder to a safe place, then try `rohrpost recover`"),
             Self::Full => Some("free some space on the disk and try again; nothing that was confirmed is lost"),
             Self::TooNew { .. } => Some("install the newer version of rohrpost"),

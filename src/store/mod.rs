@@ -28,6 +28,7 @@ mod mark;
 mod meta;
 mod open;
 mod overlay;
+mod process;
 mod read;
 mod recover;
 mod reserve;
@@ -50,7 +51,8 @@ pub use error::StoreError;
 pub use files::ProfileDir;
 pub use inspect::{Blemish, Inspection, inspect};
 pub use key::{KeyId, RowKey};
-pub use lock::ProfileLock;
+pub use lock::{Holder, ProfileLock};
+pub use process::Process;
 pub use read::{Keyed, Reader, Rows, Sound};
 #[cfg(test)]
 pub(crate) use read::{reads, reads_by_table};

@@ -24,7 +24,7 @@ use super::meta::{Meta, SCHEMA};
 use super::row::{DOOMED_TABLE, META_KEY, doomed_by};
 use super::salvage::Remains;
 use super::secrets::Secrets;
-use super::{ProfileLock, StoreError};
+use super::{Process, ProfileLock, StoreError};
 use crate::base::{CryptoRng, Now, Secret, failpoint};
 
 /// A store of at most so many rows is counted when it is opened: some hundredths of a second. A larger one is counted
@@ -284,7 +284,10 @@ impl Stumbling {
 
 fn open_database(dir: &Path, options: &Options) -> Result<Database, StoreError> {
     match Database::open(dir, Arc::clone(&options.disk)) {
-        Err(StoreError::Locked { .. }) => Err(StoreError::Locked { pid: ProfileLock::holder(dir)?.flatten() }),
+        Err(StoreError::Locked { .. }) => {
+            let holder = ProfileLock::holder(dir)?;
+            Err(StoreError::Locked { process: holder.map_or(Process::Unknown, |holder| holder.process) })
+        }
         opened => opened,
     }
 }

@@ -13,19 +13,23 @@ const DAY: i64 = 86_400;
 const YEAR: i64 = 365 * DAY;
 const BRIEF: &str = "BRIEF-lives-for-a-day";
 
+/// A library to be preloaded, made of the file of this name.
+pub fn compiled(name: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/process").join(name).with_extension("c");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (library, fresh) =
+        (folder.join(name).with_extension("so"), folder.join(format!("{name}-{}.so", std::process::id())));
+    let flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o"];
+    let status = Command::new("cc").args(flags).arg(&fresh).arg(source).status();
+    assert!(status.expect("these tests need a C compiler, as `cc`").success());
+    fs::rename(fresh, &library).unwrap();
+    library
+}
+
 /// The library that gives programs another wall clock.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/process/clock.c");
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let (library, fresh) = (folder.join("clock.so"), folder.join(format!("clock-{}.so", std::process::id())));
-        let flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o"];
-        let status = Command::new("cc").args(flags).arg(&fresh).arg(source).status();
-        assert!(status.expect("these tests need a C compiler, as `cc`").success());
-        fs::rename(fresh, &library).unwrap();
-        library
-    })
+    LIBRARY.get_or_init(|| compiled("clock"))
 }
 
 /// The machine's clock stands so many seconds from the right time, for what runs and what will.

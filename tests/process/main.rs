@@ -18,6 +18,7 @@ mod dht;
 mod disk;
 mod editor;
 mod forgetting;
+mod found;
 mod hostile;
 mod liar;
 mod load;

@@ -222,6 +222,12 @@ impl Node {
         self.seen().iter().filter(|line| line["message"]["direction"] == "in").count()
     }
 
+    /// Its process, to wait for its end.
+    #[allow(dead_code, reason = "the tests between machines do without")]
+    pub fn ended(mut self) -> ExitStatus {
+        self.talker.ended()
+    }
+
     /// As a power cut would: nothing is said, nothing is closed.
     pub fn kill(mut self) {
         self.talker.signal(Signal::KILL);

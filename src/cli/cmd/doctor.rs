@@ -1,6 +1,6 @@
 //! `doctor`: what is wrong, and how to mend it.
 
-use crate::api::{Area, Diagnosis, DoctorParams, Health, NoParams, method};
+use crate::api::{Area, Code, Diagnosis, DoctorParams, Health, NoParams, NodeState, method};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::Output;
@@ -38,7 +38,12 @@ pub(crate) fn run(args: DoctorArgs, context: &mut Context) -> Result<()> {
         None => context.unlocked(client::doctor)?,
     };
     show(&diagnosis, &mut context.output)?;
-    if diagnosis.well { Ok(()) } else { Err(CliError::told(TO_BE_MENDED)) }
+    match diagnosis.node {
+        NodeState::Silent => Err(CliError::told(Code::NotAnswering.exit())),
+        NodeState::InUse => Err(CliError::told(Code::Busy.exit())),
+        _ if diagnosis.well => Ok(()),
+        _ => Err(CliError::told(TO_BE_MENDED)),
+    }
 }
 
 fn show(diagnosis: &Diagnosis, output: &mut Output) -> Result<()> {
@@ -103,7 +108,7 @@ mod tests {
         };
         let findings =
             vec![finding(Area::KeyFile, Health::Ok, None), finding(Area::Clock, Health::Problem, Some("set it"))];
-        let diagnosis = Diagnosis { well: false, running: true, findings };
+        let diagnosis = Diagnosis { well: false, running: true, node: NodeState::On, findings };
         let shown = written(PEOPLE, |output| show(&diagnosis, output));
         assert!(shown.contains("key file  ok") && shown.contains("→ set it\n") && !shown.contains('\x1b'), "{shown}");
         let plain = written(Form::Plain, |output| show(&diagnosis, output));

@@ -251,6 +251,9 @@ fn remarks(sent: &Sent, typed: &Typed) -> Vec<String> {
 
 /// It did not come as far as was waited for: why, and what becomes of it.
 fn not_that_far(sent: &Sent, wait: WaitFor, timeout: Duration, typed: &Typed) -> CliError {
+    if let Some(error) = &sent.unfollowed {
+        return CliError::from(error.clone()).about(&format!("it is {}, and more is not known", sent.state));
+    }
     let message = format!("not {wait} within {timeout:?}, but {}", sent.state);
     let missing = sent.missing.as_deref().unwrap_or_default();
     if sent.shut_out {

@@ -1,6 +1,6 @@
 //! `status`: what the node does.
 
-use crate::api::{ClockFault, ClockWarning, Nat, Reachability, RelayInUse, Status};
+use crate::api::{ClockFault, ClockWarning, Nat, NodeState, Reachability, RelayInUse, Status};
 use crate::base::Millis;
 use crate::base::shown::span;
 use crate::cli::context::Context;
@@ -8,7 +8,6 @@ use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
 use crate::cli::output::table::{Cell, Record};
 use crate::cli::output::{Output, name_and_peer};
-use crate::client;
 
 /// Show whether a node runs, its connections and what waits to be sent
 #[derive(Debug, clap::Args)]
@@ -16,18 +15,23 @@ pub(crate) struct StatusArgs {}
 
 /// Asks the node, or reads what can be read without one.
 pub(crate) fn run(_: StatusArgs, context: &mut Context) -> Result<()> {
-    show(&client::status(&context.place)?, &mut context.output)
+    let (status, wrong) = context.status()?;
+    show(&status, &mut context.output)?;
+    wrong.map_or(Ok(()), |error| Err(error.into()))
 }
 
 fn show(status: &Status, output: &mut Output) -> Result<()> {
     let mut record = Record::default();
-    let (word, tint) = match status.pid {
-        _ if !status.running => ("not running".to_owned(), Tint::Yellow),
-        Some(pid) => (format!("running, process {pid}"), Tint::Green),
-        None => ("running".to_owned(), Tint::Green),
+    let process = status.pid.map_or_else(String::new, |pid| format!(", process {pid}"));
+    let (word, tint) = match status.node {
+        NodeState::Off => ("not running".to_owned(), Tint::Yellow),
+        NodeState::On => (format!("running{process}"), Tint::Green),
+        NodeState::Silent => (format!("does not answer{process}"), Tint::Red),
+        NodeState::InUse => (format!("none that can be asked; the profile is in use{process}"), Tint::Yellow),
     };
     record.row("node", "running", Cell::two(&word, &status.running.to_string()).tint(tint));
     match &status.peer_id {
+        None if matches!(status.node, NodeState::Silent | NodeState::InUse) => {}
         Some(peer) => record.row("peer ID", "peer_id", Cell::copied(&peer.to_string())),
         None => record.row("peer ID", "peer_id", Cell::two("locked with a passphrase", "")),
     }
@@ -51,7 +55,7 @@ fn show(status: &Status, output: &mut Output) -> Result<()> {
         record.row("identity", "identity", Cell::two(shown, word).tint(tint));
     }
     record.row("folder", "data_dir", Cell::copied(&status.data_dir.display().to_string()));
-    if status.running {
+    if status.node == NodeState::On {
         record.rows("address", "addr", output.helpful(&status.addrs).iter().map(|addr| Cell::copied(addr)));
         reach(status, &mut record);
         record.row("connected", "peers", Cell::number(status.peers));
@@ -141,6 +145,7 @@ mod tests {
             peer_id: running.then(|| peer(1)),
             name: "Alice".to_owned(),
             running,
+            node: if running { NodeState::On } else { NodeState::Off },
             outbox: 2,
             reachability: Reachability::Private,
             reach: running.then(|| Reach {
@@ -168,6 +173,11 @@ mod tests {
         );
         let off = written(PEOPLE, |output| show(&status(false), output));
         assert_eq!(off, "node     not running\npeer ID  locked with a passphrase\nfolder   /data/x\n");
+        for (node, words) in [(NodeState::Silent, "does not answer"), (NodeState::InUse, "in use")] {
+            let kept = Status { node, pid: Some(42), data_dir: "/data/x".into(), ..Status::default() };
+            let shown = written(PEOPLE, |output| show(&kept, output));
+            assert!(shown.contains(words) && shown.contains("process 42") && !shown.contains("locked"), "{shown}");
+        }
         let plain = written(Form::Plain, |output| show(&status(false), output));
         assert!(plain.starts_with("running\tfalse\npeer_id\t\n"), "{plain}");
     }

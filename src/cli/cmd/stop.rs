@@ -3,7 +3,6 @@
 use crate::api::Code;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
-use crate::client;
 
 /// Stop the running node
 #[derive(Debug, clap::Args)]
@@ -11,7 +10,7 @@ pub(crate) struct StopArgs {}
 
 /// Ends the node and waits until it has let go of the profile.
 pub(crate) fn run(_: StopArgs, context: &mut Context) -> Result<()> {
-    if !client::stop(&context.place)? {
+    if !context.stop()? {
         return Err(CliError::new(Code::NodeNeeded, "no node is running").hint("there is nothing to stop"));
     }
     context.output.done(&serde_json::json!({ "running": false }), "the node has stopped")

@@ -43,6 +43,13 @@ impl Desk {
     }
 }
 
+/// What is told to somebody who types no passphrase.
+fn look(place: &Place) -> Status {
+    let (status, error) = status(place, &mut || Err(ApiError::new(Code::PassphraseNeeded, "nobody is there"))).unwrap();
+    assert_eq!(error, None);
+    status
+}
+
 /// On loopback only, and not to be found.
 fn quiet() -> RunOptions {
     RunOptions {
@@ -174,7 +181,7 @@ fn a_second_node_learns_who_is_there() {
 #[test]
 fn stop_ends_the_node_and_waits_until_the_profile_is_free() {
     let desk = Desk::new("A");
-    assert!(!stop(&desk.place).unwrap());
+    assert!(!stop(&desk.place, &mut nobody).unwrap());
     let place = desk.place.clone();
     let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
     let running = std::thread::spawn(move || {
@@ -185,16 +192,17 @@ fn stop_ends_the_node_and_waits_until_the_profile_is_free() {
         })
     });
     let (socket, addrs) = is_ready.recv_timeout(PATIENCE).unwrap();
-    assert_eq!(socket, desk.place.socket);
+    assert_eq!(socket, desk.place.dir.join("node.sock"));
+    assert_eq!(look(&desk.place).socket, Some(socket.clone()));
     assert!(addrs.iter().all(|addr| addr.ends_with(&format!("/p2p/{}", desk.peer()))) && !addrs.is_empty());
     let mut waiting = desk.open();
-    assert!(status(&desk.place).unwrap().running);
-    assert!(stop(&desk.place).unwrap());
+    assert!(look(&desk.place).running);
+    assert!(stop(&desk.place, &mut nobody).unwrap());
     assert!(!socket.exists());
     assert!(node::lock(&desk.place).is_ok());
     running.join().unwrap().unwrap();
     assert!(waiting.ask::<method::StatusShow>(&NoParams {}).unwrap_err().is(Code::Io));
-    assert!(!status(&desk.place).unwrap().running);
+    assert!(!look(&desk.place).running);
 }
 
 #[test]
@@ -296,15 +304,20 @@ fn profiles_are_made_once_and_locked_with_a_passphrase() {
     assert!(create(&place, None, None).unwrap_err().is(Code::Exists));
     let error = Client::open(&place, &mut || Ok(word("two"))).err().unwrap();
     assert!(error.is(Code::WrongPassphrase) && error.exit == 8, "{error:?}");
-    let locked = status(&place).unwrap();
+    let locked = look(&place);
     assert!(!locked.running && locked.peer_id.is_none());
+    // Who was told the passphrase uses it; a wrong one is an error.
+    assert_eq!(status(&place, &mut || Ok(word("one"))).unwrap().0.peer_id, Some(id.peer_id));
+    assert!(status(&place, &mut || Ok(word("two"))).unwrap_err().is(Code::WrongPassphrase));
 
     assert!(change_passphrase(&place, Some(&word("two")), None).unwrap_err().is(Code::WrongPassphrase));
     change_passphrase(&place, Some(&word("one")), None).unwrap();
     assert!(!needs_passphrase(&place).unwrap());
     let mut client = Client::open(&place, &mut nobody).unwrap();
     assert_eq!(client.ask::<method::IdShow>(&LinkParams::default()).unwrap().peer_id, id.peer_id);
-    assert_eq!(status(&place).unwrap().peer_id, None, "the profile is in use");
+    let (in_use, error) = status(&place, &mut nobody).unwrap();
+    assert_eq!((in_use.node, in_use.running, in_use.pid), (NodeState::InUse, false, Some(std::process::id())));
+    assert!(error.unwrap().is(Code::Busy));
 }
 
 #[test]

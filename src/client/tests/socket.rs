@@ -167,7 +167,7 @@ fn one_client_too_many_is_told() {
     for client in &mut clients {
         client.ask::<method::PolicyShow>(&NoParams {}).unwrap();
     }
-    let error = desk.open().ask::<method::PolicyShow>(&NoParams {}).unwrap_err();
+    let error = Client::open(&desk.place, &mut nobody).err().unwrap();
     assert!(error.is(Code::TooManyClients), "{error:?}");
     drop(clients);
     node.shutdown().unwrap();

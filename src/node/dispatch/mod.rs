@@ -5,6 +5,8 @@ mod people;
 mod reach;
 mod wait;
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
@@ -12,8 +14,9 @@ use tokio::sync::watch;
 
 use super::core::Core;
 use super::place::Place;
+use super::whereabouts::Address;
 use super::{addresses, errors, views};
-use crate::api::{self, ApiError, Call, Code, EventPage, LinkParams, Listening, Stopping, WaitFor};
+use crate::api::{self, ApiError, Call, Code, EventPage, LinkParams, Listening, Pong, Stopping, WaitFor};
 use crate::base::limits::MAX_PAGE;
 use crate::base::{MessageId, PeerId};
 use crate::identity::Link;
@@ -36,6 +39,8 @@ pub(crate) struct Dispatcher {
 #[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) net: NetHandle,
+    /// How the node is known, and where it is.
+    pub(crate) address: Arc<Address>,
     /// Ends the node.
     pub(crate) stop: watch::Sender<bool>,
 }
@@ -114,14 +119,24 @@ impl Dispatcher {
             Call::MailboxUse(params) => value(self.use_mailbox(params.at).await),
             Call::MailboxDrop(who) => value(self.drop_mailbox(who).await),
             Call::Events(params) => value(self.events(params.since, page(params.limit, MAX_PAGE)?).await),
+            Call::Ping(_) => value(self.ping()),
             Call::Stop(_) => value(self.stop()),
             call => self.about_people(call).await,
         }
     }
 
+    fn live(&self) -> Result<&Live, ApiError> {
+        self.live.as_ref().ok_or_else(|| ApiError::new(Code::NodeNeeded, "no node is running"))
+    }
+
+    /// Which profile is served. Asks nobody who could keep it waiting.
+    fn ping(&self) -> Result<Pong, ApiError> {
+        Ok(Pong { nonce: self.live()?.address.nonce.clone(), pid: std::process::id() })
+    }
+
     /// Ends the node: the answer still goes out.
     fn stop(&self) -> Result<Stopping, ApiError> {
-        let live = self.live.as_ref().ok_or_else(|| ApiError::new(Code::NodeNeeded, "no node is running"))?;
+        let live = self.live()?;
         live.stop.send_replace(true);
         Ok(Stopping { pid: std::process::id() })
     }

@@ -7,7 +7,7 @@ use crate::api::{
     self, ApiError, Code, Connection, DhtStatus, MailboxService, OpenMailbox, Peer, Reach, Resolved, Who,
 };
 use crate::base::PeerId;
-use crate::base::words::{BoxState, Reachability, ServeMailbox};
+use crate::base::words::{BoxState, NodeState, Reachability, ServeMailbox};
 use crate::identity::Link;
 use crate::messenger::Command;
 use crate::messenger::query::{self, Known};
@@ -24,7 +24,8 @@ fn warning(reader: &Reader) -> Result<Option<api::ClockWarning>, StoreError> {
 impl Dispatcher {
     pub(super) async fn status(&self) -> Result<api::Status, ApiError> {
         let status = self.live.as_ref().map(|live| live.net.status());
-        let (socket, data_dir) = (self.place.socket.clone(), self.place.dir.clone());
+        let socket = self.live.as_ref().and_then(|live| live.address.socket());
+        let data_dir = self.place.dir.clone();
         let outbox = self.core.waiting();
         self.core
             .read(move |reader, me| {
@@ -42,6 +43,7 @@ impl Dispatcher {
                     peer_id: Some(me),
                     name: link.and_then(|link| link.name).unwrap_or_default(),
                     running: status.is_some(),
+                    node: if status.is_some() { NodeState::On } else { NodeState::Off },
                     clock: warning(reader)?,
                     elsewhere: query::elsewhere(reader)?,
                     peers: connections.len() as u64,
@@ -73,6 +75,7 @@ impl Dispatcher {
 
     pub(super) async fn doctor(&self, who: Option<String>) -> Result<api::Diagnosis, ApiError> {
         let (place, net) = (self.place.clone(), self.live.as_ref().map(|live| live.net.status()));
+        let socket = self.live.as_ref().and_then(|live| live.address.socket());
         self.core
             .read(move |reader, me| match who {
                 Some(who) => match whom(reader, me, &who)?.peer {
@@ -82,7 +85,7 @@ impl Dispatcher {
                     }
                     peer => doctor::of_a_peer(reader, me, peer, net.as_ref()),
                 },
-                None => doctor::of_a_node(&place, reader, net.as_ref()),
+                None => doctor::of_a_node(&place, reader, net.as_ref(), socket.as_deref()),
             })
             .await
     }

@@ -12,7 +12,7 @@ use crate::base::{Millis, WallTime};
 use crate::node::errors;
 use crate::node::place::Place;
 use crate::store::files::KEY_FILE;
-use crate::store::{Blemish, Inspection, ProfileLock, StoreError, free_space, is_disk_low, snapshots};
+use crate::store::{Blemish, Inspection, StoreError, free_space, is_disk_low, snapshots};
 
 use super::findings::Findings;
 
@@ -89,18 +89,6 @@ fn look_at_key_file(path: &Path, found: &mut Findings) -> Result<Option<Vec<u8>>
 
 fn is_mine(about: &fs::Metadata) -> bool {
     about.uid() == rustix::process::geteuid().as_raw()
-}
-
-pub(super) fn look_at_lock(place: &Place, found: &mut Findings) {
-    match ProfileLock::holder(&place.dir) {
-        Ok(None) => found.ok(Area::Lock, "nobody works on the profile"),
-        Ok(Some(pid)) => {
-            let who = pid.map_or_else(|| "a process".to_owned(), |pid| format!("process {pid}"));
-            let hint = "a command is done in a moment; a node that does not answer can be ended with `kill`";
-            found.note(Area::Lock, format!("{who} works on the profile, and does not answer on the socket"), hint);
-        }
-        Err(error) => found.error(Area::Lock, error.into()),
-    }
 }
 
 /// What is not as it was written.

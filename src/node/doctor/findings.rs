@@ -1,6 +1,6 @@
 //! What is found, in the order in which it is told.
 
-use crate::api::{ApiError, Area, Diagnosis, Finding, Health};
+use crate::api::{ApiError, Area, Diagnosis, Finding, Health, NodeState};
 
 /// What was found so far.
 #[derive(Default)]
@@ -27,9 +27,10 @@ impl Findings {
         self.0.push(Finding { area, health, message, hint });
     }
 
-    pub(super) fn done(self, running: bool) -> Diagnosis {
+    pub(super) fn done(self, node: NodeState) -> Diagnosis {
         let well = self.0.iter().all(|finding| finding.health != Health::Problem);
-        Diagnosis { well, running, findings: self.0 }
+        let running = matches!(node, NodeState::On | NodeState::Silent);
+        Diagnosis { well, running, node, findings: self.0 }
     }
 }
 

@@ -8,7 +8,9 @@ mod findings;
 mod reach;
 mod surroundings;
 
-use crate::api::{ApiError, Area, Code, Diagnosis};
+use std::path::Path;
+
+use crate::api::{ApiError, Area, Code, Diagnosis, NodeState};
 use crate::identity::{self, IdentityKeypair, KeyMaterial};
 use crate::messenger::{Messenger, query};
 use crate::net::NetStatus;
@@ -30,33 +32,63 @@ const TRIES_AGAIN: &str = "tries again by itself, at least every 30 seconds; whe
 const FROM_OUTSIDE: &str =
     "`rohrpost stop`; then `rohrpost doctor` says more, and `rohrpost recover` saves what is left";
 
-/// Looks, while no node runs.
+/// Looks, while no node runs, or one that cannot be asked: `in_the_way` says why.
 ///
 /// # Errors
 /// `no_profile`; `wrong_passphrase`.
-pub(crate) fn doctor(place: &Place, ask: Ask<'_>) -> Result<Diagnosis, ApiError> {
+pub(crate) fn doctor(place: &Place, in_the_way: Option<ApiError>, ask: Ask<'_>) -> Result<Diagnosis, ApiError> {
     let mut found = Findings::default();
     let key_file = files::look_at_folder(place, &mut found)?;
+    let node = match in_the_way.as_ref().and_then(ApiError::known) {
+        Some(Code::NotAnswering) => NodeState::Silent,
+        Some(Code::Busy) => NodeState::InUse,
+        _ => NodeState::Off,
+    };
+    match in_the_way {
+        None => found.ok(Area::Lock, "nobody works on the profile"),
+        Some(error) => found.error(Area::Lock, error),
+    }
+    if node != NodeState::Off {
+        // Its files change under the eyes of whoever reads them now.
+        found.note(Area::Store, "not looked at: another process works on it", "look again when that is mended");
+        around(place, None, Seen::Other, &mut found);
+        return Ok(found.done(node));
+    }
     let material = match key_file {
         Some(bytes) => unlock(&bytes, ask, &mut found)?,
         None => None,
     };
     let store = material.as_ref().and_then(|material| look_at_store(place, material, &mut found));
-    files::look_at_lock(place, &mut found);
-    around(place, store.as_ref().map(Store::reader).as_ref(), None, &mut found);
-    Ok(found.done(false))
+    around(place, store.as_ref().map(Store::reader).as_ref(), Seen::Nobody, &mut found);
+    Ok(found.done(node))
+}
+
+/// From where is looked.
+#[derive(Clone, Copy)]
+enum Seen<'a> {
+    /// From a node, with its socket.
+    Node(&'a NetStatus, Option<&'a Path>),
+    /// From a command that has the profile, while nobody else has.
+    Nobody,
+    /// While another process has it.
+    Other,
 }
 
 /// Looks from within: a node, or the dispatcher of a command.
-pub(crate) fn of_a_node(place: &Place, reader: &Reader, net: Option<&NetStatus>) -> Result<Diagnosis, ApiError> {
+pub(crate) fn of_a_node(
+    place: &Place,
+    reader: &Reader,
+    net: Option<&NetStatus>,
+    socket: Option<&Path>,
+) -> Result<Diagnosis, ApiError> {
     let mut found = Findings::default();
     files::look_at_folder(place, &mut found)?;
     look_at_open_store(query::exists(reader), reader.frozen(), &mut found);
     let pid = std::process::id();
     found.ok(Area::Lock, format!("held by {}, process {pid}", if net.is_some() { "the node" } else { "this command" }));
     files::look_at_files(reader.inspect(), &mut found);
-    around(place, Some(reader), net, &mut found);
-    Ok(found.done(net.is_some()))
+    around(place, Some(reader), net.map_or(Seen::Nobody, |net| Seen::Node(net, socket)), &mut found);
+    Ok(found.done(if net.is_some() { NodeState::On } else { NodeState::Off }))
 }
 
 /// What a node knows of its store. It does not count rows: who wants that stops it first.
@@ -79,7 +111,8 @@ fn look_at_open_store(exists: Result<bool, StoreError>, frozen: Option<StoreErro
     }
 }
 
-fn around(place: &Place, reader: Option<&Reader>, net: Option<&NetStatus>, found: &mut Findings) {
+fn around(place: &Place, reader: Option<&Reader>, seen: Seen<'_>, found: &mut Findings) {
+    let net = if let Seen::Node(net, _) = seen { Some(net) } else { None };
     let now = Clock::wall();
     let clock = reader.and_then(|reader| query::clock(reader, now).ok());
     files::look_at_snapshots(place, now, found);
@@ -89,7 +122,12 @@ fn around(place: &Place, reader: Option<&Reader>, net: Option<&NetStatus>, found
     }
     surroundings::look_at_clock(now, clock.as_ref(), found);
     let settings = surroundings::look_at_config(place, found);
-    surroundings::look_at_socket(place, net.is_some(), found);
+    match seen {
+        Seen::Node(_, Some(socket)) => found.ok(Area::Socket, socket.display().to_string()),
+        Seen::Nobody => surroundings::look_at_socket(place, found),
+        // What is known of it is said with the lock.
+        Seen::Node(_, None) | Seen::Other => {}
+    }
     surroundings::look_at_network(settings.as_ref(), net, found);
     if let Some(net) = net {
         reach::look_at_reach(net, found);
@@ -121,7 +159,7 @@ pub(super) fn rows_that_do_not_open(unsound: &[(&'static str, u64)]) -> String {
 fn unlock(key_file: &[u8], ask: Ask<'_>, found: &mut Findings) -> Result<Option<KeyMaterial>, ApiError> {
     // A key file of which that cannot be told is not opened either: that says why.
     let needed = identity::key_file_needs_passphrase(key_file).unwrap_or(false);
-    let passphrase = match needed.then(ask).transpose() {
+    let passphrase = match needed.then(|| ask.passphrase()).transpose() {
         Err(error) if error.is(Code::PassphraseNeeded) => {
             let hint = "give --passphrase-file, or look while the node runs";
             found.note(Area::Store, "not looked at: the key file has a passphrase", hint);

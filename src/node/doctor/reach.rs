@@ -2,7 +2,7 @@
 
 use crate::api::{ApiError, Area, Contact, Diagnosis, Mailbox};
 use crate::base::shown::span;
-use crate::base::words::{BoxState, Nat, Reachability, Upnp};
+use crate::base::words::{BoxState, Nat, NodeState, Reachability, Upnp};
 use crate::base::{PeerId, WallTime, limits};
 use crate::identity::RequestPolicy;
 use crate::messenger::query;
@@ -128,7 +128,7 @@ pub(crate) fn of_a_peer(
     look_at_acceptance(&known, &mut found);
     look_at_way(&known, now, &peer, net, &mut found);
     look_at_outbox(&known, &mut found);
-    Ok(found.done(net.is_some()))
+    Ok(found.done(if net.is_some() { NodeState::On } else { NodeState::Off }))
 }
 
 fn look_at_person(contact: Option<&Contact>, known: &ReachView, name: &str, peer: &PeerId, found: &mut Findings) {

@@ -1,10 +1,8 @@
 //! What the profile stands in: the clock, the configuration, the socket, the network.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::net::{IpAddr, TcpListener, UdpSocket};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::os::unix::fs::FileTypeExt;
 
 use crate::api::{self, ApiError, Area};
 use crate::base::shown::{ClockFault, ClockWarning, Elsewhere, span};
@@ -13,7 +11,7 @@ use crate::messenger::query::ClockRow;
 use crate::net::{MdnsStatus, NetStatus};
 use crate::node::config::{RunOptions, Settings};
 use crate::node::place::Place;
-use crate::node::socket;
+use crate::node::socket::{self, SOCKET_NAME};
 
 use super::findings::Findings;
 
@@ -85,44 +83,26 @@ pub(super) fn look_at_config(place: &Place, found: &mut Findings) -> Option<Sett
     }
 }
 
-pub(super) fn look_at_socket(place: &Place, running: bool, found: &mut Findings) {
-    let path = &place.socket;
+/// Whether a node could have its socket in the folder. It is tried: no file system says beforehand whether it knows sockets.
+pub(super) fn look_at_socket(place: &Place, found: &mut Findings) {
+    let path = place.dir.join(SOCKET_NAME);
     let shown = path.display();
-    if running {
-        return found.ok(Area::Socket, shown.to_string());
-    }
-    if let Some(owner) = foreign_folder(path) {
-        let hint = "choose another place with XDG_RUNTIME_DIR or --data-dir";
-        return found.problem(Area::Socket, format!("{owner} belongs to another user"), hint);
-    }
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => match socket::check_path(path) {
-            Ok(()) => found.ok(Area::Socket, format!("{shown} is free for a node")),
-            Err(error) => found.error(Area::Socket, error),
-        },
-        Err(error) => found.error(Area::Socket, crate::node::errors::io(path, &error)),
-        Ok(about) if !about.file_type().is_socket() => {
-            found.problem(Area::Socket, format!("{shown} is in the way of the socket, and is none"), "move it away");
+    if let Ok(about) = fs::symlink_metadata(&path) {
+        if about.file_type().is_socket() {
+            let hint = "nothing to do: the next node removes it";
+            return found.note(Area::Socket, format!("{shown} was left over by a node that was killed"), hint);
         }
-        Ok(_) => match socket::answers(place) {
-            Ok(true) => {
-                let hint = "choose another profile name with `-P`";
-                found.problem(Area::Socket, format!("{shown} belongs to the node of another data folder"), hint);
-            }
-            Ok(false) => {
-                let hint = "nothing to do: the next node removes it";
-                found.note(Area::Socket, format!("{shown} was left over by a node that was killed"), hint);
-            }
-            Err(error) => found.error(Area::Socket, error),
-        },
+        let hint = "move it away; a node has its socket elsewhere meanwhile";
+        return found.note(Area::Socket, format!("{shown} is in the way of the socket, and is none"), hint);
     }
-}
-
-/// The folder of the socket, if it is there and somebody else's.
-fn foreign_folder(socket: &Path) -> Option<String> {
-    let parent = socket.parent()?;
-    let about = fs::metadata(parent).ok()?;
-    (about.uid() != rustix::process::geteuid().as_raw()).then(|| parent.display().to_string())
+    match socket::try_in(place) {
+        Ok(()) => found.ok(Area::Socket, format!("{shown} is free for a node")),
+        Err(error) => {
+            let message = format!("a node cannot have its socket at {shown} ({error})");
+            let hint = "nothing to do: it is elsewhere then, as `rohrpost status` says; commands find it";
+            found.note(Area::Socket, message, hint);
+        }
+    }
 }
 
 pub(super) fn look_at_network(settings: Option<&Settings>, net: Option<&NetStatus>, found: &mut Findings) {

@@ -30,7 +30,7 @@ fn home() -> (tempfile::TempDir, Place) {
 }
 
 fn look(place: &Place) -> Diagnosis {
-    doctor(place, &mut never).unwrap()
+    doctor(place, None, &mut never).unwrap()
 }
 
 /// The finding that is not well, of which there is one.
@@ -40,6 +40,11 @@ fn only(diagnosis: &Diagnosis, area: Area) -> (Health, String, String) {
     assert_eq!(bad.len(), 1, "{diagnosis:?}");
     assert_eq!(diagnosis.well, bad[0].health != Health::Problem, "{diagnosis:?}");
     (bad[0].health, bad[0].message.clone(), bad[0].hint.clone().unwrap())
+}
+
+/// What is remarked about it.
+fn only_note(diagnosis: &Diagnosis, area: Area) -> String {
+    diagnosis.findings.iter().find(|f| f.area == area && f.health == Health::Note).unwrap().message.clone()
 }
 
 fn chmod(path: &Path, mode: u32) {
@@ -123,20 +128,41 @@ fn what_waits_and_cannot_be_read_is_told() {
 #[test]
 fn a_socket_that_was_left_over_and_one_that_is_none() {
     let (_home, place) = home();
-    drop(std::os::unix::net::UnixListener::bind(&place.socket).unwrap());
-    assert_eq!(only(&look(&place), Area::Socket).0, Health::Note);
-    std::fs::remove_file(&place.socket).unwrap();
-    std::fs::write(&place.socket, "x").unwrap();
-    assert_eq!(only(&look(&place), Area::Socket).2, "move it away");
+    let socket = place.dir.join("node.sock");
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    assert!(only(&look(&place), Area::Socket).1.contains("left over"));
+    std::fs::remove_file(&socket).unwrap();
+    std::fs::write(&socket, "x").unwrap();
+    assert!(only(&look(&place), Area::Socket).2.starts_with("move it away"));
 }
 
 #[test]
-fn somebody_works_on_it() {
+fn a_folder_that_can_hold_no_socket_is_told_and_nothing_of_the_trial_stays() {
+    let (home, place) = home();
+    let deep = home.path().join("d".repeat(100));
+    std::fs::rename(&place.dir, &deep).unwrap();
+    let files = || std::fs::read_dir(&deep).unwrap().count();
+    let before = files();
+    let message = only(&look(&Place { dir: deep.clone(), ..place }), Area::Socket).1;
+    assert!(message.contains("at most 103 are possible"), "{message}");
+    assert_eq!(files(), before);
+}
+
+#[test]
+fn who_is_in_the_way_is_told_and_the_store_is_left_to_him() {
     let (_home, place) = home();
-    let lock = profile::lock(&place).unwrap();
-    let (health, message, _) = only(&look(&place), Area::Lock);
-    assert!(health == Health::Note && message.contains(&std::process::id().to_string()), "{message}");
-    drop(lock);
+    let states = [(Code::Busy, NodeState::InUse, false), (Code::NotAnswering, NodeState::Silent, true)];
+    for (code, node, running) in states {
+        let diagnosis = doctor(&place, Some(ApiError::new(code, "process 7").with_hint("kill")), &mut never).unwrap();
+        assert_eq!((diagnosis.node, diagnosis.running, diagnosis.well), (node, running, false));
+        assert_eq!(only(&diagnosis, Area::Lock), (Health::Problem, "process 7".to_owned(), "kill".to_owned()));
+        assert!(only_note(&diagnosis, Area::Store).starts_with("not looked at"));
+        assert!(!diagnosis.findings.iter().any(|finding| finding.area == Area::Socket), "{diagnosis:?}");
+    }
+    // What else keeps a node from being asked is told, and all is looked at.
+    let diagnosis = doctor(&place, Some(ApiError::new(Code::Io, "no permission")), &mut never).unwrap();
+    assert_eq!(diagnosis.node, NodeState::Off);
+    assert!(diagnosis.findings.iter().any(|f| f.area == Area::Store && f.health == Health::Ok), "{diagnosis:?}");
 }
 
 #[test]

@@ -228,8 +228,8 @@ fn one_store_at_a_time() {
     let mut place = Place::new(8);
     let store = place.open().unwrap();
     let lock = crate::store::ProfileLock::acquire(place.path()).unwrap();
-    let me = std::process::id();
-    assert!(matches!(place.open(), Err(StoreError::Locked { pid: Some(pid) }) if pid == me));
+    let me = crate::store::Process::Number(std::process::id());
+    assert!(matches!(place.open(), Err(StoreError::Locked { process }) if process == me));
     drop((store, lock));
     place.open().unwrap();
 }
