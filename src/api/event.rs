@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::types::path;
 use crate::base::event::events;
 use crate::base::shown::{Message, Request};
 use crate::base::words::{MessageEnd, RequestEnd, State};
@@ -47,6 +48,8 @@ macro_rules! shown {
                 /// Its process.
                 pid: u32,
                 /// Its socket.
+                #[serde(with = "path")]
+                #[schemars(with = "PathBuf")]
                 socket: PathBuf,
             },
             /// Something that only a newer node knows.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::types::path;
 use crate::base::words::{NodeState, words};
 use crate::base::{PeerId, WallTime};
 
@@ -104,6 +105,8 @@ pub struct Recovery {
     /// What was wrong with the store.
     pub damage: String,
     /// Where the damaged folder is now.
+    #[serde(with = "path")]
+    #[schemars(with = "PathBuf")]
     pub kept: PathBuf,
     /// Rows that could be read in the damaged database.
     pub from_database: u64,

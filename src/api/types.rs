@@ -10,6 +10,38 @@ use crate::base::shown::{ClockWarning, Connection, Elsewhere, MailboxService, Re
 use crate::base::words::{DhtStatus, LinkPart, Nat, NodeState, Policy, Reachability, RelayService, State, Upnp};
 use crate::base::{MessageId, PeerId, WallTime};
 
+/// Paths are bytes, JSON is text: what is not UTF-8 in one is shown as U+FFFD.
+pub(super) mod path {
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(in crate::api) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&path.to_string_lossy())
+    }
+
+    pub(in crate::api) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+        PathBuf::deserialize(from)
+    }
+
+    /// The same where there may be none.
+    pub(in crate::api) mod maybe {
+        use super::*;
+
+        #[expect(clippy::ref_option, reason = "what serde hands over")]
+        pub(in crate::api) fn serialize<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+            match path {
+                Some(path) => super::serialize(path, to),
+                None => to.serialize_none(),
+            }
+        }
+
+        pub(in crate::api) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+            Option::deserialize(from)
+        }
+    }
+}
+
 /// The own identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Identity {
@@ -204,8 +236,12 @@ pub struct Status {
     /// The process of the node, or whatever process has the profile; `null` when there is none, or it has no number here.
     pub pid: Option<u32>,
     /// The socket of the node; `null` when none runs, or it has none.
+    #[serde(default, with = "path::maybe")]
+    #[schemars(with = "Option<PathBuf>")]
     pub socket: Option<PathBuf>,
     /// The folder of the profile.
+    #[serde(with = "path")]
+    #[schemars(with = "PathBuf")]
     pub data_dir: PathBuf,
     /// The version of the program that answers.
     pub version: String,

@@ -11,13 +11,10 @@ use std::io::{self, IsTerminal, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{Access, access, statfs};
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use tempfile::TempDir;
@@ -25,10 +22,12 @@ use zeroize::Zeroizing;
 
 use crate::api::Code;
 use crate::base::limits::MAX_TEXT;
+use crate::client::{defaults, is_ignored};
 
 use super::context::Context;
 use super::error::{CliError, Result};
 use super::output::safe;
+use super::terminal::Held;
 
 /// Used where neither variable names one.
 const USUAL: &str = "vi";
@@ -38,18 +37,15 @@ const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
 /// Signals are kept from ending the process while it holds a text that others must not find. When this goes, they end it as ever.
 struct Guard {
     signals: Signals,
-    /// They end the process.
-    at_rest: Arc<AtomicBool>,
+    _held: Held,
 }
 
 impl Guard {
     fn begin() -> io::Result<Self> {
-        let at_rest = Arc::new(AtomicBool::new(false));
-        // What is done at a signal is for the whole process, and stays.
-        for signal in [SIGINT, SIGQUIT, SIGTERM, SIGHUP] {
-            flag::register_conditional_default(signal, Arc::clone(&at_rest))?;
-        }
-        Ok(Self { signals: Signals::new([SIGTERM, SIGHUP, SIGCHLD])?, at_rest })
+        let ends = [SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+        let signals = Signals::new(ends.chain([SIGCHLD]))?;
+        // Ctrl-Z in the editor stops this process, too: the shell waits for it.
+        Ok(Self { signals, _held: Held::begin(&[&defaults().ends, &defaults().quits])? })
     }
 
     /// Waits for the end of the editor. Who types Ctrl-C there means the editor; who ends this process ends it, too: with that signal.
@@ -66,12 +62,6 @@ impl Guard {
                 return Ok(Err(signal));
             }
         }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.at_rest.store(true, Ordering::SeqCst);
     }
 }
 

@@ -18,6 +18,7 @@ mod pager;
 mod prompt;
 mod prose;
 mod qr;
+mod terminal;
 #[cfg(test)]
 mod testing;
 mod typed;

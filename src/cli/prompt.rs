@@ -2,11 +2,11 @@
 //!
 //! Never from an argument or the environment: both can be read by others and end up in histories.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
@@ -16,6 +16,7 @@ use super::USUAL_COLUMNS;
 use super::error::{CliError, Result};
 use super::output::Output;
 use super::output::wrap::{HANG, fold};
+use super::terminal;
 
 /// Longest passphrase that is read, in bytes; a longer first line is not a passphrase.
 const MAX_PASSPHRASE: u64 = 4096;
@@ -29,11 +30,10 @@ pub(crate) enum Source {
     File(PathBuf),
 }
 
-impl FromStr for Source {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(if text == "-" { Self::Stdin } else { Self::File(text.into()) })
+impl From<OsString> for Source {
+    /// The name of a file is bytes.
+    fn from(text: OsString) -> Self {
+        if text == "-" { Self::Stdin } else { Self::File(text.into()) }
     }
 }
 
@@ -54,7 +54,7 @@ impl Prompter {
     /// Decides from the flags and the streams whether there is somebody to be asked.
     pub(crate) fn new(source: Option<Source>, no_input: bool) -> Self {
         let at_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
-        let typed = |prompt: &str| rpassword::prompt_password(prompt);
+        let typed = terminal::unseen;
         Self { source, alone: no_input || !at_terminal, typed: Box::new(typed), shown: Box::new(from_terminal) }
     }
 
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_dash_is_standard_input() {
-        assert_eq!("-".parse(), Ok(Source::Stdin));
-        assert_eq!("./-".parse(), Ok(Source::File("./-".into())));
+        assert_eq!(Source::from(OsString::from("-")), Source::Stdin);
+        assert_eq!(Source::from(OsString::from("./-")), Source::File("./-".into()));
     }
 }

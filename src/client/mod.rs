@@ -11,8 +11,8 @@ mod send;
 use crate::api::{ApiError, Code, Diagnosis, DoctorParams, NoParams, NodeState, Status, method};
 use crate::node;
 pub use crate::node::{
-    Ask, From, Passphrase, Person, Place, RunOptions, Setting, Tapping, beside, change_passphrase, create, exists,
-    needs_passphrase, recover,
+    Ask, Defaults, From, Passphrase, Person, Place, RunOptions, Setting, Tapping, beside, change_passphrase, create,
+    defaults, exists, is_ignored, needs_passphrase, recover,
 };
 
 use open::Reached;
@@ -32,7 +32,9 @@ pub fn doctor(place: &Place, ask: Ask<'_>) -> Result<Diagnosis, ApiError> {
         Ok(Reached::Node(stream)) => Client::at(place, stream).ask::<method::Doctor>(&DoctorParams::default()),
         Ok(Reached::Free(())) => node::doctor(place, None, ask),
         // Who is in the way, and what is in order besides, is what is to be told.
-        Err(error) if !error.is(Code::NoProfile) => node::doctor(place, Some(error), ask),
+        Err(error) if ![Code::NoProfile, Code::OtherUser, Code::Config].iter().any(|code| error.is(*code)) => {
+            node::doctor(place, Some(error), ask)
+        }
         Err(error) => Err(error),
     }
 }

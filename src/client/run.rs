@@ -58,7 +58,7 @@ fn alone(place: &Place, ask: Ask<'_>) -> Result<node::Lock, ApiError> {
 /// # Errors
 /// `busy` when it does not end, or another process has the profile; `not_answering`.
 pub fn stop(place: &Place, ask: Ask<'_>) -> Result<bool, ApiError> {
-    if !node::exists(place) {
+    if !node::exists(place)? {
         return Err(place.missing());
     }
     let stream = match open::look(place, ask)? {

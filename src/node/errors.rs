@@ -16,6 +16,8 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         let code = match &error {
             StoreError::Locked { process } => return find::busy(*process),
+            StoreError::OtherUser { user, .. } => return other_user(&error, user),
+            StoreError::NotAFolder { .. } => Code::Config,
             StoreError::Damaged { .. } | StoreError::WrongKey => Code::Damaged,
             StoreError::Full => Code::DiskFull,
             StoreError::TooNew { .. } => Code::TooNew,
@@ -33,6 +35,13 @@ impl From<StoreError> for ApiError {
             None => told,
         }
     }
+}
+
+fn other_user(error: &StoreError, user: &str) -> ApiError {
+    // A shell takes what follows `#` for a remark.
+    let user = if user.starts_with('#') { format!("'{user}'") } else { user.to_owned() };
+    ApiError::new(Code::OtherUser, error.to_string())
+        .with_hint(format!("as that user: `sudo -u {user} rohrpost …`; nothing was touched"))
 }
 
 impl From<KeyFileError> for ApiError {

@@ -17,7 +17,7 @@ use super::whereabouts::Whereabouts;
 use crate::api::rpc::{FromNode, Id, Request, parse_from_node};
 use crate::api::{ApiError, Code, Pong, Rpc, method};
 use crate::base::limits::MAX_RPC_LINE;
-use crate::store::{Holder, Process, ProfileLock};
+use crate::store::{Holder, Process, ProfileDir, ProfileLock};
 
 /// A node that gives no sign of life for so long does not answer.
 pub(crate) const SILENCE: Duration = Duration::from_secs(2);
@@ -40,6 +40,8 @@ pub(crate) enum Found {
 /// # Errors
 /// What the node says when it serves nobody more; those of the disk.
 pub(crate) fn find(place: &Place) -> Result<Found, ApiError> {
+    // Whose it is comes first: who looks at another user's profile leaves no trace in it.
+    ProfileDir::own(&place.dir)?;
     let Some(holder) = ProfileLock::holder(&place.dir)? else { return Ok(Found::Nobody) };
     let told = Whereabouts::from_bytes(&holder.told, &place.dir);
     // On a full disk the node could write down nothing; who listens in the folder itself serves it.

@@ -32,6 +32,7 @@ mod recover;
 mod run;
 mod server;
 mod service;
+mod signals;
 mod socket;
 mod upkeep;
 mod views;
@@ -41,13 +42,15 @@ pub use config::{From, RunOptions, Setting, Tapping};
 pub use place::Place;
 pub use profile::{Ask, Person, beside, change_passphrase, create, exists, needs_passphrase};
 pub use recover::recover;
+pub use signals::{Defaults, defaults, is_ignored};
 
 pub(crate) use dispatch::Dispatcher;
 pub(crate) use doctor::doctor;
 pub(crate) use find::{Found, SILENCE, connect, find, holder};
 pub(crate) use news::News;
 pub(crate) use profile::{Profile, lock};
-pub(crate) use run::{Local, Node, Signals};
+pub(crate) use run::{Local, Node};
+pub(crate) use signals::Signals;
 
 pub(crate) use crate::store::ProfileLock as Lock;
 

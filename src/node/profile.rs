@@ -147,10 +147,14 @@ fn key_file(place: &Place, dir: &ProfileDir) -> Result<Vec<u8>, ApiError> {
 }
 
 /// Whether there is such a profile (a damaged one is there, too).
-pub fn exists(place: &Place) -> bool {
-    match folder(place) {
-        Ok(dir) => !matches!(key_file(place, &dir), Err(error) if error.is(Code::NoProfile)),
-        Err(error) => !error.is(Code::NoProfile),
+///
+/// # Errors
+/// `other_user`, and `config` where a file stands on the way.
+pub fn exists(place: &Place) -> Result<bool, ApiError> {
+    match folder(place).and_then(|dir| key_file(place, &dir)) {
+        Err(error) if error.is(Code::NoProfile) => Ok(false),
+        Err(error) if error.is(Code::OtherUser) || error.is(Code::Config) => Err(error),
+        _ => Ok(true),
     }
 }
 
@@ -158,9 +162,14 @@ pub fn exists(place: &Place) -> bool {
 pub fn beside(place: &Place) -> Vec<Place> {
     let folders = place.dir.parent().and_then(|folder| std::fs::read_dir(folder).ok());
     let names = folders.into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    let mut all: Vec<Place> = names.filter_map(|name| place.sibling(&name)).filter(exists).collect();
+    let mut all: Vec<Place> = names.filter_map(|name| place.sibling(&name)).filter(is_there).collect();
     all.sort_by(|a, b| a.profile.cmp(&b.profile));
     all
+}
+
+/// Whoever's it is.
+fn is_there(place: &Place) -> bool {
+    exists(place).unwrap_or_else(|error| error.is(Code::OtherUser))
 }
 
 /// Whether the key file of a profile needs a passphrase.
@@ -189,12 +198,12 @@ pub fn create(place: &Place, passphrase: Option<&Passphrase>, name: Option<&str>
     let there = || {
         ApiError::new(Code::Exists, format!("there is a profile '{}' already: {}", place.profile, place.dir.display()))
     };
-    if exists(place) {
+    if exists(place)? {
         return Err(there());
     }
     let staged = StagedDir::begin(&place.dir)?;
     // Another process may have been quicker.
-    if exists(place) {
+    if exists(place)? {
         return Err(there());
     }
     let material = KeyMaterial::generate(rng);

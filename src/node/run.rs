@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -19,7 +18,7 @@ use super::profile::Profile;
 use super::server::{self, Door, Served};
 use super::service::Service;
 use super::whereabouts::Address;
-use super::{addresses, errors, random};
+use super::{addresses, random};
 use crate::api::{ApiError, Event, EventKind};
 use crate::base::limits::{LANE_CONTACTS, LANE_STRANGERS};
 use crate::base::words::MailService;
@@ -228,26 +227,5 @@ impl Local {
     pub(crate) async fn shutdown(&self) -> Result<(), ApiError> {
         self.halt.send_replace(true);
         self.dispatcher.core().ended().await
-    }
-}
-
-/// The signals that ask the process to end.
-pub(crate) struct Signals([Signal; 3]);
-
-impl Signals {
-    /// From now on they no longer end the process by themselves.
-    pub(crate) fn new() -> Result<Self, ApiError> {
-        let of = |kind| signal(kind).map_err(|e| errors::internal(format!("signals cannot be waited for: {e}")));
-        Ok(Self([of(SignalKind::interrupt())?, of(SignalKind::terminate())?, of(SignalKind::hangup())?]))
-    }
-
-    /// Waits for one of them.
-    pub(crate) async fn wait(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
     }
 }

@@ -60,6 +60,20 @@ pub enum StoreError {
         /// Where.
         path: PathBuf,
     },
+    /// The profile, or the folder in which it is to be, is another user's: nothing is made in it.
+    #[error("{} belongs to the user {user}", .path.display())]
+    OtherUser {
+        /// Which folder.
+        path: PathBuf,
+        /// The user's name, or `#` and the number.
+        user: String,
+    },
+    /// A file stands where a folder is meant.
+    #[error("{} is not a folder", .path.display())]
+    NotAFolder {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The folder holds something else.
     #[error("{} is open to others and holds files that are not rohrpost's", .path.display())]
     Foreign {
@@ -113,6 +127,8 @@ impl StoreError {
             }
             Self::ReadOnly { .. } => Some("mount it writable, or choose another place with --data-dir"),
             Self::Permission { .. } => Some("the profile folder must belong to you and be writable"),
+            Self::OtherUser { .. } => Some("run it as that user: `sudo -u USER rohrpost …`"),
+            Self::NotAFolder { .. } => Some("choose a folder with --data-dir"),
             Self::Foreign { .. } => Some("choose an empty folder, or one that only you can read, with --data-dir"),
             Self::Occupied { .. } => Some("move it away, or choose another place with --data-dir"),
             Self::Poisoned { .. } => Some("start the program again"),

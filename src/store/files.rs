@@ -2,10 +2,12 @@
 //!
 //! Everything in the folder is made with the permissions it keeps: folders 0700, files 0600.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
 
 use super::StoreError;
 use super::durable::{Disk, Durable, Synced};
@@ -47,6 +49,7 @@ impl ProfileDir {
         if let Some(profile) = Self::open(path)? {
             return Ok(profile);
         }
+        may_make(path)?;
         private_folder(path)?;
         sync_parent(path)?;
         Ok(Self { path: path.to_owned() })
@@ -58,10 +61,7 @@ impl ProfileDir {
     /// As [`ProfileDir::create`].
     pub fn open(path: &Path) -> Result<Option<Self>, StoreError> {
         let at = |error| StoreError::from_io(path, error);
-        let Some(found) = existing(path, fs::metadata(path))? else { return Ok(None) };
-        if !found.is_dir() {
-            return Err(at(ErrorKind::NotADirectory.into()));
-        }
+        let Some(found) = Self::own(path)? else { return Ok(None) };
         if found.mode() & 0o077 != 0 {
             // `--data-dir /tmp` must not take /tmp away from everybody else.
             let mut entries = fs::read_dir(path).map_err(at)?;
@@ -72,6 +72,22 @@ impl ProfileDir {
             fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(at)?;
         }
         Ok(Some(Self { path: path.to_owned() }))
+    }
+
+    /// Looks whether the folder is there, and this user's; nothing is touched.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherUser`], [`StoreError::NotAFolder`], those of the disk.
+    pub fn own(path: &Path) -> Result<Option<Metadata>, StoreError> {
+        let found = match fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(not_a_folder(path)),
+            found => existing(path, found)?,
+        };
+        match found {
+            Some(found) if !found.is_dir() => Err(not_a_folder(path)),
+            Some(found) if found.uid() != geteuid().as_raw() => Err(other_user(path, &found)),
+            found => Ok(found),
+        }
     }
 
     /// Where it is.
@@ -107,6 +123,37 @@ impl ProfileDir {
     pub fn write_key_file(&self, bytes: &[u8]) -> Result<(), StoreError> {
         replace_secret_file(&self.path, KEY_FILE, bytes, &Disk)
     }
+}
+
+/// Whether this user may make something at `path`: not in another user's folder, whatever its permissions are. Root would lock
+/// the owner out.
+pub(super) fn may_make(path: &Path) -> Result<(), StoreError> {
+    for above in path.ancestors() {
+        match fs::metadata(above) {
+            Ok(found) if !found.is_dir() => return Err(not_a_folder(above)),
+            Ok(found) if ![0, geteuid().as_raw()].contains(&found.uid()) => return Err(other_user(above, &found)),
+            Ok(_) => return Ok(()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(StoreError::from_io(above, error)),
+        }
+    }
+    Ok(())
+}
+
+/// That a file stands at `path`, or on the way there.
+fn not_a_folder(path: &Path) -> StoreError {
+    let file = path.ancestors().find(|above| fs::metadata(above).is_ok_and(|found| !found.is_dir()));
+    StoreError::NotAFolder { path: file.unwrap_or(path).to_owned() }
+}
+
+fn other_user(path: &Path, found: &Metadata) -> StoreError {
+    let number = found.uid().to_string();
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let name = lines
+        .find(|fields| fields.get(2) == Some(&number.as_str()))
+        .and_then(|fields| fields.first().map(|name| (*name).to_owned()));
+    StoreError::OtherUser { path: path.to_owned(), user: name.unwrap_or_else(|| format!("#{number}")) }
 }
 
 /// What was asked for of `path`; `None` when nothing is there.
@@ -273,7 +320,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs::write(&file, "x").unwrap();
-        assert!(matches!(ProfileDir::create(&file), Err(StoreError::Io { .. })));
+        let not_a_folder = |result| matches!(result, Err(StoreError::NotAFolder { path }) if path == file);
+        assert!(not_a_folder(ProfileDir::create(&file).map(drop)) && not_a_folder(ProfileDir::open(&file).map(drop)));
+        // Or on the way.
+        assert!(not_a_folder(ProfileDir::create(&file.join("default")).map(drop)));
         let profile = ProfileDir::create(&dir.path().join("profile")).unwrap();
         fs::write(profile.path().join(KEY_FILE), vec![0; 70_000]).unwrap();
         assert!(matches!(profile.read_key_file(), Err(StoreError::Damaged { .. })));

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
-use super::files::{KEY_FILE, LOCK, ProfileDir, exchange, private_folder, sync_parent};
+use super::files::{KEY_FILE, LOCK, ProfileDir, exchange, may_make, private_folder, sync_parent};
 use super::lock::ProfileLock;
 
 /// A profile folder in the making, beside the place where it is to be: what is there under its own name is whole.
@@ -28,6 +28,7 @@ impl StagedDir {
         let name = place.file_name().unwrap_or_default().to_string_lossy();
         let path = place.with_file_name(format!(".{name}.new"));
         if let Some(parent) = place.parent() {
+            may_make(parent)?;
             private_folder(parent)?;
         }
         let dir = ProfileDir::create(&path)?;

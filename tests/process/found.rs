@@ -40,7 +40,7 @@ fn of_folder(person: &Person, folder: &str, args: &[&str]) -> Command {
 }
 
 /// The surroundings of the one for the other.
-fn as_there(plain: &Command, command: &mut Command) {
+pub fn as_there(plain: &Command, command: &mut Command) {
     command.current_dir(plain.get_current_dir().unwrap()).env_clear();
     command.envs(plain.get_envs().filter_map(|(key, value)| Some((key, value?))));
 }

@@ -29,7 +29,7 @@ pub(crate) struct InitArgs {
 /// Makes the identity and shows it.
 pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<()> {
     // Said before a passphrase is thought up in vain.
-    if client::exists(&context.place) {
+    if client::exists(&context.place)? {
         let message = format!("the profile {} exists already", context.place.profile);
         return Err(CliError::new(Code::Exists, message));
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::api::Code;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::Output;
@@ -24,7 +25,7 @@ struct Profile {
 pub(crate) fn run(context: &mut Context) -> Result<()> {
     let all = client::beside(&context.place).into_iter().map(|place| Profile {
         // One that does not answer runs.
-        running: !matches!(Client::connect(&place), Ok(None)),
+        running: Client::connect(&place).map_or_else(|error| error.is(Code::NotAnswering), |found| found.is_some()),
         locked: client::needs_passphrase(&place).ok(),
         data_dir: place.dir.display().to_string(),
         profile: place.profile,

@@ -292,15 +292,15 @@ fn after_a_failed_commit_the_store_is_opened_again() {
 fn profiles_are_made_once_and_locked_with_a_passphrase() {
     let dir = tempfile::tempdir().unwrap();
     let place = Place::resolve_with("default", Some(dir.path()), &|_| None).unwrap();
-    assert!(!exists(&place));
+    assert!(!exists(&place).unwrap());
     assert!(Client::open(&place, &mut nobody).err().unwrap().is(Code::NoProfile));
     assert!(create(&place, None, Some(&"x".repeat(65))).unwrap_err().is(Code::TooLong));
     assert!(create(&place, None, Some("a\u{7}")).unwrap_err().is(Code::ControlCharacters));
-    assert!(!exists(&place) && !place.dir.exists());
+    assert!(!exists(&place).unwrap() && !place.dir.exists());
 
     let word = |text: &str| Passphrase::new(text.to_owned());
     let id = create(&place, Some(&word("one")), Some("A")).unwrap();
-    assert!(exists(&place) && needs_passphrase(&place).unwrap());
+    assert!(exists(&place).unwrap() && needs_passphrase(&place).unwrap());
     assert!(create(&place, None, None).unwrap_err().is(Code::Exists));
     let error = Client::open(&place, &mut || Ok(word("two"))).err().unwrap();
     assert!(error.is(Code::WrongPassphrase) && error.exit == 8, "{error:?}");

@@ -1,0 +1,204 @@
+//! A terminal of its own for the program: what is typed there, and that it is given back as it was.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+
+use crate::found::as_there;
+use crate::node::{PATIENCE, Watchdog, becomes};
+use crate::person::{Person, TCP};
+
+/// The terminal as who sits there has it: what is shown, and what is typed.
+struct Terminal {
+    keyboard: File,
+    line: File,
+    shown: Arc<(Mutex<String>, Condvar)>,
+}
+
+impl Terminal {
+    fn new() -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let line = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+        let keyboard = File::from(master);
+        let shown = Arc::new((Mutex::new(String::new()), Condvar::new()));
+        let (mut from, to) = (keyboard.try_clone().unwrap(), Arc::clone(&shown));
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(read @ 1..) = from.read(&mut bytes) {
+                to.0.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..read]));
+                to.1.notify_all();
+            }
+        });
+        Self { keyboard, line, shown }
+    }
+
+    /// Starts it with this terminal as its own.
+    fn start(&self, command: &Command, words: &[&str]) -> Child {
+        let mut inside = Command::new("setsid");
+        inside.arg("--ctty").args(words);
+        as_there(command, &mut inside);
+        let stream = || self.line.try_clone().unwrap();
+        inside.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        inside.stdin(stream()).stdout(stream()).stderr(stream()).spawn().unwrap()
+    }
+
+    fn types(&mut self, keys: &[u8]) {
+        self.keyboard.write_all(keys).unwrap();
+    }
+
+    /// Waits until so many times was shown what is to be shown.
+    fn shows(&self, what: &str, times: usize) {
+        let (shown, changed) = &*self.shown;
+        let not_yet = |shown: &mut String| shown.matches(what).count() < times;
+        let (shown, waited) = changed.wait_timeout_while(shown.lock().unwrap(), PATIENCE, not_yet).unwrap();
+        assert!(!waited.timed_out(), "{what:?} is not shown: {shown:?}");
+    }
+
+    /// Waits until so many times was asked for the passphrase, and what is typed is not shown.
+    fn is_at_prompt(&self, times: usize) {
+        self.shows(PROMPT, times);
+        becomes("a terminal that shows nothing", || !self.echoes());
+    }
+
+    fn echoes(&self) -> bool {
+        tcgetattr(&self.line).unwrap().local_modes.contains(LocalModes::ECHO)
+    }
+}
+
+/// A profile with a passphrase, and the program that is to be typed.
+fn locked() -> (Person, String) {
+    let alice = Person::homeless();
+    alice.write("right", "correct horse\n");
+    alice.one(&["--passphrase-file", "right", "init", "--name", "Alice"]);
+    let program = alice.command(&[]).get_program().to_str().unwrap().to_owned();
+    (alice, program)
+}
+
+const PROMPT: &str = "Passphrase of default: ";
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+fn end(child: &mut Child) -> std::process::ExitStatus {
+    let _guard = Watchdog::over(child);
+    child.wait().unwrap()
+}
+
+fn is_stopped(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+}
+
+/// F13: whatever ends the program at a prompt, and in whatever shell, what is typed next is seen.
+#[test]
+fn the_terminal_is_given_back_on_every_way_out_of_a_prompt() {
+    let (alice, program) = locked();
+    let command = alice.command(&[]);
+    let plain: &[&str] = &[&program, "--data-dir", "data", "inbox"];
+    for key in [b"\x03", b"\x1c"] {
+        let mut terminal = Terminal::new();
+        let mut child = terminal.start(&command, plain);
+        terminal.is_at_prompt(1);
+        terminal.types(b"half a pass");
+        terminal.types(key);
+        let number = if key == b"\x03" { Signal::INT } else { Signal::QUIT };
+        assert_eq!(end(&mut child).signal(), Some(number.as_raw()));
+        assert!(terminal.echoes() && !terminal.shown.0.lock().unwrap().contains("half"), "{key:?}");
+    }
+    // Shells that go on, as those at which people sit.
+    let dash = "trap : INT QUIT; \"$0\" --data-dir data inbox; echo over $?; read x";
+    let bash = "trap : INT QUIT; x=$(\"$0\" --data-dir data inbox); echo over $?; read x";
+    for (shell, script) in [("dash", dash), ("bash", bash)] {
+        for (key, code) in [(b"\x03", 130), (b"\x1c", 131)] {
+            let mut terminal = Terminal::new();
+            let mut child = terminal.start(&command, &[shell, "-c", script, &program]);
+            terminal.is_at_prompt(1);
+            terminal.types(key);
+            terminal.shows(&format!("over {code}"), 1);
+            assert!(terminal.echoes(), "{shell} {key:?}");
+            terminal.types(b"\n");
+            end(&mut child);
+        }
+    }
+    for sent in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
+        let terminal = Terminal::new();
+        let mut child = terminal.start(&command, plain);
+        terminal.is_at_prompt(1);
+        signal(&child, sent);
+        assert_eq!(end(&mut child).signal(), Some(sent.as_raw()));
+        assert!(terminal.echoes(), "{sent:?}");
+    }
+}
+
+#[test]
+fn a_prompt_that_was_stopped_goes_on_where_it_was() {
+    let (alice, program) = locked();
+    let mut terminal = Terminal::new();
+    let mut child = terminal.start(&alice.command(&[]), &[&program, "--data-dir", "data", "id"]);
+    for times in 1..=2 {
+        terminal.is_at_prompt(times);
+        terminal.types(b"\x1a");
+        becomes("a stopped process", || is_stopped(child.id()));
+        assert!(terminal.echoes(), "while it is stopped, the terminal is somebody else's");
+        signal(&child, Signal::CONT);
+    }
+    terminal.is_at_prompt(3);
+    // A letter is taken back, and a word.
+    terminal.types(b"nonsense\x15correct horsee\x7f\n");
+    assert_eq!(end(&mut child).code(), Some(0));
+    terminal.shows("12D3KooW", 1);
+    assert!(terminal.echoes());
+}
+
+/// After the prompt signals do what they do without one.
+#[test]
+fn a_node_that_asked_for_its_passphrase_ends_by_signals_as_any_other() {
+    let (alice, program) = locked();
+    let run = [&program, "--data-dir", "data", "run", "--listen", TCP, "--no-mdns", "--no-upnp"];
+    for sent in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut terminal = Terminal::new();
+        let mut child = terminal.start(&alice.command(&[]), &run);
+        terminal.is_at_prompt(1);
+        terminal.types(b"correct horse\n");
+        terminal.shows("ready", 1);
+        signal(&child, Signal::TSTP);
+        becomes("a stopped process", || is_stopped(child.id()));
+        signal(&child, Signal::CONT);
+        signal(&child, sent);
+        assert_eq!(end(&mut child).code(), Some(0), "{sent:?}");
+        assert!(!alice.path().join("data/default/node.sock").exists());
+    }
+}
+
+/// F12: a signal that is ignored at the start stays ignored.
+#[test]
+fn what_was_ignored_at_the_start_stays_ignored() {
+    let alice = Person::new("Alice");
+    for (ignored, sent, other) in [("HUP", Signal::HUP, Signal::TERM), ("INT", Signal::INT, Signal::HUP)] {
+        let plain = alice.command(&["run", "--listen", TCP, "--no-mdns", "--no-upnp"]);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("trap '' {ignored}; exec \"$@\""), "sh"]);
+        command.arg(plain.get_program()).args(plain.get_args());
+        as_there(&plain, &mut command);
+        let mut node = crate::node::Talker::of(command, alice.new_log());
+        node.event("ready", |_| true);
+        node.signal(sent);
+        assert_eq!(alice.status()["node"], "on");
+        assert_eq!(alice.status()["pid"], node.pid(), "after SIG{ignored}");
+        node.signal(other);
+        assert_eq!(node.ended().code(), Some(0));
+    }
+    assert!(Path::new("/proc/self/status").exists());
+}
