@@ -91,7 +91,7 @@ mod tests {
         fn no_width_lets_what_is_quoted_pass_for_a_finding(text in any_text(), columns in 20_usize..=200) {
             let finding = |hint| Finding { area: Area::Clock, health: Health::Note, message: text.clone(), hint };
             let findings = vec![finding(Some(text.clone())), finding(None)];
-            let shown = written(Form::People { columns }, |output| show(&Diagnosis { well: true, running: true, findings }, output));
+            let shown = written(Form::People { columns }, |output| show(&Diagnosis { well: true, running: true, node: NodeState::On, findings }, output));
             let rows = begun(&shown, columns);
             let is_ours = |row: &String| ["WHAT", "HOW", "clock"].iter().any(|word| row.starts_with(word));
             prop_assert!(rows.iter().all(is_ours) && rows.len() <= 4, "{}", shown);
