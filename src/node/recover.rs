@@ -12,14 +12,17 @@ use super::clock::Clock;
 use super::doctor;
 use super::place::Place;
 use super::profile::{Ask, Profile};
-use super::{profile, random};
+use super::{find, profile, random};
 
 /// Makes the profile anew of what is left of it.
 ///
 /// # Errors
 /// `sound` when nothing is wrong; `busy` while somebody works on it; the passphrase's errors; `io`, `disk_full`.
 pub fn recover(place: &Place, ask: Ask<'_>) -> Result<Recovery, ApiError> {
-    let lock = profile::lock(place)?;
+    let lock = profile::lock(place).map_err(|error| match find::connect(place) {
+        Ok(Some(_)) if error.is(Code::Busy) => error.with_hint("its node runs: `rohrpost stop` ends it"),
+        _ => error,
+    })?;
     let profile = Profile::unlock(place, ask)?;
     let now = Clock::new().now();
     let damage = damage(&profile, now)?;

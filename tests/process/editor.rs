@@ -43,7 +43,8 @@ fn ends(mut child: Child) -> (Option<i32>, String) {
     child.stdout.take().unwrap().read_to_string(&mut shown).unwrap();
     let code = child.wait().unwrap().code();
     drop(guard);
-    (code, shown)
+    // Wherever lines were broken.
+    (code, shown.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 fn at_terminal(person: &Person, editor: &str, args: &[&str]) -> (Option<i32>, String) {

@@ -173,6 +173,8 @@ impl Side {
                 self.house.sleep(*span);
             }
             Act::Restart => {
+                // What was due is done by then.
+                self.house.office.hand_in(0, vec![Input::Timer]);
                 self.waits = None;
                 self.house.restart();
             }
