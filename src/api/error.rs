@@ -75,6 +75,8 @@ codes! {
     NoConversation = "no_conversation", -32007, 6, Some("`rohrpost inbox` shows the conversations");
     /// The message was there, and is gone: its time was over, or its conversation was deleted.
     MessageGone = "message_gone", -32008, 6, None;
+    /// The cursor is of another log of events, or ahead of the end of this one: an older copy of the profile was put back, or it is another profile.
+    WrongCursor = "wrong_cursor", -32000, 6, Some("`listen --since 0` (in JSON-RPC `since: 0`) begins with the oldest event that is kept, without a cursor it begins now");
     /// This peer keeps no mailbox for us.
     NoMailbox = "no_mailbox", -32009, 6, Some("`rohrpost mailbox list` shows yours");
     /// There is no such profile.
@@ -96,6 +98,8 @@ codes! {
     ClientIdReused = "client_id_reused", -32016, 1, Some("give every message a client ID of its own");
     /// A request of theirs is pending, and was not accepted with the message: nothing is sent.
     RequestPending = "request_pending", -32025, 1, Some("see it with `rohrpost requests show`; `rohrpost send --accept` (in JSON-RPC `accept: true`) accepts it and sends");
+    /// The message is not queued any more, or goes out at this moment: it cannot be cancelled.
+    NotQueued = "not_queued", -32027, 1, Some("`rohrpost history` says how far it is");
     /// A name that one gives could be taken for something else: a peer ID, a link, an option, several recipients, oneself.
     OddName = "odd_name", -32026, 1, Some("choose another name");
     /// Not a safety number: it has 60 digits.

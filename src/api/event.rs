@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cursor::Cursor;
 use super::types::path;
 use crate::base::event::events;
 use crate::base::shown::{Message, Request};
@@ -14,14 +15,23 @@ use crate::base::{MessageId, PeerId, WallTime};
 /// One entry of the durable event log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
-    /// Its place, growing by one: the cursor with which `events` and `listen` go on. `ready` is not in the log and
-    /// carries the place of the newest event.
+    /// Its place, growing by one. `ready` is not in the log and carries the place of the newest event.
     pub seq: u64,
+    /// With which `events` and `listen` go on behind it.
+    #[schemars(with = "String")]
+    pub cursor: Cursor,
     /// When it happened.
     pub at: WallTime,
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
+}
+
+impl Event {
+    /// An event of the log.
+    pub const fn new(seq: u64, at: WallTime, kind: EventKind) -> Self {
+        Self { seq, cursor: Cursor::behind(seq, at), at, kind }
+    }
 }
 
 macro_rules! shown {
@@ -88,7 +98,8 @@ pub struct EventPage {
     /// The events after the cursor, oldest first. Where `seq` jumps, the log had grown too long in between.
     pub events: Vec<Event>,
     /// The cursor for the next call.
-    pub next: u64,
+    #[schemars(with = "String")]
+    pub next: Cursor,
     /// Whether there are more after it.
     pub more: bool,
 }

@@ -102,6 +102,8 @@ methods! {
     Reply = "reply" (ReplyParams) -> Sent, [Ambiguous, EmptyText, TooLong, Blocked, RequestPending, NoMessage, ClientIdReused, MessageGone, OutboxFull];
     /// Shows one message, and waits until it has come so far if asked to.
     MessageShow = "message" (MessageParams) -> Message, [NoMessage, Ambiguous, MessageGone];
+    /// Gives a message up that is still queued: it stays as *undelivered*. What goes out at this moment, or is with them or a mailbox of theirs, cannot be cancelled; what may have been lost on the way can, and if it was not, *delivered* follows.
+    MessageCancel = "message.cancel" (CancelParams) -> Message, [NoMessage, Ambiguous, NotQueued];
     /// Lists the conversations, newest first.
     Inbox = "inbox" (InboxParams) -> Vec<Conversation>, [];
     /// Lists messages of a conversation, oldest first.
@@ -164,10 +166,12 @@ methods! {
     MailboxUse = "mailbox.use" (MailboxParams) -> Mailbox, [NotFound, Ambiguous, BadAddress, Oneself, UnsoundPeer, TooManyMailboxes];
     /// Leaves a mailbox: what still waits there is fetched first, if it answers.
     MailboxDrop = "mailbox.drop" (Who) -> Resolved, [NotFound, Ambiguous, BadLink, NoMailbox];
-    /// Reads events of the log after a cursor.
-    Events = "events" (EventsParams) -> EventPage, [];
-    /// Subscribes this connection: every event after the cursor comes as a notification `event`. A second call replaces the first.
-    Listen = "listen" (ListenParams) -> Listening, [];
+    /// Reads events of the log behind a cursor.
+    Events = "events" (EventsParams) -> EventPage, [WrongCursor];
+    /// Subscribes this connection: every event behind the cursor comes as a notification `event`. A second call replaces the first.
+    Listen = "listen" (ListenParams) -> Listening, [WrongCursor];
+    /// Gives the OpenRPC document of this interface.
+    Discover = "rpc.discover" (NoParams) -> Document, [];
     /// Answers at once, whatever the node does otherwise, and says by the nonce beside the profile's lock which profile it serves.
     Ping = "ping" (NoParams) -> Pong, [NodeNeeded];
     /// Ends the node.

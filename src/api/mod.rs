@@ -6,6 +6,7 @@
 //!
 //! Owns no behaviour: it says what may be asked and what an answer looks like, `node` answers.
 
+mod cursor;
 mod error;
 mod event;
 mod health;
@@ -24,17 +25,18 @@ pub use crate::base::words::{
     BoxState, DhtStatus, Direction, LinkPart, MessageEnd, Nat, NodeState, Policy, Reachability, RelayService,
     RequestEnd, ServeMailbox, State, Upnp,
 };
+pub use cursor::{Cursor, NoCursor};
 pub use error::{ApiError, CODES, Candidate, CandidateMessage, Code, CodeInfo};
 pub use event::{Event, EventKind, EventPage};
 pub use health::{Area, Diagnosis, Finding, Health, Recovery};
 pub use methods::{Call, METHODS, Method, Rpc, method};
 pub use openrpc::{COMMON_ERRORS, openrpc};
 pub use params::{
-    AddContact, DoctorParams, EventsParams, HistoryParams, InboxParams, LinkParams, ListenParams, MailboxParams,
-    MessageParams, NameParams, NoParams, PolicyParams, ReadParams, RenameParams, ReplyParams, SendParams, SetContact,
-    VerifyParams, WaitFor, Who,
+    AddContact, CancelParams, DoctorParams, EventsParams, HistoryParams, InboxParams, LinkParams, ListenParams,
+    MailboxParams, MessageParams, NameParams, NoParams, PolicyParams, ReadParams, RenameParams, ReplyParams,
+    SendParams, SetContact, VerifyParams, WaitFor, Who,
 };
 pub use types::{
-    ClockState, DeletedConversation, Found, HeldMessage, Identity, Listening, OpenMailbox, Peer, PolicyState, Pong,
-    Reach, ReadCount, RequestDetail, Resolved, Sent, Status, Stopping,
+    ClockState, DeletedConversation, Document, Found, HeldMessage, Identity, Listening, OpenMailbox, Peer, PolicyState,
+    Pong, Reach, ReadCount, RequestDetail, Resolved, Sent, Status, Stopping,
 };

@@ -96,7 +96,7 @@ fn errors() -> Map<String, Value> {
     CODES.iter().map(entry).collect()
 }
 
-/// An event with the fields of its kind; `seq`, `at` and `event` are in all of them. What stands for events of newer nodes is
+/// An event with the fields of its kind; `seq`, `cursor`, `at` and `event` are in all of them. What stands for events of newer nodes is
 /// none.
 fn describe_event(kind: &Value) -> Option<Value> {
     let name = kind.pointer("/properties/event/const").filter(|name| **name != *"Unknown")?;

@@ -7,6 +7,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cursor::Cursor;
 use crate::base::words::{Policy, State, words};
 
 /// Nothing.
@@ -155,6 +156,14 @@ pub struct MessageParams {
     pub timeout_ms: Option<u64>,
 }
 
+/// Parameters of `message.cancel`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CancelParams {
+    /// An ID or an unambiguous prefix.
+    pub message: String,
+}
+
 /// Parameters of `inbox`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -271,9 +280,9 @@ pub struct MailboxParams {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventsParams {
-    /// The cursor: only events after this one.
+    /// The cursor: only events behind it. 0 or missing: from the oldest that is kept; another number is a place in whatever log.
     #[serde(default)]
-    pub since: u64,
+    pub since: Cursor,
     /// How many at most, 1 to 1000; 1000 when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -283,7 +292,7 @@ pub struct EventsParams {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListenParams {
-    /// The cursor: begin with the event after this one; missing: only what happens from now on.
+    /// The cursor: begin with the event behind it, as in `events`; missing: only what happens from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<u64>,
+    pub since: Option<Cursor>,
 }

@@ -1,6 +1,9 @@
 //! JSON-RPC 2.0 framing: one JSON value per line, either way (<https://www.jsonrpc.org/specification>).
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::error::{ApiError, Candidate, CandidateMessage, Code};
@@ -12,21 +15,38 @@ pub const MAX_BATCH: usize = 100;
 /// The method of the notifications that `listen` asks for.
 pub const EVENT_METHOD: &str = "event";
 
-/// What ties an answer to its request: a text, a number or null.
+/// What ties an answer to its request: a text, a number or null. It is kept as JSON, so that a number comes back as it was
+/// written, of whatever size.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Id(Value);
+pub struct Id(Cow<'static, str>);
 
 impl Id {
     /// For answers to what had no readable ID.
-    pub const NULL: Self = Self(Value::Null);
+    pub const NULL: Self = Self(Cow::Borrowed("null"));
 
     /// A number.
     pub fn number(number: u64) -> Self {
-        Self(number.into())
+        Self(number.to_string().into())
     }
 
-    fn understand(value: Value) -> Option<Self> {
-        matches!(value, Value::Null | Value::Number(_) | Value::String(_)).then_some(Self(value))
+    /// What was understood of an ID, with the JSON in which it stands.
+    fn understand(value: &Value, call: &str) -> Option<Self> {
+        match value {
+            // What is no integer of 64 bits has lost digits.
+            Value::Number(number) if number.is_f64() => Self::written(call),
+            Value::Null | Value::Number(_) | Value::String(_) => Some(Self(value.to_string().into())),
+            _ => None,
+        }
+    }
+
+    /// The ID as it was written.
+    fn written(call: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Call<'a> {
+            #[serde(borrow)]
+            id: &'a RawValue,
+        }
+        serde_json::from_str(call).ok().map(|Call { id }| Self(id.get().to_owned().into()))
     }
 }
 
@@ -50,10 +70,12 @@ impl Request {
         if let Some(params) = &self.params {
             object.insert("params".into(), params.clone());
         }
+        let mut line = Value::Object(object).to_string();
         if let Some(id) = &self.id {
-            object.insert("id".into(), id.0.clone());
+            line.pop();
+            line.extend([",\"id\":", &id.0, "}"]);
         }
-        Value::Object(object).to_string()
+        line
     }
 }
 
@@ -67,17 +89,13 @@ pub struct Response {
 }
 
 impl Response {
-    /// As JSON.
-    pub fn to_value(&self) -> Value {
-        match &self.outcome {
-            Ok(result) => json!({"jsonrpc": "2.0", "result": result, "id": self.id.0}),
-            Err(error) => json!({"jsonrpc": "2.0", "error": ErrorObject::new(error), "id": self.id.0}),
-        }
-    }
-
     /// As a line, without the end of line.
     pub fn to_line(&self) -> String {
-        self.to_value().to_string()
+        let (name, value) = match &self.outcome {
+            Ok(result) => ("result", result.to_string()),
+            Err(error) => ("error", json!(ErrorObject::new(error)).to_string()),
+        };
+        format!(r#"{{"jsonrpc":"2.0","{name}":{value},"id":{}}}"#, self.id.0)
     }
 }
 
@@ -141,6 +159,7 @@ pub enum Incoming {
 
 /// Understands one line.
 pub fn parse(line: &[u8]) -> Incoming {
+    let written = std::str::from_utf8(line).unwrap_or_default();
     match serde_json::from_slice(line) {
         Err(e) => Incoming::One(refuse(Id::NULL, Code::ParseError, format!("this is not JSON: {e}"))),
         Ok(Value::Array(calls)) if calls.is_empty() => {
@@ -150,16 +169,21 @@ pub fn parse(line: &[u8]) -> Incoming {
             let message = format!("the batch has {} calls, at most {MAX_BATCH}", calls.len());
             Incoming::One(refuse(Id::NULL, Code::TooLarge, message))
         }
-        Ok(Value::Array(calls)) => Incoming::Batch(calls.into_iter().map(request).collect()),
-        Ok(value) => Incoming::One(request(value)),
+        Ok(Value::Array(calls)) => {
+            let written: Vec<&RawValue> = serde_json::from_str(written).unwrap_or_default();
+            let written = written.into_iter().map(RawValue::get).chain(std::iter::repeat(""));
+            Incoming::Batch(calls.into_iter().zip(written).map(|(call, written)| request(call, written)).collect())
+        }
+        Ok(value) => Incoming::One(request(value, written)),
     }
 }
 
-fn request(value: Value) -> Result<Request, Box<Response>> {
+/// Understands a call, which was written so.
+fn request(value: Value, written: &str) -> Result<Request, Box<Response>> {
     let Value::Object(mut object) = value else {
         return refuse(Id::NULL, Code::InvalidRequest, "a request is a JSON object");
     };
-    let id = match object.remove("id").map(Id::understand) {
+    let id = match object.remove("id").map(|id| Id::understand(&id, written)) {
         None => None,
         Some(Some(id)) => Some(id),
         Some(None) => return refuse(Id::NULL, Code::InvalidRequest, "an id is a text, a number or null"),
@@ -205,12 +229,13 @@ pub enum FromNode {
 pub fn parse_from_node(line: &[u8]) -> Result<FromNode, ApiError> {
     let wrong = |what: String| ApiError::new(Code::Internal, format!("the node's answer is not understood: {what}"));
     let value: Value = serde_json::from_slice(line).map_err(|e| wrong(e.to_string()))?;
+    let written = std::str::from_utf8(line).unwrap_or_default();
     let Value::Object(mut object) = value else { return Err(wrong("not an object".into())) };
     if object.get("method").is_some_and(|method| method == EVENT_METHOD) {
         let params = object.remove("params").unwrap_or_default();
         return serde_json::from_value(params).map(FromNode::Event).map_err(|e| wrong(e.to_string()));
     }
-    let id = object.remove("id").and_then(Id::understand).ok_or_else(|| wrong("no id".into()))?;
+    let id = object.remove("id").and_then(|id| Id::understand(&id, written)).ok_or_else(|| wrong("no id".into()))?;
     let outcome = match (object.remove("result"), object.remove("error")) {
         (Some(result), None) => Ok(result),
         (None, Some(error)) => {

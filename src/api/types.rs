@@ -1,10 +1,13 @@
 //! What answers are made of. A field is added freely, never renamed or reused.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::cursor::Cursor;
 use super::error::ApiError;
 use crate::base::shown::{ClockWarning, Connection, Elsewhere, MailboxService, RelayInUse, Request};
 use crate::base::words::{DhtStatus, LinkPart, Nat, NodeState, Policy, Reachability, RelayService, State, Upnp};
@@ -171,8 +174,27 @@ impl From<Found> for Resolved {
 /// The answer to `listen`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Listening {
-    /// The cursor: notifications begin with the event after this one.
-    pub since: u64,
+    /// The cursor: notifications begin with the event behind it.
+    #[schemars(with = "String")]
+    pub since: Cursor,
+}
+
+/// The answer to `rpc.discover`: the OpenRPC document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document(pub Value);
+
+impl JsonSchema for Document {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Document".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "additionalProperties": true })
+    }
 }
 
 /// The answer to `ping`.

@@ -483,5 +483,7 @@ pub const QUESTION_KIB_WORK: u64 = 100;
 pub const MAX_RPC_LINE: usize = 1024 * 1024;
 /// Clients at a time.
 pub const MAX_RPC_CLIENTS: usize = 64;
+/// Clients beyond these, who may ask how the node is and end it. The longest there makes room for the next.
+pub const MAX_RPC_SPARES: usize = 8;
 /// Rows in one page of an answer.
 pub const MAX_PAGE: usize = 1_000;

@@ -10,6 +10,7 @@ mod context;
 mod editor;
 mod error;
 mod harden;
+mod input;
 mod lead;
 mod logging;
 mod near;

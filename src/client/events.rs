@@ -1,13 +1,16 @@
 //! Events as they come.
 
 use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use super::open::{Client, Inner, Inside};
-use super::remote::{Heard, Remote};
-use crate::api::{ApiError, Code, Event, ListenParams, Rpc, method};
-use crate::base::limits::MAX_PAGE;
-use crate::node;
+use super::remote::{Heard, Remote, is_read};
+use crate::api::{ApiError, Code, Cursor, Event, ListenParams, Rpc, method};
+use crate::node::{self, Place};
+
+/// The pause between two looks for a node: nothing tells when one comes.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Events as they come, each after the one before: a client that goes on from the last `seq` misses nothing.
 pub struct Events(Source);
@@ -17,20 +20,51 @@ enum Source {
     /// No node: what the log has, then the end.
     Log {
         profile: Inside,
-        cursor: u64,
+        cursor: Cursor,
         ready: VecDeque<Event>,
     },
     /// From now on, where nothing will happen.
     Ended,
 }
 
+/// The running node, waiting for one that answers as long as there is somebody to read of it at the other end of this
+/// stream; `None` when there is nobody any more. `waiting`: told why, when there is none yet.
+///
+/// # Errors
+/// `no_profile`, `other_user`, and those of the disk.
+pub fn await_node(
+    place: &Place,
+    reader: BorrowedFd<'_>,
+    waiting: impl FnOnce(&str),
+) -> Result<Option<Client>, ApiError> {
+    if !node::exists(place)? {
+        return Err(place.missing());
+    }
+    let mut waiting = Some(waiting);
+    loop {
+        let why = match Client::connect(place) {
+            Ok(Some(client)) => return Ok(Some(client)),
+            Ok(None) => "no node is running".to_owned(),
+            // It was stopped and may go on, or has only begun on a slow disk.
+            Err(error) if error.is(Code::NotAnswering) => error.message,
+            Err(error) => return Err(error),
+        };
+        if let Some(waiting) = waiting.take() {
+            waiting(&why);
+        }
+        if !is_read(reader, LOOK)? {
+            return Ok(None);
+        }
+    }
+}
+
 impl Client {
-    /// Events after the cursor (`None`: from now on), over a connection of their own. With no node running: those in
+    /// Events behind the cursor (`None`: from now on), over a connection of their own. With no node running: those in
     /// the log, then the end.
     ///
     /// # Errors
-    /// `io` when the node is gone.
-    pub fn events(&self, since: Option<u64>) -> Result<Events, ApiError> {
+    /// `wrong_cursor`; `io` when the node is gone.
+    pub fn events(&self, since: Option<Cursor>) -> Result<Events, ApiError> {
         match (&self.inner, since) {
             (Inner::Remote(_), since) => {
                 let stream = node::connect(&self.place)?
@@ -58,12 +92,23 @@ impl Events {
         self.hear(Some(timeout))
     }
 
+    /// The next event, waiting as long as there is somebody to read of it at the other end of this stream.
+    ///
+    /// # Errors
+    /// As [`Self::next_timeout`].
+    pub fn next_for(&mut self, reader: BorrowedFd<'_>) -> Result<Heard, ApiError> {
+        match &mut self.0 {
+            Source::Node(remote) => remote.hear_for(reader),
+            Source::Log { .. } | Source::Ended => self.hear(None),
+        }
+    }
+
     fn hear(&mut self, timeout: Option<Duration>) -> Result<Heard, ApiError> {
         match &mut self.0 {
             Source::Node(remote) => remote.hear(timeout),
             Source::Log { profile, cursor, ready } => {
                 if ready.is_empty() {
-                    let page = profile.events(*cursor, MAX_PAGE)?;
+                    let page = profile.events(*cursor)?;
                     *cursor = page.next;
                     ready.extend(page.events);
                 }
@@ -81,7 +126,7 @@ impl Iterator for Events {
         match self.hear(None) {
             Ok(Heard::Event(event)) => Some(Ok(*event)),
             // Without a limit nothing takes too long.
-            Ok(Heard::TimedOut | Heard::Ended) => None,
+            Ok(Heard::TimedOut | Heard::Unread | Heard::Ended) => None,
             Err(error) => {
                 self.0 = Source::Ended;
                 Some(Err(error))

@@ -17,7 +17,7 @@ pub use crate::node::{
 
 use open::Reached;
 
-pub use events::Events;
+pub use events::{Events, await_node};
 pub use open::Client;
 pub use remote::Heard;
 pub use run::{Node, run, stop};

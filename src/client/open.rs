@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::remote::Remote;
-use crate::api::{ApiError, Call, Code, EventPage, Rpc};
+use crate::api::{ApiError, Call, Code, Cursor, EventPage, EventsParams, Rpc};
 use crate::node::{self, Ask, Dispatcher, Found, Local, Place, Profile};
 
 /// How long a profile is waited for that another process has.
@@ -176,9 +176,9 @@ impl Client {
 }
 
 impl Inside {
-    /// The events after a cursor.
-    pub(super) fn events(&self, cursor: u64, limit: usize) -> Result<EventPage, ApiError> {
-        self.run(self.dispatcher.events(cursor, limit))
+    /// A page of the events behind a cursor.
+    pub(super) fn events(&self, since: Cursor) -> Result<EventPage, ApiError> {
+        self.run(self.dispatcher.events(EventsParams { since, limit: None }))
     }
 
     fn run<T>(&self, future: impl Future<Output = T>) -> T {

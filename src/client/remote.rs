@@ -2,9 +2,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use serde_json::Value;
 
 use crate::api::rpc::{FromNode, Id, Request, parse_from_node};
@@ -18,6 +21,8 @@ pub enum Heard {
     Event(Box<Event>),
     /// Nothing in the time given.
     TimedOut,
+    /// Whoever was to be told has gone.
+    Unread,
     /// The node has ended, or there is none and the log is read.
     Ended,
 }
@@ -32,6 +37,9 @@ pub(super) struct Remote {
     events: VecDeque<Box<Event>>,
     last_id: u64,
 }
+
+/// How long the rest of a line may take before it is looked again whether somebody reads.
+const REST: Duration = Duration::from_secs(1);
 
 /// What came in time.
 enum Came {
@@ -113,13 +121,33 @@ impl Remote {
         }
     }
 
+    /// The next event, as long as somebody reads at the other end of this stream.
+    pub(super) fn hear_for(&mut self, reader: BorrowedFd<'_>) -> Result<Heard, ApiError> {
+        loop {
+            if self.events.is_empty() && !self.stream.buffer().contains(&b'\n') {
+                let mut ends = [
+                    PollFd::from_borrowed_fd(self.stream.get_ref().as_fd(), PollFlags::IN),
+                    PollFd::from_borrowed_fd(reader, PollFlags::empty()),
+                ];
+                wait(&mut ends, None)?;
+                if is_closed(&ends[1]) {
+                    return Ok(Heard::Unread);
+                }
+            }
+            match self.hear(Some(REST))? {
+                Heard::TimedOut => {}
+                heard => return Ok(heard),
+            }
+        }
+    }
+
     /// Waits until the node closes the connection; `false` when it does not in this time.
     pub(super) fn wait_end(&mut self, timeout: Duration) -> Result<bool, ApiError> {
         loop {
             match self.hear(Some(timeout))? {
                 Heard::Ended => return Ok(true),
                 Heard::TimedOut => return Ok(false),
-                Heard::Event(_) => {}
+                Heard::Event(_) | Heard::Unread => {}
             }
         }
     }
@@ -144,6 +172,28 @@ impl Remote {
 
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+/// Whether somebody reads at the other end of a stream, looking so long.
+pub(super) fn is_read(reader: BorrowedFd<'_>, timeout: Duration) -> Result<bool, ApiError> {
+    let mut end = [PollFd::from_borrowed_fd(reader, PollFlags::empty())];
+    wait(&mut end, Some(timeout))?;
+    Ok(!is_closed(&end[0]))
+}
+
+/// Waits until something happens at one of these, or the time is over.
+fn wait(ends: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<(), ApiError> {
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    match poll(ends, timeout.as_ref()) {
+        // A signal came, which is looked at by others.
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(ApiError::new(Code::Io, format!("nothing can be waited for: {error}"))),
+    }
+}
+
+/// A stream into which nothing can be written any more says so without being asked.
+fn is_closed(end: &PollFd<'_>) -> bool {
+    end.revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL)
 }
 
 fn broken(error: &io::Error) -> ApiError {

@@ -27,7 +27,7 @@ pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMu
         // Before anybody can know that the node runs, so that a signal after `ready` is never missed.
         let mut signals = node::Signals::new()?;
         let node = node::Node::start(place, lock, profile, settings, options.tap).await?;
-        let ready = node.ready();
+        let ready = node.ready().await?;
         let service = node.service();
         tell(&ready);
         let mut news = node::News::after(&node.dispatcher, ready.seq);

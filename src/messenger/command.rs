@@ -18,6 +18,8 @@ pub enum Command {
     RotateToken,
     /// Queue a message; to oneself: keep a note.
     Send(SendCommand),
+    /// Give up a message that is still queued.
+    Cancel(MessageId),
     /// Mark a conversation as read up to a message, or wholly.
     Read {
         /// Whose conversation.
@@ -149,7 +151,7 @@ pub struct Hints {
 pub enum Answer {
     /// It is done, and there is nothing more to say.
     Done,
-    /// The queued message.
+    /// The message, as it is now.
     Sent(Box<Message>),
     /// The contact as it is now.
     Contact(Box<Contact>),
@@ -204,6 +206,9 @@ pub enum Refusal {
     /// No conversation, or no such message in it.
     #[error("there is no such message in this conversation")]
     NoMessage,
+    /// It is not queued, or goes out at this moment.
+    #[error("this message is not queued any more, or goes out at this moment")]
+    NotQueued,
     /// No conversation with that peer, or it was deleted.
     #[error("there is no conversation with this peer")]
     NoConversation,

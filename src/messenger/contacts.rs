@@ -19,6 +19,7 @@ impl Tx<'_> {
             Command::SetName { name } => self.set_name(&name),
             Command::RotateToken => self.rotate_token(),
             Command::Send(command) => self.send(command),
+            Command::Cancel(message) => self.cancel(&message),
             Command::Read { peer, upto } => self.read(peer, upto),
             Command::DeleteConversation(peer) => self.delete_conversation(peer),
             Command::AcceptRequest(peer) => self.accept(peer),

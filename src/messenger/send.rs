@@ -10,6 +10,7 @@ use crate::store::Rows;
 use super::command::{Answer, Draft, Hints, Refusal, SendCommand};
 use super::link::Names;
 use super::names::{check_length, check_name, note_name};
+use super::outgoing::Happening;
 use super::query;
 use super::tables::{
     ClientIdQueue, ClientIdRow, ClientIds, Contact, ConversationRow, MessageRow, OutKind, PeerRow, client_id_key,
@@ -60,6 +61,18 @@ impl Tx<'_> {
         let conversation = self.open_conversation(RoomId::direct(me))?;
         let id = self.put_own(conversation, &Names::new(me, me), 0, life, command)?;
         self.sent_answer(id)
+    }
+
+    /// Gives up a message of which nobody else has anything, as far as is known.
+    pub(super) fn cancel(&mut self, id: &MessageId) -> Step<Answer> {
+        let index = self.index(id)?.ok_or(Refusal::NoMessage)?;
+        let peer = index.room.peer();
+        let number = index.outbox.ok_or(Refusal::NotQueued)?;
+        let letter = self.mem.out.of(&peer).letters.get(&number).filter(|letter| !letter.may_be_there());
+        letter.filter(|letter| letter.is_message()).ok_or(Refusal::NotQueued)?;
+        self.touch(peer);
+        self.happen(peer, number, Happening::GivenUp)?;
+        self.sent_answer(*id)
     }
 
     /// Puts a message of ours into its conversation, and what a client calls it beside it. `outbox`: its number there; 0: none.

@@ -68,11 +68,6 @@ impl Core {
         openings
     }
 
-    /// The place of the newest event.
-    pub(crate) fn last_event(&self) -> u64 {
-        *self.events.borrow()
-    }
-
     /// How many messages are not delivered yet.
     pub(crate) fn waiting(&self) -> u64 {
         self.waiting.load(Ordering::Relaxed)

@@ -83,6 +83,7 @@ impl From<Refusal> for ApiError {
             Refusal::NoRequest => Code::NoRequest,
             Refusal::NotAContact => Code::NotAContact,
             Refusal::NoMessage => Code::NoMessage,
+            Refusal::NotQueued => Code::NotQueued,
             Refusal::NoConversation => Code::NoConversation,
             Refusal::Gone => Code::MessageGone,
             Refusal::Lifetime | Refusal::SmallQuota => Code::InvalidParams,

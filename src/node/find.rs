@@ -38,7 +38,7 @@ pub(crate) enum Found {
 /// Looks for the node of a profile.
 ///
 /// # Errors
-/// What the node says when it serves nobody more; those of the disk.
+/// What the node says instead of who it is; those of the disk.
 pub(crate) fn find(place: &Place) -> Result<Found, ApiError> {
     // Whose it is comes first: who looks at another user's profile leaves no trace in it.
     ProfileDir::own(&place.dir)?;
@@ -96,7 +96,7 @@ fn ask(stream: &UnixStream) -> Said {
 fn exchange(mut stream: &UnixStream) -> io::Result<Vec<u8>> {
     let request = Request { id: Some(Id::number(0)), method: method::Ping::NAME.to_owned(), params: None };
     stream.set_read_timeout(Some(SILENCE))?;
-    // One that was refused may have its answer before it has asked.
+    // Who is sent away may have been told why before he has asked.
     let written = stream.write_all(format!("{}\n", request.to_line()).as_bytes());
     let mut line = Vec::new();
     // Nothing follows the answer before something else is asked: no byte of it stays in the buffer.

@@ -40,11 +40,11 @@ impl News {
     pub(crate) async fn read(&mut self, limit: usize) -> Vec<Event> {
         let newest = *self.newest.borrow();
         let openings = self.dispatcher.core().openings();
-        match self.dispatcher.events(self.cursor, limit).await {
-            Ok(page) => {
+        match self.dispatcher.behind(self.cursor, limit).await {
+            Ok(events) => {
                 // Where the log is shorter than it says, waiting for the missing ones would never end.
-                self.cursor = if page.events.is_empty() { newest } else { page.next };
-                page.events
+                self.cursor = events.last().map_or(newest, |event| event.seq);
+                events
             }
             Err(error) => {
                 tracing::debug!(%error, "events cannot be read now");

@@ -115,17 +115,15 @@ impl Node {
     }
 
     /// The event that says that it is up.
-    pub(crate) fn ready(&self) -> Event {
-        Event {
-            seq: self.core.last_event(),
-            at: Clock::wall(),
-            kind: EventKind::Ready {
-                peer_id: self.core.me,
-                addrs: self.addrs(),
-                pid: std::process::id(),
-                socket: self.address.socket().unwrap_or_default(),
-            },
-        }
+    pub(crate) async fn ready(&self) -> Result<Event, ApiError> {
+        let cursor = self.dispatcher.newest().await?;
+        let kind = EventKind::Ready {
+            peer_id: self.core.me,
+            addrs: self.addrs(),
+            pid: std::process::id(),
+            socket: self.address.socket().unwrap_or_default(),
+        };
+        Ok(Event { seq: cursor.seq, cursor, at: Clock::wall(), kind })
     }
 
     /// The service manager is told that it is up.

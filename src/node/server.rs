@@ -1,21 +1,22 @@
 //! Accepts clients on the Unix socket, and sees that it stays where it is.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::connection::{self, Seat};
 use super::dispatch::Dispatcher;
+use super::errors;
 use super::place::Place;
 use super::socket::{self, Bound, SocketFile};
 use super::whereabouts::{Address, Whereabouts};
-use super::{connection, errors};
-use crate::api::rpc::{Id, Response};
-use crate::api::{ApiError, Code};
-use crate::base::limits::MAX_RPC_CLIENTS;
+use crate::api::ApiError;
+use crate::base::limits::{MAX_RPC_CLIENTS, MAX_RPC_SPARES};
 use crate::store::ProfileLock;
 
 /// How long clients may take to read their last answers when the node ends.
@@ -85,8 +86,7 @@ pub(crate) struct Served {
 /// Serves clients until the node ends.
 pub(crate) async fn serve(mut door: Door, dispatcher: Dispatcher, stop: watch::Receiver<bool>) -> Served {
     let mut stopped = stop.clone();
-    let mut clients = JoinSet::new();
-    let mut open = Vec::new();
+    let mut clients = Clients::default();
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -94,20 +94,17 @@ pub(crate) async fn serve(mut door: Door, dispatcher: Dispatcher, stop: watch::R
             _ = stopped.wait_for(|stop| *stop) => break,
             accepted = door.listener.accept() => accepted,
             // Also when the node ends: a client may notice that before this loop does.
-            Some(client) = clients.join_next() => {
-                open.extend(client.ok().flatten());
-                continue;
-            }
+            () = clients.ended() => continue,
             _ = look.tick() => {
                 door.look_after();
                 continue;
             }
         };
         match accepted {
-            Ok((stream, _)) if is_welcome(&stream, clients.len()) => {
-                clients.spawn(connection::serve(stream, dispatcher.clone(), stop.clone()));
+            Ok((stream, _)) if !same_user(&stream) => tracing::warn!("a client of another user was refused"),
+            Ok((stream, _)) => {
+                clients.begin(|seat| connection::serve(stream, dispatcher.clone(), stop.clone(), seat));
             }
-            Ok(_) => {}
             Err(error) => {
                 tracing::warn!(%error, "no client could be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -117,25 +114,58 @@ pub(crate) async fn serve(mut door: Door, dispatcher: Dispatcher, stop: watch::R
     let Door { listener, file, .. } = door;
     drop(listener);
     let _ = tokio::time::timeout(LAST_ANSWERS, async {
-        while let Some(client) = clients.join_next().await {
-            open.extend(client.ok().flatten());
+        while !clients.is_empty() {
+            clients.ended().await;
         }
     })
     .await;
-    Served { clients: open, file }
+    Served { clients: clients.open, file }
 }
 
-/// Whether the client is served, where so many are; who is not may be told why.
-fn is_welcome(stream: &UnixStream, clients: usize) -> bool {
-    if !same_user(stream) {
-        tracing::warn!("a client of another user was refused");
-        return false;
+/// Those who are connected.
+#[derive(Default)]
+struct Clients {
+    served: JoinSet<Option<UnixStream>>,
+    spare: JoinSet<Option<UnixStream>>,
+    /// The spare ones, in the order in which they came.
+    order: VecDeque<AbortHandle>,
+    /// Connections that the end of the node left open.
+    open: Vec<UnixStream>,
+}
+
+impl Clients {
+    /// Begins to serve one: with everything, if there is a place.
+    fn begin<F: Future<Output = Option<UnixStream>> + Send + 'static>(&mut self, serve: impl FnOnce(Seat) -> F) {
+        // Who has gone has left his place.
+        while let Some(client) = self.served.try_join_next() {
+            self.open.extend(client.ok().flatten());
+        }
+        if self.served.len() < MAX_RPC_CLIENTS {
+            self.served.spawn(serve(Seat::Whole));
+            return;
+        }
+        self.order.retain(|spare| !spare.is_finished());
+        if self.order.len() >= MAX_RPC_SPARES
+            && let Some(longest) = self.order.pop_front()
+        {
+            longest.abort();
+        }
+        self.order.push_back(self.spare.spawn(serve(Seat::Spare)));
     }
-    if clients >= MAX_RPC_CLIENTS {
-        refuse(stream);
-        return false;
+
+    /// Waits until one of them has ended; for ever, when there is none.
+    async fn ended(&mut self) {
+        let ended = tokio::select! {
+            Some(client) = self.served.join_next() => client,
+            Some(client) = self.spare.join_next() => client,
+            else => std::future::pending().await,
+        };
+        self.open.extend(ended.ok().flatten());
     }
-    true
+
+    fn is_empty(&self) -> bool {
+        self.served.is_empty() && self.spare.is_empty()
+    }
 }
 
 /// Whether the client is a process of the user to whom the node belongs.
@@ -145,13 +175,6 @@ fn same_user(stream: &UnixStream) -> bool {
 
 fn is_own(uid: u32) -> bool {
     uid == rustix::process::geteuid().as_raw()
-}
-
-fn refuse(stream: &UnixStream) {
-    let error = ApiError::new(Code::TooManyClients, format!("the node serves {MAX_RPC_CLIENTS} clients already"));
-    let line = Response { id: Id::NULL, outcome: Err(error) }.to_line() + "\n";
-    // It has just been accepted: its buffer is empty.
-    let _ = stream.try_write(line.as_bytes());
 }
 
 #[cfg(test)]

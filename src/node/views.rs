@@ -49,7 +49,7 @@ pub(crate) fn event(reader: &Reader, me: PeerId, event: &Event) -> Result<api::E
             }
         };
     }
-    Ok(api::Event { seq: event.seq, at: event.at, kind: events!(told) })
+    Ok(api::Event::new(event.seq, event.at, events!(told)))
 }
 
 fn message(reader: &Reader, me: PeerId, id: &MessageId) -> Result<Option<Box<api::Message>>, StoreError> {

@@ -99,6 +99,11 @@ fn what_is_no_request_is_answered_and_harms_nothing() {
         (br#"{"jsonrpc":"2.0","method":"status","id":[1]}"#.to_vec(), -32600, json!(null)),
         (br#"{"jsonrpc":"2.0","method":"status","params":"x","id":9}"#.to_vec(), -32600, json!(9)),
         (br#"{"jsonrpc":"2.0","method":"no.such","id":9}"#.to_vec(), -32601, json!(9)),
+        (
+            br#"{"jsonrpc":"2.0","method":"no","id":-12345678901234567890123}"#.to_vec(),
+            -32601,
+            json!(-1.2345678901234568e22),
+        ),
         (br#"{"jsonrpc":"2.0","method":"rpc.discover.no","id":9}"#.to_vec(), -32601, json!(9)),
         (br#"{"jsonrpc":"2.0","method":"history","params":{"who":"x","limit":-1},"id":9}"#.to_vec(), -32602, json!(9)),
         (
@@ -182,8 +187,12 @@ fn clients_are_bounded_and_a_slow_one_holds_up_nobody() {
     let mut clients: Vec<Wire> = (0..64).map(|_| Wire::to(&node)).collect();
     clients.iter_mut().for_each(Wire::is_served);
     let mut one_more = Wire::to(&node);
-    assert_eq!(one_more.hear()["error"]["data"]["code"], "too_many_clients");
+    assert_eq!(one_more.ask(br#"{"jsonrpc":"2.0","method":"status","id":1}"#)["result"]["running"], true);
+    let refused = one_more.ask(br#"{"jsonrpc":"2.0","method":"inbox","id":2}"#);
+    assert_eq!((&refused["error"]["data"]["code"], &refused["id"]), (&json!("too_many_clients"), &json!(2)));
     assert_eq!(one_more.hear(), Value::Null);
+    assert_eq!(alice.status()["running"], true);
+    assert_eq!(alice.fails(&["inbox"], 5)["code"], "too_many_clients");
 
     // The first never ends its line, the second never reads what it asks for, again and again.
     clients[0].say(b"{");

@@ -33,9 +33,13 @@ fn answer(line: &str) -> String {
     }
 }
 
+fn shown(response: &Response) -> Value {
+    serde_json::from_str(&response.to_line()).unwrap()
+}
+
 /// The specification's messages are examples and its objects carry no data.
 fn without_data(response: &Response) -> Value {
-    let mut value = response.to_value();
+    let mut value = shown(response);
     if let Some(error) = value.get_mut("error").and_then(Value::as_object_mut) {
         error.remove("data");
         error.remove("message");
@@ -111,8 +115,8 @@ fn what_is_almost_a_request_is_answered_with_its_id() {
         ("\"status\"", json!(null)),
     ] {
         let Incoming::One(Err(response)) = parse(line.as_bytes()) else { panic!("{line} was taken") };
-        assert_eq!(response.to_value()["id"], id, "{line}");
-        assert_eq!(response.to_value()["error"]["code"], -32600, "{line}");
+        assert_eq!(shown(&response)["id"], id, "{line}");
+        assert_eq!(shown(&response)["error"]["code"], -32600, "{line}");
     }
 }
 
@@ -120,6 +124,40 @@ fn what_is_almost_a_request_is_answered_with_its_id() {
 fn an_id_of_null_is_a_request_and_not_a_notification() {
     let Incoming::One(Ok(request)) = parse(br#"{"jsonrpc":"2.0","method":"status","id":null}"#) else { panic!() };
     assert_eq!(request.id, Some(Id::NULL));
+}
+
+/// Numbers of any size and form, and texts, are for whoever asked to understand.
+#[test]
+fn an_id_comes_back_as_it_was_written() {
+    for id in [
+        "123456789012345678901234567890",
+        "-18446744073709551617",
+        "18446744073709551615",
+        "1.5",
+        "1.0",
+        "-0",
+        "1e5",
+        "1E+300",
+        "0.1234567890123456789012345678901234567890",
+        "7",
+        "\"7\"",
+        "\"\"",
+        "null",
+    ] {
+        let call = |of: &str| format!(r#"{{"jsonrpc":"2.0","method":"status","id":{of}}}"#);
+        let Incoming::One(Ok(request)) = parse(call(id).as_bytes()) else { panic!("{id}") };
+        assert_eq!(request.to_line(), call(id));
+        let answer = Response { id: request.id.unwrap(), outcome: Ok(Value::Null) };
+        assert_eq!(answer.to_line(), format!(r#"{{"jsonrpc":"2.0","result":null,"id":{id}}}"#));
+        assert_eq!(parse_from_node(answer.to_line().as_bytes()), Ok(FromNode::Response(answer)));
+        // The same among others, and where there is no request.
+        let batch = format!("[7, {}, {}]", call("1.25"), call(id));
+        let Incoming::Batch(calls) = parse(batch.as_bytes()) else { panic!("{batch}") };
+        assert_eq!(calls[2].as_ref().unwrap().to_line(), call(id));
+        let refused = format!(r#"{{"jsonrpc":"1.0","id":{id}}}"#);
+        let Incoming::One(Err(refused)) = parse(refused.as_bytes()) else { panic!("{refused}") };
+        assert!(refused.to_line().ends_with(&format!(r#","id":{id}}}"#)), "{}", refused.to_line());
+    }
 }
 
 #[test]

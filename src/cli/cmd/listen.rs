@@ -1,41 +1,105 @@
 //! `listen`: events as they come.
 
-use crate::api::{Code, Direction, Event, EventKind};
+use std::io;
+use std::os::fd::AsFd as _;
+
+use crate::api::{Code, Cursor, Direction, Event, EventKind};
 use crate::base::MessageId;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::names::by_now;
 use crate::cli::output::style::Tint;
 use crate::cli::output::{Output, gone_message, name_and_peer, safe, short_peer};
+use crate::client::{self, Events, Heard};
 
 use super::inbox::body;
 
 /// Print events as they come, one a line
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each event has a number (`seq`) and is kept. Who asks --since the last one seen
-misses nothing; --since 0 begins with the oldest that is kept.
+Each event has a `cursor`, and is kept. Who asks --since the last one seen
+misses nothing; --since 0 begins with the oldest that is kept. It ends with its
+node (exit code 9), with --follow it waits for the next one.
 
 Example:
-  rohrpost --json listen --since 0 | while read -r event; do …; done")]
+  rohrpost --json listen --follow --since 0 | while read -r event; do …; done")]
 pub(crate) struct ListenArgs {
-    /// Begin after this event instead of now
+    /// Begin behind this event instead of now
     #[arg(long, value_name = "CURSOR")]
-    since: Option<u64>,
+    since: Option<Cursor>,
+
+    /// Wait for a node, and for the next one when it ends
+    #[arg(long)]
+    follow: bool,
 }
 
 /// Prints events until the node ends, or the reader does.
 pub(crate) fn run(args: &ListenArgs, context: &mut Context) -> Result<()> {
+    if args.follow {
+        return follow(args.since, context);
+    }
     let client = context.client()?;
     if !client.is_remote() && args.since.is_none() {
         return Err(CliError::new(Code::NodeNeeded, "no node is running, so nothing new can come")
             .hint("`rohrpost run` starts one; `listen --since 0` shows what is in the log"));
     }
     let remote = client.is_remote();
-    for event in client.events(args.since)? {
-        show(&event?, &mut context.output)?;
+    let mut last = args.since;
+    let events = client.events(args.since)?;
+    match print(events, &mut last, &mut context.output)? {
+        End::Reader => Ok(()),
+        End::Node if remote => {
+            let cursor = last.map_or_else(String::new, |last| format!(" --since {last}"));
+            let goes_on = format!("{}{cursor}", context.typed.other("listen --follow").with(&[]));
+            Err(CliError::new(Code::NodeNeeded, "the node has ended")
+                .hint(format!("`rohrpost run` starts one; `{goes_on}` waits for it and goes on here")))
+        }
+        End::Node => context.output.note("no node is running; this was the log so far"),
     }
-    context.output.note(if remote { "the node has stopped" } else { "no node is running; this was the log so far" })
+}
+
+/// Goes on with every node that comes.
+fn follow(mut since: Option<Cursor>, context: &mut Context) -> Result<()> {
+    let stdout = io::stdout();
+    let gone = [Code::Io, Code::Stopping, Code::NodeNeeded, Code::NotAnswering];
+    loop {
+        let Context { place, output, .. } = &mut *context;
+        let waiting = |why: &str| drop(output.note(&format!("{why}; waiting")));
+        let Some(client) = client::await_node(place, stdout.as_fd(), waiting)? else { return Ok(()) };
+        let events = match client.events(since) {
+            Ok(events) => events,
+            // It has ended, or was stopped, in between.
+            Err(error) if gone.iter().any(|code| error.is(*code)) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        if let End::Reader = print(events, &mut since, &mut context.output)? {
+            return Ok(());
+        }
+    }
+}
+
+/// Who ended it.
+enum End {
+    /// The node, or there was none.
+    Node,
+    /// Nobody reads any more.
+    Reader,
+}
+
+/// Prints events as long as there are any, and somebody to read them. `last`: the cursor of the last one.
+fn print(mut events: Events, last: &mut Option<Cursor>, output: &mut Output) -> Result<End> {
+    let stdout = io::stdout();
+    loop {
+        match events.next_for(stdout.as_fd())? {
+            Heard::Event(event) => {
+                show(&event, output)?;
+                *last = Some(event.cursor);
+            }
+            Heard::TimedOut => {}
+            Heard::Unread => return Ok(End::Reader),
+            Heard::Ended => return Ok(End::Node),
+        }
+    }
 }
 
 /// Columns of a text that an event tells at most: `history` shows the rest.
@@ -52,7 +116,7 @@ pub(super) fn show(event: &Event, output: &mut Output) -> Result<()> {
     if output.is_plain() {
         let (peer, text, direction) = columns(&event.kind);
         let (peer, text) = (safe::line(&peer), safe::line(&text));
-        return output.line(&format!("{}\t{at}\t{}\t{peer}\t{text}\t{direction}", event.seq, event.kind.name()));
+        return output.line(&format!("{}\t{at}\t{}\t{peer}\t{text}\t{direction}", event.cursor, event.kind.name()));
     }
     let (mark, who, what) = told(&event.kind);
     let paint = output.paint;
@@ -168,7 +232,7 @@ mod tests {
     use crate::cli::testing::{HOSTILE, NOW, PEOPLE, any_text, begun, message, peer, request, written};
 
     fn event(kind: EventKind) -> Event {
-        Event { seq: 7, at: NOW, kind }
+        Event::new(7, NOW, kind)
     }
 
     #[test]
@@ -292,7 +356,10 @@ mod tests {
             let (message_id, message) = (message.message_id, Some(Box::new(message)));
             let kind = EventKind::MessageNew { conversation: peer(2), message_id, message, name: "Bob".to_owned() };
             let line = written(Form::Plain, |output| show(&event(kind), output));
-            assert_eq!(line, format!("7\t2024-03-12T14:02:11.042Z\tmessage.new\t{}\tHello\t{direction}\n", peer(2)));
+            assert_eq!(
+                line,
+                format!("7-18e32f882e2\t2024-03-12T14:02:11.042Z\tmessage.new\t{}\tHello\t{direction}\n", peer(2))
+            );
         }
     }
 }

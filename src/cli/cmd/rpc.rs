@@ -1,12 +1,14 @@
 //! `rpc`: one call of the local API, as a program would make it.
 
-use std::io::Read;
+use std::io;
 
 use serde_json::Value;
 
+use crate::api::Code;
 use crate::base::limits::MAX_RPC_LINE;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
+use crate::cli::input;
 
 /// Call a method of the local JSON-RPC interface
 #[derive(Debug, clap::Args)]
@@ -38,10 +40,8 @@ pub(crate) fn run(args: &RpcArgs, context: &mut Context) -> Result<()> {
 }
 
 fn from_stdin() -> Result<Value> {
-    let mut text = String::new();
-    let read = std::io::stdin().lock().take(MAX_RPC_LINE as u64).read_to_string(&mut text);
-    read.map_err(|error| CliError::io("standard input cannot be read", &error))?;
-    parse(&text)
+    let too_long = || CliError::new(Code::TooLarge, format!("the parameters have more than {MAX_RPC_LINE} bytes"));
+    parse(&input::text(io::stdin().lock(), MAX_RPC_LINE, too_long)?)
 }
 
 fn parse(text: &str) -> Result<Value> {

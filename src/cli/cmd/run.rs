@@ -129,7 +129,7 @@ mod tests {
         ];
         for kind in kinds {
             for form in [PEOPLE, Form::Plain, Form::Json] {
-                let told = |kind| written(form, |output| show(&Event { seq: 7, at: NOW, kind }, output));
+                let told = |kind| written(form, |output| show(&Event::new(7, NOW, kind), output));
                 assert!(told(kind.clone()).contains(TEXT) || form == Form::Plain, "{kind:?}");
                 let bare = told(kind.clone().bare());
                 assert!(!bare.contains(TEXT) && (bare.contains(kind.name()) || form == PEOPLE), "{bare}");

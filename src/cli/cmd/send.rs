@@ -1,6 +1,5 @@
 //! `send`: a message to one or more recipients.
 
-use std::io::Read;
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
@@ -12,6 +11,7 @@ use crate::cli::args::{duration, lifetime, one_of};
 use crate::cli::context::Context;
 use crate::cli::editor;
 use crate::cli::error::{CliError, Result};
+use crate::cli::input;
 use crate::cli::output::safe;
 use crate::cli::output::style::Tint;
 use crate::cli::output::wrap::HANG;
@@ -334,19 +334,13 @@ fn from_stdin(context: &Context) -> Result<String> {
         return Err(CliError::usage("text and passphrase cannot both come from standard input")
             .hint("put the passphrase into a file"));
     }
-    let mut bytes = Vec::new();
-    let limit = MAX_TEXT as u64 + 2;
-    let read = std::io::stdin().lock().take(limit).read_to_end(&mut bytes);
-    read.map_err(|error| CliError::io("standard input cannot be read", &error))?;
-    let mut text =
-        String::from_utf8(bytes).map_err(|_| CliError::mendable("not_text", "standard input is not UTF-8 text"))?;
+    let too_long = || CliError::new(Code::TooLong, format!("the text is longer than {MAX_TEXT} bytes"));
+    // The line feed at its end is none of it.
+    let mut text = input::text(std::io::stdin().lock(), MAX_TEXT + 1, too_long)?;
     if text.ends_with('\n') {
         text.pop();
     }
-    if text.len() > MAX_TEXT {
-        return Err(CliError::new(Code::TooLong, format!("the text is longer than {MAX_TEXT} bytes")));
-    }
-    Ok(text)
+    if text.len() > MAX_TEXT { Err(too_long()) } else { Ok(text) }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 mod alike;
+mod cursors;
 mod socket;
 
 use super::*;
@@ -113,7 +114,7 @@ fn two_nodes_talk() {
     let (alice, bob) = (Desk::new("Alice"), Desk::new("Bob"));
     let (alices, bobs) = (alice.node(), bob.node());
     let (mut at_alice, mut at_bob) = (alices.client().unwrap(), bobs.client().unwrap());
-    let mut events = at_bob.events(Some(0)).unwrap();
+    let mut events = at_bob.events(Some(0.into())).unwrap();
 
     let sent = at_alice
         .ask::<method::Send>(&SendParams { wait: Some(WaitFor::Sent), ..message(link(&mut at_bob), "hello") })
@@ -229,11 +230,11 @@ fn a_listener_misses_nothing_and_can_come_back() {
     };
     let expected: Vec<_> = (0..count).map(|n| n.to_string()).collect();
     assert_eq!(texts(&mut live).0, expected);
-    let mut later = client.events(Some(0)).unwrap();
+    let mut later = client.events(Some(0.into())).unwrap();
     let (found, last) = texts(&mut later);
     assert_eq!(found, expected);
     // From the last one on there is nothing old.
-    let mut again = client.events(Some(last)).unwrap();
+    let mut again = client.events(Some(last.into())).unwrap();
     client.ask::<method::PolicySet>(&PolicyParams { policy: crate::api::Policy::Nobody }).unwrap();
     client.ask::<method::Send>(&message(friend, "new")).unwrap();
     let event = until(&mut again, |event| matches!(event.kind, EventKind::MessageNew { .. }));
@@ -242,7 +243,7 @@ fn a_listener_misses_nothing_and_can_come_back() {
     assert!(matches!(later.next_timeout(PATIENCE), Ok(Heard::Ended | Heard::Event(_))));
 
     // Without a node: the log, and the end.
-    let events: Vec<_> = desk.open().events(Some(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    let events: Vec<_> = desk.open().events(Some(0.into())).unwrap().collect::<Result<_, _>>().unwrap();
     assert!(events.windows(2).all(|pair| pair[1].seq == pair[0].seq + 1));
     assert!(events.last().unwrap().seq >= event.seq);
 }

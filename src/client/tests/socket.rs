@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use serde_json::json;
 
 use super::*;
-use crate::base::limits::{MAX_RPC_CLIENTS, MAX_RPC_LINE};
+use crate::base::limits::{MAX_RPC_CLIENTS, MAX_RPC_LINE, MAX_RPC_SPARES};
 
 /// Speaks as a script does.
 struct Raw {
@@ -142,7 +142,8 @@ fn who_reads_slowly_misses_nothing_and_holds_nobody_up() {
     let mut slow = Raw::new(&desk.place);
     slow.say(r#"{"jsonrpc":"2.0","method":"listen","params":[0],"id":1}"#);
     let answer = slow.hear();
-    let mut seq = answer["result"]["since"].as_u64().unwrap_or_else(|| panic!("{answer}"));
+    let since: crate::api::Cursor = serde_json::from_value(answer["result"]["since"].clone()).unwrap();
+    let mut seq = since.seq;
     // Far more than the buffers of a socket hold.
     let (count, text) = (500, "x".repeat(1_500));
     let mut client = desk.open();
@@ -159,16 +160,128 @@ fn who_reads_slowly_misses_nothing_and_holds_nobody_up() {
     node.shutdown().unwrap();
 }
 
+/// As many clients as are served. A place of somebody who has just gone may still be his.
+#[expect(clippy::disallowed_methods, reason = "a failure guard only")]
+fn full_house(desk: &Desk) -> Vec<Raw> {
+    let (mut clients, begun) = (Vec::new(), std::time::Instant::now());
+    while clients.len() < MAX_RPC_CLIENTS {
+        assert!(begun.elapsed() < PATIENCE, "{} of {MAX_RPC_CLIENTS} places", clients.len());
+        let mut client = Raw::new(&desk.place);
+        client.say(r#"{"jsonrpc":"2.0","method":"policy.show","id":1}"#);
+        if client.hear()["result"].is_object() {
+            clients.push(client);
+        }
+    }
+    clients
+}
+
 #[test]
 fn one_client_too_many_is_told() {
     let desk = Desk::new("A");
     let node = desk.node();
-    let mut clients: Vec<_> = (0..MAX_RPC_CLIENTS).map(|_| desk.open()).collect();
-    for client in &mut clients {
-        client.ask::<method::PolicyShow>(&NoParams {}).unwrap();
-    }
-    let error = Client::open(&desk.place, &mut nobody).err().unwrap();
+    let clients = full_house(&desk);
+    let error = desk.open().ask::<method::PolicyShow>(&NoParams {}).unwrap_err();
     assert!(error.is(Code::TooManyClients), "{error:?}");
+    // It is told under its own number, and not heard further.
+    let mut raw = Raw::new(&desk.place);
+    raw.say(r#"[{"jsonrpc":"2.0","method":"status","id":1},{"jsonrpc":"2.0","method":"inbox","id":2}]"#);
+    let answer = raw.hear();
+    assert_eq!(answer[0]["result"]["running"], true);
+    assert_eq!((&answer[1]["id"], &answer[1]["error"]["data"]["code"]), (&json!(2), &json!("too_many_clients")));
+    assert_eq!(raw.hear(), Value::Null);
     drop(clients);
+    node.shutdown().unwrap();
+}
+
+/// However many there are already, and wait for nothing.
+#[test]
+fn how_the_node_is_and_its_end_always_have_a_place() {
+    let desk = Desk::new("A");
+    let node = desk.node();
+    let clients = full_house(&desk);
+    let idle: Vec<_> = (0..5 * MAX_RPC_SPARES).map(|_| Raw::new(&desk.place)).collect();
+    assert!(look(&desk.place).running);
+    assert!(doctor(&desk.place, &mut nobody).unwrap().running);
+    // Each of them has made room for the next, and those that are served have not.
+    let mut ended = 0;
+    for mut raw in idle {
+        raw.reader.get_ref().set_nonblocking(true).unwrap();
+        let mut byte = [0];
+        ended += usize::from(std::io::Read::read(&mut raw.reader, &mut byte).is_ok_and(|read| read == 0));
+    }
+    assert!(ended >= 5 * MAX_RPC_SPARES - MAX_RPC_SPARES, "{ended}");
+    assert_eq!(desk.open().ask::<method::Stop>(&NoParams {}).unwrap().pid, std::process::id());
+    node.shutdown().unwrap();
+    for mut client in clients {
+        assert_eq!(client.hear(), Value::Null);
+    }
+}
+
+/// Closed, and not only silent: whether the node reads at the moment, or has enough of its waits.
+#[test]
+fn who_has_gone_is_waited_for_no_more() {
+    let desk = Desk::new("A");
+    let friend = Desk::new("friend").peer().to_string();
+    let node = desk.node();
+    let sent = desk.open().ask::<method::Send>(&message(friend, "x")).unwrap();
+    let wait = |id: usize| {
+        let params = json!({"message": sent.message_id, "wait": "read", "timeout_ms": 3_600_000});
+        json!({"jsonrpc": "2.0", "method": "message", "params": params, "id": id}).to_string()
+    };
+    let mut clients = full_house(&desk);
+    for (n, client) in clients.iter_mut().enumerate() {
+        // One waits for so much that no more of its lines are read.
+        (0..if n == 0 { 100 } else { 1 }).for_each(|id| client.say(&wait(id)));
+    }
+    assert!(desk.open().ask::<method::PolicyShow>(&NoParams {}).unwrap_err().is(Code::TooManyClients));
+    drop(clients);
+    // All of the places are free again.
+    assert_eq!(full_house(&desk).len(), MAX_RPC_CLIENTS);
+    node.shutdown().unwrap();
+}
+
+/// Who has said all, and reads on, is answered when it is time.
+#[test]
+fn who_has_only_said_all_is_waited_for() {
+    let desk = Desk::new("A");
+    let friend = Desk::new("friend").peer();
+    let node = desk.node();
+    let mut raw = Raw::new(&desk.place);
+    let params = json!({"to": friend, "text": "x", "wait": "read", "timeout_ms": 3_600_000, "client_id": "c"});
+    raw.say(&json!({"jsonrpc": "2.0", "method": "send", "params": params, "id": 1}).to_string());
+    raw.writer.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut client = desk.open();
+    let mut events = client.events(Some(0.into())).unwrap();
+    let event = until(&mut events, |event| matches!(event.kind, EventKind::MessageNew { .. }));
+    let EventKind::MessageNew { message_id, .. } = event.kind else { panic!() };
+    let cancel = crate::api::CancelParams { message: message_id.to_string() };
+    assert_eq!(client.ask::<method::MessageCancel>(&cancel).unwrap().state, State::Undelivered);
+    let answer = raw.hear();
+    assert_eq!((&answer["id"], &answer["result"]["state"]), (&json!(1), &json!("undelivered")));
+    assert_eq!(raw.hear(), Value::Null);
+    node.shutdown().unwrap();
+}
+
+/// What somebody asked for who does not stay to hear of it.
+#[test]
+fn what_was_asked_before_the_end_is_carried_out() {
+    let desk = Desk::new("A");
+    let node = desk.node();
+    let friend = Desk::new("friend").peer();
+    let mut raw = Raw::new(&desk.place);
+    let (count, mut lines) = (50, String::new());
+    for n in 0..count {
+        let params = json!({"to": friend, "text": n.to_string(), "wait": "read", "timeout_ms": 3_600_000});
+        let call = json!({"jsonrpc": "2.0", "method": "send", "params": params, "id": n});
+        lines.push_str(&format!("{call}\n"));
+    }
+    raw.writer.write_all(lines.as_bytes()).unwrap();
+    drop(raw);
+    let mut events = desk.open().events(Some(0.into())).unwrap();
+    for n in 0..count {
+        let event = until(&mut events, |event| matches!(event.kind, EventKind::MessageNew { .. }));
+        let EventKind::MessageNew { message: Some(message), .. } = event.kind else { panic!() };
+        assert_eq!(message.text, n.to_string());
+    }
     node.shutdown().unwrap();
 }

@@ -264,6 +264,12 @@ impl Letter {
         self.ticket.is_some() || self.deposits.iter().any(Deposit::is_under_way)
     }
 
+    /// Whether somebody else has it, or gets it at this moment.
+    pub(in crate::messenger) fn may_be_there(&self) -> bool {
+        let is_asked = self.deposits.iter().any(|deposit| matches!(deposit.stage, Stage::Asked(_)));
+        self.ticket.is_some() || is_asked || self.way.sent || !self.way.held.is_empty()
+    }
+
     /// Bytes that are kept until it is taken.
     pub(in crate::messenger) fn kept(&self) -> usize {
         let envelope = self.sealed.as_ref().map_or(0, |sealed| sealed.bytes.len());

@@ -203,6 +203,13 @@ pub fn events(rows: &impl Rows, since: u64, limit: usize) -> Result<Vec<Event>, 
     Ok(found)
 }
 
+/// When the event at this place happened; `None`: it is not in the log any more, or cannot be read.
+pub fn event_time(rows: &impl Rows, seq: u64) -> Result<Option<WallTime>, StoreError> {
+    let found = rows.scan_all::<Events>(&Scan::all().from(seq).limit(1))?;
+    let holding = found.into_iter().find_map(|(key, row)| Some((number(&key)?, row?)));
+    Ok(holding.and_then(|(last, row)| row.events(last).find(|event| event.seq == seq)).map(|event| event.at))
+}
+
 /// Numbers for `status`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -2,6 +2,7 @@ use super::*;
 use crate::base::Millis;
 use crate::content::{Capsule, Item, StatusReport};
 use crate::messenger::command::Command;
+use crate::messenger::io::{Input, Order, Output};
 use crate::messenger::items::tests::comes;
 use crate::messenger::query;
 use crate::messenger::tables::StateRow;
@@ -128,6 +129,48 @@ fn a_recovery_knows_what_was_delivered_and_sends_the_rest_again() {
         assert_eq!(office.texts(1, 0), ["hello", "hello", "delivered", "waits"]);
         assert_eq!(states(&office, 0, 1).last(), Some(&State::Delivered));
     }
+}
+
+/// It is given up once, whatever becomes of the connection, of the program and of its row; what came before and after it goes.
+#[test]
+fn what_is_cancelled_stays_here() {
+    let mut office = Office::pair();
+    let cancel = |office: &mut Office, who, id| match office.command(who, Command::Cancel(id))? {
+        Answer::Sent(message) => Ok(message.state),
+        other => panic!("{other:?}"),
+    };
+    let there = office.history(0, 1).last().unwrap().message_id;
+    let sent = office.say(0, 1, "sent");
+    office.online = false;
+    office.open(0);
+    let [one, two, three] = ["one", "two", "three"].map(|text| office.say(0, 1, text));
+    assert_eq!(cancel(&mut office, 0, two), Ok(State::Undelivered));
+    assert_eq!((told(&office, 0, two), office.undelivered(0)), (vec![State::Undelivered], 3));
+    for (id, refusal) in [
+        (two, Refusal::NotQueued),
+        (sent, Refusal::NotQueued),
+        (there, Refusal::NotQueued),
+        (MessageId::new([3; 32]), Refusal::NoMessage),
+    ] {
+        assert_eq!(cancel(&mut office, 0, id), Err(refusal));
+    }
+    office.open(0);
+    office.online = true;
+    office.open(0);
+    office.pass(Millis::from_hours(2));
+    assert_eq!(office.texts(1, 0), ["hello", "hello", "sent", "one", "three"]);
+    let last = states(&office, 0, 1).split_off(3);
+    assert_eq!(last, [State::Delivered, State::Undelivered, State::Delivered]);
+    assert_eq!(told(&office, 0, two), [State::Undelivered]);
+    assert!([one, three].map(|id| cancel(&mut office, 0, id)).iter().all(Result::is_err));
+
+    // What goes out at this moment may be there already.
+    let command = office.text(1, "four");
+    let outputs = office.hand_in(0, vec![Input::Command(1, Command::Send(command))]);
+    let four = office.history(0, 1).last().unwrap().message_id;
+    assert!(outputs.iter().any(|output| matches!(output, Output::Net(Order::Send { .. }))), "{outputs:?}");
+    let answer = office.hand_in(0, vec![Input::Command(2, Command::Cancel(four))]);
+    assert!(answer.iter().any(|output| matches!(output, Output::Reply(2, Err(Refusal::NotQueued)))), "{answer:?}");
 }
 
 #[test]

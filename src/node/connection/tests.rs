@@ -47,10 +47,13 @@ async fn events_come_when_the_store_is_open_again() {
     };
     let profile = Profile::resolve_with("default", Some(place.path()), &|_| None).unwrap();
     let (client, node) = UnixStream::pair().unwrap();
-    let serving = tokio::spawn(serve(node, Dispatcher::new(core, profile, None), stop_in));
+    let serving = tokio::spawn(serve(node, Dispatcher::new(core, profile, None), stop_in, Seat::Whole));
     let (reading, mut writing) = client.into_split();
     let mut lines = BufReader::new(reading).lines();
-    writing.write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"listen\",\"params\":{}}\n").await.unwrap();
+    writing
+        .write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"listen\",\"params\":{\"since\":0}}\n")
+        .await
+        .unwrap();
     assert!(lines.next_line().await.unwrap().unwrap().contains("\"result\""));
 
     store.close();
@@ -85,7 +88,7 @@ async fn acceptances_and_additions_share_commits() {
     let core = Core { me: office.id(0), user, reader, events: events_in, waiting: Arc::default(), ended: ended_in };
     let profile = Profile::resolve_with("default", Some(office.desks[0].place.path()), &|_| None).unwrap();
     let (client, node) = UnixStream::pair().unwrap();
-    let serving = tokio::spawn(serve(node, Dispatcher::new(core, profile, None), stop_in));
+    let serving = tokio::spawn(serve(node, Dispatcher::new(core, profile, None), stop_in, Seat::Whole));
     let (reading, mut writing) = client.into_split();
 
     let strangers: Vec<PeerId> =

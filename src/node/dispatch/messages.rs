@@ -4,8 +4,8 @@ use futures::future::BoxFuture;
 
 use super::{Answering, Dispatcher, Meant, Until, page, value, which, whom, whom_exactly};
 use crate::api::{
-    ApiError, Code, Conversation, DeletedConversation, HistoryParams, InboxParams, Message, MessageParams, ReadCount,
-    ReadParams, ReplyParams, SendParams, Who,
+    ApiError, CancelParams, Code, Conversation, DeletedConversation, HistoryParams, InboxParams, Message,
+    MessageParams, ReadCount, ReadParams, ReplyParams, SendParams, Who,
 };
 use crate::base::limits::MAX_PAGE;
 use crate::base::{MessageId, Millis};
@@ -85,6 +85,14 @@ impl Dispatcher {
         let Some(until) = until else { return value(self.shown(id).await).map(Answering::Now) };
         let this = self.clone();
         Ok(Answering::Later(Box::pin(async move { value(this.until(id, until).await) })))
+    }
+
+    pub(super) async fn cancel(&self, params: CancelParams) -> Result<Message, ApiError> {
+        let (_, id) = self.core.read(move |reader, me| which(reader, me, &params.message)).await?;
+        match self.core.command(Command::Cancel(id)).await? {
+            Answer::Sent(message) => Ok(*message),
+            _ => Err(errors::internal("the messenger did not say what it cancelled")),
+        }
     }
 
     pub(super) async fn inbox(&self, params: InboxParams) -> Result<Vec<Conversation>, ApiError> {

@@ -16,7 +16,10 @@ use super::core::Core;
 use super::place::Place;
 use super::whereabouts::Address;
 use super::{addresses, errors, views};
-use crate::api::{self, ApiError, Call, Code, EventPage, LinkParams, Listening, Pong, Stopping, WaitFor};
+use crate::api::{
+    self, ApiError, Call, Code, Cursor, Document, Event, EventPage, EventsParams, LinkParams, Listening, Pong,
+    Stopping, WaitFor,
+};
 use crate::base::limits::MAX_PAGE;
 use crate::base::{MessageId, PeerId};
 use crate::identity::Link;
@@ -70,7 +73,7 @@ impl Dispatcher {
             Call::Send(params) => self.send(params).await,
             Call::Reply(params) => self.reply(params).await,
             Call::MessageShow(params) => self.message(params).await,
-            Call::Listen(params) => Ok(Answering::Listen(self.listen(params.since))),
+            Call::Listen(params) => self.listen(params.since).await.map(Answering::Listen),
             call => self.simple(call).await.map(Answering::Now),
         }
     }
@@ -102,6 +105,7 @@ impl Dispatcher {
     /// Calls about ourselves, the node, and messages.
     async fn simple(&self, call: Call) -> Result<Value, ApiError> {
         match call {
+            Call::MessageCancel(params) => value(self.cancel(params).await),
             Call::IdShow(params) => value(self.identity(params).await),
             Call::IdName(params) => value(self.change_identity(Command::SetName { name: params.name }).await),
             Call::IdRotate(_) => value(self.change_identity(Command::RotateToken).await),
@@ -118,7 +122,8 @@ impl Dispatcher {
             Call::MailboxFind(_) => value(self.find_mailboxes().await),
             Call::MailboxUse(params) => value(self.use_mailbox(params.at).await),
             Call::MailboxDrop(who) => value(self.drop_mailbox(who).await),
-            Call::Events(params) => value(self.events(params.since, page(params.limit, MAX_PAGE)?).await),
+            Call::Events(params) => value(self.events(params).await),
+            Call::Discover(_) => value(Ok(Document(api::openrpc()))),
             Call::Ping(_) => value(self.ping()),
             Call::Stop(_) => value(self.stop()),
             call => self.about_people(call).await,
@@ -141,19 +146,53 @@ impl Dispatcher {
         Ok(Stopping { pid: std::process::id() })
     }
 
-    fn listen(&self, since: Option<u64>) -> Listening {
-        let last = self.core.last_event();
-        Listening { since: since.map_or(last, |since| since.min(last)) }
+    async fn listen(&self, since: Option<Cursor>) -> Result<Listening, ApiError> {
+        let since = match since {
+            Some(since) => self.checked(since).await?,
+            None => self.newest().await?,
+        };
+        Ok(Listening { since })
     }
 
-    /// Events after a cursor.
-    pub(crate) async fn events(&self, since: u64, limit: usize) -> Result<EventPage, ApiError> {
+    /// The end of the log as it is now.
+    pub(crate) async fn newest(&self) -> Result<Cursor, ApiError> {
+        self.core
+            .read(|reader, _| {
+                let seq = query::last_event(reader)?;
+                Ok(Cursor { seq, at: query::event_time(reader, seq)? })
+            })
+            .await
+    }
+
+    /// A cursor of this log. One that was cut off at its beginning, or where something is damaged, is not told from another.
+    async fn checked(&self, since: Cursor) -> Result<Cursor, ApiError> {
+        let wrong = move |why: String| Err(ApiError::new(Code::WrongCursor, format!("the cursor {since} is {why}")));
+        self.core
+            .read(move |reader, _| {
+                let newest = query::last_event(reader)?;
+                match (since.at, query::event_time(reader, since.seq)?) {
+                    _ if since.seq > newest => wrong(format!("ahead of this log, which ends with event {newest}")),
+                    (Some(at), Some(there)) if at != there => wrong("of another log of events".to_owned()),
+                    _ => Ok(since),
+                }
+            })
+            .await
+    }
+
+    /// A page of the log.
+    pub(crate) async fn events(&self, params: EventsParams) -> Result<EventPage, ApiError> {
+        let (since, limit) = (self.checked(params.since).await?, page(params.limit, MAX_PAGE)?);
+        let events = self.behind(since.seq, limit).await?;
+        let next = events.last().map_or(since, |event| event.cursor);
+        Ok(EventPage { more: events.len() == limit, events, next })
+    }
+
+    /// Events behind this place.
+    pub(crate) async fn behind(&self, seq: u64, limit: usize) -> Result<Vec<Event>, ApiError> {
         self.core
             .read(move |reader, me| {
-                let found = query::events(reader, since, limit)?.into_iter();
-                let events: Vec<_> = found.map(|event| views::event(reader, me, &event)).collect::<Result<_, _>>()?;
-                let next = events.last().map_or(since, |event| event.seq);
-                Ok(EventPage { more: events.len() == limit, events, next })
+                let found = query::events(reader, seq, limit)?.into_iter();
+                Ok(found.map(|event| views::event(reader, me, &event)).collect::<Result<_, _>>()?)
             })
             .await
     }

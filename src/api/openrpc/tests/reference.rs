@@ -41,7 +41,7 @@ fn write_reference(out: &mut String, document: &Value) -> std::fmt::Result {
         table(out, &fields(schema), false)?;
     }
     writeln!(out, "## Events\n")?;
-    writeln!(out, "Each has `seq`, `at` and `event`, and the fields of its kind.\n")?;
+    writeln!(out, "Each has `seq`, `cursor`, `at` and `event`, and the fields of its kind.\n")?;
     for event in list(document, "/x-events/events") {
         let (name, about) = (text(event, "name"), text(event, "summary"));
         writeln!(out, "### `{name}`\n\n{about}\n\n| field | what it is |\n|---|---|")?;

@@ -141,7 +141,7 @@ impl Person {
     pub(super) fn wait_for<T>(&mut self, what: &str, pick: impl Fn(&EventKind) -> Option<T>) -> Result<T> {
         let begin = Instant::now();
         let deadline = Duration::from_millis(DEADLINE.0);
-        let mut events = self.client()?.events(Some(self.seen))?;
+        let mut events = self.client()?.events(Some(self.seen.into()))?;
         while let Some(left) = deadline.checked_sub(begin.elapsed()) {
             match events.next_timeout(left)? {
                 Heard::Event(event) => {
@@ -150,7 +150,7 @@ impl Person {
                         return Ok(found);
                     }
                 }
-                Heard::TimedOut | Heard::Ended => break,
+                Heard::TimedOut | Heard::Unread | Heard::Ended => break,
             }
         }
         Err(bug(format!("{} waited for {what} in vain", self.name)))

@@ -47,7 +47,7 @@ pub(super) fn lines() -> Seeds {
         name: "Bob".to_owned(),
         short_id: "010101".to_owned(),
     };
-    let event = event_line(&Event { seq: 1, at: WallTime(1_700_000_000_000), kind: event }).unwrap();
+    let event = event_line(&Event::new(1, WallTime(1_700_000_000_000), event)).unwrap();
     seeds.extend([
         seed("notification", 0, notification),
         seed("by-position", 0, r#"{"jsonrpc":"2.0","method":"send","params":["bob","hi"],"id":"x"}"#),
