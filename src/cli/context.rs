@@ -155,9 +155,10 @@ impl Context {
             passphrase.clone().ok_or_else(missing)
         };
         let output = &mut self.output;
-        // The node goes on when nobody reads its events any more.
+        // The node goes on when nobody reads its events any more, and tells the next one when one could not be written.
         let mut tell = |event: &Event| {
             let _ = show(event, output);
+            output.unwritten = None;
         };
         Ok(client::run(&self.place, &mut ask, options.clone(), &mut tell)?)
     }

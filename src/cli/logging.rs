@@ -28,7 +28,9 @@ pub(crate) fn start(base: u8, verbose: u8, quiet: bool, colours: bool) {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(|| Discreet(io::stderr()))
         .with_ansi(colours && io::stderr().is_terminal())
-        .with_target(verbose > 1);
+        .with_target(verbose > 1)
+        // A line that cannot be written is left out: saying so, on the same stream, would end the program.
+        .log_internal_errors(false);
     // A second start in one process (tests) keeps the first.
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
     if let Some(mistake) = mistake {
@@ -52,9 +54,9 @@ const fn filter_for(level: u8) -> &'static str {
 struct Discreet(Stderr);
 
 impl Write for Discreet {
-    /// Takes a whole line at a time, as the log writes it.
+    /// Takes a whole line at a time, as the log writes it; one that cannot be written is left out.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.write_all(discreet(&String::from_utf8_lossy(line)).as_bytes())?;
+        let _ = self.0.write_all(discreet(&String::from_utf8_lossy(line)).as_bytes());
         Ok(line.len())
     }
 

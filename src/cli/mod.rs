@@ -25,7 +25,7 @@ mod testing;
 mod typed;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -65,11 +65,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let (cli, typed) = match before.understand(args) {
         Ok(Understood::Command(cli, typed)) => (*cli, typed),
-        Ok(Understood::Shown(help)) => return shown(&help),
+        Ok(Understood::Shown(help)) => return before.shown(&help),
         Err(error) => return before.refuse(&error),
     };
     let understood = Early { json: cli.global.is_json(), color: cli.global.color, ..before };
-    let outcome = start(cli, typed).and_then(|(command, mut context)| dispatch(command, &mut context));
+    let outcome = start(cli, typed).and_then(|(command, mut context)| carry_out(command, &mut context));
     outcome.map_or_else(|error| understood.refuse(&error), |()| ExitCode::SUCCESS)
 }
 
@@ -83,6 +83,18 @@ fn start(cli: Cli, typed: Typed) -> Result<(Command, Context)> {
     let prompter = Prompter::new(global.passphrase_file, global.no_input);
     let place = Place::resolve(&global.profile, global.data_dir.as_deref())?;
     Ok((command, Context::new(output, prompter, place, typed)))
+}
+
+/// What became of the command counts, and only then whether its result could be written.
+fn carry_out(command: Command, context: &mut Context) -> Result<()> {
+    let outcome = dispatch(command, context);
+    match (outcome, context.output.finish()) {
+        (Err(failed), Err(unwritten)) => {
+            context.tell(&unwritten);
+            Err(failed)
+        }
+        (outcome, written) => outcome.and(written),
+    }
 }
 
 fn dispatch(command: Command, context: &mut Context) -> Result<()> {
@@ -181,6 +193,15 @@ impl Early {
 }
 
 impl Early {
+    /// Prints help or the version. Asked for, it is a result.
+    fn shown(&self, help: &clap::Error) -> ExitCode {
+        let printed = help.print().and_then(|()| io::stdout().flush());
+        match printed {
+            Err(error) if !help.use_stderr() => self.refuse(&error.into()),
+            _ => ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(2)),
+        }
+    }
+
     /// The help of a command, or what all of them understand.
     fn help(&self, typed: &Typed, topic: &[String]) -> Result<clap::Error> {
         if topic == ["options"] {
@@ -221,13 +242,6 @@ fn leads_astray(error: &clap::Error) -> bool {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => !word.starts_with('-'),
         _ => false,
     }
-}
-
-/// Prints help or the version.
-fn shown(help: &clap::Error) -> ExitCode {
-    // A reader who has gone is no error here either.
-    let _ = help.print();
-    ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(2))
 }
 
 /// Follows the arguments that are names of commands.
@@ -289,6 +303,7 @@ fn output(global: &Global, lists: bool) -> Output {
         zone: TimeZone::system(),
         out: if is_paged { Box::new(Paged::stdout()) } else { Box::new(io::stdout()) },
         err: Box::new(io::stderr()),
+        unwritten: None,
     }
 }
 

@@ -13,6 +13,8 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::{SIGINT, SIGQUIT};
 use signal_hook::flag;
 
+use super::output::Results;
+
 /// Where no other one is named: it ends by itself when all fits, passes colours on, and leaves what it showed.
 const USUAL: [&str; 2] = ["less", "-FRX"];
 /// How a shell says that it cannot begin a command.
@@ -117,12 +119,19 @@ impl Write for Paged {
     }
 }
 
-/// The command ends when the reader has seen enough.
+impl Results for Paged {
+    /// The command ends when the reader has seen enough. That this was early is no error here: writing told it.
+    fn end(&mut self) -> io::Result<()> {
+        if let State::Pager(mut child) = std::mem::replace(&mut self.state, State::Direct) {
+            self.is_none_after_all(&mut child)?;
+        }
+        self.direct.flush()
+    }
+}
+
 impl Drop for Paged {
     fn drop(&mut self) {
-        if let State::Pager(mut child) = std::mem::replace(&mut self.state, State::Direct) {
-            let _ = self.is_none_after_all(&mut child).and_then(|_| self.direct.flush());
-        }
+        let _ = self.end();
     }
 }
 
@@ -174,6 +183,26 @@ mod tests {
             assert_eq!(shown.lines().count(), lines, "{pager}");
             assert!(shown.ends_with(&format!("line {:05}\n", lines - 1)), "{pager}");
         }
+    }
+
+    /// What was given to one that is missing is written at the end, and the disk is full.
+    #[test]
+    fn a_pager_that_is_missing_hides_no_error() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(ErrorKind::StorageFull.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut paged = Paged::new(Some("exec /none/such".into()), Box::new(Full));
+        // It may be known to be missing before the line is written.
+        let written = writeln!(paged, "line").and_then(|()| paged.end());
+        assert_eq!(written.unwrap_err().kind(), ErrorKind::StorageFull);
+        assert!(paged.end().is_ok());
     }
 
     #[test]

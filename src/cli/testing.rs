@@ -13,7 +13,7 @@ use crate::base::{MessageId, PeerId, WallTime};
 
 use super::output::style::Paint;
 use super::output::wrap::ENDLESS;
-use super::output::{Form, Output};
+use super::output::{Form, Output, Results};
 
 /// 12 March 2024, 14:02:11.042 UTC.
 pub(crate) const NOW: WallTime = WallTime(1_710_252_131_042);
@@ -39,6 +39,8 @@ impl Write for Stream {
     }
 }
 
+impl Results for Stream {}
+
 impl Stream {
     /// All that was written.
     pub(crate) fn text(&self) -> String {
@@ -60,6 +62,7 @@ pub(crate) fn output(form: Form) -> (Output, Stream, Stream) {
         zone: TimeZone::UTC,
         out: Box::new(out.clone()),
         err: Box::new(err.clone()),
+        unwritten: None,
     };
     (output, out, err)
 }

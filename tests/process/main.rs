@@ -36,6 +36,7 @@ mod socket;
 mod recovery;
 mod refusing;
 mod stories;
+mod telling;
 mod shares;
 mod stranger;
 mod strangers;

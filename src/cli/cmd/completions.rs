@@ -21,7 +21,5 @@ pub(crate) struct CompletionsArgs {
 
 /// Prints the script.
 pub(crate) fn run(args: &CompletionsArgs, output: &mut Output) -> Result<()> {
-    let script = complete::script(&args.shell.to_string());
-    output.out.write_all(&script.unwrap_or_default())?;
-    Ok(output.out.flush()?)
+    output.put(&complete::script(&args.shell.to_string()).unwrap_or_default())
 }

@@ -93,6 +93,9 @@ fn print(mut events: Events, last: &mut Option<Cursor>, output: &mut Output) -> 
         match events.next_for(stdout.as_fd())? {
             Heard::Event(event) => {
                 show(&event, output)?;
+                if output.unwritten.is_some() {
+                    return Ok(End::Reader);
+                }
                 *last = Some(event.cursor);
             }
             Heard::TimedOut => {}

@@ -50,8 +50,7 @@ pub(crate) fn run(args: &ManArgs, output: &mut Output) -> Result<()> {
                 .hint("`rohrpost --help` lists the commands")
         })?;
     }
-    output.out.write_all(&page(command)?)?;
-    Ok(output.out.flush()?)
+    output.put(&page(command)?)
 }
 
 /// Writes the pages of a command and of those below it; how many there are.

@@ -2,6 +2,10 @@
 //!
 //! A command says *what* there is, a table, an object, a note; this module decides from the
 //! streams and the global flags what it looks like.
+//!
+//! Nothing that is done depends on its being told. What cannot be written is left out, and the command goes on; of results
+//! that is an error once the command is done ([`Output::finish`]), of remarks and warnings it is none. So none of these
+//! functions fails: their `Result` is that of commands, which end by telling.
 
 pub(crate) mod hex;
 pub(crate) mod json;
@@ -12,7 +16,7 @@ pub(crate) mod table;
 pub(crate) mod time;
 pub(crate) mod wrap;
 
-use std::io::Write;
+use std::io::{self, Stdout, Write};
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -41,6 +45,19 @@ pub(crate) enum Form {
     Json,
 }
 
+/// Where results go.
+pub(crate) trait Results: Write {
+    /// Nothing more comes: returns when all of it is taken.
+    ///
+    /// # Errors
+    /// What could not be written at last.
+    fn end(&mut self) -> io::Result<()> {
+        self.flush()
+    }
+}
+
+impl Results for Stdout {}
+
 /// The two streams and how to write to them.
 pub(crate) struct Output {
     /// What results look like.
@@ -60,9 +77,11 @@ pub(crate) struct Output {
     /// The reader's time zone.
     pub(crate) zone: TimeZone,
     /// Data.
-    pub(crate) out: Box<dyn Write>,
+    pub(crate) out: Box<dyn Results>,
     /// Everything else.
     pub(crate) err: Box<dyn Write>,
+    /// Why results could not be written; no more of them are then.
+    pub(crate) unwritten: Option<io::Error>,
 }
 
 impl Output {
@@ -86,10 +105,28 @@ impl Output {
         !self.quiet && !self.is_json()
     }
 
+    /// Bytes of a result.
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.unwritten.is_none() {
+            self.unwritten = self.out.write_all(bytes).and_then(|()| self.out.flush()).err();
+        }
+        Ok(())
+    }
+
+    /// The end of a command that has done what it was asked for.
+    ///
+    /// # Errors
+    /// When results could not be written; that the reader has gone is told to nobody.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        let ended = self.out.end();
+        self.unwritten.take().map_or(ended, Err).map_err(Into::into)
+    }
+
     /// One object on a line of its own.
     pub(crate) fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        json::write_line(&mut self.out, value)?;
-        Ok(self.out.flush()?)
+        let mut line = Vec::with_capacity(512);
+        json::write_line(&mut line, value)?;
+        self.put(&line)
     }
 
     /// Lines of data, which must be safe; with `--json` an object.
@@ -125,7 +162,7 @@ impl Output {
             Form::People { columns } => table.aligned(columns, self.paint),
             Form::Plain | Form::Json => table.plain(),
         };
-        Ok(self.out.write_all(text.as_bytes())?)
+        self.put(text.as_bytes())
     }
 
     /// The properties of one thing; with `--json` the thing itself.
@@ -135,8 +172,7 @@ impl Output {
             Form::People { columns } => record.aligned(columns, self.paint),
             Form::Plain => record.plain(),
         };
-        self.out.write_all(text.as_bytes())?;
-        Ok(self.out.flush()?)
+        self.put(text.as_bytes())
     }
 
     /// Columns of the terminal for which results are.
@@ -154,24 +190,27 @@ impl Output {
 
     /// A line of data, as it is. The text must be safe, and no longer than others may make it.
     pub(crate) fn line(&mut self, text: &str) -> Result<()> {
-        writeln!(self.out, "{text}")?;
-        Ok(self.out.flush()?)
+        self.put(format!("{text}\n").as_bytes())
     }
 
     /// A remark for the person, on stderr; silent with `-q`. What others wrote in it is made safe.
     pub(crate) fn note(&mut self, text: &str) -> Result<()> {
-        if !self.is_told() {
-            return Ok(());
+        if self.is_told() {
+            self.tell(&fold("", &safe::block(text), HANG, self.columns_err));
         }
-        writeln!(self.err, "{}", fold("", &safe::block(text), HANG, self.columns_err))?;
-        Ok(self.err.flush()?)
+        Ok(())
     }
 
     /// Something that wants attention, on stderr, whatever the flags.
     pub(crate) fn warn(&mut self, text: &str) -> Result<()> {
         let label = format!("{} ", self.paint_err.tint(Tint::Yellow, "warning:"));
-        writeln!(self.err, "{}", fold(&label, &safe::block(text), HANG, self.columns_err))?;
-        Ok(self.err.flush()?)
+        self.tell(&fold(&label, &safe::block(text), HANG, self.columns_err));
+        Ok(())
+    }
+
+    /// A line that nobody need read.
+    fn tell(&mut self, line: &str) {
+        let _ = self.err.write_all(format!("{line}\n").as_bytes()).and_then(|()| self.err.flush());
     }
 
     /// Those addresses that help: people are told the best two, with `-v` all.
