@@ -9,6 +9,7 @@
 #![allow(unreachable_pub)]
 
 mod alone;
+mod bots;
 mod clocks;
 mod complete;
 mod crashes;
