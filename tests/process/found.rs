@@ -203,6 +203,8 @@ fn a_node_that_does_not_answer_is_told_with_its_process_and_what_helps() {
     let long = ["send", stranger.peer(), "Are you there?", "--wait", "read", "--timeout", "1h"];
     let waiting = alice.command(&long).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     node.event("message.new", |_| true);
+    // By then the first answer to it has left.
+    alice.status();
     node.signal(Signal::STOP);
     let pid = node.pid();
     let is_told = |error: &Value| {
