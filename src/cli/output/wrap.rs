@@ -154,6 +154,10 @@ fn unit_end(text: &str) -> Option<usize> {
     if first == '\x1b' {
         return Some(text.find('m').map_or(text.len(), |end| end + 1));
     }
+    // What a text begins with does not join the blank before it, which is ours.
+    if first == ' ' {
+        return Some(1);
+    }
     let mut before = first;
     let end = chars.find(|&(_, c)| {
         let goes_on = c != '\x1b' && (safe::is_mark(c) || before == '\u{200D}');
@@ -169,6 +173,12 @@ mod tests {
 
     use super::*;
     use crate::cli::testing::{any_text, rows};
+
+    #[test]
+    fn a_mark_does_not_join_the_blank_before_it() {
+        let all: Vec<_> = units(" \u{301}a").map(|piece| piece.text).collect();
+        assert_eq!(all, [" ", "\u{301}", "a"]);
+    }
 
     #[test]
     fn lines_are_broken_between_words() {
