@@ -179,6 +179,10 @@ fn misses_nothing(interpreter: &'static str, script: &str, seed: u64) {
 
 #[test]
 fn the_bot_of_the_guide_misses_and_doubles_nothing() {
+    let is_there = Command::new("jq").arg("--version").stdout(Stdio::null()).stdin(Stdio::null()).status().is_ok();
+    if !is_there && std::env::var_os("ROHRPOST_REQUIRE_JQ").is_none() {
+        return eprintln!("skipped: the bot reads with jq, which is not here");
+    }
     misses_nothing("bash", &block("guide.md", "#!/bin/bash"), 3);
 }
 
