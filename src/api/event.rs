@@ -48,7 +48,7 @@ macro_rules! shown {
                 $( $(#[doc = $fdoc])+ $field: $ty, )*
                 $( $(#[doc = $adoc])+ $added: $aty, )*
             }, )*
-            /// The node is up: the first line of `rohrpost run`, not part of the log.
+            /// The node is up: the first line of `rohrpost run`, not part of the log. Its cursor is from before the start: what comes while it begins to listen follows.
             #[serde(rename = "ready")]
             Ready {
                 /// Who we are.

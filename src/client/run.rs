@@ -14,7 +14,7 @@ use crate::node::{self, Ask, Passphrase, Place, Profile, RunOptions};
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Runs the node in the foreground until SIGINT, SIGTERM, SIGHUP or `stop`. `tell` gets the event `ready` first, then
-/// what happens from now on.
+/// what has happened since it was begun.
 ///
 /// # Errors
 /// `node_running` (with its process ID in the message), and whatever keeps a node from starting.
@@ -27,7 +27,7 @@ pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMu
         // Before anybody can know that the node runs, so that a signal after `ready` is never missed.
         let mut signals = node::Signals::new()?;
         let node = node::Node::start(place, lock, profile, settings, options.tap).await?;
-        let ready = node.ready().await?;
+        let ready = node.ready();
         let service = node.service();
         tell(&ready);
         let mut news = node::News::after(&node.dispatcher, ready.seq);
@@ -89,7 +89,7 @@ pub struct Node {
     runtime: Runtime,
     place: Place,
     /// Taken out at the end.
-    node: Option<node::Node>,
+    pub(super) node: Option<node::Node>,
 }
 
 impl Node {

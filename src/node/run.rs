@@ -10,7 +10,7 @@ use super::carry::Carrier;
 use super::clock::Clock;
 use super::config::{Keeps, Settings, Tapping};
 use super::core::Core;
-use super::dispatch::{Dispatcher, Live, whom};
+use super::dispatch::{Dispatcher, Live, end_of_log, whom};
 use super::engine::{self, Start};
 use super::metrics::{self, Source};
 use super::place::Place;
@@ -19,7 +19,7 @@ use super::server::{self, Door, Served};
 use super::service::Service;
 use super::whereabouts::Address;
 use super::{addresses, random};
-use crate::api::{ApiError, Event, EventKind};
+use crate::api::{ApiError, Cursor, Event, EventKind};
 use crate::base::limits::{LANE_CONTACTS, LANE_STRANGERS};
 use crate::base::words::MailService;
 use crate::messenger::{Command, Order, Output, query};
@@ -30,6 +30,8 @@ use crate::store::{ProfileLock, Reader, StoreError};
 const NET_CLOSING: Duration = Duration::from_secs(5);
 /// A running node.
 pub(crate) struct Node {
+    /// The end of the log before it began.
+    begin: Cursor,
     address: Arc<Address>,
     core: Core,
     net: NetHandle,
@@ -57,6 +59,7 @@ impl Node {
         let clock = Clock::new();
         let (open, outputs) = profile.open(clock.now(), &mut random::system())?;
         let reader = open.messenger.reader();
+        let begin = end_of_log(&reader)?;
         let me = profile.peer_id();
         let wanted = settings.serve_mailbox.clone().known(|who| Ok(whom(&reader, me, who)?.peer))?;
         let (lock, address) = (Arc::new(lock), Arc::new(Address::new()));
@@ -106,7 +109,7 @@ impl Node {
             tokio::spawn(metrics::serve(listener, source, stop_in.clone()));
         }
         let server = door.map(|door| tokio::spawn(server::serve(door, dispatcher.clone(), stop_in)));
-        Ok(Self { address, core, net, dispatcher, stop, halt, server, lock })
+        Ok(Self { begin, address, core, net, dispatcher, stop, halt, server, lock })
     }
 
     /// Where it listens, each with the peer ID.
@@ -114,16 +117,16 @@ impl Node {
         addresses::full(&self.net.status().listen_addrs, self.core.me)
     }
 
-    /// The event that says that it is up.
-    pub(crate) async fn ready(&self) -> Result<Event, ApiError> {
-        let cursor = self.dispatcher.newest().await?;
+    /// The event that says that it is up. Its cursor is from before it began: what comes in while it starts to listen is behind it.
+    pub(crate) fn ready(&self) -> Event {
+        let cursor = self.begin;
         let kind = EventKind::Ready {
             peer_id: self.core.me,
             addrs: self.addrs(),
             pid: std::process::id(),
             socket: self.address.socket().unwrap_or_default(),
         };
-        Ok(Event { seq: cursor.seq, cursor, at: Clock::wall(), kind })
+        Event { seq: cursor.seq, cursor, at: Clock::wall(), kind }
     }
 
     /// The service manager is told that it is up.

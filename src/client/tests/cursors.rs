@@ -119,3 +119,19 @@ fn the_interface_tells_of_itself() {
     assert_eq!(discovered, crate::api::openrpc());
     assert!(discovered["methods"].as_array().unwrap().iter().any(|method| method["name"] == "rpc.discover"));
 }
+
+/// While a node begins to listen, mail of its boxes comes in already: whoever begins at `ready` misses none of it.
+#[test]
+fn what_happens_before_a_node_is_ready_is_behind_its_cursor() {
+    let desk = Desk::new("A");
+    let friend = Desk::new("friend").peer().to_string();
+    let before = happens(&desk, &friend, 3);
+    let node = desk.node();
+    node.client().unwrap().ask::<method::Send>(&message(friend, "early")).unwrap();
+    let ready = node.node.as_ref().unwrap().ready();
+    assert_eq!((ready.seq, ready.cursor), (before.seq, before));
+    let missed = page(&mut desk.open(), ready.cursor).unwrap().events;
+    let EventKind::MessageNew { message: Some(message), .. } = &missed[0].kind else { panic!("{missed:?}") };
+    assert_eq!(message.text, "early");
+    node.shutdown().unwrap();
+}

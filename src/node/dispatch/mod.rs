@@ -27,7 +27,7 @@ use crate::messenger::query::{self, Scope};
 use crate::messenger::{Command, Hints};
 use crate::net::NetHandle;
 use crate::node::clock::Clock;
-use crate::store::Reader;
+use crate::store::{Reader, StoreError};
 
 /// Answers calls about one profile.
 #[derive(Clone)]
@@ -149,19 +149,9 @@ impl Dispatcher {
     async fn listen(&self, since: Option<Cursor>) -> Result<Listening, ApiError> {
         let since = match since {
             Some(since) => self.checked(since).await?,
-            None => self.newest().await?,
+            None => self.core.read(|reader, _| Ok(end_of_log(reader)?)).await?,
         };
         Ok(Listening { since })
-    }
-
-    /// The end of the log as it is now.
-    pub(crate) async fn newest(&self) -> Result<Cursor, ApiError> {
-        self.core
-            .read(|reader, _| {
-                let seq = query::last_event(reader)?;
-                Ok(Cursor { seq, at: query::event_time(reader, seq)? })
-            })
-            .await
     }
 
     /// A cursor of this log. One that was cut off at its beginning, or where something is damaged, is not told from another.
@@ -251,6 +241,12 @@ fn which(reader: &Reader, me: PeerId, text: &str) -> Result<(PeerId, MessageId),
     query::resolve_message(reader, text.trim(), Clock::wall()).map_err(|error| {
         errors::message(error, text, |id| query::message(reader, me, id, Clock::wall()).ok().flatten())
     })
+}
+
+/// The end of the log of events as it is now.
+pub(super) fn end_of_log(rows: &Reader) -> Result<Cursor, StoreError> {
+    let seq = query::last_event(rows)?;
+    Ok(Cursor { seq, at: query::event_time(rows, seq)? })
 }
 
 /// The size of a page.
