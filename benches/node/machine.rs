@@ -50,8 +50,15 @@ impl Person {
     }
 
     fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.types(&["--json"]);
+        command.args(args);
+        command
+    }
+
+    /// A command in the form for people.
+    pub fn types(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rohrpost"));
-        command.env_clear().env("HOME", self.path()).args(["--json", "--data-dir"]).arg(self.path()).args(args);
+        command.env_clear().env("HOME", self.path()).arg("--data-dir").arg(self.path()).args(args);
         command
     }
 

@@ -1,8 +1,8 @@
 //! What the program costs as a whole, each figure beside its limit measured in the same run: `cargo bench --bench node`.
 //!
 //! Real processes, real sockets on loopback, a real disk: the folder of `CARGO_TARGET_TMPDIR`, or `ROHRPOST_BENCH_DIR`.
-//! Prints a table; `docs/benchmarks.md` says what the rows mean. An argument names the parts to run; `million` and
-//! `dht` (which take minutes) run only when they are named.
+//! Prints a table; `docs/benchmarks.md` says what the rows mean. An argument names the parts to run; `million`,
+//! `dht` and `prompt` (which take minutes) run only when they are named.
 
 // What cannot be set up has to stop the run; a bench has no other crate to be reached from.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, unreachable_pub)]
@@ -13,10 +13,12 @@
 mod crowd;
 mod dht;
 mod figures;
+mod filled;
 mod limits;
 mod machine;
 mod million;
 mod post;
+mod prompt;
 mod reach;
 mod talk;
 
@@ -33,8 +35,9 @@ fn folder() -> PathBuf {
 fn main() {
     // Cargo itself passes `--bench`.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let wants =
-        |part: &str| wanted.iter().any(|w| w == part) || (wanted.is_empty() && !["million", "dht"].contains(&part));
+    let wants = |part: &str| {
+        wanted.iter().any(|w| w == part) || (wanted.is_empty() && !["million", "dht", "prompt"].contains(&part))
+    };
     let mut table = Table::default();
     if wants("ready") {
         talk::ready(&mut table);
@@ -59,6 +62,9 @@ fn main() {
     }
     if wants("dht") {
         dht::run(&mut table);
+    }
+    if wants("prompt") {
+        prompt::run(&mut table);
     }
     if wants("million") {
         million::run(&mut table);
