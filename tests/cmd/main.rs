@@ -18,6 +18,7 @@
 // Test code: what cannot be set up has to stop the run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod pages;
 mod terminal;
 
 use std::ffi::OsStr;
