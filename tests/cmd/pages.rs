@@ -1,4 +1,4 @@
-//! The page is a test: every block of README.md is run as it stands there, in
+//! The pages are tests: every block of README.md and of the volunteers' guide is run as it stands there, in
 //! order, by somebody at a terminal of 80 columns, and what the page shows below a command is held against what he sees.
 //!
 //! This is here and not in `tests/process`, though nodes run beside: what is held is what people see.
@@ -38,7 +38,7 @@ use self::screen::Screen;
 use self::seen::is_as_shown;
 use super::{Home, PROGRAM};
 
-const PAGES: [&str; 1] = ["README.md"];
+const PAGES: [&str; 2] = ["README.md", "docs/volunteers.md"];
 const MOST_NOT_RUN: usize = 5;
 /// A failure guard only: somebody who listens hears one of so many.
 const MOST_MEANWHILE: usize = 200;
@@ -50,6 +50,11 @@ fn text(page: &str) -> String {
 #[test]
 fn the_readme_holds() {
     holds(PAGES[0]);
+}
+
+#[test]
+fn the_volunteers_guide_holds() {
+    holds(PAGES[1]);
 }
 
 fn holds(page: &str) {
