@@ -1,4 +1,4 @@
-//! The pages are tests: every block of README.md and of the volunteers' guide is run as it stands there, in
+//! The pages are tests: every block of README.md, of the guide and of the volunteers' guide is run as it stands there, in
 //! order, by somebody at a terminal of 80 columns, and what the page shows below a command is held against what he sees.
 //!
 //! This is here and not in `tests/process`, though nodes run beside: what is held is what people see.
@@ -38,7 +38,7 @@ use self::screen::Screen;
 use self::seen::is_as_shown;
 use super::{Home, PROGRAM};
 
-const PAGES: [&str; 2] = ["README.md", "docs/volunteers.md"];
+const PAGES: [&str; 3] = ["README.md", "docs/guide.md", "docs/volunteers.md"];
 const MOST_NOT_RUN: usize = 5;
 /// A failure guard only: somebody who listens hears one of so many.
 const MOST_MEANWHILE: usize = 200;
@@ -53,8 +53,13 @@ fn the_readme_holds() {
 }
 
 #[test]
-fn the_volunteers_guide_holds() {
+fn the_guide_holds() {
     holds(PAGES[1]);
+}
+
+#[test]
+fn the_volunteers_guide_holds() {
+    holds(PAGES[2]);
 }
 
 fn holds(page: &str) {
