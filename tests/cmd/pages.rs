@@ -157,7 +157,8 @@ impl<'a> Reader<'a> {
         let mut screen = self.screen(&format!("exec {line}"));
         let is_ready = |seen: &[String]| seen.iter().any(|line| line.starts_with("ready"));
         let is_shown = |seen: &[String]| shown.is_none_or(|shown| is_as_shown(shown, seen, false, true));
-        let seen = screen.until(|seen| is_ready(seen) && is_shown(seen))?;
+        let seen = screen.until(|seen| is_ready(seen) && is_shown(seen));
+        let seen = seen.map_err(|error| format!("{}\n{error}", differs(shown, &[])))?;
         self.nodes.push(Node { profile, screen });
         tell(line, &seen);
         (is_ready(&seen) && is_shown(&seen)).then_some(()).ok_or_else(|| differs(shown, &seen))
