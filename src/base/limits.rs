@@ -97,7 +97,7 @@ pub const HEALING_SILENCE: Millis = Millis::from_days(3);
 pub const HEALING_SILENT_INTERVAL: Millis = Millis::from_days(7);
 /// Of what a contact passed over in his reports so much goes again in one commit (SES-72).
 pub const PASSED_OVER: usize = 16;
-/// That it went again counts no more when there was nothing of it for so long.
+/// That it went again counts no more when there was nothing of it for so long after the pause.
 pub const PASSED_OVER_FORGOTTEN: Millis = Millis::from_days(1);
 /// When something of a contact opened is written down once in this time.
 pub const HEARD_NOTE: Millis = Millis::from_days(1);
@@ -196,6 +196,8 @@ pub const MAX_REPEATED_RECEIPTS: usize = 2 * MAX_STATUS_IDS;
 pub const RECEIPTS_OVERDUE: Millis = Millis::from_secs(60);
 /// …and again after this time, if the connection lasts.
 pub const INQUIRY_PAUSE: Millis = Millis::from_hours(1);
+/// Nothing of whoever took such a question opens for so long over the same connection: nothing of either side opens with the other.
+pub const INQUIRY_ANSWERED: Millis = Millis::from_secs(300);
 /// Capsules of receipts waiting for one peer; more are not made until some are taken.
 pub const MAX_CONTROL_ROWS: usize = 256;
 /// Envelopes on their way to one peer at a time.
@@ -220,7 +222,11 @@ pub const RETRY_FORGIVEN: u32 = 2;
 pub const RETRY_CONNECTED_SHARE: u64 = 8;
 /// So many acknowledgements in a row end the counting of failures, and open the window of whoever has failed more often.
 pub const RETRY_PROGRESS: u32 = 16;
-/// So does this time without another failure: more than the longest pause.
+/// Whatever a peer takes between them: so many failures of his at once…
+pub const FAILURES_AT_ONCE: u64 = 3;
+/// …and then one in this time.
+pub const FAILURE_INTERVAL: Millis = Millis::from_secs(4);
+/// Failures are forgotten after this time without another: more than the longest pause.
 pub const RETRY_FORGOTTEN: Millis = Millis::from_hours(2);
 /// Who is said to be in the local network is dialled after this time at the soonest: anybody there can say so.
 pub const DISCOVERED_PAUSE: Millis = Millis::from_secs(1);

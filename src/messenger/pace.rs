@@ -12,6 +12,10 @@ pub(super) struct Pace {
     sessions: Failures,
     /// Envelopes acknowledged since he last failed.
     acknowledged: u32,
+    /// When, at an even pace, the next failure would be due, had none been before its time; it goes ahead of the clock by those that were.
+    next: MonoTime,
+    /// Nothing is tried before this time, whatever he took since: he failed so often.
+    rest: Option<MonoTime>,
 }
 
 /// Failures of one kind, one after another.
@@ -29,7 +33,7 @@ struct Failures {
 impl Pace {
     /// Until when nothing is tried.
     pub(super) fn until(&self) -> Option<MonoTime> {
-        self.tries.until.max(self.sessions.until)
+        self.tries.until.max(self.sessions.until).max(self.rest)
     }
 
     /// Whether nothing is tried now.
@@ -49,6 +53,10 @@ impl Pace {
             return false;
         }
         self.tries.add(now, 0, random);
+        self.next = self.next.max(now) + limits::FAILURE_INTERVAL;
+        let ahead = self.next.since(now);
+        self.rest =
+            ahead.0.checked_sub(limits::FAILURES_AT_ONCE * limits::FAILURE_INTERVAL.0).map(|over| now + Millis(over));
         true
     }
 
@@ -99,6 +107,7 @@ impl Pace {
         for failures in [&mut self.tries, &mut self.sessions] {
             failures.until = failures.until.filter(|until| *until > now);
         }
+        self.rest = self.rest.filter(|until| *until > now);
     }
 
     /// Whether no refused session is to be remembered.

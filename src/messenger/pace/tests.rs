@@ -102,6 +102,33 @@ fn a_new_connection_ends_the_pause_twice() {
     assert!((6..=12).contains(&tries), "{tries}");
 }
 
+/// Whoever takes as much as ends the counting, breaks, and comes again at once.
+#[test]
+fn whatever_he_takes_between_them_failures_have_a_pace() {
+    for taken in [0, 1, limits::RETRY_PROGRESS, 200] {
+        let (mut pace, mut now, mut tries) = (Pace::default(), at(0), 0);
+        while now < at(0) + MINUTE {
+            pace.passed(now);
+            pace.connected(now);
+            if !pace.is_paused(now) {
+                (0..taken).for_each(|_| pace.acknowledged(false));
+                pace.failed(now, MIDDLE);
+                tries += 1;
+            }
+            now = now + Millis(100);
+        }
+        assert!((6..=20).contains(&tries), "{taken}: {tries}");
+        // What is rare costs nothing.
+        let mut pace = Pace::default();
+        for minute in 0..60 {
+            (0..limits::RETRY_PROGRESS).for_each(|_| pace.acknowledged(false));
+            pace.failed(at(60 * minute), MIDDLE);
+            pace.connected(at(60 * minute));
+            assert!(!pace.is_paused(at(60 * minute)), "{minute}");
+        }
+    }
+}
+
 #[test]
 fn the_first_refused_session_is_begun_anew_at_once_and_no_connection_ends_the_pause_of_others() {
     let mut pace = Pace::default();
