@@ -5,6 +5,7 @@
 
 use crate::base::{Millis, PeerId, WallTime, limits};
 
+use super::link::PassedOver;
 use super::outgoing::{Letter, What};
 use super::tables::PeerRow;
 use super::tx::{Step, Tx};
@@ -28,6 +29,7 @@ impl Tx<'_> {
             self.begin_anew(row.peer)?;
             self.mem.later.insert(row.peer);
         }
+        self.mark_taken(row);
         Ok(())
     }
 
@@ -60,7 +62,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// He was asked for receipts, an hour ago or more, over the connection that there is, and nothing of his has opened since.
+    /// He was asked for receipts, minutes ago, over the connection that there is, and nothing of his has opened since.
     /// Whether a healing handshake is made because of it.
     pub(super) fn heals_unheard(&mut self, row: &PeerRow) -> Step<bool> {
         let link = self.link(row.peer);
@@ -73,18 +75,55 @@ impl Tx<'_> {
         Ok(row.heal_due)
     }
 
-    /// He has reported something: what was said before it, and has been with him for a while, goes again (SES-72).
-    pub(super) fn look_at_passed_over(&mut self, peer: PeerId) {
-        let (now, clock) = (self.now.mono, self.deadline_clock());
-        let Some(passed) = self.mem.links.get(&peer).map(|link| link.passed) else { return };
-        let letters = &self.mem.out.of(&peer).letters;
-        let first = letters.values().find(|letter| is_passed_over(letter, passed.upto, clock));
-        if let (Some(letter), None) = (first, passed.due) {
-            let wait = (letter.queued_at + limits::RECEIPTS_OVERDUE).since(clock);
-            let due = (now + wait).max(passed.rests_until);
-            let passed = &mut self.link(peer).passed;
-            (passed.due, passed.from) = (Some(due), 0);
+    /// When this process begins: what each has by now.
+    pub(super) fn mark_at_start(&mut self) {
+        let peers: Vec<PeerId> = self.mem.out.peers().map(|(peer, _)| *peer).collect();
+        for peer in peers {
+            self.link(peer).passed.mark = self.newest_with(&peer);
         }
+    }
+
+    /// Something of his has opened: what he had when that was so before, a minute ago or more, he would have reported by now (SES-72).
+    fn mark_taken(&mut self, row: &PeerRow) {
+        let (peer, now) = (row.peer, self.now.mono);
+        let passed = self.link(peer).passed;
+        if passed.marked_at.is_some_and(|at| at + limits::RECEIPTS_OVERDUE > now) {
+            return;
+        }
+        let newest = self.newest_with(&peer);
+        let upto = passed.upto.max(passed.mark);
+        self.link(peer).passed = PassedOver { upto, mark: newest, marked_at: Some(now), ..passed };
+        self.look_at_passed_over(row);
+    }
+
+    /// The place behind the newest message that he has, or a mailbox of his.
+    fn newest_with(&self, peer: &PeerId) -> u64 {
+        let place = |letter: &Letter| match letter.what {
+            What::Message(position) if letter.way.sent || !letter.way.held.is_empty() => Some(position + 1),
+            _ => None,
+        };
+        self.mem.out.of(peer).letters.values().rev().find_map(place).unwrap_or_default()
+    }
+
+    /// Whether he passed something over; if so, when it goes again.
+    pub(super) fn look_at_passed_over(&mut self, row: &PeerRow) {
+        let (now, clock) = (self.now.mono, self.deadline_clock());
+        let passed = self.link(row.peer).passed;
+        if passed.due.is_some() {
+            return;
+        }
+        let letters = &self.mem.out.of(&row.peer).letters;
+        let Some(first) = letters.values().find(|letter| is_passed_over(letter, passed.upto, clock)) else { return };
+        let wait = match first.way.sent {
+            true => (first.queued_at + limits::RECEIPTS_OVERDUE).since(clock),
+            // He may just have come, and fetches it now.
+            false if first.queued_at + limits::HEALING_SILENCE > clock => limits::RECEIPTS_OVERDUE,
+            false => Millis::default(),
+        };
+        let rest = rests_until(row).map_or(Millis::default(), |until| until.since(clock));
+        let passed = &mut self.link(row.peer).passed;
+        (passed.due, passed.from) = (Some(now + wait.max(rest)), 0);
+        self.touch(row.peer);
     }
 
     /// Does so when it is time, of so many at a time.
@@ -106,16 +145,16 @@ impl Tx<'_> {
             self.mem.set_letter(peer, number, Some(letter));
             self.write_row(peer, number)?;
         }
-        let passed = &mut self.link(peer).passed;
-        passed.due = None;
-        if let (Some(last), limits::PASSED_OVER) = (last, count) {
-            (passed.due, passed.from) = (Some(now), last + 1);
-        } else if last.is_some() || passed.from > 0 {
-            if now.since(passed.rests_until) > limits::PASSED_OVER_FORGOTTEN {
-                passed.times = 0;
-            }
-            let pause = Millis(limits::HEALING_INTERVAL.0 << passed.times.min(MAX_DOUBLINGS));
-            (passed.rests_until, passed.times) = (now + pause, passed.times + 1);
+        let next = last.filter(|_| count == limits::PASSED_OVER).map(|last| last + 1);
+        self.link(peer).passed = PassedOver { due: next.map(|_| now), from: next.unwrap_or_default(), ..passed };
+        if next.is_none()
+            && (last.is_some() || passed.from > 0)
+            && let Some(mut row) = self.peer(&peer)?
+        {
+            let is_forgotten = rests_until(&row).is_none_or(|until| until + limits::PASSED_OVER_FORGOTTEN < clock);
+            row.passed_times = if is_forgotten { 1 } else { row.passed_times.saturating_add(1) };
+            row.passed_at = Some(clock);
+            self.put_peer(&row)?;
         }
         Ok(())
     }
@@ -144,6 +183,12 @@ impl Tx<'_> {
 
 /// How often the pause between two goes of what is passed over doubles.
 const MAX_DOUBLINGS: u32 = 5;
+
+/// Until when nothing that a contact passed over goes again.
+fn rests_until(row: &PeerRow) -> Option<WallTime> {
+    let doublings = row.passed_times.saturating_sub(1).min(MAX_DOUBLINGS);
+    row.passed_at.map(|at| at + Millis(limits::HEALING_INTERVAL.0 << doublings))
+}
 
 /// Whether it is a message that was said before that place, and that his node has taken, or that has lain at a mailbox for longer than
 /// he leaves it there while he is on.

@@ -153,7 +153,9 @@ impl Tx<'_> {
         }
         *left = left.saturating_sub(report.read.len() + report.delivered.len());
         self.touch(peer);
-        self.look_at_passed_over(peer);
+        if let Some(row) = self.peer(&peer)? {
+            self.look_at_passed_over(&row);
+        }
         Ok(())
     }
 
@@ -196,6 +198,12 @@ impl Tx<'_> {
         if self.heals_unheard(&row)? {
             return Ok(());
         }
+        let now = self.now.mono;
+        let link = self.link(peer);
+        if let Some(again) = link.asked_at.map(|at| at + limits::INQUIRY_PAUSE).filter(|again| *again > now) {
+            link.inquire_at = Some(again);
+            return Ok(());
+        }
         // What begins a session anew sends everything anew.
         let set = self.sessions(&peer)?;
         if self.link(peer).rebuild || !set.can_send() || self.is_stale(&row, &set) {
@@ -219,8 +227,8 @@ impl Tx<'_> {
             items.push(introduction(&self.profile()?, &row, None));
         }
         items.push(Item::Inquiry(messages));
-        let now = self.now.mono;
-        self.link(peer).asked_at = Some(now);
+        let link = self.link(peer);
+        (link.asked_at, link.inquire_at) = (Some(now), Some(now + limits::INQUIRY_ANSWERED));
         self.queue_items(peer, items)
     }
 

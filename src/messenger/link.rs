@@ -71,19 +71,20 @@ pub(super) struct Link {
     pub due: Option<MonoTime>,
 }
 
-/// What was said before something that he reported, and of which he says nothing (SES-72).
+/// What he took, and would have reported by now (SES-72).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PassedOver {
-    /// The place in the conversation of the last that he reported.
+    /// It stands before this place in the conversation: the last that he reported, or what he had when something of his opened that
+    /// was not the last.
     pub upto: u64,
+    /// What he had stood before this place when something of his opened…
+    pub mark: u64,
+    /// …at this time; `None`: when this process began.
+    pub marked_at: Option<MonoTime>,
     /// From this number in the outbox on it is still to be looked at, of the present go…
     pub from: u64,
     /// …which is at this time.
     pub due: Option<MonoTime>,
-    /// There is none before this time…
-    pub rests_until: MonoTime,
-    /// …because there were so many.
-    pub times: u32,
 }
 
 /// What is known of a mailbox for one peer.

@@ -147,6 +147,7 @@ impl Messenger {
         let clock = tx.buf.get_sound::<Clocks>(&RowKey::new())?.unwrap_or_else(|| ClockRow::new(now.wall));
         tx.mem.clock = Clock::open(clock, now);
         tx.go_on_waiting()?;
+        tx.mark_at_start();
         tx.ensure_profile()?;
         tx.contacts_at_start()?;
         tx.compare_card()?;

@@ -11,7 +11,7 @@ use super::row::{META_KEY, Write, open_value, seal_value, tag};
 use super::secrets::Secrets;
 
 /// The schema of all rows. What wrote an older one was never released, so there is no step from there.
-pub(super) const SCHEMA: u32 = 7;
+pub(super) const SCHEMA: u32 = 8;
 
 /// Written with every commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

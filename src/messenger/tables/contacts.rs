@@ -50,6 +50,10 @@ pub struct PeerRow {
     pub healed_at: Option<WallTime>,
     /// When a reset of theirs was last obeyed.
     pub reset_at: Option<WallTime>,
+    /// When something that they passed over last went again.
+    pub passed_at: Option<WallTime>,
+    /// How often that was, one time after another.
+    pub passed_times: u32,
     /// A healing handshake is due: their envelopes do not open.
     pub heal_due: bool,
     /// One was made for their mailboxes, and nothing of theirs has opened since: what waits goes again when something does.
@@ -82,6 +86,8 @@ impl PeerRow {
             profile_sent: 0,
             healed_at: None,
             reset_at: None,
+            passed_at: None,
+            passed_times: 0,
             heal_due: false,
             healing: false,
             heard_at: None,
