@@ -141,7 +141,7 @@ codes! {
     TooNew = "too_new", -32043, 3, Some("install the newest rohrpost");
     /// The profile was written by an older program, and nothing converts it.
     TooOld = "too_old", -32046, 3, Some("move its folder away, and make a new one with `rohrpost init`");
-    /// The profile, or the folder in which it is to be, belongs to another user.
+    /// The profile, the folder in which it is to be, or a file in it belongs to another user.
     OtherUser = "other_user", -32047, 1, Some("run it as that user: `sudo -u USER rohrpost …`");
     /// Reading or writing a file or the socket failed.
     Io = "io", -32044, 3, None;

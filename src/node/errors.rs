@@ -17,6 +17,7 @@ impl From<StoreError> for ApiError {
         let code = match &error {
             StoreError::Locked { process } => return find::busy(*process),
             StoreError::OtherUser { user, .. } => return other_user(&error, user),
+            StoreError::NotOwn { own, lost, .. } => return not_own(&error, own, lost),
             StoreError::NotAFolder { .. } => Code::Config,
             StoreError::Damaged { .. } | StoreError::WrongKey => Code::Damaged,
             StoreError::Full => Code::DiskFull,
@@ -42,6 +43,16 @@ fn other_user(error: &StoreError, user: &str) -> ApiError {
     let user = if user.starts_with('#') { format!("'{user}'") } else { user.to_owned() };
     ApiError::new(Code::OtherUser, error.to_string())
         .with_hint(format!("as that user: `sudo -u {user} rohrpost …`; nothing was touched"))
+}
+
+fn not_own(error: &StoreError, own: &str, lost: &Path) -> ApiError {
+    // For `chown` a number is a user, too.
+    let (own, lost) = (own.trim_start_matches('#'), lost.display().to_string());
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+    let lost = if lost.chars().all(is_plain) { lost } else { format!("'{}'", lost.replace('\'', "'\\''")) };
+    ApiError::new(Code::OtherUser, error.to_string()).with_hint(format!(
+        "it was made by a program that ran as that user: `sudo chown -R {own} {lost}` gives it back"
+    ))
 }
 
 impl From<KeyFileError> for ApiError {
@@ -171,4 +182,22 @@ fn cut(text: &str) -> String {
         return text.to_owned();
     }
     text.chars().take(LONGEST).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_given_back_by_what_can_be_typed() {
+        let hint = |own: &str, lost: &str| {
+            let (path, user) = (PathBuf::from(lost).join("lock"), "root".to_owned());
+            let error = StoreError::NotOwn { path, user, own: own.to_owned(), lost: lost.into() };
+            ApiError::from(error).hint.unwrap()
+        };
+        assert!(hint("alice", "/home/a/default").contains("`sudo chown -R alice /home/a/default`"));
+        assert!(hint("#1007", "it's here").contains(r"`sudo chown -R 1007 'it'\''s here'`"));
+    }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::owner::{self, Alien};
 use super::process::Process;
 use crate::base::limits::MAX_VALUE;
 
@@ -68,6 +69,18 @@ pub enum StoreError {
         /// The user's name, or `#` and the number.
         user: String,
     },
+    /// In a folder of this user lies a file of another one, which cannot be used: root made it, most often.
+    #[error("{} belongs to the user {user}", .path.display())]
+    NotOwn {
+        /// Which file or folder.
+        path: PathBuf,
+        /// The other user's name, or `#` and the number.
+        user: String,
+        /// The same of this user.
+        own: String,
+        /// What is to be this user's again: the whole profile, if it is in one.
+        lost: PathBuf,
+    },
     /// A file stands where a folder is meant.
     #[error("{} is not a folder", .path.display())]
     NotAFolder {
@@ -128,6 +141,7 @@ impl StoreError {
             Self::ReadOnly { .. } => Some("mount it writable, or choose another place with --data-dir"),
             Self::Permission { .. } => Some("the profile folder must belong to you and be writable"),
             Self::OtherUser { .. } => Some("run it as that user: `sudo -u USER rohrpost …`"),
+            Self::NotOwn { .. } => Some("give it back to who runs this: `sudo chown -R USER PROFILE`"),
             Self::NotAFolder { .. } => Some("choose a folder with --data-dir"),
             Self::Foreign { .. } => Some("choose an empty folder, or one that only you can read, with --data-dir"),
             Self::Occupied { .. } => Some("move it away, or choose another place with --data-dir"),
@@ -141,9 +155,17 @@ impl StoreError {
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path: path.to_owned() },
-            io::ErrorKind::PermissionDenied => Self::Permission { path: path.to_owned() },
+            io::ErrorKind::PermissionDenied => {
+                Self::not_own(path).unwrap_or_else(|| Self::Permission { path: path.to_owned() })
+            }
             _ => Self::Io { path: path.to_owned(), source: Arc::new(source) },
         }
+    }
+
+    /// [`StoreError::NotOwn`], if at `path` or below it is a file of another user.
+    pub fn not_own(path: &Path) -> Option<Self> {
+        let Alien { path, user, lost } = owner::alien(path)?;
+        Some(Self::NotOwn { path, user, own: owner::own_name(), lost })
     }
 
     pub(crate) fn damaged(what: impl Into<String>) -> Self {

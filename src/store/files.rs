@@ -11,9 +11,9 @@ use rustix::process::geteuid;
 
 use super::StoreError;
 use super::durable::{Disk, Durable, Synced};
+use super::owner;
+pub use super::owner::KEY_FILE;
 
-/// The file that holds the identity and the store key, sealed by the passphrase if there is one.
-pub const KEY_FILE: &str = "key";
 /// The folder of the database.
 pub(super) const DATABASE: &str = "db";
 /// sled's log, in that folder.
@@ -147,13 +147,7 @@ fn not_a_folder(path: &Path) -> StoreError {
 }
 
 fn other_user(path: &Path, found: &Metadata) -> StoreError {
-    let number = found.uid().to_string();
-    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let name = lines
-        .find(|fields| fields.get(2) == Some(&number.as_str()))
-        .and_then(|fields| fields.first().map(|name| (*name).to_owned()));
-    StoreError::OtherUser { path: path.to_owned(), user: name.unwrap_or_else(|| format!("#{number}")) }
+    StoreError::OtherUser { path: path.to_owned(), user: owner::name(found.uid()) }
 }
 
 /// What was asked for of `path`; `None` when nothing is there.

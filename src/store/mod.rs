@@ -28,6 +28,7 @@ mod mark;
 mod meta;
 mod open;
 mod overlay;
+mod owner;
 mod process;
 mod read;
 mod recover;

@@ -127,6 +127,70 @@ fn root_leaves_the_profile_of_another_user_alone_and_says_whose_it_is() {
     assert!(alice.all(&["inbox"]).is_empty());
 }
 
+/// What root left in a profile of somebody, and what came to it when root put a copy back: each file by itself, and all of them.
+#[test]
+fn a_file_of_another_user_in_ones_own_profile_is_told_with_what_gives_it_back() {
+    if !needs_root() {
+        return;
+    }
+    let alice = Person::of_user(NOBODY).named("Alice");
+    alice.on().off();
+    alice.one(&["send", "me", "A note"]);
+    let profile = alice.path().join("data/default");
+    let files = || -> Vec<PathBuf> { picture(&profile).into_keys().filter(|path| *path != profile).collect() };
+    let give = |paths: &[PathBuf], to: u32| {
+        for path in paths.iter().filter(|path| path.exists()) {
+            std::os::unix::fs::chown(path, Some(to), Some(to)).unwrap();
+        }
+    };
+    let commands: [&[&str]; 7] = [
+        &["inbox"],
+        &["id"],
+        &["status"],
+        &["send", "me", "Another"],
+        &["listen", "--since", "0"],
+        &["recover"],
+        // It ends at once if it could begin: another one listens there.
+        &["run", "--listen", "/ip4/192.0.2.1/tcp/1", "--no-mdns", "--no-upnp"],
+    ];
+    let all = files();
+    assert!(all.len() > 6, "{all:?}");
+    let mut in_the_way = 0;
+    for left in all.iter().map(|path| vec![path.clone()]).chain([all.clone()]) {
+        give(&left, 0);
+        let before = in_the_way;
+        for args in commands {
+            let (code, _, error) = end(alice.command(args));
+            let error = &error["error"];
+            // What is not needed for it is in nobody's way.
+            if code == Some(0) || ["sound", "network"].contains(&error["code"].as_str().unwrap()) {
+                continue;
+            }
+            assert_eq!((code, &error["code"]), (Some(1), &"other_user".into()), "{left:?} {args:?}: {error}");
+            let (named, user) = error["message"].as_str().unwrap().split_once(" belongs to the user ").unwrap();
+            assert!(user == "root" && left.contains(&alice.path().join(named)), "{left:?} {args:?}: {error}");
+            let hint = error["hint"].as_str().unwrap();
+            assert!(
+                hint.contains("`sudo chown -R nobody ") && hint.contains("data/default` gives"),
+                "{args:?}: {error}"
+            );
+            in_the_way += 1;
+        }
+        assert!(in_the_way > before || left[0].to_string_lossy().contains("/db/snap."), "{left:?} is in nobody's way");
+        // Who asks what is wrong is told, whatever it is in the way of.
+        let (code, out, error) = end(alice.command(&["doctor"]));
+        let told = format!("{out} {error}");
+        if picture(&profile).into_values().any(|(_, uid, ..)| uid == 0) {
+            assert!(code == Some(1) && told.contains("belongs to the user root"), "{left:?}: {told}");
+            assert!(told.contains("sudo chown -R nobody") && !told.contains("Permission denied"), "{left:?}: {told}");
+        }
+        // What it says helps.
+        give(&files(), NOBODY);
+        assert_eq!(alice.one(&["id"])["name"], "Alice");
+    }
+    assert!(in_the_way > all.len(), "{in_the_way} of {all:?}");
+}
+
 /// F22: the name of a folder is bytes.
 #[test]
 fn a_folder_whose_name_is_no_text_is_as_good_as_any() {

@@ -34,6 +34,8 @@ pub(super) fn look_at_folder(place: &Place, found: &mut Findings) -> Result<Opti
         found.problem(Area::Folder, format!("{shown} belongs to another user"), NOT_YOURS);
     } else if about.mode() & 0o077 != 0 {
         found.problem(Area::Folder, format!("{shown} is open to others"), &format!("chmod 700 {shown}"));
+    } else if let Some(error) = StoreError::not_own(dir) {
+        found.error(Area::Folder, error.into());
     } else {
         found.ok(Area::Folder, shown.to_string());
     }
@@ -64,7 +66,7 @@ fn look_at_key_file(path: &Path, found: &mut Findings) -> Result<Option<Vec<u8>>
             return Ok(None);
         }
         Err(error) => {
-            found.error(Area::KeyFile, errors::io(path, &error));
+            found.error(Area::KeyFile, StoreError::from_io(path, error).into());
             return Ok(None);
         }
     };
