@@ -47,8 +47,16 @@ pub(crate) fn script(shell: &str) -> Option<Vec<u8>> {
     let mut script = Vec::new();
     let shells = Shells::builtins();
     shells.completer(shell)?.write_registration(ASKED, "rohrpost", "rohrpost", "rohrpost", &mut script).ok()?;
+    if shell == "zsh" {
+        script = String::from_utf8(script).ok()?.replace(ZSH_TAKES, &format!("{ZSH_TAKES} {CASELESS}")).into_bytes();
+    }
     Some(script)
 }
+
+/// Where zsh leaves out what does not begin with what was typed.
+const ZSH_TAKES: &str = "_describe -V 'values' other";
+/// Names are compared caseless; bash and fish leave that to us.
+const CASELESS: &str = "-M 'm:{[:lower:][:upper:]}={[:upper:][:lower:]}'";
 
 /// Who asks, and about which profile.
 #[derive(Clone)]
@@ -214,5 +222,6 @@ mod tests {
             assert!(script.contains(ASKED) && script.contains("rohrpost"), "{script}");
         }
         assert_eq!(script("csh"), None);
+        assert!(String::from_utf8(script("zsh").unwrap()).unwrap().contains(CASELESS));
     }
 }

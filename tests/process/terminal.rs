@@ -17,14 +17,14 @@ use crate::node::{PATIENCE, Watchdog, becomes};
 use crate::person::{Person, TCP};
 
 /// The terminal as who sits there has it: what is shown, and what is typed.
-struct Terminal {
+pub struct Terminal {
     keyboard: File,
     line: File,
     shown: Arc<(Mutex<String>, Condvar)>,
 }
 
 impl Terminal {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -44,7 +44,7 @@ impl Terminal {
     }
 
     /// Starts it with this terminal as its own.
-    fn start(&self, command: &Command, words: &[&str]) -> Child {
+    pub fn start(&self, command: &Command, words: &[&str]) -> Child {
         let mut inside = Command::new("setsid");
         inside.arg("--ctty").args(words);
         as_there(command, &mut inside);
@@ -53,16 +53,21 @@ impl Terminal {
         inside.stdin(stream()).stdout(stream()).stderr(stream()).spawn().unwrap()
     }
 
-    fn types(&mut self, keys: &[u8]) {
+    pub fn types(&mut self, keys: &[u8]) {
         self.keyboard.write_all(keys).unwrap();
     }
 
     /// Waits until so many times was shown what is to be shown.
-    fn shows(&self, what: &str, times: usize) {
+    pub fn shows(&self, what: &str, times: usize) {
         let (shown, changed) = &*self.shown;
         let not_yet = |shown: &mut String| shown.matches(what).count() < times;
         let (shown, waited) = changed.wait_timeout_while(shown.lock().unwrap(), PATIENCE, not_yet).unwrap();
         assert!(!waited.timed_out(), "{what:?} is not shown: {shown:?}");
+    }
+
+    /// How often it was shown so far.
+    pub fn count(&self, what: &str) -> usize {
+        self.shown.0.lock().unwrap().matches(what).count()
     }
 
     /// Waits until so many times was asked for the passphrase, and what is typed is not shown.
