@@ -87,6 +87,9 @@ pub struct Sent {
     /// there. Only the command `send` says so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shut_out: bool,
+    /// It is a note to oneself; only in the process that has written it.
+    #[serde(skip)]
+    pub oneself: bool,
     /// Why it is not known whether it came farther; only in the process that has sent it.
     #[serde(skip)]
     pub unfollowed: Option<ApiError>,

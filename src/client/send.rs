@@ -192,7 +192,9 @@ fn explain(client: &mut Client, all: &mut [Result<Sent, ApiError>], ways: &[Area
 
 /// Says who they are to whom it went.
 fn name(client: &mut Client, all: &mut [Result<Sent, ApiError>]) {
+    let me = client.ask::<method::Resolve>(&Who::new("me")).ok().map(|found| found.peer_id);
     for sent in all.iter_mut().flatten() {
+        sent.oneself = me == Some(sent.to);
         sent.name = client.ask::<method::Resolve>(&Who::new(sent.to.to_string())).ok().map(|found| found.name);
     }
 }

@@ -30,6 +30,7 @@ pub(crate) fn sent(message: &api::Message, client_id: Option<String>) -> api::Se
         client_id,
         missing: None,
         shut_out: false,
+        oneself: false,
         unfollowed: None,
     }
 }

@@ -6,7 +6,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::api::{ApiError, Code, SendParams, Sent, State, WaitFor, Who, method};
 use crate::base::limits::{MAX_NAME_CHARS, MAX_TEXT};
-use crate::base::names::{folded, is_me, oddity};
+use crate::base::names::{folded, oddity};
 use crate::cli::args::{duration, lifetime, one_of};
 use crate::cli::context::Context;
 use crate::cli::editor;
@@ -187,7 +187,7 @@ pub(super) fn send(
         editor::give_back(&said.text, context)?;
     }
     for (message, outcome) in messages.iter().zip(outcomes?) {
-        let told = outcome.map_err(CliError::from).and_then(|sent| told(&sent, &message.to, delivery, context));
+        let told = outcome.map_err(CliError::from).and_then(|sent| told(&sent, delivery, context));
         if let Err(error) = told {
             let error = if messages.len() > 1 { error.about(&message.to) } else { error };
             context.tell(&error);
@@ -198,14 +198,14 @@ pub(super) fn send(
 }
 
 /// Prints how far the message came; an error when that is less than was waited for.
-fn told(sent: &Sent, to: &str, delivery: &Delivery, context: &mut Context) -> Result<()> {
+fn told(sent: &Sent, delivery: &Delivery, context: &mut Context) -> Result<()> {
     let output = &mut context.output;
     if output.is_json() {
         output.json(sent)?;
     } else if output.is_plain() {
         output.line(&format!("{}\t{}\t{}", sent.message_id, sent.to, sent.state))?;
     } else {
-        let who = match is_me(to) {
+        let who = match sent.oneself {
             true => "me".to_owned(),
             false => safe::line(&name_and_peer(sent.name.as_deref().unwrap_or_default(), &sent.to)),
         };
