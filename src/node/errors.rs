@@ -190,6 +190,35 @@ mod tests {
 
     use super::*;
 
+    /// What it takes too much to cause in a test of the program.
+    #[test]
+    fn what_is_seldom_is_told_with_the_way_out() {
+        let told = |refusal: Refusal| {
+            let error = ApiError::from(refusal);
+            (error.exit, error.message, error.hint.unwrap_or_default())
+        };
+        assert_eq!(
+            told(Refusal::OutboxFull),
+            (
+                5,
+                "too many messages are waiting for this recipient".to_owned(),
+                "they go out when the recipient's node appears; send more then".to_owned()
+            )
+        );
+        assert_eq!(
+            told(Refusal::TooManyContacts),
+            (5, "there are too many contacts".to_owned(), "remove some with `rohrpost contacts remove`".to_owned())
+        );
+        assert_eq!(
+            told(Refusal::Store("the disk says no".to_owned())),
+            (
+                3,
+                "the store failed: the disk says no".to_owned(),
+                "see whether the disk is well; the log of the node says more".to_owned()
+            )
+        );
+    }
+
     #[test]
     fn a_file_is_given_back_by_what_can_be_typed() {
         let hint = |own: &str, lost: &str| {

@@ -6,10 +6,12 @@
 //! | folder | at the start |
 //! |---|---|
 //! | `plain` | nothing |
-//! | `locked` | the profile `default` with a passphrase; the files `right` and `wrong` with passphrases |
+//! | `locked` | the profile `default` with a passphrase; the files `right` and `wrong` with passphrases, `long` and `binary` with none |
 //! | `damaged` | the profile `default`, one bit of its key file turned |
+//! | `newer`, `older` | the profile `default`, a file of it of a newer or older form |
 //! | `lost` | the profile `default`, its database removed |
-//! | `running` | the profile `default`, its node running |
+//! | `held` | the profile `default`, which this process has |
+//! | `running`, `silent` | the profile `default`, its node running, or stopped as by Ctrl-Z |
 //! | `pair` | the profiles `alice` and `bob`, both nodes running; Alice has written to Bob's link |
 //!
 //! `TRYCMD=overwrite cargo test --test cmd` writes what is seen now into the files: look at the
@@ -18,6 +20,7 @@
 // Test code: what cannot be set up has to stop the run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod errors;
 mod pages;
 mod terminal;
 
@@ -27,6 +30,15 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use rohrpost::crypto::hash::sha256;
+use rohrpost::store::ProfileLock;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Where the version stands in the key file, and in the files of erasable keys, which end with a checksum.
+const KEY_FILE_VERSION: usize = 16;
+const KEYS_VERSION: usize = 7;
+const CHECKSUM: usize = 16;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_rohrpost");
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cmd");
@@ -106,10 +118,23 @@ impl Home {
         command
     }
 
-    fn write(&self, name: &str, text: &str) {
+    fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
         let path = self.path().join(name);
-        fs::write(&path, text).unwrap();
+        fs::write(&path, contents).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// The folder of the profile `default`.
+    fn profile(&self) -> PathBuf {
+        self.path().join(".local/share/rohrpost/default")
+    }
+
+    /// Changes a file of it.
+    fn change(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let path = self.profile().join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        change(&mut bytes);
+        fs::write(path, bytes).unwrap();
     }
 
     fn succeed(&self, args: &[&str]) -> String {
@@ -123,23 +148,48 @@ impl Home {
 fn play_alone(session: &Path) -> Result<(), String> {
     let home = Home::new();
     let mut nodes = Vec::new();
+    let mut lock = None;
     match session.parent().and_then(Path::file_name).and_then(OsStr::to_str) {
         Some("locked") => {
             home.write("right", "correct horse battery staple\n");
             home.write("wrong", "incorrect horse\n");
+            home.write("long", "x".repeat(5000));
+            home.write("binary", [0xff, b'\n']);
             home.succeed(&["init", "--name", "Alice", "--passphrase-file", "right"]);
         }
         Some("damaged") => {
             home.succeed(&["init", "--no-passphrase"]);
-            let key = home.path().join(".local/share/rohrpost/default/key");
-            let mut bytes = fs::read(&key).unwrap();
-            let last = bytes.len() - 1;
-            bytes[last] ^= 1;
-            fs::write(key, bytes).unwrap();
+            home.change("key", |bytes| *bytes.last_mut().unwrap() ^= 1);
+        }
+        Some("newer") => {
+            home.succeed(&["init", "--no-passphrase"]);
+            // The version stands behind the name of the form.
+            home.change("key", |bytes| bytes[KEY_FILE_VERSION] += 1);
+        }
+        Some("older") => {
+            home.succeed(&["init", "--no-passphrase"]);
+            for file in ["keys.a", "keys.b"] {
+                home.change(file, |bytes| {
+                    bytes[KEYS_VERSION] -= 1;
+                    let end = bytes.len() - CHECKSUM;
+                    let sum = sha256(&[&bytes[..end]]);
+                    bytes[end..].copy_from_slice(&sum[..CHECKSUM]);
+                });
+            }
+        }
+        Some("held") => {
+            home.succeed(&["init", "--no-passphrase"]);
+            lock = Some(ProfileLock::acquire(&home.profile()).unwrap());
+        }
+        Some("silent") => {
+            home.succeed(&["init", "--no-passphrase"]);
+            let node = Node::start(&home, "default");
+            kill_process(Pid::from_child(&node.process), Signal::STOP).unwrap();
+            nodes.push(("PEER", node));
         }
         Some("lost") => {
             home.succeed(&["init", "--no-passphrase", "--name", "Alice"]);
-            fs::remove_dir_all(home.path().join(".local/share/rohrpost/default/db")).unwrap();
+            fs::remove_dir_all(home.profile().join("db")).unwrap();
         }
         Some("running") => {
             home.succeed(&["init", "--name", "Alice", "--no-passphrase"]);
@@ -166,8 +216,11 @@ fn play_alone(session: &Path) -> Result<(), String> {
     for (var, node) in &nodes {
         player.env(var, &node.peer).env("PID", node.process.id().to_string());
     }
+    if lock.is_some() {
+        player.env("PID", std::process::id().to_string());
+    }
     let output = player.output().unwrap();
-    drop(nodes);
+    drop((nodes, lock));
     if output.status.success() {
         return Ok(());
     }

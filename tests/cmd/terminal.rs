@@ -2,10 +2,16 @@
 
 use std::process::Stdio;
 
-use super::{Home, PROGRAM};
+use super::errors::steps_of;
+use super::{Home, PROGRAM, sessions};
 
 /// What the terminal shows of a command line, without its carriage returns, and the exit code.
 fn shown(home: &Home, environment: &[(&str, &str)], line: &str) -> (String, Option<i32>) {
+    shown_at(80, home, environment, &format!("$ROHRPOST {line}"))
+}
+
+/// The same of a command of the shell, at a terminal of so many columns.
+fn shown_at(columns: usize, home: &Home, environment: &[(&str, &str)], line: &str) -> (String, Option<i32>) {
     let output = home
         .command("script")
         .env("PATH", std::env::var_os("PATH").unwrap())
@@ -13,7 +19,7 @@ fn shown(home: &Home, environment: &[(&str, &str)], line: &str) -> (String, Opti
         .env("TERM", "xterm")
         .env("ROHRPOST", PROGRAM)
         .envs(environment.iter().copied())
-        .args(["-qec", &format!("stty cols 80 rows 10; $ROHRPOST {line}"), "/dev/null"])
+        .args(["-qec", &format!("stty cols {columns} rows 10; {line}"), "/dev/null"])
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -81,4 +87,50 @@ fn nothing_is_wider_than_the_terminal() {
     }
     let (history, _) = shown(&home, &[], "--no-pager --color never history me");
     assert_eq!(history.lines().filter(|line| line.starts_with("    ")).count(), 3, "{history}");
+}
+
+#[test]
+fn a_code_that_does_not_fit_says_so() {
+    let home = with_notes(0);
+    let (shown, code) = shown_at(30, &home, &[], "$ROHRPOST --color never id qr");
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains("columns, the terminal has 30"), "{shown}");
+    assert!(shown.contains("hint: make the window wider or the letters smaller") && code == Some(1), "{shown}");
+}
+
+/// All errors of the session `plain/errors`, played once more: the same words, broken at the margin, and indented below it.
+#[test]
+fn errors_are_the_same_at_a_terminal_and_fit() {
+    let home = Home::new();
+    let (mut told, mut broken) = (0, 0);
+    for step in steps_of(&sessions().into_iter().find(|path| path.ends_with("plain/errors.trycmd")).unwrap()) {
+        if step.line.contains("--json") {
+            continue;
+        }
+        let line = step.line.strip_prefix("rohrpost").unwrap();
+        let (shown, code) =
+            shown_at(80, &home, &[("NO_COLOR", "1"), ("ROHRPOST_PAGER", "cat")], &format!("$ROHRPOST {line}"));
+        assert_eq!(code, Some(i32::from(step.exit)), "{line}: {shown}");
+        // Wherever the lines are broken.
+        let error = |lines: Vec<&str>| -> String {
+            let from = lines.iter().position(|line| line.starts_with("error: ")).unwrap_or(lines.len());
+            lines[from..].join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let expected = error(step.lines.iter().map(String::as_str).collect());
+        if expected.is_empty() {
+            continue;
+        }
+        let found = error(shown.lines().collect());
+        let left = expected.split("[..]").try_fold(found.as_str(), |left, part| Some(left.split_once(part)?.1));
+        assert!(left.is_some_and(str::is_empty), "{line}:\n{shown}");
+        told += 1;
+        let ours = shown.lines().skip_while(|line| !line.starts_with("error: "));
+        for part in ours {
+            assert!(part.chars().count() <= 80 || !part.trim().contains(' '), "{line}: {part}");
+            let is_begin = part.starts_with("error: ") || part.starts_with("hint: ");
+            assert!(is_begin || part.starts_with("  "), "{line}: {part}");
+            broken += usize::from(!is_begin);
+        }
+    }
+    assert!(told > 30 && broken > 4, "{told} errors, {broken} lines that go on");
 }

@@ -1,20 +1,27 @@
 //! A text that is written in an editor, at a terminal.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::node::Watchdog;
+use rustix::fs::statfs;
 
+use crate::node::Watchdog;
 use crate::person::{Person, contacts};
+use crate::secrets::is_root;
 
 /// Where files are in memory, on every Linux.
 const MEMORY: &str = "/dev/shm";
 
 /// Runs it at a terminal, with such an editor: a shell script that has the file as `$1`, and writes down first what it is.
 fn begin(person: &Person, editor: &str, args: &[&str]) -> Child {
+    begin_behind(person, editor, &[], MEMORY, args)
+}
+
+/// The same, behind other words, and with this for a folder of temporary files.
+fn begin_behind(person: &Person, editor: &str, before: &[&str], temporary: &str, args: &[&str]) -> Child {
     let script = format!(
         "#!/bin/sh\nstat -c '%a %u' \"$1\" \"$(dirname \"$1\")\" >seen\nstat -f -c %T \"$1\" >>seen\n\
         printf %s \"$1\" >where\necho $PPID >parent\n{editor}\n"
@@ -24,14 +31,21 @@ fn begin(person: &Person, editor: &str, args: &[&str]) -> Child {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
     ["seen", "where", "parent"].iter().for_each(|file| _ = fs::remove_file(person.path().join(file)));
     let plain = person.command(&[]);
-    let mut line = vec![plain.get_program().to_str().unwrap(), "--data-dir", "data"];
-    line.extend(args);
+    let program = [plain.get_program().to_str().unwrap(), "--data-dir", "data"];
+    let line = [before, &program, args].concat();
     let quoted: Vec<String> = line.iter().map(|word| format!("'{word}'")).collect();
     let mut command = Command::new("script");
     command.args(["-qec", &quoted.join(" "), "/dev/null"]).current_dir(person.path()).env_clear();
     let set = plain.get_envs().filter_map(|(name, value)| Some((name, value?)));
-    command.envs(set).env("PATH", std::env::var_os("PATH").unwrap()).env("XDG_RUNTIME_DIR", MEMORY);
-    command.env("EDITOR", format!("'{}'", path.display())).env("VISUAL", "").env("SHELL", "/bin/sh");
+    command.envs(set).env("PATH", std::env::var_os("PATH").unwrap()).env("XDG_RUNTIME_DIR", temporary);
+    if temporary != MEMORY {
+        command.env("TMPDIR", temporary);
+    }
+    command
+        .env("EDITOR", format!("'{}'", path.display()))
+        .env("VISUAL", "")
+        .env("SHELL", "/bin/sh")
+        .env("NO_COLOR", "1");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
@@ -87,15 +101,24 @@ fn what_is_written_in_an_editor_is_sent_and_leaves_nothing() {
     assert_eq!(sent, before + 2);
 
     // Nothing, blanks, a failure, no text, and too much of it.
-    for (editor, said) in [
-        ("true", "nothing was written, and nothing is sent"),
-        ("printf ' \\n\\n' >\"$1\"", "nothing was written, and nothing is sent"),
-        ("printf said >\"$1\"; exit 3", "nothing is sent"),
-        ("printf '\\377' >\"$1\"", "not UTF-8"),
-        ("head -c 70000 /dev/zero | tr '\\0' x >\"$1\"", "longer than"),
+    let waits = "hint: an editor that goes on by itself must be told to wait, such as EDITOR='code --wait'";
+    for (editor, said, hint) in [
+        ("true", "error: nothing was written, and nothing is sent", waits),
+        ("printf ' \\n\\n' >\"$1\"", "error: nothing was written, and nothing is sent", waits),
+        (
+            "printf said >\"$1\"; exit 3",
+            "ended with exit status: 3; nothing is sent",
+            "hint: VISUAL or EDITOR names another",
+        ),
+        ("printf '\\377' >\"$1\"", "error: what was written is not UTF-8 text", ""),
+        (
+            "head -c 70000 /dev/zero | tr '\\0' x >\"$1\"",
+            "error: the text is longer than 49152 bytes",
+            "hint: shorten it",
+        ),
     ] {
         let (code, shown) = at_terminal(&alice, editor, &["send", "bob"]);
-        assert!(code == Some(1) && shown.contains(said), "{editor}: {code:?} {shown}");
+        assert!(code == Some(1) && shown.contains(said) && shown.contains(hint), "{editor}: {code:?} {shown}");
         was_hidden(&alice);
     }
 
@@ -106,6 +129,36 @@ fn what_is_written_in_an_editor_is_sent_and_leaves_nothing() {
     }
     assert!(alice.fails(&["send", "bob"], 2)["hint"].as_str().unwrap().contains("`-`"));
     assert_eq!(alice.texts(&bob).len(), sent);
+}
+
+/// What is written may be on a disk only with leave.
+#[test]
+fn where_nothing_lies_in_memory_it_is_asked() {
+    let on_disk = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let is_in_memory = statfs(&on_disk).unwrap().f_type == statfs(MEMORY).unwrap().f_type;
+    if !is_root() || is_in_memory {
+        assert!(std::env::var_os("ROHRPOST_REQUIRE_MOUNTS").is_none_or(|value| value != "1"), "this test needs root");
+        return eprintln!("skipped: only root can have no memory for files");
+    }
+    let alice = Person::new("Alice");
+    let folder = tempfile::tempdir_in(&on_disk).unwrap();
+    let covered = format!("mount --bind {} {MEMORY} && exec \"$@\"", folder.path().display());
+    let before = ["unshare", "--mount", "sh", "-c", &covered, "sh"];
+    let answered = |answer: &str| {
+        let place = folder.path().to_str().unwrap();
+        let mut child = begin_behind(&alice, "printf 'On the disk' >\"$1\"", &before, place, &["send", "me"]);
+        child.stdin.as_mut().unwrap().write_all(answer.as_bytes()).unwrap();
+        ends(child)
+    };
+    let (code, shown) = answered("n\n");
+    assert!(shown.contains("No file system here lies in memory") && shown.contains("Go on? [y/N]"), "{shown}");
+    assert!(shown.contains("error: nothing was written, and nothing is sent"), "{shown}");
+    assert!(shown.contains("hint: write the text behind the command, or pipe it in with `-`"), "{shown}");
+    assert!(code == Some(1) && place(&alice).is_none(), "{code:?} {shown}");
+    let (code, shown) = answered("y\n");
+    assert_eq!(code, Some(0), "{shown}");
+    assert_eq!(alice.texts(&alice), ["On the disk"]);
+    assert!(!place(&alice).unwrap().exists() && fs::read_dir(folder.path()).unwrap().next().is_none());
 }
 
 /// Whoever ends the program ends the editor, and what was written goes; an interrupt is for the editor.

@@ -28,6 +28,7 @@ mod names;
 mod node;
 mod offline;
 mod openrpc;
+mod outcomes;
 mod owners;
 mod person;
 mod quic;

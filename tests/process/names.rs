@@ -31,7 +31,10 @@ fn what_strangers_call_themselves_takes_nothing_from_a_contact() {
     // Nothing goes to somebody who asks, by the way: neither by the peer ID nor by the link.
     for to in [eve.peer().to_owned(), eve.link()] {
         let error = alice.fails(&["send", &to, "Hi", "--wait", "queued"], 1);
-        assert_eq!(error["code"], "request_pending", "{error}");
+        let message = "their request is pending, and nothing goes to them before it is accepted";
+        assert_eq!((&error["code"], &error["message"]), (&"request_pending".into(), &message.into()));
+        let hint = error["hint"].as_str().unwrap();
+        assert!(hint.contains("`rohrpost requests show`") && hint.contains("`rohrpost send --accept`"), "{error}");
     }
     assert_eq!(alice.all(&["requests"]).len(), 1);
     let both = format!("bob,{}", eve.peer());

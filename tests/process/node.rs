@@ -295,7 +295,7 @@ impl Rpc {
 
 /// Waits until it is so, for what tells nobody that it has changed.
 #[expect(clippy::disallowed_methods, reason = "a failure guard only")]
-pub fn becomes(what: &str, is: impl Fn() -> bool) {
+pub fn becomes(what: &str, mut is: impl FnMut() -> bool) {
     let begun = std::time::Instant::now();
     while !is() {
         assert!(begun.elapsed() < PATIENCE, "'{what}' does not come");

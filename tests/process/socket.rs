@@ -192,7 +192,9 @@ fn clients_are_bounded_and_a_slow_one_holds_up_nobody() {
     assert_eq!((&refused["error"]["data"]["code"], &refused["id"]), (&json!("too_many_clients"), &json!(2)));
     assert_eq!(one_more.hear(), Value::Null);
     assert_eq!(alice.status()["running"], true);
-    assert_eq!(alice.fails(&["inbox"], 5)["code"], "too_many_clients");
+    let (message, hint) = ("the node serves 64 clients already", "close other clients, or try again in a moment");
+    let error = alice.fails(&["inbox"], 5);
+    assert_eq!(error, json!({"code": "too_many_clients", "exit": 5, "message": message, "hint": hint}));
 
     // The first never ends its line, the second never reads what it asks for, again and again.
     clients[0].say(b"{");

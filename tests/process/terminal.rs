@@ -167,6 +167,37 @@ fn a_prompt_that_was_stopped_goes_on_where_it_was() {
     assert!(terminal.echoes());
 }
 
+/// Nothing is made, and nothing is changed, of what was typed in two ways, or not at all, however often it is asked.
+#[test]
+fn a_new_passphrase_is_asked_for_twice() {
+    let (alice, program) = locked();
+    let told = |args: &[&str], typed: &[&str], error: &str| {
+        let mut terminal = Terminal::new();
+        let mut command = alice.command(&[]);
+        command.env("NO_COLOR", "1");
+        let mut child = terminal.start(&command, &[&[&*program, "--data-dir", "data"], args].concat());
+        for (times, line) in (1..).zip(typed.iter().cycle()) {
+            let prompts = || terminal.count("New passphrase") + terminal.count("The same again: ");
+            becomes("a prompt, or the end", || {
+                (prompts() == times && !terminal.echoes()) || child.try_wait().unwrap().is_some()
+            });
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+            terminal.types(format!("{line}\n").as_bytes());
+        }
+        assert_eq!(end(&mut child).code(), Some(1));
+        terminal.shows(error, 1);
+    };
+    for args in [&["-P", "other", "init"][..], &["--passphrase-file", "right", "id", "passphrase"]] {
+        let differ = "error: the two passphrases differ\r\nhint: nothing was changed; try again\r\n";
+        told(args, &["one way", "another way"], differ);
+        told(args, &[""], "error: the passphrase is empty\r\nhint: ");
+    }
+    assert_eq!(alice.fails(&["-P", "other", "id"], 6)["code"], "no_profile");
+    assert_eq!(alice.one(&["--passphrase-file", "right", "id"])["name"], "Alice");
+}
+
 /// After the prompt signals do what they do without one.
 #[test]
 fn a_node_that_asked_for_its_passphrase_ends_by_signals_as_any_other() {

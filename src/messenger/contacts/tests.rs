@@ -254,3 +254,25 @@ fn who_was_a_contact_asks_with_the_token_of_the_link() {
     assert_eq!(held(&office), Some((true, "d 0 1".to_owned())));
     accept(&mut office);
 }
+
+/// What waits for one peer, and who is known, has an end; what is there goes on.
+#[test]
+fn messages_that_wait_and_contacts_are_bounded() {
+    let mut office = Office::new(3);
+    office.befriend(ALICE, BOB);
+    let (bob, eve) = (office.id(BOB), office.id(EVE));
+    office.close(BOB);
+    office.say(ALICE, BOB, "the first");
+    office.tx(ALICE, |tx| {
+        let letters = &tx.mem.out.of(&bob).letters;
+        let letter = letters.values().find(|letter| letter.is_message()).unwrap().clone();
+        let last = *letters.last_key_value().unwrap().0;
+        (1..limits::MAX_OUTBOX_PER_PEER).for_each(|more| drop(tx.mem.out.set(bob, last + more, Some(letter.clone()))));
+    });
+    let one_more = office.text(BOB, "one more");
+    assert_eq!(office.send(ALICE, one_more).unwrap_err(), Refusal::OutboxFull);
+    office.tx(ALICE, |tx| tx.mem.contacts = limits::MAX_CONTACTS);
+    let add = |peer| Command::AddContact { peer, name: None, hints: Hints::default() };
+    assert_eq!(office.command(ALICE, add(eve)).unwrap_err(), Refusal::TooManyContacts);
+    assert!(office.command(ALICE, add(bob)).is_ok(), "who is one already");
+}
