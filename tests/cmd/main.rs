@@ -9,6 +9,7 @@
 //! | `locked` | the profile `default` with a passphrase; the files `right` and `wrong` with passphrases, `long` and `binary` with none |
 //! | `damaged` | the profile `default`, one bit of its key file turned |
 //! | `newer`, `older` | the profile `default`, a file of it of a newer or older form |
+//! | `broken` | profiles that are broken in several ways, each named so |
 //! | `lost` | the profile `default`, its database removed |
 //! | `held` | the profile `default`, which this process has |
 //! | `running`, `silent` | the profile `default`, its node running, or stopped as by Ctrl-Z |
@@ -20,7 +21,9 @@
 // Test code: what cannot be set up has to stop the run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod broken;
 mod errors;
+mod messages;
 mod pages;
 mod terminal;
 
@@ -31,14 +34,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use rohrpost::crypto::hash::sha256;
 use rohrpost::store::ProfileLock;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Where the version stands in the key file, and in the files of erasable keys, which end with a checksum.
+/// Where the version stands in the key file.
 const KEY_FILE_VERSION: usize = 16;
-const KEYS_VERSION: usize = 7;
-const CHECKSUM: usize = 16;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_rohrpost");
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cmd");
@@ -126,15 +126,17 @@ impl Home {
 
     /// The folder of the profile `default`.
     fn profile(&self) -> PathBuf {
-        self.path().join(".local/share/rohrpost/default")
+        self.profile_of("default")
+    }
+
+    fn profile_of(&self, name: &str) -> PathBuf {
+        self.path().join(".local/share/rohrpost").join(name)
     }
 
     /// Changes a file of it.
     fn change(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let path = self.profile().join(name);
-        let mut bytes = fs::read(&path).unwrap();
-        change(&mut bytes);
-        fs::write(path, bytes).unwrap();
+        broken::change(&path, change);
     }
 
     fn succeed(&self, args: &[&str]) -> String {
@@ -169,14 +171,10 @@ fn play_alone(session: &Path) -> Result<(), String> {
         Some("older") => {
             home.succeed(&["init", "--no-passphrase"]);
             for file in ["keys.a", "keys.b"] {
-                home.change(file, |bytes| {
-                    bytes[KEYS_VERSION] -= 1;
-                    let end = bytes.len() - CHECKSUM;
-                    let sum = sha256(&[&bytes[..end]]);
-                    bytes[end..].copy_from_slice(&sum[..CHECKSUM]);
-                });
+                broken::make_of_version(&home.profile().join(file), |version| version - 1);
             }
         }
+        Some("broken") => broken::make(&home),
         Some("held") => {
             home.succeed(&["init", "--no-passphrase"]);
             lock = Some(ProfileLock::acquire(&home.profile()).unwrap());

@@ -199,7 +199,7 @@ fn on_a_read_only_disk_what_is_there_can_be_read() {
         [&["send", "bob", "x", "--wait", "queued"][..], &["requests", "accept", "Carol"], &["policy", "set", "nobody"]]
     {
         let error = alice.fails(command, 3);
-        assert!(error["message"].as_str().unwrap().contains("read-only file system"), "{command:?}: {error}");
+        assert!(error["message"].as_str().unwrap().contains("is on a read-only file system"), "{command:?}: {error}");
     }
     let error = alice.fails(&["run", "--listen", TCP, "--no-mdns"], 3);
     assert!(error["hint"].as_str().unwrap().contains("mount it writable"), "{error}");

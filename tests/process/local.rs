@@ -60,7 +60,10 @@ fn a_listener_goes_on_from_its_cursor_and_misses_nothing() {
     heard.extend(listener.seen());
     let last = heard.last().unwrap()["cursor"].as_str().unwrap();
     let told: Value = serde_json::from_str(listener.errors().lines().last().unwrap()).unwrap();
-    assert_eq!(told["error"]["code"], "node_needed");
+    assert_eq!(
+        (&told["error"]["code"], &told["error"]["message"]),
+        (&json!("node_needed"), &json!("the node has ended"))
+    );
     assert!(told["error"]["hint"].as_str().unwrap().contains(&format!("listen --follow --since {last}`")), "{told}");
 
     let seqs: Vec<u64> = heard.iter().map(|event| event["seq"].as_u64().unwrap()).collect();

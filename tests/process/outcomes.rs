@@ -39,6 +39,24 @@ fn input_has_its_limits() {
 }
 
 #[test]
+fn a_link_that_is_none_says_why() {
+    let (alice, bob) = (Person::new("Alice"), Person::new("Bob"));
+    let link = bob.link();
+    for (typed, why) in [
+        (format!("rohrpost:{}", "x".repeat(10_000)), "it is too long: 10009 bytes, at most "),
+        (format!("{link} {link}"), "something else stands behind it"),
+        ("rohrpost:group/abc/def".to_owned(), "it is that of a group, and this program knows of none"),
+        (link[..link.len() - 1].to_owned(), "it was cut short or changed on its way"),
+    ] {
+        let error = alice.fails(&["contacts", "add", &typed], 1);
+        let message = format!("this link cannot be used: {why}");
+        assert!(error["message"].as_str().unwrap().starts_with(&message), "{error}");
+        assert_eq!((&error["code"], &error["hint"]), (&json!("bad_link"), &json!("ask them for their link once more")));
+    }
+    assert!(alice.all(&["contacts"]).is_empty());
+}
+
+#[test]
 fn who_waits_when_the_node_ends_is_told() {
     let ((alice, alice_node), (_bob, bob_node)) = contacts(TCP);
     bob_node.off();

@@ -153,6 +153,15 @@ fn a_file_of_another_user_in_ones_own_profile_is_told_with_what_gives_it_back() 
         // It ends at once if it could begin: another one listens there.
         &["run", "--listen", "/ip4/192.0.2.1/tcp/1", "--no-mdns", "--no-upnp"],
     ];
+    // What is his own and closed is told as it is.
+    let key = profile.join("key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o000)).unwrap();
+    let (code, _, error) = end(alice.command(&["inbox"]));
+    assert_eq!((code, &error["error"]["code"]), (Some(3), &"io".into()));
+    let (message, hint) = (error["error"]["message"].as_str().unwrap(), error["error"]["hint"].as_str().unwrap());
+    assert!(message.starts_with("no permission for ") && message.ends_with("default/key"), "{error}");
+    assert_eq!(hint, "the profile folder must belong to you and be writable");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     let all = files();
     assert!(all.len() > 6, "{all:?}");
     let mut in_the_way = 0;
