@@ -8,7 +8,7 @@ use crate::client::{self, Client, Passphrase, Place, RunOptions, SendOptions};
 
 use super::args::Whom;
 use super::cmd::send::Delivery;
-use super::error::{CliError, Result};
+use super::error::{CliError, Look, Result};
 use super::lead;
 use super::output::{Output, name_and_peer};
 use super::prompt::{Prompter, Source};
@@ -202,8 +202,9 @@ impl Context {
 
     /// Tells an error that is not the end.
     pub(crate) fn tell(&mut self, error: &CliError) {
-        let (as_json, look) = (self.output.is_json(), (self.output.paint_err, self.output.columns_err));
-        error.write(&mut self.output.err, as_json, look);
+        let Output { paint_err: paint, columns_err: columns, .. } = self.output;
+        let (as_json, here) = (self.output.is_json(), &self.output.here);
+        error.write(&mut self.output.err, as_json, Look { paint, columns, here });
     }
 }
 

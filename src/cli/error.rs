@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::api::{ApiError, Code, Direction};
 
+use super::here::Here;
 use super::output::names::{QUOTED, name_and_peer, quoted_if_odd};
 use super::output::style::{Paint, Tint};
 use super::output::wrap::{HANG, fold};
@@ -22,6 +23,16 @@ pub(crate) struct CliError {
     error: ApiError,
     /// It was told already, or there is nobody to tell: only the exit code is left.
     told: bool,
+}
+
+/// How an error looks to a person.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look<'a> {
+    pub(crate) paint: Paint,
+    /// So many columns has a line at most.
+    pub(crate) columns: usize,
+    /// Where its commands are to act.
+    pub(crate) here: &'a Here,
 }
 
 /// The result of a command.
@@ -90,23 +101,23 @@ impl CliError {
         self.error.exit
     }
 
-    /// Writes the error, in lines of so many columns at most; failing to do so has nobody to be told.
-    pub(crate) fn write(&self, mut err: impl Write, as_json: bool, (paint, columns): (Paint, usize)) {
+    /// Writes the error; failing to do so has nobody to be told.
+    pub(crate) fn write(&self, mut err: impl Write, as_json: bool, look: Look<'_>) {
         if self.told {
             return;
         }
         let _ = if as_json {
             json::write_line(&mut err, &json!({ "error": self.error }))
         } else {
-            self.write_text(&mut err, paint, columns)
+            self.write_text(&mut err, look)
         };
         let _ = err.flush();
     }
 
-    fn write_text(&self, err: &mut impl Write, paint: Paint, columns: usize) -> io::Result<()> {
+    fn write_text(&self, err: &mut impl Write, Look { paint, columns, here }: Look<'_>) -> io::Result<()> {
         let labelled = |tint, label, text| {
             let label = format!("{} ", paint.tint(tint, label));
-            fold(&label, &safe::block(text), HANG, columns)
+            fold(&label, &safe::block(&here.told(text)), HANG, columns)
         };
         writeln!(err, "{}", labelled(Tint::Red, "error:", &self.error.message))?;
         for candidate in &self.error.candidates {
@@ -187,13 +198,26 @@ mod tests {
     use crate::base::PeerId;
     use crate::cli::output::wrap::ENDLESS;
     use crate::cli::testing::{any_text, rows};
+    use crate::cli::typed::Typed;
 
-    const PLAIN: (Paint, usize) = (Paint { on: false }, ENDLESS);
+    fn look(on: bool, columns: usize, show: impl FnOnce(Look<'_>, &mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        show(Look { paint: Paint { on }, columns, here: &Here::default() }, &mut out);
+        String::from_utf8(out).unwrap()
+    }
 
     fn written(error: &CliError, as_json: bool) -> String {
-        let mut out = Vec::new();
-        error.write(&mut out, as_json, PLAIN);
-        String::from_utf8(out).unwrap()
+        look(false, ENDLESS, |look, out| error.write(out, as_json, look))
+    }
+
+    #[test]
+    fn people_are_told_commands_that_act_where_theirs_did() {
+        let typed = Typed { profile: Some("work".to_owned()), ..Typed::default() };
+        let (here, mut out) = (Here::of(&typed), Vec::new());
+        let error = CliError::new(Code::NoProfile, "there is none: `rohrpost init` makes one");
+        error.write(&mut out, false, Look { paint: Paint { on: false }, columns: ENDLESS, here: &here });
+        let init = "`rohrpost -P work init` makes one";
+        assert_eq!(String::from_utf8(out).unwrap(), format!("error: there is none: {init}\nhint: {init}\n"));
     }
 
     #[test]
@@ -243,9 +267,8 @@ mod tests {
                 verified: false,
             };
             let error = ApiError::new(Code::Ambiguous, &*text).with_hint(&*text).with_candidates(vec![candidate]);
-            let mut out = Vec::new();
-            CliError::from(error).write(&mut out, false, (Paint { on: false }, columns));
-            let shown = rows(&String::from_utf8(out).unwrap(), columns);
+            let error = CliError::from(error);
+            let shown = rows(&look(false, columns, |look, out| error.write(out, false, look)), columns);
             let ours: Vec<_> = shown.iter().filter(|row| !row.starts_with(' ') && !row.is_empty()).collect();
             prop_assert_eq!(ours.len(), 2, "{:?}", shown);
             prop_assert!(ours[0].starts_with("error:") && ours[1].starts_with("hint:"), "{:?}", shown);
@@ -263,8 +286,7 @@ mod tests {
 
     #[test]
     fn colours_are_only_around_the_labels() {
-        let mut out = Vec::new();
-        CliError::usage("m").hint("h").write(&mut out, false, (Paint { on: true }, ENDLESS));
-        assert_eq!(String::from_utf8(out).unwrap(), "\x1b[31merror:\x1b[0m m\n\x1b[36mhint:\x1b[0m h\n");
+        let shown = look(true, ENDLESS, |look, out| CliError::usage("m").hint("h").write(out, false, look));
+        assert_eq!(shown, "\x1b[31merror:\x1b[0m m\n\x1b[36mhint:\x1b[0m h\n");
     }
 }

@@ -10,6 +10,7 @@ mod context;
 mod editor;
 mod error;
 mod harden;
+mod here;
 mod input;
 mod lead;
 mod logging;
@@ -39,7 +40,8 @@ use crate::client::Place;
 
 use self::args::{Cli, Command, Format, Global};
 use self::context::Context;
-use self::error::{CliError, Result};
+use self::error::{CliError, Look, Result};
+use self::here::Here;
 use self::output::style::Paint;
 use self::output::wrap::ENDLESS;
 use self::output::{Form, Output};
@@ -63,19 +65,20 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Err(error) = harden::harden() {
         return before.refuse(&CliError::io("the keys cannot be kept out of core dumps", &error));
     }
-    let (cli, typed) = match before.understand(args) {
-        Ok(Understood::Command(cli, typed)) => (*cli, typed),
+    let cli = match before.understand(args) {
+        Ok(Understood::Command(cli)) => *cli,
         Ok(Understood::Shown(help)) => return before.shown(&help),
         Err(error) => return before.refuse(&error),
     };
     let understood = Early { json: cli.global.is_json(), color: cli.global.color, ..before };
-    let outcome = start(cli, typed).and_then(|(command, mut context)| carry_out(command, &mut context));
+    let outcome =
+        start(cli, understood.typed.clone()).and_then(|(command, mut context)| carry_out(command, &mut context));
     outcome.map_or_else(|error| understood.refuse(&error), |()| ExitCode::SUCCESS)
 }
 
 fn start(cli: Cli, typed: Typed) -> Result<(Command, Context)> {
     let Cli { global, command, .. } = cli;
-    let output = output(&global, command.lists());
+    let output = output(&global, command.lists(), Here::of(&typed));
     // Only the node has something to tell from day to day; on a terminal its events stand there.
     let is_seen = output.columns_err != ENDLESS;
     let base = if matches!(command, Command::Run(_)) && !is_seen { 2 } else { 1 };
@@ -143,6 +146,7 @@ struct Early {
     color: ColorChoice,
     /// The command as far as it was understood, `rohrpost policy set`.
     command: String,
+    typed: Typed,
 }
 
 impl Early {
@@ -155,21 +159,21 @@ impl Early {
         };
         let color = value("--color").and_then(|word| word.parse().ok()).unwrap_or_default();
         let json = flags().any(|flag| flag == "--json") || value("--format") == Some("json");
-        Self { json, color, command: command_of(args) }
+        Self { json, color, command: command_of(args), typed: Typed::read(args) }
     }
 
     /// Tells the error that is the end.
     fn refuse(&self, error: &CliError) -> ExitCode {
-        let look = (paint(self.color, &io::stderr()), columns(&io::stderr()).unwrap_or(ENDLESS));
-        error.write(io::stderr(), self.json, look);
+        let (paint, columns) = (paint(self.color, &io::stderr()), columns(&io::stderr()).unwrap_or(ENDLESS));
+        error.write(io::stderr(), self.json, Look { paint, columns, here: &Here::of(&self.typed) });
         ExitCode::from(error.exit())
     }
 
     /// Understands the arguments, or says what is wrong with them.
     fn understand(&self, args: Vec<OsString>) -> Result<Understood> {
-        let typed = Typed::read(&args);
-        if let Some(topic) = lead::topic_behind_noun(&typed) {
-            return self.help(&typed, &topic).map(Understood::Shown);
+        let typed = &self.typed;
+        if let Some(topic) = lead::topic_behind_noun(typed) {
+            return self.help(&topic).map(Understood::Shown);
         }
         let parsed = parse(args, self.color);
         if let Err(error) = &parsed {
@@ -178,15 +182,15 @@ impl Early {
                 ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !self.json => {}
                 _ => {
                     // What is said of what was typed is better than what the parser says of what it expected.
-                    prose::check(&typed)?;
-                    let led = if leads_astray(error) { lead::lead(&typed) } else { None };
+                    prose::check(typed)?;
+                    let led = if leads_astray(error) { lead::lead(typed) } else { None };
                     return Err(led.unwrap_or_else(|| CliError::of_parser(error, &self.command)));
                 }
             }
         }
         match parsed {
-            Ok(Cli { command: Command::Help(help), .. }) => self.help(&typed, &help.topic).map(Understood::Shown),
-            Ok(cli) => prose::check(&typed).map(|()| Understood::Command(Box::new(cli), typed)),
+            Ok(Cli { command: Command::Help(help), .. }) => self.help(&help.topic).map(Understood::Shown),
+            Ok(cli) => prose::check(typed).map(|()| Understood::Command(Box::new(cli))),
             Err(help) => Ok(Understood::Shown(help)),
         }
     }
@@ -203,7 +207,7 @@ impl Early {
     }
 
     /// The help of a command, or what all of them understand.
-    fn help(&self, typed: &Typed, topic: &[String]) -> Result<clap::Error> {
+    fn help(&self, topic: &[String]) -> Result<clap::Error> {
         if topic == ["options"] {
             let asked = ["rohrpost", "--help"];
             let shown = args::of_all_commands().color(self.color).try_get_matches_from(asked);
@@ -213,7 +217,7 @@ impl Early {
         match parse(line.map(OsString::from).collect(), self.color) {
             Err(help) if help.kind() == ErrorKind::DisplayHelp && is_command(topic) => Ok(help),
             _ => {
-                let wanted = Typed { command: topic.to_vec(), ..typed.clone() };
+                let wanted = Typed { command: topic.to_vec(), ..self.typed.clone() };
                 let error = || CliError::usage(format!("there is no command '{}'", topic.join(" ")));
                 Err(lead::lead(&wanted).unwrap_or_else(|| error().hint("`rohrpost --help` lists the commands")))
             }
@@ -229,8 +233,8 @@ fn is_command(words: &[String]) -> bool {
 
 /// What was typed.
 enum Understood {
-    /// A command, and how it was typed.
-    Command(Box<Cli>, Typed),
+    /// A command.
+    Command(Box<Cli>),
     /// A wish to see help or the version, and what there is to see.
     Shown(clap::Error),
 }
@@ -289,7 +293,7 @@ fn columns(stream: &(impl AsFd + IsTerminal)) -> Option<usize> {
     stream.is_terminal().then(|| size().filter(|&columns| columns > 0).unwrap_or(USUAL_COLUMNS))
 }
 
-fn output(global: &Global, lists: bool) -> Output {
+fn output(global: &Global, lists: bool, here: Here) -> Output {
     let form = form(global);
     let is_paged = lists && !global.no_pager && matches!(form, Form::People { .. }) && io::stdout().is_terminal();
     Output {
@@ -299,6 +303,7 @@ fn output(global: &Global, lists: bool) -> Output {
         columns_err: columns(&io::stderr()).unwrap_or(ENDLESS),
         quiet: global.quiet,
         verbose: global.verbose > 0,
+        here,
         now: now(),
         zone: TimeZone::system(),
         out: if is_paged { Box::new(Paged::stdout()) } else { Box::new(io::stdout()) },

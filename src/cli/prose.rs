@@ -146,7 +146,7 @@ mod tests {
 
     fn checked(line: &[&str]) -> Result<()> {
         let command = line.iter().map(|word| (*word).to_owned()).collect();
-        check(&Typed { program: "rohrpost".to_owned(), command })
+        check(&Typed { program: "rohrpost".to_owned(), command, ..Typed::default() })
     }
 
     fn hint(line: &[&str]) -> String {

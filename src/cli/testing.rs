@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthChar;
 use crate::api::{ConversationKind, Direction, Message, Request, State};
 use crate::base::{MessageId, PeerId, WallTime};
 
+use super::here::Here;
 use super::output::style::Paint;
 use super::output::wrap::ENDLESS;
 use super::output::{Form, Output, Results};
@@ -58,6 +59,7 @@ pub(crate) fn output(form: Form) -> (Output, Stream, Stream) {
         columns_err: ENDLESS,
         quiet: false,
         verbose: false,
+        here: Here::default(),
         now: NOW,
         zone: TimeZone::UTC,
         out: Box::new(out.clone()),

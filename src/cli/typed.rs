@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 
+use clap::parser::ValueSource;
 use clap::{Arg, Args, Command, CommandFactory};
 
 use super::args::{Cli, Global};
@@ -17,6 +18,10 @@ pub(crate) struct Typed {
     pub(crate) program: String,
     /// The command and all behind it; nothing if there is none, or what stands before it is not understood.
     pub(crate) command: Vec<String>,
+    /// The value of `--profile`, wherever it stood.
+    pub(crate) profile: Option<String>,
+    /// The value of `--data-dir`, wherever it stood.
+    pub(crate) data_dir: Option<String>,
 }
 
 impl Typed {
@@ -30,7 +35,30 @@ impl Typed {
         let text = |args: &[OsString]| args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>();
         let program = std::iter::once("rohrpost".to_owned()).chain(text(before).into_iter().skip(1));
         let program = if behind == 0 { "rohrpost".to_owned() } else { shell(program) };
-        Self { program, command: text(command) }
+        let typed = Self { program, command: text(command), ..Self::default() };
+        let (profile, data_dir) = typed.places(text(before));
+        Self { profile, data_dir, ..typed }
+    }
+
+    /// The values of `--profile` and `--data-dir`, of which those behind the command go first.
+    fn places(&self, before: Vec<String>) -> (Option<String>, Option<String>) {
+        let of_all = || Global::augment_args(Command::new("rohrpost"));
+        let find = |args: Vec<String>| {
+            let matches = of_all().ignore_errors(true).try_get_matches_from(args).ok();
+            let typed = |name| {
+                let matches = matches.as_ref().filter(|at| at.value_source(name) == Some(ValueSource::CommandLine))?;
+                matches.get_raw(name)?.next_back().map(|value| value.to_string_lossy().into_owned())
+            };
+            (typed("profile"), typed("data_dir"))
+        };
+        // Mostly there is nothing to be found, and the commands need not be built.
+        let may_be =
+            |arg: &String| arg.starts_with('-') && ["P", "profile", "data-dir"].iter().any(|name| arg.contains(name));
+        let behind = if self.command.iter().any(may_be) { self.taken_apart().1 } else { Vec::new() };
+        let behind = behind.iter().filter(|piece| piece.is_option()).flat_map(Piece::args).cloned();
+        let behind = find(std::iter::once("rohrpost".to_owned()).chain(behind).collect());
+        let before = if before.iter().any(may_be) { find(before) } else { (None, None) };
+        (behind.0.or(before.0), behind.1.or(before.1))
     }
 
     /// The same command with all its options.
@@ -221,7 +249,7 @@ mod tests {
         assert_eq!(typed(&["-P", "send", "tell", "bob"]).command, ["tell", "bob"]);
         assert_eq!(typed(&["--color=never", "x", "--", "-y"]).command, ["x", "--", "-y"]);
         for none in [&[][..], &["--json"], &["--nonsense", "send"], &["--help"], &["-q", "-v", "send"]] {
-            assert_eq!(typed(none), Typed { program: "rohrpost".to_owned(), command: Vec::new() }, "{none:?}");
+            assert_eq!(typed(none), Typed { program: "rohrpost".to_owned(), ..Typed::default() }, "{none:?}");
         }
     }
 

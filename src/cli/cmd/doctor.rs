@@ -62,9 +62,14 @@ fn show(diagnosis: &Diagnosis, output: &mut Output) -> Result<()> {
             Some(hint) if output.is_plain() => format!("{}; {hint}", finding.message),
             _ => finding.message.clone(),
         };
+        let message = output.here.told(&message);
         table.row([area, Cell::text(finding.health.word()).tint(tint), Cell::folded(&message)]);
         if let Some(hint) = finding.hint.as_ref().filter(|_| !output.is_plain()) {
-            table.row([Cell::text(""), Cell::text(""), Cell::folded(&format!("→ {hint}")).tint(Tint::Dim)]);
+            table.row([
+                Cell::text(""),
+                Cell::text(""),
+                Cell::folded(&output.here.told(&format!("→ {hint}"))).tint(Tint::Dim),
+            ]);
         }
     }
     output.table(&table, "")

@@ -153,7 +153,7 @@ fn show_qr(identity: &Identity, output: &mut Output) -> Result<()> {
         return output.note(&identity.link);
     };
     // The link itself would push the code out of the terminal.
-    let beside = qr::beside(&code, &told(&identity.left_out), columns);
+    let beside = qr::beside(&code, &output.here.told(&told(&identity.left_out)), columns);
     output.line(beside.trim_end_matches('\n'))
 }
 

@@ -123,6 +123,8 @@ pub(super) fn show(event: &Event, output: &mut Output) -> Result<()> {
     }
     let (mark, who, what) = told(&event.kind);
     let paint = output.paint;
+    // What is about nobody else is ours.
+    let what = if who.is_empty() { output.here.told(&what).into_owned() } else { what };
     let who = paint.tint(Tint::Cyan, &safe::line(&who));
     let what = safe::truncate(&safe::line(&what), LONGEST);
     let line = [who, what].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");

@@ -44,7 +44,11 @@ fn show(status: &Status, output: &mut Output) -> Result<()> {
         record.row("outbox", "outbox", Cell::two(&waiting(status.outbox), &status.outbox.to_string()));
     }
     if let Some(warning) = status.clock {
-        record.row("clock", "clock", Cell::two(&clock(warning), warning.fault.word()).tint(Tint::Yellow));
+        record.row(
+            "clock",
+            "clock",
+            Cell::two(&output.here.told(&clock(warning)), warning.fault.word()).tint(Tint::Yellow),
+        );
     }
     if let Some(elsewhere) = status.elsewhere {
         let (shown, tint) = match elsewhere.running {
@@ -52,7 +56,7 @@ fn show(status: &Status, output: &mut Output) -> Result<()> {
             false => ("a card of it was made by another copy of the profile: see `rohrpost doctor`", Tint::Yellow),
         };
         let word = if elsewhere.running { "doubled" } else { "elsewhere" };
-        record.row("identity", "identity", Cell::two(shown, word).tint(tint));
+        record.row("identity", "identity", Cell::two(&output.here.told(shown), word).tint(tint));
     }
     record.row("folder", "data_dir", Cell::copied(&status.data_dir.display().to_string()));
     if status.node == NodeState::On {

@@ -30,6 +30,7 @@ use self::style::{Paint, Tint};
 use self::table::{Cell, Record, Table};
 use self::wrap::{HANG, fold};
 use super::error::Result;
+use super::here::Here;
 
 /// What results look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub(crate) struct Output {
     pub(crate) quiet: bool,
     /// `-v`: all of what people are else told the best of.
     pub(crate) verbose: bool,
+    /// Where the commands that people are told are to act.
+    pub(crate) here: Here,
     /// The present, for short times.
     pub(crate) now: WallTime,
     /// The reader's time zone.
@@ -196,7 +199,8 @@ impl Output {
     /// A remark for the person, on stderr; silent with `-q`. What others wrote in it is made safe.
     pub(crate) fn note(&mut self, text: &str) -> Result<()> {
         if self.is_told() {
-            self.tell(&fold("", &safe::block(text), HANG, self.columns_err));
+            let line = fold("", &safe::block(&self.here.told(text)), HANG, self.columns_err);
+            self.tell(&line);
         }
         Ok(())
     }
@@ -204,7 +208,8 @@ impl Output {
     /// Something that wants attention, on stderr, whatever the flags.
     pub(crate) fn warn(&mut self, text: &str) -> Result<()> {
         let label = format!("{} ", self.paint_err.tint(Tint::Yellow, "warning:"));
-        self.tell(&fold(&label, &safe::block(text), HANG, self.columns_err));
+        let line = fold(&label, &safe::block(&self.here.told(text)), HANG, self.columns_err);
+        self.tell(&line);
         Ok(())
     }
 
