@@ -1,17 +1,18 @@
 //! `inbox`: the conversations, newest first.
 
-use crate::api::{Conversation, ConversationKind, Direction, InboxParams, Message, method};
+use crate::api::{Conversation, ConversationKind, Direction, InboxParams, Message, NoParams, method};
 use crate::base::WallTime;
 use crate::base::shown::{OTHER, UNREADABLE};
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::style::Tint;
 use crate::cli::output::table::Cell;
+use crate::cli::output::wrap::HANG;
 use crate::cli::output::{Output, short_peer};
 
 /// List the conversations, newest first
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Requests of strangers are not in the inbox: see `rohrpost requests`.")]
+#[command(after_help = "Requests of strangers are not in the inbox: how many are pending is said below it.")]
 pub(crate) struct InboxArgs {
     /// Only those with unread messages
     #[arg(long)]
@@ -27,9 +28,29 @@ pub(super) fn all(context: &mut Context) -> Result<()> {
 pub(crate) fn run(args: &InboxArgs, context: &mut Context) -> Result<()> {
     let params = InboxParams { unread: args.unread, limit: None };
     let conversations = context.client()?.ask::<method::Inbox>(&params)?;
-    let empty =
-        if args.unread { "nothing is unread" } else { "there are no conversations yet; `rohrpost send` begins one" };
-    show(&conversations, empty, &mut context.output)
+    let is_for_people = context.output.is_people() && context.output.is_told();
+    let pending = if is_for_people { context.client()?.ask::<method::RequestsList>(&NoParams {})?.len() } else { 0 };
+    let empty = if args.unread { "nothing is unread" } else { when_empty(pending) };
+    show(&conversations, empty, &mut context.output)?;
+    // Not as a remark: those are not seen before a pager has ended.
+    let below = match pending {
+        0 => return Ok(()),
+        1 => "1 request is pending: `rohrpost requests`".to_owned(),
+        _ => format!("{pending} requests are pending: `rohrpost requests`"),
+    };
+    let below = context.output.here.told(&below).into_owned();
+    context.output.folded("", &below, HANG)
+}
+
+/// What whoever has no conversation can do.
+const fn when_empty(pending: usize) -> &'static str {
+    match pending {
+        0 => {
+            "there are no conversations yet; `rohrpost send` begins one with somebody's link, and yours, which `rohrpost id link` \
+            shows, lets others begin one"
+        }
+        _ => "there are no conversations yet; one begins when you accept a request",
+    }
 }
 
 pub(super) const TITLES: [&str; 6] = ["NAME", "PEER", "UNREAD", "WHEN", "", "LAST MESSAGE"];
