@@ -11,14 +11,11 @@ use super::cmd::send::Delivery;
 use super::error::{CliError, Look, Result};
 use super::lead;
 use super::output::{Output, name_and_peer};
-use super::prompt::{Prompter, Source};
+use super::prompt::{Prompter, Source, TRIES};
 use super::typed::Typed;
 
 /// How long a person is kept waiting who did not ask to wait.
 const GLANCE: Duration = Duration::from_secs(1);
-
-/// How often a wrong passphrase may be typed again.
-const TRIES: usize = 3;
 
 /// One run of the program.
 pub(crate) struct Context {
@@ -62,16 +59,23 @@ impl Context {
         &mut self,
         mut call: impl FnMut(&Place, client::Ask<'_>) -> Result<T, ApiError>,
     ) -> Result<T> {
+        self.tried(|context| {
+            let Self { output, prompter, place, passphrase, .. } = context;
+            let prompt = format!("Passphrase to unlock {}: ", place.profile);
+            call(place, &mut Somebody { output, prompter, passphrase, prompt: Some(&prompt) })
+        })
+    }
+
+    /// Does it again, up to three times, when the passphrase was typed wrong.
+    fn tried<T>(&mut self, mut call: impl FnMut(&mut Self) -> Result<T, ApiError>) -> Result<T> {
         let mut tries = if self.prompter.is_person() { TRIES } else { 1 };
         loop {
-            let Self { output, prompter, place, passphrase, .. } = self;
-            let prompt = format!("Passphrase of {}: ", place.profile);
-            let outcome = call(place, &mut Somebody { output, prompter, passphrase, prompt: Some(&prompt) });
+            let outcome = call(self);
             tries -= 1;
             match outcome {
                 Err(error) if error.is(Code::WrongPassphrase) && tries > 0 => {
                     self.passphrase = None;
-                    self.output.note(&error.message)?;
+                    self.output.note(&format!("{}: once more", error.message))?;
                 }
                 outcome => return Ok(outcome?),
             }
@@ -83,24 +87,17 @@ impl Context {
         self.client = None;
     }
 
-    /// The passphrase of the key file; `None` when it has none.
-    pub(crate) fn passphrase(&mut self) -> Result<Option<Passphrase>> {
-        if !client::needs_passphrase(&self.place)? {
-            return Ok(None);
-        }
-        Ok(Some(self.unlocked(|_, ask| ask.passphrase())?))
-    }
-
     /// Wraps the key file anew.
     pub(crate) fn change_passphrase(&mut self, source: Option<&Source>, remove: bool) -> Result<()> {
-        let old = self.passphrase()?;
+        // Before a new one is thought up in vain.
+        let old = self.unlocked(client::unlock)?;
         let new = if remove { None } else { Some(self.new_passphrase(source)?) };
         Ok(client::change_passphrase(&self.place, old.as_ref(), new.as_ref())?)
     }
 
     /// A new passphrase from the source, or typed twice.
     pub(crate) fn new_passphrase(&mut self, source: Option<&Source>) -> Result<Passphrase> {
-        let text = self.prompter.new_one(source, &mut self.output)?;
+        let text = self.prompter.new_one(source, &self.place.profile, &mut self.output)?;
         Ok(Passphrase::new(text.as_str().to_owned()))
     }
 
@@ -145,22 +142,25 @@ impl Context {
 
     /// Runs the node; each event goes to `show`.
     pub(crate) fn run(&mut self, options: &RunOptions, show: impl Fn(&Event, &mut Output) -> Result<()>) -> Result<()> {
-        // The passphrase is asked for before the output is lent to the events.
-        let passphrase = match self.is_running()? {
-            true => None,
-            false => self.passphrase()?,
-        };
-        let mut ask = || {
-            let missing = || ApiError::new(Code::PassphraseNeeded, "the profile has a passphrase");
-            passphrase.clone().ok_or_else(missing)
-        };
-        let output = &mut self.output;
-        // The node goes on when nobody reads its events any more, and tells the next one when one could not be written.
-        let mut tell = |event: &Event| {
-            let _ = show(event, output);
-            output.unwritten = None;
-        };
-        Ok(client::run(&self.place, &mut ask, options.clone(), &mut tell)?)
+        // The passphrase is asked for before the output is lent to the events; whether it is right shows before the first.
+        let is_asked = !self.is_running()? && client::needs_passphrase(&self.place)?;
+        self.tried(|context| {
+            let passphrase = match is_asked {
+                true => Some(context.unlocked(|_, ask| ask.passphrase()).map_err(CliError::into_api)?),
+                false => None,
+            };
+            let mut ask = || {
+                let missing = || ApiError::new(Code::PassphraseNeeded, "the profile has a passphrase");
+                passphrase.clone().ok_or_else(missing)
+            };
+            let output = &mut context.output;
+            // The node goes on when nobody reads its events any more, and tells the next one when one could not be written.
+            let mut tell = |event: &Event| {
+                let _ = show(event, output);
+                output.unwritten = None;
+            };
+            client::run(&context.place, &mut ask, options.clone(), &mut tell)
+        })
     }
 
     /// Shows whom a word behind a noun names; what is nobody's name may be meant as a command.

@@ -96,6 +96,11 @@ impl CliError {
         self.error
     }
 
+    /// What went wrong.
+    pub(crate) fn message(&self) -> &str {
+        &self.error.message
+    }
+
     /// The process's exit code.
     pub(crate) const fn exit(&self) -> u8 {
         self.error.exit

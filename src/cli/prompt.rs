@@ -21,6 +21,11 @@ use super::terminal;
 /// Longest passphrase that is read, in bytes; a longer first line is not a passphrase.
 const MAX_PASSPHRASE: u64 = 4096;
 
+/// How often a passphrase may be typed before that is an error.
+pub(super) const TRIES: usize = 3;
+/// A passphrase of fewer letters is remarked on.
+const FEW: usize = 8;
+
 /// The value of `--passphrase-file`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -83,21 +88,45 @@ impl Prompter {
         }
     }
 
-    /// A new passphrase, typed twice, or read once from `source`.
-    pub(crate) fn new_one(&self, source: Option<&Source>, output: &mut Output) -> Result<Zeroizing<String>> {
-        if let Some(source) = source {
-            return read(source, output);
+    /// A new passphrase of a profile, typed twice, or read once from `source`. Who mistypes it is asked again.
+    pub(crate) fn new_one(
+        &self,
+        source: Option<&Source>,
+        profile: &str,
+        output: &mut Output,
+    ) -> Result<Zeroizing<String>> {
+        let passphrase = match source {
+            Some(source) => read(source, output)?,
+            None => self.typed_twice(profile, output)?,
+        };
+        if passphrase.chars().count() < FEW {
+            output.note(&format!(
+                "That has fewer than {FEW} letters: who gets at the key file can try all of its kind."
+            ))?;
         }
-        let first = self.ask("New passphrase: ")?;
-        if first.is_empty() {
-            return Err(empty().hint("type one, or use --no-passphrase to do without"));
+        Ok(passphrase)
+    }
+
+    fn typed_twice(&self, profile: &str, output: &mut Output) -> Result<Zeroizing<String>> {
+        output.note(
+            "The passphrase protects the key file on this disk: you are asked for it whenever the profile is opened. There is no way \
+             back to a lost one.",
+        )?;
+        let mut tries = TRIES;
+        loop {
+            let first = self.ask(&format!("New passphrase for {profile}: "))?;
+            let error = match first.is_empty() {
+                true => empty().hint("nothing was changed; `--no-passphrase` does without"),
+                false if *first == *self.ask("The same again: ")? => return Ok(first),
+                false => CliError::mendable("passphrases_differ", "the two passphrases differ")
+                    .hint("nothing was changed; try again"),
+            };
+            tries -= 1;
+            if tries == 0 {
+                return Err(error);
+            }
+            output.note(&format!("{}: once more", error.message()))?;
         }
-        let second = self.ask("The same again: ")?;
-        if *first != *second {
-            return Err(CliError::mendable("passphrases_differ", "the two passphrases differ")
-                .hint("nothing was changed; try again"));
-        }
-        Ok(first)
     }
 
     fn ask(&self, prompt: &str) -> Result<Zeroizing<String>> {
@@ -169,7 +198,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
-    use crate::cli::testing::{self, PEOPLE, output};
+    use crate::cli::testing::{PEOPLE, output};
 
     #[test]
     fn the_first_line_is_the_passphrase() {
@@ -193,15 +222,38 @@ mod tests {
         Prompter { source: None, alone: false, typed: Box::new(typed.clone()), shown: Box::new(typed) }
     }
 
+    /// What comes of these lines, and what is remarked on.
+    fn new_one(lines: &[&'static str]) -> (Result<Zeroizing<String>>, String) {
+        let (mut output, _, err) = output(PEOPLE);
+        (person(lines).new_one(None, "work", &mut output), err.text())
+    }
+
     #[test]
     fn a_new_passphrase_is_typed_twice() {
-        let (mut output, ..) = output(PEOPLE);
-        assert_eq!(*person(&["a b", "a b"]).new_one(None, &mut output).unwrap(), "a b");
-        let code =
-            |lines: &[&'static str]| person(lines).new_one(None, &mut testing::output(PEOPLE).0).unwrap_err().exit();
-        assert_eq!(code(&["a b", "a c"]), 1, "they differ");
-        assert_eq!(code(&["", ""]), 1, "nothing was typed");
-        assert_eq!(code(&["a b"]), 3, "the terminal went away");
+        let (typed, told) = new_one(&["correct horse", "correct horse"]);
+        assert_eq!(*typed.unwrap(), "correct horse");
+        assert!(told.starts_with("The passphrase protects the key file") && told.lines().count() == 1, "{told}");
+        assert_eq!(new_one(&["a b"]).0.unwrap_err().exit(), 3, "the terminal went away");
+    }
+
+    #[test]
+    fn who_mistypes_a_new_passphrase_is_asked_again() {
+        let (typed, told) = new_one(&["", "correct horse", "correct hrose", "battery staple", "battery staple"]);
+        assert_eq!(*typed.unwrap(), "battery staple");
+        let again = "the passphrase is empty: once more\nthe two passphrases differ: once more\n";
+        assert!(told.ends_with(again), "{told}");
+        let (error, told) = new_one(&["a b", "a c", "", "a b", "a c", "a b", "a b"]);
+        let error = error.unwrap_err();
+        assert_eq!((error.exit(), error.message()), (1, "the two passphrases differ"), "{told}");
+    }
+
+    #[test]
+    fn a_short_passphrase_is_taken_and_remarked_on() {
+        for (passphrase, is_short) in [("seven 7", true), ("éééééé", true), ("eight  8", false)] {
+            let (typed, told) = new_one(&[passphrase, passphrase]);
+            assert_eq!(*typed.unwrap(), passphrase);
+            assert_eq!(told.contains("fewer than 8 letters"), is_short, "{passphrase}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::api::{ApiError, Code, Diagnosis, DoctorParams, NoParams, NodeState, S
 use crate::node;
 pub use crate::node::{
     Ask, Defaults, From, Passphrase, Person, Place, RunOptions, Setting, Tapping, beside, change_passphrase, create,
-    defaults, exists, is_ignored, needs_passphrase, recover,
+    defaults, exists, is_ignored, needs_passphrase, recover, unlock,
 };
 
 use open::Reached;

@@ -181,6 +181,17 @@ pub fn needs_passphrase(place: &Place) -> Result<bool, ApiError> {
     identity::key_file_needs_passphrase(&file).map_err(ApiError::from)
 }
 
+/// The passphrase of the key file, tried; `None` when it has none.
+///
+/// # Errors
+/// `passphrase_needed`, `wrong_passphrase`, `no_profile`, `damaged`, `too_new`.
+pub fn unlock(place: &Place, ask: Ask<'_>) -> Result<Option<Passphrase>, ApiError> {
+    let file = key_file(place, &folder(place)?)?;
+    let passphrase = identity::key_file_needs_passphrase(&file)?.then(|| ask.passphrase()).transpose()?;
+    identity::open_key_file(&file, passphrase.as_ref())?;
+    Ok(passphrase)
+}
+
 /// Takes the lock of a profile that exists.
 pub(crate) fn lock(place: &Place) -> Result<ProfileLock, ApiError> {
     let dir = folder(place)?;

@@ -72,7 +72,12 @@ impl Terminal {
 
     /// Waits until so many times was asked for the passphrase, and what is typed is not shown.
     fn is_at_prompt(&self, times: usize) {
-        self.shows(PROMPT, times);
+        self.is_at(PROMPT, times);
+    }
+
+    /// The same with any prompt.
+    fn is_at(&self, prompt: &str, times: usize) {
+        self.shows(prompt, times);
         becomes("a terminal that shows nothing", || !self.echoes());
     }
 
@@ -90,7 +95,7 @@ fn locked() -> (Person, String) {
     (alice, program)
 }
 
-const PROMPT: &str = "Passphrase of default: ";
+const PROMPT: &str = "Passphrase to unlock default: ";
 
 fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
@@ -196,6 +201,60 @@ fn a_new_passphrase_is_asked_for_twice() {
     }
     assert_eq!(alice.fails(&["-P", "other", "id"], 6)["code"], "no_profile");
     assert_eq!(alice.one(&["--passphrase-file", "right", "id"])["name"], "Alice");
+}
+
+/// N L9: what is mistyped is asked for again, and each prompt says what it is for.
+#[test]
+fn a_passphrase_that_was_mistyped_is_asked_for_again() {
+    let alice = Person::homeless();
+    let command = alice.command(&[]);
+    let program = command.get_program().to_str().unwrap().to_owned();
+    let work = [&program, "--data-dir", "data", "-P", "work"];
+    let starts = |words: &[&str]| {
+        let terminal = Terminal::new();
+        let child = terminal.start(&command, &[&work, words].concat());
+        (terminal, child)
+    };
+    let (new, again, old) = ("New passphrase for work: ", "The same again: ", "Passphrase to unlock work: ");
+    let (mut terminal, mut init) = starts(&["init", "--name", "Alice"]);
+    for (prompt, times, typed) in
+        [(new, 1, "correct"), (again, 1, "corretc"), (new, 2, ""), (new, 3, "short"), (again, 2, "short")]
+    {
+        terminal.is_at(prompt, times);
+        terminal.types(format!("{typed}\n").as_bytes());
+    }
+    assert_eq!(end(&mut init).code(), Some(0));
+    for told in
+        ["protects the key file", "two passphrases differ: once more", "is empty: once more", "fewer than 8 letters"]
+    {
+        terminal.shows(told, 1);
+    }
+
+    let (mut terminal, mut change) = starts(&["id", "passphrase"]);
+    let typed = [(old, 1, "shrot"), (old, 2, "short"), (new, 1, "correct horse"), (again, 1, "correct horse")];
+    for (prompt, times, typed) in typed {
+        terminal.is_at(prompt, times);
+        terminal.types(format!("{typed}\n").as_bytes());
+    }
+    assert_eq!(end(&mut change).code(), Some(0));
+    terminal.shows("wrong passphrase: once more", 1);
+
+    let (mut terminal, mut node) = starts(&["run", "--listen", TCP, "--no-mdns", "--no-upnp"]);
+    for (times, typed) in [(1, "short\n"), (2, "correct horse\n")] {
+        terminal.is_at(old, times);
+        terminal.types(typed.as_bytes());
+    }
+    terminal.shows("ready", 1);
+    signal(&node, Signal::TERM);
+    assert_eq!(end(&mut node).code(), Some(0));
+
+    let (mut terminal, mut inbox) = starts(&["inbox"]);
+    for times in 1..=3 {
+        terminal.is_at(old, times);
+        terminal.types(b"nonsense\n");
+    }
+    assert_eq!(end(&mut inbox).code(), Some(8));
+    terminal.shows("mind the keyboard layout", 1);
 }
 
 /// After the prompt signals do what they do without one.
