@@ -13,6 +13,8 @@ use crate::base::{PeerId, WallTime};
 words! {
     /// What was looked at.
     Area {
+        /// Whether a node runs for the profile.
+        Node = "node",
         /// The profile folder: owner and permissions.
         Folder = "folder",
         /// The key file.

@@ -246,7 +246,11 @@ fn read_file(place: &Place) -> Result<RunOptions, ApiError> {
     let Some(path) = &place.config else { return Ok(RunOptions::default()) };
     match std::fs::read_to_string(path) {
         Ok(text) => toml::from_str(&text).map_err(|e| {
-            ApiError::new(Code::Config, format!("{}: {}", path.display(), e.to_string().trim_end())).with_hint(
+            // In one line, as every error is told.
+            let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let message = e.message().replace('\n', "; ");
+            ApiError::new(Code::Config, format!("{}, line {line}: {message}", path.display())).with_hint(
                 "it may say `listen`, `bootstrap` (lists of multiaddresses), `mdns`, `upnp`, `serve_relay`, `public` (true or \
                  false), `serve_mailbox` (\"open\", \"contacts\" or a list of names and peer IDs) and `metrics` (\"HOST:PORT\")",
             )

@@ -225,7 +225,7 @@ fn a_node_that_does_not_answer_is_told_with_its_process_and_what_helps() {
                         let diagnosis = &said.out[0];
                         assert_eq!((&diagnosis["node"], &diagnosis["running"]), (&"silent".into(), &true.into()));
                         let findings = diagnosis["findings"].as_array().unwrap();
-                        is_told(findings.iter().find(|finding| finding["area"] == "lock").unwrap());
+                        is_told(findings.iter().find(|finding| finding["area"] == "node").unwrap());
                     }
                     _ => {
                         let error: Value = serde_json::from_str(said.err.lines().last().unwrap()).unwrap();

@@ -1,11 +1,12 @@
 //! `doctor`: what is wrong, and how to mend it.
 
-use crate::api::{Area, Code, Diagnosis, DoctorParams, Health, NoParams, NodeState, method};
+use crate::api::{Area, Code, Diagnosis, DoctorParams, Finding, Health, NoParams, NodeState, method};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::Output;
 use crate::cli::output::style::Tint;
 use crate::cli::output::table::{Cell, Table};
+use crate::cli::output::wrap::HANG;
 use crate::client;
 
 /// The exit code when there is something to mend.
@@ -72,7 +73,23 @@ fn show(diagnosis: &Diagnosis, output: &mut Output) -> Result<()> {
             ]);
         }
     }
-    output.table(&table, "")
+    output.table(&table, "")?;
+    if output.is_plain() { Ok(()) } else { output.folded("", &summed_up(&diagnosis.findings), HANG) }
+}
+
+/// How much there is to do, in a line.
+fn summed_up(findings: &[Finding]) -> String {
+    let count = |health| findings.iter().filter(|finding| finding.health == health).count();
+    let remarks = match count(Health::Note) {
+        0 => "no remarks".to_owned(),
+        1 => "1 remark".to_owned(),
+        n => format!("{n} remarks"),
+    };
+    match count(Health::Problem) {
+        0 => format!("{remarks}, nothing to mend"),
+        1 => format!("1 thing to mend, {remarks}"),
+        n => format!("{n} things to mend, {remarks}"),
+    }
 }
 
 const fn named(area: Area) -> &'static str {
@@ -87,7 +104,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::api::Finding;
     use crate::cli::output::Form;
     use crate::cli::testing::{HOSTILE, PEOPLE, any_text, begun, written};
 
@@ -98,8 +114,8 @@ mod tests {
             let findings = vec![finding(Some(text.clone())), finding(None)];
             let shown = written(Form::People { columns }, |output| show(&Diagnosis { well: true, running: true, node: NodeState::On, findings }, output));
             let rows = begun(&shown, columns);
-            let is_ours = |row: &String| ["WHAT", "HOW", "clock"].iter().any(|word| row.starts_with(word));
-            prop_assert!(rows.iter().all(is_ours) && rows.len() <= 4, "{}", shown);
+            let is_ours = |row: &String| ["WHAT", "HOW", "clock", "2 rem"].iter().any(|word| row.starts_with(word));
+            prop_assert!(rows.iter().all(is_ours) && rows.len() <= 5, "{}", shown);
         }
     }
 
@@ -115,6 +131,7 @@ mod tests {
             vec![finding(Area::KeyFile, Health::Ok, None), finding(Area::Clock, Health::Problem, Some("set it"))];
         let diagnosis = Diagnosis { well: false, running: true, node: NodeState::On, findings };
         let shown = written(PEOPLE, |output| show(&diagnosis, output));
+        assert!(shown.ends_with("\n1 thing to mend, no remarks\n"), "{shown}");
         assert!(shown.contains("key file  ok") && shown.contains("→ set it\n") && !shown.contains('\x1b'), "{shown}");
         let plain = written(Form::Plain, |output| show(&diagnosis, output));
         assert!(plain.starts_with("key_file\tok\t") && plain.lines().count() == 2, "{plain}");

@@ -4,10 +4,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use crate::api::{ApiError, Area};
 use crate::base::limits::SNAPSHOT_LIFE;
-use crate::base::shown::bytes;
+use crate::base::shown::{bytes, span};
 use crate::base::{Millis, WallTime};
 use crate::node::errors;
 use crate::node::place::Place;
@@ -110,13 +111,24 @@ pub(super) fn look_at_files(inspection: Result<Inspection, StoreError>, found: &
     }
 }
 
-pub(super) fn look_at_snapshots(place: &Place, now: WallTime, found: &mut Findings) {
+/// When the folder was made, where the file system knows.
+pub(super) fn made(place: &Place) -> Option<WallTime> {
+    let made = fs::metadata(&place.dir).and_then(|about| about.created()).ok()?;
+    u64::try_from(made.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok().map(WallTime)
+}
+
+/// `made`: since when there could be some.
+pub(super) fn look_at_snapshots(place: &Place, now: WallTime, made: Option<WallTime>, found: &mut Findings) {
     let files = match snapshots(&place.dir) {
         Ok(files) => files,
         Err(error) => return found.error(Area::Snapshots, error.into()),
     };
     let Some(newest) = files.first() else {
-        return found.note(Area::Snapshots, "there is none yet", "a running node makes one a day: `rohrpost run`");
+        let none = "there is none yet";
+        return match made.filter(|made| now.since(*made) <= OLD_SNAPSHOT) {
+            Some(_) => found.ok(Area::Snapshots, none),
+            None => found.note(Area::Snapshots, none, "a running node makes one a day: `rohrpost run`"),
+        };
     };
     let many = format!("{} of {}", files.len(), bytes(files.iter().map(|file| file.bytes).sum()));
     let age = now.since(newest.made);
@@ -127,7 +139,7 @@ pub(super) fn look_at_snapshots(place: &Place, now: WallTime, found: &mut Findin
         let days = age.0 / Millis::from_days(1).0;
         found.note(Area::Snapshots, format!("{many}, the newest {days} days old"), hint);
     } else {
-        found.ok(Area::Snapshots, format!("{many}, the newest {} hours old", age.0 / Millis::from_hours(1).0));
+        found.ok(Area::Snapshots, format!("{many}, the newest {} old", span(age)));
     }
     if files.iter().any(|file| now.since(file.made) > SNAPSHOT_LIFE) && files.len() > 1 {
         found.note(Area::Snapshots, "some are older than they should be", "the next one removes them");

@@ -38,15 +38,21 @@ const FROM_OUTSIDE: &str =
 /// `no_profile`; `wrong_passphrase`.
 pub(crate) fn doctor(place: &Place, in_the_way: Option<ApiError>, ask: Ask<'_>) -> Result<Diagnosis, ApiError> {
     let mut found = Findings::default();
-    let key_file = files::look_at_folder(place, &mut found)?;
     let node = match in_the_way.as_ref().and_then(ApiError::known) {
         Some(Code::NotAnswering) => NodeState::Silent,
         Some(Code::Busy) => NodeState::InUse,
         _ => NodeState::Off,
     };
-    match in_the_way {
-        None => found.ok(Area::Lock, "nobody works on the profile"),
+    let (at_the_node, at_the_lock) = if node == NodeState::Off { (None, in_the_way) } else { (in_the_way, None) };
+    match at_the_node {
+        None => no_node(&mut found),
+        Some(error) => found.error(Area::Node, error),
+    }
+    let key_file = files::look_at_folder(place, &mut found)?;
+    match at_the_lock {
         Some(error) => found.error(Area::Lock, error),
+        None if node == NodeState::Off => found.ok(Area::Lock, "nobody works on the profile"),
+        None => {}
     }
     if node != NodeState::Off {
         // Its files change under the eyes of whoever reads them now.
@@ -82,13 +88,22 @@ pub(crate) fn of_a_node(
     socket: Option<&Path>,
 ) -> Result<Diagnosis, ApiError> {
     let mut found = Findings::default();
+    let pid = std::process::id();
+    match net {
+        Some(_) => found.ok(Area::Node, format!("one runs for this profile, process {pid}")),
+        None => no_node(&mut found),
+    }
     files::look_at_folder(place, &mut found)?;
     look_at_open_store(query::exists(reader), reader.frozen(), &mut found);
-    let pid = std::process::id();
     found.ok(Area::Lock, format!("held by {}, process {pid}", if net.is_some() { "the node" } else { "this command" }));
     files::look_at_files(reader.inspect(), &mut found);
     around(place, Some(reader), net.map_or(Seen::Nobody, |net| Seen::Node(net, socket)), &mut found);
     Ok(found.done(if net.is_some() { NodeState::On } else { NodeState::Off }))
+}
+
+/// The one remark that a new profile needs.
+fn no_node(found: &mut Findings) {
+    found.note(Area::Node, "none runs for this profile: nothing is sent or received", "`rohrpost run` starts one");
 }
 
 /// What a node knows of its store. It does not count rows: who wants that stops it first.
@@ -115,7 +130,7 @@ fn around(place: &Place, reader: Option<&Reader>, seen: Seen<'_>, found: &mut Fi
     let net = if let Seen::Node(net, _) = seen { Some(net) } else { None };
     let now = Clock::wall();
     let clock = reader.and_then(|reader| query::clock(reader, now).ok());
-    files::look_at_snapshots(place, now, found);
+    files::look_at_snapshots(place, now, files::made(place), found);
     files::look_at_disk(place, found);
     if let Some(Ok(elsewhere)) = reader.map(query::elsewhere) {
         surroundings::look_at_identity(elsewhere, found);

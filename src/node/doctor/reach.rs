@@ -49,7 +49,8 @@ pub(super) fn look_at_reach(net: &NetStatus, found: &mut Findings) {
             let message = format!("a NAT or firewall is between this node and others{nat}{router}{relays}");
             found.ok(Area::Reachability, message);
         }
-        Reachability::Unknown if net.relays.is_empty() => {
+        // Who has not tried is told below, with what helps.
+        Reachability::Unknown if net.relays.is_empty() && net.dht.peers > 0 => {
             let message = format!("nobody has tried yet whether this node can be dialled{router}");
             found.note(Area::Reachability, message, A_WAY_IN);
         }
@@ -75,12 +76,9 @@ pub(super) fn look_at_reach(net: &NetStatus, found: &mut Findings) {
 /// Whether messages wait for us somewhere while we are off.
 pub(super) fn look_at_mailboxes(mailboxes: &[Mailbox], found: &mut Findings) {
     if mailboxes.is_empty() {
-        let hint = "`rohrpost mailbox use ADDR` takes one, of somebody whose node is always on; two are better";
-        return found.note(
-            Area::Mailboxes,
-            "none: what is written to you while this node is off waits with its sender",
-            hint,
-        );
+        // Many need none: to have none is no fault.
+        let none = "none: what is written to you while this node is off waits with its sender (`rohrpost mailbox use ADDR` takes one)";
+        return found.ok(Area::Mailboxes, none);
     }
     for mailbox in mailboxes {
         let who = format!("…{}", mailbox.peer_id.short());
@@ -164,7 +162,7 @@ fn look_at_card(known: &ReachView, now: WallTime, found: &mut Findings) {
         count(card.relays.len(), "relay", "relays")
     );
     if card.expires <= now {
-        let message = format!("their card is over since {}; {helpers}", span(now.since(card.expires)));
+        let message = format!("their card ran out {} ago; {helpers}", span(now.since(card.expires)));
         found.note(Area::Card, message, "a new one is asked for; first messages wait for it, conversations do not");
     } else {
         found.ok(

@@ -61,8 +61,38 @@ fn a_new_profile_is_well_and_stays_as_it_is() {
     for area in [Area::Folder, Area::KeyFile, Area::Store, Area::Lock, Area::Clock, Area::Socket, Area::Config] {
         assert!(ok(area), "{area}: {diagnosis:?}");
     }
-    assert_eq!(only(&diagnosis, Area::Snapshots).0, Health::Note);
+    assert_eq!(diagnosis.findings[0].area, Area::Node);
+    // It has no remark but the one that helps.
+    let remarks: Vec<_> =
+        diagnosis.findings.iter().filter(|f| f.health != Health::Ok).map(|f| f.hint.as_deref()).collect();
+    assert_eq!(remarks, [Some("`rohrpost run` starts one")], "{diagnosis:?}");
     assert_eq!(std::fs::read(place.dir.join("db/db")).unwrap(), log);
+}
+
+#[test]
+fn snapshots_are_missed_where_there_could_be_some() {
+    let (_home, place) = home();
+    let now = WallTime(1_800_000_000_000);
+    let look = |made: Option<WallTime>| {
+        let mut found = Findings::default();
+        files::look_at_snapshots(&place, now, made, &mut found);
+        (found.0.remove(0).health, found.0.len())
+    };
+    assert_eq!(look(Some(now - Millis::from_days(2))), (Health::Ok, 0));
+    for made in [Some(now - Millis::from_days(4)), None] {
+        assert_eq!(look(made), (Health::Note, 0), "{made:?}");
+    }
+}
+
+/// What a node says that was begun a moment ago, and knows nobody.
+#[test]
+fn a_new_node_has_no_remark_but_the_one_that_helps() {
+    let mut found = Findings::default();
+    reach::look_at_reach(&NetStatus::default(), &mut found);
+    reach::look_at_mailboxes(&[], &mut found);
+    let remarks: Vec<_> = found.0.iter().filter(|f| f.health != Health::Ok).map(|f| f.area).collect();
+    assert_eq!(remarks, [Area::Dht], "{:?}", found.0);
+    assert!(found.0.iter().any(|f| f.hint.as_ref().is_some_and(|hint| hint.contains("--bootstrap"))));
 }
 
 #[test]
@@ -155,7 +185,8 @@ fn who_is_in_the_way_is_told_and_the_store_is_left_to_him() {
     for (code, node, running) in states {
         let diagnosis = doctor(&place, Some(ApiError::new(code, "process 7").with_hint("kill")), &mut never).unwrap();
         assert_eq!((diagnosis.node, diagnosis.running, diagnosis.well), (node, running, false));
-        assert_eq!(only(&diagnosis, Area::Lock), (Health::Problem, "process 7".to_owned(), "kill".to_owned()));
+        assert_eq!(diagnosis.findings[0].area, Area::Node);
+        assert_eq!(only(&diagnosis, Area::Node), (Health::Problem, "process 7".to_owned(), "kill".to_owned()));
         assert!(only_note(&diagnosis, Area::Store).starts_with("not looked at"));
         assert!(!diagnosis.findings.iter().any(|finding| finding.area == Area::Socket), "{diagnosis:?}");
     }
@@ -206,7 +237,9 @@ fn a_port_that_is_taken() {
     );
     std::fs::write(config, "lisen = 1").unwrap();
     let diagnosis = look(&place);
-    assert!(diagnosis.findings.iter().any(|f| f.area == Area::Config && f.health == Health::Problem), "{diagnosis:?}");
+    let (health, message, _) = only(&diagnosis, Area::Config);
+    assert!(health == Health::Problem && message.contains(".toml, line 1: unknown field `lisen`"), "{message}");
+    assert!(!message.contains('\n'), "{message}");
 }
 
 /// What the node was told by flags counts, not what the next one would read in the configuration.
