@@ -1,14 +1,17 @@
 //! What every verb is handed: where the profile is, where results go, who can be asked, and the
 //! one client of this run.
 
+use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::api::{ApiError, Code, Event, Resolved, Rpc, SendParams, Sent, Status, WaitFor, Who};
-use crate::client::{self, Client, Passphrase, Place, RunOptions, SendOptions};
+use crate::client::{self, Client, Leave, Passphrase, Place, RunOptions, SendOptions};
 
 use super::args::Whom;
 use super::cmd::send::Delivery;
 use super::error::{CliError, Look, Result};
+use super::interrupt::Interrupt;
 use super::lead;
 use super::output::{Output, name_and_peer};
 use super::prompt::{Prompter, Source, TRIES};
@@ -16,6 +19,18 @@ use super::typed::Typed;
 
 /// How long a person is kept waiting who did not ask to wait.
 const GLANCE: Duration = Duration::from_secs(1);
+
+/// What became of each message.
+pub(crate) type Outcomes = Vec<Result<Sent, ApiError>>;
+
+/// Why a wait ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// This signal came, while a node runs or none.
+    Signal { signal: i32, with_node: bool },
+    /// Nobody reads the result.
+    Reader,
+}
 
 /// One run of the program.
 pub(crate) struct Context {
@@ -101,13 +116,13 @@ impl Context {
         Ok(Passphrase::new(text.as_str().to_owned()))
     }
 
-    /// Sends, with a node of its own when none runs.
+    /// Sends, with a node of its own when none runs; and what ended the wait before its time.
     pub(crate) fn send(
         &mut self,
         messages: &[SendParams],
         delivery: &Delivery,
         before: client::Before<'_>,
-    ) -> Result<Vec<Result<Sent, ApiError>>> {
+    ) -> Result<(Outcomes, Option<Left>)> {
         // The client holds the profile that the sending node needs.
         self.client = None;
         let mut options = SendOptions {
@@ -120,7 +135,18 @@ impl Context {
             options.wait = Some(WaitFor::Sent);
             options.timeout = Some(delivery.timeout.min(GLANCE));
         }
-        self.unlocked(|place, ask| client::send(place, ask, messages, &options, before))
+        let failed = |error| CliError::io("signals cannot be waited for", &error);
+        let interrupt = Interrupt::begin().map_err(failed)?;
+        let stdout = io::stdout();
+        // Who did not ask to wait wants it delivered, whoever hears of it.
+        let reader = delivery.wait.map(|_| stdout.as_fd());
+        let leave = Leave { signal: Some(interrupt.as_fd()), reader };
+        let sent = self.unlocked(|place, ask| client::send(place, ask, messages, &options, leave, before))?;
+        let left = match interrupt.signal() {
+            Some(signal) => Some(Left::Signal { signal, with_node: self.is_running()? }),
+            None => Leave { signal: None, reader }.is_over().map_err(failed)?.then_some(Left::Reader),
+        };
+        Ok((sent, left))
     }
 
     /// Whether a node answers.

@@ -21,8 +21,18 @@ use super::output::{json, safe, time};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CliError {
     error: ApiError,
+    told: Told,
+}
+
+/// What is left of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// All of it.
+    Not,
     /// It was told already, or there is nobody to tell: only the exit code is left.
-    told: bool,
+    Already,
+    /// The process ends by the signal of this number, when the rest was told.
+    Signal(u8),
 }
 
 /// How an error looks to a person.
@@ -63,14 +73,28 @@ impl CliError {
 
     /// Errors before this one were told already; it only carries their exit code.
     pub(crate) fn told(exit: u8) -> Self {
-        Self { told: true, ..Self::own("told", exit, String::new()) }
+        Self { told: Told::Already, ..Self::own("told", exit, String::new()) }
+    }
+
+    /// What was done was told, and then the process ends as this signal would have ended it.
+    pub(crate) fn interrupted(signal: i32) -> Self {
+        // As a shell counts it, should it be in nobody's power to end so.
+        let number = u8::try_from(signal).unwrap_or_default();
+        Self { told: Told::Signal(number), ..Self::told(number.saturating_add(128)) }
+    }
+
+    /// Does not return if a signal is to end the process.
+    pub(crate) fn end_by_signal(&self) {
+        if let Told::Signal(number) = self.told {
+            let _ = signal_hook::low_level::emulate_default_handler(number.into());
+        }
     }
 
     fn own(code: &'static str, exit: u8, message: String) -> Self {
         let code = code.into();
         Self {
             error: ApiError { code, exit, message, hint: None, candidates: Box::default(), messages: Box::default() },
-            told: false,
+            told: Told::Not,
         }
     }
 
@@ -108,7 +132,7 @@ impl CliError {
 
     /// Writes the error; failing to do so has nobody to be told.
     pub(crate) fn write(&self, mut err: impl Write, as_json: bool, look: Look<'_>) {
-        if self.told {
+        if self.told != Told::Not {
             return;
         }
         let _ = if as_json {
@@ -156,7 +180,7 @@ impl From<ApiError> for CliError {
     fn from(mut error: ApiError) -> Self {
         // Those whom the user knows best first.
         error.candidates.sort_by_cached_key(|one| (!one.verified, !one.contact, one.name.clone(), one.peer_id));
-        Self { error, told: false }
+        Self { error, told: Told::Not }
     }
 }
 

@@ -12,6 +12,7 @@ mod error;
 mod harden;
 mod here;
 mod input;
+mod interrupt;
 mod lead;
 mod logging;
 mod near;
@@ -166,6 +167,7 @@ impl Early {
     fn refuse(&self, error: &CliError) -> ExitCode {
         let (paint, columns) = (paint(self.color, &io::stderr()), columns(&io::stderr()).unwrap_or(ENDLESS));
         error.write(io::stderr(), self.json, Look { paint, columns, here: &Here::of(&self.typed) });
+        error.end_by_signal();
         ExitCode::from(error.exit())
     }
 

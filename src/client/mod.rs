@@ -3,6 +3,7 @@
 //! Everything here blocks: front ends need not know tokio.
 
 mod events;
+mod leave;
 mod open;
 mod remote;
 mod run;
@@ -18,6 +19,7 @@ pub use crate::node::{
 use open::Reached;
 
 pub use events::{Events, await_node};
+pub use leave::Leave;
 pub use open::Client;
 pub use remote::Heard;
 pub use run::{Node, run, stop};

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::Notify;
 
-use super::remote::Remote;
+use super::leave::Leave;
+use super::remote::{Remote, unwaited};
 use crate::api::{ApiError, Call, Code, Cursor, EventPage, EventsParams, Rpc};
 use crate::node::{self, Ask, Dispatcher, Found, Local, Place, Profile};
 
@@ -164,15 +166,55 @@ impl Client {
         }
     }
 
+    /// As [`Self::call`]; `None` when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// As there.
+    fn call_until(&mut self, method: &str, params: Option<Value>, leave: Leave<'_>) -> Result<Option<Value>, ApiError> {
+        match &mut self.inner {
+            Inner::Remote(remote) => remote.call_until(method, params, leave),
+            Inner::Inside(inside) => {
+                let call = Call::parse(method, params)?;
+                let wait = |left: &Notify| {
+                    inside.run(async {
+                        tokio::select! {
+                            answer = inside.dispatcher.answer(call) => answer.map(Some),
+                            () = left.notified() => Ok(None),
+                        }
+                    })
+                };
+                leave.during(wait).map_err(|e| unwaited(&e))?
+            }
+        }
+    }
+
     /// Calls a method with its types: `client.ask::<method::Inbox>(&InboxParams::default())`.
     ///
     /// # Errors
     /// What the method says; `io` when the node is gone; `internal` when its answer is not understood.
     pub fn ask<M: Rpc>(&mut self, params: &M::Params) -> Result<M::Result, ApiError> {
-        let fault = |e: serde_json::Error| ApiError::new(Code::Internal, format!("{}: {e}", M::NAME));
-        let params = serde_json::to_value(params).map_err(fault)?;
-        serde_json::from_value(self.call(M::NAME, Some(params))?).map_err(fault)
+        let params = serde_json::to_value(params).map_err(fault::<M>)?;
+        serde_json::from_value(self.call(M::NAME, Some(params))?).map_err(fault::<M>)
     }
+
+    /// As [`Self::ask`]; `None` when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn ask_until<M: Rpc>(
+        &mut self,
+        params: &M::Params,
+        leave: Leave<'_>,
+    ) -> Result<Option<M::Result>, ApiError> {
+        let params = serde_json::to_value(params).map_err(fault::<M>)?;
+        let answer = self.call_until(M::NAME, Some(params), leave)?;
+        answer.map(serde_json::from_value).transpose().map_err(fault::<M>)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn fault<M: Rpc>(error: serde_json::Error) -> ApiError {
+    ApiError::new(Code::Internal, format!("{}: {error}", M::NAME))
 }
 
 impl Inside {

@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use serde_json::Value;
 
+use super::leave::{Leave, Woken};
 use crate::api::rpc::{FromNode, Id, Request, parse_from_node};
 use crate::api::{ApiError, Code, Event};
 use crate::node::{self, Place};
@@ -56,14 +57,35 @@ impl Remote {
 
     /// Asks and waits for the answer, for as long as the node gives signs of life.
     pub(super) fn call(&mut self, method: &str, params: Option<Value>) -> Result<Value, ApiError> {
+        let answer = self.call_until(method, params, Leave::default())?;
+        answer.ok_or_else(|| ApiError::new(Code::Internal, "nobody waits for the answer"))
+    }
+
+    /// The same; `None` when nobody waits for it any more.
+    pub(super) fn call_until(
+        &mut self,
+        method: &str,
+        params: Option<Value>,
+        leave: Leave<'_>,
+    ) -> Result<Option<Value>, ApiError> {
         self.last_id += 1;
         let id = Id::number(self.last_id);
         let line = Request { id: Some(id.clone()), method: method.to_owned(), params }.to_line() + "\n";
         let written = self.write(line.as_bytes())?;
         loop {
+            if !self.stream.buffer().contains(&b'\n') {
+                match leave.look(Some(self.stream.get_ref().as_fd()), Some(node::SILENCE)).map_err(|e| unwaited(&e))? {
+                    Woken::Left => return Ok(None),
+                    Woken::Other => {}
+                    Woken::Nothing => {
+                        self.is_alive()?;
+                        continue;
+                    }
+                }
+            }
             // Even when writing failed, the node may have said why before it closed.
             match self.receive(Some(node::SILENCE))? {
-                Came::Line(FromNode::Response(response)) if response.id == id => return response.outcome,
+                Came::Line(FromNode::Response(response)) if response.id == id => return response.outcome.map(Some),
                 // An answer to no request of ours says why the node does not listen to us.
                 Came::Line(FromNode::Response(response)) if response.id == Id::NULL => {
                     response.outcome?;
@@ -187,8 +209,12 @@ fn wait(ends: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<(), ApiErr
     match poll(ends, timeout.as_ref()) {
         // A signal came, which is looked at by others.
         Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(error) => Err(ApiError::new(Code::Io, format!("nothing can be waited for: {error}"))),
+        Err(error) => Err(unwaited(&error.into())),
     }
+}
+
+pub(super) fn unwaited(error: &io::Error) -> ApiError {
+    ApiError::new(Code::Io, format!("nothing can be waited for: {error}"))
 }
 
 /// A stream into which nothing can be written any more says so without being asked.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::leave::Leave;
 use super::open::{self, Client, Reached};
 use super::run::Node;
 use crate::api::{
@@ -33,7 +34,8 @@ pub struct SendOptions {
 pub type Before<'a> = &'a mut dyn FnMut(&mut Client) -> Result<(), ApiError>;
 
 /// Sends messages and tells how far each came: through the running node, or with a node of its own that lives as long
-/// as the delivery takes. A state below `wait` is no error here.
+/// as the delivery takes. A state below `wait` is no error here; with `leave` the waiting may end before, and a node of its own then
+/// ends, too.
 ///
 /// # Errors
 /// The outer one: nothing was tried; so it is when `before` fails, or one of several
@@ -43,6 +45,7 @@ pub fn send(
     ask: Ask<'_>,
     messages: &[SendParams],
     options: &SendOptions,
+    leave: Leave<'_>,
     before: Before<'_>,
 ) -> Result<Vec<Result<Sent, ApiError>>, ApiError> {
     let deadline = Deadline::after(options.timeout.unwrap_or(TIMEOUT));
@@ -82,16 +85,20 @@ pub fn send(
             name(&mut client, &mut sent);
             return Ok(sent);
         }
-        (Some(wait), _) => follow(&mut client, &mut sent, true, |_| (wait, deadline.left())),
+        (Some(wait), _) => follow(&mut client, &mut sent, (true, leave), |_| (wait, deadline.left())),
         (None, Some(_)) => {
-            follow(&mut client, &mut sent, false, |_| (WaitFor::Sent, deadline.left()));
-            follow(&mut client, &mut sent, false, |state| {
+            follow(&mut client, &mut sent, (false, leave), |_| (WaitFor::Sent, deadline.left()));
+            follow(&mut client, &mut sent, (false, leave), |state| {
                 let patience = if state == State::Sent { RECEIPT_PATIENCE } else { Duration::ZERO };
                 (WaitFor::Delivered, patience.min(deadline.left()))
             });
         }
     }
-    explain(&mut client, &mut sent, &[Area::Card, Area::Way]);
+    // Whoever has left hears how far it is, and not why.
+    match leave.is_over() {
+        Ok(true) => follow(&mut client, &mut sent, (false, Leave::default()), |_| (WaitFor::Queued, Duration::ZERO)),
+        _ => explain(&mut client, &mut sent, &[Area::Card, Area::Way]),
+    }
     name(&mut client, &mut sent);
     drop(client);
     if let Some(node) = node {
@@ -140,11 +147,11 @@ fn queue(client: &mut Client, messages: &[SendParams]) -> Vec<Result<Sent, ApiEr
     plain.map(|message| client.ask::<method::Send>(&message)).collect()
 }
 
-/// Waits until each is that far, or that long.
+/// Waits until each is that far, or that long, or nobody waits any more.
 fn follow(
     client: &mut Client,
     all: &mut [Result<Sent, ApiError>],
-    asked: bool,
+    (asked, leave): (bool, Leave<'_>),
     until: impl Fn(State) -> (WaitFor, Duration),
 ) {
     for entry in all {
@@ -155,8 +162,9 @@ fn follow(
             wait: Some(wait),
             timeout_ms: Some(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
         };
-        match client.ask::<method::MessageShow>(&params) {
-            Ok(message) => sent.state = message.state,
+        match client.ask_until::<method::MessageShow>(&params, leave) {
+            Ok(Some(message)) => sent.state = message.state,
+            Ok(None) => return,
             // Its time was over. Who asked to wait is told; for others it is as far as it was last seen.
             Err(error) if error.is(Code::MessageGone) || error.is(Code::NoMessage) => {
                 if asked {

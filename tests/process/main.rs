@@ -22,6 +22,7 @@ mod forgetting;
 mod found;
 mod hostile;
 mod liar;
+mod interrupts;
 mod load;
 mod local;
 mod names;

@@ -8,7 +8,7 @@ use crate::api::{ApiError, Code, SendParams, Sent, State, WaitFor, Who, method};
 use crate::base::limits::{MAX_NAME_CHARS, MAX_TEXT};
 use crate::base::names::{folded, oddity};
 use crate::cli::args::{duration, lifetime, one_of};
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Left};
 use crate::cli::editor;
 use crate::cli::error::{CliError, Result};
 use crate::cli::input;
@@ -182,23 +182,41 @@ pub(super) fn send(
 ) -> Result<()> {
     let mut worst = None;
     let outcomes = context.send(messages, delivery, before);
-    let is_lost = outcomes.as_ref().map_or(true, |outcomes| outcomes.iter().any(Result::is_err));
+    let is_lost = outcomes.as_ref().map_or(true, |(outcomes, _)| outcomes.iter().any(Result::is_err));
     if is_lost && said.is_written {
         editor::give_back(&said.text, context)?;
     }
-    for (message, outcome) in messages.iter().zip(outcomes?) {
-        let told = outcome.map_err(CliError::from).and_then(|sent| told(&sent, delivery, context));
+    let (outcomes, left) = outcomes?;
+    let states: Vec<State> = outcomes.iter().flatten().map(|sent| sent.state).collect();
+    for (message, outcome) in messages.iter().zip(outcomes) {
+        let told = outcome.map_err(CliError::from).and_then(|sent| told(&sent, (delivery, left), context));
         if let Err(error) = told {
             let error = if messages.len() > 1 { error.about(&message.to) } else { error };
             context.tell(&error);
             worst.get_or_insert(error.exit());
         }
     }
+    if let Some(Left::Signal { signal, with_node }) = left {
+        let _ = context.output.note(interrupted(&states, with_node));
+        return Err(CliError::interrupted(signal));
+    }
     worst.map_or(Ok(()), |exit| Err(CliError::told(exit)))
 }
 
+/// What becomes of messages that nobody waits for any more.
+fn interrupted(states: &[State], with_node: bool) -> &'static str {
+    match (states.contains(&State::Queued), with_node) {
+        (true, false) => "interrupted: what is queued is kept, and goes out with the next `rohrpost run`",
+        (true, true) => "interrupted: what is queued is kept, and the node goes on trying",
+        (false, _) if states.contains(&State::Sent) => {
+            "interrupted: nothing is lost, it is only not known whether it came"
+        }
+        (false, _) => "interrupted",
+    }
+}
+
 /// Prints how far the message came; an error when that is less than was waited for.
-fn told(sent: &Sent, delivery: &Delivery, context: &mut Context) -> Result<()> {
+fn told(sent: &Sent, (delivery, left): (&Delivery, Option<Left>), context: &mut Context) -> Result<()> {
     let output = &mut context.output;
     if output.is_json() {
         output.json(sent)?;
@@ -214,6 +232,12 @@ fn told(sent: &Sent, delivery: &Delivery, context: &mut Context) -> Result<()> {
         output.folded("", &format!("{state}  to {who}  {id}"), HANG)?;
     }
     let is_that_far = delivery.wait.is_none_or(|wait| wait.reached_by(sent.state));
+    match left {
+        // What becomes of all of them is told at the end.
+        Some(Left::Signal { .. }) => return Ok(()),
+        Some(Left::Reader) if !is_that_far => return Err(CliError::told(Code::WaitTimeout.exit())),
+        _ => {}
+    }
     if is_that_far && (delivery.wait.is_none() || sent.shut_out) && output.is_people() {
         for note in remarks(sent, &context.typed) {
             output.note(&note)?;

@@ -152,7 +152,8 @@ fn sending_without_a_node_runs_one_for_the_delivery() {
     let mut at_bob = bobs.client().unwrap();
     let options = SendOptions { run: quiet(), timeout: Some(PATIENCE), ..SendOptions::default() };
     let go = |text: &str, options: &SendOptions, to: String| -> Sent {
-        let mut sent = send(&alice.place, &mut nobody, &[message(to, text)], options, &mut |_| Ok(())).unwrap();
+        let mut sent =
+            send(&alice.place, &mut nobody, &[message(to, text)], options, Leave::default(), &mut |_| Ok(())).unwrap();
         sent.remove(0).unwrap()
     };
     // A stranger's receipt never comes, and is not waited for as long.
