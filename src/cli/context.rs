@@ -6,7 +6,8 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::api::{ApiError, Code, Event, Resolved, Rpc, SendParams, Sent, Status, WaitFor, Who};
-use crate::client::{self, Client, Leave, Passphrase, Place, RunOptions, SendOptions};
+use crate::base::Progress;
+use crate::client::{self, Client, Leave, Passphrase, Place, RunOptions, SendOptions, Work};
 
 use super::args::Whom;
 use super::cmd::send::Delivery;
@@ -16,6 +17,7 @@ use super::lead;
 use super::output::{Output, name_and_peer};
 use super::prompt::{Prompter, Source, TRIES};
 use super::typed::Typed;
+use super::waiting::Waiting;
 
 /// How long a person is kept waiting who did not ask to wait.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -26,8 +28,8 @@ pub(crate) type Outcomes = Vec<Result<Sent, ApiError>>;
 /// Why a wait ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Left {
-    /// This signal came, while a node runs or none.
-    Signal { signal: i32, with_node: bool },
+    /// This signal came.
+    Signal(i32),
     /// Nobody reads the result.
     Reader,
 }
@@ -43,14 +45,16 @@ pub(crate) struct Context {
     /// What was typed, for hints that can be pasted.
     pub(crate) typed: Typed,
     client: Option<Client>,
+    waiting: Waiting,
     /// Asked for once.
     passphrase: Option<Passphrase>,
 }
 
 impl Context {
     /// With no client yet.
-    pub(crate) const fn new(output: Output, prompter: Prompter, place: Place, typed: Typed) -> Self {
-        Self { output, prompter, place, typed, client: None, passphrase: None }
+    pub(crate) fn new(output: Output, prompter: Prompter, place: Place, typed: Typed) -> Self {
+        let waiting = Waiting::new(output.columns_err, output.is_told());
+        Self { output, prompter, place, typed, client: None, waiting, passphrase: None }
     }
 
     /// The client: of the running node, otherwise of the same code in this process.
@@ -75,9 +79,9 @@ impl Context {
         mut call: impl FnMut(&Place, client::Ask<'_>) -> Result<T, ApiError>,
     ) -> Result<T> {
         self.tried(|context| {
-            let Self { output, prompter, place, passphrase, .. } = context;
+            let Self { output, prompter, place, passphrase, waiting, .. } = context;
             let prompt = format!("Passphrase to unlock {}: ", place.profile);
-            call(place, &mut Somebody { output, prompter, passphrase, prompt: Some(&prompt) })
+            call(place, &mut Somebody { output, prompter, passphrase, waiting, prompt: Some(&prompt) })
         })
     }
 
@@ -86,6 +90,7 @@ impl Context {
         let mut tries = if self.prompter.is_person() { TRIES } else { 1 };
         loop {
             let outcome = call(self);
+            self.waiting.rests();
             tries -= 1;
             match outcome {
                 Err(error) if error.is(Code::WrongPassphrase) && tries > 0 => {
@@ -143,22 +148,23 @@ impl Context {
         let leave = Leave { signal: Some(interrupt.as_fd()), reader };
         let sent = self.unlocked(|place, ask| client::send(place, ask, messages, &options, leave, before))?;
         let left = match interrupt.signal() {
-            Some(signal) => Some(Left::Signal { signal, with_node: self.is_running()? }),
+            Some(signal) => Some(Left::Signal(signal)),
             None => Leave { signal: None, reader }.is_over().map_err(failed)?.then_some(Left::Reader),
         };
         Ok((sent, left))
     }
 
     /// Whether a node answers.
-    fn is_running(&self) -> Result<bool> {
+    pub(crate) fn is_running(&self) -> Result<bool> {
         Ok(Client::connect(&self.place)?.is_some())
     }
 
     /// What the node does, and what is wrong with it. The passphrase is not asked for, but used where it was given.
     pub(crate) fn status(&mut self) -> Result<(Status, Option<ApiError>)> {
-        let Self { output, prompter, place, passphrase, .. } = self;
-        let mut given = Somebody { output, prompter, passphrase, prompt: None };
-        Ok(client::status(place, &mut given)?)
+        let Self { output, prompter, place, passphrase, waiting, .. } = self;
+        let status = client::status(place, &mut Somebody { output, prompter, passphrase, waiting, prompt: None });
+        self.waiting.rests();
+        Ok(status?)
     }
 
     /// Ends the node; `false` when none ran.
@@ -175,17 +181,14 @@ impl Context {
                 true => Some(context.unlocked(|_, ask| ask.passphrase()).map_err(CliError::into_api)?),
                 false => None,
             };
-            let mut ask = || {
-                let missing = || ApiError::new(Code::PassphraseNeeded, "the profile has a passphrase");
-                passphrase.clone().ok_or_else(missing)
-            };
-            let output = &mut context.output;
+            let Self { output, place, waiting, .. } = context;
+            let mut ask = Asked { passphrase, waiting };
             // The node goes on when nobody reads its events any more, and tells the next one when one could not be written.
             let mut tell = |event: &Event| {
                 let _ = show(event, output);
                 output.unwritten = None;
             };
-            client::run(&context.place, &mut ask, options.clone(), &mut tell)
+            client::run(place, &mut ask, options.clone(), &mut tell)
         })
     }
 
@@ -239,12 +242,14 @@ struct Somebody<'a> {
     output: &'a mut Output,
     prompter: &'a Prompter,
     passphrase: &'a mut Option<Passphrase>,
+    waiting: &'a mut Waiting,
     /// `None`: they are not asked, and what was given is used.
     prompt: Option<&'a str>,
 }
 
 impl client::Person for Somebody<'_> {
     fn passphrase(&mut self) -> Result<Passphrase, ApiError> {
+        self.waiting.rests();
         if self.passphrase.is_none() && (self.prompt.is_some() || self.prompter.source.is_some()) {
             let prompt = self.prompt.unwrap_or_default();
             let text = self.prompter.existing(prompt, self.output).map_err(CliError::into_api)?;
@@ -254,7 +259,44 @@ impl client::Person for Somebody<'_> {
     }
 
     fn waits(&mut self, why: &str) {
-        // That it cannot be told changes nothing.
-        let _ = self.output.note(why);
+        if self.waiting.is_seen() {
+            self.begins(Work::Waiting(why));
+        } else {
+            // That it cannot be told changes nothing.
+            let _ = self.output.note(why);
+        }
+    }
+
+    fn begins(&mut self, work: Work<'_>) -> Progress {
+        self.waiting.begins(work)
+    }
+
+    fn rests(&mut self) {
+        self.waiting.rests();
+    }
+}
+
+/// Who was asked already.
+struct Asked<'a> {
+    passphrase: Option<Passphrase>,
+    waiting: &'a mut Waiting,
+}
+
+impl client::Person for Asked<'_> {
+    fn passphrase(&mut self) -> Result<Passphrase, ApiError> {
+        let missing = || ApiError::new(Code::PassphraseNeeded, "the profile has a passphrase");
+        self.passphrase.clone().ok_or_else(missing)
+    }
+
+    fn waits(&mut self, why: &str) {
+        self.begins(Work::Waiting(why));
+    }
+
+    fn begins(&mut self, work: Work<'_>) -> Progress {
+        self.waiting.begins(work)
+    }
+
+    fn rests(&mut self) {
+        self.waiting.rests();
     }
 }

@@ -25,6 +25,7 @@ mod terminal;
 #[cfg(test)]
 mod testing;
 mod typed;
+mod waiting;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};

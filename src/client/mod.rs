@@ -12,8 +12,8 @@ mod send;
 use crate::api::{ApiError, Code, Diagnosis, DoctorParams, NoParams, NodeState, Status, method};
 use crate::node;
 pub use crate::node::{
-    Ask, Defaults, From, Passphrase, Person, Place, RunOptions, Setting, Tapping, beside, change_passphrase, create,
-    defaults, exists, is_ignored, needs_passphrase, recover, unlock,
+    Ask, Defaults, From, Passphrase, Person, Place, RunOptions, Setting, Tapping, Work, beside, change_passphrase,
+    create, defaults, exists, is_ignored, needs_passphrase, recover, unlock,
 };
 
 use open::Reached;

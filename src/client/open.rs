@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::leave::Leave;
 use super::remote::{Remote, unwaited};
 use crate::api::{ApiError, Call, Code, Cursor, EventPage, EventsParams, Rpc};
-use crate::node::{self, Ask, Dispatcher, Found, Local, Place, Profile};
+use crate::node::{self, Ask, Dispatcher, Found, Local, Place, Profile, Work};
 
 /// How long a profile is waited for that another process has.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -43,6 +43,26 @@ pub(super) fn look(place: &Place, ask: Ask<'_>) -> Result<Reached<()>, ApiError>
 }
 
 fn patiently<T>(place: &Place, ask: Ask<'_>, free: impl Fn() -> Result<T, ApiError>) -> Result<Reached<T>, ApiError> {
+    let mut is_told = false;
+    let reached = wait_for(
+        place,
+        &mut |why| {
+            is_told = true;
+            ask.waits(why);
+        },
+        free,
+    );
+    if is_told {
+        ask.rests();
+    }
+    reached
+}
+
+fn wait_for<T>(
+    place: &Place,
+    told: &mut dyn FnMut(&str),
+    free: impl Fn() -> Result<T, ApiError>,
+) -> Result<Reached<T>, ApiError> {
     let wait = Wait::begin();
     let mut is_told = false;
     loop {
@@ -59,7 +79,7 @@ fn patiently<T>(place: &Place, ask: Ask<'_>, free: impl Fn() -> Result<T, ApiErr
             return Err(held);
         }
         if !is_told && wait.is_longer_than(MOMENT) {
-            ask.waits(&format!("{}: waiting up to {} seconds", held.message, PATIENCE.as_secs()));
+            told(&format!("{}: waiting up to {} seconds", held.message, PATIENCE.as_secs()));
             is_told = true;
         }
         // No event to wait for: see there.
@@ -238,7 +258,9 @@ impl Running {
     fn start(place: &Place, lock: node::Lock, ask: Ask<'_>) -> Result<Inside, ApiError> {
         let profile = Profile::unlock(place, ask)?;
         let runtime = runtime()?;
-        let local = Local::start(place, lock, profile)?;
+        let local = ask.begins(Work::Opening).during(|| Local::start(place, lock, profile));
+        ask.rests();
+        let local = local?;
         let (handle, dispatcher) = (runtime.handle().clone(), local.dispatcher.clone());
         Ok(Inside { runtime: handle, dispatcher, own: Some(Arc::new(Self { runtime, local })) })
     }

@@ -8,7 +8,7 @@ use super::open::{self, Client, Reached};
 use super::remote::Remote;
 use crate::api::{ApiError, Code, Event, Rpc, method};
 use crate::base::limits::MAX_PAGE;
-use crate::node::{self, Ask, Passphrase, Place, Profile, RunOptions};
+use crate::node::{self, Ask, Passphrase, Place, Profile, RunOptions, Work};
 
 /// How long `stop` waits for the node to be gone; its own last steps are bounded by less.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,10 +23,13 @@ pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMu
     let settings = options.settled(place)?;
     let profile = Profile::unlock(place, ask)?;
     let runtime = open::runtime()?;
-    runtime.block_on(async {
+    let starting = ask.begins(Work::Starting);
+    let run = async {
         // Before anybody can know that the node runs, so that a signal after `ready` is never missed.
         let mut signals = node::Signals::new()?;
-        let node = node::Node::start(place, lock, profile, settings, options.tap).await?;
+        let node = node::Node::start(place, lock, profile, settings, options.tap).await;
+        ask.rests();
+        let node = node?;
         let ready = node.ready();
         let service = node.service();
         tell(&ready);
@@ -40,7 +43,8 @@ pub fn run(place: &Place, ask: Ask<'_>, options: RunOptions, tell: &mut dyn FnMu
         }
         service.stopping();
         node.shutdown().await
-    })
+    };
+    starting.during(|| runtime.block_on(run))
 }
 
 /// The lock of a profile that nobody serves. One that is only used for a moment is waited for.
@@ -115,8 +119,10 @@ impl Node {
         let settings = options.settled(place)?;
         let profile = Profile::unlock(place, ask)?;
         let runtime = open::runtime()?;
-        let node = runtime.block_on(node::Node::start(place, lock, profile, settings, options.tap))?;
-        Ok(Self { runtime, place: place.clone(), node: Some(node) })
+        let starting = ask.begins(Work::Starting);
+        let node = starting.during(|| runtime.block_on(node::Node::start(place, lock, profile, settings, options.tap)));
+        ask.rests();
+        Ok(Self { runtime, place: place.clone(), node: Some(node?) })
     }
 
     /// A client of it, over the socket.

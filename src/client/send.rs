@@ -10,9 +10,9 @@ use crate::api::{
     ApiError, Area, Code, DoctorParams, Finding, Found, Health, MessageParams, SendParams, Sent, State, WaitFor, Who,
     method,
 };
-use crate::base::PeerId;
 use crate::base::names::is_me;
-use crate::node::{Ask, Passphrase, Place, RunOptions};
+use crate::base::{PeerId, Progress};
+use crate::node::{Ask, Passphrase, Person, Place, RunOptions, Work};
 
 /// How long a delivery may take when nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -50,24 +50,20 @@ pub fn send(
 ) -> Result<Vec<Result<Sent, ApiError>>, ApiError> {
     let deadline = Deadline::after(options.timeout.unwrap_or(TIMEOUT));
     // What the lock guards is asked for once, even when the network cannot be started.
-    let mut passphrase = None;
     let reached = open::reach(place, ask)?;
-    let mut ask_once = || match &passphrase {
-        Some(known) => Ok(Passphrase::clone(known)),
-        None => Ok(passphrase.insert(ask.passphrase()?).clone()),
-    };
+    let mut ask = Once { ask, passphrase: None };
     let (mut client, node) = match reached {
         Reached::Free(lock) if options.wait != Some(WaitFor::Queued) && !messages.iter().all(is_note) => {
-            match Node::with_lock(place, lock, &mut ask_once, options.run.clone()) {
+            match Node::with_lock(place, lock, &mut ask, options.run.clone()) {
                 Ok(node) => (node.inside()?, Some(node)),
                 Err(error) if error.is(Code::Network) => {
                     tracing::warn!(%error, "without a network the messages are only queued");
-                    (Client::open(place, &mut ask_once)?, None)
+                    (Client::open(place, &mut ask)?, None)
                 }
                 Err(error) => return Err(error),
             }
         }
-        reached => (Client::over(place, reached, &mut ask_once)?, None),
+        reached => (Client::over(place, reached, &mut ask)?, None),
     };
     before(&mut client)?;
     if messages.len() > 1 {
@@ -85,8 +81,12 @@ pub fn send(
             name(&mut client, &mut sent);
             return Ok(sent);
         }
-        (Some(wait), _) => follow(&mut client, &mut sent, (true, leave), |_| (wait, deadline.left())),
+        (Some(wait), _) => {
+            let _ = ask.begins(Work::Delivering(deadline.span));
+            follow(&mut client, &mut sent, (true, leave), |_| (wait, deadline.left()));
+        }
         (None, Some(_)) => {
+            let _ = ask.begins(Work::Delivering(deadline.span));
             follow(&mut client, &mut sent, (false, leave), |_| (WaitFor::Sent, deadline.left()));
             follow(&mut client, &mut sent, (false, leave), |state| {
                 let patience = if state == State::Sent { RECEIPT_PATIENCE } else { Duration::ZERO };
@@ -105,6 +105,33 @@ pub fn send(
         node.shutdown()?;
     }
     Ok(sent)
+}
+
+/// Somebody who is asked once.
+struct Once<'a> {
+    ask: Ask<'a>,
+    passphrase: Option<Passphrase>,
+}
+
+impl Person for Once<'_> {
+    fn passphrase(&mut self) -> Result<Passphrase, ApiError> {
+        match &self.passphrase {
+            Some(known) => Ok(known.clone()),
+            None => Ok(self.passphrase.insert(self.ask.passphrase()?).clone()),
+        }
+    }
+
+    fn waits(&mut self, why: &str) {
+        self.ask.waits(why);
+    }
+
+    fn begins(&mut self, work: Work<'_>) -> Progress {
+        self.ask.begins(work)
+    }
+
+    fn rests(&mut self) {
+        self.ask.rests();
+    }
 }
 
 /// A note to oneself goes nowhere.

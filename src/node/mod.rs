@@ -40,7 +40,7 @@ mod whereabouts;
 
 pub use config::{From, RunOptions, Setting, Tapping};
 pub use place::Place;
-pub use profile::{Ask, Person, beside, change_passphrase, create, exists, needs_passphrase, unlock};
+pub use profile::{Ask, Person, Work, beside, change_passphrase, create, exists, needs_passphrase, unlock};
 pub use recover::recover;
 pub use signals::{Defaults, defaults, is_ignored};
 

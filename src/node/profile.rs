@@ -1,7 +1,9 @@
 //! A profile, opened: folder, lock, key file, store and messenger, in this order.
 
+use std::time::Duration;
+
 use crate::api::{ApiError, Code, Identity, LinkParams};
-use crate::base::{CryptoRng, Now, PeerId};
+use crate::base::{CryptoRng, Now, PeerId, Progress};
 use crate::crypto::password::{Cost, Passphrase};
 use crate::identity::{self, IdentityKeypair, KeyMaterial};
 use crate::messenger::{Command, Input, Messenger, Output};
@@ -11,6 +13,23 @@ use super::clock::Clock;
 use super::place::Place;
 use super::{errors, random, views};
 
+/// What may take longer than a moment.
+#[derive(Clone, Copy, Debug)]
+pub enum Work<'a> {
+    /// Somebody else is waited for: why.
+    Waiting(&'a str),
+    /// The store is opened.
+    Opening,
+    /// All of it is read.
+    Looking,
+    /// A new one is made of what can be read.
+    Saving,
+    /// A node is started. Signals are its own.
+    Starting,
+    /// A delivery is waited for, for so long at most.
+    Delivering(Duration),
+}
+
 /// Who can be asked, and told what is waited for.
 pub trait Person {
     /// Asks for the passphrase.
@@ -19,8 +38,16 @@ pub trait Person {
     /// `passphrase_needed` when there is nobody, or nobody says it.
     fn passphrase(&mut self) -> Result<Passphrase, ApiError>;
 
-    /// Says why it takes longer than a moment.
+    /// Says why somebody else is waited for.
     fn waits(&mut self, _why: &str) {}
+
+    /// Something begins that may take longer than a moment; gives what counts its rows. What was before has ended.
+    fn begins(&mut self, _work: Work<'_>) -> Progress {
+        Progress::default()
+    }
+
+    /// It has ended, and what was done cannot be taken back any more.
+    fn rests(&mut self) {}
 }
 
 impl<F: FnMut() -> Result<Passphrase, ApiError>> Person for F {

@@ -11,7 +11,7 @@ use crate::store::{Salvaged, StagedDir, Store, StoreError, examine, salvage};
 use super::clock::Clock;
 use super::doctor;
 use super::place::Place;
-use super::profile::{Ask, Profile};
+use super::profile::{Ask, Profile, Work};
 use super::{find, profile, random};
 
 /// Makes the profile anew of what is left of it.
@@ -25,9 +25,11 @@ pub fn recover(place: &Place, ask: Ask<'_>) -> Result<Recovery, ApiError> {
     })?;
     let profile = Profile::unlock(place, ask)?;
     let now = Clock::new().now();
-    let damage = damage(&profile, now)?;
+    let damage = ask.begins(Work::Looking).during(|| damage(&profile, now))?;
     let staged = StagedDir::begin(&place.dir)?;
-    let (told, order, name) = rebuild(&profile, &place.dir, &staged, now)?;
+    let saving = ask.begins(Work::Saving);
+    let (told, order, name) = saving.during(|| rebuild(&profile, &place.dir, &staged, now))?;
+    ask.rests();
     let aside = aside(&place.dir, now);
     let new_lock = staged.replace(&aside)?;
     drop((lock, new_lock));

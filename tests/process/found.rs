@@ -158,7 +158,7 @@ fn a_node_in_a_container_is_found_from_outside_and_the_other_way_round() {
 }
 
 /// This test has the profile, as a command that takes its time.
-fn held(person: &Person) -> rohrpost::store::ProfileLock {
+pub fn held(person: &Person) -> rohrpost::store::ProfileLock {
     rohrpost::store::ProfileLock::acquire(&person.path().join("data/default")).unwrap()
 }
 

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
-use crate::found::as_there;
+use crate::found::{as_there, held};
 use crate::node::{PATIENCE, Watchdog, becomes};
 use crate::person::{Person, TCP};
 
@@ -255,6 +255,47 @@ fn a_passphrase_that_was_mistyped_is_asked_for_again() {
     }
     assert_eq!(end(&mut inbox).code(), Some(8));
     terminal.shows("mind the keyboard layout", 1);
+}
+
+/// N M8, M9: what takes longer than a moment says what it is, in a line that is gone when it is done or interrupted.
+#[test]
+fn what_is_waited_for_is_told_and_taken_away() {
+    let (alice, stranger) = (Person::new("Alice"), Person::new("Bob"));
+    let command = alice.command(&[]);
+    let program = command.get_program().to_str().unwrap().to_owned();
+    // What stands behind the last line of how far it is.
+    let rest = |terminal: &Terminal, line: &str| {
+        let shown = terminal.shown.0.lock().unwrap().clone();
+        let (_, rest) = shown.rsplit_once(line).unwrap();
+        rest.split_once("\x1b[K").unwrap().1.to_owned()
+    };
+    let (send, bob) = ([&program, "--data-dir", "data", "send", "--timeout", "10m"], stranger.peer());
+    let mut terminal = Terminal::new();
+    let mut child = terminal.start(&command, &[&send[..], &[bob, "Hello"]].concat());
+    let delivery = "waiting for the delivery, for up to 600s … ";
+    terminal.shows(delivery, 2);
+    terminal.types(b"\x03");
+    assert_eq!(end(&mut child).signal(), Some(Signal::INT.as_raw()));
+    terminal.shows("the next `rohrpost", 1);
+    let told = rest(&terminal, delivery);
+    assert!(told.trim_start_matches("^C").starts_with("\r\x1b[K") && told.contains("queued"), "{told:?}");
+
+    let lock = held(&alice);
+    let mut terminal = Terminal::new();
+    let mut child = terminal.start(&command, &[&program, "--data-dir", "data", "inbox"]);
+    terminal.shows("waiting up to 5 seconds … ", 1);
+    terminal.types(b"\x03");
+    assert_eq!(end(&mut child).signal(), Some(Signal::INT.as_raw()));
+    terminal.shows("interrupted: nothing was done\r\n", 1);
+    let told = rest(&terminal, "waiting up to 5 seconds … ");
+    assert_eq!(told.trim_start_matches("^C"), "\r\x1b[Kinterrupted: nothing was done\r\n");
+    // Nothing of it without remarks.
+    let terminal = Terminal::new();
+    let mut child = terminal.start(&command, &[&program, "--data-dir", "data", "-q", "inbox"]);
+    assert_eq!(end(&mut child).code(), Some(9));
+    terminal.shows("in use by process", 1);
+    assert!(!terminal.shown.0.lock().unwrap().contains("waiting up to"));
+    drop(lock);
 }
 
 /// After the prompt signals do what they do without one.

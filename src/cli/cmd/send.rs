@@ -188,19 +188,29 @@ pub(super) fn send(
     }
     let (outcomes, left) = outcomes?;
     let states: Vec<State> = outcomes.iter().flatten().map(|sent| sent.state).collect();
+    // One that does not answer runs.
+    let with_node = states.contains(&State::Queued) && context.is_running().unwrap_or(true);
+    let end = End { left, with_node };
     for (message, outcome) in messages.iter().zip(outcomes) {
-        let told = outcome.map_err(CliError::from).and_then(|sent| told(&sent, (delivery, left), context));
+        let told = outcome.map_err(CliError::from).and_then(|sent| told(&sent, (delivery, end), context));
         if let Err(error) = told {
             let error = if messages.len() > 1 { error.about(&message.to) } else { error };
             context.tell(&error);
             worst.get_or_insert(error.exit());
         }
     }
-    if let Some(Left::Signal { signal, with_node }) = left {
+    if let Some(Left::Signal(signal)) = left {
         let _ = context.output.note(interrupted(&states, with_node));
         return Err(CliError::interrupted(signal));
     }
     worst.map_or(Ok(()), |exit| Err(CliError::told(exit)))
+}
+
+/// How the waiting ended.
+#[derive(Clone, Copy)]
+struct End {
+    left: Option<Left>,
+    with_node: bool,
 }
 
 /// What becomes of messages that nobody waits for any more.
@@ -216,7 +226,7 @@ fn interrupted(states: &[State], with_node: bool) -> &'static str {
 }
 
 /// Prints how far the message came; an error when that is less than was waited for.
-fn told(sent: &Sent, (delivery, left): (&Delivery, Option<Left>), context: &mut Context) -> Result<()> {
+fn told(sent: &Sent, (delivery, end): (&Delivery, End), context: &mut Context) -> Result<()> {
     let output = &mut context.output;
     if output.is_json() {
         output.json(sent)?;
@@ -232,14 +242,14 @@ fn told(sent: &Sent, (delivery, left): (&Delivery, Option<Left>), context: &mut 
         output.folded("", &format!("{state}  to {who}  {id}"), HANG)?;
     }
     let is_that_far = delivery.wait.is_none_or(|wait| wait.reached_by(sent.state));
-    match left {
+    match end.left {
         // What becomes of all of them is told at the end.
-        Some(Left::Signal { .. }) => return Ok(()),
+        Some(Left::Signal(_)) => return Ok(()),
         Some(Left::Reader) if !is_that_far => return Err(CliError::told(Code::WaitTimeout.exit())),
         _ => {}
     }
     if is_that_far && (delivery.wait.is_none() || sent.shut_out) && output.is_people() {
-        for note in remarks(sent, &context.typed) {
+        for note in remarks(sent, end.with_node, &context.typed) {
             output.note(&note)?;
         }
     }
@@ -250,9 +260,14 @@ fn told(sent: &Sent, (delivery, left): (&Delivery, Option<Left>), context: &mut 
 }
 
 /// What there is to know of a message that is not there yet.
-fn remarks(sent: &Sent, typed: &Typed) -> Vec<String> {
+fn remarks(sent: &Sent, with_node: bool, typed: &Typed) -> Vec<String> {
     let mut notes = Vec::new();
     match &sent.missing {
+        _ if sent.state == State::Queued && !with_node => {
+            // What is known of a way there was a way for a node that has ended.
+            let doctor = doctor(sent, typed);
+            notes.push(format!("it is kept here, and goes out with the next `rohrpost run`; {doctor}"));
+        }
         None if sent.state == State::Queued => {
             notes.push(
                 "it is kept, and goes out when the other node, or a mailbox of theirs, can be reached".to_owned(),

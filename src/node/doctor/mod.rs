@@ -22,7 +22,7 @@ use findings::{Findings, count};
 
 use super::clock::Clock;
 use super::place::Place;
-use super::profile::Ask;
+use super::profile::{Ask, Work};
 use super::random;
 
 /// What a node does without a store that it can write to.
@@ -64,7 +64,8 @@ pub(crate) fn doctor(place: &Place, in_the_way: Option<ApiError>, ask: Ask<'_>) 
         Some(bytes) => unlock(&bytes, ask, &mut found)?,
         None => None,
     };
-    let store = material.as_ref().and_then(|material| look_at_store(place, material, &mut found));
+    let looking = ask.begins(Work::Looking);
+    let store = looking.during(|| material.as_ref().and_then(|material| look_at_store(place, material, &mut found)));
     around(place, store.as_ref().map(Store::reader).as_ref(), Seen::Nobody, &mut found);
     Ok(found.done(node))
 }

@@ -28,6 +28,7 @@ use page::{Change, Changes};
 pub(super) use table::{is_entangled, rows_for_sled};
 
 use super::StoreError;
+use crate::base::progress;
 
 /// Whether there is something sound behind damage in that part of the log which sled reads when it opens, or the log ends before
 /// that part: there it would stop, and erase what comes behind. What a power cut has torn looks the same.
@@ -186,6 +187,7 @@ impl Log {
     /// Those of the disk.
     pub(super) fn bytes(&self, found: Found) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(place) = found.place else { return Ok(None) };
+        progress::row();
         self.file.read_exact(place.at, place.len).map(Some)
     }
 
