@@ -103,25 +103,13 @@ fn aside(dir: &Path, now: Now) -> PathBuf {
     path
 }
 
+/// What is lost, in sentences; the last is about the sessions, which always are.
 fn lost(told: &Salvaged, order: InOrder) -> Vec<String> {
     let mut lost = Vec::new();
     if told.from_database + told.from_snapshot == 0 {
         lost.push("everything but your identity: neither the database nor a snapshot could be read".to_owned());
     } else {
-        match told.snapshot {
-            Some((made, whole)) => {
-                let made = time::format(made);
-                lost.push(format!("what happened after {made} and could not be read in the database"));
-                if !whole {
-                    lost.push(format!("what does not stand in the snapshot of {made}: it is not whole"));
-                }
-            }
-            None => {
-                lost.push(
-                    "what could not be read in the database: there was no snapshot to restore it from".to_owned(),
-                );
-            }
-        }
+        lost.extend(of_the_database(told));
         if !order.profile {
             lost.push(
                 "your name, policy and request token: links that you gave out are no invitations any more".to_owned(),
@@ -131,6 +119,79 @@ fn lost(told: &Salvaged, order: InOrder) -> Vec<String> {
     if !told.keys {
         lost.push(format!("the texts of {} conversations, and the requests: both key files are gone", order.emptied));
     }
-    lost.push("all sessions: fresh ones are made with your contacts when they can be reached".to_owned());
+    let sessions = "all sessions: fresh ones are made with your contacts when they can be reached";
+    lost.push(if lost.is_empty() { format!("nothing but {sessions}") } else { sessions.to_owned() });
     lost
+}
+
+/// What its newest state had, as far as that is known.
+fn of_the_database(told: &Salvaged) -> Vec<String> {
+    let (snapshot, mut lost) = (told.snapshot.map(|(made, whole)| (time::format(made), whole)), Vec::new());
+    match (told.gone, &snapshot) {
+        (Some(gone), _) => {
+            if gone.commits > 0 {
+                lost.push(format!("the newest changes: the last {}", count(gone.commits, "commit", "commits")));
+            }
+            if gone.rows > 0 {
+                let rows = count(gone.rows, "row", "rows");
+                lost.push(format!(
+                    "up to {rows} (a message, a contact, a session or the like each), which nothing has any more"
+                ));
+            }
+            if gone.older {
+                lost.push("the last change of some rows, such as the state of a message".to_owned());
+            }
+        }
+        (None, Some((made, _))) => {
+            lost.push(format!("what happened after {made} and could not be read in the database"));
+        }
+        (None, None) => {
+            lost.push("what could not be read in the database: there was no snapshot to restore it from".to_owned());
+        }
+    }
+    if let Some((made, whole)) = snapshot {
+        if told.gone.is_some() && told.from_snapshot > 0 {
+            let rows = count(told.from_snapshot, "row", "rows");
+            lost.push(format!("what became of {rows} after {made}: they are as the snapshot had them"));
+        }
+        if !whole {
+            lost.push(format!("what does not stand in the snapshot of {made}: it is not whole"));
+        }
+    }
+    lost
+}
+
+fn count(number: u64, one: &str, many: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::WallTime;
+    use crate::store::Gone;
+
+    fn told(gone: Option<Gone>, from_snapshot: u64) -> Vec<String> {
+        let snapshot = (from_snapshot > 0).then_some((WallTime(1_710_252_131_042), true));
+        let told = Salvaged { keys: true, from_database: 7, from_snapshot, snapshot, gone, ..Salvaged::default() };
+        lost(&told, InOrder { profile: true, ..InOrder::default() })
+    }
+
+    #[test]
+    fn what_is_lost_is_told_with_numbers_and_nothing_else() {
+        let sessions = "all sessions: fresh ones are made with your contacts when they can be reached";
+        assert_eq!(told(Some(Gone::default()), 0), [format!("nothing but {sessions}")]);
+        let gone = Gone { commits: 17, rows: 1, older: true };
+        let expected = [
+            "the newest changes: the last 17 commits",
+            "up to 1 row (a message, a contact, a session or the like each), which nothing has any more",
+            "the last change of some rows, such as the state of a message",
+            sessions,
+        ];
+        assert_eq!(told(Some(gone), 0), expected);
+        let from_snapshot = told(Some(Gone::default()), 4);
+        assert!(from_snapshot[0].starts_with("what became of 4 rows after 2024-03-12T14:02"), "{from_snapshot:?}");
+        assert!(told(None, 4)[0].starts_with("what happened after 2024-03-12T14:02"));
+        assert!(told(None, 0)[0].ends_with("there was no snapshot to restore it from"));
+    }
 }

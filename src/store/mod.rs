@@ -59,6 +59,7 @@ pub use read::{Keyed, Reader, Rows, Sound};
 pub(crate) use read::{reads, reads_by_table};
 pub use recover::{Salvaged, examine, salvage};
 pub use reserve::release_reserve;
+pub use salvage::Gone;
 pub use scan::Scan;
 #[cfg(feature = "app")]
 pub(crate) use snapshot::free_space;

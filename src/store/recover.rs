@@ -15,7 +15,7 @@ use super::keyring::Role;
 use super::log::{Found, Log};
 use super::meta::is_known;
 use super::row::{CHUNK_TABLE, ChunkKeys, Header, Write, open_value};
-use super::salvage::Remains;
+use super::salvage::{Gone, Remains};
 use super::snapshot::{Entry, Reading, SnapshotPlan, snapshots};
 use super::{Store, StoreError};
 use crate::base::{CryptoRng, Now, Secret, WallTime};
@@ -39,8 +39,8 @@ pub struct Salvaged {
     pub keys: bool,
     /// Rows that are there, but whose key is not: forgotten on purpose or, without key files, lost.
     pub without_key: u64,
-    /// Rows of the database that were damaged, and which no snapshot had.
-    pub unreadable: u64,
+    /// What is lost of the database's newest state, and which no snapshot had; `None`: nothing tells.
+    pub gone: Option<Gone>,
 }
 
 /// Whether the store in `dir` is sound, and if not, why: without changing a byte of it.
@@ -67,13 +67,18 @@ pub fn salvage(
     now: Now,
 ) -> Result<(Store, Salvaged), StoreError> {
     let remains = Remains::look(from, key)?;
-    let mut told = Salvaged { damage: remains.fault()?, keys: remains.keys.is_some(), ..Salvaged::default() };
+    let totals = remains.totals()?;
+    let (damage, gone) = (remains.fault_of(totals), remains.gone(totals));
+    let mut told = Salvaged { damage, gone, keys: remains.keys.is_some(), ..Salvaged::default() };
     let snapshot = if told.damage.is_some() { newest_snapshot(from, &remains)? } else { None };
     let store = Store::open(to, key, rng, now)?;
     let mut import = Import::begin(&remains, &store.inner, rng)?;
     let taken = from_snapshot(&remains, snapshot, &mut import, &mut told)?;
     if let Some(log) = &remains.log {
         from_log(log, &remains, &taken, plan, &mut import, &mut told)?;
+    }
+    if let Some(gone) = told.gone.as_mut().filter(|_| remains.has_older_keys()) {
+        gone.rows += told.without_key;
     }
     import.flush()?;
     store.close();
@@ -133,6 +138,11 @@ fn from_snapshot(
             }
             taken.keys.insert(entry.key.clone());
             told.from_snapshot += 1;
+            let is_in_log =
+                remains.log.as_ref().and_then(|log| log.find(&entry.key)).is_some_and(|found| found.is_there());
+            if let Some(gone) = told.gone.as_mut().filter(|_| !is_in_log) {
+                gone.rows = gone.rows.saturating_sub(1 + entry.chunks.len() as u64);
+            }
             import.add(entry)?;
         }
     }
@@ -173,7 +183,7 @@ fn from_log(
             Err(Unopened::State) => {}
             Err(Unopened::WithoutKey) => told.without_key += 1,
             _ if was_removed => {}
-            Err(Unopened::Damaged) => told.unreadable += 1,
+            Err(Unopened::Damaged) => told.gone.iter_mut().for_each(|gone| gone.rows += 1),
             Ok(entry) => {
                 told.from_database += 1;
                 import.add(entry)?;

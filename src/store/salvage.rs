@@ -16,6 +16,17 @@ use super::row::{DOOMED_TABLE, META_KEY, doomed_by};
 use super::secrets::Secrets;
 use crate::base::Secret;
 
+/// What the newest state of a database had, and is not in it any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// The last so many commits, all of them.
+    pub commits: u64,
+    /// Rows, at most: rows of sessions, which are never taken over, count as well.
+    pub rows: u64,
+    /// Rows are as they were before their last change, or there again.
+    pub older: bool,
+}
+
 /// What was found in a profile folder.
 pub(super) struct Remains {
     pub(super) secrets: Secrets,
@@ -65,12 +76,46 @@ impl Remains {
     /// # Errors
     /// Those of the disk.
     pub(super) fn fault(&self) -> Result<Option<String>, StoreError> {
-        let Some(log) = &self.log else { return Ok(Some("its database is missing".to_owned())) };
-        let Some((_, meta)) = &self.meta else { return Ok(Some("its database has lost its contents".to_owned())) };
-        let Some(keys) = &self.keys else {
-            return Ok(Some(format!("neither {} nor {} can be read", KEYS[0], KEYS[1])));
-        };
+        Ok(self.fault_of(self.totals()?))
+    }
+
+    /// The same, where all rows amount to this.
+    pub(super) fn fault_of(&self, totals: Totals) -> Option<String> {
+        if self.log.is_none() {
+            return Some("its database is missing".to_owned());
+        }
+        let Some((_, meta)) = &self.meta else { return Some("its database has lost its contents".to_owned()) };
+        let Some(keys) = &self.keys else { return Some(format!("neither {} nor {} can be read", KEYS[0], KEYS[1])) };
+        meta.fault(self.commits(keys), self.generation, totals)
+    }
+
+    /// How many commits there were, as far as anything knows.
+    fn commits(&self, keys: &Contents) -> u64 {
+        keys.commits.max(self.witness.commits)
+    }
+
+    /// What the newest state of the database had, where all rows that are left amount to this; `None`: nothing tells.
+    pub(super) fn gone(&self, totals: Totals) -> Option<Gone> {
+        let ((_, meta), keys) = (self.meta.as_ref()?, self.keys.as_ref()?);
+        Some(Gone {
+            commits: self.commits(keys).saturating_sub(meta.commits),
+            rows: meta.totals.rows.saturating_sub(totals.rows),
+            older: totals.rows >= meta.totals.rows && totals != meta.totals,
+        })
+    }
+
+    /// Whether rows may be under keys that only a later key file had.
+    pub(super) fn has_older_keys(&self) -> bool {
+        self.meta.as_ref().is_some_and(|(_, meta)| meta.keys_generation > self.generation)
+    }
+
+    /// What all rows amount to that are left in the log.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn totals(&self) -> Result<Totals, StoreError> {
         let mut totals = Totals::default();
+        let Some(log) = &self.log else { return Ok(totals) };
         for (key, found) in log.range(&[], None).filter(|(key, _)| key.as_slice() != META_KEY) {
             if let Some(row) = log.bytes(*found)? {
                 // What stands under no table is a shred that only looks like a row.
@@ -79,7 +124,7 @@ impl Remains {
                 }
             }
         }
-        Ok(meta.fault(keys.commits.max(self.witness.commits), self.generation, totals))
+        Ok(totals)
     }
 
     /// Whether a row under this key was sealed for a while only, and is never taken over (SES-63).

@@ -97,7 +97,8 @@ fn a_sound_store_is_found_sound_and_copied_whole() {
     assert_eq!(examine(used.place.path(), &used.place.key).unwrap(), None);
     let (mut to, store, told) = recovered(&mut used.place);
     assert!(contents(&store) == used.now);
-    let expected = Salvaged { keys: true, from_database: used.now.len() as u64, ..Salvaged::default() };
+    let (from_database, gone) = (used.now.len() as u64, Some(Gone::default()));
+    let expected = Salvaged { keys: true, from_database, gone, ..Salvaged::default() };
     assert_eq!(told, expected);
     // It is a store as any other: it opens again, takes commits and renews its key.
     store.close();
@@ -207,6 +208,18 @@ fn a_cut_log_costs_what_was_cut_off_and_no_more() {
     }
 }
 
+/// What is told to be lost is what is lost, at most: where nothing is told, all is there.
+fn check_told(used: &Used, found: &Expected, told: &Salvaged, what: &str) {
+    let Some(gone) = told.gone else { return };
+    let absent = used.now.keys().filter(|at| !found.contains_key(at)).count() as u64;
+    if gone == Gone::default() && told.from_snapshot == 0 {
+        assert!(*found == used.now, "{what}: {absent} rows are lost, and nothing is told");
+    }
+    if gone.commits == 0 && !gone.older {
+        assert!(absent <= gone.rows, "{what}: {absent} rows are lost, and {} are told", gone.rows);
+    }
+}
+
 #[test]
 fn flipped_bits_cost_a_page_and_zeroed_blocks_what_was_in_them() {
     let used = used(7);
@@ -225,8 +238,10 @@ fn flipped_bits_cost_a_page_and_zeroed_blocks_what_was_in_them() {
         }
         let mut copy = used.place.copy();
         fs::write(copy.path().join("db/db"), &bytes).unwrap();
-        let (_to, store, _) = recovered(&mut copy);
-        let now = check(&used, &contents(&store), &format!("round {round}, {at}"));
+        let (_to, store, told) = recovered(&mut copy);
+        let found = contents(&store);
+        check_told(&used, &found, &told, &format!("round {round}, {at}"));
+        let now = check(&used, &found, &format!("round {round}, {at}"));
         assert!(block || now < PAGE, "round {round}: one bit cost {now} rows");
         lost += now;
     }
