@@ -44,6 +44,7 @@ const UNSEEN: &[(&str, &str)] = &[
     ("the store is closed after an error: ", SYSTEM),
     ("fault in the store: ", GUARD),
     ("the node has ended meanwhile", QUICK),
+    ("nobody waits for the answer", "whoever would be told has left: it says so to the command itself"),
     ("there is a profile '", QUICK),
     ("this message is gone", QUICK),
     ("the store failed: ", SELDOM),

@@ -111,6 +111,9 @@ fn errors_are_the_same_at_a_terminal_and_fit() {
         let (shown, code) =
             shown_at(80, &home, &[("NO_COLOR", "1"), ("ROHRPOST_PAGER", "cat")], &format!("$ROHRPOST {line}"));
         assert_eq!(code, Some(i32::from(step.exit)), "{line}: {shown}");
+        // What was said of the wait has been wiped away.
+        let left: Vec<_> = shown.lines().filter_map(|line| line.rsplit("\x1b[K").next()).collect();
+        let shown = left.join("\n");
         // Wherever the lines are broken.
         let error = |lines: Vec<&str>| -> String {
             let from = lines.iter().position(|line| line.starts_with("error: ")).unwrap_or(lines.len());
