@@ -4,7 +4,7 @@
 //! record = [ body: bstr, signature: bstr .size 64 ]       body = { 0: version, 1: owner, … }
 //! ```
 //!
-//! Shared by the contact card and the one-time prekeys; what the further keys mean is theirs.
+//! Shared by the contact card, the one-time prekeys and the operations of a group; what the further keys mean is theirs.
 
 use super::key::IdentityKey;
 use super::keypair::IdentityKeypair;
@@ -18,7 +18,7 @@ const VERSION: u64 = 1;
 /// The first key of a map that a reader may skip without knowing it (ID-13).
 const FIRST_EXTENSION: u64 = 32;
 
-/// Why a signed record, a contact card or a one-time prekey, was refused.
+/// Why a signed record was refused: a contact card, a one-time prekey, an operation of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// More bytes than such a record may have (ID-10); nothing of it was parsed.
@@ -60,20 +60,45 @@ pub(super) fn begin(fields: usize, owner: PeerId) -> Writer {
 }
 
 /// Signs a body and encodes the record.
-pub(super) fn sign(me: &IdentityKeypair, label: &'static str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn sign(me: &IdentityKeypair, label: &'static str, body: &[u8]) -> Vec<u8> {
     let mut record = Writer::new();
     record.array(2).bytes(body).bytes(&me.sign(label, body).0);
     record.into_bytes()
 }
 
-/// The body and signature of a decoded record, kept until it is verified.
+/// A record that was taken apart into its two parts: what the body says is not looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    /// The signed bytes.
+    pub(crate) body: Vec<u8>,
+    signature: Signature,
+}
+
+impl Frame {
+    /// Of a record of at most `max` bytes: size first, then the frame (ID-10, ID-11).
+    pub(crate) fn decode(bytes: &[u8], max: usize) -> Result<Self, RecordError> {
+        if bytes.len() > max {
+            return Err(RecordError::TooLarge { got: bytes.len(), max });
+        }
+        let mut frame = Reader::new(bytes);
+        frame.array_of(2, "not a body and a signature")?;
+        let (body, signature) = (frame.bytes("body", max)?, Signature(frame.byte_array("signature")?));
+        frame.finish()?;
+        Ok(Self { body: body.to_vec(), signature })
+    }
+
+    /// Whether its body was signed by this key (ID-14).
+    pub(crate) fn verify(&self, label: &'static str, by: &IdentityKey) -> Result<(), RecordError> {
+        by.verify(label, &self.body, &self.signature).map_err(|_| RecordError::Signature)
+    }
+}
+
+/// A decoded record with an owner, kept until it is verified.
 #[derive(Clone, Debug)]
 pub(super) struct Unverified {
     /// Whose it says it is.
     pub(super) owner: PeerId,
-    /// The signed bytes.
-    pub(super) body: Vec<u8>,
-    signature: Signature,
+    pub(super) frame: Frame,
 }
 
 impl Unverified {
@@ -85,22 +110,14 @@ impl Unverified {
         fields: usize,
         read: impl FnOnce(&mut Reader<'_>) -> Result<T, RecordError>,
     ) -> Result<(Self, T), RecordError> {
-        if bytes.len() > max {
-            return Err(RecordError::TooLarge { got: bytes.len(), max });
-        }
-        let mut frame = Reader::new(bytes);
-        frame.array_of(2, "not a body and a signature")?;
-        let (signed, signature) = (frame.bytes("body", max)?, Signature(frame.byte_array("signature")?));
-        frame.finish()?;
-        let mut body = Reader::new(signed);
-        let pairs = body.map("expected a map")?;
-        body.version()?;
+        let frame = Frame::decode(bytes, max)?;
+        let mut body = Reader::new(&frame.body);
+        let pairs = body.begin()?;
         body.field(1)?;
         let owner = PeerId::from_key_bytes(body.byte_array("owner")?);
         let content = read(&mut body)?;
-        body.extensions(pairs.checked_sub(fields as u64).ok_or(RecordError::Malformed("a field is missing"))?)?;
-        body.finish()?;
-        Ok((Self { owner, body: signed.to_vec(), signature }, content))
+        body.end(pairs, fields)?;
+        Ok((Self { owner, frame }, content))
     }
 
     /// Owner, signature, then time (ID-14, ID-15).
@@ -114,7 +131,7 @@ impl Unverified {
         if self.owner != expected.peer_id() {
             return Err(RecordError::WrongOwner);
         }
-        expected.verify(label, &self.body, &self.signature).map_err(|_| RecordError::Signature)?;
+        self.frame.verify(label, expected)?;
         if now >= expires { Err(RecordError::Expired) } else { Ok(()) }
     }
 }
@@ -135,13 +152,26 @@ impl From<CborError> for RecordError {
 
 /// What records have beside other documents in deterministic CBOR (ID-12).
 impl Reader<'_> {
+    /// How many pairs a body has, and its version, which is looked at before anything else of it.
+    pub(crate) fn begin(&mut self) -> Result<u64, RecordError> {
+        let pairs = self.map("expected a map")?;
+        self.version()?;
+        Ok(pairs)
+    }
+
+    /// The rest of a body behind so many fields: extensions, and nothing behind them.
+    pub(crate) fn end(mut self, pairs: u64, fields: usize) -> Result<(), RecordError> {
+        self.extensions(pairs.checked_sub(fields as u64).ok_or(RecordError::Malformed("a field is missing"))?)?;
+        Ok(self.finish()?)
+    }
+
     /// The next key of a map, which has to be this one.
-    pub(super) fn field(&mut self, expected: u64) -> Result<(), RecordError> {
+    pub(crate) fn field(&mut self, expected: u64) -> Result<(), RecordError> {
         let key = self.uint("a key is not a number")?;
         if key == expected { Ok(()) } else { Err(RecordError::Malformed("a field is missing or misplaced")) }
     }
 
-    /// Key 0, the version, looked at before anything else of the body.
+    /// Key 0, the version.
     fn version(&mut self) -> Result<(), RecordError> {
         self.field(0)?;
         match self.uint("version")? {

@@ -75,7 +75,7 @@ fn another_owner_and_a_late_use_are_refused() {
 #[test]
 fn a_foreign_label_or_key_is_refused_even_when_it_is_late() {
     let bytes = example().sign(&alice());
-    let body = &CardIn::decode(&bytes).unwrap().unverified.body;
+    let body = &CardIn::decode(&bytes).unwrap().unverified.frame.body;
     let foreign = record::sign(&alice(), "rohrpost/identity/one-time-prekey/v1", body);
     for forged in [foreign, record::sign(&bob(), LABEL, body)] {
         let result = CardIn::decode(&forged).unwrap().verify(alice().public(), NOW + CARD_LIFE);

@@ -62,7 +62,7 @@ fn another_owner_and_a_late_use_are_refused() {
 #[test]
 fn a_foreign_label_or_key_is_refused() {
     let bytes = example().sign(&alice());
-    let body = &OneTimePrekeyIn::decode(&bytes).unwrap().unverified.body;
+    let body = &OneTimePrekeyIn::decode(&bytes).unwrap().unverified.frame.body;
     for forged in [record::sign(&alice(), "rohrpost/identity/card/v1", body), record::sign(&bob(), LABEL, body)] {
         let result = OneTimePrekeyIn::decode(&forged).unwrap().verify(alice().public(), NOW);
         assert_eq!(result, Err(RecordError::Signature));

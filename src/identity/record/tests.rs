@@ -74,7 +74,8 @@ fn the_frame_is_a_body_and_a_signature() {
     let record = sign(&alice(), "rohrpost/identity/example/v1", &body);
     assert_eq!(record.len(), body.len() + FRAME_LEN);
     let max = record.len();
-    let decode = |bytes: &[u8], max| Unverified::decode(bytes, max, 2, |_| Ok(())).map(|(record, ())| record.body);
+    let decode =
+        |bytes: &[u8], max| Unverified::decode(bytes, max, 2, |_| Ok(())).map(|(record, ())| record.frame.body);
     assert_eq!(decode(&record, max), Ok(body.clone()));
     assert_eq!(decode(&record, max - 1), Err(RecordError::TooLarge { got: max, max: max - 1 }));
     for wrong in [[&record[..], &[0]].concat(), record[..max - 1].to_vec(), [&[0x83], &record[1..], &[0]].concat()] {
