@@ -9,6 +9,7 @@ pub mod identity;
 pub mod content;
 pub mod envelope;
 pub mod session;
+pub mod group;
 pub mod store;
 pub mod messenger;
 #[cfg(feature = "net")]

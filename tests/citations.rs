@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The documents and what their rules begin with.
-const AREAS: [(&str, &str); 7] = [
+const AREAS: [(&str, &str); 8] = [
     ("identity", "ID"),
     ("session", "SES"),
     ("envelope", "ENV"),
@@ -19,6 +19,7 @@ const AREAS: [(&str, &str); 7] = [
     ("network", "NET"),
     ("mailbox", "MBX"),
     ("requests", "REQ"),
+    ("group", "GRP"),
 ];
 
 /// A numbered rule: its area and number.

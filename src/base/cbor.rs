@@ -173,13 +173,27 @@ impl<'b> Reader<'b> {
     /// Any value, checked and handed out as its bytes. `levels` is how many arrays, maps and tags may
     /// stand inside each other, so the recursion is bounded by the caller's constant.
     pub(crate) fn any(&mut self, levels: usize) -> Result<&'b [u8], CborError> {
+        self.passed(|reader| reader.walk(levels, true))
+    }
+
+    /// The same of a value that may stand in a signed record: without tags and floating point (ID-12).
+    pub(crate) fn plain(&mut self, levels: usize) -> Result<&'b [u8], CborError> {
+        self.passed(|reader| reader.walk(levels, false))
+    }
+
+    /// The bytes that are passed over.
+    fn passed(&mut self, pass: impl FnOnce(&mut Self) -> Result<(), CborError>) -> Result<&'b [u8], CborError> {
         let before = self.rest;
-        self.walk(levels)?;
+        pass(self)?;
         let len = before.len() - self.rest.len();
         before.get(..len).ok_or(CborError::Malformed)
     }
 
-    fn walk(&mut self, levels: usize) -> Result<(), CborError> {
+    /// Whether tags and floating point may stand there says `all`.
+    fn walk(&mut self, levels: usize, all: bool) -> Result<(), CborError> {
+        if !all && matches!(self.rest, [0xc0..=0xdb | 0xf9..=0xfb, ..]) {
+            return Err(CborError::Field("a tag or a floating point number"));
+        }
         let Head { major, value } = self.head()?;
         let inside = levels.checked_sub(1).ok_or(CborError::TooDeep);
         match major {
@@ -190,22 +204,22 @@ impl<'b> Reader<'b> {
             Major::Array => {
                 let inside = inside?;
                 for _ in 0..value {
-                    self.walk(inside)?;
+                    self.walk(inside, all)?;
                 }
             }
-            Major::Map => self.walk_map(value, inside?)?,
-            Major::Tag => self.walk(inside?)?,
+            Major::Map => self.walk_map(value, inside?, all)?,
+            Major::Tag => self.walk(inside?, all)?,
         }
         Ok(())
     }
 
-    fn walk_map(&mut self, len: u64, levels: usize) -> Result<(), CborError> {
+    fn walk_map(&mut self, len: u64, levels: usize, all: bool) -> Result<(), CborError> {
         let mut last: &[u8] = &[];
         for _ in 0..len {
             let before = self.rest;
             match self.clone().head()?.major {
                 Major::Unsigned | Major::Negative => drop(self.key_int("map key")?),
-                Major::Bytes | Major::Text => self.walk(0)?,
+                Major::Bytes | Major::Text => self.walk(0, all)?,
                 _ => return Err(CborError::Field("map key")),
             }
             let key = before.get(..before.len() - self.rest.len()).ok_or(CborError::Malformed)?;
@@ -214,7 +228,7 @@ impl<'b> Reader<'b> {
                 return Err(CborError::NotDeterministic);
             }
             last = key;
-            self.walk(levels)?;
+            self.walk(levels, all)?;
         }
         Ok(())
     }

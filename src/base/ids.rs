@@ -264,6 +264,24 @@ byte_id!(
     16
 );
 
+byte_id!(
+    /// A group: the ID of the operation that creates it, so that it has one beginning.
+    GroupId,
+    32
+);
+byte_id!(
+    /// An operation in the log of a group: SHA-256 of its body (GRP-3).
+    OperationId,
+    32
+);
+
+impl GroupId {
+    /// The operation that creates it.
+    pub const fn create(self) -> OperationId {
+        OperationId(self.0)
+    }
+}
+
 /// Reads two hexadecimal digits for each byte.
 pub(crate) fn parse_hex(text: &str, out: &mut [u8]) -> Result<(), IdError> {
     let wrong = IdError::Hex { expected: out.len() * 2 };

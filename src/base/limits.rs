@@ -5,12 +5,14 @@
 
 mod clocks;
 mod grant;
+mod group;
 mod net;
 
 use super::time::Millis;
 
 pub use clocks::*;
 pub use grant::{Amount, By, Grant, Of};
+pub use group::*;
 pub use net::*;
 
 // ---- What travels -------------------------------------------------------------------------------

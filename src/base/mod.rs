@@ -22,7 +22,7 @@ pub mod words;
 
 pub use budget::Class;
 pub use failpoint::failpoint;
-pub use ids::{EnvelopeId, IdError, MessageId, PeerId, RoomId, SessionId};
+pub use ids::{EnvelopeId, GroupId, IdError, MessageId, OperationId, PeerId, RoomId, SessionId};
 pub use origin::Origin;
 pub use progress::Progress;
 pub use secret::Secret;

@@ -29,4 +29,5 @@ pub use keypair::IdentityKeypair;
 pub use link::{Link, LinkError, RequestToken};
 pub use prekey::{CardKeys, OneTimeKeys, OneTimePrekey, OneTimePrekeyIn, PrekeyId};
 pub use record::RecordError;
+pub(crate) use record::{Frame, sign as sign_record};
 pub use safety::{Fingerprint, SafetyNumber, SafetyNumberError, safety_number};

@@ -114,6 +114,23 @@ fn depth_is_bounded() {
     assert_eq!(Reader::new(&[0x81; 100_000]).any(3), Err(CborError::TooDeep));
 }
 
+/// ID-12
+#[test]
+fn in_records_there_are_neither_tags_nor_floats() {
+    for hex in ["c000", "d82a00", "f97e00", "fa00000000", "fb0000000000000000", "8101c000", "81c000", "a100f90000"] {
+        let mut bytes = [0; 16];
+        let bytes = &mut bytes[..hex.len() / 2];
+        crate::base::ids::parse_hex(hex, bytes).unwrap();
+        let wrong = Err(CborError::Field("a tag or a floating point number"));
+        let plain = Reader::new(bytes).plain(4);
+        assert_eq!(plain.map(<[u8]>::len), if hex.starts_with("8101") { Ok(2) } else { wrong }, "{hex}");
+        assert!(Reader::new(bytes).any(4).is_ok(), "{hex}");
+    }
+    let plain = [0xa1, 0x41, 0x00, 0x83, 0xf6, 0xf4, 0x61, 0x61];
+    assert_eq!(Reader::new(&plain).plain(2), Ok(&plain[..]));
+    assert_eq!(Reader::new(&plain).plain(1), Err(CborError::TooDeep));
+}
+
 #[test]
 fn fields_have_types_and_bounds() {
     let bytes = [0x43, 1, 2, 3];
