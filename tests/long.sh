@@ -3,7 +3,7 @@
 # target/long and not run again. What it prints at the end can be pasted into docs/tests.md.
 #
 #   tests/long.sh                 everything that is not done yet
-#   tests/long.sh crash           only the blocks whose names begin so: sim, reach, crash, flood, fuzz
+#   tests/long.sh crash           only the blocks whose names begin so: sim, group, reach, crash, flood, fuzz
 #   tests/long.sh --list          the blocks, and which of them have passed
 #   FUZZ_SECONDS=60 tests/long.sh fuzz
 #
@@ -43,6 +43,10 @@ blocks() {
     done
     echo "sim-model 0 100 model session::tests::model"
     echo "sim-store 0 100 model store::open"
+    # A hundred thousand histories of groups beside the model of them.
+    for seed in 1 2 3 4 5; do
+        echo "group-model-$seed $seed 10 model group::tests::random_histories"
+    done
     # A million messages and how far they have come, deleted, with death and a power cut at each failpoint: 15 GiB of disk pass by.
     echo "slots-million 0 256 model a_conversation_of_any_length"
     # Across networks: cities in one process, a crowd of real nodes, the lab (as root).
@@ -107,6 +111,7 @@ while read -r name seed scale command filter <&3; do
     said=$(grep -ho 'crash [a-z]*: seeds.*' "$state/$name.log" | paste -sd';' || true)
     [[ -n $said ]] || said=$(grep -hE '; memory .* MiB, disk |^cards: ' "$state/$name.log" | paste -sd';' || true)
     [[ -n $said ]] || said=$(grep -ho 'city: .*' "$state/$name.log" | paste -sd';' || true)
+    [[ -n $said ]] || said=$(grep -ho 'group model: .*' "$state/$name.log" | paste -sd';' || true)
     [[ -n $said ]] || said=$(grep -ho '[1-9][0-9]* passed' "$state/$name.log" | paste -sd',' || true)
     [[ -n $said ]] || said=$(grep -ho 'Done [0-9]* runs.*' "$state/$name.log" || true)
     printf '| %s | %s | %s | %s | scale %d | %s; %d s |\n' "$(date +%F)" "$commit" "$name" \
