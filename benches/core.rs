@@ -5,6 +5,7 @@
 // What cannot be set up has to stop the run; a bench has no other crate to be reached from.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod group;
 mod mail;
 mod pair;
 
@@ -157,5 +158,5 @@ fn store(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, limits, handshake, ratchet, store, mail::mail);
+criterion_group!(benches, limits, handshake, ratchet, store, mail::mail, group::group);
 criterion_main!(benches);
