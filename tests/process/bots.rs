@@ -3,7 +3,7 @@
 use std::fs::{self, File, Permissions};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +31,8 @@ fn block(page: &str, first: &str) -> String {
 struct Supervised {
     child: Arc<Mutex<Option<Child>>>,
     ends: Arc<AtomicBool>,
+    /// It ended, and nobody had killed it.
+    fell: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -38,20 +40,23 @@ impl Supervised {
     fn of(spawn: impl Fn() -> Child + Send + 'static) -> Self {
         let (child, ends) = (Arc::new(Mutex::new(Some(spawn()))), Arc::new(AtomicBool::new(false)));
         let (shared, over) = (Arc::clone(&child), Arc::clone(&ends));
+        let fell = Arc::new(AtomicBool::new(false));
+        let falls = Arc::clone(&fell);
         let thread = thread::spawn(move || {
             loop {
                 let pid = Pid::from_child(shared.lock().unwrap().as_ref().unwrap());
                 // It stays a process until it is known to be none, so that nobody else is killed in its place.
                 waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).unwrap();
                 let mut child = shared.lock().unwrap();
-                child.take().unwrap().wait().unwrap();
+                let status = child.take().unwrap().wait().unwrap();
+                falls.fetch_or(status.signal().is_none(), Ordering::SeqCst);
                 if over.load(Ordering::SeqCst) {
                     return;
                 }
                 *child = Some(spawn());
             }
         });
-        Self { child, ends, thread: Some(thread) }
+        Self { child, ends, fell, thread: Some(thread) }
     }
 
     /// Kills it and all that it has begun.
@@ -72,6 +77,7 @@ impl Drop for Supervised {
 
 /// The program of a bot in a shell. Where there is a pipe of the moment, it tells by it that it is there, and goes no further.
 const WRAPPER: &str = r#"#!/bin/sh
+echo >>calls
 gate() { [ ! -p "$1" ] || { echo here >"$1"; read -r _ <never; }; }
 [ "$1" = send ] || exec ROHRPOST
 gate before
@@ -204,6 +210,14 @@ impl Scene {
         drop(told);
     }
 
+    /// A bot that asks where the node is has asked, and been told that there is none.
+    fn is_tried_in_vain(&self, script: &str) {
+        let calls = || fs::read(self.bob.path().join("bot/calls")).map_or(0, |calls| calls.len());
+        let before = calls();
+        // One question may have been under way.
+        becomes("the bot looks for the node", || !script.contains("status") || calls() >= before + 2);
+    }
+
     /// All answers that came, behind a last one: what could still be doubled comes before that.
     fn answers(&mut self) -> Vec<String> {
         self.say(LAST);
@@ -233,6 +247,7 @@ fn misses_nothing(interpreter: &'static str, script: &str, seed: u64) {
         if (1..4).contains(&thrown) {
             if let Some(node) = scene.bob_node.take() {
                 node.kill();
+                scene.is_tried_in_vain(script);
             }
             scene.bob_node = Some(scene.bob.on_knowing(&scene.alice_node));
         }
@@ -243,6 +258,7 @@ fn misses_nothing(interpreter: &'static str, script: &str, seed: u64) {
     }
     let expected: Vec<&str> = TEXTS.iter().chain(&[LAST]).copied().collect();
     assert_eq!(scene.answers(), expected);
+    assert!(!scene.bot.fell.load(Ordering::SeqCst), "the bot ended by itself");
     assert!(!scene.bob.path().join("bot/owned").exists());
 }
 
