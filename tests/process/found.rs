@@ -284,7 +284,9 @@ fn a_profile_that_another_process_keeps_is_told_with_the_process() {
     assert_eq!(alice.status()["node"], "off");
     // Who has it and has not said who he is.
     let path = alice.path().join("data/default/lock");
-    let mut sleeper = Command::new("flock").args([path.as_os_str(), "sleep".as_ref(), "600".as_ref()]).spawn().unwrap();
+    // It becomes what it runs: nothing is left behind that holds the output of the tests.
+    let held = ["--no-fork".as_ref(), path.as_os_str(), "sleep".as_ref(), "600".as_ref()];
+    let mut sleeper = Command::new("flock").args(held).spawn().unwrap();
     let file = fs::File::open(&path).unwrap();
     becomes("the lock", || {
         flock(&file, FlockOperation::NonBlockingLockExclusive).map(|()| flock(&file, FlockOperation::Unlock)).is_err()
