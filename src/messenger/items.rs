@@ -46,7 +46,7 @@ impl Tx<'_> {
                         self.insert_incoming(peer, held)?;
                     }
                 }
-                Item::Status(report) => self.apply_status(peer, &report, &mut names)?,
+                Item::Status(report) => self.apply_status(&row, &report, &mut names)?,
                 Item::Addresses(addrs) => merge_addrs(&mut row.addrs, &addrs),
                 Item::Card(bytes) => self.told_card(peer, &bytes).map_or(Ok(()), |card| self.keep_card(card))?,
                 Item::Token(token) => {
@@ -143,7 +143,8 @@ impl Tx<'_> {
     }
 
     /// Receipts for our messages. Each is looked at once, however often it is named, and no more than may be `left` (CON-25).
-    fn apply_status(&mut self, peer: PeerId, report: &StatusReport, left: &mut usize) -> Step {
+    fn apply_status(&mut self, row: &PeerRow, report: &StatusReport, left: &mut usize) -> Step {
+        let peer = row.peer;
         let Some(mut conversation) = self.conversation(&RoomId::direct(peer))? else { return Ok(()) };
         let mut seen = BTreeSet::new();
         let read = report.read.iter().map(|id| (id, State::Read));
@@ -153,9 +154,7 @@ impl Tx<'_> {
         }
         *left = left.saturating_sub(report.read.len() + report.delivered.len());
         self.touch(peer);
-        if let Some(row) = self.peer(&peer)? {
-            self.look_at_passed_over(&row);
-        }
+        self.look_at_passed_over(row);
         Ok(())
     }
 
