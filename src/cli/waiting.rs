@@ -53,7 +53,11 @@ impl Waiting {
         if self.is_told {
             let columns = Some(self.columns).filter(|columns| *columns != ENDLESS);
             // Where nobody can be told, the work goes on all the same.
-            self.line = Line::begin(&told(work), undone(work), columns, progress.clone()).ok();
+            // Whoever tells of another's hold on the profile has waited for that moment.
+            let pause = if matches!(work, Work::Waiting(_)) { Duration::ZERO } else { MOMENT };
+            let drawn =
+                Drawn { what: told(work), columns, progress: progress.clone(), begun: now(), there: String::new() };
+            self.line = Line::begin(drawn, undone(work), pause).ok();
         }
         progress
     }
@@ -93,11 +97,10 @@ struct Line {
 }
 
 impl Line {
-    fn begin(what: &str, undone: Option<&'static str>, columns: Option<usize>, progress: Progress) -> io::Result<Self> {
+    fn begin(drawn: Drawn, undone: Option<&'static str>, pause: Duration) -> io::Result<Self> {
         let (end, ended) = UnixStream::pair()?;
         let interrupt = undone.map(|undone| Ok::<_, io::Error>((Interrupt::begin()?, undone))).transpose()?;
-        let drawn = Drawn { what: what.to_owned(), columns, progress, begun: now(), there: String::new() };
-        let thread = thread::Builder::new().spawn(move || keep(drawn, &ended, interrupt.as_ref()))?;
+        let thread = thread::Builder::new().spawn(move || keep(drawn, &ended, interrupt.as_ref(), pause))?;
         Ok(Self { end: Some(end), thread: Some(thread) })
     }
 }
@@ -111,9 +114,8 @@ impl Drop for Line {
     }
 }
 
-/// Draws until it has ended, or is interrupted.
-fn keep(mut drawn: Drawn, ended: &UnixStream, interrupt: Option<&(Interrupt, &'static str)>) {
-    let mut pause = MOMENT;
+/// Draws, first behind this pause, until it has ended, or is interrupted.
+fn keep(mut drawn: Drawn, ended: &UnixStream, interrupt: Option<&(Interrupt, &'static str)>, mut pause: Duration) {
     loop {
         let mut ends = vec![PollFd::new(ended, PollFlags::IN)];
         ends.extend(interrupt.iter().map(|(signal, _)| PollFd::from_borrowed_fd(signal.as_fd(), PollFlags::IN)));
