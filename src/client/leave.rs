@@ -45,6 +45,7 @@ impl Leave<'_> {
         ends.extend(other.iter().map(|stream| PollFd::from_borrowed_fd(*stream, PollFlags::IN)));
         let own = ends.len();
         ends.extend(self.signal.iter().map(|stream| PollFd::from_borrowed_fd(*stream, PollFlags::IN)));
+        // A stream into which nothing can be written any more says so without being asked.
         ends.extend(self.reader.iter().map(|stream| PollFd::from_borrowed_fd(*stream, PollFlags::empty())));
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         match poll(&mut ends, timeout.as_ref()) {

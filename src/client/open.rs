@@ -18,7 +18,7 @@ use crate::node::{self, Ask, Dispatcher, Found, Local, Place, Profile, Work};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// After so long a person is told what is waited for.
 const MOMENT: Duration = Duration::from_millis(300);
-/// The pause between two looks: neither a lock nor a socket tells when it becomes free or appears.
+/// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How a profile was reached.
@@ -82,7 +82,7 @@ fn wait_for<T>(
             told(&format!("{}: waiting up to {} seconds", held.message, PATIENCE.as_secs()));
             is_told = true;
         }
-        // No event to wait for: see there.
+        // Neither a lock nor a socket tells when it becomes free or appears.
         thread::sleep(PAUSE);
     }
 }

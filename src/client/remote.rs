@@ -6,8 +6,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use serde_json::Value;
 
 use super::leave::{Leave, Woken};
@@ -145,15 +143,13 @@ impl Remote {
 
     /// The next event, as long as somebody reads at the other end of this stream.
     pub(super) fn hear_for(&mut self, reader: BorrowedFd<'_>) -> Result<Heard, ApiError> {
+        let leave = Leave { signal: None, reader: Some(reader) };
         loop {
             if self.events.is_empty() && !self.stream.buffer().contains(&b'\n') {
-                let mut ends = [
-                    PollFd::from_borrowed_fd(self.stream.get_ref().as_fd(), PollFlags::IN),
-                    PollFd::from_borrowed_fd(reader, PollFlags::empty()),
-                ];
-                wait(&mut ends, None)?;
-                if is_closed(&ends[1]) {
-                    return Ok(Heard::Unread);
+                match leave.look(Some(self.stream.get_ref().as_fd()), None).map_err(|e| unwaited(&e))? {
+                    Woken::Left => return Ok(Heard::Unread),
+                    Woken::Other => {}
+                    Woken::Nothing => continue,
                 }
             }
             match self.hear(Some(REST))? {
@@ -198,28 +194,12 @@ fn is_timeout(error: &io::Error) -> bool {
 
 /// Whether somebody reads at the other end of a stream, looking so long.
 pub(super) fn is_read(reader: BorrowedFd<'_>, timeout: Duration) -> Result<bool, ApiError> {
-    let mut end = [PollFd::from_borrowed_fd(reader, PollFlags::empty())];
-    wait(&mut end, Some(timeout))?;
-    Ok(!is_closed(&end[0]))
-}
-
-/// Waits until something happens at one of these, or the time is over.
-fn wait(ends: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<(), ApiError> {
-    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-    match poll(ends, timeout.as_ref()) {
-        // A signal came, which is looked at by others.
-        Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(error) => Err(unwaited(&error.into())),
-    }
+    let woken = Leave { signal: None, reader: Some(reader) }.look(None, Some(timeout)).map_err(|e| unwaited(&e))?;
+    Ok(woken != Woken::Left)
 }
 
 pub(super) fn unwaited(error: &io::Error) -> ApiError {
     ApiError::new(Code::Io, format!("nothing can be waited for: {error}"))
-}
-
-/// A stream into which nothing can be written any more says so without being asked.
-fn is_closed(end: &PollFd<'_>) -> bool {
-    end.revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL)
 }
 
 fn broken(error: &io::Error) -> ApiError {
